@@ -94,7 +94,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   installRuntime({
     log,
     answers: () => link.answers(),
-    nameOf: (run) => knowledge.open.keys().find((id) => knowledge.open.get(id)?.run === run),
+    nameOf: (run) => knowledge.open.idOf(run),
   });
   const { address, namespace } = config.temporal;
   const refused = new RefusedCalls(log);

@@ -22,11 +22,23 @@ export interface WatchedSensor {
   readonly longest: readonly { readonly node: string; readonly since: string }[];
 }
 
+/** An open incident, as far as a cell knows it by itself. */
+export interface NamedIncident {
+  readonly incident: string;
+  readonly severity: Severity;
+  /** Of all alerts that this cell has told it of. Absent: there are more than a report holds. */
+  readonly rules?: readonly string[];
+  /** Its first run, and since when that is. Absent: another cell has started it. */
+  readonly started?: { readonly run: string; readonly at: string };
+}
+
 /** What a cell knows to be open, whatever Temporal lists. */
 export interface OpenReport {
   readonly count: number;
-  /** By their ids, the worst first; of too many only these. */
-  readonly worst: readonly { readonly incident: string; readonly severity: Severity }[];
+  /** The worst first; of too many only these. */
+  readonly worst: readonly NamedIncident[];
+  /** Of the others, those that were started last. Absent: there are no others. */
+  readonly newest?: readonly NamedIncident[];
 }
 
 /** The health of an intake and its sensors, and what is open. Counts are since it began to listen. */
@@ -47,12 +59,14 @@ export interface IntakeReport {
 }
 
 /** More of a sort are left out: whoever makes up names fills no report. */
-export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100 } as const;
+export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100, newest: 100, rules: 10 } as const;
 const mostIntakes = 8;
 const longest = 120_000;
 const longestText = 300;
 /** A namespace, a kind and a name of any length that Kubernetes allows, and a uid. */
 const longestIncident = 500;
+/** What is said of open incidents besides their names. */
+const longestOpen = 50_000;
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0;
@@ -96,21 +110,66 @@ function isWatched(value: unknown): boolean {
   );
 }
 
+function isNamedIncident(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.incident, longestIncident) &&
+    isSeverity(value.severity) &&
+    (value.rules === undefined || areAll(value.rules, mostOf.rules, (rule) => isText(rule, longestOpen))) &&
+    (value.started === undefined || (isObject(value.started) && isText(value.started.run) && isTime(value.started.at)))
+  );
+}
+
 function isOpenReport(value: unknown): value is OpenReport {
   return (
     isObject(value) &&
     isCount(value.count) &&
-    areAll(value.worst, mostOf.open, (one) => isObject(one) && isText(one.incident, longestIncident) && isSeverity(one.severity))
+    areAll(value.worst, mostOf.open, isNamedIncident) &&
+    (value.newest === undefined || areAll(value.newest, mostOf.newest, isNamedIncident))
   );
 }
 
-/** What of them is told. */
-export function openReportOf(open: OpenReport['worst']): OpenReport {
-  const worstFirst = [...open].sort(
-    (a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || compareTexts(a.incident, b.incident),
-  );
-  const worst = worstFirst.filter(({ incident }) => incident.length <= longestIncident).slice(0, mostOf.open);
-  return { count: open.length, worst };
+/** What of them is told. Whoever makes up rules and names keeps no incident out: then less is said of each, and each is asked. */
+export function openReportOf(open: readonly NamedIncident[]): OpenReport {
+  const named = open.filter(({ incident }) => incident.length <= longestIncident);
+  const worstFirst = named.toSorted((a, b) => rankOf(a) - rankOf(b) || compareTexts(a.incident, b.incident));
+  const worst = worstFirst.slice(0, mostOf.open);
+  const newest = worstFirst
+    .slice(mostOf.open)
+    .filter(({ started }) => started !== undefined)
+    .sort((a, b) => compareTexts(b.started?.at ?? '', a.started?.at ?? ''))
+    .slice(0, mostOf.newest);
+  let left = longestOpen - JSON.stringify(worst.map(nameOnly)).length;
+  const said = worst.map((one) => {
+    const more = JSON.stringify(one).length - JSON.stringify(nameOnly(one)).length;
+    if (more > left) return nameOnly(one);
+    left -= more;
+    return one;
+  });
+  const others = newest.filter((one) => {
+    left -= JSON.stringify(one).length + 1;
+    return left >= 0;
+  });
+  return { count: open.length, worst: said, ...(others.length > 0 && { newest: others }) };
+}
+
+function nameOnly({ incident, severity }: NamedIncident): NamedIncident {
+  return { incident, severity };
+}
+
+function rankOf({ severity }: NamedIncident): number {
+  return severities.indexOf(severity);
+}
+
+/** All that it names. */
+export function namedIn({ worst, newest = [] }: OpenReport): readonly NamedIncident[] {
+  return [...worst, ...newest];
+}
+
+/** The worst that one can be which is open, and not named. Undefined: there is none. */
+export function worstUnnamed(open: OpenReport): Severity | undefined {
+  if (open.count <= namedIn(open).length) return undefined;
+  return (open.worst.length < mostOf.open ? undefined : open.worst.at(-1)?.severity) ?? 'critical';
 }
 
 /** Whether what a signal brought is a report: what is shown of it is read without a further look. */

@@ -1,6 +1,5 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { migrate } from './migrations.ts';
-import { openPostgres } from './postgres.ts';
 import type { Database } from './queries.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -22,6 +21,7 @@ export async function openDatabase({ url }: { readonly url: string }): Promise<D
 /** The same without a change to its schema: for who looks at it, or goes back. */
 export async function openAsIs({ url }: { readonly url: string }): Promise<Database> {
   if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length) });
-  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres({ url });
+  // Its client is of no use to who has a file.
+  if (/^postgres(ql)?:\/\//.test(url)) return (await import('./postgres.ts')).openPostgres({ url });
   throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the database url begins with neither `sqlite:` nor `postgres://`');
 }

@@ -68,7 +68,7 @@ import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
 import { PostureLooks } from './posture-look.ts';
 import { reportInCluster } from './resources/report-mirror.ts';
-import { type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
+import { hearingQuestions, type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
 import { beginningsKnownTo } from './run-ends.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
 import { followSchedules } from './temporal-schedules.ts';
@@ -150,7 +150,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     ramping,
     promotions: () => book.promotions(),
     incidents: knowledge.incidents,
-    openRun: (incident) => knowledge.open.get(incident)?.first,
+    openRun: (incident) => knowledge.open.head(incident)?.first,
     cellKey: watch.cellKey,
   });
   const playbooksOf = (incident: string) => versions.playbooksOf(incident);
@@ -232,7 +232,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     ...postures.activities,
     ...control.activities,
   };
-  const activities = pace.following(own, controlIdOf(config.cluster));
+  const activities = hearingQuestions(pace.following(own, controlIdOf(config.cluster)), (incident) => mirror?.hears(incident));
   const open = new OpenIncidents({
     kept: knowledge.open,
     box: createBox({ keys: secrets.codecKeys }),

@@ -43,6 +43,8 @@ export class HeldObjects implements ObjectListener {
   readonly #parts: HeldObjectsParts;
   readonly #watch: ObjectWatch;
   readonly #known: Memory<HeldObject>;
+  /** What each note says: it is opened once, and asked for every few seconds. */
+  readonly #notes = new WeakMap<HeldObject, ObjectNote>();
   #changed: (key: string) => void = () => {};
 
   constructor(parts: HeldObjectsParts) {
@@ -161,9 +163,14 @@ export class HeldObjects implements ObjectListener {
     this.#known.delete(key);
   }
 
-  #noteOf({ ref, uid, action, note: text }: HeldObject): ObjectNote | undefined {
+  #noteOf(held: HeldObject): ObjectNote | undefined {
+    const known = this.#notes.get(held);
+    if (known) return known;
+    const { ref, uid, action, note: text } = held;
     const opened = openNote({ text, action, object: targetOf(ref), uid, key: this.#parts.cellKey });
-    return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
+    if (opened.kind !== 'read' || opened.authentic !== 'yes') return undefined;
+    this.#notes.set(held, opened.note);
+    return opened.note;
   }
 }
 

@@ -4,11 +4,10 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
-import type { DurableValues } from '../../activities/memory/memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import { type OpenReport, openReportOf } from '../../core/alert/intake-report.ts';
-import { type Severity, worse } from '../../core/alert/severity.ts';
+import { mostOf, type NamedIncident, type OpenReport, openReportOf } from '../../core/alert/intake-report.ts';
+import { worse } from '../../core/alert/severity.ts';
 import {
   type AlertBatch,
   type IncidentNote,
@@ -23,30 +22,12 @@ import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
 import { beginningsKnownTo, hasSignedEnd } from './run-ends.ts';
 
-/** An incident that this cell has begun or told something, and that has not come to its own end. */
-export interface OpenIncident {
-  /** Its alerts, one of each kind, sealed: they hold what commands and attackers wrote. */
-  readonly alerts: Uint8Array;
-  readonly kinds: readonly string[];
-  /** The worst of all that it was told. */
-  readonly severity: Severity;
-  readonly actors: readonly string[];
-  readonly requesters: readonly string[];
-  /** The first run of its start; absent where another replica of this cell has started it. */
-  readonly first?: string;
-  /** The run in which it was seen last: another one has gone on as new, or was set back. */
-  readonly run?: string;
-  /** It has taken what this cell has told it, whoever started it. */
-  readonly told?: true;
-  /** Of a run before, of which no end is known yet: what it was told, and its first run. */
-  readonly before?: { readonly first: string; readonly alerts: Uint8Array };
-  /** When it was begun again, milliseconds since 1970, the newest last. */
-  readonly begunAgain: readonly number[];
-}
-
 const mostKinds = 20;
+/** Of longer ones the incident itself is asked. */
+const mostRuleText = 400;
 const lookEveryMs = 20_000;
 const callMs = 5_000;
 /** Those beyond are asked for one by one. */
@@ -64,7 +45,7 @@ const standsStill =
   'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
 
 interface OpenIncidentsParts {
-  readonly kept: DurableValues<OpenIncident>;
+  readonly kept: OpenBook;
   readonly box: Box;
   readonly starts: StartMemory;
   readonly judgements?: Pick<JudgementMemory, 'ended'>;
@@ -99,18 +80,12 @@ export class OpenIncidents {
 
   /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
   isOpen(id: string, run: string): boolean {
-    return this.#parts.kept.get(id)?.first === run;
+    return this.#parts.kept.head(id)?.first === run;
   }
 
   /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
   report(): OpenReport {
-    const { kept } = this.#parts;
-    return openReportOf(
-      kept.keys().flatMap((incident) => {
-        const known = kept.get(incident);
-        return known ? { incident, severity: known.severity } : [];
-      }),
-    );
+    return openReportOf([...this.#parts.kept.heads()].map(([incident, head]) => namedOf(incident, head)));
   }
 
   /** Before the incident hears of it. */
@@ -122,11 +97,15 @@ export class OpenIncidents {
     const named =
       actors.some((one) => !known?.actors.includes(one)) || requesters.some((one) => !known?.requesters.includes(one));
     const severity = [...alerts, ...counts].reduce((worst, one) => worse(worst, one.severity), known?.severity ?? 'unknown');
-    if (known && fresh.length === 0 && !named && severity === known.severity) return;
+    const { rules: ruled = known ? undefined : [], ...rest } = known ?? {};
+    const rules = rulesOf(ruled, [...alerts, ...counts]);
+    const areSame = severity === known?.severity && rules.rules?.length === known.rules?.length;
+    if (known && fresh.length === 0 && !named && areSame) return;
     const all = [...(known ? this.#alertsOf(id, known) : []), ...fresh];
     kept.put(id, {
       begunAgain: [],
-      ...known,
+      ...rest,
+      ...rules,
       alerts: fresh.length > 0 || !known ? box.seal(Buffer.from(JSON.stringify(all)), aadOf(id)) : known.alerts,
       kinds: [...kinds],
       severity,
@@ -142,15 +121,17 @@ export class OpenIncidents {
     if (!kept.get(id)) this.hears(id, batch);
     const known = kept.get(id);
     if (!known) return;
-    const { alerts } = batch;
-    const started = { ...known, first, run: first };
+    const { alerts, counts } = batch;
+    const startedAt = (known.first === first ? known.startedAt : undefined) ?? this.#now();
+    const started = { ...known, first, run: first, startedAt };
     if (known.first === undefined || known.first === first) {
       kept.put(id, started);
       return;
     }
-    const before = { first: known.first, alerts: known.alerts };
+    const { rules: earlier, ...rest } = started;
+    const before = { first: known.first, alerts: known.alerts, ...(earlier && { rules: earlier }) };
     const own = { alerts: box.seal(Buffer.from(JSON.stringify(alerts)), aadOf(id)), kinds: alerts.map(kindOf) };
-    kept.put(id, { ...started, ...own, before });
+    kept.put(id, { ...rest, ...own, ...rulesOf([], [...alerts, ...counts]), before });
   }
 
   /** It runs: it has taken what it was told. */
@@ -184,14 +165,14 @@ export class OpenIncidents {
     const { kept, log } = this.#parts;
     const listed = await runningIn(client).catch(() => new Map<string, string>());
     const running: string[] = [];
-    for (const id of kept.keys()) {
+    for (const id of kept.ids()) {
       if (signal.aborted) return [];
-      const known = kept.get(id);
-      if (!known) continue;
-      if (known.run !== undefined && listed.get(id) === known.run && !known.before) {
+      if (isAsListed(kept.head(id), listed.get(id))) {
         running.push(id);
         continue;
       }
+      const known = kept.get(id);
+      if (!known) continue;
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
         await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), options);
@@ -208,7 +189,8 @@ export class OpenIncidents {
     const count = Math.min(mostLookedAt, running.length);
     const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
     this.#turn += count;
-    for (const id of this.#still.keys()) if (!running.includes(id)) this.#still.delete(id);
+    const areRunning = new Set(running);
+    for (const id of this.#still.keys()) if (!areRunning.has(id)) this.#still.delete(id);
     for (const id of looked) {
       const since = await taskWaitsSince(client, id).catch(() => undefined);
       const waitsMs = since === undefined ? 0 : this.#now() - Math.max(since, this.#since);
@@ -246,7 +228,9 @@ export class OpenIncidents {
     // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));
-    if (told === undefined || told.kind === 'signalled') kept.put(id, { ...(kept.get(id) ?? known), first, run });
+    if (told !== undefined && told.kind !== 'signalled') return;
+    const { startedAt, ...now } = kept.get(id) ?? known;
+    kept.put(id, { ...now, first, run, ...(first === now.first && startedAt !== undefined && { startedAt }) });
   }
 
   #hasEnded(id: string, known: OpenIncident): void {
@@ -263,17 +247,26 @@ export class OpenIncidents {
   async #joinBefore(
     id: string,
     known: OpenIncident,
-    { first, alerts }: NonNullable<OpenIncident['before']>,
+    { first, alerts, rules: earlier }: NonNullable<OpenIncident['before']>,
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
     const { kept, note } = this.#parts;
-    if (!(await hasSignedEnd(client, incidentNames.workflow, { id, run: first, first }))) {
+    const isOver = await hasSignedEnd(client, incidentNames.workflow, { id, run: first, first });
+    if (!isOver) {
       const told = await gateway.signal(id, this.#batchOf(id, { ...known, alerts }, `before/${first}`));
       if (told.kind !== 'signalled') return;
       await note(id, restarted(first, 'the run before'));
     }
-    const { before: _, ...rest } = kept.get(id) ?? known;
-    kept.put(id, rest);
+    const { before: _, rules, ...rest } = kept.get(id) ?? known;
+    kept.put(id, {
+      ...rest,
+      ...(isOver
+        ? rulesOf(rules, [])
+        : rulesOf(
+            rules,
+            earlier?.map((rule) => ({ rule })),
+          )),
+    });
   }
 
   async #beginAgain(id: string, known: OpenIncident, how: string, gateway: IncidentGateway): Promise<void> {
@@ -291,7 +284,11 @@ export class OpenIncidents {
     if (result.kind === 'unavailable') return;
     log.error({ incident: id, how, result: result.kind }, 'an incident was ended from outside, and is begun again');
     const { before: _, ...heard } = kept.get(id) ?? known;
-    kept.put(id, { ...heard, ...(result.kind === 'started' && { first: result.run, run: result.run }), begunAgain });
+    kept.put(id, {
+      ...heard,
+      ...(result.kind === 'started' && { first: result.run, run: result.run, startedAt: now }),
+      begunAgain,
+    });
     if (result.kind === 'refused') return;
     await note(id, restarted(known.first ?? id, how));
   }
@@ -374,13 +371,49 @@ function aadOf(id: string): string {
   return `open ${id}`;
 }
 
+/** What a report says of it. */
+function namedOf(incident: string, { severity, rules, first, startedAt }: OpenHead): NamedIncident {
+  return {
+    incident,
+    severity,
+    ...(rules && { rules }),
+    ...(first !== undefined && startedAt !== undefined && { started: { run: first, at: new Date(startedAt).toISOString() } }),
+  };
+}
+
+/** With those of what it is told. None where there are more than a list shows, or where it was so before. */
+function rulesOf(
+  known: readonly string[] | undefined,
+  said: readonly { readonly rule: string }[] | undefined,
+): Pick<OpenIncident, 'rules'> {
+  if (!known || !said) return {};
+  const rules = new Set(known);
+  for (const { rule } of said) {
+    rules.add(rule);
+    if (rules.size > mostOf.rules) return {};
+  }
+  return [...rules].join('').length > mostRuleText ? {} : { rules: [...rules] };
+}
+
+/** It runs on as it was seen last: nobody has to be asked. */
+function isAsListed(head: OpenHead | undefined, run: string | undefined): boolean {
+  return head?.run !== undefined && head.run === run && !head.hasBefore;
+}
+
 /** Incidents that Temporal lists as running: id → run. The list lags behind, and may lack some: then each is asked for. */
 async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
+  const { namespace } = client.options;
   const query = `WorkflowType = '${incidentNames.workflow}' AND ExecutionStatus = 'Running'`;
   const runs = new Map<string, string>();
-  for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 1_000 })) {
-    runs.set(workflowId, runId);
-    if (runs.size >= mostListed) break;
+  for (let token: Uint8Array | undefined; runs.size < mostListed; ) {
+    const page = await client.workflowService.listWorkflowExecutions({
+      ...{ namespace, query, pageSize: 1_000 },
+      ...(token && { nextPageToken: token }),
+    });
+    for (const { execution } of page.executions)
+      if (execution?.workflowId && execution.runId) runs.set(execution.workflowId, execution.runId);
+    token = page.nextPageToken;
+    if (token.length === 0) break;
   }
   return runs;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { awayAfterMs, type OpenReport } from '../../core/alert/intake-report.ts';
-import { isSeverity, type Severity } from '../../core/alert/severity.ts';
+import { awayAfterMs, type NamedIncident, namedIn, worstUnnamed } from '../../core/alert/intake-report.ts';
+import { atLeast, isSeverity, type Severity, worse } from '../../core/alert/severity.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames, subjectOfIncident } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
@@ -11,6 +11,10 @@ const answerMs = 3_000;
 const atOnce = 16;
 /** So many of Temporal's list are asked where not each of them is shown. */
 const mostAsked = 200;
+/** Clocks of a cell and of Temporal may differ by this. */
+const clocksApartMs = 60_000;
+/** Of so many that run it is looked whether Temporal lists what the cells have named. */
+const mostListed = 2_000;
 /** A cell says what is open every five minutes at least. */
 const lateAfterMs = 7 * 60_000;
 
@@ -21,7 +25,7 @@ export interface IncidentRow {
   readonly severity: string;
   readonly openedAt: string;
   readonly rules: readonly string[];
-  /** A cell has said all of this. Otherwise only Temporal has, where anybody who reaches it can write. */
+  /** A cell has said all of this, now or within the last minutes. Otherwise only Temporal has, where anybody who reaches it can write. */
   readonly confirmed: boolean;
 }
 
@@ -40,91 +44,157 @@ export interface ListedIncidents {
   readonly limit: number;
 }
 
+/** As Temporal lists it. */
+interface ListedRow extends Omit<IncidentRow, 'confirmed' | 'severity'> {
+  /** Absent: it is listed without one. */
+  readonly severity?: string;
+}
+
+/** An incident that cells know to be open. */
+interface KnownOpen extends NamedIncident {
+  /** One of them has said so too long ago to show it without a question. */
+  readonly isLate: boolean;
+}
+
 interface Candidate {
   readonly incident: string;
   /** Absent: Temporal does not list it. */
-  readonly listed?: Omit<IncidentRow, 'confirmed'>;
-  /** How bad it is, in the words of a cell that knows it to be open. */
-  readonly told?: Severity;
+  readonly listed?: ListedRow;
+  readonly told?: KnownOpen;
+}
+
+/** What the cells have said last of what is open. */
+interface ToldOpen {
+  readonly open: ReadonlyMap<string, KnownOpen>;
+  /** What was begun by then the cells have known when they said it, ISO 8601. Absent: none has said anything. */
+  readonly since?: string;
+  /** The worst that one can be that was open by then, and is not named. Absent: there is none. */
+  readonly unnamed?: Severity;
+  readonly notes: readonly string[];
 }
 
 /**
- * The incidents of this cluster, newest first. Temporal only says whom to ask: each is asked for its state, which a cell signs, and so are those that a
- * cell knows to be open and Temporal does not list.
+ * The incidents of this cluster, newest first. What the cells have said within the last minutes of what they know to be open is shown where Temporal lists
+ * it to be open, and as bad. Of the others Temporal only says whom to ask: each is asked for its state, which a cell signs.
  * @throws FB_ERR_UNAVAILABLE.
  */
 export async function rowsOf(session: Session, options: ListedIncidents): Promise<IncidentRows> {
-  const { limit, severity } = options;
-  const { candidates, notes } = await candidatesOf(session, options, severity === undefined ? limit : Math.max(limit, mostAsked));
-  const asked = await confirmedRows(session, candidates);
-  const wanted = asked.filter((row) => (options.all || row.open) && (severity === undefined || row.severity === severity));
-  const rows = wanted.sort(confirmedFirst).slice(0, limit);
+  const { all, limit, severity } = options;
+  const mostOthers = severity === undefined ? limit : Math.max(limit, mostAsked);
+  const [running, closed, told] = await Promise.all([
+    listedBy(session, { ...options, status: 'running', most: Math.max(limit, mostListed) }),
+    all ? listedBy(session, { ...options, status: 'closed', most: mostOthers }) : [],
+    toldOpen(session),
+  ]);
+  const isShown = (row: IncidentRow): boolean => (all || row.open) && (severity === undefined || row.severity === severity);
+  const vouched: IncidentRow[] = [];
+  const others: Candidate[] = [];
+  for (const candidate of candidatesOf([...running, ...closed], told, options)) {
+    const row = vouchedRow(candidate);
+    if (!row) others.push(candidate);
+    else if (isShown(row)) vouched.push(row);
+  }
+  vouched.sort(confirmedFirst);
+  const oldestShown = vouched[limit - 1]?.openedAt ?? '';
+  const known = others.filter(({ told: by }) => by && (by.started?.at ?? '~') >= oldestShown);
+  const strange = others.filter(
+    (one) => !one.told && one.listed && one.listed.openedAt > oldestShown && !isLesser(one.listed, told, severity),
+  );
+  const asked = await confirmedRows(session, [...known, ...strange.slice(0, mostOthers)]);
+  const rows = [...vouched, ...asked.filter(isShown)].sort(confirmedFirst).slice(0, limit);
   const unconfirmed = rows.filter(({ confirmed }) => !confirmed).length;
   return {
     rows,
     notes:
       unconfirmed === 0
-        ? notes
-        : [...notes, `No cell has answered for ${unconfirmed} of them: what is said of these is not signed, and may be false.`],
+        ? told.notes
+        : [
+            ...told.notes,
+            `No cell has answered for ${unconfirmed} of them: what is said of these is not signed, and may be false.`,
+          ],
   };
+}
+
+/** It was open when the cells said what is, and is none of those that can be as bad. */
+function isLesser({ open, openedAt }: ListedRow, { since = '', unnamed }: ToldOpen, severity: string | undefined): boolean {
+  if (!open || openedAt >= since || !isSeverity(severity)) return false;
+  return unnamed === undefined || !atLeast(unnamed, severity);
+}
+
+/** Without a question: cells have said all of it a short time ago, and Temporal lists it alike. */
+function vouchedRow({ incident, listed, told }: Candidate): IncidentRow | undefined {
+  if (!told?.rules || !told.started || told.isLate || !listed?.open) return undefined;
+  const { severity, rules, started } = told;
+  if (listed.severity !== undefined && listed.severity !== severity) return undefined;
+  return { incident, run: started.run, open: true, severity, openedAt: started.at, rules, confirmed: true };
 }
 
 /** Ids of incidents that may be open, those first that a cell knows to be. @throws FB_ERR_UNAVAILABLE. */
 export async function openIncidentIds(session: Session, limit: number): Promise<readonly string[]> {
-  const { candidates } = await candidatesOf(session, { limit }, limit);
-  return candidates.map(({ incident }) => incident);
+  const [listed, told] = await Promise.all([listedBy(session, { status: 'running', most: limit }), toldOpen(session)]);
+  return candidatesOf(listed, told, {}).map(({ incident }) => incident);
 }
 
 /** Ids that Temporal lists, for a name that somebody has misspelled. @throws FB_ERR_UNAVAILABLE. */
-export async function listedIds(session: Session, options: ListedIncidents): Promise<readonly string[]> {
-  return (await listedBy(session, options, options.limit)).map(({ incident }) => incident);
+export async function listedIds(session: Session, { all, limit }: ListedIncidents): Promise<readonly string[]> {
+  const listed = await listedBy(session, { status: all ? 'any' : 'running', most: limit });
+  return listed.map(({ incident }) => incident);
 }
 
 /** Runs that Temporal lists, closed ones too, the newest first. @throws FB_ERR_UNAVAILABLE. */
 export function listedRuns(session: Session, limit: number): Promise<readonly Pick<IncidentRow, 'incident' | 'run'>[]> {
-  return listedBy(session, { all: true, limit }, limit);
+  return listedBy(session, { status: 'any', most: limit });
 }
 
 /** What a cell knows to be open comes first: of what only Temporal lists there can be any number. */
-async function candidatesOf(
-  session: Session,
-  options: ListedIncidents,
-  most: number,
-): Promise<{ readonly candidates: readonly Candidate[]; readonly notes: readonly string[] }> {
-  const [listed, { open, notes }] = await Promise.all([listedBy(session, options, most), toldOpen(session)]);
+function candidatesOf(
+  listed: readonly ListedRow[],
+  { open }: ToldOpen,
+  options: Pick<ListedIncidents, 'namespace'>,
+): readonly Candidate[] {
   const newest = new Map(listed.toReversed().map((row) => [row.incident, row]));
-  const told = new Map(open.filter(({ incident }) => isWanted(incident, options)).map((one) => [one.incident, one.severity]));
-  return {
-    candidates: [
-      ...[...told].map(([incident, severity]) => {
-        const row = newest.get(incident);
-        return { incident, told: severity, ...(row && { listed: row }) };
-      }),
-      ...listed.flatMap((row) =>
-        told.has(row.incident) && newest.get(row.incident) === row ? [] : { incident: row.incident, listed: row },
-      ),
-    ],
-    notes,
-  };
+  const told = [...open.values()].filter(({ incident }) => isWanted(incident, options));
+  return [
+    ...told.map((known) => {
+      const row = newest.get(known.incident);
+      return { incident: known.incident, told: known, ...(row && { listed: row }) };
+    }),
+    ...listed.flatMap((row) =>
+      open.has(row.incident) && newest.get(row.incident) === row ? [] : { incident: row.incident, listed: row },
+    ),
+  ];
 }
 
-/** Neither a search attribute nor a status is gone by: both can be written by whoever reaches Temporal, and an id cannot. */
-async function listedBy(session: Session, options: ListedIncidents, most: number): Promise<Omit<IncidentRow, 'confirmed'>[]> {
+const ofStatus = {
+  running: [`ExecutionStatus = 'Running'`],
+  closed: [`ExecutionStatus != 'Running'`],
+  any: [],
+} as const;
+
+/** The newest first. Neither a search attribute nor a status is gone by: both can be written by whoever reaches Temporal, and an id cannot. */
+async function listedBy(
+  session: Session,
+  {
+    status,
+    most,
+    ...options
+  }: Pick<ListedIncidents, 'namespace'> & { readonly status: keyof typeof ofStatus; readonly most: number },
+): Promise<readonly ListedRow[]> {
   const query = [
     `WorkflowType = '${incidentNames.workflow}'`,
     `WorkflowId STARTS_WITH 'incident/${session.config.cluster}/'`,
-    ...(options.all ? [] : [`ExecutionStatus = 'Running'`]),
+    ...ofStatus[status],
   ].join(' AND ');
-  const rows: Omit<IncidentRow, 'confirmed'>[] = [];
+  const rows: ListedRow[] = [];
   try {
-    for await (const execution of session.client.workflow.list({ query, pageSize: Math.min(most, 200) })) {
+    for await (const execution of session.client.workflow.list({ query, pageSize: Math.min(most, 1_000) })) {
       if (!isWanted(execution.workflowId, options)) continue;
       const { FirebreakSeverity: severity, FirebreakRule: rules } = execution.searchAttributes;
       rows.push({
         incident: execution.workflowId,
         run: execution.runId,
         open: execution.status.name === 'RUNNING',
-        severity: String(severity?.[0] ?? 'unknown'),
+        ...(severity?.[0] !== undefined && { severity: String(severity[0]) }),
         openedAt: execution.startTime.toISOString(),
         rules: (rules ?? []).map(String),
       });
@@ -136,29 +206,56 @@ async function listedBy(session: Session, options: ListedIncidents, most: number
   return rows;
 }
 
-function isWanted(incident: string, { namespace }: ListedIncidents): boolean {
+function isWanted(incident: string, { namespace }: Pick<ListedIncidents, 'namespace'>): boolean {
   const subject = subjectOfIncident(incident);
   return namespace === undefined || (subject?.kind === 'workload' && subject.namespace === namespace);
 }
 
-/** What the cells have said last that is open. */
-async function toldOpen(session: Session): Promise<{ readonly open: OpenReport['worst']; readonly notes: readonly string[] }> {
+async function toldOpen(session: Session): Promise<ToldOpen> {
   const state = await inTime(controlState(sessionOver(session.config, session.client, answerMs)));
   const said = state?.intakes ?? [];
   const lastAt = said.reduce((last, { at }) => Math.max(last, Date.parse(at)), 0);
   // What a replica knew that is gone another one has taken over.
   const reports = said.filter(({ at }) => lastAt - Date.parse(at) < awayAfterMs);
-  const unnamed = reports.reduce((sum, { open }) => sum + open.count - open.worst.length, 0);
+  const isLate = (at: number): boolean => Date.now() - at > lateAfterMs;
+  const open = new Map<string, KnownOpen>();
+  for (const { at, open: told } of reports)
+    for (const one of namedIn(told)) {
+      const before = open.get(one.incident);
+      const known = { ...one, isLate: isLate(Date.parse(at)) };
+      open.set(one.incident, before ? knownTogether(before, known) : known);
+    }
+  const unnamed = reports.reduce((sum, { open: told }) => sum + told.count - namedIn(told).length, 0);
+  const unnamedAre = reports.flatMap(({ open: told }) => worstUnnamed(told) ?? []);
   const notes = [
     ...(lastAt === 0 ? ['No cell has said what is open: what Temporal leaves out is missing here.'] : []),
-    ...(lastAt > 0 && Date.now() - lastAt > lateAfterMs
+    ...(lastAt > 0 && isLate(lastAt)
       ? [
           `A cell has said last at ${new Date(lastAt).toISOString()} what is open: what Temporal has left out since is missing here.`,
         ]
       : []),
     ...(unnamed > 0 ? [`The cells know ${unnamed} more to be open than they have named: the console lists all.`] : []),
   ];
-  return { open: reports.flatMap(({ open }) => open.worst), notes };
+  const firstAt = Math.min(...reports.map(({ at }) => Date.parse(at)));
+  return {
+    open,
+    ...(reports.length > 0 && { since: new Date(firstAt - clocksApartMs).toISOString() }),
+    ...(unnamedAre.length > 0 && { unnamed: unnamedAre.reduce(worse) }),
+    notes,
+  };
+}
+
+/** Several cells of a cluster may have told one incident of alerts: it is what all have said. */
+function knownTogether(a: KnownOpen, b: KnownOpen): KnownOpen {
+  const rules = a.rules && b.rules && [...new Set([...a.rules, ...b.rules])];
+  const started = a.started && b.started && a.started.run !== b.started.run ? undefined : (a.started ?? b.started);
+  return {
+    incident: a.incident,
+    severity: worse(a.severity, b.severity),
+    ...(rules && { rules }),
+    ...(started && { started }),
+    isLate: a.isLate || b.isLate,
+  };
 }
 
 /** No answer to so many in a row: no cell is there, and the others are not waited for. */
@@ -204,7 +301,7 @@ function rowOf({ incident, listed, told }: Candidate, state: IncidentState | und
     };
   }
   const open = told !== undefined || listed?.open === true;
-  const severity = told ?? (isSeverity(listed?.severity) ? listed.severity : 'unknown');
+  const severity = told?.severity ?? (isSeverity(listed?.severity) ? listed.severity : 'unknown');
   return {
     incident,
     run: listed?.run ?? '',

@@ -1,10 +1,10 @@
 import pino, { type Logger } from 'pino';
-import { FirebreakError } from '../../core/errors.ts';
 import { visibleJson, visibleLine } from '../../core/text/visible-text.ts';
 import type { Config } from '../config/load.ts';
 import { traceFields } from './telemetry/tracing.ts';
 
 export type { Logger } from 'pino';
+export { reasonOf } from './reason.ts';
 
 /** Structured log on standard error: what goes wrong is there whatever happens to standard output. Secrets never reach it; these paths are the net below. */
 export function createLog(config: Pick<Config, 'log'>): Logger {
@@ -18,12 +18,6 @@ export function createLog(config: Pick<Config, 'log'>): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   return pino(options, config.log.format === 'text' ? textStream() : jsonStream());
-}
-
-/** What may be logged of an error: ours in full, of others only the name: their messages hold bodies and headers. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof FirebreakError) return `${error.code}: ${error.detail}`;
-  return error instanceof Error ? error.name : typeof error;
 }
 
 /** Lines of JSON, in which nothing steers the terminal of whoever looks at them. */

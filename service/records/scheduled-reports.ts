@@ -14,7 +14,7 @@ import { replaceFile } from '../../integrations/replace-file.ts';
 import type { ReportConfig } from '../config/complete/complete-reports.ts';
 import type { Config } from '../config/load.ts';
 import { type ReportAccess, resolveReportAccess } from '../config/secrets.ts';
-import { reasonOf } from '../process/log.ts';
+import { reasonOf } from '../process/reason.ts';
 import { reportOfPeriod } from './compliance.ts';
 import type { ThreadParts } from './workers/records-thread.ts';
 

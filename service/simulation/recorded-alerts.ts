@@ -20,7 +20,8 @@ import type { RecordedAlert } from '../../testing/backtest.ts';
 import type { Environment } from '../config/fields.ts';
 import type { Config } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
-import { openAuditTrust, type RetiredKey } from '../records/audit-trust.ts';
+import { openAuditTrust } from '../records/audit-trust.ts';
+import type { RetiredKey } from '../records/retired-key.ts';
 import { asFound, readAlerts, readNormalised } from './read-alerts.ts';
 
 /** A file of lines is read line by line; what is smaller may be of any form, and is read whole. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ApplicationFailure, CancelledFailure, CompleteAsyncError, type Context } from '@temporalio/activity';
+import type { Context } from '@temporalio/activity';
 import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/client';
-import type { DataConverter } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, type DataConverter } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
@@ -179,7 +179,7 @@ async function answered({
     };
   } catch (error) {
     // What the SDK itself throws, and Temporal keeps as it is.
-    if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
+    if (error instanceof CancelledFailure) throw error;
     const failure = asFailure(error);
     const { type, message, nonRetryable, nextRetryDelay } = failure;
     const told: Message = { to: `failure:${activityType}`, ...bound, value: { type, message, nonRetryable } };

@@ -172,6 +172,11 @@ function buildOf({ raw }: Pick<WorkflowExecutionInfo, 'raw'>): string | undefine
   return /:([0-9a-f]{16})"?$/.exec(text)?.[1];
 }
 
+/** Some of an answer: of all that is open only which builds it has is asked. */
+const listedAtOnce = 100;
+/** Whoever names ever more of them is not listened to for ever. */
+const mostBuilds = 100;
+
 /** Builds whose incidents are still open, these not counted. Each needs a worker of its own until they end. */
 export async function openBuilds(options: {
   readonly client: Client;
@@ -180,10 +185,19 @@ export async function openBuilds(options: {
 }): Promise<readonly string[]> {
   const { client, deployment, except } = options;
   const builds = new Set<string>();
-  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'${except.map((id) => ` AND TemporalWorkerDeploymentVersion != '${deployment}:${id}'`).join('')}`;
-  for await (const execution of client.workflow.list({ query })) {
-    const build = buildOf(execution);
-    if (build !== undefined && !except.includes(build)) builds.add(build);
+  for (let before = -1; before < builds.size && before < mostBuilds; ) {
+    before = builds.size;
+    const others = [...except, ...builds].map((id) => ` AND TemporalWorkerDeploymentVersion != '${deployment}:${id}'`).join('');
+    const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'${others}`;
+    let listed = 0;
+    for await (const execution of client.workflow.list({ query, pageSize: listedAtOnce })) {
+      const build = buildOf(execution);
+      if (build !== undefined && !except.includes(build)) builds.add(build);
+      listed += 1;
+      // The others of these builds need not be read.
+      if (listed >= listedAtOnce && builds.size > before) break;
+    }
+    if (listed < listedAtOnce) break;
   }
   return [...builds];
 }

@@ -25,7 +25,7 @@ import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
 import type { HeldObject } from '../held-objects.ts';
-import type { OpenIncident } from '../open-incidents.ts';
+import { OpenBook } from '../open-book.ts';
 
 const sweptAtOnce = 1_000;
 
@@ -200,7 +200,7 @@ export interface OwnKnowledge {
   /** Resolves when what was begun to be written is on the disk. */
   written(): Promise<unknown>;
   /** Incidents that are open, by what this cell knows. */
-  readonly open: DurableValues<OpenIncident>;
+  readonly open: OpenBook;
   close(): Promise<void>;
 }
 
@@ -239,7 +239,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     seenIncidents: stored.values('seen-incidents'),
     stepReleases: stored.keeper('step-releases'),
     written: () => stored.written(),
-    open: stored.values('open'),
+    open: new OpenBook(stored.values('open')),
     close: () => stored.close(),
   };
 }

@@ -103,7 +103,7 @@ export function reportInCluster(options: {
   if (!config.kubernetes.reports) return;
   new ReportMirror({
     reports: new HardeningReports(api, signal),
-    open: () => knowledge.open.keys(),
+    open: () => knowledge.open.ids(),
     view,
     appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
     isAlone: config.guardrails.cells === 1,

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { LeaseMemory } from '../../../activities/memory/lease-memory.ts';
 import { type DurableValues, Memory, type MemoryKeeper } from '../../../activities/memory/memory.ts';
+import type { CellActivities } from '../../../core/action/step.ts';
 import {
   containmentResource,
   type HeldContainment,
@@ -54,11 +55,17 @@ interface ResourceMirrorParts {
 
 const usualEveryMs = 5_000;
 const absentMs = 60_000;
-/** Everything is read from the API server so often, to put right what somebody has changed. */
+/** Everything is read from the API server so often, to put right what somebody has changed: a thousand at a time. */
 const readEveryMs = 30_000;
-/** An open incident is asked anew so often, and so many at one look. */
-const askEveryMs = 60_000;
+const readInThatTime = 1_000;
+/**
+ * So many incidents are asked at one look of which the cell has heard something new. An answer of one that is not in the workers' memory costs a tenth of
+ * a second of the processor: of the others, of which only another cell can have heard something, one is asked at each look, and each once a minute at most.
+ */
 const mostAsked = 20;
+const askEveryMs = 60_000;
+/** What the cell has said to an incident is in its state by then. */
+const settledMs = 1_000;
 const askMs = 2_000;
 const dayMs = 86_400_000;
 
@@ -72,15 +79,16 @@ export class ResourceMirror {
   readonly #releases: Memory<string>;
   /** As the disk has it. Each look needs all of them, and nobody else writes them. */
   readonly #seen: Map<string, SeenIncident>;
-  /** What has ended is shown the same until it is forgotten or has said something else. */
-  readonly #ended = new WeakMap<SeenIncident, readonly ShownResource[]>();
+  /** Of what holds nothing: it is shown the same until it has said something else, or is forgotten. */
+  readonly #made = new WeakMap<SeenIncident, readonly ShownResource[]>();
   /** By place, what was written last. */
   readonly #written = new Map<string, ShownResource>();
   /** By containment, the problems that were seen last, and since when. */
   readonly #problems = new Map<string, { readonly text: string; readonly at: number }>();
   /** By incident and run, when it was asked last. */
   readonly #asked = new Map<string, { readonly at: number; readonly kinds: number }>();
-  readonly #changed = new Set<string>();
+  /** Incidents of which the cell has heard something, and when. */
+  readonly #changed = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #underway: Promise<boolean> | undefined;
 
@@ -99,10 +107,15 @@ export class ResourceMirror {
 
   /** A step has come about, or people have decided about it: its incident is asked again. */
   tell({ outcome, incident, objects, release }: StepOutcome): void {
-    this.#changed.add(incident);
+    this.hears(incident);
     if (outcome !== 'done' || release === undefined) return;
     // Not by the step that the note names: where that was a head start, people are asked about the incident's own.
     for (const { name } of objects) this.#releases.set(`${incident}\n${name}`, release);
+  }
+
+  /** Something has been asked in it, or answered. */
+  hears(incident: string): void {
+    this.#changed.set(incident, this.#now());
   }
 
   start(signal: AbortSignal): void {
@@ -126,7 +139,7 @@ export class ResourceMirror {
   async #look(): Promise<boolean> {
     const { resources, isAlone } = this.#parts;
     const now = this.#now();
-    const reads = now - this.#readAt >= readEveryMs;
+    const reads = now - this.#readAt >= readEveryMs * Math.max(1, this.#seen.size / readInThatTime);
     const found = reads ? await resources.list() : undefined;
     if (reads && !found) return false;
     const open = this.#parts.open();
@@ -170,7 +183,7 @@ export class ResourceMirror {
       if (runs.has(key)) continue;
       if (known.endedAt === undefined) {
         this.#remember(key, { ...known, endedAt: now });
-        this.#changed.add(known.id);
+        this.hears(known.id);
       } else if (now - known.endedAt > this.#parts.retentionMs) {
         this.#seen.delete(key);
         this.#parts.seen.remove(key);
@@ -185,21 +198,35 @@ export class ResourceMirror {
 
   /** What it was asked last stays where it cannot be asked. */
   async #askIncidents(open: readonly OpenRun[], now: number): Promise<void> {
-    const due = open.filter((run) => {
-      const asked = this.#asked.get(keyOf(run));
-      return !asked || asked.kinds !== run.kinds || this.#changed.has(run.id) || now - asked.at >= askEveryMs;
-    });
-    for (const run of due.slice(0, mostAsked)) {
+    const isSettled = (id: string): boolean => now - (this.#changed.get(id) ?? now) >= settledMs;
+    const told: OpenRun[] = [];
+    let longest: { readonly run: OpenRun; readonly at: number } | undefined;
+    for (const run of open) {
+      const asked = this.#askedOf(run);
+      if (!asked || asked.kinds !== run.kinds || isSettled(run.id)) told.push(run);
+      else if (now - asked.at >= askEveryMs && asked.at < (longest?.at ?? now)) longest = { run, at: asked.at };
+    }
+    for (const run of [...told.slice(0, mostAsked), ...(longest ? [longest.run] : [])]) {
       this.#changed.delete(run.id);
       this.#asked.set(keyOf(run), { at: now, kinds: run.kinds });
       await this.#askOne(keyOf(run));
     }
     // At its end it is asked once more, for its verdict.
     const openIds = new Set(open.map(({ id }) => id));
-    const over = new Set([...this.#changed].filter((id) => !openIds.has(id)));
+    const over = new Set([...this.#changed.keys()].filter((id) => !openIds.has(id)));
     if (over.size === 0) return;
     for (const id of over) this.#changed.delete(id);
     for (const [key, { id }] of [...this.#seen]) if (over.has(id) && this.#asked.delete(key)) await this.#askOne(key);
+  }
+
+  /** What it said before a start of this process is shown until there is something new of it: to ask all at once takes the workers minutes. */
+  #askedOf(run: OpenRun): { readonly at: number; readonly kinds: number } | undefined {
+    const key = keyOf(run);
+    const asked = this.#asked.get(key);
+    if (asked || !this.#seen.get(key)?.said) return asked;
+    const before = { at: 0, kinds: run.kinds };
+    this.#asked.set(key, before);
+    return before;
   }
 
   async #askOne(key: string): Promise<void> {
@@ -217,16 +244,17 @@ export class ResourceMirror {
 
   #wanted(now: number): readonly ShownResource[] {
     const held = this.#parts.containments();
-    const incidents = [...this.#seen.values()].flatMap((known) => this.#incidentOf(known, held));
+    const holding = Map.groupBy(held, ({ incident }) => incident);
+    const incidents = [...this.#seen.values()].flatMap((known) => this.#incidentOf(known, holding.get(known.id)));
     const inForce = this.#inForce(held, now);
     return [...incidents, ...inForce];
   }
 
-  #incidentOf(known: SeenIncident, held: readonly HeldContainment[]): readonly ShownResource[] {
+  #incidentOf(known: SeenIncident, held: readonly HeldContainment[] | undefined): readonly ShownResource[] {
     const { words } = this.#parts;
-    if (known.endedAt === undefined) return [incidentResource(known, held, words) ?? []].flat();
-    const shown = this.#ended.get(known) ?? [incidentResource(known, [], words) ?? []].flat();
-    this.#ended.set(known, shown);
+    if (held && known.endedAt === undefined) return [incidentResource(known, held, words) ?? []].flat();
+    const shown = this.#made.get(known) ?? [incidentResource(known, [], words) ?? []].flat();
+    this.#made.set(known, shown);
     return shown;
   }
 
@@ -247,6 +275,19 @@ export class ResourceMirror {
   }
 }
 
+/** The cell's activities: where people are asked, or answer, what is shown of the incident changes. */
+export function hearingQuestions<Activities extends Pick<CellActivities, 'answerersTo' | 'verifyVote'>>(
+  activities: Activities,
+  hears: (incident: string) => void,
+): Activities {
+  const { answerersTo, verifyVote } = activities;
+  return {
+    ...activities,
+    answerersTo: (asked) => answerersTo(asked).finally(() => hears(asked.question.incident.id)),
+    verifyVote: (check) => verifyVote(check).finally(() => hears(check.question.incident.id)),
+  };
+}
+
 /** The mirror of a cell, which looks from now on; undefined where the configuration does without. */
 export function showInCluster(options: {
   readonly config: Config;
@@ -263,11 +304,7 @@ export function showInCluster(options: {
   const { open, seenIncidents, stepReleases, votes } = knowledge;
   const mirror = new ResourceMirror({
     resources: new ShownResources(api, signal),
-    open: () =>
-      open.keys().flatMap((id) => {
-        const { first: run, kinds = [] } = open.get(id) ?? {};
-        return run === undefined ? [] : [{ id, run, kinds: kinds.length }];
-      }),
+    open: () => [...open.heads()].flatMap(([id, { first: run, kinds }]) => (run === undefined ? [] : [{ id, run, kinds }])),
     seen: seenIncidents,
     releases: stepReleases,
     leases: votes.leases,

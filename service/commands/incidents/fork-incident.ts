@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { timeText } from '../../../testing/story.ts';
-import { loadConfig } from '../../config/load.ts';
 import type { Fork, ForkOptions } from '../../simulation/fork.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
@@ -71,7 +70,8 @@ async function run(written: string, options: ForkCommandOptions): Promise<void> 
 }
 
 async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
-  // The other commands about incidents need neither the engine nor a database.
+  // The other commands about incidents need neither the engine nor a database, and at a desk no configuration.
+  const { loadConfig } = await import('../../config/load.ts');
   const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readPastIncident } = await import('../../simulation/past-incident.ts');
   const { withAlertsOnRecord } = await import('../../simulation/recorded-alerts.ts');

@@ -6,7 +6,7 @@ import { portOf } from '../../../integrations/http-door.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
-import { reasonOf } from '../../process/log.ts';
+import { reasonOf } from '../../process/reason.ts';
 import { readLogNote } from '../../records/transparency-log.ts';
 import { type ExpectedLog, logKeys, readWitnessed } from '../../records/verify-log.ts';
 import { serveWitness } from '../../witness/witness-server.ts';

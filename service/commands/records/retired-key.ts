@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { type RetiredKey, retiredKeyFrom } from '../../records/audit-trust.ts';
+import { type RetiredKey, retiredKeyFrom } from '../../records/retired-key.ts';
 
 export interface RetiredKeysOption {
   readonly retiredKey?: readonly RetiredKey[];

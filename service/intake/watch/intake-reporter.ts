@@ -1,4 +1,4 @@
-import { type IntakeReport, mostOf, type OpenReport } from '../../../core/alert/intake-report.ts';
+import { type IntakeReport, mostOf, namedIn, type OpenReport } from '../../../core/alert/intake-report.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import { compareTexts } from '../../../core/text/plain-json.ts';
 import { repeatAsItSays } from '../../process/repeat.ts';
@@ -28,7 +28,7 @@ const longestText = 300;
 
 /**
  * Reports the health of the intake and its sensors, and which incidents are open: within a minute where a sensor falls silent, drops events, something is
- * refused or an incident has begun, else every five minutes.
+ * refused, or an incident has begun or is told of something new, else every five minutes.
  */
 export class IntakeReporter {
   readonly #parts: ReporterParts;
@@ -36,7 +36,8 @@ export class IntakeReporter {
   readonly #since: string;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
-  #toldOpen: ReadonlySet<string> = new Set();
+  /** What was said of each. */
+  #toldOpen: ReadonlyMap<string, string> = new Map();
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -54,11 +55,12 @@ export class IntakeReporter {
     const { refused, watched, sensors, open } = report;
     const state = JSON.stringify([refused, watched, sensors.map(({ sensor, drops, lacks }) => [sensor, drops, lacks])]);
     const now = this.#now();
-    const isKnown = state === this.#told && open.worst.every(({ incident }) => this.#toldOpen.has(incident));
+    const named = new Map(namedIn(open).map((one) => [one.incident, JSON.stringify(one)]));
+    const isKnown = state === this.#told && [...named].every(([incident, said]) => this.#toldOpen.get(incident) === said);
     if (isKnown && now - this.#toldAt < tellEveryMs) return lookEveryMs;
     if (!(await this.#parts.tell(report))) return tellAgainMs;
     this.#told = state;
-    this.#toldOpen = new Set(open.worst.map(({ incident }) => incident));
+    this.#toldOpen = named;
     this.#toldAt = now;
     return lookEveryMs;
   }

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
-import type { DurableValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
-import { type OpenIncident, OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
+import { OpenBook } from '../../../service/cell/open-book.ts';
+import { OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openIncidentIds, rowsOf } from '../../../service/incidents/rows.ts';
@@ -43,7 +43,7 @@ const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], thread
 let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
 
 let memory: DurableMemory;
-let kept: DurableValues<OpenIncident>;
+let kept: OpenBook;
 let open: OpenIncidents;
 let gateway: IncidentGateway;
 let client: Client;
@@ -65,7 +65,7 @@ beforeAll(async () => {
   });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
   memory = new DurableMemory(folder, log);
-  kept = memory.values('open');
+  kept = new OpenBook(memory.values('open'));
   open = new OpenIncidents({
     kept,
     box: createBox({ keys: testCodecKeys }),
@@ -103,7 +103,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   stopping.abort();
-  for (const id of kept.keys())
+  for (const id of kept.ids())
     await client.workflow
       .getHandle(id)
       .terminate()
@@ -188,7 +188,7 @@ test('one that has come to its own end is not begun again, and cannot be set bac
   const { id, run } = await begun('over', 'low');
   lingerMs = 600_000;
   expect(open.isOpen(id, run)).toBe(true);
-  await eventually('its end', () => Promise.resolve(!kept.keys().includes(id)));
+  await eventually('its end', () => Promise.resolve(!kept.ids().includes(id)));
   expect(open.isOpen(id, run)).toBe(false);
   const { runId } = await client.workflow.getHandle(id).describe();
   expect(runId).toBe(run);

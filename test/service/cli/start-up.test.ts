@@ -61,9 +61,27 @@ describe('a command loads what it needs, and no other command', () => {
   test('incidents list: a client of Temporal and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
     const { packages } = loadedBy('incidents', 'list', '--config', config);
     expect(packages).toEqual(expect.arrayContaining(['@temporalio/client', 'commander', 'yaml', 'zod']));
-    const costly = ['@temporalio/worker', '@temporalio/core-bridge', '@kubernetes/client-node', '@slack/bolt', 'pg', 'lmdb'];
+    const ofWorkers = ['@temporalio/activity', '@temporalio/worker', '@temporalio/core-bridge'];
+    const costly = [...ofWorkers, '@kubernetes/client-node', '@slack/bolt', 'pg', 'lmdb', 'pino'];
     expect(packages.filter((name) => costly.includes(name) || name.startsWith('@aws-sdk/'))).toEqual([]);
   });
+
+  test('incidents --help, and what asks a desk: no configuration, and no client of Temporal', () => {
+    const help = loadedBy('incidents', '--help');
+    expect(help.packages.filter((name) => !['@noble/hashes', 'commander'].includes(name))).toEqual([]);
+    expect(help.own).toBeLessThan(35);
+    const { packages } = loadedBy('incidents', 'list', '--desk', 'https://127.0.0.1:1');
+    expect(packages.filter((name) => ['acorn', 'yaml'].includes(name) || name.startsWith('@temporalio/'))).toEqual([]);
+  });
+
+  test.each([[['audit', 'verify', '--config', config]], [['report', '--help']]])(
+    '%j: what reads the configuration; nothing of PostgreSQL where the records are in a file, and no log',
+    (args) => {
+      const { packages } = loadedBy(...args);
+      expect(packages).toEqual(expect.arrayContaining(['commander', 'yaml', 'zod']));
+      expect(packages.filter((name) => /^(?:pg|postgres|pino)/.test(name))).toEqual([]);
+    },
+  );
 });
 
 function underOlder(program: string) {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { originProblem, signRecord } from '../../../core/audit/audit.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
-import { openAuditTrust, retiredKeyFrom } from '../../../service/records/audit-trust.ts';
+import { openAuditTrust } from '../../../service/records/audit-trust.ts';
+import { retiredKeyFrom } from '../../../service/records/retired-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-audit-trust-'));
 const names = ['cell', 'old-cell', 'desk', 'old-desk', 'ada', 'old-ada'] as const;

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { makeCurrent } from '../../../service/temporal/versions.ts';
+import { Client } from '@temporalio/client';
+import { makeCurrent, openBuilds } from '../../../service/temporal/versions.ts';
 
 /** As gRPC throws it. */
 function refusal(code: number): Error {
@@ -17,4 +18,22 @@ test.each([
   };
   const making = makeCurrent({ client, deployment: 'firebreak-prod', buildId: 'b1', withinMs: 0 });
   await expect(making).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail });
+});
+
+test('of thousands of open incidents of older builds only some are read to know which builds they have', async () => {
+  const build = (n: number): string => String(n).padStart(16, '0');
+  const open = [...Array.from({ length: 3_000 }, () => build(1)), build(2), ...Array.from({ length: 50 }, () => build(3))];
+  let read = 0;
+  async function* list({ query }: { readonly query: string }) {
+    for (const id of open) {
+      if (query.includes(`!= 'firebreak-prod:${id}'`)) continue;
+      read += 1;
+      const data = Buffer.from(`"firebreak-prod:${id}"`);
+      yield { raw: { searchAttributes: { indexedFields: { TemporalWorkerDeploymentVersion: { data } } } } };
+    }
+  }
+  const client = Object.create(Client.prototype, { workflow: { value: { list } } });
+  const found = await openBuilds({ client, deployment: 'firebreak-prod', except: [build(3)] });
+  expect([...found].sort()).toEqual([build(1), build(2)]);
+  expect(read).toBeLessThan(200);
 });

@@ -1,6 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { type IntakeReport, openReportOf } from '../../../../core/alert/intake-report.ts';
-import type { Severity } from '../../../../core/alert/severity.ts';
+import { type IntakeReport, type NamedIncident, openReportOf } from '../../../../core/alert/intake-report.ts';
 import { IntakeMetrics } from '../../../../service/intake/metrics.ts';
 import { IntakeReporter } from '../../../../service/intake/watch/intake-reporter.ts';
 import { SensorHealth } from '../../../../service/intake/watch/sensor-health.ts';
@@ -44,7 +43,7 @@ function standing(arrives: () => boolean = () => true) {
     log: silent,
     now,
   });
-  const open: { incident: string; severity: Severity }[] = [];
+  const open: NamedIncident[] = [];
   const reporter = new IntakeReporter({
     ...{ source: 'here', metrics, health, silence, now },
     open: () => openReportOf(open),
@@ -140,6 +139,20 @@ test('says within a minute that an incident has begun, and only with the next re
   expect(told).toHaveLength(2);
 });
 
+test('says within a minute that one is worse, or has another rule, than it was told', async () => {
+  const { clock, told, open, reporter } = standing();
+  const cart = { incident: 'incident/lab/shop/Deployment/cart', severity: 'low', rules: ['A rule'] } as const;
+  for (const one of [cart, { ...cart, severity: 'critical' as const }, { ...cart, rules: ['A rule', 'Another'] }]) {
+    open.splice(0, 1, one);
+    clock.now += 60_000;
+    await reporter.look();
+    expect(told.at(-1)?.open.worst).toEqual([one]);
+  }
+  clock.now += 60_000;
+  await reporter.look();
+  expect(told).toHaveLength(3);
+});
+
 test('names so many open incidents as a report holds, the worst, and counts all', () => {
   const open = Array.from({ length: 5_000 }, (_, n) => ({
     incident: `incident/lab/shop/Deployment/${'cart'.repeat(20)}-${n}`,
@@ -148,6 +161,18 @@ test('names so many open incidents as a report holds, the worst, and counts all'
   const { count, worst } = openReportOf(open);
   expect([count, worst[0]?.severity]).toEqual([5_000, 'critical']);
   expect(worst).toHaveLength(100);
+});
+
+test('names those that were begun last, too, since a list begins with them', () => {
+  const open = Array.from({ length: 1_000 }, (_, n) => ({
+    incident: `incident/lab/shop/Deployment/cart-${n}`,
+    severity: n < 150 ? ('high' as const) : ('low' as const),
+    rules: ['A rule'],
+    started: { run: `run-${n}`, at: new Date(Date.UTC(2026, 5, 1, 10, 0, n)).toISOString() },
+  }));
+  const { worst, newest = [] } = openReportOf(open);
+  expect(worst.every(({ severity }) => severity === 'high')).toBe(true);
+  expect(newest).toEqual(open.toReversed().slice(0, 100));
 });
 
 test('a running intake tells what has come through its door', async () => {

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import type { DurableValues } from '../../../activities/memory/memory.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import { isIntakeReport } from '../../../core/alert/intake-report.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { OpenBook, type OpenIncident } from '../../../service/cell/open-book.ts';
+import { OpenIncidents } from '../../../service/cell/open-incidents.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
+import { createLog } from '../../../service/process/log.ts';
+import { alertOf, batchOf } from '../../workflows/people.ts';
+import { testCodecKeys } from '../../workflows/speakers.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-book-'));
+const log = createLog({ log: { level: 'fatal', format: 'json' } });
+let memory = new DurableMemory(folder, log);
+afterAll(async () => {
+  await memory.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Counts what is read of the disk. */
+function counted(values: DurableValues<OpenIncident>, reads: string[]): DurableValues<OpenIncident> {
+  return {
+    ...values,
+    keys: () => {
+      reads.push('all');
+      return values.keys();
+    },
+    get: (key) => {
+      reads.push(key);
+      return values.get(key);
+    },
+  };
+}
+
+const openIn = (book: OpenBook): OpenIncidents =>
+  new OpenIncidents({
+    kept: book,
+    box: createBox({ keys: testCodecKeys }),
+    starts: new StartMemory(),
+    asDecided: (alert) => alert,
+    note: () => Promise.resolve(),
+    log,
+    now: () => Date.parse('2026-06-01T10:00:00Z'),
+  });
+
+const id = (n: number): string => `incident/lab/shop/Deployment/cart-${n}`;
+
+test('what is asked of all open incidents is read of the disk once, at the start', async () => {
+  const reads: string[] = [];
+  const book = new OpenBook(counted(memory.values('open'), reads));
+  const open = openIn(book);
+  for (let n = 0; n < 20; n += 1) {
+    open.hears(id(n), batchOf([alertOf({ n })]));
+    open.started(id(n), `run-${n}`, batchOf([alertOf({ n })]));
+  }
+  reads.length = 0;
+  expect(open.report().count).toBe(20);
+  expect(book.ids()).toHaveLength(20);
+  expect([open.isOpen(id(3), 'run-3'), open.isOpen(id(3), 'run-4'), book.idOf('run-7')]).toEqual([true, false, id(7)]);
+  expect(reads).toEqual([]);
+  book.remove(id(19));
+  const before = open.report();
+
+  await memory.close();
+  memory = new DurableMemory(folder, log);
+  const again = new OpenBook(memory.values('open'));
+  expect(openIn(again).report()).toEqual(before);
+  expect(again.get(id(0))?.kinds).toHaveLength(1);
+  expect([again.head(id(19)), again.get(id(19))]).toEqual([undefined, undefined]);
+});
+
+test('a report says of each what a list shows: since when it runs, how bad it is, and the rules of all that it was told', () => {
+  const open = openIn(new OpenBook(memory.values('said')));
+  const first = alertOf({ severity: 'low' });
+  open.hears(id(1), batchOf([first]));
+  expect(open.report().worst).toEqual([{ incident: id(1), severity: 'low', rules: [first.rule] }]);
+  open.started(id(1), 'run-1', batchOf([first]));
+  open.hears(id(1), batchOf([alertOf({ n: 2, rule: 'Another rule', severity: 'critical' })]));
+  expect(open.report().worst).toEqual([
+    {
+      ...{ incident: id(1), severity: 'critical', rules: [first.rule, 'Another rule'] },
+      started: { run: 'run-1', at: '2026-06-01T10:00:00.000Z' },
+    },
+  ]);
+});
+
+test('of more rules than a list shows none is named, and what is told stays within its bounds whatever they are called', () => {
+  const open = openIn(new OpenBook(memory.values('bounded')));
+  for (let n = 0; n < 12; n += 1) open.hears(id(1), batchOf([alertOf({ n, rule: `Rule ${n}` })]));
+  expect(open.report().worst).toMatchObject([{ incident: id(1) }]);
+  expect(open.report().worst[0]).not.toHaveProperty('rules');
+
+  for (let n = 2; n < 400; n += 1) {
+    const batch = batchOf([alertOf({ n, rule: `${'r'.repeat(390)}${n}`, severity: n > 300 ? 'critical' : 'low' })]);
+    open.hears(id(n), batch);
+    open.started(id(n), `run-${n}`, batch);
+  }
+  const report = open.report();
+  const times = { at: '2026-06-01T10:00:00.000Z', since: '2026-06-01T09:00:00.000Z' };
+  const counts = { accepted: 0, duplicates: 0, refused: {}, hidden: {}, sensors: [], watched: [] };
+  expect(isIntakeReport({ source: 'here', ...times, ...counts, open: report })).toBe(true);
+  expect(JSON.stringify(report).length).toBeLessThan(60_000);
+  expect([report.count, report.worst.length]).toEqual([399, 100]);
+  expect(report.worst.filter(({ rules }) => rules).length).toBeGreaterThan(20);
+});
