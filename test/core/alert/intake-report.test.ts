@@ -31,7 +31,12 @@ describe('a report of an intake', () => {
   test('is taken as it is made', () => {
     expect(isIntakeReport(report())).toBe(true);
     expect(isIntakeReport(report({ sensors: [], watched: [], refused: {} }))).toBe(true);
-    const named = { incident: 'incident/lab/cluster', severity: 'high', rules: ['A rule'], started: { run: 'r', at: at(3) } } as const;
+    const named = {
+      incident: 'incident/lab/cluster',
+      severity: 'high',
+      rules: ['A rule'],
+      started: { run: 'r', at: at(3) },
+    } as const;
     expect(isIntakeReport(report({ open: { count: 300, worst: [named], newest: [named] } }))).toBe(true);
   });
 
@@ -44,8 +49,14 @@ describe('a report of an intake', () => {
     ['a sensor without a name', { ...report(), sensors: [{ alerts: 1, drops: 0, heardAt: at(1), lacks: [] }] }],
     ['an incident without an id', { ...report(), open: { count: 1, worst: [{ severity: 'high' }] } }],
     ['an incident with rules that are none', { ...report(), open: { count: 1, worst: [{ ...open, rules: [1] }] } }],
-    ['one that began some time', { ...report(), open: { count: 2, worst: [open], newest: [{ ...open, started: { run: 'r', at: 'once' } }] } }],
-    ['more new ones than there are', { ...report(), open: { count: 500, worst: [open], newest: Array.from({ length: 101 }, () => open) } }],
+    [
+      'one that began some time',
+      { ...report(), open: { count: 2, worst: [open], newest: [{ ...open, started: { run: 'r', at: 'once' } }] } },
+    ],
+    [
+      'more new ones than there are',
+      { ...report(), open: { count: 500, worst: [open], newest: Array.from({ length: 101 }, () => open) } },
+    ],
     ['a node without a time', { ...report(), watched: [{ sensor: 'falco', nodes: 1, silent: 1, longest: [{ node: 'n1' }] }] }],
     ['more sensors than there are', { ...report(), sensors: Array.from({ length: 31 }, () => report().sensors[0]) }],
     [

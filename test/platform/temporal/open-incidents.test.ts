@@ -209,15 +209,19 @@ describe('whoever asks which are open', () => {
     return Object.create(client, { workflow: { value: workflow } });
   };
 
-  /** Counts which incidents are asked for more than their state. */
-  const counting = (described: string[]): Client => {
+  /** Counts which incidents are asked for their state, or for more than that. */
+  const counting = (described: string[], queried: string[] = []): Client => {
     const getHandle: Client['workflow']['getHandle'] = (id, run) => {
       const handle = client.workflow.getHandle(id, run);
       const describe = () => {
         described.push(id);
         return handle.describe();
       };
-      return Object.create(handle, { describe: { value: describe } });
+      const query = (type: string) => {
+        queried.push(id);
+        return handle.query(type);
+      };
+      return Object.create(handle, { describe: { value: describe }, query: { value: query } });
     };
     const workflow = Object.create(client.workflow, { getHandle: { value: getHandle } });
     return Object.create(client, { workflow: { value: workflow } });
@@ -270,6 +274,19 @@ describe('whoever asks which are open', () => {
     expect(rows).toContainEqual(expect.objectContaining({ incident: id, open: true, severity: 'critical', confirmed: true }));
     expect(notes).toEqual([]);
     expect(await openIncidentIds(asking(leavingOut()), 50)).toContain(id);
+
+    // Where it lists what the cell has said, no incident is asked, and each would say the same.
+    const [described, queried]: [string[], string[]] = [[], []];
+    const shown = await rowsOf(asking(counting(described, queried)), { limit: 50 });
+    expect([described, queried]).toEqual([[], [controlIdOf(cluster)]]);
+    expect(shown.rows.map(({ incident }) => incident).sort()).toEqual([...kept.ids()].sort());
+    for (const { incident, run, severity, rules, confirmed } of shown.rows) {
+      const { counts, ...state } = await stateOf({ workflowId: incident });
+      expect({ run, severity, rules, confirmed }).toEqual({
+        ...{ run: state.incident.run, severity: state.severity, confirmed: true },
+        rules: [...new Set(counts.map(({ rule }) => rule))],
+      });
+    }
     await control.terminate();
   });
 });
