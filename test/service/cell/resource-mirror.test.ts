@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import type { CellActivities } from '../../../core/action/step.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { ShownResources } from '../../../integrations/kubernetes/shown-resources.ts';
@@ -127,10 +128,11 @@ test('one in which people are asked, or answer, is asked soon, when that is in i
   const mirror = mirrorOf(open, 'heard');
   await known(mirror, open);
   const id = open[17]?.id ?? '';
-  const activities = hearingQuestions(
-    { answerersTo: async () => ({}) as never, verifyVote: async () => ({}) as never },
-    (incident) => mirror.hears(incident),
-  );
+  const given: Pick<CellActivities, 'answerersTo' | 'verifyVote'> = {
+    answerersTo: async () => ({}) as never,
+    verifyVote: async () => ({}) as never,
+  };
+  const activities = hearingQuestions(given, (incident) => mirror.hears(incident));
   const question = { incident: { id } } as never;
   await activities.answerersTo({ question });
   openQuestions = 1;
