@@ -358,7 +358,10 @@ async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> 
     run.output = done.output;
     return;
   }
-  run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
+  const plan = found(run.plan);
+  run.output = await underway(parts.steps, call, plan, () =>
+    implementation.apply(input, { ...context, taking, planned: plan.blastRadius }),
+  );
 }
 
 /** What came of it where another cell has done it, by the same votes. That it was given back since only that one remembers: then nothing of it is there. */

@@ -1,6 +1,6 @@
 import type { AllowRelease, HoldTerms } from '../incident/hold.ts';
 import type { DataFields } from './data-fields.ts';
-import type { Effect, Plan, Reach } from './plan.ts';
+import type { Effect, Plan, Reach, TargetName } from './plan.ts';
 
 /** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
 export const pools = ['cell', 'secrets', 'forensics', 'packs', 'desk'] as const;
@@ -150,6 +150,8 @@ export interface StepContext {
   readonly order?: string | undefined;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
   readonly durable?: Promise<unknown> | undefined;
+  /** What the step would touch, by the plan that it runs under: of `apply`. */
+  readonly planned?: readonly TargetName[] | undefined;
   /** Says what the step is at, where that takes long. */
   readonly progress?: ((text: string) => void) | undefined;
 }

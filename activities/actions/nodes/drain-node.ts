@@ -5,25 +5,33 @@ import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import {
   despiteConflicts,
   fieldOf,
   listObjects,
+  type ObjectJson,
   type ObjectRef,
   patchField,
   readKnownObject,
   targetOf,
 } from '../../../integrations/kubernetes/objects.ts';
-import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { mirrorAnnotation, type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { crowdingOn, roomNotes, without } from '../note-room.ts';
 import { budgetNote, evict, heldText, severalText } from '../workloads/eviction.ts';
+import { endsLateText, lookFor, podsLeft } from '../workloads/pods-ended.ts';
 import { evidenceOfSuspect } from '../workloads/rolled-out.ts';
+
+/** How long ended pods are waited for. */
+const withinMs = 150_000;
 
 interface DrainNodeOptions {
   readonly api: KubernetesApi;
+  /** By it the notes of other steps on the node are known, and stay. */
+  readonly cellKey?: CellKey;
   /** Pods of these namespaces stay: what is protected is not evicted on the way. */
   readonly isProtected: (namespace: string) => boolean;
   readonly pollMs?: number;
@@ -43,7 +51,9 @@ interface Found {
 
 /** Takes a node out of service and evicts its pods; see the declaration in `core/actions/nodes/drain-node.ts`. */
 export function drainNodeImplementation(options: DrainNodeOptions): ActionImplementation<DrainNodeInput, DrainNodeOutput> {
-  const { api, isProtected, pollMs = 1_000, heldMs = 480_000 } = options;
+  const { api, cellKey, isProtected, pollMs = 1_000, heldMs = 480_000 } = options;
+  const marks = [names.stepAnnotation, names.incidentAnnotation];
+  const crowding = (ref: ObjectRef, object: ObjectJson) => crowdingOn({ ref, object, names: marks, cellKey });
 
   const refOf = ({ node }: DrainNodeInput): ObjectRef => ({ kind: 'Node', resource: 'nodes', name: node.name });
 
@@ -51,9 +61,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
     const query = { fieldSelector: `spec.nodeName=${node.name}` };
     const pods = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods' }, query, signal });
     return pods
-      .filter(
-        ({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
-      )
+      .filter(({ metadata = {}, status }) => !endsSoon(metadata) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
       .map((json) => foundOf(json, isProtected))
       .sort((a, b) => (a.text < b.text ? -1 : 1));
   };
@@ -62,7 +70,8 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
     const ref = refOf(input);
     const seen = await readKnownObject({ api, ref, signal });
     if (seen.metadata.annotations?.[names.stepAnnotation] !== key || fieldOf(seen, ['spec', 'unschedulable']) !== true) {
-      const annotations = { [names.stepAnnotation]: key, [names.incidentAnnotation]: incident };
+      const own = { [names.stepAnnotation]: key, [names.incidentAnnotation]: incident };
+      const annotations = { ...without(crowding(ref, seen)), ...own };
       await patchField({ api, ref, seen, path: ['spec', 'unschedulable'], value: true, annotations, signal });
     }
     return seen.metadata.uid;
@@ -87,6 +96,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
           'A drain contains nothing: who is on the node as root, or in a pod that stays, is still there.',
           ...pods.flatMap(({ text, stays }) => (stays === undefined ? [] : [`${text} stays: ${stays}.`])),
           ...held,
+          ...roomNotes(target, crowding(ref, node).length),
           ...leaving.flatMap(({ text, comesBack }) => (comesBack ? [] : [`${text} has no controller: nothing starts it again.`])),
         ],
       };
@@ -128,30 +138,33 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
 
     async verify({ node, evicted, left }, { signal }) {
       const ref = refOf({ node });
-      const end = Date.now() + 150_000;
-      const isThere = async ({ namespace, name, uid }: ResolvedPod): Promise<boolean> =>
-        (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
-      for (const pod of evicted)
-        while (await isThere(pod)) {
-          if (Date.now() > end)
-            throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being ended, but is still there`);
-          await sleep(pollMs, undefined, { signal });
-        }
+      const { lasting, ending } = await podsLeft({ look: lookFor(api, evicted, signal), withinMs, ending: { pollMs }, signal });
+      if (ending.length > 0) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')}: being ended, but still there`);
       const now = await readKnownObject({ api, ref, signal });
       if (now.metadata.uid !== node.uid)
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another node now, with another uid`);
       const missing = [
         ...(fieldOf(now, ['spec', 'unschedulable']) === true ? [] : ['somebody has made it schedulable again']),
-        ...left
-          .filter(({ reason }) => reason === heldText || reason === severalText)
-          .map(({ pod, reason }) => `${pod}: ${reason}`),
+        ...lasting,
+        ...left.filter(({ reason }) => isOpen(reason)).map(({ pod, reason }) => `${pod}: ${reason}`),
       ];
-      const count = evicted.length === 1 ? '1 pod has' : `${evicted.length} pods have`;
-      const stay = left.length - missing.length;
+      const gone = evicted.length - lasting.length;
+      const count = gone === 1 ? '1 pod has' : `${gone} pods have`;
+      const stay = left.filter(({ reason }) => !isOpen(reason)).length;
       const detail = `the node is unschedulable, ${count} left it${stay > 0 ? `, and ${stay} stay by the plan` : ''}`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };
+}
+
+/** It was to leave, and did not. */
+function isOpen(reason: string): boolean {
+  return reason === heldText || reason === severalText || reason.startsWith(`it ${endsLateText('')}`);
+}
+
+/** A pod that is being ended, and is soon gone. One that is given longer is there for as long as that. */
+function endsSoon({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: NonNullable<PodJson['metadata']>): boolean {
+  return deletionTimestamp !== undefined && deletionGracePeriodSeconds * 1_000 <= withinMs;
 }
 
 function foundOf(json: PodJson, isProtected: (namespace: string) => boolean): Found {
@@ -178,6 +191,8 @@ async function heldNotes(api: KubernetesApi, leaving: readonly Found[], signal: 
 function whyItStays(json: PodJson, isProtected: (namespace: string) => boolean): string | undefined {
   const record = podRecord(json);
   if (record.annotations[mirrorAnnotation] !== undefined) return 'it is a static pod of the node itself';
+  // Nobody may have an end that was ordered come later.
+  if (json.metadata?.deletionTimestamp !== undefined) return `it ${endsLateText(json.metadata.deletionTimestamp)}`;
   if (controllerOf(record.owners)?.kind === 'DaemonSet') return 'its DaemonSet would put it back at once';
   if (json.spec?.priorityClassName?.startsWith('system-')) return 'it is critical for the cluster';
   if (isProtected(record.namespace)) return `the namespace ${record.namespace} is protected`;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { DeletePodInput, DeletePodOutput } from '../../../core/actions/workloads/delete-pod.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
@@ -8,12 +7,14 @@ import { KubernetesError } from '../../../integrations/kubernetes/client-error.t
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { endedText, lookFor, podsLeft } from './pods-ended.ts';
 
 /**
  * The attacker gets no 30 s to say good-bye, but the kubelet still confirms that the containers are gone: with 0 the API server
  * would forget the pod while it may still run.
  */
 const graceSeconds = 1;
+const withinMs = 55_000;
 
 /** Ends one pod by uid; see the declaration in `core/actions/workloads/delete-pod.ts`. */
 export function deletePodImplementation(options: {
@@ -72,14 +73,16 @@ export function deletePodImplementation(options: {
       }
     },
 
-    async verify({ pod }, { signal }) {
-      const end = Date.now() + 55_000;
-      while (await isThere(pod, signal)) {
-        if (Date.now() > end)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being deleted, but is still there`);
-        await sleep(pollMs, undefined, { signal });
-      }
-      return { state: 'verified', detail: 'the API server no longer knows a pod with this uid' };
+    async verify({ pod, alreadyGone }, { signal }) {
+      const { lasting, ending, wereGone } = await podsLeft({
+        look: lookFor(api, [pod], signal),
+        withinMs,
+        ending: { pollMs },
+        signal,
+      });
+      if (ending.length > 0)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being deleted, but is still there`);
+      return endedText(lasting, alreadyGone && wereGone);
     },
   };
 }

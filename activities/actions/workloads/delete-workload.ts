@@ -1,30 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ActionImplementation } from '../../../core/action/action.ts';
+import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
 import type { DeleteWorkloadInput, DeleteWorkloadOutput } from '../../../core/actions/workloads/delete-workload.schema.ts';
-import { type LabelSelector, selects } from '../../../core/cluster/pod-record.ts';
+import type { LabelSelector, PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
-import { listObjects, readKnownObject, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
-import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type ObjectJson, readKnownObject, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
+import { type EndingParts, podsLeft } from './pods-ended.ts';
+import { lookAmong, podsOfWorkload, resolvedPods } from './pods-of.ts';
 import { evidenceOfSuspect } from './rolled-out.ts';
 
+/** How long what is ended is waited for. */
+const withinMs = 150_000;
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'];
 
 /** Deletes a workload, and it goes after what it owns; see the declaration in `core/actions/workloads/delete-workload.ts`. */
-export function deleteWorkloadImplementation(options: {
-  readonly api: KubernetesApi;
-  readonly pollMs?: number;
-}): ActionImplementation<DeleteWorkloadInput, DeleteWorkloadOutput> {
-  const { api, pollMs = 500 } = options;
+export function deleteWorkloadImplementation(
+  options: EndingParts & { readonly api: KubernetesApi; readonly view: Pick<ClusterView, 'ownersOf'> },
+): ActionImplementation<DeleteWorkloadInput, DeleteWorkloadOutput> {
+  const { api, view, pollMs = 500 } = options;
 
-  const podsOf = async ({ namespace }: NamedWorkload, selector: LabelSelector | undefined, signal: AbortSignal) => {
-    if (!selector) return [];
-    const pods = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
-    return pods.map(podRecord).filter(({ labels }) => selects(selector, labels));
+  const podsOf = (
+    workload: NamedWorkload,
+    object: ObjectJson | undefined,
+    { planned, signal }: Pick<StepContext, 'planned' | 'signal'>,
+  ): Promise<readonly PodRecord[]> => {
+    const spec = object?.spec as { readonly selector?: LabelSelector } | undefined;
+    return podsOfWorkload({ api, view, workload, selector: spec?.selector, planned, signal });
   };
 
   return {
@@ -32,8 +38,7 @@ export function deleteWorkloadImplementation(options: {
       const ref = workloadRef(workload, kinds);
       const object = await readKnownObject({ api, ref, signal });
       const target = targetOf(ref);
-      const spec = object.spec as { readonly selector?: LabelSelector } | undefined;
-      const pods = await podsOf(workload, spec?.selector, signal);
+      const pods = await podsOf(workload, object, { signal });
       const writer = otherWriter(object.metadata);
       return {
         target: { name: target, uid: object.metadata.uid },
@@ -55,12 +60,15 @@ export function deleteWorkloadImplementation(options: {
       return object === undefined || object.metadata.deletionTimestamp !== undefined;
     },
 
-    async apply({ workload }, { signal }) {
+    async apply({ workload }, context) {
+      const { signal } = context;
       const ref = workloadRef(workload, kinds);
       const object = await readObject({ api, ref, signal });
-      if (!object) return { workload };
+      // Somebody may delete it alone, or let its pods go, so that they live on: they are looked for before, and by their uids after.
+      const pods = resolvedPods(await podsOf(workload, object, context));
+      if (!object) return { workload, pods };
       const { uid, deletionTimestamp } = object.metadata;
-      if (deletionTimestamp !== undefined) return { workload, uid };
+      if (deletionTimestamp !== undefined) return { workload, uid, pods };
       try {
         await api.json({
           method: 'DELETE',
@@ -72,23 +80,34 @@ export function deleteWorkloadImplementation(options: {
       } catch (error) {
         if (!(error instanceof KubernetesError) || error.status !== 404) throw error;
       }
-      return { workload, uid };
+      return { workload, uid, pods };
     },
 
-    async verify({ workload, uid }, { signal }) {
+    async verify({ workload, uid, pods }, { signal }) {
       const ref = workloadRef(workload, kinds);
-      const end = Date.now() + 150_000;
-      for (;;) {
+      const isThere = async (): Promise<boolean> => {
         const object = await readObject({ api, ref, signal });
-        if (object === undefined || (uid !== undefined && object.metadata.uid !== uid)) break;
+        return object !== undefined && (uid === undefined || object.metadata.uid === uid);
+      };
+      const end = Date.now() + withinMs;
+      const left = await podsLeft({ look: lookAmong(api, workload, pods, signal), withinMs, ending: options, signal });
+      if (left.ending.length > 0)
+        throw new FirebreakError(
+          'FB_ERR_UNAVAILABLE',
+          `${left.ending.join(', ')} of ${targetOf(ref)}: being ended, but still there`,
+        );
+      // It goes after what it owns: with a pod that stays it may stay as long.
+      while (left.lasting.length === 0 && uid !== undefined && (await isThere())) {
         if (Date.now() > end)
           throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)} is being deleted, but what it owns is still there`);
         await sleep(pollMs, undefined, { signal });
       }
       const again = await readObject({ api, ref, signal });
-      return again === undefined
-        ? { state: 'verified', detail: 'the API server no longer knows it, nor what it owned' }
-        : { state: 'partial', detail: 'it was deleted', missing: [`${targetOf(ref)} has been made again by somebody`] };
+      const isAgain = again !== undefined && again.metadata.uid !== uid;
+      const missing = [...left.lasting, ...(isAgain ? [`${targetOf(ref)} has been made again by somebody`] : [])];
+      return missing.length > 0
+        ? { state: 'partial', detail: 'its end was ordered', missing }
+        : { state: 'verified', detail: 'the API server no longer knows it, nor the pods that it had' };
     },
   };
 }

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation } from '../../../core/action/action.ts';
-import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import type { EvictPodInput, EvictPodOutput } from '../../../core/actions/workloads/evict-pod.schema.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -9,6 +8,9 @@ import { mirrorAnnotation, podRecord } from '../../../integrations/kubernetes/wa
 import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { budgetNote, evict, heldText, severalText } from './eviction.ts';
+import { endedText, lookFor, podsLeft } from './pods-ended.ts';
+
+const withinMs = 150_000;
 
 /** Evicts one pod by uid; see the declaration in `core/actions/workloads/evict-pod.ts`. */
 export function evictPodImplementation(options: {
@@ -18,9 +20,6 @@ export function evictPodImplementation(options: {
   readonly heldMs?: number;
 }): ActionImplementation<EvictPodInput, EvictPodOutput> {
   const { api, pollMs = 500, heldMs = 40_000 } = options;
-
-  const isThere = async ({ namespace, name, uid }: ResolvedPod, signal: AbortSignal): Promise<boolean> =>
-    (await readPod({ api, namespace, name, signal }))?.metadata?.uid === uid;
 
   return {
     async plan({ pod }, { signal }) {
@@ -63,14 +62,16 @@ export function evictPodImplementation(options: {
       }
     },
 
-    async verify({ pod }, { signal }) {
-      const end = Date.now() + 150_000;
-      while (await isThere(pod, signal)) {
-        if (Date.now() > end)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${pod.namespace}/${pod.name} is being ended, but is still there`);
-        await sleep(pollMs, undefined, { signal });
-      }
-      return { state: 'verified', detail: 'the API server no longer knows a pod with this uid' };
+    async verify({ pod, alreadyGone }, { signal }) {
+      const { lasting, ending, wereGone } = await podsLeft({
+        look: lookFor(api, [pod], signal),
+        withinMs,
+        ending: { pollMs },
+        signal,
+      });
+      if (ending.length > 0)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being ended, but is still there`);
+      return endedText(lasting, alreadyGone && wereGone);
     },
   };
 }

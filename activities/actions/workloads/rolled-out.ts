@@ -2,11 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from '../../../core/action/plan.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import { selects } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
-import { type ObjectRef, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { listObjects, type ObjectRef, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type RollingObject, rolloutOf } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { podsLeft } from './pods-ended.ts';
+
+/** Of one look at a roll the end: as long as a pod has where nothing is said, and a little more. */
+const endingMs = 40_000;
 
 export interface RollingParts {
   readonly api: KubernetesApi;
@@ -44,6 +50,25 @@ export async function waitForRollout(
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)}: ${rollout.detail}`);
     await sleep(pollMs, undefined, { signal });
   }
+}
+
+/**
+ * Pods that the roll has ended and that run on: whoever makes a pod says how long it may take to end, and its workload no longer counts it then.
+ * Those that end in a moment are waited for.
+ */
+export async function stillEnding(
+  { api, pollMs = 500 }: RollingParts,
+  { ref, object, signal }: { readonly ref: ObjectRef; readonly object: RollingObject; readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const { namespace } = ref;
+  const selector = object.spec?.selector;
+  if (namespace === undefined || !selector) return [];
+  const look = async (): Promise<readonly PodJson[]> => {
+    const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
+    return all.filter(({ metadata }) => metadata?.deletionTimestamp !== undefined && selects(selector, metadata.labels ?? {}));
+  };
+  const { lasting, ending } = await podsLeft({ look, withinMs: endingMs, ending: { pollMs }, signal });
+  return [...lasting, ...ending.map((name) => `${name} is being ended, and is still there`)];
 }
 
 /** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */

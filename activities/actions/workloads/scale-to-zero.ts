@@ -1,20 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
 import type { ScaleToZeroInput, ScaleToZeroOutput } from '../../../core/actions/workloads/scale-to-zero.schema.ts';
 import { scaleToZero } from '../../../core/actions/workloads/scale-to-zero.ts';
-import { selects } from '../../../core/cluster/pod-record.ts';
+import { type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { listObjects, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { budgetsIn, scalersIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedBefore, plannedRoom, requireHeld } from '../held-field.ts';
 import type { PauseParts } from '../paused-declarer.ts';
 import { heldWorkload } from './held-workload.ts';
+import { type EndingParts, podsLeft } from './pods-ended.ts';
+import { lookAmong, podsOfWorkload, resolvedPods } from './pods-of.ts';
 
 type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
 
@@ -22,9 +23,9 @@ const endsWithinMs = 50_000;
 
 /** Ends every pod of a workload and keeps the count; see the declaration in `core/actions/workloads/scale-to-zero.ts`. */
 export function scaleToZeroImplementation(
-  options: PauseParts & { readonly view: ClusterView; readonly pollMs?: number },
+  options: PauseParts & EndingParts & { readonly view: ClusterView },
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, pollMs = 500 } = options;
+  const { api, view, cellKey } = options;
   const { withDeclarer, hold, ...steps } = heldWorkload(
     options,
     fieldOn,
@@ -46,18 +47,13 @@ export function scaleToZeroImplementation(
       );
   };
 
-  const podsLeft = async ({ spec }: WorkloadJson, namespace: string, signal: AbortSignal): Promise<readonly string[]> => {
-    const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
-    const selector = spec?.selector;
-    return selector
-      ? all.map(podRecord).flatMap(({ name, labels, phase }) => (phase === 'Running' && selects(selector, labels) ? [name] : []))
-      : [];
-  };
+  const podsOf = (object: WorkloadJson, workload: NamedWorkload, signal: AbortSignal): Promise<readonly PodRecord[]> =>
+    podsOfWorkload({ api, view, workload, selector: object.spec?.selector, signal });
 
   return {
     ...steps,
 
-    async plan(input, { incident, signal }) {
+    async plan(input, { incident, key, signal }) {
       const { workload, suspect } = input;
       const { namespace } = workload;
       const field = fieldOn({ workload });
@@ -68,7 +64,7 @@ export function scaleToZeroImplementation(
         requireOwn(input, signal),
       ]);
       keepsClaims(object, workload);
-      const { before } = plannedChange({ object, cellKey, field, incident });
+      const before = plannedBefore({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
       const labels = object.spec?.template?.metadata?.labels ?? {};
       const scaling = scalers.filter(({ scales }) => scales.kind === workload.kind && scales.name === workload.name);
@@ -83,31 +79,39 @@ export function scaleToZeroImplementation(
           'A quarantined pod is no longer the workload’s: it runs on.',
           ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not delay scaling.`),
           ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
+          ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
       return withDeclarer(plan, { input, object, signal });
     },
 
     async apply(input, context) {
-      const { change, ...paused } = await hold(input, context);
-      return { workload: input.workload, replicasBefore: typeof change.before === 'number' ? change.before : 1, ...paused };
+      const { workload } = input;
+      // Who may write its pods could let them go, so that they live on: they are looked for before, and by their uids after.
+      const pods = resolvedPods(await podsOf(await read(fieldOn(input), context.signal), workload, context.signal));
+      const { before, ...paused } = await hold(input, context);
+      return { workload, replicasBefore: typeof before === 'number' ? before : 1, pods, ...paused };
     },
 
-    async verify({ workload }, { incident, signal }) {
+    async verify({ workload, pods }, { incident, signal }) {
       const field = fieldOn({ workload });
-      const end = Date.now() + endsWithinMs;
-      for (;;) {
+      const ofBefore = lookAmong(api, workload, pods, signal);
+      const look = async (): Promise<readonly PodJson[]> => {
         const object = await read(field, signal);
         requireHeld({ object, cellKey, field, incident });
-        const left = await podsLeft(object, workload.namespace, signal);
-        if (left.length === 0) return { state: 'verified', detail: 'it has 0 replicas, and none of its pods is left' };
-        if (Date.now() > end)
-          throw new FirebreakError(
-            'FB_ERR_UNAVAILABLE',
-            `${targetOf(field.ref)} has 0 replicas, but ${left.join(', ')} still run`,
-          );
-        await sleep(pollMs, undefined, { signal });
-      }
+        const since = resolvedPods(await podsOf(object, workload, signal));
+        const [before, now] = await Promise.all([ofBefore(), lookAmong(api, workload, since, signal)()]);
+        return [...new Map([...before, ...now].map((pod) => [pod.metadata?.uid, pod])).values()];
+      };
+      const { lasting, ending } = await podsLeft({ look, withinMs: endsWithinMs, ending: options, signal });
+      if (ending.length > 0)
+        throw new FirebreakError(
+          'FB_ERR_UNAVAILABLE',
+          `${targetOf(field.ref)} has 0 replicas, but ${ending.join(', ')} still run`,
+        );
+      return lasting.length > 0
+        ? { state: 'partial', detail: 'it has 0 replicas', missing: lasting }
+        : { state: 'verified', detail: 'it has 0 replicas, and none of its pods is left' };
     },
   };
 }

@@ -19,7 +19,8 @@ export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadO
     { apiGroup: 'batch', resource: 'jobs', verbs: ['get', 'delete'] },
     { apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'delete'] },
   ],
-  verifiedBy: 'The API server no longer knows the workload with this uid: it goes last, after all that it owns.',
+  verifiedBy:
+    'The API server no longer knows the workload with this uid, nor the pods that it had, by theirs. It is `partial` while one runs on, because somebody let it go, or because it may take long to end.',
   undo: 'None: whoever deployed it can deploy it again.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'miner' },

@@ -10,14 +10,15 @@ export const hardenWorkload = declareAction<HardenWorkloadInput, HardenWorkloadO
   pool: 'cell',
   outcomes: { done: 'Hardened' },
   requires: ['workload'],
-  timeouts: { planMs: 10_000, applyMs: 240_000, verifyMs: 30_000 },
+  timeouts: { planMs: 10_000, applyMs: 240_000, verifyMs: 60_000 },
   rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
     { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
     { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'patch'] },
     { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'patch'] },
   ],
   verifiedBy:
-    'All its pods are of the hardened template and available. If they are not available in time, the touched fields are restored, and the step has failed.',
+    'All its pods are of the hardened template and available. If they are not available in time, the touched fields are restored, and the step has failed. It is `partial` while an old pod is being ended.',
   undo: 'None: containers that were ended do not come back. It gives the fields back by itself where the workload does not become ready.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },

@@ -10,13 +10,15 @@ export const restartWorkload = declareAction<RestartWorkloadInput, RestartWorklo
   pool: 'cell',
   outcomes: { done: 'Restarted' },
   requires: ['workload'],
-  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
+  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 210_000 },
   rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
     { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
     { apiGroup: 'apps', resource: 'statefulsets', verbs: ['get', 'patch'] },
     { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'patch'] },
   ],
-  verifiedBy: 'The workload says that all its pods are of the new generation and available.',
+  verifiedBy:
+    'The workload says that all its pods are of the new generation and available. It is `partial` while an old one is being ended.',
   undo: 'None: containers that were ended do not come back.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },

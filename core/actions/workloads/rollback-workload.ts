@@ -11,12 +11,14 @@ export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWor
   pool: 'secrets',
   outcomes: { done: 'RolledBack' },
   requires: ['workload'],
-  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
+  timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 210_000 },
   rights: [
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
     { apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] },
     { apiGroup: 'apps', resource: 'replicasets', verbs: ['list'] },
   ],
-  verifiedBy: 'The Deployment has the earlier template, and says that all its pods are of it and available.',
+  verifiedBy:
+    'The Deployment has the earlier template, and says that all its pods are of it and available. It is `partial` while an old one is being ended.',
   undo: 'None: containers that were ended do not come back. Rolling forward again is a rollback to the other revision.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },

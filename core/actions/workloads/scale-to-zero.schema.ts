@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { suspectSchema } from '../pod.schema.ts';
+import { podSchema, suspectSchema } from '../pod.schema.ts';
 import { workloadSchema } from '../workload.schema.ts';
 
 export const scaleToZeroInput = z.object({
@@ -11,6 +11,7 @@ export type ScaleToZeroInput = z.infer<typeof scaleToZeroInput>;
 export const scaleToZeroOutput = z.object({
   workload: workloadSchema,
   replicasBefore: z.number(),
+  pods: z.array(podSchema).meta({ description: 'Those that it had, when it was scaled.' }),
   /** What declares it and was paused with it: `application/argocd/cart`. */
   paused: z.string().exactOptional(),
 });

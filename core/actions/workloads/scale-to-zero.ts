@@ -23,7 +23,8 @@ export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()(
     { apiGroup: 'autoscaling', resource: 'horizontalpodautoscalers', verbs: ['list'] },
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
-  verifiedBy: 'The workload is read back, and no pod that its selector selects is left.',
+  verifiedBy:
+    'The workload is read back, and none of its pods is left: those that it had before, by their uids, and those that its selector selects. It is `partial` while one runs on, for example in a long time to end.',
   undo: 'Puts the number of replicas back, when nobody has changed it since. The pods that then start are new ones. What `actions.gitops` has paused with it is no longer paused.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },

@@ -1,3 +1,4 @@
+import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
 import type { ObjectJson } from '../objects.ts';
 
 /** Of Deployment, StatefulSet and DaemonSet, what says how far a roll has come. */
@@ -17,6 +18,7 @@ export interface RollingObject extends ObjectJson {
   readonly spec?: {
     readonly replicas?: number;
     readonly paused?: boolean;
+    readonly selector?: LabelSelector;
     readonly updateStrategy?: { readonly type?: string };
     readonly template?: Readonly<Record<string, unknown>>;
   };

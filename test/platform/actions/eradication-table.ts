@@ -172,7 +172,7 @@ export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: deleteWorkload,
     input: deleteWorkloadInput,
-    implementation: ({ api }) => deleteWorkloadImplementation({ api, pollMs: 100 }),
+    implementation: ({ api, view }) => deleteWorkloadImplementation({ api, view, pollMs: 100 }),
     async scene(cluster, namespace) {
       const suspect = await suspectOf(cluster, namespace);
       return { input: { workload: cart(namespace), suspect }, objects: [] };

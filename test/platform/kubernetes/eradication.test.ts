@@ -189,7 +189,7 @@ describe('eradication and recovery', () => {
     const pods = await cluster.makeDeployment(namespace, 'miner');
     const [suspect] = pods;
     const input = { workload: { kind: 'Deployment', namespace, name: 'miner' }, suspect: resolved(suspect ?? {}) };
-    const deletion = deleteWorkloadImplementation({ api: cluster.api, pollMs: 50 });
+    const deletion = deleteWorkloadImplementation({ api: cluster.api, view: cluster.view, pollMs: 50 });
     const plan = await deletion.plan(input, context());
     expect(plan.blastRadius).toEqual(
       [`deployment/${namespace}/miner`, ...pods.map(({ metadata }) => `pod/${namespace}/${metadata?.name}`)].sort(),

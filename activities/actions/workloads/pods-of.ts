@@ -1,0 +1,59 @@
+import type { TargetName } from '../../../core/action/plan.ts';
+import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { type LabelSelector, type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+import { isOfWorkload, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+
+/**
+ * The pods of a workload: those that its selector selects, those that it owns, and those that were its own when its step was planned. Who may write
+ * them could take a pod out of each of these in the meantime, and not of all. Quarantined ones are no longer its own: they stay.
+ */
+export async function podsOfWorkload(options: {
+  readonly api: KubernetesApi;
+  readonly view: Pick<ClusterView, 'ownersOf'>;
+  readonly workload: NamedWorkload;
+  /** Absent where it has none, or is gone. */
+  readonly selector: LabelSelector | undefined;
+  readonly planned?: readonly TargetName[] | undefined;
+  readonly signal: AbortSignal;
+}): Promise<readonly PodRecord[]> {
+  const { api, view, workload, selector, planned = [], signal } = options;
+  const { namespace } = workload;
+  const known = new Set(planned);
+  const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
+  return all
+    .map(podRecord)
+    .filter(({ labels, phase }) => labels[names.quarantineLabel] === undefined && phase !== 'Succeeded' && phase !== 'Failed')
+    .filter(
+      (pod) =>
+        known.has(`pod/${namespace}/${pod.name}`) ||
+        (selector !== undefined && selects(selector, pod.labels)) ||
+        isOfWorkload(pod, topOwnerOf({ pod, view }).workload, workload),
+    );
+}
+
+export function resolvedPods(pods: readonly PodRecord[]): ResolvedPod[] {
+  return pods.map(({ namespace, name, uid }) => ({ namespace, name, uid }));
+}
+
+/** Looks for those of these pods that are there still, by one call. */
+export function lookAmong(
+  api: KubernetesApi,
+  { namespace }: NamedWorkload,
+  pods: readonly ResolvedPod[],
+  signal: AbortSignal,
+): () => Promise<readonly PodJson[]> {
+  const uids = new Set(pods.map(({ uid }) => uid));
+  return async () => {
+    if (uids.size === 0) return [];
+    const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
+    return all.filter(
+      ({ metadata, status }) => uids.has(metadata?.uid ?? '') && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
+    );
+  };
+}
