@@ -1,4 +1,5 @@
 import { allowingPolicies } from '../../activities/actions/containment/allowing-policies.ts';
+import { outsideText, podsOutside } from '../../activities/actions/containment/outside-policies.ts';
 import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../core/cluster/pod-record.ts';
@@ -38,7 +39,7 @@ const makers = [isolateNamespace.name, blockEgress.name];
 
 /**
  * Remembers which policies actions have made, as the watch shows them with the cell's own note, and tells what becomes of them: that one was changed
- * or taken away, that another one allows what it denies, and that a pod got out of its reach by other labels.
+ * or taken away, that another one allows what it denies, and that a pod got out of its reach by other labels or by the network of its node.
  */
 export class MadePolicies {
   readonly #cellKey: CellKey;
@@ -113,6 +114,7 @@ function problemsOf({ policies, pods }: SeenNamespace, policy: PolicyRecord, kno
     ...allowingPolicies({ action: note.action, made, policies, pods: free }).map(
       (one) => `${policyTarget(one)} allows what it denies`,
     ),
+    ...podsOutside(free, made.selector).map((pod) => `${pod} ${outsideText}`),
     ...escaped
       .map(({ namespace, name }) => `pod/${namespace}/${name} has other labels now, and it does not select it any more`)
       .sort(),

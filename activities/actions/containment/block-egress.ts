@@ -21,6 +21,7 @@ import {
 import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
+import { outsideText, readPodsOutside } from './outside-policies.ts';
 
 const action = 'blockEgress';
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job'];
@@ -90,6 +91,9 @@ export function blockEgressImplementation(parts: {
       await requirePossible(situation, input, context.signal);
       const { workload, made, blocks, others } = situation;
       const [target, policy] = [targetOf(workloadRef(input.workload, kinds)), targetOf(made.ref)];
+      const { namespace } = input.workload;
+      const pods = await readPodsOutside({ api, namespace, selector: selectorOf(workload), signal: context.signal });
+      const outside = pods.map((pod) => `${pod} ${outsideText}: nothing is blocked there.`);
       const addresses = blocks.map(({ text }) => text).join(', ');
       const uid = workload.metadata.uid;
       if (others.length > 0)
@@ -97,7 +101,10 @@ export function blockEgressImplementation(parts: {
           target: { name: target, uid },
           changes: [],
           blastRadius: [target],
-          notes: [`${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: nothing is changed.`],
+          notes: [
+            `${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: nothing is changed.`,
+            ...outside,
+          ],
         };
       return {
         target: { name: target, uid },
@@ -108,6 +115,7 @@ export function blockEgressImplementation(parts: {
         notes: [
           'A policy that somebody adds for these pods later adds to this one: what it allows is allowed, and what this one allows it cannot take.',
           'Pods of the cluster stay reachable, also where one of them passes traffic on to these addresses.',
+          ...outside,
           'Open connections may survive, and without a policy controller nothing is blocked.',
         ],
       };
@@ -144,12 +152,17 @@ export function blockEgressImplementation(parts: {
       const limiting = egressPoliciesOf(policies, workload.spec?.template?.metadata?.labels ?? {});
       if (limiting.length === 0)
         throw new FirebreakError('FB_ERR_DRIFTED', `no policy limits the egress of ${named.kind} ${named.name} any more`);
-      const open = limiting.filter((one) => allowedEgress(policyRecord(one), blocks).length > 0);
-      if (open.length > 0)
+      const open = namesOf(limiting.filter((one) => allowedEgress(policyRecord(one), blocks).length > 0));
+      const outside = await readPodsOutside({ api, namespace, selector: selectorOf(workload), signal });
+      const but = [
+        ...(open.length > 0 ? [`another policy allows some of it: ${open.join(', ')}`] : []),
+        ...outside.map((pod) => `${pod} ${outsideText}`),
+      ];
+      if (but.length > 0)
         return {
           state: 'partial',
-          detail: `applied; but another policy allows some of it: ${namesOf(open).join(', ')}`,
-          missing: namesOf(open).map((name) => `networkpolicy/${namespace}/${name}`),
+          detail: `applied; but ${but.join('; ')}`,
+          missing: [...open.map((name) => `networkpolicy/${namespace}/${name}`), ...outside],
         };
       return {
         state: 'unverified',
@@ -179,7 +192,6 @@ function policyOf(options: {
   readonly incident: string;
 }): MadeObject {
   const { input, workload, incident } = options;
-  const selector: LabelSelector = workload.spec?.selector ?? {};
   const blocks = blocksOf(input);
   const everythingBut = ([version, cidr]: readonly [4 | 6, string]): object => {
     const except = blocks.filter((block) => block.version === version).map(({ text }) => text);
@@ -190,11 +202,17 @@ function policyOf(options: {
     [6, '::/0'],
   ] as const;
   const spec = {
-    podSelector: { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), notQuarantined] },
+    podSelector: selectorOf(workload),
     policyTypes: ['Egress'],
     egress: [{ to: [...everywhere.map(everythingBut), { namespaceSelector: {} }] }],
   };
   return { action, ref: networkPolicyRef(input.workload.namespace, nameOf(input, incident)), content: { spec } };
+}
+
+/** Its pods, but for those that are in quarantine. */
+function selectorOf({ spec }: WorkloadJson): LabelSelector {
+  const selector: LabelSelector = spec?.selector ?? {};
+  return { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), notQuarantined] };
 }
 
 /** Without doubles and without what is inside another. @throws FB_ERR_REFUSED when it is everything. */

@@ -20,8 +20,10 @@ import {
 import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
 import { allowingPolicies } from './allowing-policies.ts';
+import { outsideText, readPodsOutside } from './outside-policies.ts';
 
 const action = 'isolateNamespace';
+const selector = { matchExpressions: [notQuarantined] };
 type Implementation = ActionImplementation<IsolateNamespaceInput, IsolateNamespaceOutput>;
 
 /** Cuts a namespace off by one policy; see the declaration in `core/actions/containment/isolate-namespace.ts`. */
@@ -36,9 +38,10 @@ export function isolateNamespaceImplementation(parts: {
       const { namespace } = input;
       const { signal } = context;
       const made = policyOf(input, context.incident);
-      const [object, policies, services] = await Promise.all([
+      const [object, policies, outside, services] = await Promise.all([
         readKnownObject({ api, ref: { kind: 'Namespace', resource: 'namespaces', name: namespace }, signal }),
         listNetworkPolicies({ api, namespace, signal }),
+        readPodsOutside({ api, namespace, selector, signal }),
         listObjects<Jsonify<V1ServiceList>['items'][number]>({
           api,
           ref: { kind: 'Service', resource: 'services', namespace },
@@ -57,7 +60,8 @@ export function isolateNamespaceImplementation(parts: {
           'Its pods run on, but no longer reach each other, the API server or anything outside; probes of the kubelet still do.',
           ...cut.map((name) => `Service ${name} no longer answers: whoever calls it, and a webhook behind it, fails.`),
           ...open.map((name) => `NetworkPolicy ${name} still allows traffic: the isolation is partial.`),
-          'Open connections may survive, pods in the network of their node are not cut off, and without a policy controller nothing is.',
+          ...outside.map((pod) => `${pod} ${outsideText}: it is not cut off.`),
+          'Open connections may survive, and without a policy controller nothing is cut off.',
         ],
       };
     },
@@ -74,12 +78,22 @@ export function isolateNamespaceImplementation(parts: {
     async verify({ namespace, policy }, { incident, signal }) {
       const made = { action, ref: networkPolicyRef(namespace, policy) };
       await requireMade({ ...parts, made, incident, signal });
-      const missing = additive(await listNetworkPolicies({ api, namespace, signal }), made);
-      if (missing.length > 0)
+      const [policies, outside] = await Promise.all([
+        listNetworkPolicies({ api, namespace, signal }),
+        readPodsOutside({ api, namespace, selector, signal }),
+      ]);
+      const allowing = additive(policies, made);
+      const but = [
+        ...(allowing.length > 0
+          ? [`${allowing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic: ${allowing.join(', ')}`]
+          : []),
+        ...outside.map((pod) => `${pod} ${outsideText}`),
+      ];
+      if (but.length > 0)
         return {
           state: 'partial',
-          detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic: ${missing.join(', ')}`,
-          missing: missing.map((name) => `networkpolicy/${namespace}/${name}`),
+          detail: `applied; but ${but.join('; ')}`,
+          missing: [...allowing.map((name) => `networkpolicy/${namespace}/${name}`), ...outside],
         };
       return {
         state: 'unverified',
@@ -106,7 +120,7 @@ function policyOf(input: IsolateNamespaceInput, incident: string): MadeObject {
   };
   const egress = [...(peers.length > 0 ? [{ to: peers }] : []), ...(allow.dns ? [dns] : [])];
   const spec = {
-    podSelector: { matchExpressions: [notQuarantined] },
+    podSelector: selector,
     policyTypes: ['Ingress', 'Egress'],
     ...(peers.length > 0 && { ingress: [{ from: peers }] }),
     ...(egress.length > 0 && { egress }),

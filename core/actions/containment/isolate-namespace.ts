@@ -15,11 +15,12 @@ export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateName
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [
     { apiGroup: '', resource: 'namespaces', verbs: ['get'] },
+    { apiGroup: '', resource: 'pods', verbs: ['list'] },
     { apiGroup: '', resource: 'services', verbs: ['list'] },
     { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'delete'] },
   ],
   verifiedBy:
-    'The policy is read back; it is `partial` while other policies of the namespace allow anything. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+    'The policy is read back; it is `partial` while other policies of the namespace allow anything, or a pod of it uses the network of its node. Whether traffic is really refused needs a probe: without one it is `unverified`.',
   undo: 'Deletes the policy, when nobody has changed it since.',
   example: { namespace: 'shop', allow: { dns: true, namespaces: ['monitoring'] } },
 });

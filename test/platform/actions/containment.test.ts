@@ -8,6 +8,7 @@ import { revokeServiceAccountImplementation } from '../../../activities/actions/
 import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
 import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
+import type { ActionImplementation } from '../../../core/action/action.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { selects } from '../../../core/cluster/pod-record.ts';
@@ -105,6 +106,23 @@ describe('containment wider than a pod', () => {
       state: 'partial',
       missing: [`networkpolicy/${namespace}/all`],
     });
+  });
+
+  test('isolateNamespace and blockEgress name the pods that no policy applies to, and are partial then', async () => {
+    const namespace = await platform.freshNamespace();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1, spec: { hostNetwork: true } });
+    const [pod] = await cluster.pods(namespace);
+    const outside = `pod/${namespace}/${pod?.metadata?.name}`;
+    const isPartial = async <Input, Output>(action: ActionImplementation<Input, Output>, input: Input): Promise<void> => {
+      const context = stepContext();
+      expect((await action.plan(input, context)).notes.join(' ')).toContain(`${outside} uses the network of its node`);
+      expect(await action.verify(await action.apply(input, context), context)).toMatchObject({
+        state: 'partial',
+        missing: expect.arrayContaining([outside]),
+      });
+    };
+    await isPartial(isolateNamespaceImplementation(parts()), { namespace });
+    await isPartial(blockEgressImplementation(parts()), { workload: cart(namespace), to: ['203.0.113.7'] });
   });
 
   test('quarantineWorkload takes the pods that there were, not their successors, and leaves out what another incident holds', async () => {
@@ -286,6 +304,13 @@ describe('containment wider than a pod', () => {
     expect(await action.verify(output, context)).toMatchObject({
       state: 'partial',
       missing: [`rolebinding/${namespace}/all-of-us`],
+    });
+    // Whoever has a binding of their own keeps no account of others from being given back by what they write on it.
+    const elsewhere = await platform.freshNamespace();
+    await cluster.post(pathOf({ group: rbac, resource: 'rolebindings', namespace: elsewhere }), {
+      metadata: { name: 'mine', annotations: { [noteAnnotation('revokeServiceAccount')]: '{}' } },
+      roleRef,
+      subjects: [],
     });
     expect(await action.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
   });

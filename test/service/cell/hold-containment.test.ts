@@ -577,6 +577,15 @@ describe('a policy that a wider step made', () => {
     await world.told('pod/shop/cart-1 has other labels now, and it does not select it any more');
   });
 
+  test('is told of when a pod comes that it does not apply to, since it uses the network of its node', async () => {
+    world = new World();
+    world.cell();
+    world.policies([standing, isolating(deny)]);
+    await looks();
+    world.change({ labels: { app: 'cart' }, annotations: {} }, { hostNetwork: true });
+    await world.told('pod/shop/cart-1 uses the network of its node, where no policy applies');
+  });
+
   test('and that goes is nobody’s news where its incident says that a replica has given it back', async () => {
     world = new World();
     world.cell();

@@ -1,0 +1,31 @@
+import type { TargetName } from '../../../core/action/plan.ts';
+import { type LabelSelector, type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
+
+/** Pods that a policy selects, and that it does not apply to: they use the network of their node. */
+export function podsOutside(
+  pods: Iterable<Pick<PodRecord, 'namespace' | 'name' | 'labels' | 'hostNetwork' | 'phase'>>,
+  selector: LabelSelector,
+): readonly TargetName[] {
+  return [...pods]
+    .filter(({ hostNetwork, phase }) => hostNetwork && phase !== 'Succeeded' && phase !== 'Failed')
+    .filter(({ labels }) => selects(selector, labels))
+    .map(({ namespace, name }) => `pod/${namespace}/${name}`)
+    .sort();
+}
+
+/** The same, as the API server has them now. */
+export async function readPodsOutside(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly selector: LabelSelector;
+  readonly signal: AbortSignal;
+}): Promise<readonly TargetName[]> {
+  const { api, namespace, selector, signal } = options;
+  const pods = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
+  return podsOutside(pods.map(podRecord), selector);
+}
+
+export const outsideText = 'uses the network of its node, where no policy applies';
