@@ -1,16 +1,19 @@
 import type { ActionDeclaration, StepContext, UndoResult } from '../../core/action/action.ts';
 import {
+  type EntriesChange,
   type FieldChange,
   noteAnnotation,
   type ObjectNote,
   openNote,
   releasedBy,
   sealNote,
+  takeEntries,
+  withEntries,
 } from '../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type AllowRelease, holdTermsNow } from '../../core/incident/hold.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
-import { canonicalJson } from '../../core/text/digest.ts';
+import { canonicalJson, digestOf } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
@@ -24,6 +27,7 @@ import {
   readObject,
   targetOf,
 } from '../../integrations/kubernetes/objects.ts';
+import { crowdingOn, lostBefore, roomNotes, without } from './note-room.ts';
 
 /** One field of one object that an action holds at a value of its own for as long as its lease lasts. */
 export interface HeldField {
@@ -33,6 +37,8 @@ export interface HeldField {
   readonly path: readonly string[];
   /** What the field is held at, from what it was. */
   readonly value: (before: Json | undefined) => Json | undefined;
+  /** Of a list of others: what is taken out of it. `value` is what is left then. */
+  readonly takes?: (entry: Json) => boolean;
   /** Annotations besides the note that admission looks at; they come and go with it. */
   readonly marks?: Readonly<Record<string, string>>;
 }
@@ -44,23 +50,32 @@ interface Parts {
 }
 
 /** Whose the field is. Only an authentic note counts: nobody escapes by writing one. */
-type Holder = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly change: FieldChange; readonly note: ObjectNote };
+type Holder = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly change: HeldChange; readonly note: ObjectNote };
+type HeldChange = FieldChange | EntriesChange;
 
 /** Sets the field and notes what it was, in one conditional patch; changes nothing where this incident holds it already. */
 export async function holdField(
-  options: Parts & { readonly context: StepContext } & Pick<ObjectNote, 'together' | 'left'>,
-): Promise<{ readonly object: ObjectJson; readonly change: FieldChange }> {
+  options: Parts & {
+    readonly context: StepContext;
+    readonly together?: ObjectNote['together'] | undefined;
+    readonly left?: ObjectNote['left'] | undefined;
+  },
+): Promise<{ readonly object: ObjectJson; readonly before: Json | undefined }> {
   const { api, cellKey, field, context, together, left } = options;
   const { ref, path, action, marks = {} } = field;
   return despiteConflicts(async () => {
     const seen = await readKnownObject({ api, ref, signal: context.signal });
     const holder = holderOf({ object: seen, cellKey, field, incident: context.incident });
     const found = fieldOf(seen, path);
-    const change = holder.kind === 'ours' ? holder.change : changeOf(field, found);
-    if (holder.kind === 'ours' && same(found, change.set)) return { object: seen, change };
+    if (holder.kind === 'ours' && isAsLeft(holder.change, found))
+      return { object: seen, before: valueBefore(holder.change, found) };
+    const held = holder.kind === 'ours' ? holder.change : undefined;
+    const change = changeOf(field, found, held);
+    const value = change.kind === 'field' ? change.set : field.value(found);
+    const going = goingFor(options, seen);
     const note: ObjectNote =
       holder.kind === 'ours'
-        ? holder.note
+        ? { ...holder.note, change }
         : {
             version: 2,
             incident: context.incident,
@@ -71,20 +86,38 @@ export async function holdField(
             change,
             ...(together && { together }),
             ...(left && { left }),
+            ...(going.length > 0 && { lost: going.length }),
             terms: holdTermsNow(context),
           };
-    const annotations = { ...marks, [noteAnnotation(action.name)]: sealNote(note, cellKey) };
-    const object = await patchField({ api, ref, seen, path, value: change.set, annotations, signal: context.signal });
-    return { object, change };
+    const annotations = { ...without(going), ...marks, [noteAnnotation(action.name)]: sealNote(note, cellKey) };
+    const object = await patchField({ api, ref, seen, path, value, annotations, signal: context.signal });
+    return { object, before: valueBefore(change, value) };
   });
 }
 
-/** What the hold changes, or has changed: the same before and after, for the plan. */
-export function plannedChange(
+/** What the field is before the hold, or was: the same before and after, for the plan. */
+export function plannedBefore(
   options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly incident: string },
-): FieldChange {
+): Json | undefined {
   const holder = holderOf(options);
-  return holder.kind === 'ours' ? holder.change : changeOf(options.field, fieldOf(options.object, options.field.path));
+  const found = fieldOf(options.object, options.field.path);
+  return holder.kind === 'ours' ? valueBefore(holder.change, found) : found;
+}
+
+/** What is lost by the hold, or was: the same before and after, for the plan. */
+export function plannedRoom(
+  options: Omit<Parts, 'api'> & { readonly object: ObjectJson } & Pick<StepContext, 'incident' | 'key'>,
+): readonly string[] {
+  const { field, object, cellKey, key } = options;
+  // What the pause of its declarer has taken off the same object was planned, too.
+  const before = lostBefore({ ref: field.ref, object, cellKey, step: key });
+  const more = holderOf(options).kind === 'ours' ? 0 : goingFor(options, object).length;
+  return roomNotes(targetOf(field.ref), before + more);
+}
+
+function goingFor({ field, cellKey }: Omit<Parts, 'api'>, object: ObjectJson): readonly string[] {
+  const { ref, action, marks = {} } = field;
+  return crowdingOn({ ref, object, cellKey, names: [noteAnnotation(action.name), ...Object.keys(marks)] });
 }
 
 /** The authentic note that this action left on the object, whoever's it is. */
@@ -94,13 +127,11 @@ export function noteOn(options: Omit<Parts, 'api'> & { readonly object: ObjectJs
 }
 
 /** @throws FB_ERR_DRIFTED when the object is not held any more. */
-export function requireHeld(
-  options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly incident: string },
-): FieldChange {
+export function requireHeld(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly incident: string }): void {
   const { object, field } = options;
   const holder = holderOf(options);
   const found = fieldOf(object, field.path);
-  if (holder.kind === 'ours' && same(found, holder.change.set)) return holder.change;
+  if (holder.kind === 'ours' && isAsLeft(holder.change, found)) return;
   const why =
     holder.kind === 'ours'
       ? `${pathText(field.path)} was changed to ${text(found)}${byManager(object, field.path)}`
@@ -111,7 +142,7 @@ export function requireHeld(
 interface FieldLook {
   readonly state: 'clear' | 'drifted' | 'none';
   readonly note?: ObjectNote;
-  readonly change?: FieldChange;
+  readonly change?: HeldChange;
   readonly difference: readonly string[];
 }
 
@@ -127,13 +158,12 @@ export function lookAtField(
   if (opened.authentic !== 'yes')
     return drifted([`annotation ${annotation} is not what this cell wrote on this object: somebody edited it`]);
   const { note } = opened;
-  if (note.change.kind !== 'field') return drifted([`annotation ${annotation} is of another kind of change`]);
+  if (note.change.kind === 'made') return drifted([`annotation ${annotation} is of another kind of change`]);
   if (holder && !holder(note)) return drifted([`it now belongs to another step, of ${note.incident}`]);
   const found = fieldOf(object, note.change.path);
   const shown = { note, change: note.change };
-  if (same(found, note.change.set)) return { state: 'clear', ...shown, difference: [] };
-  const what = `${pathText(note.change.path)} was changed from ${text(note.change.set)} to ${text(found)}${byManager(object, note.change.path)}`;
-  return { state: 'drifted', ...shown, difference: [what] };
+  if (isAsLeft(note.change, found)) return { state: 'clear', ...shown, difference: [] };
+  return { state: 'drifted', ...shown, difference: [changedText(note.change, object)] };
 }
 
 /** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */
@@ -165,8 +195,13 @@ export async function releaseField(
     await allow?.([releasedBy(note)]);
     const ours = [...Object.keys(marks), noteAnnotation(action.name)];
     const annotations = Object.fromEntries(ours.map((name) => [name, null]));
-    await patchField({ api, ref, seen, path: change.path, value: change.before, annotations, signal: context.signal });
-    return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
+    const value = valueBefore(change, fieldOf(seen, change.path));
+    await patchField({ api, ref, seen, path: change.path, value, annotations, signal: context.signal });
+    const lost =
+      note.lost === undefined
+        ? ''
+        : `; ${note.lost === 1 ? '1 annotation' : `${note.lost} annotations`} that left its note no room ${note.lost === 1 ? 'is' : 'are'} not restored`;
+    return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(value)} again${lost}` };
   });
 }
 
@@ -176,7 +211,7 @@ function robbed(target: string, { action, path }: HeldField, found: Json | undef
 }
 
 /** ` by argocd-controller`: who changed it, as they call themselves. */
-export function byManager(object: ObjectJson, path: readonly string[]): string {
+function byManager(object: ObjectJson, path: readonly string[]): string {
   const manager = lastManagerOf(object, path);
   return manager === undefined ? '' : ` by ${manager}`;
 }
@@ -190,9 +225,11 @@ function holderOf(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; r
   const { object, field, incident } = options;
   const opened = openedNote(options);
   const target = targetOf(field.ref);
-  if (opened.kind === 'read' && opened.authentic === 'yes' && opened.note.change.kind === 'field') {
+  if (opened.kind === 'read' && opened.authentic === 'yes' && opened.note.change.kind !== 'made') {
     if (opened.note.incident === incident) return { kind: 'ours', change: opened.note.change, note: opened.note };
-    throw new FirebreakError('FB_ERR_REFUSED', `${target} is already held by ${opened.note.incident}`);
+    // Where the field is something else, nothing is held: somebody has changed it, or put back a note of a hold that is over.
+    if (isAsLeft(opened.note.change, fieldOf(object, opened.note.change.path)))
+      throw new FirebreakError('FB_ERR_REFUSED', `${target} is already held by ${opened.note.incident}`);
   }
   const found = fieldOf(object, field.path);
   if (opened.kind !== 'absent' && same(found, field.value(found)))
@@ -206,9 +243,33 @@ function openedNote({ object, cellKey, field }: Omit<Parts, 'api'> & { readonly 
   return openNote({ text, action: field.action.name, object: targetOf(field.ref), uid, key: cellKey });
 }
 
-function changeOf({ path, value }: HeldField, before: Json | undefined): FieldChange {
-  const set = value(before);
-  return { kind: 'field', path, ...(before !== undefined && { before }), ...(set !== undefined && { set }) };
+/** @param held what the same incident has changed there, where somebody has changed it since: what was before it stays what was before */
+function changeOf({ path, value, takes }: HeldField, found: Json | undefined, held: HeldChange | undefined): HeldChange {
+  if (takes) {
+    const { change } = takeEntries(path, Array.isArray(found) ? found : [], takes);
+    return held?.kind === 'entries' && change.taken.length === 0 ? { ...change, taken: held.taken } : change;
+  }
+  if (held) return held;
+  const set = value(found);
+  return { kind: 'field', path, ...(found !== undefined && { before: found }), ...(set !== undefined && { set }) };
+}
+
+/** Whether the field is as the step left it. */
+export function isAsLeft(change: HeldChange, found: Json | undefined): boolean {
+  if (change.kind === 'field') return same(found, change.set);
+  return change.rest === digestOf(Array.isArray(found) ? found : []);
+}
+
+/** What the field was before, from what it is as the step left it. */
+export function valueBefore(change: HeldChange, found: Json | undefined): Json | undefined {
+  return change.kind === 'field' ? change.before : [...withEntries(change, Array.isArray(found) ? found : [])];
+}
+
+/** In which way the field is no longer as the step left it, in words. */
+export function changedText(change: HeldChange, object: ObjectJson): string {
+  const found = fieldOf(object, change.path);
+  const was = change.kind === 'field' ? text(change.set) : `what the step left of it`;
+  return `${pathText(change.path)} was changed from ${was} to ${text(found)}${byManager(object, change.path)}`;
 }
 
 function drifted(difference: readonly string[]): FieldLook {

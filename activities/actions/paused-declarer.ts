@@ -12,6 +12,7 @@ import {
 } from '../../core/cluster/object-note.ts';
 import { type AllowRelease, holdTermsNow } from '../../core/incident/hold.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
+import type { Json } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { findDeclarer, isPausePath, type PausePlace, pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
 import {
@@ -27,6 +28,7 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../integrations/kubernetes/workloads/writers.ts';
 import { pathText, same } from './held-field.ts';
+import { annotationAt, crowdingOn, lostBefore, roomNotes, without } from './note-room.ts';
 
 export interface PauseParts {
   readonly api: KubernetesApi;
@@ -87,8 +89,17 @@ export async function planOfDeclarer(options: PauseParts & Declared & { readonly
   const { says, place } = found;
   if (!place) return { changes: [], blastRadius: [], notes: says };
   const target = targetOf(place.ref);
-  const wider = target !== targetOf(ref) && { reach: 'namespace' as const };
-  return { changes: [{ target, what: place.what }], blastRadius: [target], notes: says, place, ...wider };
+  const declared = { changes: [{ target, what: place.what }], blastRadius: [target], place };
+  if (target === targetOf(ref)) return { ...declared, notes: says };
+  const seen = await readKnownObject({ api, ref: place.ref, signal });
+  const lost = lostBefore({ ref: place.ref, object: seen, cellKey }) + crowdingFor(options, place, seen).length;
+  return { ...declared, notes: [...says, ...roomNotes(target, lost)], reach: 'namespace' };
+}
+
+/** What leaves a note of a pause no room. What the pause itself sets is written over. */
+function crowdingFor({ cellKey }: PauseParts, { ref, path }: PausePlace, object: ObjectJson, ...names: readonly string[]) {
+  const set = annotationAt(path);
+  return crowdingOn({ ref, object, cellKey, names: [...names, ...(set === undefined ? [] : [set])] });
 }
 
 /** Pauses what declares the object, where the plan says so. The target that is paused; undefined where none is. */
@@ -111,7 +122,9 @@ export async function pauseDeclarer(
     const found = fieldOf(seen, place.path);
     // What it was before all of us, and not what the first of us made it.
     const [other] = notes.values();
-    const before = other && same(found, place.value) ? other.change.before : found;
+    const before = other && same(found, place.value) ? other.change.before : notedValue(found);
+    const going = crowdingFor(options, place, seen, annotation);
+    const lost = going.length + (other || same(before, found) ? 0 : 1);
     const note: ObjectNote = {
       version: 2,
       incident,
@@ -120,9 +133,10 @@ export async function pauseDeclarer(
       object: target,
       uid: seen.metadata.uid,
       change: { kind: 'field', path: place.path, ...(before !== undefined && { before }), set: place.value },
+      ...(lost > 0 && { lost }),
       terms: holdTermsNow(context),
     };
-    const to = { value: place.value, annotations: { [annotation]: sealNote(note, cellKey) } };
+    const to = { value: place.value, annotations: { ...without(going), [annotation]: sealNote(note, cellKey) } };
     await setField({ api, ref: place.ref, seen, path: place.path, signal, ...to });
   });
   return target;
@@ -185,6 +199,13 @@ export function releasedPauses(paused: readonly { readonly note: ObjectNote }[])
   return paused.map(({ note }) => releasedBy(note));
 }
 
+/** What pauses is a word. Whoever may write an annotation could make it so long that no note of it fits: then it is not restored. */
+function notedValue(found: Json | undefined): Json | undefined {
+  return typeof found === 'string' && found.length > longestNoted ? undefined : found;
+}
+
+const longestNoted = 1_024;
+
 /** A field may be an annotation itself: then there is one patch of annotations. */
 function setField(
   options: Omit<Parameters<typeof patchField>[0], 'annotations'> & {
@@ -192,8 +213,8 @@ function setField(
   },
 ): Promise<ObjectJson> {
   const { path, value, annotations } = options;
-  const [first, second, name] = path;
-  if (first !== 'metadata' || second !== 'annotations' || name === undefined) return patchField(options);
+  const name = annotationAt(path);
+  if (name === undefined) return patchField(options);
   const own = { [name]: typeof value === 'string' ? value : null };
   return annotateObject({ ...options, annotations: { ...annotations, ...own } });
 }

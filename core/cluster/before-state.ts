@@ -25,7 +25,7 @@ export interface BeforeState {
   readonly annotations?: Readonly<Record<string, string | null>>;
   /** How many annotations and labels left this note no room: they are not restored. Absent: none. */
   readonly lost?: { readonly annotations: number; readonly labels: number };
-  /** Uids of all pods that the same step is about, where that is more than this one. */
+  /** Marks of all pods that the same step is about (`podMark`), where that is more than this one. */
   readonly together?: readonly string[];
   readonly terms: HoldTerms;
 }
@@ -33,6 +33,11 @@ export interface BeforeState {
 export interface NamedKind {
   readonly kind: string;
   readonly name: string;
+}
+
+/** Stands for a pod in the notes of all pods of a workload, which may be thousands: it tells them apart, and proves nothing. 8 hex digits. */
+export function podMark(uid: string): string {
+  return sha256Hex(uid).slice(0, 8);
 }
 
 const domain = 'firebreak.before-state.v1\n';
@@ -137,11 +142,11 @@ export function quarantineMarks(state: BeforeState, key: CellKey): QuarantineMar
   };
 }
 
-/** What a note may take of the room that an object has for annotations. */
-export const noteBytes = 128 * 1024;
-/** Of this, before it is encoded. Ordinary pods have less than a twentieth. */
+/** Of the room that a note has, as JSON and before it is encoded. Ordinary pods have less than a twentieth. */
 const labelBytes = 64 * 1024;
 const disruptionBytes = 1024;
+/** Of each label as JSON, besides its name and value: `"":"",` */
+const labelFrame = 6;
 
 /**
  * What a note says that a pod was like. Whoever makes a pod could give it so much of everything that no note fits, and so escape: what is beyond any
@@ -156,7 +161,7 @@ export function notedOf({
   const fitting: [name: string, value: string][] = [];
   let room = labelBytes;
   for (const [name, value] of Object.entries(labels).sort(([a, x], [b, y]) => a.length + x.length - b.length - y.length)) {
-    room -= name.length + value.length;
+    room -= name.length + value.length + labelFrame;
     if (room >= 0) fitting.push([name, value]);
   }
   const isTooLong = (name: string): boolean => (annotations[name] ?? '').length > disruptionBytes;
@@ -186,7 +191,7 @@ function isBeforeState(value: object): value is BeforeState {
   if (!('terms' in value && isHoldTerms(value.terms))) return false;
   if ('annotations' in value && !isAnnotations(value.annotations)) return false;
   if ('lost' in value && !isLost(value.lost)) return false;
-  if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
+  if ('together' in value && !(Array.isArray(value.together) && value.together.every((mark) => typeof mark === 'string')))
     return false;
   return (!('owner' in value) || isNamedKind(value.owner)) && (!('workload' in value) || isNamedKind(value.workload));
 }

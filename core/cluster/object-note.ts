@@ -1,7 +1,7 @@
 import type { TargetName } from '../action/plan.ts';
 import { type HoldTerms, isHoldTerms, type ReleasedObject } from '../incident/hold.ts';
 import { type CellKey, seal, unseal } from '../messages/sealed.ts';
-import { sha256Hex } from '../text/digest.ts';
+import { canonicalJson, digestOf, sha256Hex } from '../text/digest.ts';
 import { isJson, type Json } from '../text/plain-json.ts';
 
 /**
@@ -18,11 +18,13 @@ export interface ObjectNote {
   readonly object: TargetName;
   /** Absent where the step made the object: it had none yet. */
   readonly uid?: string;
-  readonly change: FieldChange | MadeObjectNote;
+  readonly change: FieldChange | EntriesChange | MadeObjectNote;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
   /** What gives the same in another way and was left, each with its uid: what comes after is news. */
   readonly left?: readonly string[];
+  /** How many annotations left this note no room: they are not restored. Absent: none. */
+  readonly lost?: number;
   readonly terms: HoldTerms;
 }
 
@@ -35,6 +37,19 @@ export interface FieldChange {
   readonly set?: Json;
 }
 
+/**
+ * Entries that were taken out of a list. Whoever writes the object could make the list so long that no note with all of it fits: what was taken is
+ * always short.
+ */
+export interface EntriesChange {
+  readonly kind: 'entries';
+  readonly path: readonly string[];
+  /** Each that was taken, with its places in the list before, each as the distance to the one before it. */
+  readonly taken: readonly { readonly value: Json; readonly steps: readonly number[] }[];
+  /** Digest of the list without them. */
+  readonly rest: string;
+}
+
 interface MadeObjectNote {
   readonly kind: 'made';
   /** Digest of what the object says, without its metadata. */
@@ -42,6 +57,52 @@ interface MadeObjectNote {
 }
 
 const domain = 'firebreak.object-note.v2\n';
+
+/** Takes entries out of a list: what is left, undefined where nothing is, and how it is given back. */
+export function takeEntries(
+  path: readonly string[],
+  list: readonly Json[],
+  isTaken: (entry: Json) => boolean,
+): { readonly rest: readonly Json[]; readonly change: EntriesChange } {
+  const taken = new Map<string, { readonly value: Json; readonly steps: number[]; last: number }>();
+  const rest: Json[] = [];
+  for (const [at, value] of list.entries()) {
+    if (!isTaken(value)) {
+      rest.push(value);
+      continue;
+    }
+    const text = canonicalJson(value);
+    const known = taken.get(text) ?? { value, steps: [], last: 0 };
+    taken.set(text, known);
+    known.steps.push(at - known.last);
+    known.last = at;
+  }
+  const change: EntriesChange = {
+    kind: 'entries',
+    path,
+    taken: [...taken.values()].map(({ value, steps }) => ({ value, steps })),
+    rest: digestOf(rest),
+  };
+  return { rest, change };
+}
+
+/** The list as it was before the entries were taken out of it. */
+export function withEntries({ taken }: EntriesChange, rest: readonly Json[]): readonly Json[] {
+  const back = taken.flatMap(({ value, steps }) => {
+    let at = 0;
+    return steps.map((step) => {
+      at += step;
+      return { at, value };
+    });
+  });
+  const list: Json[] = [];
+  let next = 0;
+  for (const { at, value } of back.sort((one, other) => one.at - other.at)) {
+    for (; list.length < at && next < rest.length; next += 1) list.push(rest[next] ?? null);
+    list.push(value);
+  }
+  return [...list, ...rest.slice(next)];
+}
 
 /** One annotation an action: two different actions may hold the same object. */
 export function noteAnnotation(action: string): string {
@@ -76,6 +137,27 @@ export function openNote(options: {
   return { kind: 'read', note, authentic: authentic === 'yes' && !isOfThis ? 'no' : authentic };
 }
 
+/** Our own notes on exactly this object, whoever's step wrote them, by their annotations. */
+export function notesOn(options: {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly object: TargetName;
+  readonly uid: string;
+  readonly key: CellKey;
+}): ReadonlyMap<string, ObjectNote> {
+  const { annotations, ...of } = options;
+  const prefix = noteAnnotation('');
+  const found = new Map<string, ObjectNote>();
+  for (const [name, text] of Object.entries(annotations)) {
+    if (!name.startsWith(prefix)) continue;
+    const rest = name.slice(prefix.length);
+    for (const action of [rest, rest.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())]) {
+      const opened = openNote({ ...of, text, action });
+      if (opened.kind === 'read' && opened.authentic === 'yes') found.set(name, opened.note);
+    }
+  }
+  return found;
+}
+
 /** What a note says, for whoever allows that it is given back. */
 export function releasedBy({ object, uid, incident, step, terms }: ObjectNote): ReleasedObject {
   return { object, ...(uid !== undefined && { uid }), incident, step, terms };
@@ -102,22 +184,33 @@ function isObjectNote(value: object): value is ObjectNote {
     change,
     together,
     left,
+    lost,
     terms,
   }: Partial<Record<keyof ObjectNote, unknown>> = value;
   if (version !== 2) return false;
   if (![incident, step, action, object].every((text) => typeof text === 'string')) return false;
   if (uid !== undefined && typeof uid !== 'string') return false;
   if ([together, left].some((list) => list !== undefined && !isTexts(list))) return false;
+  if (lost !== undefined && !Number.isSafeInteger(lost)) return false;
   if (!isHoldTerms(terms)) return false;
   return isChange(change);
 }
 
 function isChange(value: unknown): value is ObjectNote['change'] {
   if (typeof value !== 'object' || value === null) return false;
-  const change: { kind?: unknown; digest?: unknown; path?: unknown; before?: unknown; set?: unknown } = value;
+  const change: Partial<Record<'kind' | 'digest' | 'path' | 'before' | 'set' | 'taken' | 'rest', unknown>> = value;
   if (change.kind === 'made') return typeof change.digest === 'string';
+  if (change.kind === 'entries')
+    return isTexts(change.path) && typeof change.rest === 'string' && Array.isArray(change.taken) && change.taken.every(isTaken);
   const values = [change.before, change.set];
   return change.kind === 'field' && isTexts(change.path) && values.every((one) => one === undefined || isJson(one));
+}
+
+function isTaken(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('value' in value && 'steps' in value)) return false;
+  return (
+    isJson(value.value) && Array.isArray(value.steps) && value.steps.every((step) => Number.isSafeInteger(step) && step >= 0)
+  );
 }
 
 function isTexts(value: unknown): value is readonly string[] {

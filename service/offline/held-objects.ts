@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { pathText } from '../../activities/actions/held-field.ts';
+import { pathText, valueBefore } from '../../activities/actions/held-field.ts';
 import { notedDifference } from '../../activities/actions/noted-object.ts';
 import { pauseNotes, resumeDeclarer } from '../../activities/actions/paused-declarer.ts';
 import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/action.ts';
@@ -118,7 +118,7 @@ function containmentOf(held: Held): Containment {
     authentic,
     difference,
     changes: changesOf(note, object),
-    before: note.change.kind === 'field' ? (note.change.before ?? null) : null,
+    before: beforeIn(note, object) ?? null,
     release: async (force) => {
       if (forged.length > 0 || (difference.length > 0 && !force)) return refused(target, difference);
       return despiteConflicts(() => releaseAsShown(held, note));
@@ -153,8 +153,9 @@ async function release({ api, ref, object, action }: Held, { change }: ObjectNot
   }
   const marks = [noteAnnotation(action), names.revokedAnnotation].filter((name) => object.metadata.annotations?.[name]);
   const annotations = Object.fromEntries(marks.map((name) => [name, null]));
-  await patchField({ api, ref, seen: object, path: change.path, value: change.before, annotations });
-  return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
+  const then = valueBefore(change, fieldOf(object, change.path));
+  await patchField({ api, ref, seen: object, path: change.path, value: then, annotations });
+  return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(then)} again` };
 }
 
 function refused(target: string, difference: readonly string[]): UndoResult {
@@ -164,11 +165,16 @@ function refused(target: string, difference: readonly string[]): UndoResult {
 function changesOf({ change }: ObjectNote, object: ObjectJson): readonly string[] {
   if (change.kind === 'made') return ['- all of it: Firebreak made it'];
   const field = pathText(change.path);
-  const [now, then] = [fieldOf(object, change.path), change.before];
+  const now = fieldOf(object, change.path);
+  const then = valueBefore(change, now);
   return [
     ...(now === undefined ? [] : [`- ${field}: ${text(now)}`]),
     ...(then === undefined ? [] : [`+ ${field}: ${text(then)}`]),
   ];
+}
+
+function beforeIn({ change }: ObjectNote, object: ObjectJson): Json | undefined {
+  return change.kind === 'made' ? undefined : valueBefore(change, fieldOf(object, change.path));
 }
 
 function text(value: Json | undefined): string {

@@ -1,7 +1,7 @@
 import { doNotDisrupt, names } from '../../core/cluster/labels.ts';
 import { fluxReconcile } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { frozenTemplates, hardeningAdmission } from './hardening-admission.ts';
-import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
+import { type Account, onlyOwnAnnotations, ownAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
 import { quarantineAdmission } from './quarantine-admission.ts';
 
 /**
@@ -20,7 +20,7 @@ export function cellAdmission(options: {
       name: `${account.name}-pods`,
       account,
       rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] },
-      variables: annotations,
+      variables: ownAnnotations,
       validations: [
         {
           expression: 'object.spec == oldObject.spec && object.metadata.?finalizers == oldObject.metadata.?finalizers',
@@ -33,7 +33,7 @@ export function cellAdmission(options: {
       name: `${account.name}-nodes`,
       account,
       rule: { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['nodes'] },
-      variables: annotations,
+      variables: ownAnnotations,
       validations: [
         {
           expression: [
@@ -49,7 +49,7 @@ export function cellAdmission(options: {
       name: `${account.name}-workloads`,
       account,
       rule: templateUpdates,
-      variables: [...annotations, ...templateAnnotations, mayPauseFlux],
+      variables: [...ownAnnotations, ...templateAnnotations, mayPauseFlux],
       validations: [
         {
           expression: [

@@ -1,7 +1,7 @@
 import type { Right } from '../../core/action/action.ts';
 import type { Pausing } from '../../core/action/pausing.ts';
 import { pausingRights, skipReconcile } from '../../integrations/kubernetes/gitops/declarers.ts';
-import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut } from './policy.ts';
+import { type Account, onlyOwnAnnotations, ownAnnotations, policy, same, sameBut } from './policy.ts';
 
 /** What of `actions.pausing` has rights of its own. */
 export const pausers: readonly (keyof Pausing)[] = ['argocd', 'flux'];
@@ -32,7 +32,7 @@ export function pausingDocuments(
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
       subjects: [{ kind: 'ServiceAccount', name: account.name, namespace: account.namespace }],
     },
-    ...policy({ name, account, variables: annotations, ...narrowed[pauser] }),
+    ...policy({ name, account, variables: ownAnnotations, ...narrowed[pauser] }),
   ];
 }
 

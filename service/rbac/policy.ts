@@ -1,4 +1,5 @@
 import type { Pool } from '../../core/action/action.ts';
+import { othersBytes, othersCount, ownPrefix } from '../../integrations/kubernetes/annotation-room.ts';
 
 /** The ServiceAccount that a policy is about. */
 export interface Account {
@@ -59,10 +60,25 @@ export const annotations = [
   { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
 ];
 
-/** @param options.more annotations that may be changed besides our own, which `besides` names; `moreWhere` says of `k` in which case another may; `unless` says where it does not hold */
+/** With what `onlyOwnAnnotations` asks of an object itself. */
+export const ownAnnotations = [
+  ...annotations,
+  {
+    // Each is read only where there are not too many for that.
+    name: 'isCrowded',
+    expression: `variables.before.size() > ${othersCount} || variables.before.map(k, k.startsWith('${ownPrefix}') ? 0 : size(bytes(k)) + size(bytes(variables.before[k]))).sum() > ${othersBytes}`,
+  },
+];
+
+/**
+ * Others' annotations stay, but where they leave a note of ours no room: then they may be removed, and never changed.
+ *
+ * @param options.more annotations that may be changed besides our own, which `besides` names; `moreWhere` says of `k` in which case another may; `unless` says where it does not hold
+ */
 export function onlyOwnAnnotations(
   what: string,
   options: {
+    /** Names of the variables with the annotations before and after. Nothing is noted on what is not the object itself: there all of others' stay. */
     readonly from?: string;
     readonly to?: string;
     readonly more?: readonly string[];
@@ -74,11 +90,12 @@ export function onlyOwnAnnotations(
   const { from = 'before', to = 'after', more = [], moreWhere, unless = (expression) => expression } = options;
   const { besides = 'those that keep autoscalers from it' } = options;
   const named = [...more.map((name) => `k == '${name}'`), ...(moreWhere === undefined ? [] : [`(${moreWhere})`])];
-  const ours = [`k.startsWith('firebreak.dev/')`, ...named].join(' || ');
+  const ours = [`k.startsWith('${ownPrefix}')`, ...named].join(' || ');
+  const mayGo = from === 'before' ? 'variables.isCrowded || ' : '';
   const [before, after] = [`variables.${from}`, `variables.${to}`];
   return {
     expression: unless(
-      `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && ${before}.all(k, ${ours} || k in ${after})`,
+      `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && (${mayGo}${before}.all(k, ${ours} || k in ${after}))`,
     ),
     message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ` and ${besides}` : ''}`,
   };

@@ -1,8 +1,8 @@
 import { names } from '../../core/cluster/labels.ts';
 import {
   type Account,
-  annotations,
   onlyOwnAnnotations,
+  ownAnnotations,
   policy,
   same,
   sameBut,
@@ -56,7 +56,7 @@ export function secretsAdmission(options: {
       account,
       rule: templateUpdates,
       variables: [
-        ...annotations,
+        ...ownAnnotations,
         { name: 'wasTemplate', expression: template('oldObject') },
         { name: 'isTemplate', expression: template('object') },
         { name: 'templateBefore', expression: 'variables.wasTemplate.?metadata.?annotations.orValue({})' },

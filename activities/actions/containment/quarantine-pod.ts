@@ -246,7 +246,7 @@ export function putMarks(options: {
   return replacePodLabels({ ...rest, labels: marks.labels, annotations: { ...going, ...marks.annotations } });
 }
 
-/** @param together uids of all pods that the step is about, where that is more than this one */
+/** @param together marks of all pods that the step is about, where that is more than this one */
 export function beforeStateOf(options: {
   readonly pod: PodRecord;
   readonly context: StepContext;

@@ -12,6 +12,7 @@ import {
   type BeforeState,
   type CellKey,
   openBeforeState,
+  podMark,
   quarantineLabels,
   quarantineMarks,
 } from '../../../core/cluster/before-state.ts';
@@ -82,8 +83,9 @@ export function quarantineWorkloadImplementation(parts: {
   const meant = async ({ workload }: QuarantineWorkloadInput, { key, signal }: StepContext) => {
     const all = await podsIn(workload.namespace, signal);
     const begun = all.map(beforeOf).find((state) => state?.step === key)?.together;
+    const marks = new Set(begun);
     const pods = begun
-      ? all.filter(({ uid }) => begun.includes(uid))
+      ? all.filter(({ uid }) => marks.has(podMark(uid)))
       : all.filter((pod) => !endsSoon(pod) && !isEnded(pod) && belongsTo({ pod, workload, view, before: beforeOf(pod) }));
     if (!begun && pods.length === 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `${workloadText(workload)} has no pods`);
     return { begun: begun !== undefined, pods: [...pods].sort((a, b) => (a.name < b.name ? -1 : 1)) };
@@ -152,7 +154,7 @@ export function quarantineWorkloadImplementation(parts: {
       const { namespace } = workload;
       const { pods } = await meant(input, context);
       const { created, refused } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
-      const together = pods.map(({ uid }) => uid);
+      const together = pods.map(({ uid }) => podMark(uid));
       const reasons: (string | undefined)[] = [];
       for (let at = 0; at < pods.length; at += atOnce)
         reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context)))));

@@ -5,7 +5,7 @@ import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
-import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+import { type HeldField, holdField, noteOn, plannedBefore, plannedRoom, releaseField, requireHeld } from '../held-field.ts';
 import { type IsolationParts, isolationOf, orderIsolation, releaseIsolation, verifyIsolation } from './node-isolation.ts';
 
 type Implementation = ActionImplementation<CordonNodeInput, CordonNodeOutput>;
@@ -24,10 +24,10 @@ export function cordonNodeImplementation(options: {
   const { api, view, cellKey, isolation } = options;
 
   return {
-    async plan({ node }, { incident, signal }) {
+    async plan({ node }, { incident, key, signal }) {
       const field = fieldOn(node);
       const object = await readKnownObject({ api, ref: field.ref, signal });
-      const { before } = plannedChange({ object, cellKey, field, incident });
+      const before = plannedBefore({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
       return {
         target: { name: target, uid: object.metadata.uid },
@@ -41,18 +41,19 @@ export function cordonNodeImplementation(options: {
           ...isolationNotes(isolation),
           'DaemonSets still start their pods there.',
           ...(before === true ? ['Somebody has cordoned it already: giving this back leaves it cordoned.'] : []),
+          ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
     },
 
     async apply({ node }, context) {
-      const { change, object } = await holdField({ api, cellKey, field: fieldOn(node), context });
+      const { before, object } = await holdField({ api, cellKey, field: fieldOn(node), context });
       const secrets = secretsOn(view, node);
       const refused =
         isolation && (await orderIsolation(isolation, isolationOf(isolation, { node, object, context }), context.signal));
       return {
         node,
-        wasCordoned: change.before === true,
+        wasCordoned: before === true,
         ...(secrets && { secrets: [...secrets] }),
         ...(refused !== undefined && { notIsolated: refused }),
       };

@@ -53,11 +53,34 @@ export async function makeAccountAnew(place: Place): Promise<string> {
   return (await readKnownObject({ api, ref, signal })).metadata.uid;
 }
 
+/** What is kept on an annotation, as JSON: an object has 256 KiB for all of them. */
+const mostBytes = { labels: 48 * 1024, annotations: 144 * 1024 };
+
+/** What of an account is made again, and how much is not: whoever writes it could give it more than can be kept. The longest is left out. */
+export function restorableOf({ labels = {}, annotations = {} }: Pick<ObjectJson['metadata'], 'labels' | 'annotations'>) {
+  const kept = { labels: fitting(labels, mostBytes.labels), annotations: fitting(annotations, mostBytes.annotations) };
+  const count = (texts: Texts): number => Object.keys(texts).length;
+  return { ...kept, lost: count(labels) + count(annotations) - count(kept.labels) - count(kept.annotations) };
+}
+
+type Texts = Readonly<Record<string, string>>;
+
+function fitting(texts: Texts, most: number): Texts {
+  const sized = Object.entries(texts).map((entry) => ({ entry, bytes: Buffer.byteLength(JSON.stringify(entry)) }));
+  let room = most;
+  const left = new Set<string>();
+  for (const { entry, bytes } of sized.sort((a, b) => a.bytes - b.bytes)) {
+    room -= bytes;
+    if (room < 0) left.add(entry[0]);
+  }
+  return Object.fromEntries(Object.entries(texts).filter(([name]) => !left.has(name)));
+}
+
 async function keep(place: Place, { metadata, ...fields }: ObjectJson): Promise<void> {
   const { api, context } = place;
   const { signal, key, incident } = context;
   const ref = keeperRef(place);
-  const { labels = {}, annotations = {} } = metadata;
+  const { labels, annotations } = restorableOf(metadata);
   const { imagePullSecrets, automountServiceAccountToken } = fields;
   const made = await createObject({
     api,
@@ -67,14 +90,13 @@ async function keep(place: Place, { metadata, ...fields }: ObjectJson): Promise<
         [names.keptAccountAnnotation]: JSON.stringify({
           labels,
           annotations,
-          ...(imagePullSecrets !== undefined && { imagePullSecrets }),
           ...(automountServiceAccountToken !== undefined && { automountServiceAccountToken }),
         }),
         [names.stepAnnotation]: key,
         [names.incidentAnnotation]: incident,
       },
     },
-    content: { automountServiceAccountToken: false },
+    content: { automountServiceAccountToken: false, ...(imagePullSecrets !== undefined && { imagePullSecrets }) },
     signal,
   });
   if (!made) requireOurs(await readKnownObject({ api, ref, signal }), place);
@@ -85,7 +107,9 @@ async function createFromKeeper(place: Place): Promise<void> {
   const { key, incident, signal } = context;
   const kept = await readObject({ api, ref: keeperRef(place), signal });
   if (!kept) throw new FirebreakError('FB_ERR_NOT_FOUND', `serviceaccount/${namespace}/${name} does not exist`);
-  const { labels, annotations, ...content } = keptSettings(requireOurs(kept, place), place);
+  const { imagePullSecrets } = requireOurs(kept, place);
+  const { labels, annotations, ...settings } = keptSettings(kept, place);
+  const content = { ...settings, ...(imagePullSecrets !== undefined && { imagePullSecrets }) };
   const metadata = {
     labels,
     annotations: { ...annotations, [names.stepAnnotation]: key, [names.incidentAnnotation]: incident },

@@ -10,7 +10,6 @@ import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, releasedBy } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
-import { canonicalJson } from '../../../core/text/digest.ts';
 import { isJson } from '../../../core/text/plain-json.ts';
 import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -23,7 +22,7 @@ import {
   targetOf,
 } from '../../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { type HeldField, holdField, lookAtField, noteOn, releaseField } from '../held-field.ts';
+import { type HeldField, holdField, lookAtField, noteOn, plannedRoom, releaseField } from '../held-field.ts';
 
 const group = 'rbac.authorization.k8s.io';
 type Implementation = ActionImplementation<RevokeServiceAccountInput, RevokeServiceAccountOutput>;
@@ -65,7 +64,9 @@ export function revokeServiceAccountImplementation(options: {
     // One note a binding: what was before two accounts were taken out of it could not be told apart.
     for (const binding of bindings) {
       const note = noteOn({ object: binding.object, cellKey, field: fieldOn(binding.ref, account) });
-      if (note && note.step !== key && !(note.incident === incident && isFor(binding, account)))
+      const isOurs = note?.incident === incident;
+      // A note of another incident that the binding no longer fits holds nothing: somebody may have kept it, and put it back.
+      if (note && note.step !== key && !(isOurs && isFor(binding, account)) && (isOurs || isInForce(binding, account)))
         throw new FirebreakError(
           'FB_ERR_REFUSED',
           `${binding.target} is held already, for ${revokedFrom(binding)}, by ${note.incident}: give that back first`,
@@ -73,6 +74,9 @@ export function revokeServiceAccountImplementation(options: {
     }
     return bindings;
   };
+
+  const isInForce = ({ ref, object }: Binding, account: Account): boolean =>
+    lookAtField({ object, cellKey, field: fieldOn(ref, account) }).state === 'clear';
 
   return {
     async plan({ serviceAccount }, context) {
@@ -94,6 +98,15 @@ export function revokeServiceAccountImplementation(options: {
           'Every pod that runs under it loses these rights at once, the healthy ones too. Its tokens stay valid, for nothing.',
           `Giving them back needs the right to bind: ${roles.join(', ')}.`,
           ...groupsOf(all, serviceAccount).map(({ target }) => `${target} gives rights to a group that it is in: these stay.`),
+          ...bindings.flatMap(({ object: held, ref: at }) =>
+            plannedRoom({
+              object: held,
+              cellKey,
+              field: fieldOn(at, serviceAccount),
+              incident: context.incident,
+              key: context.key,
+            }),
+          ),
           ...bindings.flatMap(({ target, object: { metadata } }) => {
             const writer = otherWriter(metadata);
             return writer ? [`${target} is managed by ${writer.named}, which may take this back.`] : [];
@@ -104,13 +117,14 @@ export function revokeServiceAccountImplementation(options: {
 
     async apply({ serviceAccount }, context) {
       const bindings = await meant(serviceAccount, context);
-      const together = bindings.map(({ target }) => target);
+      const targets = bindings.map(({ target }) => target);
       const left = groupsOf(await allBindings(context.signal), serviceAccount).map(nameWithUid);
+      const noted = { together: fitting(targets), left: fitting(left) };
       for (const binding of bindings)
         await mayBind(api, binding, () =>
-          holdField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), context, together, left }),
+          holdField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), context, ...noted }),
         );
-      return { serviceAccount, bindings: together };
+      return { serviceAccount, bindings: targets };
     },
 
     async started({ serviceAccount }, { key, signal }) {
@@ -138,19 +152,20 @@ export function revokeServiceAccountImplementation(options: {
       const held = all.filter(
         ({ object }) => object.metadata.annotations?.[noteAnnotation(revokeServiceAccount.name)] !== undefined,
       );
-      const ours = held.filter(({ object, ref }) => {
-        const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
-        // A note that was edited is looked at, so that it is said.
-        if (!note || note.step === key) return true;
-        // The same incident may have revoked another account too: that is another step's.
-        return note.incident === context.incident && isFor({ object }, serviceAccount);
-      });
+      const noteOf = ({ object, ref }: Binding) => noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
       // Who takes a note off keeps the account out of that binding: another note of this step names it still, and the step itself said it.
-      const together = ours.flatMap(({ object, ref }) => {
-        const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
+      const together = held.flatMap((binding) => {
+        const note = noteOf(binding);
         return note?.step === key ? (note.together ?? []) : [];
       });
       if (output) together.push(...output.bindings);
+      const ours = held.filter((binding) => {
+        const note = noteOf(binding);
+        // A note that was edited is looked at, so that it is said. On a binding that the step never had, anybody may have written one.
+        if (!note) return together.length === 0 || together.includes(binding.target);
+        // The same incident may have revoked another account too: that is another step's.
+        return note.step === key || (note.incident === context.incident && isFor(binding, serviceAccount));
+      });
       const robbed = all.filter(
         (binding) =>
           together.includes(binding.target) &&
@@ -195,11 +210,8 @@ export function revokeServiceAccountImplementation(options: {
 
 /** Which accounts a step took out of a binding, as its note says. */
 export function accountsRevokedBy({ change }: ObjectNote): readonly Account[] {
-  if (change.kind !== 'field') return [];
-  const left = new Set(subjectsIn(change.set).map((one) => canonicalJson(one)));
-  return subjectsIn(change.before)
-    .filter((one) => !left.has(canonicalJson(one)))
-    .flatMap((one) => accountIn(one) ?? []);
+  if (change.kind !== 'entries') return [];
+  return subjectsIn(change.taken.map(({ value }) => value)).flatMap((one) => accountIn(one) ?? []);
 }
 
 /**
@@ -220,6 +232,13 @@ export async function bindingsNaming(options: {
     return [...new Set([...named, ...grouped])].map(({ target, object }) => ({ target, uid: object.metadata.uid, account }));
   });
 }
+
+/** Of names that each note has: whoever may make bindings could make so many that no note fits. None, where not all fit. */
+function fitting(listed: readonly string[]): readonly string[] | undefined {
+  return listed.reduce((sum, one) => sum + one.length, 0) <= namesBytes ? listed : undefined;
+}
+
+const namesBytes = 24 * 1024;
 
 function nameWithUid({ target, object }: Pick<Binding, 'target' | 'object'>): string {
   return `${target} ${object.metadata.uid}`;
@@ -254,6 +273,7 @@ function fieldOn(ref: ObjectRef, account: Account): HeldField {
       const left = subjectsIn(before).filter((one) => !isAccount(one, account));
       return left.length > 0 && isJson(left) ? left : undefined;
     },
+    takes: (entry) => subjectsIn([entry]).some((one) => isAccount(one, account)),
     marks: { [names.revokedAnnotation]: `${account.namespace}/${account.name}` },
   };
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
 import type { Change } from '../../../core/action/plan.ts';
 import type { RevokeTokensInput, RevokeTokensOutput } from '../../../core/actions/secrets/revoke-tokens.schema.ts';
@@ -15,11 +14,12 @@ import {
   readObject,
   targetOf,
 } from '../../../integrations/kubernetes/objects.ts';
-import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { deletePodImplementation } from '../workloads/delete-pod.ts';
-import { accountRef, keeperRef, makeAccountAnew } from './account-anew.ts';
+import { lookFor, podsLeft } from '../workloads/pods-ended.ts';
+import { accountRef, keeperRef, makeAccountAnew, restorableOf } from './account-anew.ts';
 
 /** Names and annotations only: with this the API server sends no value, whatever the right would allow. */
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
@@ -87,6 +87,7 @@ export function revokeTokensImplementation(options: {
             'FB_ERR_REFUSED',
             `${targetOf(ref)} has registry logins, and its controller makes it again without them: give the workload an account of its own`,
           );
+        const { lost } = restorableOf(settings.metadata);
         const keeper = targetOf(keeperRef({ namespace, name: account, context }));
         changes.push(
           { target: keeper, what: 'keeps the settings of the account while it is recreated, and is then deleted' },
@@ -96,6 +97,9 @@ export function revokeTokensImplementation(options: {
           sharing.length === 0
             ? `No other pod uses ${account}.`
             : `These pods use ${account} too, and cannot reach the API server until their token is renewed or they are restarted: ${listOf(sharing)}.`,
+          ...(lost > 0
+            ? [`It has more labels and annotations than can be kept meanwhile: ${lost} of them are not restored.`]
+            : []),
           'The account keeps its roles, which are bound to its name: narrow them first, or who gets a new token can do the same again.',
         );
       }
@@ -157,11 +161,16 @@ export function revokeTokensImplementation(options: {
         const now = await readObject({ api, ref: accountRef(namespace, account), signal });
         if (now?.metadata.uid !== accountUid) missing.push(`serviceaccount/${namespace}/${account} was changed since`);
       }
-      const end = Date.now() + 50_000;
-      while (ways.includes('pod') && (await readPod({ api, namespace, name: pod.name, signal }))?.metadata?.uid === pod.uid) {
-        if (Date.now() > end)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${namespace}/${pod.name} is being deleted, but is still there`);
-        await sleep(pollMs, undefined, { signal });
+      if (ways.includes('pod')) {
+        const { lasting, ending } = await podsLeft({
+          look: lookFor(api, [pod], signal),
+          withinMs: 50_000,
+          ending: { pollMs },
+          signal,
+        });
+        if (ending.length > 0)
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being deleted, but is still there`);
+        missing.push(...lasting);
       }
       const detail = `what the tokens of ${account} were bound to is gone: ${ways.map((way) => wayTexts[way]).join(', ')}`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };

@@ -13,13 +13,15 @@ import type { HardenWorkloadInput, HardenWorkloadOutput } from '../../../core/ac
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { templateDifference } from '../../../core/cluster/template-difference.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { despiteConflicts, type ObjectRef, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type RollingObject, rolloutOf, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
+import { annotationPointer, crowdingOn, removing, roomNotes } from '../note-room.ts';
 import { whyNoAppArmor } from './app-armor.ts';
-import { evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, stillEnding } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const fields = z.record(z.string(), z.unknown()).nullable();
@@ -42,11 +44,14 @@ type Mark = z.infer<typeof markSchema>;
 /** Takes from a workload what it need not be able to do; see the declaration in `core/actions/workloads/harden-workload.ts`. */
 export function hardenWorkloadImplementation({
   api,
+  cellKey,
   view,
   appArmorOnEveryNode = false,
   pollMs = 500,
   rollMs = 150_000,
 }: RollingParts & {
+  /** By it the notes of other steps on the workload are known, and stay. */
+  readonly cellKey?: CellKey;
   readonly view: Pick<ClusterView, 'ready' | 'pods'>;
   /** The configuration's word; without it, what the pods that run there show. */
   readonly appArmorOnEveryNode?: boolean;
@@ -58,6 +63,9 @@ export function hardenWorkloadImplementation({
   const read = ({ workload }: Pick<HardenWorkloadInput, 'workload'>, signal: AbortSignal) =>
     readRolling(api, { workload, kinds }, signal);
 
+  const crowding = (ref: ObjectRef, object: RollingObject) =>
+    crowdingOn({ ref, object, names: [names.hardenedAnnotation, names.hardenedFromAnnotation], cellKey });
+
   const patch = (call: {
     readonly ref: ObjectRef;
     readonly seen: RollingObject;
@@ -67,7 +75,6 @@ export function hardenWorkloadImplementation({
   }): Promise<RollingObject> => {
     const { ref, seen, spec, mark, signal } = call;
     const { uid, resourceVersion, annotations } = seen.metadata;
-    const at = (annotation: string): string => `/metadata/annotations/${annotation.replaceAll('/', '~1')}`;
     const lines = hardenedFieldsText(specOf(seen));
     return api.json<RollingObject>({
       method: 'PATCH',
@@ -79,9 +86,12 @@ export function hardenWorkloadImplementation({
         { op: 'replace', path: '/metadata/uid', value: uid },
         { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
         { op: 'replace', path: '/spec/template/spec', value: spec },
+        ...(mark ? removing(crowding(ref, seen)) : []),
         ...(mark && !annotations ? [{ op: 'add', path: '/metadata/annotations', value: {} }] : []),
-        ...(mark ? [{ op: 'add', path: at(names.hardenedAnnotation), value: JSON.stringify(mark) }] : []),
-        ...(mark?.state === 'hardened' ? [{ op: 'add', path: at(names.hardenedFromAnnotation), value: lines }] : []),
+        ...(mark ? [{ op: 'add', path: annotationPointer(names.hardenedAnnotation), value: JSON.stringify(mark) }] : []),
+        ...(mark?.state === 'hardened'
+          ? [{ op: 'add', path: annotationPointer(names.hardenedFromAnnotation), value: lines }]
+          : []),
       ],
       what: `patch ${ref.resource} in ${ref.namespace}`,
       signal,
@@ -142,6 +152,7 @@ export function hardenWorkloadImplementation({
           `Where its pods are not available within ${Math.round(rollMs / 1_000)} s, it gets the old fields back by itself, and rolls once more.`,
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
           'Whether it works as well as it did, only its users see: a pod can be ready, and fail at what it is rarely asked for.',
+          ...roomNotes(target, crowding(ref, object).length),
           ...(noProfile === undefined ? [] : [`It is given no AppArmor profile: ${noProfile}.`]),
           ...(writer ? [`It is managed by ${writer.named}, which may take this back: harden it there too.`] : []),
         ],
@@ -181,12 +192,12 @@ export function hardenWorkloadImplementation({
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another object now, with another uid`);
       const rollout = rolloutOf(ref.kind, object);
       if (rollout.state !== 'done') return { state: 'unverified', detail: rollout.detail };
-      if (markOf(object, key)) return { state: 'verified', detail: 'all its pods are hardened and available' };
-      return {
-        state: 'partial',
-        detail: 'it has rolled out',
-        missing: ['somebody has taken the mark of this hardening off since'],
-      };
+      const missing = [
+        ...(await stillEnding({ api, pollMs }, { ref, object, signal })),
+        ...(markOf(object, key) ? [] : ['somebody has taken the mark of this hardening off since']),
+      ];
+      if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
+      return { state: 'verified', detail: 'all its pods are hardened and available' };
     },
   };
 }

@@ -1,8 +1,7 @@
 import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
 import type { Plan } from '../../../core/action/plan.ts';
-import type { FieldChange } from '../../../core/cluster/object-note.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
-import { isObject } from '../../../core/text/plain-json.ts';
+import { isObject, type Json } from '../../../core/text/plain-json.ts';
 import { type ObjectJson, readKnownObject, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type HeldField, holdField, noteOn, releaseField } from '../held-field.ts';
 import {
@@ -21,7 +20,7 @@ interface HeldWorkload<Input> extends Required<Pick<ActionImplementation<Input, 
     of: { readonly input: Input; readonly object: ObjectJson; readonly signal: AbortSignal },
   ): Promise<P>;
   /** Pauses first, then holds: what is held is not put back meanwhile. */
-  hold(input: Input, context: StepContext): Promise<{ readonly change: FieldChange; readonly paused?: string }>;
+  hold(input: Input, context: StepContext): Promise<{ readonly before: Json | undefined; readonly paused?: string }>;
 }
 
 /** What the actions that hold one field of a workload have in common: how a step of theirs is done, is known again, and is given back. */
@@ -54,8 +53,8 @@ export function heldWorkload<Input>(
       const paused = await pauseDeclarer({ ...parts, ref: field.ref, context });
       const together = paused !== undefined && { together: [targetOf(field.ref), paused] };
       try {
-        const { change } = await holdField({ api, cellKey, field, context, ...together });
-        return { change, ...(paused !== undefined && { paused }) };
+        const { before } = await holdField({ api, cellKey, field, context, ...together });
+        return { before, ...(paused !== undefined && { paused }) };
       } catch (error) {
         // What is not held is put back by nobody: nothing stays paused for it. The next try pauses it again.
         const { key, signal } = context;

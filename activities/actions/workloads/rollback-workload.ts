@@ -6,11 +6,18 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { plainJson } from '../../../core/text/plain-json.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { despiteConflicts, listObjects, type ObjectJson, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import {
+  despiteConflicts,
+  listObjects,
+  type ObjectJson,
+  type ObjectRef,
+  targetOf,
+} from '../../../integrations/kubernetes/objects.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+import { annotationPointer, crowdingOn, removing, roomNotes } from '../note-room.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, stillEnding, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment'];
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -27,6 +34,11 @@ interface Work {
   readonly object: RollingObject;
   readonly revision: number;
   readonly template: Template;
+}
+
+/** What leaves the mark no room. By the revision the Deployment's controller counts. */
+function crowding(ref: ObjectRef, object: ObjectJson): readonly string[] {
+  return crowdingOn({ ref, object, names: [names.rolledBackByAnnotation, revisionAnnotation] });
 }
 
 function revisionOf({ metadata }: ObjectJson): number {
@@ -86,6 +98,7 @@ export function rollbackWorkloadImplementation(
         notes: [
           ...templateDifference(templateOf(object), template).map((line) => `Difference: ${line}.`),
           'ConfigMaps and Secrets that it refers to stay as they are now.',
+          ...roomNotes(target, crowding(ref, object).length),
           ...(writer ? [`It is managed by ${writer.named}, which will roll it forward again: roll back there too.`] : []),
         ],
       };
@@ -114,8 +127,9 @@ export function rollbackWorkloadImplementation(
             { op: 'replace', path: '/metadata/uid', value: uid },
             { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
             { op: 'replace', path: '/spec/template', value: template },
+            ...removing(crowding(ref, object)),
             ...(annotations ? [] : [{ op: 'add', path: '/metadata/annotations', value: {} }]),
-            { op: 'add', path: `/metadata/annotations/${names.rolledBackByAnnotation.replaceAll('/', '~1')}`, value },
+            { op: 'add', path: annotationPointer(names.rolledBackByAnnotation), value },
           ],
           what: `patch deployments in ${input.workload.namespace}`,
           signal,
@@ -125,9 +139,14 @@ export function rollbackWorkloadImplementation(
     },
 
     async verify({ workload, uid }, { key, signal }) {
-      const object = await waitForRollout(parts, { ref: workloadRef(workload, kinds), uid, signal });
-      if (isMarked(object, key)) return { state: 'verified', detail: 'all its pods are of the earlier template and available' };
-      return { state: 'partial', detail: 'it has rolled out', missing: ['somebody has changed it since this rollback'] };
+      const ref = workloadRef(workload, kinds);
+      const object = await waitForRollout(parts, { ref, uid, signal });
+      const missing = [
+        ...(await stillEnding(parts, { ref, object, signal })),
+        ...(isMarked(object, key) ? [] : ['somebody has changed it since this rollback']),
+      ];
+      if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
+      return { state: 'verified', detail: 'all its pods are of the earlier template and available' };
     },
   };
 }

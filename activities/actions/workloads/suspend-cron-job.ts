@@ -5,7 +5,7 @@ import { suspendCronJob } from '../../../core/actions/workloads/suspend-cron-job
 import { type ObjectJson, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedBefore, plannedRoom, requireHeld } from '../held-field.ts';
 import type { PauseParts } from '../paused-declarer.ts';
 import { heldWorkload } from './held-workload.ts';
 
@@ -22,10 +22,10 @@ export function suspendCronJobImplementation(parts: PauseParts): Implementation 
   return {
     ...steps,
 
-    async plan({ cronJob }, { incident, signal }) {
+    async plan({ cronJob }, { incident, key, signal }) {
       const field = fieldOn({ cronJob });
       const object = await read(field, signal);
-      const { before } = plannedChange({ object, cellKey, field, incident });
+      const before = plannedBefore({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
       const { startingDeadlineSeconds: deadline } = object.spec ?? {};
       const plan = {
@@ -38,14 +38,15 @@ export function suspendCronJobImplementation(parts: PauseParts): Implementation 
             ? 'When it is resumed, a run that was missed meanwhile starts at once.'
             : `When it is resumed, a run that was missed in the last ${deadline} s starts at once.`,
           ...(before === true ? ['Somebody has suspended it already: giving this back leaves it suspended.'] : []),
+          ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
       return withDeclarer(plan, { input: { cronJob }, object, signal });
     },
 
     async apply({ cronJob }, context) {
-      const { change, ...paused } = await hold({ cronJob }, context);
-      return { cronJob, wasSuspended: change.before === true, ...paused };
+      const { before, ...paused } = await hold({ cronJob }, context);
+      return { cronJob, wasSuspended: before === true, ...paused };
     },
 
     async verify({ cronJob }, { incident, signal }) {

@@ -3,7 +3,7 @@ import type { SuspendRolloutInput, SuspendRolloutOutput } from '../../../core/ac
 import { suspendRollout } from '../../../core/actions/workloads/suspend-rollout.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedBefore, plannedRoom, requireHeld } from '../held-field.ts';
 import type { PauseParts } from '../paused-declarer.ts';
 import { heldWorkload } from './held-workload.ts';
 
@@ -17,10 +17,10 @@ export function suspendRolloutImplementation(parts: PauseParts): Implementation 
   return {
     ...steps,
 
-    async plan({ deployment }, { incident, signal }) {
+    async plan({ deployment }, { incident, key, signal }) {
       const field = fieldOn({ deployment });
       const object = await readKnownObject({ api, ref: field.ref, signal });
-      const { before } = plannedChange({ object, cellKey, field, incident });
+      const before = plannedBefore({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
       const plan = {
         target: { name: target, uid: object.metadata.uid },
@@ -30,14 +30,15 @@ export function suspendRolloutImplementation(parts: PauseParts): Implementation 
           'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
           'A rotation of its Secrets and a restart change the template too: they wait until it is resumed.',
           ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
+          ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
       return withDeclarer(plan, { input: { deployment }, object, signal });
     },
 
     async apply({ deployment }, context) {
-      const { change, ...paused } = await hold({ deployment }, context);
-      return { deployment, wasPaused: change.before === true, ...paused };
+      const { before, ...paused } = await hold({ deployment }, context);
+      return { deployment, wasPaused: before === true, ...paused };
     },
 
     async verify({ deployment }, { incident, signal }) {

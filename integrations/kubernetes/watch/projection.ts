@@ -9,10 +9,10 @@ import type {
   V1Service,
   V1Volume,
 } from '@kubernetes/client-node';
-import { noteBytes } from '../../../core/cluster/before-state.ts';
 import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
 import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { digestOf } from '../../../core/text/digest.ts';
+import { crowdingIn } from '../annotation-room.ts';
 
 /** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
 export type Jsonify<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Jsonify<T[K]> } : T;
@@ -20,32 +20,12 @@ export type PodJson = Jsonify<V1Pod>;
 
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
-/**
- * All annotations of an object have 256 KiB, by their names and values
- * (`TotalAnnotationSizeLimitB`, https://pkg.go.dev/k8s.io/apimachinery/pkg/api/validation). Whoever makes a pod could fill them, so that no note fits.
- */
-const annotationBytes = 256 * 1024;
-const ownAnnotations: ReadonlySet<string> = new Set([
+const keptOnPods: ReadonlySet<string> = new Set([
   ...Object.keys(doNotDisrupt),
   names.incidentAnnotation,
   names.stepAnnotation,
   names.beforeAnnotation,
 ]);
-
-function crowdingIn(annotations: Readonly<Record<string, string>>): readonly string[] {
-  const others = Object.entries(annotations)
-    .filter(([name]) => !ownAnnotations.has(name))
-    .map(([name, value]) => ({ name, bytes: Buffer.byteLength(name) + Buffer.byteLength(value) }))
-    .sort((a, b) => b.bytes - a.bytes);
-  let taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
-  const going: string[] = [];
-  for (const { name, bytes } of others) {
-    if (taken <= annotationBytes - noteBytes) break;
-    going.push(name);
-    taken -= bytes;
-  }
-  return going;
-}
 
 /** The pod without environment, arguments and managed fields: less than a kilobyte of it is kept. */
 export function podRecord(pod: PodJson): PodRecord {
@@ -57,7 +37,7 @@ export function podRecord(pod: PodJson): PodRecord {
   ];
   const restarts = statuses.reduce((sum, { restartCount }) => sum + (restartCount ?? 0), 0);
   const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
-  const crowding = crowdingIn(metadata.annotations ?? {});
+  const crowding = crowdingIn(metadata.annotations ?? {}, (name) => keptOnPods.has(name));
   return {
     uid: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',

@@ -209,6 +209,33 @@ describe('what Argo CD declares', () => {
     expect(plan.blastRadius).toContain(`application/${namespace}/shop`);
   });
 
+  test.each([
+    ['Argo CD', async () => ({ path: await makeApplication(['cart']), mark: undefined, pausing: argocd() })],
+    [
+      'Flux',
+      async () => {
+        await makeFluxed(kustomizations, 'cart');
+        return { path: workload('cart'), mark: fluxMarks('kustomize'), pausing: { flux: true } };
+      },
+    ],
+  ])('is paused although its annotations leave no room for the note, and the plan says so: %s', async (_, make) => {
+    namespace = await platform.freshNamespace();
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const { path, mark, pausing } = await make();
+    await change(workload('cart'), {
+      metadata: mark ?? { annotations: { 'argocd.argoproj.io/tracking-id': `shop:apps/Deployment:${namespace}/cart` } },
+    });
+    await change(path, { metadata: { annotations: { 'notes.example.com/full': 'x'.repeat(261_000) } } });
+    const action = rollout(pausing);
+    const plan = await action.plan(inputOf('cart'), context('one'));
+    expect(plan.notes.filter((note) => note.includes('1 annotation is removed, and not restored.'))).toHaveLength(1);
+    const output = await action.apply(inputOf('cart'), context('one'));
+    expect(output.paused).toBeDefined();
+    expect(await action.plan(inputOf('cart'), context('one'))).toEqual(plan);
+    expect(await action.undo({ input: inputOf('cart'), output, key: 'one' }, context('one'))).toMatchObject({ state: 'undone' });
+    expect((await read(workload('cart'))).spec?.paused).toBeUndefined();
+  });
+
   test('is paused for as long as any of its workloads is held, whoever is given back first', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart', 'pay']);

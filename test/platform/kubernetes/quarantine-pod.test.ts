@@ -295,13 +295,13 @@ describe('quarantining a pod', () => {
       'own-names',
       { 'firebreak.dev/a': 'x'.repeat(131_000), 'firebreak.dev/b': 'x'.repeat(131_000) },
       {},
-      { annotations: 1, labels: 0 },
+      { annotations: 2, labels: 0 },
     ],
     [
       'labelled',
       { small: 'x' },
       Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`${'n'.repeat(240)}/${n}`, 'v'.repeat(60)])),
-      { annotations: 0, labels: 185 },
+      { annotations: 0, labels: 189 },
     ],
   ])('contains a pod that was made so that no note fits: %s', async (name, annotations, more, lost) => {
     const made = await cluster.makePod(namespace, name, { metadata: { labels: { ...labels, ...more }, annotations } });

@@ -1,0 +1,72 @@
+import { notesOn, type ObjectNote } from '../../core/cluster/object-note.ts';
+import type { CellKey } from '../../core/messages/sealed.ts';
+import { crowdingIn } from '../../integrations/kubernetes/annotation-room.ts';
+import { type ObjectJson, type ObjectRef, targetOf } from '../../integrations/kubernetes/objects.ts';
+
+interface Crowded {
+  readonly ref: ObjectRef;
+  readonly object: ObjectJson;
+  /** What is written over, or has to stay. */
+  readonly names: readonly string[];
+  /** Absent where it is not known: then what other steps have noted there counts as anybody's. */
+  readonly cellKey?: CellKey | undefined;
+}
+
+/** Annotations of an object that leave a note or a mark no room. What other steps have noted there, and set by that, stays. */
+export function crowdingOn({ ref, object, names, cellKey }: Crowded): readonly string[] {
+  const { annotations = {} } = object.metadata;
+  const kept = new Set(names);
+  for (const [name, { change }] of cellKey ? ourNotes(ref, object, cellKey) : []) {
+    kept.add(name);
+    const set = change.kind === 'field' ? annotationAt(change.path) : undefined;
+    if (set !== undefined && change.kind === 'field' && annotations[set] === change.set) kept.add(set);
+  }
+  return crowdingIn(annotations, (name) => kept.has(name));
+}
+
+/** How many annotations of the object the notes of a step have lost already. */
+export function lostBefore(options: {
+  readonly ref: ObjectRef;
+  readonly object: ObjectJson;
+  readonly cellKey: CellKey;
+  /** The key of the step. Absent: of any. */
+  readonly step?: string;
+}): number {
+  const { ref, object, cellKey, step } = options;
+  let sum = 0;
+  for (const { step: of, lost = 0 } of ourNotes(ref, object, cellKey).values())
+    if (step === undefined || of === step) sum += lost;
+  return sum;
+}
+
+function ourNotes(ref: ObjectRef, { metadata }: ObjectJson, key: CellKey): ReadonlyMap<string, ObjectNote> {
+  return notesOn({ annotations: metadata.annotations ?? {}, object: targetOf(ref), uid: metadata.uid, key });
+}
+
+/** The annotation that the field at this path is; undefined where it is another field. */
+export function annotationAt([first, second, name]: readonly string[]): string | undefined {
+  return first === 'metadata' && second === 'annotations' ? name : undefined;
+}
+
+/** What a patch of annotations takes off. */
+export function without(going: readonly string[]): Readonly<Record<string, null>> {
+  return Object.fromEntries(going.map((name) => [name, null]));
+}
+
+/** The same as operations of a JSON Patch. */
+export function removing(going: readonly string[]): readonly { readonly op: 'remove'; readonly path: string }[] {
+  return going.map((name) => ({ op: 'remove', path: annotationPointer(name) }));
+}
+
+/** Where an annotation is, as a JSON pointer. */
+export function annotationPointer(name: string): string {
+  return `/metadata/annotations/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** What is taken off so that a note or a mark has room, in words. */
+export function roomNotes(who: string, lost: number): readonly string[] {
+  if (lost === 0) return [];
+  return [
+    `${who} has more annotations than leave room for the note: ${lost} ${lost === 1 ? 'annotation is' : 'annotations are'} removed, and not restored.`,
+  ];
+}

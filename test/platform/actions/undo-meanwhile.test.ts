@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isolateNamespaceImplementation } from '../../../activities/actions/containment/isolate-namespace.ts';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
+import { testPlatform } from '../../platform.ts';
+import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
+
+const platform = await testPlatform();
+
+describe('an undo, where something else has come over its object meanwhile', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+  });
+  afterAll(() => cluster.close());
+
+  const parts = () => ({ api: cluster.api, view: cluster.view, cellKey, pollMs: 50 });
+  const cart = (namespace: string) => ({ kind: 'Deployment' as const, namespace, name: 'cart' });
+  const deployment = (namespace: string) => pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
+  const change = (path: string, body: object, fieldManager: string) =>
+    cluster.api.json({ method: 'PATCH', patch: 'merge', path, query: { fieldManager }, body, what: 'change by another' });
+  const remove = (path: string) => cluster.api.json({ method: 'DELETE', path, what: 'delete by hand' });
+  const scaled = async (namespace: string) => {
+    const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 2 });
+    const [action, context] = [scaleToZeroImplementation(parts()), stepContext()];
+    const input = { workload: cart(namespace), suspect: resolved(pod ?? {}) };
+    const output = await action.apply(input, context);
+    return { context, undo: () => action.undo({ input, output, key: context.key }, context) };
+  };
+
+  test('keeps what autoscalers and who deploys have changed, and gives exactly its own field back', async () => {
+    const namespace = await platform.freshNamespace();
+    const { undo } = await scaled(namespace);
+    const resources = { requests: { cpu: '250m', memory: '64Mi' } };
+    const containers = [{ name: 'main', image: 'shop/cart:2', resources }];
+    await change(deployment(namespace), { spec: { template: { spec: { containers } } } }, 'vpa-updater');
+    await change(
+      deployment(namespace),
+      { metadata: { labels: { team: 'cart' }, annotations: { 'notes.example.com/by': 'argo' } }, spec: { minReadySeconds: 3 } },
+      'argocd-controller',
+    );
+    expect(await undo()).toMatchObject({ state: 'undone' });
+    expect(await cluster.deployment(namespace, 'cart')).toMatchObject({
+      metadata: { labels: { team: 'cart' }, annotations: { 'notes.example.com/by': 'argo' } },
+      spec: { replicas: 2, minReadySeconds: 3, template: { spec: { containers } } },
+    });
+  });
+
+  test('leaves an object alone that was made again under the same name, also with the note of the one before', async () => {
+    const namespace = await platform.freshNamespace();
+    const { undo } = await scaled(namespace);
+    const { metadata, spec } = await cluster.get<ObjectJson>(deployment(namespace));
+    const { annotations } = metadata;
+    await remove(deployment(namespace));
+    const again = { metadata: { name: 'cart' }, spec };
+    const path = pathOf({ group: 'apps', resource: 'deployments', namespace });
+    await until(() =>
+      cluster.post(path, again).then(
+        () => true,
+        () => undefined,
+      ),
+    );
+    await change(deployment(namespace), { spec: { replicas: 5 } }, 'kubectl');
+    expect(await undo()).toMatchObject({ state: 'already' });
+    await change(deployment(namespace), { metadata: { annotations } }, 'velero');
+    expect(await undo()).toMatchObject({
+      state: 'drifted',
+      difference: [expect.stringContaining('is not what this cell wrote')],
+    });
+    expect((await cluster.deployment(namespace, 'cart')).spec?.replicas).toBe(5);
+  });
+
+  test('is done in a namespace that is on its way out', async () => {
+    const namespace = await platform.freshNamespace();
+    const rbac = 'rbac.authorization.k8s.io';
+    await cluster.post(pathOf({ group: rbac, resource: 'rolebindings', namespace }), {
+      metadata: { name: 'viewers', finalizers: ['example.com/keep'] },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }],
+    });
+    const pod = resolved(await cluster.makePod(namespace, 'cart'));
+    const [first, second, third] = [stepContext(), stepContext(), stepContext()];
+    const quarantine = quarantinePodImplementation(parts());
+    await quarantine.apply({ pod }, first);
+    const revocation = revokeServiceAccountImplementation(parts());
+    const serviceAccount = { namespace, name: 'default' };
+    await revocation.apply({ serviceAccount }, second);
+    const isolation = isolateNamespaceImplementation(parts());
+    await isolation.apply({ namespace }, third);
+    await remove(`/api/v1/namespaces/${namespace}`);
+    await until(async () => {
+      const { status } = await cluster.get<{ status: { phase: string } }>(`/api/v1/namespaces/${namespace}`);
+      return status.phase === 'Terminating' ? true : undefined;
+    });
+    const binding = pathOf({ group: rbac, resource: 'rolebindings', namespace, name: 'viewers' });
+    expect(await revocation.undo({ input: { serviceAccount }, key: second.key }, second)).toMatchObject({ state: 'undone' });
+    expect((await cluster.get<{ subjects: object[] }>(binding)).subjects).toHaveLength(1);
+    expect(await isolation.undo({ input: { namespace }, key: third.key }, third)).toMatchObject({
+      state: expect.stringMatching(/^(undone|already)$/),
+    });
+    // Once its deletion has begun, the pod is held until it is gone.
+    expect(await quarantine.undo({ input: { pod }, key: first.key }, first)).toMatchObject({
+      state: expect.stringMatching(/^(undone|gone)$/),
+    });
+    await change(binding, { metadata: { finalizers: null } }, 'kubectl');
+  });
+});
