@@ -3,6 +3,7 @@ import { Console } from 'node:console';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import type { Plan } from '../../core/action/plan.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { playedPack } from '../packs/loaded-pack.ts';
@@ -63,8 +64,9 @@ function takePlan(said: PlannedForSandbox): void {
   else waiting?.reject(new FirebreakError(said.error, said.detail));
 }
 
+/** Stacks name the author's files as they are in the pack: where it lies for this process is nobody's place. */
 function send(said: FromSandbox): boolean {
-  return process.stdout.write(`${JSON.stringify(said)}\n`);
+  return process.stdout.write(`${JSON.stringify(said).replaceAll(`${pathToFileURL(folder).href}/`, '')}\n`);
 }
 
 async function answerTo(call: keyof Simulations, asked: unknown): Promise<FromSandbox> {

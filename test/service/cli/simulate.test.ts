@@ -148,6 +148,26 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [burst, l
     });
   });
 
+  test('names the place of a mistake in the author’s own file', async () => {
+    const pack = join(folder, 'mistaken');
+    mkdirSync(pack);
+    writeFileSync(
+      join(pack, 'firebreak.pack.ts'),
+      `import { definePack, definePlaybook } from 'firebreak/playbook';
+const broken = definePlaybook(
+  { id: 'broken', title: 'Broken', on: { match: { rule: 'Miner' }, minSeverity: 'low', requires: [] }, uses: {} },
+  async () => {
+    throw new Error('not so');
+  },
+);
+export default definePack({ name: 'ours', version: '1.0.0', playbooks: [broken] });
+`,
+    );
+    const { status, stdout } = await firebreak(['simulate', '--pack', pack, '--every']);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/problem {2}it stops: not so, at \S+ \(firebreak\.pack\.ts:5:11\)$/m);
+  });
+
   test('walks every answer of one playbook after the other, and says before each which share is done', async () => {
     const simulations = new LocalSimulations(playbooks.filter(({ id }) => /drill-quarantine|ticket-api-change/.test(id)));
     const alerts = (await simulations.examples({ only: undefined })).flatMap(({ alert }) => alert ?? []);

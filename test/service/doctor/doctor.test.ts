@@ -553,7 +553,7 @@ describe('of sensors it says', () => {
     try {
       const config = { ...configured(), intake: { ...configured().intake, tokens: [{ name: 'sensors', token: { env: 'T' } }] } };
       expect(await found({ chosen: sensorChecks, config })).toMatchObject([
-        { state: 'warning', remedy: expect.stringMatching(/--sample falco .*; docs\/sensors\/README\.md /) },
+        { state: 'warning', remedy: expect.stringMatching(/--sample falco .*; firebreak docs sensors /) },
       ]);
     } finally {
       await control.close();
