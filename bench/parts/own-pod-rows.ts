@@ -1,11 +1,13 @@
+import { countConnectionsImplementation } from '../../activities/actions/containment/count-connections.ts';
 import { cutConnectionsImplementation } from '../../activities/actions/containment/cut-connections.ts';
 import { probeQuarantineImplementation } from '../../activities/actions/containment/probe-quarantine.ts';
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { checkpointContainerImplementation } from '../../activities/actions/evidence/checkpoint-container.ts';
+import { countConnectionsInput } from '../../core/actions/containment/count-connections.schema.ts';
 import { cutConnectionsInput } from '../../core/actions/containment/cut-connections.schema.ts';
 import { probeQuarantineInput } from '../../core/actions/containment/probe-quarantine.schema.ts';
 import { checkpointContainerInput } from '../../core/actions/evidence/checkpoint-container.schema.ts';
-import { checkpointContainer, cutConnections, probeQuarantine } from '../../core/actions/index.ts';
+import { checkpointContainer, countConnections, cutConnections, probeQuarantine } from '../../core/actions/index.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { echoServer, talkTo } from '../../test/node/lab/echoes.ts';
 import type { LabAddresses } from '../../test/node/lab/start-lab.ts';
@@ -33,6 +35,16 @@ export async function ownPodRows(
     return { input: { pod: suspect }, objects: [] };
   };
   return [
+    row({
+      declaration: countConnections,
+      input: countConnectionsInput,
+      implementation: ({ api }) => countConnectionsImplementation({ api, ...parts }),
+      async scene(cluster, namespace) {
+        const suspect = await pod(cluster, namespace, 'cart', talkTo(await pod(cluster, namespace, 'server', echoServer)));
+        return { input: { pod: resolved(suspect) }, objects: [] };
+      },
+      verification: 'applied',
+    }),
     row({
       declaration: cutConnections,
       input: cutConnectionsInput,

@@ -173,6 +173,8 @@ export interface IncidentSettings {
   readonly posture?: true;
   /** When after a quarantine it is looked whether it has helped, in milliseconds. Absent: never. */
   readonly effectChecksMs?: readonly number[];
+  /** Then what its pods have open is counted on their nodes, too. Absent: it is not. */
+  readonly countsConnections?: true;
   /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** Bodies that may run at the same time. */

@@ -1,12 +1,15 @@
 import { blockEgress, cordonNode, isolateNamespace, revokeServiceAccount, suspendCronJob } from '../actions/index.ts';
 import { type Severity, severities } from '../alert/severity.ts';
 import { lastPart } from '../text/object-name.ts';
+import { addConnections, type ConnectionCount, connectionsText, type LookedAtConnections } from './connections.ts';
 import type { IncidentRef } from './incident.ts';
 
 /** What the cell is asked about: a containment, by the key of its step. All else it knows itself. */
 export interface AskedEffect {
   readonly incident: IncidentRef;
   readonly step: string;
+  /** What its pods have open is counted on their nodes, by another pool: the cell need not say that it does not know. */
+  readonly countsConnections?: true;
 }
 
 /** What was contained where it is no pod: an account (`system:serviceaccount:…`), a node, a namespace, a workload (`deployment/shop/cart`). */
@@ -41,8 +44,8 @@ const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-i
 export type EffectOutcome = (typeof effectOutcomes)[number];
 
 /**
- * What the cell finds some time after a quarantine: whether it helped, and what it cost. It decides nothing. Alerts are those that the cell itself has
- * taken in; all else is what it watches of the API server.
+ * What is found some time after a quarantine: whether it helped, and what it cost. It decides nothing. Alerts are those that the cell itself has taken
+ * in; connections are what the forensics pool has counted; all else is what the cell watches of the API server.
  */
 export interface EffectLook {
   readonly outcome: EffectOutcome;
@@ -78,6 +81,8 @@ export interface EffectLook {
   };
   /** Warning Events of the namespace since then, the most frequent reasons first. Absent: they could not be read. */
   readonly warnings?: { readonly total: number; readonly reasons: Readonly<Record<string, number>> };
+  /** What its pods have open, as their nodes know it. Absent: it was not counted, or nobody can say. */
+  readonly connections?: LookedAtConnections;
   /** What could not be known, in words. */
   readonly unknown: readonly string[];
 }
@@ -104,12 +109,19 @@ export function effectText(look: EffectLook): string {
   const sentences = [
     alertsText(look),
     forceText(look),
+    connectionsText(look.connections),
     restartsText(look),
     servedText(look),
     neighboursText(look),
     warningsText(look),
   ];
   return sentences.filter((text) => text !== '').join(' ');
+}
+
+/** With what was counted at pods of it. */
+export function withConnections(look: EffectLook, counts: readonly ConnectionCount[], pods: number): EffectLook {
+  const { connections, unknown } = addConnections(counts, pods);
+  return { ...look, ...(connections && { connections }), unknown: [...unknown, ...look.unknown] };
 }
 
 export function unknownText({ unknown }: Pick<EffectLook, 'unknown'>): string {

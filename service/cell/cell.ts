@@ -5,7 +5,7 @@ import type { IncidentListener } from '../../activities/chokepoint/cell.ts';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
 import type { CellActivities, IncidentSettings, LookActivities, StepListener } from '../../core/action/step.ts';
-import { quarantineWorkload } from '../../core/actions/index.ts';
+import { countConnections, quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
@@ -571,6 +571,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
     ...(config.incidents.effectChecks.length > 0 && {
       effectChecksMs: config.incidents.effectChecks.map((minutes) => minutes * 60_000),
     }),
+    ...(config.actions.optIn.includes(countConnections.name) && { countsConnections: true as const }),
     ...(afterQuarantine.length > 0 && { afterQuarantine }),
     unavailable: unavailableActions(config),
   };

@@ -146,7 +146,7 @@ export class EffectBook {
   }
 
   /** @throws never: what cannot be known is said */
-  async look({ incident, step }: AskedEffect, signal: AbortSignal): Promise<EffectLook> {
+  async look({ incident, step, countsConnections }: AskedEffect, signal: AbortSignal): Promise<EffectLook> {
     const { view, containments, cells } = this.#parts;
     const now = this.#now();
     const at = new Date(now).toISOString();
@@ -159,7 +159,7 @@ export class EffectBook {
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
     const isStale = view.age() > staleMs || !view.ready();
     const unknown = [
-      unknownOf[watched?.scope?.kind ?? 'pods'],
+      ...(countsConnections && !watched?.scope ? [] : [unknownOf[watched?.scope?.kind ?? 'pods']]),
       ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
       ...(watched && watched.services.length > 0
         ? ['whether its neighbours answer with errors: only their own monitoring tells']
@@ -394,7 +394,7 @@ function workloadScope(workload: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'
 
 /** What no look can tell. */
 const unknownOf: Readonly<Record<EffectScope['kind'] | 'pods', string>> = {
-  pods: 'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
+  pods: 'whether connections that were open before live on where no sensor reports it: only their node tells, which countConnections would ask',
   account: 'whether its tokens were used where no sensor of the API audit reports it',
   node: 'what runs on the node that no sensor watches: a cordon ends nothing that runs there',
   namespace: 'whether connections that were open before live on where no sensor reports it: only a cut of them tells',

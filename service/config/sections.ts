@@ -175,7 +175,7 @@ export const incidents = z
       .default([10, 60])
       .meta({
         description:
-          'Minutes after a containment (of pods, an account, a node, a namespace, a workload) at which the cell looks whether it has helped, for the record and the thread. `[]`: never.',
+          'Minutes after a containment (of pods, an account, a node, a namespace, a workload) at which the cell looks whether it has helped, for the record and the thread. With `countConnections` in `actions.optIn`, what a quarantined pod has open is counted, too. `[]`: never.',
       }),
     posture: z.boolean().default(true).meta({
       description:

@@ -28,7 +28,7 @@ const worksInContainers = ({ rights }: ActionDeclaration): boolean =>
   rights.some(({ resource }) => resource === 'pods/ephemeralcontainers' || resource === 'pods/exec');
 
 /** Actions that start pods of our own. */
-const makesPods: readonly string[] = ['cutConnections', 'probeQuarantine', 'checkpointContainer'];
+const makesPods: readonly string[] = ['countConnections', 'cutConnections', 'probeQuarantine', 'checkpointContainer'];
 
 interface Rule {
   readonly apiGroups: readonly string[];

@@ -1,3 +1,4 @@
+import { counter } from '../../core/actions/containment/count-connections.ts';
 import { cutter } from '../../core/actions/containment/cut-connections.ts';
 import { probe } from '../../core/actions/containment/probe-quarantine.ts';
 import { fetcher } from '../../core/actions/evidence/checkpoint-container.ts';
@@ -7,9 +8,9 @@ import { type Account, policy } from './policy.ts';
 
 /**
  * Whoever makes pods of any kind in a node's network has the node. With this policy a thief of the forensics pool's account can start
- * only three programs of ours, from the configured image, for a bounded time, without a token, and only in Firebreak's own namespace: the one that
- * cuts connections, in a node's network with CAP_NET_ADMIN; the one that tries them, in a pod's with nothing; and the one that fetches a checkpoint,
- * with a node's folder of those. Only such pods can it delete.
+ * only what is ours, from the configured image, for a bounded time, without a token, and only in Firebreak's own namespace: what cuts or counts
+ * connections, in a node's network with CAP_NET_ADMIN; what tries them, in a pod's with nothing; and what fetches a checkpoint, with a node's folder
+ * of those. Only such pods can it delete.
  */
 export function ownPodAdmission(options: {
   /** Of the policy. Each action that makes such pods brings the same one along under its own name. */
@@ -41,12 +42,19 @@ export function ownPodAdmission(options: {
   const command = 'c.?command.orValue([])';
   const volumes = 'object.spec.?volumes.orValue([])';
   const lives = (seconds: number): string => `object.spec.?activeDeadlineSeconds.orValue(0) == ${seconds}`;
-  const cuts = [
-    named(cutter.namePrefix),
-    `${volumes}.size() == 0`,
-    lives(cutter.livesSeconds),
-    `object.spec.containers.all(c, c.?command.orValue([]).size() == 5 && c.command[0] == '${cutter.program}' && ${capabilities} == ['NET_ADMIN'])`,
-  ].join(' && ');
+  const onNode = (prefix: string, livesSeconds: number, runs: string): string =>
+    [
+      named(prefix),
+      `${volumes}.size() == 0`,
+      lives(livesSeconds),
+      `object.spec.containers.all(c, ${runs} && ${capabilities} == ['NET_ADMIN'])`,
+    ].join(' && ');
+  const cuts = onNode(cutter.namePrefix, cutter.livesSeconds, `${command}.size() == 5 && c.command[0] == '${cutter.program}'`);
+  const counts = onNode(
+    counter.namePrefix,
+    counter.livesSeconds,
+    `${command}.size() == 4 && c.command[0] == '${counter.program}' && c.command[1] == '${counter.option}'`,
+  );
   const probes = [
     named(probe.namePrefix),
     `${volumes}.size() == 0`,
@@ -61,7 +69,7 @@ export function ownPodAdmission(options: {
     lives(fetcher.livesSeconds),
     `object.spec.containers.all(c, ${command}.size() == 4 && c.command[0] == '${fetcher.program}' && c.command[1] == 'wait' && ${capabilities}.size() == 0)`,
   ].join(' && ');
-  const prefixes = [cutter.namePrefix, probe.namePrefix, fetcher.namePrefix];
+  const prefixes = [cutter.namePrefix, counter.namePrefix, probe.namePrefix, fetcher.namePrefix];
   return policy({
     name,
     pool: 'forensics',
@@ -74,8 +82,8 @@ export function ownPodAdmission(options: {
         message: `Firebreak may make only pods in ${account.namespace} with one container of ${pinned.toolsImage ?? 'an image by digest'}, without privilege and token`,
       },
       {
-        expression: `request.operation == 'DELETE' || (${cuts}) || (${probes}) || (${fetches})`,
-        message: `Firebreak may run only ${cutter.program} on a node, with CAP_NET_ADMIN, and ${probe.program} listen or dial in a pod's network, or wait with the folder of checkpoints, in pods of its names`,
+        expression: `request.operation == 'DELETE' || (${cuts}) || (${counts}) || (${probes}) || (${fetches})`,
+        message: `Firebreak may run only ${cutter.program} on a node, to cut or to count, with CAP_NET_ADMIN, and ${probe.program} listen or dial in a pod's network, or wait with the folder of checkpoints, in pods of its names`,
       },
       {
         expression: `request.operation == 'CREATE' || [${prefixes.map((one) => `'${one}'`).join(', ')}].exists(prefix, oldObject.metadata.name.startsWith(prefix))`,

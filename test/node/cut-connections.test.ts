@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { cutConnectionsImplementation } from '../../activities/actions/containment/cut-connections.ts';
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
@@ -20,6 +23,7 @@ const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster
 const cut = cutConnectionsImplementation({ api: cluster.api, toolsImage, ownNamespace });
 
 const { echoes, grows } = echoesOf(lab);
+const nodePort = 31_080;
 
 describe('cutConnections on a real node', () => {
   test('ends a connection that was open before the quarantine, which the quarantine alone does not, and leaves nothing behind', async () => {
@@ -43,6 +47,38 @@ describe('cutConnections on a real node', () => {
     expect(await cut.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(await grows('suspect')).toBe(false);
     expect(await cluster.pods(ownNamespace)).toEqual([]);
+  });
+
+  test('ends a connection that came by a port of the node, as those of NodePorts and load balancers do', async () => {
+    const server = await lab.runPod({ name: 'published', command: echoServer });
+    const { hostIP = '', podIP = '' } = server.status ?? {};
+    // As kube-proxy does, by the node's own iptables.
+    const rule = `PREROUTING -d ${hostIP} -p tcp --dport ${nodePort} -j DNAT --to-destination ${podIP}:80`;
+    await lab.runPod({
+      name: 'proxy',
+      spec: { hostNetwork: true, volumes: [{ name: 'root', hostPath: { path: '/' } }] },
+      container: { securityContext: { privileged: true }, volumeMounts: [{ name: 'root', mountPath: '/node' }] },
+    });
+    const iptables = (command: string) => lab.exec('proxy', 'chroot', '/node', 'sh', '-c', `iptables -t nat ${command} ${rule}`);
+    expect(await iptables('-A')).toMatchObject({ code: 0 });
+    const client = connect(nodePort, hostIP);
+    try {
+      client.write('before\n');
+      expect(String((await once(client, 'data'))[0])).toBe('before\n');
+      const pod = resolved(server);
+      await quarantine.apply({ pod }, stepContext());
+      const step = stepContext();
+      const output = await cut.apply({ pod }, step);
+      expect(output.dropped).toBeGreaterThan(0);
+      const heard: string[] = [];
+      client.on('data', (data) => heard.push(String(data)));
+      client.write('after\n');
+      await sleep(2_000);
+      expect(heard).toEqual([]);
+    } finally {
+      client.destroy();
+      await iptables('-D');
+    }
   });
 
   test('says that connections may live where the table of the node has none of the pod', async () => {

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { countConnectionsImplementation } from '../../activities/actions/containment/count-connections.ts';
 import { cutConnectionsImplementation } from '../../activities/actions/containment/cut-connections.ts';
 import { probeQuarantineImplementation } from '../../activities/actions/containment/probe-quarantine.ts';
 import { quarantinePodImplementation } from '../../activities/actions/containment/quarantine-pod.ts';
 import { checkpointContainerImplementation } from '../../activities/actions/evidence/checkpoint-container.ts';
 import type { ActionDeclaration, ActionImplementation } from '../../core/action/action.ts';
-import { checkpointContainer, cutConnections, probeQuarantine } from '../../core/actions/index.ts';
+import { checkpointContainer, countConnections, cutConnections, probeQuarantine } from '../../core/actions/index.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig, type ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
@@ -17,6 +18,7 @@ import { Killed, recorded } from '../platform/actions/recorder.ts';
 import { asTemporal, cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { freshNamespace } from '../platform.ts';
+import { echoServer, talkTo } from './lab/echoes.ts';
 import { nodeLab } from './lab/lab.ts';
 
 const lab = await nodeLab();
@@ -37,12 +39,17 @@ const clusterAccess = await accessFromKubeconfig({ file: lab.kubeconfig });
 interface OwnPodAction {
   readonly declaration: ActionDeclaration;
   /** What it says of this pod, which is in quarantine. */
-  readonly state: 'unverified' | 'verified';
+  readonly state: 'applied' | 'unverified' | 'verified';
   readonly make: (api: KubernetesApi, access: ClusterAccess) => Implementation;
 }
 
 /** What works beside a container, by pods of our own. */
 const actions: readonly OwnPodAction[] = [
+  {
+    declaration: countConnections,
+    state: 'applied',
+    make: (api) => countConnectionsImplementation({ api, toolsImage, ownNamespace }) as Implementation,
+  },
   {
     declaration: cutConnections,
     state: 'unverified',
@@ -66,6 +73,9 @@ describe('an action that works beside a container, by pods of our own', () => {
   let pod: ResolvedPod;
   beforeAll(async () => {
     pod = resolved(await lab.runPod({ name: 'suspect' }));
+    // So that the node's table has something of other pods.
+    const server = await lab.runPod({ name: 'server', command: echoServer });
+    await lab.runPod({ name: 'neighbour', command: talkTo(server) });
     await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, stepContext());
   });
 

@@ -129,7 +129,9 @@ describe('a whole Firebreak on a real node', () => {
       config.status = { listen: { port: statusPorts.cell } };
       config.forensics = { toolsImage };
       config.packs = [{ folder: pack, integrity: readPack({ folder: pack }).integrity }];
-      config.actions = { optIn: ['cutConnections', 'probeQuarantine', 'checkpointContainer'] };
+      config.actions = { optIn: ['cutConnections', 'countConnections', 'probeQuarantine', 'checkpointContainer'] };
+      // Half a minute after it, when what was open has been cut.
+      config.incidents = { lingerSeconds: 3, effectChecks: [0.5] };
     });
     service.keepTo('cell,desk');
     await service.start();
@@ -195,6 +197,15 @@ describe('a whole Firebreak on a real node', () => {
     expect(await grows(cart.pod)).toBe(false);
     const own = await lab.kubectl('--namespace', ownNamespace, 'get', 'pods', '--output', 'name');
     expect(own.stdout).not.toMatch(/firebreak-(cut|probe)-/);
+  });
+
+  test('looks afterwards whether what was open is gone, by a count on the node', async () => {
+    const state = await service.stateWhen('the look', cart, 180_000, (now) => stepIn(now, 'quarantinePod')?.effect !== undefined);
+    const { connections, unknown = [] } = stepIn(state, 'quarantinePod')?.effect?.look ?? {};
+    expect(stepIn(state, 'countConnections')?.state).toMatch(/^(applied|unverified)$/);
+    // Where no other pod of the node has anything open just then, it is not known, and that is said.
+    if (connections) expect(connections).toMatchObject({ open: 0, pods: 1, of: 1 });
+    else expect(unknown).toContainEqual(expect.stringMatching(/^whether connections of it are open: the connection table of node real-1 has no entry/));
   });
 
   test('with the API server’s audit as a sensor, what its pools do joins the incident and starts nothing', async () => {

@@ -49,6 +49,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     changed: () => questions.touchAll(),
   });
   const effects = new EffectChecks(model, {
+    run: (order) => engine.run(order),
     tell: (text) => questions.page(text),
     changed: () => questions.touchAll(),
   });

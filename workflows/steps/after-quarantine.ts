@@ -1,13 +1,13 @@
 import type { Verification } from '../../core/action/action.ts';
-import type { QuarantinePodInput, QuarantinePodOutput } from '../../core/actions/containment/quarantine-pod.schema.ts';
+import type { QuarantinePodOutput } from '../../core/actions/containment/quarantine-pod.schema.ts';
 import type { QuarantineWorkloadOutput } from '../../core/actions/containment/quarantine-workload.schema.ts';
-import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { StepOrder } from './step-calls.ts';
+import { quarantinedPods } from './step-data.ts';
 import type { StepEngine } from './steps.ts';
 
 /** Pods of one quarantine that are followed up, and how many of them at the same time: each takes pods of ours on its node for a moment. */
@@ -34,17 +34,10 @@ interface Found {
 export function afterQuarantine(parts: Parts, order: StepOrder, quarantine: StepResult): void {
   const { model } = parts;
   const wanted = model.settings.afterQuarantine ?? [];
-  const pods = quarantinedPods(order, quarantine);
+  const pods = quarantinedPods(order.declaration.name, order.input, quarantine.output);
   if (pods.length === 0 || wanted.length === 0 || model.followedUp.has(quarantine.key)) return;
   model.followedUp.add(quarantine.key);
   void model.during(followUp({ parts, order, quarantine, wanted, pods }));
-}
-
-/** What a step was given and gave back was checked against its schemas by the chokepoint. */
-function quarantinedPods({ declaration, input }: StepOrder, { output }: StepResult): readonly ResolvedPod[] {
-  if (declaration.name === quarantinePod.name) return [(input as QuarantinePodInput).pod];
-  if (declaration.name === quarantineWorkload.name) return (output as QuarantineWorkloadOutput | undefined)?.pods ?? [];
-  return [];
 }
 
 async function followUp(work: {

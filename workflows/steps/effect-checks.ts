@@ -6,13 +6,18 @@ import {
   lookedAtScopes,
   type PendingEffect,
   unknownText,
+  withConnections,
 } from '../../core/incident/effect.ts';
 import type { Lease } from '../../core/incident/lease.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
 import { lastPart } from '../../core/text/object-name.ts';
 import { lookActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition, nowMs, sleep } from '../world.ts';
+import { countAtPods } from './count-connections.ts';
+import type { StepOrder } from './step-calls.ts';
+import { quarantinedPods } from './step-data.ts';
 
 /** What is due at about the same time is told in one line of the thread. */
 const gatherMs = 5_000;
@@ -21,19 +26,26 @@ const mostTold = 3;
 /** Of these the cell knows what is contained, and so whose alerts to count. */
 const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name, ...Object.keys(lookedAtScopes)]);
 
+interface Parts {
+  /** Runs a step, as a playbook would. */
+  readonly run: (order: StepOrder) => Promise<StepResult>;
+  readonly tell: (text: string) => void;
+  readonly changed: () => void;
+}
+
 /**
  * Some time after a containment the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
  * incident that waits, so a restart of any process changes nothing; what is given back before is not looked at any more, and that is said.
  */
 export class EffectChecks {
   readonly #model: IncidentModel;
-  readonly #events: { readonly tell: (text: string) => void; readonly changed: () => void };
+  readonly #parts: Parts;
 
   #untold: string[] = [];
 
-  constructor(model: IncidentModel, events: { readonly tell: (text: string) => void; readonly changed: () => void }) {
+  constructor(model: IncidentModel, parts: Parts) {
     this.#model = model;
-    this.#events = events;
+    this.#parts = parts;
   }
 
   /** A step with a lease has landed. */
@@ -66,20 +78,19 @@ export class EffectChecks {
         this.#overBefore(step, afterMs);
         break;
       }
-      await this.#model.during(this.#look(step, afterMs));
+      await this.#model.during(this.#look(pending, afterMs));
     }
     this.#model.effects.delete(step);
   }
 
-  async #look(key: string, afterMs: number): Promise<void> {
-    const { ref, settings, priority } = this.#model;
-    const step = this.#model.steps.get(key);
+  async #look({ step: key, lease }: PendingEffect, afterMs: number): Promise<void> {
     const tell = (text: string): void => {
+      const step = this.#model.steps.get(key);
       if (step) this.#tell(`${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
     };
     let look: EffectLook;
     try {
-      look = await lookActivities(settings, priority).lookAtEffect({ incident: ref, step: key });
+      look = await this.#found(key, lease);
     } catch (error) {
       const text = `could not be looked at: ${stepFailure(error).message}`;
       this.#record(key, afterMs, text, {});
@@ -88,10 +99,24 @@ export class EffectChecks {
     }
     const text = effectText(look);
     this.#record(key, afterMs, [text, unknownText(look)].filter((one) => one !== '').join(' '), { effect: look });
+    // As it is by now: the look took its time, and the step may have been given back meanwhile.
+    const step = this.#model.steps.get(key);
     if (!step) return;
     this.#model.steps.set(key, { ...step, effect: { afterMs, look } });
     tell(text);
-    this.#events.changed();
+    this.#parts.changed();
+  }
+
+  /** What the cell sees, and, where that is turned on, what the forensics pool counts on the nodes of its pods. */
+  async #found(step: string, lease: string): Promise<EffectLook> {
+    const { ref, settings, priority, holdings } = this.#model;
+    const held = settings.countsConnections ? holdings.get(lease) : undefined;
+    const pods = held ? quarantinedPods(held.call.action, held.call.input, held.output) : [];
+    const asked = { incident: ref, step, ...(pods.length > 0 && { countsConnections: true as const }) };
+    const look = await lookActivities(settings, priority).lookAtEffect(asked);
+    if (!held || pods.length === 0 || look.pods?.there === 0) return look;
+    const counts = await countAtPods({ call: held.call, pods, run: this.#parts.run });
+    return withConnections(look, counts, look.pods?.there ?? pods.length);
   }
 
   #tell(line: string): void {
@@ -104,7 +129,7 @@ export class EffectChecks {
     const lines = this.#untold;
     this.#untold = [];
     const more = lines.length - mostTold;
-    this.#events.tell([...lines.slice(0, mostTold), ...(more > 0 ? [`${more} more are on record.`] : [])].join('\n'));
+    this.#parts.tell([...lines.slice(0, mostTold), ...(more > 0 ? [`${more} more are on record.`] : [])].join('\n'));
   }
 
   /** People have just decided on it: that is on record, and no news for the thread. */

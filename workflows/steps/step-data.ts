@@ -1,5 +1,9 @@
 import { type ImageCheck, type PodImage, withImages } from '../../core/action/image-signature.ts';
 import type { Plan } from '../../core/action/plan.ts';
+import type { QuarantinePodInput } from '../../core/actions/containment/quarantine-pod.schema.ts';
+import type { QuarantineWorkloadOutput } from '../../core/actions/containment/quarantine-workload.schema.ts';
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 
 /** What a step kept, if it is one that keeps something. */
@@ -14,6 +18,13 @@ export function imagesAfter(known: readonly PodImage[], { action, target }: Plan
   if (action !== 'verifyImage' || typeof output !== 'object' || output === null || !('images' in output)) return known;
   // Its output was checked against its schema by the chokepoint.
   return withImages(known, target.uid ?? '', output.images as readonly ImageCheck[]);
+}
+
+/** The pods that a step has quarantined; none where it is another action. What it was given and gave back was checked against its schemas by the chokepoint. */
+export function quarantinedPods(action: string, input: unknown, output: unknown): readonly ResolvedPod[] {
+  if (action === quarantinePod.name) return [(input as QuarantinePodInput).pod];
+  if (action === quarantineWorkload.name) return (output as QuarantineWorkloadOutput | undefined)?.pods ?? [];
+  return [];
 }
 
 /** The record keeps what was done, bounded: an output is small by design, and cut here all the same. */

@@ -8,8 +8,9 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { removeOwnPod, runToEnd } from '../../../integrations/kubernetes/pods/own-pod.ts';
 import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
-import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { toolsImageOf } from '../../evidence/tools-image.ts';
+import { podOnNode } from './pod-on-node.ts';
 
 /** A policy may take that long to be in force: until then, what was cut could open again. */
 const cutSeconds = 3;
@@ -21,7 +22,7 @@ const nameOf = (key: string): string => `${cutter.namePrefix}${stepHash(key)}`;
 
 interface Target {
   readonly node: string;
-  readonly address: string;
+  readonly addresses: readonly string[];
 }
 
 /** Drops what a pod's node remembers of its connections; see the declaration in `core/actions/containment/cut-connections.ts`. */
@@ -37,31 +38,24 @@ export function cutConnectionsImplementation(options: {
   Required<Pick<ActionImplementation<CutConnectionsInput, CutConnectionsOutput>, 'undo'>> {
   const { api, toolsImage, ownNamespace, patienceMs = cutter.livesSeconds * 1000 } = options;
 
-  const cutterOf = (key: string, { node, address }: Target): OwnPod => ({
+  const cutterOf = (key: string, { node, addresses }: Target): OwnPod => ({
     namespace: ownNamespace,
     name: nameOf(key),
     node,
     network: 'node',
     image: toolsImageOf(toolsImage),
-    command: [cutter.program, '-address', address, '-seconds', String(cutSeconds)],
+    command: [cutter.program, '-address', addresses.join(), '-seconds', String(cutSeconds)],
     step: key,
     livesSeconds: cutter.livesSeconds,
   });
   const target = async (pod: ResolvedPod, { signal }: StepContext): Promise<Target> => {
-    const found = await readSamePod({ api, pod, signal });
-    const name = `pod/${pod.namespace}/${pod.name}`;
+    const { found, node, addresses } = await podOnNode({ api, pod, signal });
     if (found.metadata?.labels?.[names.quarantineLabel] === undefined)
-      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not in quarantine: what is cut would be opened again`);
-    if (found.spec?.hostNetwork)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `${name} uses the network of its node: its connections cannot be told from the node’s`,
+        `pod/${pod.namespace}/${pod.name} is not in quarantine: what is cut would be opened again`,
       );
-    const { nodeName: node } = found.spec ?? {};
-    const { podIP: address } = found.status ?? {};
-    if (node === undefined || address === undefined)
-      throw new FirebreakError('FB_ERR_REFUSED', `${name} has no address on a node yet`);
-    return { node, address };
+    return { node, addresses };
   };
 
   return {

@@ -7,7 +7,7 @@ export type CutConnectionsInput = z.infer<typeof cutConnectionsInput>;
 export const cutConnectionsOutput = z.object({
   pod: podSchema,
   node: z.string(),
-  address: z.string(),
+  addresses: z.array(z.string()),
   /** Entries of the pod in the node's connection table that were dropped, those that came back included. */
   dropped: z.number(),
   /** Established TCP connections of the pod that were in the table at the end. */

@@ -1,7 +1,8 @@
-// firebreak-cut drops what the node it runs on remembers of the connections of one address: netfilter's connection
+// firebreak-cut drops what the node it runs on remembers of the connections of one pod: netfilter's connection
 // tracking entries. Policies are asked about the first packet of a connection only, so that one which was open before
 // the policy goes on; without its entry its next packet is a first one. It needs the node's network and CAP_NET_ADMIN, and
 // changes nothing else. For a few seconds it drops again what comes back, since a policy may take that long to be in force.
+// With -count it drops nothing, and says what there is.
 //
 // What it found is one JSON object, on standard output and as the container's termination message. Exit codes: 0 done,
 // 2 not understood, 4 the table cannot be read or changed.
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -28,22 +31,44 @@ type result struct {
 	Left int `json:"left"`
 }
 
+// count is what -count says.
+type count struct {
+	// Table is how many entries the node has in all.
+	Table int `json:"table"`
+	// Open is how many established TCP connections of the address there are.
+	Open int `json:"open"`
+	// Others is how many other entries of the address there are: of UDP, and of TCP that is being opened or closed.
+	Others int `json:"others"`
+	// Neighbours is how many entries there are of addresses next to it, so of other pods of the node. Where there are some, the
+	// connections of pods are tracked here, and an address without any has none.
+	Neighbours int `json:"neighbours"`
+}
+
 const pause = 200 * time.Millisecond
 
 // TCP_CONNTRACK_ESTABLISHED of linux/netfilter/nf_conntrack_tcp.h.
 const established = 3
 
 func main() {
-	address := flag.String("address", "", "IP address of the pod")
+	address := flag.String("address", "", "IP addresses of the pod, with a comma between them")
 	seconds := flag.Int("seconds", 3, "how long what comes back is dropped again")
+	onlyCount := flag.Bool("count", false, "drop nothing: only count")
 	message := flag.String("message", "/dev/termination-log", "file that the result is written to as well")
 	flag.Parse()
-	ip := net.ParseIP(*address)
-	if ip == nil || *seconds < 1 || *seconds > 20 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: firebreak-cut -address IP [-seconds 1..20]")
+	ips := addressesIn(*address)
+	if len(ips) == 0 || *seconds < 1 || *seconds > 20 || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: firebreak-cut -address IP[,IP] [-seconds 1..20 | -count]")
 		os.Exit(2)
 	}
-	found, err := cut(ip, time.Duration(*seconds)*time.Second)
+	var found any
+	of, err := connectionsOf(ips)
+	if err == nil {
+		if *onlyCount {
+			found, err = of.count()
+		} else {
+			found, err = of.cut(time.Duration(*seconds) * time.Second)
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "firebreak-cut:", err)
 		os.Exit(4)
@@ -59,75 +84,154 @@ func main() {
 	}
 }
 
-func cut(ip net.IP, window time.Duration) (result, error) {
-	var found result
-	own, err := ownAddresses()
+// addressesIn is empty where one of them is no address.
+func addressesIn(text string) []net.IP {
+	var ips []net.IP
+	for one := range strings.SplitSeq(text, ",") {
+		ip := net.ParseIP(one)
+		if ip == nil {
+			return nil
+		}
+		ips = append(ips, ip)
+	}
+	return ips
+}
+
+// connections are those between a pod's addresses and any other but the node's own: no policy applies to what the node
+// itself sends, such as its probes.
+type connections struct {
+	ips []net.IP
+	own []net.IP
+}
+
+func connectionsOf(ips []net.IP) (connections, error) {
+	all, err := net.InterfaceAddrs()
 	if err != nil {
-		return found, err
+		return connections{}, err
 	}
-	of := connections{ip: ip, own: own}
-	family := netlink.InetFamily(unix.AF_INET)
-	if ip.To4() == nil {
-		family = unix.AF_INET6
+	of := connections{ips: ips}
+	for _, address := range all {
+		if network, ok := address.(*net.IPNet); ok {
+			of.own = append(of.own, network.IP)
+		}
 	}
-	all, err := netlink.ConntrackTableList(netlink.ConntrackTable, family)
+	return of, nil
+}
+
+func (c connections) cut(window time.Duration) (result, error) {
+	var found result
+	all, err := c.table()
 	if err != nil {
 		return found, err
 	}
 	found.Table = len(all)
-	for end := time.Now().Add(window); ; time.Sleep(pause) {
-		if time.Now().After(end) {
-			break
+	for end := time.Now().Add(window); time.Now().Before(end); time.Sleep(pause) {
+		for _, family := range c.families() {
+			dropped, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, family, c)
+			if err != nil {
+				return found, err
+			}
+			found.Dropped += dropped
 		}
-		dropped, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, family, of)
-		if err != nil {
-			return found, err
-		}
-		found.Dropped += dropped
 	}
 	time.Sleep(pause)
-	if all, err = netlink.ConntrackTableList(netlink.ConntrackTable, family); err != nil {
+	if all, err = c.table(); err != nil {
 		return found, err
 	}
 	for _, flow := range all {
-		if tcp, isTCP := flow.ProtoInfo.(*netlink.ProtoInfoTCP); isTCP && tcp.State == established && of.MatchConntrackFlow(flow) {
+		if isEstablished(flow) && c.MatchConntrackFlow(flow) {
 			found.Left++
 		}
 	}
 	return found, nil
 }
 
-// connections are those between an address and any other but the node's own: no policy applies to what the node itself
-// sends, such as its probes.
-type connections struct {
-	ip  net.IP
-	own []net.IP
+func (c connections) count() (count, error) {
+	var found count
+	all, err := c.table()
+	if err != nil {
+		return found, err
+	}
+	found.Table = len(all)
+	for _, flow := range all {
+		switch {
+		case !c.MatchConntrackFlow(flow):
+			if c.isOfNeighbour(flow) {
+				found.Neighbours++
+			}
+		case isEstablished(flow):
+			found.Open++
+		default:
+			found.Others++
+		}
+	}
+	return found, nil
+}
+
+func (c connections) table() ([]*netlink.ConntrackFlow, error) {
+	var all []*netlink.ConntrackFlow
+	for _, family := range c.families() {
+		flows, err := netlink.ConntrackTableList(netlink.ConntrackTable, family)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, flows...)
+	}
+	return all, nil
+}
+
+func (c connections) families() []netlink.InetFamily {
+	var all []netlink.InetFamily
+	for _, ip := range c.ips {
+		family := netlink.InetFamily(unix.AF_INET)
+		if ip.To4() == nil {
+			family = unix.AF_INET6
+		}
+		if !slices.Contains(all, family) {
+			all = append(all, family)
+		}
+	}
+	return all
 }
 
 func (c connections) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	ends := []net.IP{flow.Forward.SrcIP, flow.Forward.DstIP, flow.Reverse.SrcIP, flow.Reverse.DstIP}
-	return contains(ends, c.ip) && !contains(c.own, flow.Forward.SrcIP) && !contains(c.own, flow.Forward.DstIP)
+	from, to := endsOf(flow)
+	return (contains(c.ips, from) && !contains(c.own, to)) || (contains(c.ips, to) && !contains(c.own, from))
+}
+
+// isOfNeighbour says whether the node forwards it for another pod: the node is neither end of it, and one of them is next
+// to an address of the pod.
+func (c connections) isOfNeighbour(flow *netlink.ConntrackFlow) bool {
+	from, to := endsOf(flow)
+	for _, end := range []net.IP{from, to} {
+		if contains(c.ips, end) || contains(c.own, end) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(c.ips, func(ip net.IP) bool { return isNextTo(from, ip) || isNextTo(to, ip) })
+}
+
+// As nodes are given addresses for their pods: a /24, or a /64.
+func isNextTo(one, ip net.IP) bool {
+	mask := net.CIDRMask(64, 128)
+	if ip.To4() != nil {
+		mask = net.CIDRMask(24, 32)
+	}
+	masked := one.Mask(mask)
+	return masked != nil && masked.Equal(ip.Mask(mask))
+}
+
+// Who began it, and who answers. The addresses between them are of Services and of the node, which stands for either on
+// the way: what comes by a port of the node, or goes to the address of a Service, is no connection with the node.
+func endsOf(flow *netlink.ConntrackFlow) (from, to net.IP) {
+	return flow.Forward.SrcIP, flow.Reverse.SrcIP
+}
+
+func isEstablished(flow *netlink.ConntrackFlow) bool {
+	tcp, isTCP := flow.ProtoInfo.(*netlink.ProtoInfoTCP)
+	return isTCP && tcp.State == established
 }
 
 func contains(all []net.IP, one net.IP) bool {
-	for _, ip := range all {
-		if ip.Equal(one) {
-			return true
-		}
-	}
-	return false
-}
-
-func ownAddresses() ([]net.IP, error) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	var own []net.IP
-	for _, address := range addresses {
-		if network, ok := address.(*net.IPNet); ok {
-			own = append(own, network.IP)
-		}
-	}
-	return own, nil
+	return slices.ContainsFunc(all, one.Equal)
 }

@@ -1,3 +1,4 @@
+import { countConnectionsImplementation } from '../../../activities/actions/containment/count-connections.ts';
 import { cutConnectionsImplementation } from '../../../activities/actions/containment/cut-connections.ts';
 import { killProcessImplementation } from '../../../activities/actions/containment/kill-process.ts';
 import { probeQuarantineImplementation } from '../../../activities/actions/containment/probe-quarantine.ts';
@@ -41,6 +42,7 @@ export function forensicsActions(options: {
       captureProcesses: captureProcessesImplementation(parts),
       captureTraffic: captureTrafficImplementation(parts),
       checkpointContainer: checkpointContainerImplementation({ ...parts, access }),
+      countConnections: countConnectionsImplementation(parts),
       cutConnections: cutConnectionsImplementation(parts),
       killProcess: killProcessImplementation(parts),
       probeQuarantine: probeQuarantineImplementation(parts),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { counter } from '../../../core/actions/containment/count-connections.ts';
 import { resourcePlurals } from '../../../core/cluster/cluster-resources.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -20,6 +21,8 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-tenant-'));
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const plurals = Object.values(resourcePlurals);
 let namespace: string;
+/** Where Firebreak's own pods are made. */
+let ownNamespace: string;
 let service: Service;
 let workload: Workload;
 let tenant: KubernetesAccess;
@@ -32,6 +35,7 @@ async function call(access: KubernetesAccess, method: 'POST' | 'PATCH' | 'DELETE
 /** Admission is not applied here: what stands is what the watch brings. */
 beforeAll(async () => {
   namespace = await freshNamespace();
+  ownNamespace = await freshNamespace();
   for (const plural of plurals)
     await call(
       admin,
@@ -43,6 +47,9 @@ beforeAll(async () => {
     config.watch = { namespaces: [namespace] };
     // 3 s after it.
     config.incidents = { effectChecks: [0.05] };
+    config.kubernetes = { kubeconfig, ownNamespace };
+    config.forensics = { toolsImage: `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}` };
+    config.actions = { optIn: ['countConnections'] };
   });
   await service.start();
   [workload] = (await service.workloads.deploy(namespace, ['held'])) as [Workload];
@@ -57,6 +64,7 @@ beforeAll(async () => {
   tenant = readAccess(file);
   await service.alert(workload);
   await service.contained(workload, 120_000);
+  await endCount({ table: 40, open: 2, others: 0, neighbours: 11 });
   await service.cardOf(workload);
 });
 
@@ -73,6 +81,21 @@ async function list(path: string): Promise<readonly { readonly [field: string]: 
 }
 
 const pod = (): string => `/api/v1/namespaces/${namespace}/pods/${workload.pod}`;
+/** A node of containers would run the pod that counts: here the test says what came of it. */
+async function endCount(told: object): Promise<void> {
+  const pods = `/api/v1/namespaces/${ownNamespace}/pods`;
+  const state = { terminated: { exitCode: 0, message: JSON.stringify(told) } };
+  const main = { name: 'main', image: 'i', imageID: '', ready: false, restartCount: 0, state };
+  const body = { status: { phase: 'Succeeded', containerStatuses: [main] } };
+  await until('the end of the pod that counts', 120_000, async () => {
+    const metadata = (await list(pods)).map((one) => one.metadata as { readonly name: string });
+    const { name } = metadata.find((one) => one.name.startsWith(counter.namePrefix)) ?? {};
+    if (name === undefined) return false;
+    const { status } = await callKubernetes({ access: admin, method: 'PATCH', path: `${pods}/${name}/status`, body });
+    return status === 200;
+  });
+}
+
 const policies = (name = ''): string => `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies${name && `/${name}`}`;
 const metadata = () => service.workloads.podMetadata(workload);
 const lines = ({ timeline }: IncidentState, kind: string) => timeline.filter((entry) => entry.kind === kind);
@@ -110,7 +133,7 @@ test('what was done is told on the pod by one Event, and is shown as an incident
   });
 });
 
-test('whether it has helped is looked at by the cell that watches it, and what the workload was allowed is kept', async () => {
+test('whether it has helped is looked at by the cell that watches it, what is open is counted on its node, and what the workload was allowed is kept', async () => {
   const state = await service.stateWhen('both looks', workload, 120_000, (now) => quarantine(now)?.effect !== undefined);
   const { afterMs, look } = quarantine(state)?.effect ?? {};
   expect(afterMs).toBe(3_000);
@@ -120,13 +143,19 @@ test('whether it has helped is looked at by the cell that watches it, and what t
     problems: [],
     pods: { there: 1, of: 1 },
     restarts: 0,
+    connections: { open: 2, others: 0, pods: 1, of: 1 },
     warnings: {},
+  });
+  expect(state.steps.find(({ action }) => action === 'countConnections')).toMatchObject({
+    target: `pod/${namespace}/${workload.pod}`,
+    state: 'applied',
+    detail: expect.stringMatching(/^2 established, by the connection table of node \S+$/),
   });
   // Its other pod may have come to be known after the first alert.
   expect([1, 2]).toContain(look?.workload?.before?.pods);
   const { posture } = await service.stateWhen('the posture', workload, 120_000, (now) => now.posture !== undefined);
   expect(posture).toMatchObject({ level: 'baseline', account: { may: [] } });
-  expect(lines(state, 'effect.checked')).toHaveLength(1);
+  expect(lines(state, 'effect.checked')).toMatchObject([{ text: expect.stringContaining('2 connections of it are open.') }]);
 });
 
 describe('a tenant with the built-in role edit, at a quarantined pod', () => {

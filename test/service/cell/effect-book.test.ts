@@ -284,7 +284,7 @@ describe('the look at a quarantine', () => {
     const found = await look(book);
     expect(found.warnings).toBeUndefined();
     expect(found.unknown).toEqual([
-      'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
+      'whether connections that were open before live on where no sensor reports it: only their node tells, which countConnections would ask',
       'alerts that other cells of this cluster have taken in',
       'whether its neighbours answer with errors: only their own monitoring tells',
       'warnings in the namespace: FB_ERR_UNAVAILABLE: events is forbidden',

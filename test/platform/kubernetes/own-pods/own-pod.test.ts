@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { names } from '../../../core/cluster/labels.ts';
-import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { removeOwnPod, runToEnd, startOwnPod } from '../../../integrations/kubernetes/pods/own-pod.ts';
-import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
-import { testPlatform } from '../../platform.ts';
-import { openCluster, until } from './parts/cluster.ts';
+import { names } from '../../../../core/cluster/labels.ts';
+import { pathOf } from '../../../../integrations/kubernetes/client.ts';
+import { removeOwnPod, runToEnd, startOwnPod } from '../../../../integrations/kubernetes/pods/own-pod.ts';
+import type { OwnPod } from '../../../../integrations/kubernetes/pods/own-pod-manifest.ts';
+import { testPlatform } from '../../../platform.ts';
+import { openCluster, until } from '../parts/cluster.ts';
 
 const { kubeconfig, freshNamespace } = await testPlatform();
 const namespace = await freshNamespace();
