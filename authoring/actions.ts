@@ -21,6 +21,7 @@ export {
   collectLogs,
   collectNodeInfo,
   cordonNode,
+  countConnections,
   cutConnections,
   deletePod,
   deleteWorkload,

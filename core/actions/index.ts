@@ -1,6 +1,7 @@
 // Generated from the files of core/actions by `npm run generate`. Do not edit.
 import type { ActionDeclaration } from '../action/action.ts';
 import { blockEgress } from './containment/block-egress.ts';
+import { countConnections } from './containment/count-connections.ts';
 import { cutConnections } from './containment/cut-connections.ts';
 import { denyImage } from './containment/deny-image.ts';
 import { isolateNamespace } from './containment/isolate-namespace.ts';
@@ -42,6 +43,7 @@ export {
   collectLogs,
   collectNodeInfo,
   cordonNode,
+  countConnections,
   cutConnections,
   deletePod,
   deleteWorkload,
@@ -72,6 +74,7 @@ export {
 
 const all = [
   blockEgress,
+  countConnections,
   cutConnections,
   denyImage,
   isolateNamespace,

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { InputOf } from '../action/action.ts';
 import { blockEgressInput } from './containment/block-egress.schema.ts';
+import { countConnectionsInput } from './containment/count-connections.schema.ts';
 import { cutConnectionsInput } from './containment/cut-connections.schema.ts';
 import { denyImageInput } from './containment/deny-image.schema.ts';
 import { isolateNamespaceInput } from './containment/isolate-namespace.schema.ts';
@@ -44,6 +45,7 @@ const all = {
   collectLogs: collectLogsInput,
   collectNodeInfo: collectNodeInfoInput,
   cordonNode: cordonNodeInput,
+  countConnections: countConnectionsInput,
   cutConnections: cutConnectionsInput,
   deletePod: deletePodInput,
   deleteWorkload: deleteWorkloadInput,

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { OutputOf } from '../action/action.ts';
 import { blockEgressOutput } from './containment/block-egress.schema.ts';
+import { countConnectionsOutput } from './containment/count-connections.schema.ts';
 import { cutConnectionsOutput } from './containment/cut-connections.schema.ts';
 import { denyImageOutput } from './containment/deny-image.schema.ts';
 import { isolateNamespaceOutput } from './containment/isolate-namespace.schema.ts';
@@ -44,6 +45,7 @@ const all = {
   collectLogs: collectLogsOutput,
   collectNodeInfo: collectNodeInfoOutput,
   cordonNode: cordonNodeOutput,
+  countConnections: countConnectionsOutput,
   cutConnections: cutConnectionsOutput,
   deletePod: deletePodOutput,
   deleteWorkload: deleteWorkloadOutput,

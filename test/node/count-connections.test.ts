@@ -43,7 +43,10 @@ describe('countConnections on a real node, with exactly the rights of its manife
     await quarantinePodImplementation({ api, view, cellKey }).apply({ pod }, stepContext());
     const before = await counted(pod);
     expect(before.output).toMatchObject({ open: 1, node: 'real-1' });
-    expect(before.verification).toMatchObject({ state: 'applied', detail: expect.stringMatching(/^1 established.* of node real-1$/) });
+    expect(before.verification).toMatchObject({
+      state: 'applied',
+      detail: expect.stringMatching(/^1 established.* of node real-1$/),
+    });
     expect(await grows('suspect')).toBe(true);
 
     await cutConnectionsImplementation({ api, toolsImage, ownNamespace }).apply({ pod }, stepContext());
@@ -54,7 +57,10 @@ describe('countConnections on a real node, with exactly the rights of its manife
     }, 120_000);
     expect(after.output).toMatchObject({ open: 0, others: 0 });
     expect(after.output.neighbours).toBeGreaterThan(0);
-    expect(after.verification).toMatchObject({ state: 'applied', detail: expect.stringMatching(/^none: .* and none of this one$/) });
+    expect(after.verification).toMatchObject({
+      state: 'applied',
+      detail: expect.stringMatching(/^none: .* and none of this one$/),
+    });
     expect(await grows('neighbour')).toBe(true);
   });
 

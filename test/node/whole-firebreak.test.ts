@@ -205,7 +205,10 @@ describe('a whole Firebreak on a real node', () => {
     expect(stepIn(state, 'countConnections')?.state).toMatch(/^(applied|unverified)$/);
     // Where no other pod of the node has anything open just then, it is not known, and that is said.
     if (connections) expect(connections).toMatchObject({ open: 0, pods: 1, of: 1 });
-    else expect(unknown).toContainEqual(expect.stringMatching(/^whether connections of it are open: the connection table of node real-1 has no entry/));
+    else
+      expect(unknown).toContainEqual(
+        expect.stringMatching(/^whether connections of it are open: the connection table of node real-1 has no entry/),
+      );
   });
 
   test('with the API server’s audit as a sensor, what its pools do joins the incident and starts nothing', async () => {

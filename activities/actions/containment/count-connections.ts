@@ -67,7 +67,7 @@ export function countConnectionsImplementation(options: {
       const onNode = counterOf(key, at);
       try {
         const found = report.parse(JSON.parse(await runToEnd({ api, pod: onNode, patienceMs, signal })));
-        return { pod, node: at.node, addresses: at.addresses, ...found, counter: `${onNode.namespace}/${onNode.name}` };
+        return { pod, node: at.node, addresses: [...at.addresses], ...found, counter: `${onNode.namespace}/${onNode.name}` };
       } finally {
         await removeOwnPod({ api, pod: onNode, signal });
       }

@@ -84,7 +84,7 @@ export function cutConnectionsImplementation(options: {
       const onNode = cutterOf(key, on);
       try {
         const found = report.parse(JSON.parse(await runToEnd({ api, pod: onNode, patienceMs, signal })));
-        return { pod, ...on, ...found, cutter: `${onNode.namespace}/${onNode.name}` };
+        return { pod, node: on.node, addresses: [...on.addresses], ...found, cutter: `${onNode.namespace}/${onNode.name}` };
       } finally {
         await removeOwnPod({ api, pod: onNode, signal });
       }

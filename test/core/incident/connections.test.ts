@@ -17,7 +17,10 @@ const look: EffectLook = {
 };
 const said = (counts: readonly ConnectionCount[], pods = 1) => {
   const found = withConnections(look, counts, pods);
-  return [effectText(found).replace('No alert has come from it since. The quarantine is in force.', '').trim(), unknownText(found)];
+  return [
+    effectText(found).replace('No alert has come from it since. The quarantine is in force.', '').trim(),
+    unknownText(found),
+  ];
 };
 
 describe('what a node knows of the connections of a pod', () => {
@@ -26,10 +29,7 @@ describe('what a node knows of the connections of a pod', () => {
     [{ open: 1, others: 3 }, '1 established, 3 of UDP, or opening or closing, by the connection table of node n1'],
     [{ neighbours: 7 }, 'none: the connection table of node n1 has 7 entries of other pods, and none of this one'],
     [{ neighbours: 1 }, 'none: the connection table of node n1 has 1 entry of other pods, and none of this one'],
-    [
-      {},
-      'the connection table of node n1 has no entry of it, nor of other pods there, and this network may keep them elsewhere',
-    ],
+    [{}, 'the connection table of node n1 has no entry of it, nor of other pods there, and this network may keep them elsewhere'],
   ])('%j is said as it is', (counted, text) => {
     expect(countedText(at(counted))).toBe(text);
   });
@@ -38,7 +38,10 @@ describe('what a node knows of the connections of a pod', () => {
     [{ open: 0, others: 0, pods: 1, of: 1 }, 'No connection of it is open.'],
     [{ open: 1, others: 0, pods: 1, of: 1 }, '1 connection of it is open.'],
     [{ open: 2, others: 1, pods: 1, of: 1 }, '2 connections of it are open, and 1 is of UDP, or opening or closing.'],
-    [{ open: 0, others: 3, pods: 2, of: 2 }, 'No connection of its pods is established, and 3 are of UDP, or opening or closing.'],
+    [
+      { open: 0, others: 3, pods: 2, of: 2 },
+      'No connection of its pods is established, and 3 are of UDP, or opening or closing.',
+    ],
     [{ open: 2, others: 0, pods: 4, of: 9 }, '2 connections of 4 of its 9 pods are open.'],
   ])('%j is one sentence', (connections, text) => {
     expect(connectionsText(connections)).toBe(text);

@@ -115,9 +115,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     script.lookAtEffect = () => looked();
     script['output:countConnections'] = (call) => found(call, { pod: { ...podOf(call), uid: 'uid-9' } });
     const incident = await lab.start([alertOf()], counting);
-    expect(await lookedAt(incident)).toBe(
-      `${inForce} Not known: whether connections of it are open: another pod was counted.`,
-    );
+    expect(await lookedAt(incident)).toBe(`${inForce} Not known: whether connections of it are open: another pod was counted.`);
   });
 
   test('nothing is counted where the pod is gone, or where it is not turned on', async () => {
