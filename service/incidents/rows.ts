@@ -6,10 +6,8 @@ import { incidentNames, subjectOfIncident } from '../../core/incident/incident.t
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { controlState, incidentState, type Session, sessionOver } from './session.ts';
 
-/** How long one incident is waited for. */
+/** How long one incident, and the list of what is open, is waited for. */
 const answerMs = 3_000;
-/** And the list of what is open: what it says need not be asked of each, which a cell that is short of the processor answers least of all. */
-const toldWithinMs = 8_000;
 const atOnce = 16;
 /** So many of Temporal's list are asked where not each of them is shown. */
 const mostAsked = 200;
@@ -214,7 +212,7 @@ function isWanted(incident: string, { namespace }: Pick<ListedIncidents, 'namesp
 }
 
 async function toldOpen(session: Session): Promise<ToldOpen> {
-  const state = await inTime(controlState(sessionOver(session.config, session.client, toldWithinMs)), toldWithinMs);
+  const state = await inTime(controlState(sessionOver(session.config, session.client, answerMs)));
   const said = state?.intakes ?? [];
   const lastAt = said.reduce((last, { at }) => Math.max(last, Date.parse(at)), 0);
   // What a replica knew that is gone another one has taken over.
@@ -281,9 +279,9 @@ function stateOf({ config, client }: Session, { incident, listed }: Candidate): 
 }
 
 /** Where nobody answers, the connection goes on trying for several times its deadline. */
-async function inTime<T>(answer: Promise<T>, withinMs = answerMs): Promise<T | undefined> {
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
   const patience = new AbortController();
-  const late = sleep(withinMs, undefined, { signal: patience.signal, ref: false }).catch(() => undefined);
+  const late = sleep(answerMs, undefined, { signal: patience.signal, ref: false }).catch(() => undefined);
   try {
     return await Promise.race([answer.catch(() => undefined), late]);
   } finally {
