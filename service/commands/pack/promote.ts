@@ -206,8 +206,11 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
   );
 }
 
-/** Whether people have looked first what it would do: nothing else checks that. */
-function observedText({ decisions, questions }: ControlState, { pack, release, integrity }: PromotionTerms): string {
+/** Whether people have looked first what it would do, in words for who proposes it: nothing else checks that. */
+export function observedText(
+  { decisions, questions }: Pick<ControlState, 'decisions' | 'questions'>,
+  { pack, release, integrity }: PromotionTerms,
+): string {
   const name = releaseText({ pack, release });
   const approved = new Set(
     questions.flatMap(({ question, status }) =>

@@ -8,6 +8,7 @@ import { checkOrder } from '../../../core/orders/order-check.ts';
 import { type PromotionTerms, type ProposePromotion, promotedOf, rampingOf } from '../../../core/orders/promotion.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { PromotedPacks } from '../../../service/cell/control/promoted-packs.ts';
+import { observedText } from '../../../service/commands/pack/promote.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createLog } from '../../../service/process/log.ts';
 import { beliefsAt, signedOrder } from '../../workflows/control/control-harness.ts';
@@ -171,6 +172,24 @@ describe('the decisions of a cell', () => {
     book.end(signedOrder(order, 'ben'));
     expect(book.promotions()).toEqual([]);
   });
+});
+
+test('whoever proposes that a version runs is told whether it was observed, and one that was only proposed was not', () => {
+  const terms = termsOf('1.0.0');
+  const observe = {
+    ...termsOf('1.0.0', { stage: 'observe' }),
+    from: '2026-11-20T12:00:00.000Z',
+    until: '2026-11-22T12:00:00.000Z',
+  };
+  const { decisions, questions } = decided(observe, 'ben');
+  const listed = 'firebreak pack observed acme@1.0.0 lists what it would have done';
+  expect(observedText(nothingDecided, terms)).toBe('acme@1.0.0 was not observed before, as far as is known');
+  expect(observedText({ decisions, questions }, terms)).toBe(`acme@1.0.0 is observed until ${observe.until}: ${listed}`);
+  const over = decisions.map((one) => ({ ...one, status: { state: 'expired', at: observe.until } as const }));
+  expect(observedText({ decisions: over, questions }, terms)).toBe(`acme@1.0.0 was observed from ${observe.from}: ${listed}`);
+  const open = questions.map((one) => ({ ...one, status: { state: 'open' } as const }));
+  expect(observedText({ decisions: over, questions: open }, terms)).toContain('was not observed before');
+  expect(observedText({ decisions, questions }, termsOf('1.1.0'))).toContain('acme@1.1.0 was not observed before');
 });
 
 test('of several promotions the newest counts, and what was promoted since is observed no more', () => {
