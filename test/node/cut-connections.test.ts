@@ -59,7 +59,8 @@ describe('cutConnections on a real node', () => {
       spec: { hostNetwork: true, volumes: [{ name: 'root', hostPath: { path: '/' } }] },
       container: { securityContext: { privileged: true }, volumeMounts: [{ name: 'root', mountPath: '/node' }] },
     });
-    const iptables = (command: string) => lab.exec('proxy', 'chroot', '/node', 'sh', '-c', `iptables -t nat ${command} ${rule}`);
+    const iptables = (command: string) =>
+      lab.exec('proxy', 'chroot', '/node', 'sh', '-c', `PATH=/usr/sbin:/sbin iptables -t nat ${command} ${rule}`);
     expect(await iptables('-A')).toMatchObject({ code: 0 });
     const client = connect(nodePort, hostIP);
     try {
