@@ -13,6 +13,7 @@ import { actions as all } from '../../../core/actions/index.ts';
 import { quarantineLabels } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { notesOn } from '../../../core/cluster/object-note.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
@@ -47,6 +48,8 @@ const askedAsCell = (path: string, annotations: object) =>
     () => 'ok',
     (error) => error.status,
   );
+/** The taints of a node its controller writes, when it gets to it. */
+const fieldsOf = ({ spec, subjects }: ObjectJson) => [isObject(spec) ? { ...spec, taints: undefined } : spec, subjects];
 const read = (path: string) => accounts.admin.get<ObjectJson>(path);
 
 /** The policies of what the cell may change are in force a moment after they were made. */
@@ -170,7 +173,7 @@ describe('room for what is noted, with the own account of each pool', () => {
       const after = await read(scene.path);
       const { 'notes.example.com/full': _full, ...kept } = before.metadata.annotations ?? {};
       expect(after.metadata.annotations).toEqual(kept);
-      expect([after.spec, after.subjects]).toEqual([before.spec, before.subjects]);
+      expect(fieldsOf(after)).toEqual(fieldsOf(before));
       await scene.end?.();
     },
   );
