@@ -6,7 +6,7 @@ import type { IncidentRef } from '../incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../incident/incident-state.ts';
 import type { SignedEnd, SignedEvidenceOrder } from '../orders/order.ts';
 import type { Level } from './approval.ts';
-import type { DecisionState, PromptOrder, ProvenDecision } from './decision.ts';
+import type { DecisionState, PromptOrder, ProvenDecision, SignedProposal } from './decision.ts';
 
 /** Names by which a cluster's control workflow is reached. Votes and the state are asked for as of an incident. */
 export const controlNames = {
@@ -41,15 +41,27 @@ export interface ControlState {
   readonly intakes?: readonly IntakeReport[];
 }
 
+/** What a person has proposed, as a cell has taken it. People are asked again: a vote counts in the run in which it was given. */
+export interface OpenProposal {
+  readonly proposal: SignedProposal;
+  /** What who proposes it is called. */
+  readonly name: string;
+  readonly levels: readonly Level[];
+  /** For people to see: each yes to it needs a sign-in. */
+  readonly stepUp?: true;
+}
+
 /**
  * What a cell goes by and the workflow does not name any more: whoever reaches Temporal can set it back. People would be shown that nothing is frozen
- * while all of it is.
+ * while all of it is, and wait for an answer that nobody is asked for.
  */
 export interface KnownDecisions {
   /** In force. */
   readonly decided: readonly ProvenDecision[];
   /** Over, by somebody's order. */
   readonly ended: readonly SignedEnd[];
+  /** Not decided yet. */
+  readonly proposed: readonly OpenProposal[];
 }
 
 /** An order of a person that was accepted, by the digest of what was signed. */
@@ -61,12 +73,20 @@ export interface AcceptedOrder {
   readonly copied: boolean;
 }
 
+/** A card of a proposal that does not show how it stands. */
+export interface UnshownCard {
+  readonly question: string;
+  /** Absent at the desk: it is posted first. */
+  readonly isPosted: boolean;
+}
+
 export interface CarriedControl {
   readonly state: ControlState;
   readonly pendingRecords: readonly OutgoingRecord[];
   readonly orders: readonly AcceptedOrder[];
   /** What people are called, by their ids: for the texts, and for nothing else. Absent: of a run that kept none. */
   readonly names?: Readonly<Record<string, string>>;
+  readonly cards?: readonly UnshownCard[];
 }
 
 /** The one argument of the control workflow. */
@@ -74,8 +94,9 @@ export interface ControlInput {
   readonly cluster: string;
   readonly queues: { readonly cell: string; readonly desk: string };
   readonly carried?: CarriedControl;
-  /** What the cell knew, when the workflow itself was lost. */
+  /** What the cell knew, when the workflow itself was lost: what is in force, and what was not decided yet. */
   readonly restored?: readonly ProvenDecision[];
+  readonly proposed?: readonly OpenProposal[];
 }
 
 export type OrderAnswer =

@@ -162,7 +162,7 @@ export function questionOf(asked: {
 }
 
 /** Whether people were told that a yes needs a sign-in. Whether it does, the cell's own policy says when it checks the votes. */
-function markedIn({ choices }: Question): true | undefined {
+export function markedIn({ choices }: Question): true | undefined {
   return choices.find(({ id }) => id === approveChoice)?.stepUp;
 }
 

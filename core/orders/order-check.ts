@@ -1,13 +1,22 @@
 import { cutsChain } from '../audit/record-cut.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
-import { type AnyOrder, isQuestionOf, kindOf, type Propose, type ProvenDecision } from '../decide/decision.ts';
+import type { OpenProposal } from '../decide/control.ts';
+import {
+  type AnyOrder,
+  isQuestionOf,
+  kindOf,
+  markedIn,
+  type Propose,
+  type ProvenDecision,
+  type SignedProposal,
+} from '../decide/decision.ts';
 import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '../decide/step-up.ts';
 import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
 import { subjectOfIncident } from '../incident/incident.ts';
 import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
 import { type DeadlineOrder, isDeadlineOrder } from './deadline-order.ts';
 import type { StartIncident } from './incident-order.ts';
-import { approveChoice, type Order, orderBytes, type SignedEnd, type SignedOrder } from './order.ts';
+import { approveChoice, type Order, orderBytes, proposedUntil, type SignedEnd, type SignedOrder } from './order.ts';
 import { type HoldRecords, type RemoveContent, removalId } from './record-hold.ts';
 import { endChoice, endDigest } from './restraint.ts';
 
@@ -233,12 +242,9 @@ export interface Believed {
  * neither hide an alert nor stop the response.
  */
 export function checkDecided({ proposal, proof }: ProvenDecision, beliefs: Beliefs): Checked<Believed> {
-  const proposer = checkOrder(proposal, beliefs);
-  if (!proposer.ok) return proposer;
-  if (proof.choice !== approveChoice || !isQuestionOf(proposal, proof.question))
-    return { ok: false, reason: 'The votes are about something else.' };
-  const stranger = proof.question.levels.find(({ group }) => !beliefs.groups.includes(group));
-  if (stranger) return { ok: false, reason: `The group ${stranger.group} may not decide on it.` };
+  const asked = checkAsked(proposal, proof.question, beliefs);
+  if (!asked.ok) return asked;
+  if (proof.choice !== approveChoice) return { ok: false, reason: aboutElse };
   const { order } = proposal;
   const approved = checkProof({ proof, severity: kindOf(order).severity, ...votesBelieved(beliefs, proof) });
   if (!approved.ok) return approved;
@@ -246,6 +252,29 @@ export function checkDecided({ proposal, proof }: ProvenDecision, beliefs: Belie
   const deciders = [order.person, ...approvers];
   const accounts = beliefs.roster.people.flatMap((one) => (deciders.includes(one.id) ? (one.accounts ?? []) : []));
   return { ok: true, order, approvers, accounts };
+}
+
+const aboutElse = 'The votes are about something else.';
+
+/** Whether this is how people are asked about what a person of the roster has proposed. */
+function checkAsked(proposal: SignedProposal, question: Question, beliefs: Beliefs): CheckedPerson {
+  const proposer = checkOrder(proposal, beliefs);
+  if (!proposer.ok) return proposer;
+  if (!isQuestionOf(proposal, question)) return { ok: false, reason: aboutElse };
+  const stranger = question.levels.find(({ group }) => !beliefs.groups.includes(group));
+  return stranger ? { ok: false, reason: `The group ${stranger.group} may not decide on it.` } : proposer;
+}
+
+/** What a cell tells of a proposal that people may still be asked about: not when it was given, since it was fresh when a cell took it. */
+export function checkProposed(
+  { proposal, question }: { readonly proposal: SignedProposal; readonly question: Question },
+  beliefs: Beliefs,
+): Checked<{ readonly asked: Omit<OpenProposal, 'proposal'> }> {
+  const asked = checkAsked(proposal, question, beliefs);
+  if (!asked.ok) return asked;
+  if (Date.parse(proposedUntil(proposal.order.terms)) <= beliefs.now) return { ok: false, reason: 'Its time is over.' };
+  const stepUp = markedIn(question);
+  return { ok: true, asked: { name: asked.person.name, levels: question.levels, ...(stepUp && { stepUp }) } };
 }
 
 /** By what the votes on a decision are judged, which is in force for longer than any shift: one that was not seen to arrive came when it says. */

@@ -240,6 +240,10 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     judgements: knowledge.judgements,
     asDecided: (alert) => withDecided(alert, pods),
     note: (incident, note) => intake.note(incident, note),
+    begunWith: (incident) => {
+      const buildId = knowledge.incidents.buildOf(incident);
+      return buildId === undefined ? undefined : { deploymentName: deploymentName(config.cluster), buildId };
+    },
     log,
   });
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
@@ -310,7 +314,11 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.intake.storm(report) },
-    reports: { open: () => open.report(), tell: (report) => control.intake.report(report) },
+    reports: {
+      open: () => open.report(),
+      standingStill: () => open.standingStill(),
+      tell: (report) => control.intake.report(report),
+    },
     seal: sealRaw(secrets),
     missingRights: () => parts.rights.missing(),
     tracing: parts.tracing,
@@ -480,6 +488,7 @@ async function work(options: {
     buildId: build.id,
     book: control.book,
     signIns: control.signIns,
+    wasBegun: beginningsKnownTo(client, parts.knowledge.starts),
     pace,
     log,
     signal: stopping,

@@ -4,7 +4,7 @@ import type { StoredButton } from '../../core/cards/card.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ReplyStore, ReplyTo } from '../../core/incident/click-reply.ts';
-import { incidentNames } from '../../core/incident/incident.ts';
+import { incidentNames, subjectOfIncident } from '../../core/incident/incident.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
@@ -158,6 +158,10 @@ async function wake(client: Client | undefined, { incident: { id, run } }: Store
 
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
 
+const isOver = 'This incident is over: nothing is decided any more.';
+/** Of what stands above all incidents: there the cell asks again what was open when a run ended. */
+const isAskedAgain = 'This was asked again since: answer the newer card. If there is none in a minute, propose it again.';
+
 /** It may still arrive: whoever clicks again counts once, and the later answer is the one that counts. */
 const unconfirmed =
   'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
@@ -182,7 +186,7 @@ async function send(
     if (outcome === 'late') return { text: unconfirmed };
     return { text: `Taken: “${button.label}”. The incident answers in a moment.`, taken: true };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { text: 'This incident is over: nothing is decided any more.' };
+    if (error instanceof WorkflowNotFoundError) return { text: subjectOfIncident(button.incident.id) ? isOver : isAskedAgain };
     return { text: undelivered };
   } finally {
     late.abort();

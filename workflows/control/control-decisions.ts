@@ -1,7 +1,7 @@
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { QuestionPost } from '../../core/cards/question-card.ts';
-import type { ControlActivities, KnownDecisions, OrderAnswer } from '../../core/decide/control.ts';
+import type { ControlActivities, KnownDecisions, OpenProposal, OrderAnswer } from '../../core/decide/control.ts';
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { deadlineOrderDone, deadlineOrderText, isDeadlineOrder } from '../../core/orders/deadline-order.ts';
@@ -17,7 +17,7 @@ import { holdScopeText, recordOrderDone } from '../../core/orders/record-hold.ts
 import { isObject } from '../../core/text/plain-json.ts';
 import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
-
+import { ControlCards } from './control-cards.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
 /** What is done with orders that have arrived, and with what votes have decided: each order is proven by the cell first. */
@@ -25,11 +25,17 @@ export class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
   readonly #cell: ControlActivities;
+  readonly cards: ControlCards;
 
   constructor(model: ControlModel, desk: DeskActivities, cell: ControlActivities) {
     this.#model = model;
     this.#desk = desk;
     this.#cell = cell;
+    this.cards = new ControlCards({
+      desk,
+      post: (question) => this.#postOf(question),
+      failed: (question, what) => model.record('card.failed', 'engine', what, { question }),
+    });
   }
 
   async take(value: unknown): Promise<void> {
@@ -90,7 +96,8 @@ export class Decisions {
   }
 
   /** What the cell goes by, and was lost here when somebody set this workflow back. */
-  recall({ decided, ended }: KnownDecisions): void {
+  recall({ decided, ended, proposed }: KnownDecisions): void {
+    for (const one of proposed) this.#askAgain(one);
     for (const one of decided) {
       if (!this.#model.restore(one)) continue;
       this.#update(one.proof.question.id);
@@ -130,17 +137,30 @@ export class Decisions {
       return;
     }
     const { noun, title } = kindOf(proposal.order);
-    this.#model.names.set(person, name);
-    const state = this.#model.propose(proposal, levels, stepUp);
+    const { question, digest } = this.#ask({ proposal, name, levels, ...(stepUp && { stepUp }) });
     this.#model.record(`${noun}.proposed`, `person/${person}`, `${name}: ${title}`, {
       [noun]: terms.id,
       proposal,
-      question: state.question,
-      digest: state.digest,
+      question,
+      digest,
     });
-    void this.#desk
-      .postQuestion(controlPost(state, proposal))
-      .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { [noun]: terms.id }));
+  }
+
+  #askAgain(one: OpenProposal): void {
+    const { order } = one.proposal;
+    const { id } = order.terms;
+    const noun = nounOf(order);
+    if (this.#problemOf(one.proposal) !== undefined) return;
+    const { question, digest } = this.#ask(one);
+    const text = 'the proposal is taken over from what the cell knew, and is asked again';
+    this.#model.record(`${noun}.restored`, 'engine', text, { [noun]: id, question, digest });
+  }
+
+  #ask({ proposal, name, levels, stepUp }: OpenProposal): QuestionState {
+    this.#model.names.set(proposal.order.person, name);
+    const state = this.#model.propose(proposal, levels, stepUp);
+    this.cards.show({ question: state.question.id, isPosted: false });
+    return state;
   }
 
   #problemOf({ order }: SignedProposal): string | undefined {
@@ -249,12 +269,13 @@ export class Decisions {
   }
 
   #update(question: string): void {
+    this.cards.show({ question, isPosted: true });
+  }
+
+  #postOf(question: string): QuestionPost | undefined {
     const state = this.#model.questions.get(question);
     const one = [...this.#model.decisions.values()].find((known: DecisionState) => known.question === question);
-    if (!state || !one) return;
-    void this.#desk
-      .updateQuestion(controlPost(state, one.proposal))
-      .catch(() => this.#model.record('card.failed', 'engine', 'a card could not be brought up to date', { question }));
+    return state && one && controlPost(state, one.proposal);
   }
 
   /** Weakening is told to everybody, and so is its end. */

@@ -117,6 +117,8 @@ export async function control(input: ControlInput): Promise<never> {
   });
   setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
   setHandler(recallSignal, (known) => decisions.recall(known));
+  decisions.recall({ decided: [], ended: [], proposed: input.proposed ?? [] });
+  for (const card of input.carried?.cards ?? []) decisions.cards.show(card);
   void model.outbox.run();
   void storms.run();
   void evidence.run();
@@ -139,8 +141,8 @@ export async function control(input: ControlInput): Promise<never> {
       await condition(allHandlersFinished);
       if (arrived.length > 0 || votes.unread) continue;
       const carryOn = makeContinueAsNewFunc<typeof control>(mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {});
-      const { restored: _, ...lasting } = input;
-      await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot() } });
+      const { restored: _, proposed: __, ...lasting } = input;
+      await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot(), cards: decisions.cards.unshown } });
     }
   }
 }

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Alert } from '../../../core/alert/alert.ts';
-import type { ControlState, KnownDecisions } from '../../../core/decide/control.ts';
-import { kindOf, nounOf, type Propose, type ProvenDecision } from '../../../core/decide/decision.ts';
+import type { Question } from '../../../core/decide/approval.ts';
+import type { ControlState, KnownDecisions, OpenProposal } from '../../../core/decide/control.ts';
+import { kindOf, nounOf, type Propose, type ProvenDecision, type SignedProposal } from '../../../core/decide/decision.ts';
 import { proofOf } from '../../../core/decide/question.ts';
 import { signedEndSchema, signedProposalSchema } from '../../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../../core/orders/order.ts';
@@ -11,6 +13,7 @@ import {
   checkDecided,
   checkEndSignIn,
   checkOrder,
+  checkProposed,
 } from '../../../core/orders/order-check.ts';
 import type { ActivePromotion } from '../../../core/orders/promotion.ts';
 import { type ActiveRestraint, type Restrainable, restraintOn } from '../../../core/orders/restraint.ts';
@@ -29,11 +32,19 @@ interface DecisionBookOptions {
   readonly log: BookLog;
 }
 
+/** What was proposed, and how people are asked about it. */
+interface Proposed {
+  readonly proposal: SignedProposal;
+  readonly question: Question;
+}
+
 /** What is in the file: nothing in it is believed without its proof. */
 interface Stored {
   readonly decided: readonly ProvenDecision[];
   /** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
   readonly ended: readonly { readonly end: SignedEnd; readonly until: string }[];
+  /** Not decided yet. Nothing is hidden or held up by it. */
+  readonly proposed: readonly Proposed[];
 }
 
 /**
@@ -44,7 +55,8 @@ export class DecisionBook {
   readonly #options: DecisionBookOptions;
   readonly #file: StateFile;
   readonly #refused = new Set<string>();
-  #stored: Stored = { decided: [], ended: [] };
+  #stored: Stored = { decided: [], ended: [], proposed: [] };
+  #open: readonly OpenProposal[] = [];
   #suppressions: ReadonlyMap<string, readonly ActiveSuppression[]> = new Map();
   #restraints: readonly ActiveRestraint[] = [];
   #promotions: readonly ActivePromotion[] = [];
@@ -83,22 +95,34 @@ export class DecisionBook {
     return this.#stored.decided;
   }
 
+  /** The same, of what was not decided yet. */
+  proposed(): readonly OpenProposal[] {
+    return this.#open;
+  }
+
   /**
    * What the control workflow says now. Whoever reaches Temporal can have it forget what holds the response up, or lifts that, and it stands
-   * until a person ends it or its time is over; what hides alerts ends where it is no longer named.
+   * until a person ends it or its time is over; what hides alerts ends where it is no longer named. What it has forgotten of what was proposed is
+   * kept until it is told so.
    */
   update(state: ControlState): void {
     const decided: ProvenDecision[] = [];
+    const proposed: Proposed[] = [];
     const ended = [...this.#stored.ended];
-    for (const { proposal, question, status } of state.decisions) {
+    for (const { proposal: signed, question, status } of state.decisions) {
+      // The token has done its work.
+      const { idToken: _, ...proposal } = signed;
       const asked = state.questions.find((one) => one.question.id === question);
       const proof = asked && proofOf(asked);
+      if (status.state === 'proposed' && asked) proposed.push({ proposal, question: asked.question });
       if (status.state === 'active' && proof) decided.push({ proposal, proof });
       if (status.state === 'ended') ended.push({ end: status.by, until: proposal.order.terms.until });
     }
     const named = new Set(decided.map(idOf));
     const lasting = this.#stored.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
-    this.#believe({ decided: [...decided, ...lasting], ended });
+    const told = new Set(state.decisions.map(idOf));
+    const forgotten = this.#stored.proposed.filter((one) => !told.has(idOf(one)));
+    this.#believe({ decided: [...decided, ...lasting], ended, proposed: [...proposed, ...forgotten] });
   }
 
   /** What this cell goes by, and the control workflow says nothing of, or something else. */
@@ -110,16 +134,18 @@ export class DecisionBook {
         (one) => kindOf(one.proposal.order).outlivesForgetting && isOneOf(idOf(one), undefined, 'proposed'),
       ),
       ended: this.#stored.ended.flatMap(({ end }) => (isOneOf(end.order.decision, 'proposed', 'active') ? [end] : [])),
+      proposed: this.#open.filter((one) => isOneOf(idOf(one), undefined)),
     };
   }
 
   /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
   end(end: SignedEnd): void {
-    const known = this.inForce(end.order.decision);
+    const { decision } = end.order;
+    const known = this.inForce(decision) ?? this.#open.find((one) => idOf(one) === decision)?.proposal.order;
     if (known) this.#believe({ ...this.#stored, ended: [...this.#stored.ended, { end, until: known.terms.until }] });
   }
 
-  #believe({ decided, ended }: Stored): void {
+  #believe({ decided, ended, proposed }: Stored): void {
     const { beliefs: ask, log, file } = this.#options;
     const beliefs = ask();
     const known = new Map([...this.#stored.decided, ...decided].map((one) => [idOf(one), one?.proposal?.order]));
@@ -155,11 +181,22 @@ export class DecisionBook {
     this.#suppressions = suppressions;
     this.#restraints = restraints;
     this.#promotions = promotions;
-    const hadNone = this.#stored.decided.length === 0;
-    this.#stored = { decided: believed, ended: [...ends.values()] };
+    const { decided: before, ended: endedBefore } = this.#stored;
+    const kept: Proposed[] = [];
+    const open: OpenProposal[] = [];
+    for (const one of proposed) {
+      const id = idOf(one);
+      const asked = proposedSafely(one, beliefs);
+      if (!asked || believed.some((known) => idOf(known) === id) || ends.has(`${nounOf(one.proposal.order)} ${id}`)) continue;
+      kept.push(one);
+      open.push(asked);
+    }
+    this.#open = open;
+    this.#stored = { decided: believed, ended: [...ends.values()], proposed: kept };
     const written = this.#file.write(this.#stored);
+    const hasChanged = !isDeepStrictEqual([before, endedBefore], [this.#stored.decided, this.#stored.ended]);
     // Where nothing was decided yet there is nothing to tell.
-    if (written === 'written' && !(hadNone && believed.length === 0))
+    if (written === 'written' && hasChanged && !(before.length === 0 && believed.length === 0))
       log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
     if (written === 'failed')
       log.warn(
@@ -170,7 +207,7 @@ export class DecisionBook {
 }
 
 /** Whatever it is that was brought. */
-function idOf(one: ProvenDecision): string {
+function idOf(one: { readonly proposal: SignedProposal }): string {
   return String(one?.proposal?.order?.terms?.id).slice(0, 32);
 }
 
@@ -196,7 +233,22 @@ function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believe
   return { ok: false, reason: 'It is not of the form that is known.' };
 }
 
+/** Undefined where it is not of the form that is known, or cannot be asked any more. */
+function proposedSafely({ proposal, question }: Proposed, beliefs: Beliefs): OpenProposal | undefined {
+  try {
+    if (!signedProposalSchema.safeParse(proposal).success) return undefined;
+    const checked = checkProposed({ proposal, question }, beliefs);
+    return checked.ok ? { proposal, ...checked.asked } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function storedIn(value: unknown): Stored {
-  const { decided, ended }: Partial<Stored> = typeof value === 'object' && value !== null ? value : {};
-  return { decided: Array.isArray(decided) ? decided : [], ended: Array.isArray(ended) ? ended : [] };
+  const { decided, ended, proposed }: Partial<Stored> = typeof value === 'object' && value !== null ? value : {};
+  return {
+    decided: Array.isArray(decided) ? decided : [],
+    ended: Array.isArray(ended) ? ended : [],
+    proposed: Array.isArray(proposed) ? proposed : [],
+  };
 }

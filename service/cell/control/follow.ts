@@ -1,18 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import type { CellActivities } from '../../../core/action/step.ts';
 import { type ControlActivities, type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
+import { takeBack } from '../../temporal/held-up-runs.ts';
 import { currentBuild, makeCurrent } from '../../temporal/versions.ts';
 import type { BookLog, DecisionBook } from './decision-book.ts';
 import type { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
 const askEveryMs = 5_000;
-/** Whoever has not answered for so long is not there any more: an older build that is gone, or somebody else who has the workflow's id. */
+/** Who has nothing to do with us, or is gone for good, is waited for no longer. */
 const silentForMs = 120_000;
+/**
+ * Whoever may come back is waited for longer than a machine that has too much to do takes, a node that is replaced, or an image that is fetched. Not for
+ * ever: its tasks may be with somebody else, and until somebody answers nobody can ask for a freeze.
+ */
+const absentForMs = 15 * 60_000;
 /** What a person has just ended the cell knows a moment before the workflow does. */
 const lostForMs = 30_000;
 
@@ -70,8 +76,17 @@ interface FollowControlOptions {
   readonly log: BookLog;
   readonly signal: AbortSignal;
   readonly pace: Pace;
+  /** Whether a cell has begun that run, by its first run. */
+  readonly wasBegun: (workflow: string, first: string) => Promise<boolean>;
   readonly silentForMs?: number;
+  readonly absentForMs?: number;
   readonly lostForMs?: number;
+}
+
+/** A run that does not answer although Temporal does, and since when, in milliseconds since 1970. */
+interface Silence {
+  readonly run: string;
+  readonly since: number;
 }
 
 /**
@@ -83,12 +98,17 @@ export async function followControl(options: FollowControlOptions): Promise<void
   let asked = 0;
   let down = false;
   let lostSince: number | undefined;
-  let silentSince: number | undefined;
+  let run: string | undefined;
+  let silence: Silence | undefined;
   while (!signal.aborted) {
     try {
-      if (asked % 12 === 0 && (await ensureControl(options, silentSince))) silentSince = undefined;
+      if (asked % 12 === 0) {
+        // While Temporal is away nobody can answer, and nobody is silent.
+        run = undefined;
+        run = await ensureControl(options, silence);
+      }
       const state = await stateOf(options);
-      silentSince = undefined;
+      silence = undefined;
       await signIns?.learn(state);
       book.update(state);
       lostSince = await recallLost(options, state, lostSince);
@@ -97,7 +117,8 @@ export async function followControl(options: FollowControlOptions): Promise<void
     } catch {
       // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
       asked = 0;
-      silentSince ??= Date.now();
+      if (run === undefined) silence = undefined;
+      else if (silence?.run !== run) silence = { run, since: Date.now() };
       if (!down && !signal.aborted)
         log.warn({}, 'the control workflow does not answer: what is hidden and frozen stays as it was');
       down = true;
@@ -114,16 +135,16 @@ async function recallLost(
 ): Promise<number | undefined> {
   const { client, cluster, book, log } = options;
   const lost = book.lostIn(state);
-  if (lost.decided.length + lost.ended.length === 0) return undefined;
+  if (lost.decided.length + lost.ended.length + lost.proposed.length === 0) return undefined;
   if (since === undefined) return Date.now();
   if (Date.now() - since < (options.lostForMs ?? lostForMs)) return since;
   await client.withDeadline(Date.now() + callMs, () =>
     client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.recallSignal, lost),
   );
-  const counts = { inForce: lost.decided.length, over: lost.ended.length };
+  const counts = { inForce: lost.decided.length, over: lost.ended.length, proposed: lost.proposed.length };
   log.warn(
     counts,
-    'the control workflow has lost decisions that this cell goes by, as if it were set back: it is told them again',
+    'the control workflow has lost decisions that this cell knows of, as if it were set back: it is told them again',
   );
   return Date.now();
 }
@@ -164,47 +185,85 @@ async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' 
 
 /**
  * Starts it where it is not there; asks the run of an older build to go on under this one. Whoever reaches Temporal can have another workflow under its id, keep
- * its tasks from every cell, or call a build the current one that nobody has: where nobody answers for long, this cell begins it anew.
+ * its tasks from every cell, or call a build the current one that nobody has: what holds the run up is taken back, and where nobody answers for long, this cell begins it again.
  *
- * @param silentSince since when nobody has answered for it, in milliseconds since 1970
- * @returns whether it was begun now
+ * @returns the run that has its id now
+ * @throws what Temporal throws where it does not answer
  */
-async function ensureControl(options: FollowControlOptions, silentSince: number | undefined): Promise<boolean> {
-  const { client, cluster, deployment, buildId, log, signal } = options;
+async function ensureControl(options: FollowControlOptions, silence: Silence | undefined): Promise<string> {
+  const { client, cluster, deployment, buildId, book, log, signal } = options;
   const id = controlIdOf(cluster);
-  if (await startControl(options, 'FAIL')) {
+  const started = await startControl(options, 'FAIL');
+  if (started !== undefined) {
     log.info({ control: id }, 'the control workflow was started');
-    return true;
+    return started;
   }
   const handle = client.workflow.getHandle(id);
-  const runsOn = await client.withDeadline(Date.now() + callMs, async () => {
-    const { raw } = await handle.describe();
-    return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion;
-  });
-  if (silentSince !== undefined && Date.now() - silentSince >= (options.silentForMs ?? silentForMs)) {
+  const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());
+  const { runId } = found;
+  const runsOn = buildOf(found);
+  // Whoever makes that impossible keeps nobody from beginning it again.
+  const heldUp = await takeBack(client, found, 'none').catch(() => []);
+  if (heldUp.length > 0)
+    log.warn({ control: id, heldUp }, 'somebody who reaches Temporal has held up the control workflow: that is taken back');
+  if (silence?.run === runId) {
+    const silentMs = Date.now() - silence.since;
+    const gone = await whyGone(options, found);
+    const patienceMs = gone === undefined ? (options.absentForMs ?? absentForMs) : (options.silentForMs ?? silentForMs);
+    if (silentMs < patienceMs) return runId;
+    const why = gone ?? 'who runs it has not answered for too long';
+    const asked = book.proposed().length;
     log.warn(
-      { control: id, ...(runsOn?.buildId && { build: runsOn.buildId }) },
-      'nobody answers for the control workflow: it is started again with what this cell knows',
+      {
+        control: id,
+        why,
+        silentSeconds: Math.round(silentMs / 1_000),
+        ...(runsOn && { build: runsOn }),
+        ...(asked && { asked }),
+      },
+      'nobody answers for the control workflow: it is started again with what this cell knows, and what was only proposed is asked again',
     );
-    await makeCurrent({ client, deployment, buildId, withinMs: callMs, signal });
-    return startControl(options, 'TERMINATE_EXISTING');
+    // Where that cannot be for the moment its first task would go to nobody: it is tried again at the next turn.
+    const isCurrent = await makeCurrent({ client, deployment, buildId, withinMs: callMs, signal }).then(
+      () => true,
+      () => false,
+    );
+    return (isCurrent ? await startControl(options, 'TERMINATE_EXISTING') : undefined) ?? runId;
   }
-  if (!runsOn?.buildId || runsOn.buildId === buildId) return false;
+  if (!runsOn || runsOn === buildId) return runId;
   // Of two cells of different builds only the newer one decides.
-  if ((await currentBuild({ client, deployment })) !== buildId) return false;
+  if ((await currentBuild({ client, deployment })) !== buildId) return runId;
   // As long as the older build answers, it has its reasons: records that the desk does not take yet.
   await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
-  return false;
+  return runId;
 }
 
-/** False when it runs already. */
+/** Undefined before its first task is done. */
+function buildOf({ raw }: Pick<WorkflowExecutionDescription, 'raw'>): string | undefined {
+  return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId || undefined;
+}
+
+/** Why whoever has that run will not come back; undefined where they may: who has too much to do, or is down for some minutes with the newest build. */
+async function whyGone(options: FollowControlOptions, found: WorkflowExecutionDescription): Promise<string | undefined> {
+  const { client, cluster, queues, deployment, buildId, wasBegun } = options;
+  const first = found.raw.workflowExecutionInfo?.firstRunId || found.runId;
+  const isOfOurKind = found.type === controlNames.workflow && found.taskQueue === queues.cell;
+  // Where its beginning is kept no longer nobody can say: that is no sign of a stranger.
+  if (!isOfOurKind || !(await wasBegun(controlIdOf(cluster), first).catch(() => true))) return 'no cell has begun it';
+  const runsOn = buildOf(found);
+  const isOurTurn = (await currentBuild({ client, deployment }).catch(() => undefined)) === buildId;
+  if (runsOn === undefined) return isOurTurn ? undefined : 'its first task goes to a build that does not take it';
+  return isOurTurn && runsOn !== buildId ? 'it is left to an older build' : undefined;
+}
+
+/** @returns its run; undefined when it runs already */
 async function startControl(
   { client, cluster, queues, book }: FollowControlOptions,
   policy: 'FAIL' | 'TERMINATE_EXISTING',
-): Promise<boolean> {
-  const input: ControlInput = { cluster, queues, restored: book.decided() };
+): Promise<string | undefined> {
+  const input: ControlInput = { cluster, queues, restored: book.decided(), proposed: book.proposed() };
   try {
-    await client.withDeadline(Date.now() + callMs, () =>
+    const handle = await client.withDeadline(Date.now() + callMs, () =>
       client.workflow.start(controlNames.workflow, {
         workflowId: controlIdOf(cluster),
         taskQueue: queues.cell,
@@ -214,9 +273,9 @@ async function startControl(
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
       }),
     );
-    return true;
+    return handle.firstExecutionRunId;
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     throw error;
   }
 }

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { createControlActivities } from '../../../activities/control/control.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import type { CellActivities, DeskActivities } from '../../../core/action/step.ts';
 import { voteBytes } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
@@ -15,8 +17,10 @@ import { checkVote } from '../../../core/decide/vote-check.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { controlIdOf, type EndDecision } from '../../../core/orders/order.ts';
 import type { ProposeRestraint } from '../../../core/orders/restraint.ts';
+import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl, Pace } from '../../../service/cell/control/follow.ts';
+import { beginningsKnownTo } from '../../../service/cell/run-ends.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
@@ -44,7 +48,8 @@ const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
 const log = { info: () => {}, warn: () => {} };
 const levels = [{ group: 'oncall', withinMs: 900_000 }];
 
-const speaker = testSpeaker(cluster, { namespace: temporalNamespace });
+const starts = new StartMemory();
+const speaker = testSpeaker(cluster, { namespace: temporalNamespace, starts });
 let connection: NativeConnection;
 let client: Client;
 const running: { worker: Worker; run: Promise<void> }[] = [];
@@ -67,7 +72,7 @@ async function buildOf(name: string): Promise<WorkflowBuild> {
   return readBuild(path);
 }
 
-async function startWorker(build: WorkflowBuild, pace = new Pace(50)): Promise<void> {
+async function startWorker(build: WorkflowBuild, { pace = new Pace(50), becomesCurrent = true } = {}): Promise<void> {
   const activities = pace.following(
     { ...createControlActivities({ beliefs, levels, raise: async () => ({ reason: 'no intake here' }) }), verifyVote },
     controlIdOf(cluster),
@@ -82,7 +87,7 @@ async function startWorker(build: WorkflowBuild, pace = new Pace(50)): Promise<v
     maxCachedWorkflows: 10,
   });
   running.push({ worker, run: worker.run() });
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
+  if (becomesCurrent) await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
 }
 
 async function stopWorker(): Promise<void> {
@@ -91,10 +96,15 @@ async function stopWorker(): Promise<void> {
   await last?.run;
 }
 
-function follow(build: WorkflowBuild, book: DecisionBook, pace = new Pace(50)): () => Promise<void> {
+function follow(
+  build: WorkflowBuild,
+  book: DecisionBook,
+  { pace = new Pace(50), absentForMs = 600_000, by = client } = {},
+): () => Promise<void> {
   const stopping = new AbortController();
-  const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
-  const following = followControl({ ...options, pace, silentForMs: 300, lostForMs: 500 });
+  const wasBegun = beginningsKnownTo(client, starts);
+  const options = { client: by, cluster, queues, deployment, buildId: build.id, book, wasBegun, log, signal: stopping.signal };
+  const following = followControl({ ...options, pace, silentForMs: 300, absentForMs, lostForMs: 500 });
   return async () => {
     stopping.abort();
     await following;
@@ -102,7 +112,12 @@ function follow(build: WorkflowBuild, book: DecisionBook, pace = new Pace(50)): 
 }
 
 const handle = () => client.workflow.getHandle(controlIdOf(cluster));
-const state = () => handle().query<ControlState>(controlNames.stateQuery);
+/** Where nobody answers, the connection goes on trying for half a minute. */
+const state = () =>
+  Promise.race([
+    handle().query<ControlState>(controlNames.stateQuery),
+    sleep(3_000, undefined, { ref: false }).then(() => Promise.reject(new Error('nobody answers'))),
+  ]);
 
 const until = <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> =>
   eventually(what, () => look().catch(() => undefined), { withinMs: 60_000 });
@@ -123,21 +138,58 @@ async function approve({ question, digest }: QuestionState): Promise<void> {
   await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
 }
 
-/** Somebody proposes to hide an alert, and somebody else agrees. */
-async function agreeOn() {
+/** What is asked about these terms, where it is not the run of that id: as nobody has answered yet. */
+const askedAbout = (terms: SuppressionTerms, notIn?: string) =>
+  until('the question', async () => {
+    const { questions, incident } = await state();
+    const found = questions.find(({ question }) => question.id === `suppression:${terms.id}`);
+    return incident.run !== notIn && found && { asked: found, incident };
+  });
+
+async function propose() {
   const terms = termsOf(Date.now(), { cluster });
   await handle().signal(controlNames.orderSignal, proposalOf(terms));
-  const { incident } = await until('the proposal', async () => {
-    const now = await state();
-    return now.decisions.length === 1 && now;
-  });
-  const question = questionOf({ proposal: proposalOf(terms), control: incident, levels });
-  const asked = (await state()).questions[0];
-  expect(asked?.question).toEqual(question);
-  if (!asked) throw new Error('no question');
+  return { terms, ...(await askedAbout(terms)) };
+}
+
+/** Somebody proposes to hide an alert, and somebody else agrees. */
+async function agreeOn() {
+  const { terms, asked, incident } = await propose();
+  expect(asked.question).toEqual(questionOf({ proposal: proposalOf(terms), control: incident, levels }));
   await approve(asked);
   return { terms, incident };
 }
+
+/** Back to its first task, with nothing that came since. */
+async function setBack(): Promise<void> {
+  const { events } = await handle().fetchHistory();
+  const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
+  const { runId } = await handle().describe();
+  await client.workflowService.resetWorkflowExecution({
+    namespace: temporalNamespace,
+    workflowExecution: { workflowId: controlIdOf(cluster), runId },
+    requestId: randomUUID(),
+    reason: 'somebody reaches Temporal',
+    resetReapplyType: proto.temporal.api.enums.v1.ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+    ...(firstTask && { workflowTaskFinishEventId: firstTask }),
+  });
+}
+
+/** A control workflow that nobody has told anything, and a cell that follows it with a new book. */
+async function anew(name: string, options: Parameters<typeof follow>[2] = {}) {
+  // The run of another test may be over already.
+  await handle()
+    .terminate()
+    .catch(() => undefined);
+  const build = await buildOf(name);
+  const book = new DecisionBook({ file: join(folder, `${name}.json`), beliefs, log });
+  await startWorker(build, options.pace ? { pace: options.pace } : {});
+  const stop = follow(build, book, options);
+  await until('the control workflow', state);
+  return { build, book, stop };
+}
+
+const runNow = async (): Promise<string> => (await handle().describe()).runId;
 
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
@@ -197,8 +249,8 @@ describe('the control workflow on a real server', () => {
     const pace = new Pace(3_600_000);
     const book = new DecisionBook({ file: join(folder, 'another-book.json'), beliefs, log });
     await handle().terminate();
-    await startWorker(build, pace);
-    const stop = follow(build, book, pace);
+    await startWorker(build, { pace });
+    const stop = follow(build, book, { pace });
     await until('the control workflow', () => {
       pace.hurry();
       return state();
@@ -270,20 +322,117 @@ describe('the control workflow on a real server', () => {
     const told = { [kept]: 'active', [over]: 'ended' };
     expect(statusesOf(await state())).toEqual(told);
 
-    const { events } = await handle().fetchHistory();
-    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
-    const { runId } = await handle().describe();
-    await client.workflowService.resetWorkflowExecution({
-      namespace: temporalNamespace,
-      workflowExecution: { workflowId: controlIdOf(cluster), runId },
-      requestId: randomUUID(),
-      reason: 'somebody reaches Temporal',
-      resetReapplyType: proto.temporal.api.enums.v1.ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
-      ...(firstTask && { workflowTaskFinishEventId: firstTask }),
-    });
+    await setBack();
     expect(book.inForce(kept)).toBeDefined();
     await until('what the cell goes by', async () => statusesOf(await state())[kept] === 'active');
     expect(book.inForce(over)).toBeUndefined();
     await stop();
+  });
+
+  test('asks again what was proposed and not decided when it is ended, and what people agree to then is in force', async () => {
+    const { book, stop } = await anew('ended-with-a-proposal');
+    const { terms, incident } = await propose();
+    await until('what the cell knows', async () => book.proposed().length === 1);
+    await handle().terminate('by a stranger');
+    const { asked } = await askedAbout(terms, incident.run);
+    expect(book.inForce(terms.id)).toBeUndefined();
+    await approve(asked);
+    await until('the decision', async () => book.inForce(terms.id) !== undefined);
+    expect(book.proposed()).toEqual([]);
+    await stop();
+    await stopWorker();
+  });
+
+  test('asks again when it is set back to before the proposal; not what its proposer has taken back since', async () => {
+    const { book, stop } = await anew('set-back-before-a-proposal');
+    const [kept, over] = [await propose(), await propose()];
+    const end: EndDecision = {
+      ...{ version: 1, kind: 'suppression.end', cluster, person: 'ana', decision: over.terms.id, reason: 'a mistake' },
+      at: new Date().toISOString(),
+    };
+    await until('what the cell knows', async () => book.proposed().length === 2);
+    await handle().signal(controlNames.orderSignal, signedOrder(end, 'ana'));
+    await until('what is left', async () => book.proposed().length === 1);
+    await setBack();
+    await until('its being asked again', async () =>
+      (await state()).timeline.some(({ kind }) => kind === 'suppression.restored'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const { decisions } = await state();
+    expect(decisions).toMatchObject([{ proposal: { order: { terms: { id: kept.terms.id } } }, status: { state: 'proposed' } }]);
+    await stop();
+    await stopWorker();
+  });
+
+  test('goes on as it was, with all that it was told, where somebody has given it to a build that nobody has', async () => {
+    const nobodys = await buildOf('nobodys');
+    await startWorker(nobodys, { becomesCurrent: false });
+    const { stop } = await anew('given-away');
+    const run = await runNow();
+    const { PinnedOverrideBehavior } = proto.temporal.api.workflow.v1.VersioningOverride;
+    const pinned = {
+      behavior: PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED,
+      version: { deploymentName: deployment, buildId: nobodys.id },
+    };
+    // Temporal knows the build once its worker has asked for work.
+    await until('the move', () =>
+      client.workflowService.updateWorkflowExecutionOptions({
+        namespace: temporalNamespace,
+        workflowExecution: { workflowId: controlIdOf(cluster) },
+        workflowExecutionOptions: { versioningOverride: { pinned } },
+        updateMask: { paths: ['versioning_override'] },
+      }),
+    );
+    const [worker] = running.splice(running.length - 2, 1);
+    worker?.worker.shutdown();
+    await worker?.run;
+    await propose();
+    expect(await runNow()).toBe(run);
+    await stop();
+    await stopWorker();
+  });
+
+  test('is left alone while the newest build is down for minutes, and begun again by the older one in the end', async () => {
+    const { stop } = await anew('newest');
+    const run = await runNow();
+    await stop();
+    await stopWorker();
+    const older = await buildOf('older');
+    await startWorker(older, { becomesCurrent: false });
+    const began = Date.now();
+    const stopOlder = follow(older, new DecisionBook({ file: join(folder, 'older.json'), beliefs, log }), {
+      absentForMs: 20_000,
+    });
+    await until('its return', async () => (await runNow()) !== run && state());
+    expect(Date.now() - began).toBeGreaterThan(20_000);
+    await stopOlder();
+    await stopWorker();
+  });
+
+  test('is not begun again because Temporal was away for long', async () => {
+    const away = { since: 0 };
+    const workflow = Object.create(client.workflow, {
+      getHandle: {
+        value: (...of: Parameters<Client['workflow']['getHandle']>) => {
+          if (away.since > 0) throw new Error('no connection');
+          return client.workflow.getHandle(...of);
+        },
+      },
+    });
+    const { book, stop } = await anew('long-away', {
+      by: Object.create(client, { workflow: { value: workflow } }),
+      absentForMs: 300,
+    });
+    const run = await runNow();
+    await propose();
+    await until('what the cell knows', async () => book.proposed().length === 1);
+    away.since = Date.now();
+    await until('a long time', async () => Date.now() - away.since > 3_000);
+    away.since = 0;
+    await agreeOn();
+    await until('what the cell knows again', async () => book.decided().length === 1);
+    expect(await runNow()).toBe(run);
+    await stop();
+    await stopWorker();
   });
 });

@@ -132,6 +132,10 @@ export interface ControlLab {
   readonly notices: (Notice & { readonly shownAt: number })[];
   /** As they were first posted. */
   readonly cards: QuestionCard[];
+  /** As they were edited, in the order in which that was done. */
+  readonly edited: QuestionCard[];
+  /** What the desk waits for before an edit is done. */
+  readonly slowly: { edit?: (card: QuestionCard) => Promise<unknown> };
   /** Alerts that were handed to the intake. */
   readonly raised: Alert[];
   /** The cell's clock. */
@@ -184,12 +188,18 @@ export async function startControlLab(
   ];
   const asked = signIns?.roster ?? roster;
   const cards: QuestionCard[] = [];
+  const edited: QuestionCard[] = [];
+  const slowly: ControlLab['slowly'] = {};
   const desk: DeskActivities = {
     postQuestion: async (post) => {
       cards.push(questionCard(post, { roster: asked, keys: voteKeys }));
       return null;
     },
-    updateQuestion: async () => undefined,
+    updateQuestion: async (post) => {
+      const card = questionCard(post, { roster: asked, keys: voteKeys });
+      await slowly.edit?.(card);
+      edited.push(card);
+    },
     postInThread: async ({ text }) => {
       said.push(text);
       return null;
@@ -242,6 +252,8 @@ export async function startControlLab(
     answers,
     notices,
     cards,
+    edited,
+    slowly,
     raised,
     clock,
     start: async (over = {}) => {

@@ -11,7 +11,7 @@ import { controlIdOf } from '../../../core/orders/order.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { glob, regex } from '../../../core/playbook/match.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
-import { eventually } from '../../eventually.ts';
+import { eventually, within } from '../../eventually.ts';
 import { replayHistory } from '../replay-history.ts';
 import {
   beliefsAt,
@@ -61,6 +61,20 @@ async function agreed(over: Partial<SuppressionTerms> = {}): Promise<Suppression
   await control.until(active(terms), 'the suppression to begin');
   return terms;
 }
+
+test('two votes within a moment leave a card that shows the decision, though the desk that shows the first of them is slow', async () => {
+  const terms = termsOf(await lab.clock(), { upTo: 'critical', match: { ...termsOf(0).match, rule: 'Voted on at once' } });
+  await control.propose(terms);
+  const ofIt = () => lab.edited.filter(({ questionId }) => questionId.endsWith(terms.id)).map(({ status }) => status.state);
+  lab.slowly.edit = ({ status }) =>
+    status.state === 'open' ? within(1_500, () => ofIt().includes('decided')) : Promise.resolve();
+  await Promise.all([control.vote(terms.id, 'approve', 'ben'), control.vote(terms.id, 'approve', 'lea')]);
+  await control.until(active(terms), 'the suppression to begin');
+  await eventually('the decision on the card', () => ofIt().includes('decided'));
+  await within(2_000, () => ofIt().at(-1) === 'open');
+  expect(ofIt().at(-1)).toBe('decided');
+  delete lab.slowly.edit;
+});
 
 describe('making one', () => {
   test('who proposes may not approve; another person may; then the cell believes it and hides what it names', async () => {
@@ -418,13 +432,13 @@ describe('its end', () => {
     const state = await control.state();
     const book = bookAt({ now: await lab.clock() });
     book.update(state);
-    expect(book.lostIn(state)).toEqual({ decided: [], ended: [] });
+    expect(book.lostIn(state)).toEqual({ decided: [], ended: [], proposed: [] });
     book.end(endOf(terms));
     const lost = book.lostIn(state);
     expect(lost).toMatchObject({ decided: [], ended: [{ order: { decision: terms.id } }] });
     await control.signal(controlNames.recallSignal, lost);
     const after = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
-    expect(book.lostIn(after)).toEqual({ decided: [], ended: [] });
+    expect(book.lostIn(after)).toEqual({ decided: [], ended: [], proposed: [] });
   });
 
   test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {

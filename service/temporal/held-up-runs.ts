@@ -1,0 +1,69 @@
+import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
+import type { WorkerDeploymentVersion } from '@temporalio/common';
+import proto from '@temporalio/proto';
+
+const callMs = 5_000;
+const identity = 'firebreak';
+const reason = 'no cell has held it up';
+
+/** Not over: one that somebody has paused is open as well. */
+export function isOpenRun({ status }: Pick<WorkflowExecutionInfo, 'status'>): boolean {
+  return status.name === 'RUNNING' || status.name === 'PAUSED';
+}
+
+/** What whoever reaches Temporal can do to a run that keeps it from going on, and that Temporal takes back when it is told so. */
+type HeldUp = 'paused' | 'given to another build' | 'has paused calls';
+
+/**
+ * Takes back what holds up a run of ours: nothing of Firebreak pauses a run or a call, and which build a run goes by the cell says that has begun it. What it has
+ * heard and done stays. `pinnedTo`: the build that a cell has told Temporal, `none` where it has told none; `as it is` where whoever asks does not know.
+ *
+ * @throws what Temporal throws
+ */
+export async function takeBack(
+  client: Client,
+  { workflowId, runId, raw }: WorkflowExecutionDescription,
+  pinnedTo: WorkerDeploymentVersion | 'none' | 'as it is',
+): Promise<readonly HeldUp[]> {
+  const { namespace } = client.options;
+  const execution = { workflowId, runId };
+  const found: HeldUp[] = [];
+  const call = (work: () => Promise<unknown>): Promise<unknown> => client.withDeadline(Date.now() + callMs, work);
+  if (raw.workflowExtendedInfo?.pauseInfo) {
+    await call(() => client.workflowService.unpauseWorkflowExecution({ namespace, workflowId, runId, identity, reason }));
+    found.push('paused');
+  }
+  const { versioningOverride } = raw.workflowExecutionInfo?.versioningInfo ?? {};
+  if (pinnedTo !== 'as it is' && !isAsSaid(versioningOverride, pinnedTo)) {
+    await call(() =>
+      client.workflowService.updateWorkflowExecutionOptions({
+        namespace,
+        workflowExecution: execution,
+        workflowExecutionOptions: pinnedTo === 'none' ? {} : { versioningOverride: overrideTo(pinnedTo) },
+        updateMask: { paths: ['versioning_override'] },
+      }),
+    );
+    found.push('given to another build');
+  }
+  const paused = (raw.pendingActivities ?? []).filter((activity) => activity.paused && activity.activityId);
+  for (const { activityId } of paused)
+    await call(() => client.workflowService.unpauseActivity({ namespace, execution, identity, id: activityId ?? '' }));
+  if (paused.length > 0) found.push('has paused calls');
+  return found;
+}
+
+type Override = NonNullable<
+  NonNullable<WorkflowExecutionDescription['raw']['workflowExecutionInfo']>['versioningInfo']
+>['versioningOverride'];
+
+function isAsSaid(override: Override, pinnedTo: WorkerDeploymentVersion | 'none'): boolean {
+  const { pinned, autoUpgrade } = override ?? {};
+  if (pinnedTo === 'none') return !pinned && !autoUpgrade;
+  const { buildId, deploymentName } = pinned?.version ?? {};
+  return !autoUpgrade && buildId === pinnedTo.buildId && deploymentName === pinnedTo.deploymentName;
+}
+
+function overrideTo(version: WorkerDeploymentVersion) {
+  const { PinnedOverrideBehavior } = proto.temporal.api.workflow.v1.VersioningOverride;
+  return { pinned: { behavior: PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED, version } };
+}
