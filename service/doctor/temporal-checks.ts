@@ -200,18 +200,42 @@ async function atWork(connection: Connection, { config, roles }: Examined): Prom
   const queues = queuesOf(config.cluster);
   const hasOwnActions = config.packs.some(({ actions }) => actions.length > 0);
   const wanted = roles.filter((role) => role !== 'packs' || hasOwnActions);
-  return Promise.all(
+  const found = await Promise.all(
     wanted.map(async (role: Role) => {
-      const { pollers } = await connection.workflowService.describeTaskQueue({
+      const taskQueue = queues[role];
+      const { pollers, config: limits } = await connection.workflowService.describeTaskQueue({
         namespace,
-        taskQueue: { name: queues[role] },
+        taskQueue: { name: taskQueue },
         taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        reportConfig: true,
       });
       const processes = new Set(pollers?.map(({ identity }) => identity));
-      if (processes.size > 0) return ok(`${role}: ${processes.size === 1 ? 'one process' : `${processes.size} processes`}`);
-      return failure(`${role}: nobody takes its work`, `Start it: firebreak run --role ${role}, or look at its log.`);
+      const limited = limitOn(limits);
+      return [
+        processes.size > 0
+          ? ok(`${role}: ${processes.size === 1 ? 'one process' : `${processes.size} processes`}`)
+          : failure(`${role}: nobody takes its work`, `Start it: firebreak run --role ${role}, or look at its log.`),
+        ...(limited === undefined
+          ? []
+          : [
+              failure(
+                `${role}: Temporal hands out at most ${limited} of its tasks a second, since somebody has limited its queue`,
+                `temporal task-queue config set --namespace ${namespace} --task-queue ${taskQueue} --task-queue-type activity --queue-rps-limit default --fairness-key-rps-limit default`,
+              ),
+            ]),
+      ];
     }),
   );
+  return found.flat();
+}
+
+/** Tasks a second; undefined where nobody has set a limit. Temporal's own is without a word of who has set it. */
+function limitOn(config: proto.temporal.api.taskqueue.v1.ITaskQueueConfig | null | undefined): number | undefined {
+  const { queueRateLimit, fairnessKeysRateLimitDefault } = config ?? {};
+  const set = [queueRateLimit, fairnessKeysRateLimitDefault].flatMap((limit) =>
+    limit?.metadata && limit.rateLimit ? [limit.rateLimit.requestsPerSecond ?? 0] : [],
+  );
+  return set.length === 0 ? undefined : Math.min(...set);
 }
 
 async function builds(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {
@@ -223,5 +247,18 @@ async function builds(connection: Connection, { config }: Examined): Promise<rea
   const older = [...pinned].filter(([id]) => id !== current);
   const open = older.reduce((sum, [, count]) => sum + count, 0);
   const drains = older.length === 0 ? '' : `; ${open} open on ${older.length} older, which the cell finishes`;
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace: config.temporal.namespace,
+    taskQueue: { name: queuesOf(config.cluster).cell },
+    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  });
+  const running = pollers?.flatMap(({ deploymentOptions }) => deploymentOptions?.buildId ?? []) ?? [];
+  if (running.length > 0 && !running.includes(current))
+    return [
+      warning(
+        `Temporal calls ${current} the current build, and no cell that runs has it`,
+        'Start a cell again, which makes its own the current one. If nobody has changed it, see who else reaches Temporal.',
+      ),
+    ];
   return [ok(`new incidents begin with ${current}${drains}`)];
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
 import { parse } from 'yaml';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { runCommand } from '../../../service/parts/command.ts';
+import { queuesOf } from '../../../service/temporal/workers.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { commandFile } from '../../command-line.ts';
@@ -90,6 +92,31 @@ describe('firebreak doctor', () => {
     expect(shown.stdout).toMatch(/^✔ temporal +127\.0\.0\.1:\d+ serves the namespace/m);
     expect(shown.stdout).toMatch(/^ +→ Start it: firebreak run --role cell/m);
     expect(shown.stdout).toMatch(/^\d+ wrong, \d+ to look at, \d+ in order, \d+ not tried\.$/m);
+  });
+
+  test('says of a queue that Temporal holds back how much it hands out, and how to take that away', async () => {
+    const connection = await Connection.connect({ address: platform.temporalAddress });
+    const { secrets: taskQueue } = queuesOf(platform.prefix);
+    const limitedTo = (rateLimit?: { readonly requestsPerSecond: number }) =>
+      connection.workflowService.updateTaskQueueConfig({
+        namespace: platform.temporalNamespace,
+        identity: 'somebody',
+        taskQueue,
+        taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        updateQueueRateLimit: { ...(rateLimit && { rateLimit }), reason: '' },
+      });
+    const limits = async () => of(await doctor({}, '--json'), 'roles at work').filter(({ text }) => text.includes('at most'));
+    expect(await limits()).toEqual([]);
+    await limitedTo({ requestsPerSecond: 0 });
+    expect(await limits()).toMatchObject([
+      {
+        state: 'error',
+        text: 'secrets: Temporal hands out at most 0 of its tasks a second, since somebody has limited its queue',
+        remedy: expect.stringContaining(`--task-queue ${taskQueue} --task-queue-type activity`),
+      },
+    ]);
+    await limitedTo();
+    await connection.close();
   });
 
   test('names the search attributes that a namespace lacks, with the command that makes each', async () => {
