@@ -88,8 +88,6 @@ export class SimulatedWorld implements World {
   /** Modules of a process have whole paths: what a body has thrown is looked up in its own stack. */
   readonly namesPlaces = false;
 
-  showSeverity = (): void => undefined;
-
   within = <Result>(_owner: unknown, run: () => Result): Result => run();
 
   /** What playbooks have said into the log. */

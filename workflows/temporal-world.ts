@@ -1,13 +1,4 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  condition,
-  log,
-  sleep,
-  upsertSearchAttributes,
-  uuid4,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, condition, log, sleep, uuid4, workflowInfo } from '@temporalio/workflow';
 import { isErrorCode } from '../core/errors.ts';
 import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
 import { trustedActivities } from './messages.ts';
@@ -37,11 +28,6 @@ const world: World = {
   log: (text, fields) => log.info(text, fields),
   ...hearDroppedPromises(),
   namesPlaces: true,
-  // Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good.
-  showSeverity: (severity) => {
-    if (workflowInfo().searchAttributes.FirebreakSeverity !== undefined)
-      upsertSearchAttributes({ FirebreakSeverity: [severity] });
-  },
 };
 setWorld(() => world);
 

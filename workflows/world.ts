@@ -1,5 +1,4 @@
 import type { ActionDeclaration } from '../core/action/action.ts';
-import type { Severity } from '../core/alert/severity.ts';
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
@@ -51,8 +50,6 @@ export interface World {
   readonly within: <Result>(owner: PromiseOwner, run: () => Result) => Result;
   /** Whether a stack names the file and line of an author's source: a workflow's bundle does so. */
   readonly namesPlaces: boolean;
-  /** For lists of incidents, where the server keeps such. */
-  readonly showSeverity: (severity: Severity) => void;
 }
 
 let here: () => World = () => {
@@ -125,8 +122,4 @@ export function within<Result>(owner: PromiseOwner, run: () => Result): Result {
 
 export function namesPlaces(): boolean {
   return here().namesPlaces;
-}
-
-export function showSeverity(severity: Severity): void {
-  here().showSeverity(severity);
 }

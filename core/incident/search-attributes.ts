@@ -1,6 +1,7 @@
 /**
  * What incidents can be listed by in Temporal. Registered by the local platform, checked at start elsewhere.
- * Temporal keeps these in plain text whatever the codec does, so they hold names only. At most 8.
+ * Temporal keeps these in plain text whatever the codec does, so they hold names only. At most 8. They are as they were when the incident began: a run that
+ * writes one stops for good where somebody has removed that since.
  */
 export const searchAttributes = [
   { name: 'FirebreakCluster', type: 'Keyword' },

@@ -4,7 +4,7 @@ import { atLeast } from '../../core/alert/severity.ts';
 import { storedAlerts } from '../../core/audit/alert-archive.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
 import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
-import { nowMs, showSeverity, uuid4 } from '../world.ts';
+import { nowMs, uuid4 } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
 /** A card is brought up to date when the count has grown tenfold, not with every alert. */
@@ -84,8 +84,6 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
     },
     kept?.text,
   );
-  // The start already carries the first alert's severity: only a change needs a write.
-  if (raised && !first) showSeverity(model.severity);
   if (raised || counts.some(({ severity }) => atLeast(severity, asksAgainFrom))) model.lastNewsAt = model.lastAlertAt;
   const repeated = counts.flatMap((count) => {
     const only = count.count - fresh.filter((alert) => kindOf(alert) === countKey(count)).length;
