@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import type { WorkerDeploymentVersion } from '@temporalio/common';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
@@ -11,6 +11,7 @@ import { worse } from '../../core/alert/severity.ts';
 import {
   type AlertBatch,
   type IncidentNote,
+  type IncidentRef,
   type IncidentStart,
   incidentNames,
   subjectOfIncident,
@@ -21,7 +22,8 @@ import { kindOf } from '../intake/send/batch.ts';
 import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { isOpenRun } from '../temporal/held-up-runs.ts';
+import { StillIncidents, type StillLook } from '../temporal/still-incidents.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
 import { beginningsKnownTo, hasSignedEnd } from './run-ends.ts';
 
@@ -35,14 +37,6 @@ const mostListed = 20_000;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
-/** Of those that run so many are asked for each time: of more, each every few minutes. */
-const mostLookedAt = 10;
-/** A task of a run is done within a second. One that has waited for so long nobody does. */
-const stillAfterMs = 120_000;
-
-const standsStill =
-  'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
-  'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
 
 interface OpenIncidentsParts {
   readonly kept: OpenBook;
@@ -52,6 +46,8 @@ interface OpenIncidentsParts {
   /** What people have decided about its pod since. */
   readonly asDecided: (alert: Alert) => Alert;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  /** The build that this cell has begun a run with, by its first run, as Temporal was told. Undefined where it does not know. */
+  readonly begunWith?: (incident: IncidentRef) => WorkerDeploymentVersion | undefined;
   readonly log: Logger;
   readonly now?: () => number;
 }
@@ -68,14 +64,19 @@ type Stand =
 export class OpenIncidents {
   readonly #parts: OpenIncidentsParts;
   readonly #now: () => number;
-  readonly #still = new Map<string, RepeatedTrouble>();
-  readonly #since: number;
-  #turn = 0;
+  readonly #still: StillIncidents;
 
   constructor(parts: OpenIncidentsParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
-    this.#since = this.#now();
+    this.#still = new StillIncidents({
+      log: parts.log,
+      now: this.#now,
+      pinnedTo: (id) => {
+        const run = parts.kept.get(id)?.first;
+        return run === undefined ? undefined : parts.begunWith?.({ id, run });
+      },
+    });
   }
 
   /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
@@ -86,6 +87,11 @@ export class OpenIncidents {
   /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
   report(): OpenReport {
     return openReportOf([...this.#parts.kept.heads()].map(([incident, head]) => namedOf(incident, head)));
+  }
+
+  /** How many did not go on when they were looked at last. */
+  standingStill(): number {
+    return this.#still.count;
   }
 
   /** Before the incident hears of it. */
@@ -142,17 +148,20 @@ export class OpenIncidents {
   }
 
   /** Looks from time to time, until `signal`. Never rejects. */
-  async watch(options: {
-    readonly client: Client;
-    readonly gateway: IncidentGateway;
-    readonly signal: AbortSignal;
-    readonly everyMs?: number;
-    readonly stillMs?: number;
-  }): Promise<void> {
-    const { client, signal, everyMs = lookEveryMs, stillMs = stillAfterMs } = options;
+  async watch(
+    options: {
+      readonly client: Client;
+      readonly gateway: IncidentGateway;
+      readonly signal: AbortSignal;
+      readonly everyMs?: number;
+    } & Pick<StillLook, 'stillMs' | 'unreadableMs'>,
+  ): Promise<void> {
+    const { client, gateway, signal, everyMs = lookEveryMs, stillMs, unreadableMs } = options;
+    const beginAgain = (id: string, run: string) => this.#leaveUnreadable(id, run, { client, gateway });
     while (!signal.aborted) {
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (!signal.aborted) await this.#lookWhoStandsStill(client, await this.#look(options), stillMs);
+      if (!signal.aborted)
+        await this.#still.look({ client, running: await this.#look(options), beginAgain, stillMs, unreadableMs });
     }
   }
 
@@ -175,34 +184,16 @@ export class OpenIncidents {
       if (!known) continue;
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
-        await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), options);
+        const stand = await standOf(client, id, known.first);
+        await this.#follow(id, kept.get(id) ?? known, stand, options);
+        // What Temporal does not list is looked at all the same: it lists none that somebody has paused.
+        if (stand.kind === 'running' && kept.get(id)?.run === stand.run) running.push(id);
       } catch (error) {
         // Temporal is away: it is looked again. What is kept stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
       }
     }
     return running;
-  }
-
-  /** Whoever reaches Temporal can keep the tasks of a run from every cell: it is listed as running, and does nothing. */
-  async #lookWhoStandsStill(client: Client, running: readonly string[], stillMs: number): Promise<void> {
-    const count = Math.min(mostLookedAt, running.length);
-    const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
-    this.#turn += count;
-    const areRunning = new Set(running);
-    for (const id of this.#still.keys()) if (!areRunning.has(id)) this.#still.delete(id);
-    for (const id of looked) {
-      const since = await taskWaitsSince(client, id).catch(() => undefined);
-      const waitsMs = since === undefined ? 0 : this.#now() - Math.max(since, this.#since);
-      if (waitsMs < stillMs) {
-        this.#still.delete(id);
-        continue;
-      }
-      const trouble = this.#still.get(id) ?? new RepeatedTrouble({ now: this.#now });
-      this.#still.set(id, trouble);
-      const said = trouble.met(id);
-      if (said) this.#parts.log.error({ incident: id, waitsSeconds: Math.round(waitsMs / 1_000), ...said }, standsStill);
-    }
   }
 
   async #follow(
@@ -239,7 +230,7 @@ export class OpenIncidents {
     if (!isDeepStrictEqual(kept.get(id), known)) return;
     if (known.first !== undefined) starts.ended(id, known.first);
     judgements?.ended(id);
-    this.#still.delete(id);
+    this.#still.forget(id);
     kept.remove(id);
   }
 
@@ -269,13 +260,31 @@ export class OpenIncidents {
     });
   }
 
+  /** Nobody can say from which event on it is not ours any more, and so to where it could be set back. */
+  async #leaveUnreadable(
+    id: string,
+    run: string,
+    { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
+  ): Promise<void> {
+    const known = this.#parts.kept.get(id);
+    if (!known || known.run !== run || !this.#mayBeginAgain(known)) return;
+    const how = 'its history could not be read again';
+    await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id, run).terminate(how));
+    await this.#beginAgain(id, known, how, gateway);
+  }
+
+  #mayBeginAgain({ begunAgain }: OpenIncident): boolean {
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (begunAgain.length - 1));
+    const last = begunAgain.at(-1);
+    return last === undefined || this.#now() - last >= pauseMs;
+  }
+
   async #beginAgain(id: string, known: OpenIncident, how: string, gateway: IncidentGateway): Promise<void> {
     const { kept, note, log } = this.#parts;
     const subject = subjectOfIncident(id);
     const now = this.#now();
-    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (known.begunAgain.length - 1));
     const last = known.begunAgain.at(-1);
-    if (!subject || (last !== undefined && now - last < pauseMs)) return;
+    if (!subject || !this.#mayBeginAgain(known)) return;
     const lasted = last !== undefined && now - last > longestPauseMs;
     const begunAgain = [...(lasted ? [] : known.begunAgain), now].slice(-mostRemembered);
     const batch = this.#batchOf(id, known, `again/${known.first ?? ''}/${now}`);
@@ -418,20 +427,14 @@ async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
   return runs;
 }
 
-/** Since when the next task of a run waits for somebody to do it, in milliseconds since 1970. Undefined: none waits. */
-async function taskWaitsSince(client: Client, id: string): Promise<number | undefined> {
-  const { raw } = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
-  const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
-  return optionalTsToMs(originalScheduledTime ?? scheduledTime);
-}
-
 /** How an incident stands. That it has come to its own end only a cell can say. @throws what Temporal throws when it cannot say */
 async function standOf(client: Client, id: string, first: string | undefined): Promise<Stand> {
   const handle = client.workflow.getHandle(id);
   try {
-    const { status, runId, raw } = await client.withDeadline(Date.now() + callMs, () => handle.describe());
+    const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());
+    const { status, runId, raw } = found;
     const firstOfNewest = raw.workflowExecutionInfo?.firstRunId ?? runId;
-    if (status.name === 'RUNNING') return { kind: 'running', first: firstOfNewest, run: runId };
+    if (isOpenRun(found)) return { kind: 'running', first: firstOfNewest, run: runId };
     const last = first === undefined || first === firstOfNewest ? runId : first;
     return (await hasSignedEnd(client, incidentNames.workflow, { id, run: last, first: first ?? firstOfNewest }))
       ? { kind: 'ended' }

@@ -4,6 +4,7 @@ import { atLeast, isSeverity, type Severity, worse } from '../../core/alert/seve
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames, subjectOfIncident } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { isOpenRun } from '../temporal/held-up-runs.ts';
 import { controlState, incidentState, type Session, sessionOver } from './session.ts';
 
 /** How long one incident, and the list of what is open, is waited for. */
@@ -193,7 +194,7 @@ async function listedBy(
       rows.push({
         incident: execution.workflowId,
         run: execution.runId,
-        open: execution.status.name === 'RUNNING',
+        open: isOpenRun(execution),
         ...(severity?.[0] !== undefined && { severity: String(severity[0]) }),
         openedAt: execution.startTime.toISOString(),
         rules: (rules ?? []).map(String),

@@ -17,6 +17,7 @@ export interface IntakeGauges {
   readonly refusedForGood: () => number;
   readonly storm?: { readonly isOn: boolean; readonly perSecond: number };
   readonly orphans: () => number;
+  readonly standingStill: () => number;
   readonly missingRights?: (() => MissingByPool) | undefined;
 }
 
@@ -93,6 +94,7 @@ export class IntakeMetrics implements Metrics {
     gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
+    gauge('firebreak_incidents_standing_still', 'Open incidents that do not go on', gauges.standingStill);
     const { storm, missingRights } = gauges;
     if (missingRights) gaugeMissingRights(missingRights, [this.#ofProcess]);
     if (storm) {

@@ -59,7 +59,14 @@ export interface IntakeOptions {
   /** When many alerts are a storm, and who tells people. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
   /** Who is told of the health of the intake and its sensors. Absent: nobody. */
-  readonly reports?: { readonly open: () => OpenReport; readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
+  readonly reports?:
+    | {
+        readonly open: () => OpenReport;
+        /** Of those, how many do not go on. Absent: nobody looks. */
+        readonly standingStill?: () => number;
+        readonly tell: (report: IntakeReport) => Promise<boolean>;
+      }
+    | undefined;
   readonly seal: SealBytes;
   /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
   readonly missingRights?: IntakeGauges['missingRights'];
@@ -114,6 +121,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     refusedForGood: () => spool.rejectedItems.refusedCount(),
     ...(storm && { storm }),
     orphans: () => options.headStart?.orphans() ?? 0,
+    standingStill: () => options.reports?.standingStill?.() ?? 0,
     missingRights,
   });
   const dispatcher = new Dispatcher({

@@ -15,7 +15,7 @@ const mostRuns = 1_000;
 
 const whatToDo =
   'the history of a run does not come out the same when it is read again, so it does not go on: put back the keys that were taken out of `trust`, ' +
-  'or what this cell remembers (`memory` in its state directory); if neither is left, end the run in Temporal, and the cell begins the incident again';
+  'or what this cell remembers (`memory` in its state directory); if neither is there after ten minutes, the cell ends the run and begins the incident again';
 
 /** A run whose history does not come out the same is tried again for ever. Each is one line of the log, and a few more at growing distances. */
 export class UnreplayedRuns {

@@ -54,6 +54,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     refusedForGood: zero,
     storm: { isOn: false, perSecond: 0 },
     orphans: zero,
+    standingStill: zero,
     missingRights: () => new Map(),
   });
   const store: Pick<AuditStore, 'eachOfKinds'> = { async *eachOfKinds() {} };

@@ -19,10 +19,12 @@ export async function startScriptedWorkers(options: {
   readonly build: WorkflowBuild;
   readonly speakers: { readonly cell: Speaker; readonly desk: Speaker };
   readonly seen: Seen;
+  /** Absent: both. */
+  readonly only?: readonly SigningRole[];
   /** What a bell has the cell do. */
   readonly schedules?: ScheduleActivities;
 }): Promise<{ stop(): Promise<void> }> {
-  const { connection, namespace, cluster, build, speakers, seen, schedules } = options;
+  const { connection, namespace, cluster, build, speakers, seen, schedules, only = ['cell', 'desk'] } = options;
   const queues = queuesOf(cluster, cluster);
   const scripted = scriptedActivities(
     seen,
@@ -33,8 +35,8 @@ export async function startScriptedWorkers(options: {
   const of = (role: SigningRole) =>
     Object.fromEntries(Object.entries(scripted).filter(([name]) => activityTable[role].includes(name))) as typeof scripted;
   const base = { connection, namespace, identity: 'test' };
-  const workers = [
-    await createCellWorker({
+  const cell = () =>
+    createCellWorker({
       ...base,
       speaker: speakers.cell,
       taskQueue: queues.cell,
@@ -42,16 +44,18 @@ export async function startScriptedWorkers(options: {
       deployment: deploymentName(cluster),
       activities: { ...of('cell'), ...schedules },
       maxCachedWorkflows: 50,
-    }),
-    await createActivityWorker({
+    });
+  const desk = () =>
+    createActivityWorker({
       ...base,
       speaker: speakers.desk,
       role: 'desk',
       taskQueue: queues.desk,
       activities: of('desk'),
       concurrency: 20,
-    }),
-  ].map((worker) => ({ worker, run: worker.run() }));
+    });
+  const making = [...(only.includes('cell') ? [cell()] : []), ...(only.includes('desk') ? [desk()] : [])];
+  const workers = (await Promise.all(making)).map((worker) => ({ worker, run: worker.run() }));
   return {
     stop: async () => {
       for (const { worker } of workers) worker.shutdown();

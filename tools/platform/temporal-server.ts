@@ -84,6 +84,8 @@ export async function startTemporal(options: {
         // Partitions are for a cluster of servers. Here one is enough.
         'matching.numTaskqueueReadPartitions=1',
         'matching.numTaskqueueWritePartitions=1',
+        // Off by default. Where it is on, whoever reaches Temporal can pause a run.
+        'frontend.WorkflowPauseEnabled=true',
       ],
       namespace: namespaces,
       'search-attribute': searchAttributes.map(({ name, type }) => `${name}=${type}`),

@@ -7,6 +7,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { type IncidentRef, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
+import { isOpenRun } from '../../temporal/held-up-runs.ts';
 import { resultOfRun } from '../../temporal/speaker.ts';
 
 const callMs = 10_000;
@@ -38,7 +39,7 @@ export class EvidenceWindow {
       // An incident goes on as new; what is kept names its first run.
       const newest = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(incident).describe());
       const isNewest = newest.raw.workflowExecutionInfo?.firstRunId === run;
-      const open = openHere || (isNewest && newest.status.name === 'RUNNING');
+      const open = openHere || (isNewest && isOpenRun(newest));
       const actors = async () => [
         ...new Set([...named, ...(await actorsOf(client, { incident, first: run, ...(!isNewest && { run }) }))]),
       ];

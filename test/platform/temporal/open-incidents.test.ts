@@ -1,14 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import type { SigningRole } from '../../../core/messages/sender.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { OpenBook } from '../../../service/cell/open-book.ts';
@@ -17,10 +21,10 @@ import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openIncidentIds, rowsOf } from '../../../service/incidents/rows.ts';
 import { type Session, sessionOver } from '../../../service/incidents/session.ts';
-import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
+import type { IncidentGateway, StartOptions } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
@@ -41,6 +45,9 @@ const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').
 const stopping = new AbortController();
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
 let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
+let build: WorkflowBuild;
+const deployment = deploymentName(cluster);
+const incidents = new IncidentMemory();
 
 let memory: DurableMemory;
 let kept: OpenBook;
@@ -50,19 +57,16 @@ let client: Client;
 let connection: NativeConnection;
 let lingerMs = 600_000;
 
+async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
+  const speakers = { cell: speaker, desk: ofDesk };
+  workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
+}
+
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
   client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  const build = readBuild(await bundlePath());
-  const deployment = deploymentName(cluster);
-  workers = await startScriptedWorkers({
-    connection,
-    namespace,
-    cluster,
-    build,
-    speakers: { cell: speaker, desk: ofDesk },
-    seen,
-  });
+  build = readBuild(await bundlePath());
+  await startWorkers();
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
   memory = new DurableMemory(folder, log);
   kept = new OpenBook(memory.values('open'));
@@ -74,6 +78,10 @@ beforeAll(async () => {
     note: async (incident, note) => {
       await eventually('the note to be taken', async () => (await gateway.note(incident, note)).kind === 'signalled');
     },
+    begunWith: (incident) => {
+      const buildId = incidents.buildOf(incident);
+      return buildId === undefined ? undefined : { deploymentName: deployment, buildId };
+    },
     log,
   });
   gateway = remembering(
@@ -81,6 +89,8 @@ beforeAll(async () => {
       client,
       taskQueue: queues.cell,
       begins: (_, start) => ({
+        build: build.id,
+        pinnedTo: { deploymentName: deployment, buildId: build.id },
         input: {
           start,
           settings: {
@@ -96,9 +106,9 @@ beforeAll(async () => {
       mayRun: (id, first, run) => starts.mayRunOn(id, first, run),
       log,
     }),
-    { incidents: new IncidentMemory(), open, playbooksOf: () => [] },
+    { incidents, open, playbooksOf: () => [] },
   );
-  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000 });
+  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000, unreadableMs: 6_000 });
 });
 
 afterAll(async () => {
@@ -116,11 +126,15 @@ afterAll(async () => {
 
 const options = { eager: false, priority: 1, searchAttributes: {} } as const;
 
-async function begun(name: string, severity: 'critical' | 'low' = 'critical'): Promise<{ id: string; run: string }> {
+async function begun(
+  name: string,
+  severity: 'critical' | 'low' = 'critical',
+  searchAttributes: StartOptions['searchAttributes'] = {},
+): Promise<{ id: string; run: string }> {
   const own = { ...subject, cluster, name };
   const id = incidentIdOf(own);
   const batch = batchOf([alertOf({ cluster, severity })]);
-  const result = await gateway.start(id, { subject: own, batch }, options);
+  const result = await gateway.start(id, { subject: own, batch }, { ...options, searchAttributes });
   if (result.kind !== 'started') throw new Error(`not started: ${result.kind}`);
   return { id, run: result.run };
 }
@@ -291,6 +305,167 @@ describe('whoever asks which are open', () => {
   });
 });
 
+test('one whose id somebody else has taken meanwhile is begun again: a run of theirs is none of ours', async () => {
+  const own = { ...subject, cluster, name: 'taken' };
+  const id = incidentIdOf(own);
+  const stranger = await new Client({ connection, namespace }).workflow.start(incidentNames.workflow, {
+    workflowId: id,
+    taskQueue: `${cluster}-nobody`,
+  });
+  // Another replica of this cell has started it, and it has ended since.
+  open.hears(id, batchOf([alertOf({ cluster })]));
+  open.told(id);
+  const first = await eventually('its run', () => Promise.resolve(kept.get(id)?.first));
+  expect(first).not.toBe(stranger.firstExecutionRunId);
+  const { incident, timeline } = await begunAgain(id, stranger.firstExecutionRunId);
+  expect(incident).toEqual({ id, run: first });
+  expect(timeline).toContainEqual(expect.objectContaining({ kind: 'incident.restarted' }));
+});
+
+test('what makes an incident worse is written to no search attribute: somebody may have removed that, and the run would stop', async () => {
+  const { id, run } = await begun('grown-worse', 'low', { FirebreakSeverity: 'low' });
+  await gateway.signal(id, batchOf([alertOf({ cluster, n: 6, rule: 'Another rule' })]));
+  await eventually('how bad it is now', async () => (await stateOf({ workflowId: id })).severity === 'critical');
+  const { events } = await client.workflow.getHandle(id, run).fetchHistory();
+  expect(events?.some(({ upsertWorkflowSearchAttributesEventAttributes: written }) => written)).toBe(false);
+});
+
+describe('one that whoever reaches Temporal holds up goes on, and the log says so', () => {
+  const identity = 'somebody';
+  const ways: readonly (readonly [string, string, (execution: { workflowId: string; runId: string }) => Promise<unknown>])[] = [
+    [
+      'paused',
+      'paused',
+      (execution) =>
+        client.workflowService.pauseWorkflowExecution({ namespace, ...execution, identity, reason: '', requestId: randomUUID() }),
+    ],
+    [
+      'given to a build that nobody has',
+      'given to another build',
+      async ({ workflowId }) => {
+        const theirs = { deploymentName: `${cluster}-theirs`, buildId: 'e'.repeat(16) };
+        const deploymentOptions = {
+          ...theirs,
+          workerVersioningMode: proto.temporal.api.enums.v1.WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
+        };
+        const polled = client
+          .withDeadline(Date.now() + 10_000, () =>
+            client.workflowService.pollWorkflowTaskQueue({
+              namespace,
+              taskQueue: { name: queues.cell },
+              identity,
+              deploymentOptions,
+            }),
+          )
+          .catch(() => undefined);
+        const { PinnedOverrideBehavior } = proto.temporal.api.workflow.v1.VersioningOverride;
+        const pinned = { behavior: PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED, version: theirs };
+        // Temporal knows the build once its worker has asked for work.
+        await eventually('the move', () =>
+          client.workflowService
+            .updateWorkflowExecutionOptions({
+              namespace,
+              workflowExecution: { workflowId },
+              workflowExecutionOptions: { versioningOverride: { pinned } },
+              updateMask: { paths: ['versioning_override'] },
+            })
+            .catch(() => undefined),
+        );
+        await polled;
+      },
+    ],
+  ];
+
+  test.each(ways)('%s', async (name, heldUp, holdUp) => {
+    const said = jest.spyOn(log, 'error');
+    const { id, run } = await begun(name.replaceAll(' ', '-'));
+    await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+    await holdUp({ workflowId: id, runId: run });
+    await gateway.signal(id, batchOf([alertOf({ cluster, n: 7, rule: 'Another rule' })]));
+    await eventually('what it is told since', async () => {
+      const state = await stateOf({ workflowId: id }).catch(() => undefined);
+      return state?.total === 2 && state.incident.run === run;
+    });
+    expect(said.mock.calls).toContainEqual([{ incident: id, heldUp: [heldUp] }, expect.stringContaining('taken back')]);
+    said.mockRestore();
+  });
+
+  test('with the calls of another process paused', async () => {
+    const said = jest.spyOn(log, 'error');
+    await workers?.stop();
+    await startWorkers(['cell']);
+    const { id, run } = await begun('calls-paused');
+    const callsNow = async () => (await client.workflow.getHandle(id).describe()).raw.pendingActivities ?? [];
+    await eventually('a call of the desk', async () =>
+      (await callsNow()).some(({ activityType }) => activityType?.name === 'recordAudit'),
+    );
+    for (const { activityId } of await callsNow())
+      await client.workflowService
+        .pauseActivity({ namespace, execution: { workflowId: id, runId: run }, identity, id: activityId ?? '', reason: '' })
+        .catch(() => undefined);
+    await workers?.stop();
+    await startWorkers();
+    await eventually('its records', () => seen.records.some(({ chain }) => chain.startsWith(`${id}@`)));
+    expect(said.mock.calls).toContainEqual([
+      { incident: id, heldUp: ['has paused calls'] },
+      expect.stringContaining('taken back'),
+    ]);
+    said.mockRestore();
+  });
+});
+
+test('one of whose tasks somebody else has done is told, left after a time, and begun again with all its alerts', async () => {
+  const { id, run } = await begun('done-wrongly');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  await workers?.stop();
+  workers = undefined;
+  await client.workflow.getHandle(id).signal('anything', 0);
+  const { CommandType, VersioningBehavior, WorkerVersioningMode } = proto.temporal.api.enums.v1;
+  const deploymentOptions = {
+    deploymentName: deployment,
+    buildId: build.id,
+    workerVersioningMode: WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
+  };
+  const identity = 'somebody';
+  const task = await eventually('its task', async () => {
+    const found = await client.withDeadline(Date.now() + 10_000, () =>
+      client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: queues.cell }, identity, deploymentOptions }),
+    );
+    return found.workflowExecution?.workflowId === id && found;
+  });
+  const timer = { timerId: 'theirs', startToFireTimeout: msToTs('1h') };
+  await client.workflowService.respondWorkflowTaskCompleted({
+    namespace,
+    identity,
+    deploymentOptions,
+    taskToken: task.taskToken,
+    versioningBehavior: VersioningBehavior.VERSIONING_BEHAVIOR_PINNED,
+    commands: [{ commandType: CommandType.COMMAND_TYPE_START_TIMER, startTimerCommandAttributes: timer }],
+  });
+  await startWorkers();
+  await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
+  await eventually('its standing still', () => Promise.resolve(open.standingStill() > 0));
+  const again = await begunAgain(id, run);
+  expect(again.total).toBe(2);
+  await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
+  expect(seen.threads.some((text) => text.includes('did not end by itself (its history could not be read again)'))).toBe(true);
+});
+
+test('one whose calls nobody takes is told, with the queue on which they wait', async () => {
+  const said = jest.spyOn(log, 'error');
+  await workers?.stop();
+  await startWorkers(['cell']);
+  const { id } = await begun('not-taken');
+  const told = await eventually('the line', () =>
+    Promise.resolve(
+      said.mock.calls.find(([fields]) => 'queue' in Object(fields) && (fields as { incident?: string }).incident === id),
+    ),
+  );
+  expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
+  expect(open.standingStill()).toBeGreaterThan(0);
+  said.mockRestore();
+});
+
 test('one whose tasks nobody gets is told, though Temporal says that it runs', async () => {
   const { id } = await begun('still');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
@@ -299,7 +474,11 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
   workers = undefined;
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 4, rule: 'Another rule' })]));
   const told = await eventually('the line', () =>
-    Promise.resolve(said.mock.calls.find(([fields]) => (fields as { readonly incident?: string }).incident === id)),
+    Promise.resolve(
+      said.mock.calls.find(
+        ([fields, text]) => (fields as { readonly incident?: string }).incident === id && String(text).includes('stands still'),
+      ),
+    ),
   );
-  expect(told[1]).toContain('stands still');
+  expect(told[1]).toContain('and no cell does it');
 });

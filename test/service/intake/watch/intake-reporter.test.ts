@@ -28,6 +28,7 @@ function standing(arrives: () => boolean = () => true) {
     openLines: () => 0,
     refusedForGood: () => 0,
     orphans: () => 0,
+    standingStill: () => 0,
   });
   const health = new SensorHealth(now);
   const silence = new SilenceWatch({

@@ -1,0 +1,162 @@
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import type { WorkerDeploymentVersion } from '@temporalio/common';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { takeBack } from './held-up-runs.ts';
+import { RepeatedTrouble } from './repeated-trouble.ts';
+
+const callMs = 5_000;
+/** Of those that run so many are asked for each time: of more, each every few minutes. */
+const mostLookedAt = 10;
+/** A task is done within a second. One that has waited for so long nobody does. */
+const stillAfterMs = 120_000;
+/** So long people have for putting back what a history cannot be read without. */
+const unreadableAfterMs = 10 * 60_000;
+/** Signals may have come since its last task. */
+const newestEvents = 50;
+const quietMs = 10 * 60_000;
+
+const standsStill =
+  'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
+  'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
+const heldUpText = 'somebody who reaches Temporal has held up an incident: that is taken back';
+const notTaken =
+  'what incidents have to have done waits, and nobody takes it: look whether the process that does it runs, and whether Temporal holds its queue back (firebreak doctor)';
+
+const { PENDING_ACTIVITY_STATE_SCHEDULED: isScheduled } = proto.temporal.api.enums.v1.PendingActivityState;
+const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isUnreadable } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
+
+interface StillParts {
+  readonly log: Logger;
+  readonly now: () => number;
+  /** The build that a cell has told Temporal for what it has begun. Undefined where this cell does not know. */
+  readonly pinnedTo: (incident: string) => WorkerDeploymentVersion | undefined;
+}
+
+/** How one look is made. */
+export interface StillLook {
+  readonly client: Client;
+  /** What Temporal lists as running. */
+  readonly running: readonly string[];
+  /** Ends a run whose history cannot be read, and begins the incident again. */
+  readonly beginAgain: (incident: string, run: string) => Promise<void>;
+  readonly stillMs?: number | undefined;
+  readonly unreadableMs?: number | undefined;
+}
+
+/**
+ * Which incidents are listed as running and do not go on. Whoever reaches Temporal can pause them, give them to a build that nobody has, keep their tasks from every cell, do one of
+ * them wrongly, so that the history does not come out the same any more, or hold back the queues of those who do their work. What can be taken back is
+ * taken back, a history that cannot be read is left, and people are told of all of it.
+ */
+export class StillIncidents {
+  readonly #parts: StillParts;
+  readonly #since: number;
+  readonly #still = new Map<string, RepeatedTrouble>();
+  /** Those whose calls nobody takes. */
+  readonly #waiting = new Set<string>();
+  readonly #queues = new Map<string, RepeatedTrouble>();
+  #turn = 0;
+
+  constructor(parts: StillParts) {
+    this.#parts = parts;
+    this.#since = parts.now();
+  }
+
+  /** How many did not go on when they were looked at last. */
+  get count(): number {
+    return new Set([...this.#still.keys(), ...this.#waiting]).size;
+  }
+
+  forget(incident: string): void {
+    this.#still.delete(incident);
+    this.#waiting.delete(incident);
+  }
+
+  /** Never rejects. */
+  async look({
+    client,
+    running,
+    beginAgain,
+    stillMs = stillAfterMs,
+    unreadableMs = unreadableAfterMs,
+  }: StillLook): Promise<void> {
+    const count = Math.min(mostLookedAt, running.length);
+    const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
+    this.#turn += count;
+    const areRunning = new Set(running);
+    for (const id of [...this.#still.keys(), ...this.#waiting]) if (!areRunning.has(id)) this.forget(id);
+    for (const id of looked) {
+      try {
+        const found = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
+        await this.#takeBack(client, id, found);
+        this.#lookAtCalls(id, found, stillMs);
+        const waitsMs = this.#taskWaitsMs(found);
+        if (waitsMs < stillMs) {
+          this.#still.delete(id);
+          continue;
+        }
+        const trouble = this.#still.get(id) ?? new RepeatedTrouble({ now: this.#parts.now });
+        this.#still.set(id, trouble);
+        const said = trouble.met(id);
+        if (said) this.#parts.log.error({ incident: id, waitsSeconds: seconds(waitsMs), ...said }, standsStill);
+        if (waitsMs >= unreadableMs && (await isNotReplayed(client, found))) await beginAgain(id, found.runId);
+      } catch (error) {
+        // Temporal is away, or it has just ended: it is looked again.
+        this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'whether an incident goes on could not be told');
+      }
+    }
+    for (const [queue, trouble] of this.#queues) if ((trouble.quietForMs() ?? 0) > quietMs) this.#queues.delete(queue);
+  }
+
+  async #takeBack(client: Client, incident: string, found: WorkflowExecutionDescription): Promise<void> {
+    const { log, pinnedTo } = this.#parts;
+    const heldUp = await takeBack(client, found, pinnedTo(incident) ?? 'as it is');
+    if (heldUp.length > 0) log.error({ incident, heldUp }, heldUpText);
+  }
+
+  #taskWaitsMs({ raw }: WorkflowExecutionDescription): number {
+    const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
+    return this.#waitsMs(optionalTsToMs(originalScheduledTime ?? scheduledTime));
+  }
+
+  #waitsMs(since: number | undefined): number {
+    return since === undefined ? 0 : this.#parts.now() - Math.max(since, this.#since);
+  }
+
+  #lookAtCalls(incident: string, { raw }: WorkflowExecutionDescription, stillMs: number): void {
+    const { log, now } = this.#parts;
+    this.#waiting.delete(incident);
+    for (const { state, scheduledTime, activityOptions, activityType } of raw.pendingActivities ?? []) {
+      const waitsMs = state === isScheduled ? this.#waitsMs(optionalTsToMs(scheduledTime)) : 0;
+      if (waitsMs < stillMs) continue;
+      this.#waiting.add(incident);
+      const queue = activityOptions?.taskQueue?.name ?? 'unknown';
+      const trouble = this.#queues.get(queue) ?? new RepeatedTrouble({ now });
+      this.#queues.set(queue, trouble);
+      const said = trouble.met(queue);
+      if (said) log.error({ queue, incident, activity: activityType?.name, waitsSeconds: seconds(waitsMs), ...said }, notTaken);
+    }
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1_000);
+}
+
+/** Whether its last task failed because the history did not come out the same. Temporal's word: whoever could make that up could end the run as well. */
+async function isNotReplayed(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<boolean> {
+  const { namespace } = client.options;
+  const { history } = await client.withDeadline(Date.now() + callMs, () =>
+    client.workflowService.getWorkflowExecutionHistoryReverse({
+      namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: newestEvents,
+    }),
+  );
+  const last = history?.events?.find(
+    ({ workflowTaskFailedEventAttributes: failed, workflowTaskCompletedEventAttributes: done }) => failed || done,
+  );
+  return last?.workflowTaskFailedEventAttributes?.cause === isUnreadable;
+}
