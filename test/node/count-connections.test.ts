@@ -8,6 +8,7 @@ import { runToEnd } from '../../integrations/kubernetes/pods/own-pod.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
 import { nodeLab } from './lab/lab.ts';
+import { nodeShell } from './lab/node-shell.ts';
 import { poolAccount } from './lab/pool-account.ts';
 
 const lab = await nodeLab();
@@ -17,6 +18,8 @@ const pool = await poolAccount(lab, countConnections);
 
 const { toolsImage } = lab;
 const { ownNamespace } = pool;
+/** Read as a whole, they would take more than the 64 MiB of the container. */
+const crowd = 100_000;
 const { echoes, grows } = echoesOf(lab);
 const count = countConnectionsImplementation({ api: pool.api, toolsImage, ownNamespace });
 
@@ -62,6 +65,28 @@ describe('countConnections on a real node, with exactly the rights of its manife
       detail: expect.stringMatching(/^none: .* and none of this one$/),
     });
     expect(await grows('neighbour')).toBe(true);
+  });
+
+  test('counts, and cuts, among the hundred thousand entries that a busy node has, with the memory that its container has', async () => {
+    const pod = await talking('crowded');
+    const { api, view } = cluster;
+    await quarantinePodImplementation({ api, view, cellKey }).apply({ pod }, stepContext());
+    const onNode = await nodeShell(lab, 'filler');
+    const entry =
+      '-A -t 600 -p tcp -s 10.201.%d.%d -d 10.96.0.1 --sport %d --dport 80 -r 10.96.0.1 -q 10.201.%d.%d --reply-port-src 80 --reply-port-dst %d --state ESTABLISHED -u SEEN_REPLY,ASSURED';
+    const fields = 'i / 50000, 1 + i % 250, port, i / 50000, 1 + i % 250, port';
+    const lines = `awk 'BEGIN { for (i = 0; i < ${crowd}; i++) { port = 1024 + i % 60000; printf "${entry}\\n", ${fields} } }'`;
+    try {
+      expect(await onNode(`file=$(mktemp); ${lines} > $file && conntrack -R $file; code=$?; rm $file; exit $code`)).toMatchObject({ code: 0 });
+      const { output } = await counted(pod);
+      expect(output.table).toBeGreaterThan(crowd);
+      expect(output.open).toBe(1);
+      const cut = await cutConnectionsImplementation({ api, toolsImage, ownNamespace }).apply({ pod }, stepContext());
+      expect(cut.table).toBeGreaterThan(crowd);
+      expect(cut.dropped).toBeGreaterThan(0);
+    } finally {
+      await onNode('conntrack -D -d 10.96.0.1 --dport 80 > /dev/null');
+    }
   });
 
   test.each([

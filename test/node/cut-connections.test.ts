@@ -10,6 +10,7 @@ import { pathOf } from '../../integrations/kubernetes/client.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
 import { nodeLab } from './lab/lab.ts';
+import { nodeShell } from './lab/node-shell.ts';
 import { poolAccount } from './lab/pool-account.ts';
 
 const lab = await nodeLab();
@@ -54,13 +55,8 @@ describe('cutConnections on a real node', () => {
     const { hostIP = '', podIP = '' } = server.status ?? {};
     // As kube-proxy does, by the node's own iptables.
     const rule = `PREROUTING -d ${hostIP} -p tcp --dport ${nodePort} -j DNAT --to-destination ${podIP}:80`;
-    await lab.runPod({
-      name: 'proxy',
-      spec: { hostNetwork: true, volumes: [{ name: 'root', hostPath: { path: '/' } }] },
-      container: { securityContext: { privileged: true }, volumeMounts: [{ name: 'root', mountPath: '/node' }] },
-    });
-    const iptables = (command: string) =>
-      lab.exec('proxy', 'chroot', '/node', 'sh', '-c', `PATH=/usr/sbin:/sbin iptables -t nat ${command} ${rule}`);
+    const onNode = await nodeShell(lab, 'proxy');
+    const iptables = (command: string) => onNode(`iptables -t nat ${command} ${rule}`);
     expect(await iptables('-A')).toMatchObject({ code: 0 });
     const client = connect(nodePort, hostIP);
     try {

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,9 +44,6 @@ type count struct {
 }
 
 const pause = 200 * time.Millisecond
-
-// TCP_CONNTRACK_ESTABLISHED of linux/netfilter/nf_conntrack_tcp.h.
-const established = 3
 
 func main() {
 	address := flag.String("address", "", "IP addresses of the pod, with a comma between them")
@@ -120,14 +116,14 @@ func connectionsOf(ips []net.IP) (connections, error) {
 
 func (c connections) cut(window time.Duration) (result, error) {
 	var found result
-	all, err := c.table()
+	seen, err := c.count()
 	if err != nil {
 		return found, err
 	}
-	found.Table = len(all)
+	found.Table = seen.Table
 	for end := time.Now().Add(window); time.Now().Before(end); time.Sleep(pause) {
 		for _, family := range c.families() {
-			dropped, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, family, c)
+			dropped, err := c.drop(family)
 			if err != nil {
 				return found, err
 			}
@@ -135,55 +131,56 @@ func (c connections) cut(window time.Duration) (result, error) {
 		}
 	}
 	time.Sleep(pause)
-	if all, err = c.table(); err != nil {
-		return found, err
+	seen, err = c.count()
+	found.Left = seen.Open
+	return found, err
+}
+
+func (c connections) drop(family uint8) (uint, error) {
+	var all [][]byte
+	err := eachEntry(family, func(one entry) {
+		if c.has(one) {
+			all = append(all, slices.Clone(one.attributes))
+		}
+	})
+	if err != nil {
+		return 0, err
 	}
-	for _, flow := range all {
-		if isEstablished(flow) && c.MatchConntrackFlow(flow) {
-			found.Left++
+	for _, attributes := range all {
+		if err := drop(family, attributes); err != nil {
+			return 0, err
 		}
 	}
-	return found, nil
+	return uint(len(all)), nil
 }
 
 func (c connections) count() (count, error) {
 	var found count
-	all, err := c.table()
-	if err != nil {
-		return found, err
-	}
-	found.Table = len(all)
-	for _, flow := range all {
-		switch {
-		case !c.MatchConntrackFlow(flow):
-			if c.isOfNeighbour(flow) {
-				found.Neighbours++
+	for _, family := range c.families() {
+		err := eachEntry(family, func(one entry) {
+			found.Table++
+			switch {
+			case !c.has(one):
+				if c.isOfNeighbour(one) {
+					found.Neighbours++
+				}
+			case one.isEstablished:
+				found.Open++
+			default:
+				found.Others++
 			}
-		case isEstablished(flow):
-			found.Open++
-		default:
-			found.Others++
+		})
+		if err != nil {
+			return found, err
 		}
 	}
 	return found, nil
 }
 
-func (c connections) table() ([]*netlink.ConntrackFlow, error) {
-	var all []*netlink.ConntrackFlow
-	for _, family := range c.families() {
-		flows, err := netlink.ConntrackTableList(netlink.ConntrackTable, family)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, flows...)
-	}
-	return all, nil
-}
-
-func (c connections) families() []netlink.InetFamily {
-	var all []netlink.InetFamily
+func (c connections) families() []uint8 {
+	var all []uint8
 	for _, ip := range c.ips {
-		family := netlink.InetFamily(unix.AF_INET)
+		family := uint8(unix.AF_INET)
 		if ip.To4() == nil {
 			family = unix.AF_INET6
 		}
@@ -194,21 +191,19 @@ func (c connections) families() []netlink.InetFamily {
 	return all
 }
 
-func (c connections) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	from, to := endsOf(flow)
-	return (contains(c.ips, from) && !contains(c.own, to)) || (contains(c.ips, to) && !contains(c.own, from))
+func (c connections) has(one entry) bool {
+	return (contains(c.ips, one.from) && !contains(c.own, one.to)) || (contains(c.ips, one.to) && !contains(c.own, one.from))
 }
 
 // isOfNeighbour says whether the node forwards it for another pod: the node is neither end of it, and one of them is next
 // to an address of the pod.
-func (c connections) isOfNeighbour(flow *netlink.ConntrackFlow) bool {
-	from, to := endsOf(flow)
-	for _, end := range []net.IP{from, to} {
+func (c connections) isOfNeighbour(one entry) bool {
+	for _, end := range []net.IP{one.from, one.to} {
 		if contains(c.ips, end) || contains(c.own, end) {
 			return false
 		}
 	}
-	return slices.ContainsFunc(c.ips, func(ip net.IP) bool { return isNextTo(from, ip) || isNextTo(to, ip) })
+	return slices.ContainsFunc(c.ips, func(ip net.IP) bool { return isNextTo(one.from, ip) || isNextTo(one.to, ip) })
 }
 
 // As nodes are given addresses for their pods: a /24, or a /64.
@@ -219,17 +214,6 @@ func isNextTo(one, ip net.IP) bool {
 	}
 	masked := one.Mask(mask)
 	return masked != nil && masked.Equal(ip.Mask(mask))
-}
-
-// Who began it, and who answers. The addresses between them are of Services and of the node, which stands for either on
-// the way: what comes by a port of the node, or goes to the address of a Service, is no connection with the node.
-func endsOf(flow *netlink.ConntrackFlow) (from, to net.IP) {
-	return flow.Forward.SrcIP, flow.Reverse.SrcIP
-}
-
-func isEstablished(flow *netlink.ConntrackFlow) bool {
-	tcp, isTCP := flow.ProtoInfo.(*netlink.ProtoInfoTCP)
-	return isTCP && tcp.State == established
 }
 
 func contains(all []net.IP, one net.IP) bool {

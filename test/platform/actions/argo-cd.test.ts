@@ -11,7 +11,7 @@ import { suspendCronJobImplementation } from '../../../activities/actions/worklo
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
-import { argoCd, argoDefinitions } from '../../../tools/platform/argo-cd.ts';
+import { argoCd, argoDefinitions } from '../../../tools/platform/gitops/argo-cd.ts';
 import { freePorts } from '../../../tools/platform/ports.ts';
 import { ServerGroup } from '../../../tools/platform/server-group.ts';
 import { comparable } from '../../comparable.ts';

@@ -11,7 +11,7 @@ import { suspendCronJobImplementation } from '../../../activities/actions/worklo
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
-import { fluxController, fluxDefinitions } from '../../../tools/platform/flux-controller.ts';
+import { fluxController, fluxDefinitions } from '../../../tools/platform/gitops/flux-controller.ts';
 import { freePorts } from '../../../tools/platform/ports.ts';
 import { ServerGroup } from '../../../tools/platform/server-group.ts';
 import { comparable } from '../../comparable.ts';

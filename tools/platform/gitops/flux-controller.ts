@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { OnProgress } from '../../service/parts/cache.ts';
-import { runCommand } from '../../service/parts/command.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
-import { goEnvironment } from '../setup/go-build.mjs';
-import { goProgram } from './go-program.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
+import { runCommand } from '../../../service/parts/command.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { goEnvironment } from '../../setup/go-build.mjs';
+import { goProgram } from '../go-program.ts';
 
-const module = join('tools', 'platform', 'flux');
+const module = join('tools', 'platform', 'gitops', 'flux');
 
 /** Where the kinds are defined that the controller reads and writes. */
 const definitions = [

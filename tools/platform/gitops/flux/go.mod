@@ -1,4 +1,4 @@
-module firebreak.dev/tools/platform/flux
+module firebreak.dev/tools/platform/gitops/flux
 
 go 1.26.0
 

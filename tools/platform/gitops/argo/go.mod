@@ -1,4 +1,4 @@
-module firebreak.dev/tools/platform/argo
+module firebreak.dev/tools/platform/gitops/argo
 
 go 1.26.0
 

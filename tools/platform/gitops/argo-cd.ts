@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { OnProgress } from '../../service/parts/cache.ts';
-import { runCommand } from '../../service/parts/command.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
-import { goEnvironment } from '../setup/go-build.mjs';
-import { goProgram } from './go-program.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
+import { runCommand } from '../../../service/parts/command.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { goEnvironment } from '../../setup/go-build.mjs';
+import { goProgram } from '../go-program.ts';
 
-const module = join('tools', 'platform', 'argo');
+const module = join('tools', 'platform', 'gitops', 'argo');
 /** The last one that builds from published modules: 3.2.12 does not compile, and later ones have their engine in a folder that is in no module. */
 const version = 'v3.2.11';
 
