@@ -77,7 +77,9 @@ describe('countConnections on a real node, with exactly the rights of its manife
     const fields = 'i / 50000, 1 + i % 250, port, i / 50000, 1 + i % 250, port';
     const lines = `awk 'BEGIN { for (i = 0; i < ${crowd}; i++) { port = 1024 + i % 60000; printf "${entry}\\n", ${fields} } }'`;
     try {
-      expect(await onNode(`file=$(mktemp); ${lines} > $file && conntrack -R $file; code=$?; rm $file; exit $code`)).toMatchObject({ code: 0 });
+      expect(await onNode(`file=$(mktemp); ${lines} > $file && conntrack -R $file; code=$?; rm $file; exit $code`)).toMatchObject(
+        { code: 0 },
+      );
       const { output } = await counted(pod);
       expect(output.table).toBeGreaterThan(crowd);
       expect(output.open).toBe(1);
