@@ -8,7 +8,9 @@ import { workerData } from 'node:worker_threads';
 const mostWithoutRound = 3_000_000;
 const lookMs = 500;
 /** So often the thread is looked at for a line of the author's: what a loop calls is mostly the engine's. */
-const mostLooks = 200;
+const mostLooks = 5_000;
+/** It is let go after so many statements and stopped elsewhere: of one that waits, V8 follows the function that waits, which may be one of the engine's that comes round as well. */
+const looksInARow = 50;
 
 const [rounds, underWay] = [0, 1];
 const shared = workerData as Int32Array;
@@ -43,7 +45,8 @@ function findPlace(): void {
     looks += 1;
     const frame = callFrames.find(({ location }) => isAuthors(files.get(location.scriptId)));
     if (frame || looks === mostLooks) end(frame ? placeOf(frame, files) : 'a place that was not found');
-    session.post('Debugger.stepInto');
+    if (looks % looksInARow !== 0) session.post('Debugger.stepInto');
+    else session.post('Debugger.resume', () => setTimeout(() => session.post('Debugger.pause'), 1 + (looks % 7)));
   });
   session.post('Debugger.enable');
   session.post('Debugger.pause');
