@@ -1,13 +1,12 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { DeletePodInput, DeletePodOutput } from '../../../core/actions/workloads/delete-pod.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
-import { endedText, lookFor, podsLeft } from './pods-ended.ts';
+import { endOf } from './pods-ended.ts';
 
 /**
  * The attacker gets no 30 s to say good-bye, but the kubelet still confirms that the containers are gone: with 0 the API server
@@ -73,16 +72,6 @@ export function deletePodImplementation(options: {
       }
     },
 
-    async verify({ pod, alreadyGone }, { signal }) {
-      const { lasting, ending, wereGone } = await podsLeft({
-        look: lookFor(api, [pod], signal),
-        withinMs,
-        ending: { pollMs },
-        signal,
-      });
-      if (ending.length > 0)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being deleted, but is still there`);
-      return endedText(lasting, alreadyGone && wereGone);
-    },
+    verify: ({ pod, alreadyGone }, { signal }) => endOf({ api, pod, being: 'deleted', alreadyGone, withinMs, pollMs, signal }),
   };
 }

@@ -8,7 +8,7 @@ import { mirrorAnnotation, podRecord } from '../../../integrations/kubernetes/wa
 import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { budgetNote, evict, heldText, severalText } from './eviction.ts';
-import { endedText, lookFor, podsLeft } from './pods-ended.ts';
+import { endOf } from './pods-ended.ts';
 
 const withinMs = 150_000;
 
@@ -62,16 +62,6 @@ export function evictPodImplementation(options: {
       }
     },
 
-    async verify({ pod, alreadyGone }, { signal }) {
-      const { lasting, ending, wereGone } = await podsLeft({
-        look: lookFor(api, [pod], signal),
-        withinMs,
-        ending: { pollMs },
-        signal,
-      });
-      if (ending.length > 0)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being ended, but is still there`);
-      return endedText(lasting, alreadyGone && wereGone);
-    },
+    verify: ({ pod, alreadyGone }, { signal }) => endOf({ api, pod, being: 'ended', alreadyGone, withinMs, pollMs, signal }),
   };
 }

@@ -21,7 +21,7 @@ import { type RollingObject, rolloutOf, whyNotRoll } from '../../../integrations
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { annotationPointer, crowdingOn, removing, roomNotes } from '../note-room.ts';
 import { whyNoAppArmor } from './app-armor.ts';
-import { evidenceOfSuspect, type RollingParts, readRolling, stillEnding } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, rolloutVerdict } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const fields = z.record(z.string(), z.unknown()).nullable();
@@ -192,12 +192,12 @@ export function hardenWorkloadImplementation({
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another object now, with another uid`);
       const rollout = rolloutOf(ref.kind, object);
       if (rollout.state !== 'done') return { state: 'unverified', detail: rollout.detail };
-      const missing = [
-        ...(await stillEnding({ api, pollMs }, { ref, object, signal })),
-        ...(markOf(object, key) ? [] : ['somebody has taken the mark of this hardening off since']),
-      ];
-      if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
-      return { state: 'verified', detail: 'all its pods are hardened and available' };
+      const undone = markOf(object, key) ? undefined : 'somebody has taken the mark of this hardening off since';
+      return rolloutVerdict(
+        { api, pollMs },
+        { ref, object, signal },
+        { undone, done: 'all its pods are hardened and available' },
+      );
     },
   };
 }

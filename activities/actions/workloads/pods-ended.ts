@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Verification } from '../../../core/action/action.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
@@ -81,11 +82,33 @@ function whyItLasts(pod: PodJson, { end, isOver }: { readonly end: number; reado
   return undefined;
 }
 
-/** @param wasGone it had ended before the step, by somebody else: a pod can be forgotten while its node still runs it */
-export function endedText(lasting: readonly string[], wasGone: boolean): Verification {
+/**
+ * What became of a pod whose end was ordered.
+ * @throws FB_ERR_UNAVAILABLE where it may be gone in a moment: `it is being deleted`, by the word of the action
+ */
+export async function endOf(order: {
+  readonly api: KubernetesApi;
+  readonly pod: ResolvedPod;
+  readonly being: 'deleted' | 'ended';
+  /** It was gone when its end was to be ordered. */
+  readonly alreadyGone: boolean;
+  readonly withinMs: number;
+  readonly pollMs: number;
+  readonly signal: AbortSignal;
+}): Promise<Verification> {
+  const { api, pod, being, alreadyGone, withinMs, pollMs, signal } = order;
+  const { lasting, ending, wereGone } = await podsLeft({
+    look: lookFor(api, [pod], signal),
+    withinMs,
+    ending: { pollMs },
+    signal,
+  });
+  if (ending.length > 0)
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being ${being}, but is still there`);
   if (lasting.length > 0) return { state: 'partial', detail: 'its end was ordered', missing: lasting };
   const gone = 'the API server no longer knows a pod with this uid';
-  if (!wasGone) return { state: 'verified', detail: gone };
+  if (!alreadyGone || !wereGone) return { state: 'verified', detail: gone };
+  // A pod can be forgotten while its node still runs it.
   return {
     state: 'unverified',
     detail: `${gone}, but somebody else has ended it: whether its containers have ended is not known`,

@@ -6,7 +6,7 @@ import { despiteConflicts, fieldOf, patchField, targetOf } from '../../../integr
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { evidenceOfSuspect, type RollingParts, readRolling, stillEnding, waitForRollout } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, rolloutVerdict, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const markAt = ['spec', 'template', 'metadata', 'annotations'];
@@ -58,12 +58,10 @@ export function restartWorkloadImplementation(
     async verify({ workload, uid }, { key, signal }) {
       const ref = workloadRef(workload, kinds);
       const object = await waitForRollout(parts, { ref, uid, signal });
-      const missing = [
-        ...(await stillEnding(parts, { ref, object, signal })),
-        ...(isMarked(object, key) ? [] : ['somebody has taken the mark of this restart off since: it may have rolled twice']),
-      ];
-      if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
-      return { state: 'verified', detail: 'all its pods are new and available' };
+      const undone = isMarked(object, key)
+        ? undefined
+        : 'somebody has taken the mark of this restart off since: it may have rolled twice';
+      return rolloutVerdict(parts, { ref, object, signal }, { undone, done: 'all its pods are new and available' });
     },
   };
 }

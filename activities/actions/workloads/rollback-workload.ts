@@ -17,7 +17,7 @@ import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { annotationPointer, crowdingOn, removing, roomNotes } from '../note-room.ts';
-import { evidenceOfSuspect, type RollingParts, readRolling, stillEnding, waitForRollout } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, rolloutVerdict, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment'];
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -141,12 +141,12 @@ export function rollbackWorkloadImplementation(
     async verify({ workload, uid }, { key, signal }) {
       const ref = workloadRef(workload, kinds);
       const object = await waitForRollout(parts, { ref, uid, signal });
-      const missing = [
-        ...(await stillEnding(parts, { ref, object, signal })),
-        ...(isMarked(object, key) ? [] : ['somebody has changed it since this rollback']),
-      ];
-      if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
-      return { state: 'verified', detail: 'all its pods are of the earlier template and available' };
+      const undone = isMarked(object, key) ? undefined : 'somebody has changed it since this rollback';
+      return rolloutVerdict(
+        parts,
+        { ref, object, signal },
+        { undone, done: 'all its pods are of the earlier template and available' },
+      );
     },
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Verification } from '../../../core/action/action.ts';
 import type { Plan } from '../../../core/action/plan.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
@@ -56,7 +57,7 @@ export async function waitForRollout(
  * Pods that the roll has ended and that run on: whoever makes a pod says how long it may take to end, and its workload no longer counts it then.
  * Those that end in a moment are waited for.
  */
-export async function stillEnding(
+async function stillEnding(
   { api, pollMs = 500 }: RollingParts,
   { ref, object, signal }: { readonly ref: ObjectRef; readonly object: RollingObject; readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
@@ -69,6 +70,17 @@ export async function stillEnding(
   };
   const { lasting, ending } = await podsLeft({ look, withinMs: endingMs, ending: { pollMs }, signal });
   return [...lasting, ...ending.map((name) => `${name} is being ended, and is still there`)];
+}
+
+/** What became of a workload that has rolled out. `undone`: that what the step has set is no longer there, in words; absent where it is. */
+export async function rolloutVerdict(
+  parts: RollingParts,
+  rolled: { readonly ref: ObjectRef; readonly object: RollingObject; readonly signal: AbortSignal },
+  { undone, done }: { readonly undone: string | undefined; readonly done: string },
+): Promise<Verification> {
+  const missing = [...(await stillEnding(parts, rolled)), ...(undone === undefined ? [] : [undone])];
+  if (missing.length > 0) return { state: 'partial', detail: 'it has rolled out', missing };
+  return { state: 'verified', detail: done };
 }
 
 /** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */
