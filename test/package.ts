@@ -31,7 +31,9 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
 
 /** Of all that is packed. */
 function contentHash(): string {
-  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.md$|^spec\/./.test(file),
+  );
   const files = ['dist/.sources', 'package.json', 'README.md', ...pages.sort().map((page) => join('docs', page))];
   const hash = createHash('sha256');
   for (const file of files) hash.update(`${file}\n`).update(readFileSync(join(root, file)));

@@ -11,8 +11,8 @@ interface LazyCommand {
   readonly description: string;
   /** Loads the command's module only when it is asked for: clients of Temporal and Kubernetes cost half a second. */
   readonly register: (program: Command) => Promise<void>;
-  /** Starts servers on this machine with what only a checkout of the source has. */
-  readonly needsCheckout?: true;
+  /** Starts servers on this machine with what only a checkout of the source has. What to do without one. */
+  readonly needsCheckout?: { readonly instead: string };
 }
 
 /** Beside the sources alone: what is built, packed or put into the image has no tools. */
@@ -243,13 +243,16 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'demo',
-    needsCheckout: true,
+    needsCheckout: { instead: 'Get the source, then do what `firebreak docs quickstart` says.' },
     description: 'all of it on this machine, and one incident from the alert to its end',
     register: (program) => registerTool(program, 'demo'),
   },
   {
     name: 'dev',
-    needsCheckout: true,
+    needsCheckout: {
+      instead:
+        'A pack is watched by `firebreak run --watch PACK`, too, on a Temporal and a Kubernetes API server of your own on this machine.',
+    },
     description: 'Temporal and Kubernetes on this machine, for development',
     register: (program) => registerTool(program, 'dev'),
   },
@@ -291,6 +294,7 @@ export function createWholeProgram({ version }: Pick<ProgramOptions, 'version'>)
 }
 
 async function programWith(version: string, isLoaded: (command: LazyCommand) => boolean): Promise<Command> {
+  const inCheckout = existsSync(tools);
   const program = new CommandLine('firebreak')
     .description(
       'Contains the workload named in a runtime alert, asks people before anything destructive, and keeps a record of it all.',
@@ -300,14 +304,16 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak demo\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
+      `\nExamples:\n${inCheckout ? '  $ firebreak demo\n' : ''}  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve`,
     )
     .exitOverride();
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (isLoaded(command) && command.needsCheckout && !existsSync(tools)) withoutCheckout(program, command);
+    const { name, description, needsCheckout } = command;
+    const without = inCheckout ? undefined : needsCheckout;
+    if (isLoaded(command) && without) withoutCheckout(program, command, without);
     else if (isLoaded(command)) await command.register(program);
-    else program.command(command.name).description(command.description);
+    else program.command(name).description(without ? `${description}; ${onlyInCheckout}` : description);
   }
   return program;
 }
@@ -319,16 +325,23 @@ async function registerTool(program: Command, name: string): Promise<void> {
   register(program);
 }
 
-function withoutCheckout(program: Command, { name, description }: LazyCommand): void {
+const onlyInCheckout = 'only in a checkout of the source';
+
+function withoutCheckout(
+  program: Command,
+  { name, description }: LazyCommand,
+  { instead }: NonNullable<LazyCommand['needsCheckout']>,
+): void {
   program
     .command(name)
-    .description(description)
+    .description(`${description}; ${onlyInCheckout}`)
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
       throw new FirebreakError(
         'FB_ERR_PLATFORM_PART_MISSING',
         `firebreak ${name} is not in what is built: run bin/firebreak.mjs ${name} in a checkout of the source`,
+        { remedy: instead },
       );
     });
 }

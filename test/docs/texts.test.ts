@@ -1,5 +1,5 @@
 /** What the product says to people, read from its code: help, errors, answers, logs, records, descriptions of settings. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseSync } from '@swc/core';
@@ -35,6 +35,11 @@ function withoutQuoted(text: string): string {
   return text.replaceAll(/`[^`]*`/g, '').replaceAll(/^ *\$ .*$/gm, '');
 }
 
+/** What is taken out of the tree to install Firebreak by, comments and all. */
+const installed = readdirSync(join(root, 'deploy'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.(?:yaml|json|txt|tpl)$/.test(path))
+  .map((path) => ({ file: `deploy/${path}`, text: readFileSync(join(root, 'deploy', path), 'utf8') }));
+
 const files = topRooms.filter((room) => room !== 'tools').flatMap((room) => programFiles(root, room));
 const texts = files.flatMap((file) => textsIn(file).map((text) => ({ file, text })));
 
@@ -46,14 +51,18 @@ describe('what the product says to people', () => {
   test('names a page by the command that prints it, since who installs the package, the image or the archive has no other way to it', () => {
     const byFile = texts.filter(({ text }) => /(?<!:\S*)\bdocs\/[\w/…-]+\.md/.test(text));
     expect(byFile).toEqual([]);
-    const named = texts.flatMap(({ file, text }) =>
+    expect(installed.length).toBeGreaterThan(30);
+    expect(
+      installed.flatMap(({ file, text }) => text.match(/(?<!:\S*)\bdocs\/.*/g)?.map((line) => `${file}: ${line}`) ?? []),
+    ).toEqual([]);
+    const named = [...texts, ...installed].flatMap(({ file, text }) =>
       [...text.matchAll(/firebreak docs ([\w/…-]+)/g)].map(([, page = '']) => ({ file, page })),
     );
     expect(named.length).toBeGreaterThan(15);
     const wanting = named.filter(({ page }) => {
       if (page === 'PAGE') return false;
       const at = join(root, 'docs', page.replace(/…$/, ''));
-      return !existsSync(page.endsWith('…') ? at : `${at}.md`) && !existsSync(join(at, 'README.md'));
+      return !existsSync(/[…/]$/.test(page) ? at : `${at}.md`) && !existsSync(join(at, 'README.md'));
     });
     expect(wanting).toEqual([]);
   });

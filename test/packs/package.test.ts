@@ -31,10 +31,14 @@ describe('what npm pack makes', () => {
     for (const door of ['playbook', 'actions', 'alerts', 'testing'])
       expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
     expect(files).toContain('dist/workflows.bundle.js');
-    const outside = files.filter((file) => !/^(bin|dist)\/|^docs\/.*\.md$/.test(file));
+    const outside = files.filter((file) => !/^(bin|dist)\/|^docs\/(.*\.md|spec\/[^/]+)$/.test(file));
     expect(outside.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(files.filter((file) => /(^|\/)(tools|test|fakes|bench)\/|\.go$|\.test\./.test(file))).toEqual([]);
     expect(files.filter((file) => /^dist\/.*(?<!\.d)\.ts$/.test(file))).toEqual([]);
+  });
+
+  test('has the program and the vectors that check a bundle, as the page of each bundle says', () => {
+    expect(filesIn(folder)).toEqual(expect.arrayContaining(['docs/spec/verify.py', 'docs/spec/vectors.json']));
   });
 
   test('has each page that an error tells people to read', async () => {
@@ -136,5 +140,11 @@ describe('an empty folder with the package', () => {
     const demo = await firebreakIn(project, 'demo', '--yes');
     expect(demo.code).not.toBe(0);
     expect(demo.stderr).toContain('in a checkout of the source');
+    const dev = await firebreakIn(project, 'dev', '--pack', '.');
+    expect(dev.code).not.toBe(0);
+    expect(dev.stderr).toContain('`firebreak run --watch PACK`');
+    const { stdout } = await firebreakIn(project, '--help');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('for development; only in a checkout of the source');
+    expect(stdout).not.toContain('$ firebreak demo');
   });
 });

@@ -180,6 +180,8 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(all.error).toBe('');
     expect(kinds(all)).toEqual(expect.arrayContaining(['PrometheusRule', 'ServiceMonitor']));
     expect(JSON.stringify(all.documents)).toContain('"runbook_url":"https://runbooks.example.com/FirebreakDown.md"');
+    const byCommand = await render({ ...least, monitoring: { rules: { enabled: true } } });
+    expect(JSON.stringify(byCommand.documents)).toContain('"runbook":"firebreak docs runbooks/FirebreakDown"');
     // An operator looks for its own alone.
     const labels = { release: 'prometheus' };
     for (const kind of ['PodMonitor', 'ServiceMonitor']) {

@@ -97,7 +97,7 @@ describe('alert rules and dashboards', () => {
     const files = readdirSync(runbooks).sort();
     expect(files).toEqual(alerts.map((alert) => `${alert}.md`));
     expect(rules.flatMap(({ annotations }) => annotations?.runbook ?? []).sort()).toEqual(
-      files.map((file) => `docs/runbooks/${file}`),
+      alerts.map((alert) => `firebreak docs runbooks/${alert}`),
     );
     const program = await createWholeProgram({ version: '0' });
     const unknown = files.flatMap((file) =>
