@@ -5,7 +5,6 @@ import { incidentIdOf } from '../core/incident/incident.ts';
 import { answering } from '../core/playbook/answering.ts';
 import { durationMs } from '../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
-import type { StepResult } from '../core/playbook/playbook.ts';
 import { createParts, type IncidentParts, join } from '../workflows/incident/parts.ts';
 import { type Chooser, chooserFrom, type SimulateOptions } from './chooser.ts';
 import { answerQuestion, type Booth } from './people.ts';
@@ -156,36 +155,4 @@ class Simulation {
     const thrown = this.#world.thrown.at(-1);
     return thrown instanceof Error && message.startsWith(thrown.message) ? thrown.stack : undefined;
   }
-}
-
-/**
- * The same playbook, and it is seen at whose output its body looks: `looked` hears the step's key. The promises are the engine's own: nothing comes in
- * another order.
- */
-export function watched(playbook: ListedPlaybook, looked: (key: string) => void): ListedPlaybook {
-  const watch = (result: StepResult): void => {
-    const { output, key } = result;
-    Object.defineProperty(result, 'output', {
-      get: () => {
-        looked(key);
-        return output;
-      },
-    });
-  };
-  const run = (context: {
-    readonly steps: Readonly<Record<string, (...args: unknown[]) => Promise<StepResult>>>;
-  }): Promise<void> => {
-    const steps = Object.fromEntries(
-      Object.entries(context.steps).map(([name, step]) => {
-        const call = (...args: unknown[]): Promise<StepResult> => {
-          const result = step(...args);
-          result.then(watch, () => undefined);
-          return result;
-        };
-        return [name, Object.assign(call, step)];
-      }),
-    );
-    return playbook.run({ ...context, steps } as never);
-  };
-  return { ...playbook, run };
 }

@@ -3,8 +3,9 @@ import type { Alert } from '../core/alert/alert.ts';
 import type { Match } from '../core/playbook/match.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
+import { Looks } from './looks.ts';
 import type { SimulatedQuestion } from './people.ts';
-import { runStory, watched } from './simulate.ts';
+import { runStory } from './simulate.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 import type { Story } from './story.ts';
 
@@ -30,9 +31,9 @@ export interface WalkOptions extends Omit<SimulateOptions, 'answer' | 'failures'
   readonly outputs?: Readonly<Record<string, object | readonly object[] | ((input: never) => object)>>;
   /** Further playbooks that are enabled: they run where this one calls them (`runPlaybook`), and for no alert. */
   readonly others?: readonly ListedPlaybook[];
-  /** Simulations at most; 300, where nothing is said. */
+  /** Simulations at most; 300, where nothing is said. After three that end in a loop it is enough. */
   readonly mostRuns?: number;
-  /** With these many simulations in all, two failures in one run are tried, too; 60, where nothing is said. */
+  /** With these many simulations in all, two failures in one run are tried, too; 45, where nothing is said. */
   readonly mostWithPairs?: number;
 }
 
@@ -44,26 +45,39 @@ interface Walked {
   readonly allPairs: boolean;
 }
 
+/** In one run. */
+const mostFailures = 2;
+/** So many ways that end in a loop say it all, and each takes as long as hundreds of others. */
+const mostLoops = 3;
+/** Of a way that ends in a loop: the rest is the same again and again. */
+const pointsOfLoop = 20;
 const simulatedFailure: Failure = { code: 'FB_ERR_REFUSED', reason: 'it fails, in this simulation' };
 
+/** One point at which a run could have gone otherwise, under the same name in each run that comes by it. */
 interface Point {
+  readonly name: string;
   readonly turn: PathTurn;
-  /** Of a step at whose output nobody has looked, so far. */
-  unlooked?: string;
   readonly options: number;
   /** Besides what goes as it should: counted, so that not everything fails with everything. */
   readonly isDeviation: boolean;
+  /** As far as the body has looked: nothing that comes after it would be otherwise. */
+  readonly isUnseen: () => boolean;
 }
 
-/** What hears of the run that is underway that its body looks at the output of the step with this key. */
-interface Look {
-  at: (key: string) => void;
-}
-
+/** What one run does otherwise than it usually goes. */
 interface Script {
-  readonly choices: readonly number[];
+  /** Name of a point → which of its options. */
+  readonly choices: ReadonlyMap<string, number>;
   readonly deviations: number;
+  /** Points before the last of these, at which no body had looked: it may do so after this choice. */
+  readonly unseen: ReadonlySet<string>;
+  /** Nothing else is tried with it: nobody has looked at its last choice. */
+  readonly isLast: boolean;
 }
+
+const asUsual: Script = { choices: new Map(), deviations: 0, unseen: new Set(), isLast: false };
+
+const never = (): boolean => false;
 
 const answersNothing: Match = { rule: '' };
 
@@ -76,17 +90,18 @@ export function withCalled(playbooks: readonly ListedPlaybook[], others: readonl
 
 /** Goes every way through a playbook: each choice and silence at each question, and each step, plan and release failing, one at a time. */
 export async function walk(playbook: ListedPlaybook, options: WalkOptions): Promise<Walked> {
-  const { mostRuns = 300, mostWithPairs = 60, others = [] } = options;
+  const { mostRuns = 300, mostWithPairs = 45, others = [] } = options;
   const paths: Path[] = [];
   let isCut = false;
   let allPairs = true;
-  const look: Look = { at: () => undefined };
+  let loops = 0;
+  const looks = new Looks({ mostFailures });
   // One list for all runs.
-  const playbooks = withCalled([watched(playbook, (key) => look.at(key))], others);
+  const playbooks = withCalled([playbook], others).map((one) => looks.watch(one));
   for (const [circumstance, changed] of circumstances(playbook, options)) {
     // Ways with fewer failures first.
-    const waiting: Script[][] = [[{ choices: [], deviations: 0 }], [], []];
-    const mostDeviations = circumstance === 'as given' ? 2 : 0;
+    const waiting: Script[][] = [[asUsual], [], []];
+    const mostDeviations = circumstance === 'as given' ? mostFailures : 0;
     if (circumstance === 'caps reached' && !paths.some(({ story }) => containsUnasked(story))) continue;
     for (let deviations = 0; deviations <= mostDeviations; ) {
       const script = waiting[deviations]?.shift();
@@ -98,24 +113,47 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
         allPairs = false;
         break;
       }
-      if (paths.length >= mostRuns) {
+      if (paths.length >= mostRuns || loops >= mostLoops) {
         isCut = true;
         break;
       }
-      const { points, taken, story } = await follow({ playbooks, look }, { ...options, ...changed }, script);
+      const { points, story } = await follow({ playbooks, looks, circumstance }, { ...options, ...changed }, script);
       // The playbook may well say that it does not answer that.
       if (story.end === 'unmatched' && circumstance !== 'as given') break;
       paths.push({ circumstance, turns: points.map(({ turn }) => turn), story });
-      for (let at = script.choices.length; at < points.length; at += 1) {
-        const point = points[at];
-        const more = deviations + (point?.isDeviation ? 1 : 0);
-        if (point?.unlooked !== undefined) continue;
-        for (let option = 1; point && more <= mostDeviations && option < point.options; option += 1)
-          waiting[more]?.push({ choices: [...taken.slice(0, at), option], deviations: more });
+      const inLoop = isInLoop(story);
+      if (inLoop) loops += 1;
+      for (const further of furtherFrom(script, inLoop ? points.slice(0, pointsOfLoop) : points)) {
+        const those = waiting[further.deviations];
+        // More than these are not gone.
+        if (further.deviations <= mostDeviations && those && those.length < mostRuns) those.push(further);
       }
     }
   }
   return { paths, isCut, allPairs };
+}
+
+/**
+ * What is to be tried besides, after a run by this script: each other option at each point behind its last choice, and before it where a body has looked
+ * only after that choice. What nobody has looked at fails once by itself, and with what comes after it only where somebody looks. No two runs have one script.
+ */
+function furtherFrom(script: Script, points: readonly Point[]): readonly Script[] {
+  if (script.isLast) return [];
+  const last = points.findLastIndex(({ name }) => script.choices.has(name));
+  const isLate = (point: Point, at: number): boolean => at < last && script.unseen.has(point.name) && !point.isUnseen();
+  return points.flatMap((point, at) => {
+    const late = isLate(point, at);
+    const isLast = point.isUnseen();
+    if ((isLast && point.turn.kind === 'output') || (at <= last && !late)) return [];
+    const before = points.slice(0, Math.max(at, last));
+    const unseen = before.filter((one, place) => one.isUnseen() || (late && place > at && isLate(one, place)));
+    return Array.from({ length: point.options - 1 }, (_, index) => ({
+      choices: new Map([...script.choices, [point.name, index + 1]]),
+      deviations: script.deviations + (point.isDeviation ? 1 : 0),
+      unseen: new Set(unseen.map(({ name }) => name)),
+      isLast,
+    }));
+  });
 }
 
 function circumstances(
@@ -132,22 +170,31 @@ function circumstances(
   ];
 }
 
+/** Its body goes on for ever, or would. */
+export function isInLoop({ end, error }: Story): boolean {
+  return end === 'endless' || error?.code === 'FB_ERR_PLAYBOOK_LOOPS';
+}
+
 function containsUnasked({ steps }: Story): boolean {
   return steps.some(({ state, effect, approvedBy }) => state === 'done' && effect === 'reversible' && approvedBy.length === 0);
 }
 
-/** One run by a script: beyond its end everything goes as it should. */
+/** One run by a script: what this does not name goes as it should. */
 async function follow(
-  { playbooks, look }: { readonly playbooks: readonly ListedPlaybook[]; readonly look: Look },
+  on: { readonly playbooks: readonly ListedPlaybook[]; readonly looks: Looks; readonly circumstance: Circumstance },
   { outputs = {}, ...options }: WalkOptions,
   { choices }: Script,
-): Promise<{ readonly points: readonly Point[]; readonly taken: readonly number[]; readonly story: Story }> {
+): Promise<{ readonly points: readonly Point[]; readonly story: Story }> {
+  const { playbooks, looks, circumstance } = on;
   const points: Point[] = [];
-  const taken: number[] = [];
-  const turn = (optionCount: number, isDeviation: boolean, turnOf: (option: number) => PathTurn, unlooked?: string): number => {
-    const option = choices[points.length] ?? 0;
-    taken.push(option);
-    points.push({ turn: turnOf(option), options: optionCount, isDeviation, ...(unlooked !== undefined && { unlooked }) });
+  const times = new Map<string, number>();
+  const turn = (point: Omit<Point, 'turn'>, turnOf: (option: number) => PathTurn): number => {
+    // A question may be asked twice, and a step tried again.
+    const nth = (times.get(point.name) ?? 0) + 1;
+    times.set(point.name, nth);
+    const name = `${point.name} #${nth}`;
+    const option = choices.get(name) ?? 0;
+    points.push({ ...point, name, turn: turnOf(option) });
     return option;
   };
   const chooser: Chooser = {
@@ -156,11 +203,27 @@ async function follow(
       // What the engine asks comes on top: there it is silence first.
       const answers = asker === 'engine' ? [silence, ...ids] : [...ids, silence];
       const answerAt = (option: number): string => answers[option] ?? silence;
-      const option = turn(answers.length, false, (at) => ({ kind: 'answer', question: text, asker, answer: answerAt(at) }));
+      // What people have let the engine do is done: all that they are asked after it, they are asked without a cap, too.
+      const isAsGiven = circumstance === 'caps reached' && asker !== 'engine' && isLetThrough(points);
+      const option = turn(
+        { name: `${asker} asks ${text}`, options: isAsGiven ? 1 : answers.length, isDeviation: false, isUnseen: never },
+        (at) => ({
+          kind: 'answer',
+          question: text,
+          asker,
+          answer: answerAt(at),
+        }),
+      );
       return answerAt(option);
     },
-    failure: ({ action, does }) => {
-      const option = turn(2, true, (at) => ({ kind: 'failure', action, does, fails: at === 1 }));
+    failure: ({ action, does, key }) => {
+      const isUnseen = () => does === 'apply' && looks.isUnheeded(key);
+      const option = turn({ name: `${does} ${key}`, options: 2, isDeviation: true, isUnseen }, (at) => ({
+        kind: 'failure',
+        action,
+        does,
+        fails: at === 1,
+      }));
       return option === 1 ? simulatedFailure : undefined;
     },
     output: ({ action, input, key }, samples) => {
@@ -179,18 +242,28 @@ async function follow(
         variant: at,
         said: at === 0 ? '' : differenceOf(variants[at]?.(), variants[0]?.()),
       });
-      const option = turn(variants.length, !isList, turnOf, key);
+      const point = {
+        name: `output ${key}`,
+        options: variants.length,
+        isDeviation: !isList,
+        isUnseen: () => looks.isUnseen(key),
+      };
+      const option = turn(point, turnOf);
       return variants[option]?.();
     },
   };
-  look.at = (key) => {
-    for (const point of points) if (point.unlooked === key) delete point.unlooked;
-  };
+  looks.begin();
   const story = await runStory(playbooks, options, chooser);
-  return { points, taken, story };
+  return { points, story };
 }
 
 export const silence = 'silence';
+
+/** What the engine has asked about, since it could not be done at once, people have wanted each time. */
+function isLetThrough(points: readonly Point[]): boolean {
+  const answers = points.flatMap(({ turn }) => (turn.kind === 'answer' && turn.asker === 'engine' ? [turn.answer] : []));
+  return answers.length > 0 && answers.every((answer) => answer === 'apply');
+}
 
 /** Said of an output of which every list is empty. */
 export const nothing = 'nothing';

@@ -18,14 +18,14 @@ export function addressesIn({ observables }: Alert): readonly string[] {
   return [...new Set(observables.flatMap(({ type, value }) => (type === 'ip' ? [value] : [])))].slice(0, 16);
 }
 
-/** A ticket about the alert: where, what was seen and by which command, and the lines that the playbook adds. */
-export async function fileTicket(
+/** A ticket about the alert: where, what was seen and by which command, and the lines that the playbook adds. The step's own promise, so that `settle` has its fate. */
+export function fileTicket(
   { alert, steps }: Pick<PlaybookContext<{ openTicket: typeof openTicket }, never>, 'alert' | 'steps'>,
   { title, lines }: { readonly title: string; readonly lines: readonly string[] },
-): Promise<void> {
+): Promise<unknown> {
   const command = alert.process?.commandLine;
   const seen = [alert.title, ...(command === undefined ? [] : [`Command line: ${command}`]), ...lines];
-  await steps.openTicket({
+  return steps.openTicket({
     title: `${title}: ${placeName(alert)}`.slice(0, 256),
     body: seen.join('\n\n'),
     labels: ['firebreak', alert.severity],

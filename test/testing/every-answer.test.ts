@@ -2,14 +2,20 @@ import { describe, expect, test } from '@jest/globals';
 import { everyAnswer as inTests } from '../../authoring/testing.ts';
 import { deletePod, denyImage, openTicket, quarantinePod, snapshotPodState, verifyImage } from '../../core/actions/index.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
-import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { definePlaybook, type PlaybookContext } from '../../core/playbook/playbook.ts';
 import { askAboutShell, containDroppedBinary, ticketSensitiveRead } from '../../playbooks/index.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
+import { labelOf } from '../../testing/path-line.ts';
 import { alertOf } from './alert-of.ts';
 
 const on = { match: { rule: alertOf().rule }, minSeverity: 'critical', requires: ['pod'] } as const;
 const onSilence = 'Nothing.';
+type Verifying = PlaybookContext<{ readonly verifyImage: typeof verifyImage }, 'pod'>;
+type Keeping = PlaybookContext<
+  { readonly snapshotPodState: typeof snapshotPodState; readonly deletePod: typeof deletePod },
+  'pod'
+>;
 const problemsOf = async (playbook: ListedPlaybook): Promise<readonly string[]> =>
   (await everyAnswer(playbook, alertOf())).problems;
 
@@ -34,6 +40,90 @@ describe('every answer of a shipped playbook', () => {
       turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),
     );
     expect([...new Set(outputs)]).toEqual(['rotateSecret']);
+  });
+
+  test.each([
+    [
+      'after an answer that is not the first',
+      async ({ alert, steps, ask }: Verifying) => {
+        const image = await steps.verifyImage({ pod: alert.pod });
+        const answer = await ask({ question: 'Yours?', choices: { yes: 'Yes', no: 'No' }, onSilence });
+        if (answer.choice === 'no' && image.output.signature === 'unsigned') throw new RangeError('nobody thought of it');
+      },
+    ],
+    [
+      'within a saga',
+      async ({ alert, saga }: Verifying) => {
+        await saga(async (steps) => {
+          const image = await steps.verifyImage({ pod: alert.pod });
+          if (image.output.signature === 'unsigned') throw new RangeError('nobody thought of it');
+        });
+      },
+    ],
+  ] as const)('counts what a body looks at %s', async (_when, body) => {
+    const playbook = definePlaybook({ id: 'looks', title: 'Looks', on, uses: { verifyImage } }, body);
+    expect(await problemsOf(playbook)).toContainEqual(expect.stringContaining('it stops: nobody thought of it'));
+  });
+
+  test('counts what a playbook that is called looks at, and each way once', async () => {
+    const called = definePlaybook(
+      { id: 'called', title: 'Called', on, uses: { verifyImage } },
+      async ({ alert, steps, ask, note }) => {
+        const [one, other] = [await steps.verifyImage({ pod: alert.pod }), await steps.verifyImage({ pod: alert.pod })];
+        const answer = await ask({ question: 'Yours?', choices: { yes: 'Yes', no: 'No' }, onSilence });
+        note(answer.choice === 'no' ? `${one.output.signature}, ${other.output.signature}` : answer.choice);
+      },
+    );
+    const calls = definePlaybook({ id: 'calls', title: 'Calls', on, uses: {} }, async ({ runPlaybook }) => {
+      await runPlaybook(called);
+    });
+    const { paths } = await everyAnswer(calls, alertOf(), { others: [calls, called] });
+    // Three answers, two failures, and of both outputs three others, also together, where people say no.
+    expect(paths).toHaveLength(3 + 2 + 3 + 3 + 3 * 3);
+    const signatures = ['signed', 'unsigned', 'unknown'];
+    const pairs = signatures.flatMap((one) => signatures.map((other) => `${one}, ${other}`));
+    expect(new Set(paths.flatMap(({ story }) => story.notes))).toEqual(new Set(['yes', 'silence', ...pairs]));
+  });
+
+  test('has a failure that nobody looks at once, and with each answer after which somebody does', async () => {
+    const looksLate = definePlaybook(
+      { id: 'late', title: 'Late', on, uses: { snapshotPodState } },
+      async ({ alert, steps, settle, ask, note }) => {
+        const kept = settle({ state: steps.snapshotPodState({ pod: alert.pod }) });
+        const first = await ask({ question: 'First?', choices: { a: 'A', b: 'B' }, onSilence });
+        const second = await ask({ question: 'Second?', choices: { c: 'C', d: 'D' }, onSilence });
+        note(`${first.choice} ${second.choice}${second.choice === 'd' && !(await kept).state.ok ? ', and nothing is kept' : ''}`);
+      },
+    );
+    const { paths } = await everyAnswer(looksLate, alertOf());
+    const failing = paths.filter(({ turns }) => turns.some((turn) => turn.kind === 'failure' && turn.fails));
+    expect(failing.flatMap(({ story }) => story.notes).toSorted()).toEqual(
+      ['a', 'b', 'silence'].flatMap((first) => [`${first} c`, `${first} d, and nothing is kept`]).toSorted(),
+    );
+  });
+
+  test.each([
+    [
+      'something is destroyed',
+      async ({ alert, steps, settle, ask }: Keeping) => {
+        await settle({ state: steps.snapshotPodState({ pod: alert.pod }) });
+        const plan = { end: await steps.deletePod.plan({ pod: alert.pod }) };
+        const answer = await ask({ question: 'End it?', choices: { keep: 'No', end: 'Yes' }, plan, onSilence });
+        if (answer.choice === 'end') await steps.deletePod({ pod: alert.pod }, answer.approval);
+      },
+    ],
+    [
+      'the body asks what is kept',
+      async ({ alert, incident, steps, settle, ask }: Keeping) => {
+        await settle({ state: steps.snapshotPodState({ pod: alert.pod }) });
+        const answer = await ask({ question: 'End it?', choices: { keep: 'No', end: 'Yes' }, onSilence });
+        if (answer.choice === 'end' && incident.evidence.length === 0) throw new RangeError('nobody thought of it');
+      },
+    ],
+  ] as const)('has each failure of what keeps evidence where %s', async (_when, body) => {
+    const playbook = definePlaybook({ id: 'keeps', title: 'Keeps', on, uses: { snapshotPodState, deletePod } }, body);
+    const { paths } = await everyAnswer(playbook, alertOf());
+    expect(paths.map(labelOf)).toContainEqual(expect.stringMatching(/^snapshotPodState fails, end/));
   });
 
   test('is walked with each step failing, too', async () => {

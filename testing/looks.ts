@@ -1,0 +1,170 @@
+import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import type { BodyIncident, Settled, StepResult } from '../core/playbook/playbook.ts';
+import { targetText } from '../workflows/steps/step-data.ts';
+
+type Step = (...args: unknown[]) => Promise<StepResult>;
+type Steps = Readonly<Record<string, Step>>;
+type SagaPart = (steps: Steps) => Promise<unknown>;
+type Run = ListedPlaybook['run'];
+type Waiting = Readonly<Record<string, Promise<unknown>>>;
+
+/** What is watched of all that a body gets. */
+interface Watched {
+  readonly incident: BodyIncident;
+  readonly steps: Steps;
+  readonly settle: (waiting: Waiting) => Promise<Readonly<Record<string, Settled<unknown>>>>;
+  readonly saga: (part: SagaPart) => Promise<unknown>;
+  readonly evidence: () => unknown;
+  readonly runPlaybook: (other: { readonly id: string; readonly run?: Run }) => Promise<unknown>;
+}
+
+/** A call of an action, as far as it is known what hangs on it. */
+interface Call {
+  readonly target: string;
+  readonly onlyLooks: boolean;
+  /** Something waits for it itself, or has asked whether it went well: all that comes may hang on that. */
+  isHeeded: boolean;
+  /** Once its output is there. */
+  given?: { readonly hasEvidence: boolean };
+  isSeen: boolean;
+}
+
+/**
+ * At what of its steps a body looks, in one run after another: at an output, and at whether the step went well at all. What nobody looks at is not to be
+ * tried with each answer. Where it is not known, it counts as looked at.
+ */
+export class Looks {
+  /** Steps that fail in one run, at most. */
+  readonly #mostFailures: number;
+  #calls: Call[] = [];
+  #byKey = new Map<string, Call>();
+  readonly #byPromise = new WeakMap<Promise<unknown>, Call>();
+  #isSettling = false;
+  readonly #watchedRuns = new Map<Run, Run>();
+
+  constructor({ mostFailures }: { readonly mostFailures: number }) {
+    this.#mostFailures = mostFailures;
+  }
+
+  /** A new run begins. */
+  begin(): void {
+    this.#calls = [];
+    this.#byKey = new Map();
+  }
+
+  /** No body has looked at the output of the step with this key. */
+  isUnseen(key: string): boolean {
+    return this.#byKey.get(key)?.isSeen === false;
+  }
+
+  /** Nothing would have been otherwise, had the step with this key failed: it only looks, and nobody has asked how it went. */
+  isUnheeded(key: string): boolean {
+    const call = this.#byKey.get(key);
+    return call?.onlyLooks === true && !call.isHeeded;
+  }
+
+  /** The same playbook, and it is seen at what its body looks. The promises are the engine's own: nothing comes in another order. */
+  watch(playbook: ListedPlaybook): ListedPlaybook {
+    const run = (context: Watched): Promise<void> => {
+      const { incident } = context;
+      const heedEvidence = <Result>(look: () => Result): Result => {
+        this.#heed(({ onlyLooks }) => onlyLooks);
+        return look();
+      };
+      const watched: Omit<Watched, 'runPlaybook'> = {
+        incident: new Proxy(incident, {
+          get: (of, name) => (name === 'evidence' ? heedEvidence(() => of.evidence) : Reflect.get(of, name)),
+        }),
+        steps: this.#watchSteps(playbook, context.steps),
+        settle: (waiting) => this.#settle(context.settle, waiting),
+        saga: (part) => context.saga((steps) => part(this.#watchSteps(playbook, steps))),
+        evidence: () => heedEvidence(context.evidence),
+      };
+      // The engine knows whom it calls by the body.
+      const runPlaybook: Watched['runPlaybook'] = (other) => {
+        const body = other.run && this.#watchedRuns.get(other.run);
+        return context.runPlaybook({ ...other, ...(body && { run: body }) });
+      };
+      return playbook.run({ ...context, ...watched, runPlaybook } as never);
+    };
+    this.#watchedRuns.set(playbook.run, run);
+    return { ...playbook, run };
+  }
+
+  #watchSteps({ uses }: ListedPlaybook, steps: Steps): Steps {
+    const watched = Object.entries(steps).map(([name, step]) => {
+      const effect = uses[name]?.effect;
+      const call: Step = (...args) => {
+        if (effect === 'destructive') this.#heedWhatIsWaitedFor();
+        return this.#watchCall(step(...args), { target: targetText(args[0]), onlyLooks: effect === 'read' });
+      };
+      return [name, Object.assign(call, step)] as const;
+    });
+    return Object.fromEntries(watched);
+  }
+
+  #watchCall(result: Promise<StepResult>, of: Pick<Call, 'target' | 'onlyLooks'>): Promise<StepResult> {
+    const call: Call = { ...of, isHeeded: false, isSeen: false };
+    this.#calls.push(call);
+    result.then(
+      (given) => this.#give(call, given),
+      () => undefined,
+    );
+    this.#byPromise.set(result, call);
+    // `await` asks a promise for its constructor, and everything else for `then`.
+    for (const [name, value] of [['constructor', Promise] as const, ['then', Promise.prototype.then] as const])
+      Object.defineProperty(result, name, {
+        get: () => {
+          if (!this.#isSettling) call.isHeeded = true;
+          return value;
+        },
+      });
+    return result;
+  }
+
+  /** Whoever waits for all of them hears of none that it failed, until it looks at it. */
+  #settle(settle: Watched['settle'], waiting: Waiting): ReturnType<Watched['settle']> {
+    this.#isSettling = true;
+    const settled = settle(waiting);
+    this.#isSettling = false;
+    void settled.then((parts) => {
+      for (const [name, part] of Object.entries(parts)) {
+        const of = waiting[name];
+        const call = of && this.#byPromise.get(of);
+        if (!call) continue;
+        const get = (): Settled<unknown> => {
+          call.isHeeded = true;
+          return part;
+        };
+        Object.defineProperty(parts, name, { get, enumerable: true });
+      }
+    });
+    return settled;
+  }
+
+  #heed(whom: (call: Call) => boolean): void {
+    for (const call of this.#calls) if (whom(call)) call.isHeeded = true;
+  }
+
+  /** What is destroyed waits for evidence: a piece matters unless others are kept of the same object, however many may fail. */
+  #heedWhatIsWaitedFor(): void {
+    const kept = new Map<string, number>();
+    for (const { target, given } of this.#calls) if (given?.hasEvidence) kept.set(target, (kept.get(target) ?? 0) + 1);
+    this.#heed(
+      ({ onlyLooks, target, given }) =>
+        onlyLooks && (given === undefined || (given.hasEvidence && (kept.get(target) ?? 0) <= this.#mostFailures)),
+    );
+  }
+
+  #give(call: Call, result: StepResult): void {
+    const { output, key } = result;
+    this.#byKey.set(key, call);
+    call.given = { hasEvidence: typeof output === 'object' && output !== null && 'evidence' in output };
+    Object.defineProperty(result, 'output', {
+      get: () => {
+        call.isSeen = true;
+        return output;
+      },
+    });
+  }
+}
