@@ -17,6 +17,8 @@ interface PackToCheck {
   readonly files: PackFiles;
   /** Where it is, for the types that it has installed; absent: of a tarball. */
   readonly folder?: string;
+  /** How a command names it: `--pack our-playbooks`, or the configuration that has it. */
+  readonly named: string;
   /** The alerts that it is tried with. */
   readonly alerts: readonly Alert[];
 }
@@ -35,7 +37,10 @@ export interface CheckedPack {
 }
 
 /** All that can be known of a pack before it is live, without a cluster. Some seconds at most. */
-export async function checkPack({ files, folder, alerts }: PackToCheck, { config, rules }: CheckSettings): Promise<CheckedPack> {
+export async function checkPack(
+  { files, folder, named, alerts }: PackToCheck,
+  { config, rules }: CheckSettings,
+): Promise<CheckedPack> {
   const code = packFaults(files);
   if (code.length > 0) return { findings: code.map((fault) => ({ severity: 'error', check: 'code', ...fault })) };
   let pack: DescribedPack;
@@ -46,7 +51,7 @@ export async function checkPack({ files, folder, alerts }: PackToCheck, { config
   }
   const places = new PackPlaces(files);
   // In a process of its own, while the compiler runs.
-  const trying = tryFindings(files, pack, places, { alerts, config });
+  const trying = tryFindings(files, pack, places, { named, alerts, config });
   const types = typeFindings(files, folder);
   return {
     pack,
@@ -96,7 +101,7 @@ async function tryFindings(
   files: PackFiles,
   pack: DescribedPack,
   places: PackPlaces,
-  { alerts, config }: { readonly alerts: readonly Alert[]; readonly config: Config | undefined },
+  { named, alerts, config }: Pick<PackToCheck, 'named' | 'alerts'> & { readonly config: Config | undefined },
 ): Promise<readonly CheckFinding[]> {
   const trial: Trial = {
     alerts,
@@ -105,7 +110,7 @@ async function tryFindings(
   };
   try {
     const tried: readonly TriedPlaybook[] = JSON.parse(await runPackProgram(files, 'service/check/try-main', trial));
-    return tried.flatMap((one) => triedFindings(one, pack, places));
+    return tried.flatMap((one) => triedFindings(one, pack, places, named));
   } catch (error) {
     return [thrown(error, files, 'answers')];
   }
@@ -115,6 +120,7 @@ function triedFindings(
   { playbook, alert, problems, notices, unsteady, alwaysRefused, cutAfter, runsBeside }: TriedPlaybook,
   pack: DescribedPack,
   places: PackPlaces,
+  named: string,
 ): readonly CheckFinding[] {
   const at = { playbook, ...places.of(playbook) };
   if (alert === undefined)
@@ -151,7 +157,7 @@ function triedFindings(
         ...at,
         ...placeIn(text),
         problem: text.replace(stackPlace, ''),
-        remedy: `See the way that it takes: firebreak simulate --pack . --playbook ${playbook} --every.`,
+        remedy: `See the way that it takes: firebreak simulate ${named} --playbook ${playbook} --every.`,
       }));
   return [
     ...(unsteady === undefined

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { RuleSet } from '../../core/rules/known-rules.ts';
 import type { Config } from '../config/load.ts';
 import { enabledPlaybooks } from '../config/packs.ts';
@@ -53,13 +53,21 @@ function checkSource(source: PackSource, config: Config | undefined, rules: Rule
     {
       files: readPackAt(source),
       ...(folder !== undefined && { folder }),
+      named: namedAs(source),
       alerts: read.flatMap((one) => (one.ok ? [one.alert] : [])),
     },
     { ...(config && { config }), ...(rules && { rules: rules.rules }) },
   );
 }
 
-/** Rules about which nothing is done but what is done about every alert. */
+function namedAs(source: PackSource): string {
+  const path = 'folder' in source ? source.folder : 'tarball' in source ? source.tarball : undefined;
+  return path === undefined ? '--config FILE' : `--pack ${relative(process.cwd(), path) || '.'}`;
+}
+
+const places = { pod: ' in a pod', node: ' on a node', cluster: ' in the cluster' };
+
+/** Rules about which nothing is done but what is done about every alert; of some only in a pod, or outside of all pods. */
 function uncovered(packs: readonly DescribedPack[], config: Config | undefined, rules: RuleSet): readonly CheckFinding[] {
   const names = packs.map(({ name }) => name);
   const others = enabledPlaybooks({
@@ -69,18 +77,21 @@ function uncovered(packs: readonly DescribedPack[], config: Config | undefined, 
   const playbooks = [...others, ...packs.flatMap((pack) => pack.playbooks)];
   return coverageOf(playbooks, [rules])
     .flatMap((set) => set.rules)
-    .filter(({ covered }) => covered === 'no' || covered === 'rest')
-    .map(({ rule, severity, covered, answers }) => ({
-      severity: 'notice',
-      check: 'coverage',
-      file: rule.part,
-      problem: `no playbook is for “${rule.name}” (${severity})${
-        covered === 'rest'
-          ? `: only ${[...new Set(answers.flatMap(({ rest }) => rest))].join(', ')}, which take what is left`
-          : ''
-      }`,
-      remedy: 'Write a playbook for it, or leave it so.',
-    }));
+    .filter(({ covered }) => covered !== 'yes')
+    .map(({ rule, severity, covered, answers }) => {
+      const without = answers.filter(({ playbooks: named }) => named.length === 0);
+      const where = covered === 'partly' ? without.map(({ place }) => places[place]).join(' and') : '';
+      const rest = [...new Set(without.flatMap((answer) => answer.rest))];
+      return {
+        severity: 'notice',
+        check: 'coverage',
+        file: rule.part,
+        problem: `no playbook is for “${rule.name}” (${severity})${where}${
+          rest.length > 0 ? `: only ${rest.join(', ')}, which take what is left` : ''
+        }`,
+        remedy: 'Write a playbook for it, or leave it so.',
+      };
+    });
 }
 
 async function missing(packs: readonly DescribedPack[], config: Config): Promise<readonly CheckFinding[]> {

@@ -100,7 +100,7 @@ export function navigatorLayer(coverage: readonly SetCoverage[]): object {
       return {
         techniqueID,
         score: percentCovered(rules),
-        comment: `${rules.length} rules; ${ids.size > 0 ? `playbooks: ${[...ids].toSorted().join(', ')}` : 'no playbook'}`,
+        comment: `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}; ${ids.size > 0 ? `playbooks: ${[...ids].toSorted().join(', ')}` : 'no playbook'}`,
         enabled: true,
         showSubtechniques: techniqueID.includes('.'),
       };
@@ -109,7 +109,7 @@ export function navigatorLayer(coverage: readonly SetCoverage[]): object {
     name: 'Firebreak playbooks',
     versions: { attack: '19', navigator: '5.2.0', layer: '4.5' },
     domain: 'enterprise-attack',
-    description: 'Techniques that rules of the public rule sets name, and how many of these rules a playbook is for.',
+    description: 'Techniques that the rules name, and how many of these rules a playbook is for.',
     techniques,
     gradient: { colors: ['#ff6666', '#ffe766', '#8ec843'], minValue: 0, maxValue: 100 },
     legendItems: [],

@@ -133,6 +133,7 @@ test('rule names are looked for in the rule files that somebody has, and what no
   writePackFolder(rules, {
     'ours.yaml': `- { rule: Detect crypto miner, condition: x, priority: CRITICAL, tags: [container] }
 - { rule: Detect a miner of ours, condition: x, priority: CRITICAL, tags: [container] }
+- { rule: A rule of ours for hosts and containers, condition: x, priority: WARNING, tags: [] }
 `,
   });
   const of = await found({ rules: ruleSetInFolder(rules) });
@@ -141,6 +142,7 @@ test('rule names are looked for in the rule files that somebody has, and what no
   ]);
   expect(of('coverage')).toEqual([
     expect.stringMatching(/^notice ours\.yaml:undefined no playbook is for “Detect crypto miner” \(critical\): only firebreak\//),
+    'notice ours.yaml:undefined no playbook is for “A rule of ours for hosts and containers” (medium) in a pod: only firebreak/ticket-unanswered, which take what is left. Write a playbook for it, or leave it so.',
   ]);
 });
 
@@ -149,6 +151,8 @@ test('the command prints each finding with its place, and ends with 1 where ther
   const checked = await cli('check', '--pack', pack);
   expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);
   expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 3 notices$/m);
+  // As it was called: the command may be copied.
+  expect(checked.stdout).toContain('firebreak simulate --pack acme --playbook acme/miner --every.');
   expect(checked.status).toBe(1);
   const covered = await cli('coverage', '--pack', pack, '--rules', join(folder, 'rules'), '--all');
   expect(covered.stdout).toMatch(/^Detect a miner of ours .*yes .*acme\/miner$/m);

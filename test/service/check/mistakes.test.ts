@@ -243,7 +243,7 @@ export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mist
 `,
     ...Object.fromEntries(mistakes.map((one, index) => [`playbooks/${index}.ts`, fileOf(one, index)])),
   });
-  ({ findings } = await checkPack({ files: readPack({ folder: pack }), folder: pack, alerts: [] }, { config }));
+  ({ findings } = await checkPack({ files: readPack({ folder: pack }), folder: pack, named: '--pack .', alerts: [] }, { config }));
 });
 
 /** A whole file, or a whole envelope, that is refused before anything of the pack is run. */
@@ -288,7 +288,7 @@ test('a playbook that is in no list is warned of, with its place; so is none tha
     ...acmeFiles,
     'playbooks/other.ts': acmeFiles['playbooks/miner.ts']?.replace("id: 'miner'", "id: 'other'"),
   });
-  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   const line = (acmeFiles['playbooks/miner.ts'] ?? '').split('\n').findIndex((one) => one.includes("id: 'miner'")) + 1;
   expect(found.filter(({ check }) => check === 'envelope')).toEqual([
     {
@@ -331,7 +331,7 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [one, one
 ])('a file of a pack with %s in it is told in words', async (_, source, says) => {
   const where = mkdtempSync(join(folder, 'empty-'));
   writePackFolder(where, { 'firebreak.pack.ts': source });
-  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   expect(found.map(({ file, problem }) => `${file}: ${problem}`)).toContainEqual(expect.stringMatching(says));
 });
 
@@ -350,7 +350,7 @@ const higher = definePlaybook({ id: 'asks', title: 'Asks', ${on}, priority: 5 },
 export default definePack({ name: 'acme', version: '1.0.0', playbooks: [first, second, higher] });
 `,
   });
-  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   expect(found.filter(({ severity, check }) => severity === 'warning' && check !== 'types' && check !== 'rules')).toMatchObject([
     { severity: 'warning', playbook: 'acme/second', problem: expect.stringContaining('it is exclusive and so is acme/first') },
     { severity: 'warning', playbook: 'acme/asks', problem: expect.stringContaining('more ways than are tried: of these 300') },
@@ -396,7 +396,7 @@ describe('playbooks check finds', () => {
       'playbooks/bad.ts': source,
     });
     const brokenLine = source.startsWith('export const a = 1;') ? 2 : expect.any(Number);
-    const { findings: found, pack } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+    const { findings: found, pack } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
     expect(pack).toBeUndefined();
     const said = found.map((one) => ({
       check: one.check,
@@ -429,7 +429,7 @@ const first = definePlaybook({ id: 'first', title: 'First', on: of('One'), uses:
 export default definePack({ name: 'calls', version: '1.0.0', playbooks: [first, second] });
 `,
   });
-  const checked = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  const checked = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   expect(checked.findings.filter(({ severity, check }) => severity === 'error' || check === 'replay')).toEqual([]);
   expect(checked.findings.filter(({ problem }) => problem.includes('was not tried'))).toEqual([]);
 });

@@ -496,7 +496,7 @@ describe('playbooks', () => {
     expect(stdout).not.toContain('Drop and execute');
     expect(JSON.parse(readFileSync(join(rules, 'layer.json'), 'utf8'))).toMatchObject({
       versions: { attack: '19' },
-      techniques: [{ techniqueID: 'T1611', score: 50 }],
+      techniques: [{ techniqueID: 'T1611', score: 50, comment: expect.stringMatching(/^2 rules; playbooks: /) }],
     });
   });
 

@@ -105,7 +105,8 @@ describe('coverage', () => {
   test('as a layer has the version of ATT&CK, and each technique once with its share', () => {
     const layer = navigatorLayer(coverageOf(playbooks, ruleSets));
     expect(layer).toMatchObject({ domain: 'enterprise-attack', versions: { attack: '19', layer: '4.5' } });
-    const { techniques } = layer as { techniques: readonly { techniqueID: string; score: number }[] };
+    const { techniques } = layer as { techniques: readonly { techniqueID: string; score: number; comment: string }[] };
+    expect(techniques.filter(({ comment }) => !/^(1 rule|(?!1 )\d+ rules); /.test(comment))).toEqual([]);
     expect(new Set(techniques.map(({ techniqueID }) => techniqueID)).size).toBe(techniques.length);
     expect(techniques).toContainEqual(expect.objectContaining({ techniqueID: 'T1611', score: expect.any(Number) }));
   });
