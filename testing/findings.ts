@@ -92,7 +92,7 @@ function refused({ story }: Path): readonly Found[] {
       }),
     ...story.events
       .filter(({ kind }) => kind === 'verdict.refused')
-      .map(({ text }) => problem(`a verdict does not count: ${text}`)),
+      .map(({ text }) => problem(`a verdict does not count: ${text}. \`harmless\` of \`ask\` lists the choices that say so`)),
   ];
 }
 

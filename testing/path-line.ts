@@ -28,7 +28,7 @@ export function lineOf(path: Path): string {
 
 /** What a story comes to, in one line. */
 export function outcomeOf({ steps, verdict, left, notes, end, error }: Story): string {
-  const done = steps.map(stepText);
+  const done = timesOf(steps.map(stepText));
   const held = left.map(({ action, inSilence }) => `${action} in force${inSilence === 'release' ? ' for a time' : ''}`);
   return [
     done.length > 0 ? done.join(', ') : 'nothing is done',
@@ -38,6 +38,18 @@ export function outcomeOf({ steps, verdict, left, notes, end, error }: Story): s
     ...(end === 'done' ? [] : [end === 'failed' ? `stops (${error?.code ?? ''})` : end]),
   ].join('; ');
 }
+
+/** The same many times in a row is said once. */
+function timesOf(texts: readonly string[]): readonly string[] {
+  const rows: { readonly text: string; times: number }[] = [];
+  for (const text of texts) {
+    const last = rows.at(-1);
+    if (last?.text === text) last.times += 1;
+    else rows.push({ text, times: 1 });
+  }
+  return rows.flatMap(({ text, times }) => (times > mostInARow ? [`${text} (${times} times)`] : Array<string>(times).fill(text)));
+}
+const mostInARow = 3;
 
 const stateWords = { done: '', failed: ' fails', joined: ' joined', undone: ' undone' };
 

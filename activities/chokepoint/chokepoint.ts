@@ -280,6 +280,11 @@ async function checkApproval(run: StepRun, { parts }: Rules): Promise<void> {
   parts.warrants?.take(call, context.order ?? call.key);
   await mustBeApproved(parts, call, approval, 'step');
   if (planIsCovered(approval, plan)) return;
+  if (!approvedPlan(call))
+    throw new FirebreakError(
+      'FB_ERR_PLAN_CHANGED',
+      `people were not shown ${call.action} of ${plan.target.name} with “${approval.choice}”: ask() has to offer its plan with that choice`,
+    );
   if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
     throw new FirebreakError(
       'FB_ERR_OUTSIDE_WINDOW',

@@ -9,7 +9,7 @@ import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert, inTime } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
-import { withCalled } from '../../testing/walk.ts';
+import { isInLoop, withCalled } from '../../testing/walk.ts';
 import { playedPack } from '../packs/loaded-pack.ts';
 
 /** What the playbooks of a pack are tried with. */
@@ -37,6 +37,9 @@ export interface TriedPlaybook {
   /** One before it in the list, exclusive as well and of the same priority, that answers the same alert. */
   readonly runsBeside?: string;
 }
+
+/** By what the body has people approve, and not by a guardrail: it is told as what the body does wrong. */
+const ofApproval: ReadonlySet<string | undefined> = new Set(['FB_ERR_PLAN_CHANGED', 'FB_ERR_APPROVAL_INVALID']);
 
 const [folder = '', main = ''] = process.argv.slice(2);
 const trial: Trial = JSON.parse(readFileSync(0, 'utf8'));
@@ -81,7 +84,8 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
     notices: every.notices,
     alwaysRefused: alwaysRefused(every),
     ...(unsteady !== undefined && { unsteady }),
-    ...(every.isCut && { cutAfter: every.paths.length }),
+    // Of a loop it is said what is wrong.
+    ...(every.isCut && !every.paths.some(({ story }) => isInLoop(story)) && { cutAfter: every.paths.length }),
   };
 }
 
@@ -128,7 +132,7 @@ function alwaysRefused({ paths }: EveryAnswer): TriedPlaybook['alwaysRefused'] {
   const steps = paths
     .filter(({ circumstance }) => circumstance !== 'caps reached')
     .flatMap(({ story }) => story.steps)
-    .filter(({ isInjected }) => !isInjected);
+    .filter(({ isInjected, code }) => !isInjected && !ofApproval.has(code));
   return [...Map.groupBy(steps, ({ action }) => action)].flatMap(([action, all]) => {
     const [first] = all;
     return first && all.every(({ state }) => state === 'failed') ? [{ action, reason: first.reason ?? first.code ?? '' }] : [];

@@ -290,6 +290,26 @@ test('it is bounded, and says so', async () => {
   expect(paths).toHaveLength(20);
 });
 
+test('a body that goes round for ever, one step after another, is ended before its incident is, and is told in a line', async () => {
+  let steps = 0;
+  const loops = definePlaybook(
+    { id: 'loops', title: 'Loops', on, uses: { openTicket } },
+    async ({ steps: { openTicket: file }, ask }) => {
+      await ask({ question: 'Go?', choices: { yes: 'Yes', no: 'No' }, onSilence });
+      for (;;) {
+        await file({ title: 'again', body: '', labels: [] });
+        steps += 1;
+      }
+    },
+  );
+  const { problems, answers, isCut } = await everyAnswer(loops, alertOf());
+  expect(problems).toContainEqual(
+    'it stops: it has begun more than 1500 steps, plans, questions and pauses: it is in a loop (yes)',
+  );
+  expect(answers[0]).toBe('yes: openTicket (1499 times); stops (FB_ERR_PLAYBOOK_LOOPS)');
+  expect({ isCut, steps }).toEqual({ isCut: true, steps: 3 * 1_499 });
+});
+
 test('a playbook that another one calls is there where a test names it, and answers no alert by itself', async () => {
   const second = definePlaybook({ id: 'second', title: 'Second', on, uses: { openTicket } }, async ({ steps }) => {
     await steps.openTicket({ title: 'a', body: 'b', labels: [] });

@@ -148,7 +148,12 @@ describe('a simulation', () => {
     expect(story.steps).toMatchObject([
       { action: 'snapshotPodState', state: 'done' },
       { action: 'deletePod', state: 'failed', code: 'FB_ERR_APPROVAL_INVALID' },
-      { action: 'deletePod', state: 'failed', code: 'FB_ERR_PLAN_CHANGED' },
+      {
+        action: 'deletePod',
+        state: 'failed',
+        code: 'FB_ERR_PLAN_CHANGED',
+        reason: expect.stringMatching(/^people were not shown deletePod of .* with “delete”: ask\(\) has to offer its plan/),
+      },
     ]);
   });
 

@@ -19,6 +19,8 @@ export function onlyLooks({ effect, pool }: ActionDeclaration): boolean {
 }
 
 const longestReason = 500;
+/** A step is some 25 events of the incident's history, of which Temporal keeps 51 200: what goes on beyond that it ends, with all that runs in it. */
+const mostBegun = 1_500;
 
 interface BodyWorkOptions {
   /** The cell may have begun the body's first step already. */
@@ -38,15 +40,27 @@ export class BodyWork implements PromiseOwner {
   readonly #failed: FailedPromise[] = [];
   #hasEnded = false;
   #acted: string | undefined;
+  #begun = 0;
   #skipped: BodySkipped | undefined;
 
   constructor(options: BodyWorkOptions) {
     this.#options = options;
   }
 
-  /** Through here goes whatever a body waits for. Gives the very promise on: one more would order the body's commands anew. */
+  /**
+   * Through here goes whatever a body waits for. Gives the very promise on: one more would order the body's commands anew.
+   *
+   * @throws BodySkipped; StepFailure where the body has begun so much that it can only be in a loop
+   */
   begin<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
     if (this.#skipped) throw this.#skipped;
+    this.#begun += 1;
+    if (this.#begun > mostBegun) throw loopFailure();
+    return this.tidy(what, acts, go);
+  }
+
+  /** The same for what ends a body's work, however much that was. */
+  tidy<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
     if (acts && this.#acted === undefined) {
       this.#acted = what;
       this.#options.onAct();
@@ -108,6 +122,12 @@ export class BodyWork implements PromiseOwner {
   async settled(): Promise<void> {
     await condition(() => this.#open.size === 0);
   }
+}
+
+function loopFailure(): StepFailure {
+  const place = placeIn(new Error('here'));
+  const text = `it has begun more than ${mostBegun} steps, plans, questions and pauses: it is in a loop`;
+  return new StepFailure('FB_ERR_PLAYBOOK_LOOPS', place === undefined ? text : `${text}, at ${place}`);
 }
 
 /** A frame of an author's file, as the bundle's source map names it: from its `playbooks` folder on. The engine's own frames have no file. */

@@ -140,7 +140,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     try {
       return await part(stepsOf(whole));
     } catch (error) {
-      if (!work.skipped) await work.begin('the undo of a saga', true, () => whole.undo(error));
+      if (!work.skipped) await work.tidy('the undo of a saga', true, () => whole.undo(error));
       throw error;
     }
   };

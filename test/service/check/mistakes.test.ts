@@ -147,6 +147,21 @@ const mistakes: readonly Mistake[] = [
     says: /goes on without waiting for anything/,
   },
   {
+    mistake: 'the plan of another object',
+    body: [
+      ask("no: 'No', end: 'Yes'", 'end: await steps.deletePod.plan({ pod: alert.pod })'),
+      "if (answer.choice === 'end') await steps.deletePod({ pod: { ...alert.pod, name: 'other', uid: 'other' } }, answer.approval);",
+    ],
+    check: 'answers',
+    says: /people were not shown deletePod of pod\/.*\/other with “end”: ask\(\) has to offer its plan with that choice/,
+  },
+  {
+    mistake: 'a loop of steps',
+    body: [done.replace('await ', 'for (;;) await ')],
+    check: 'answers',
+    says: /it stops: it has begun more than 1500 steps.*it is in a loop/,
+  },
+  {
     mistake: 'something that is kept from one incident to the next',
     before: 'let seen = 0;\n',
     body: ['seen += 1;', "note('alert number '.concat(String(seen)));"],
@@ -243,7 +258,10 @@ export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mist
 `,
     ...Object.fromEntries(mistakes.map((one, index) => [`playbooks/${index}.ts`, fileOf(one, index)])),
   });
-  ({ findings } = await checkPack({ files: readPack({ folder: pack }), folder: pack, named: '--pack .', alerts: [] }, { config }));
+  ({ findings } = await checkPack(
+    { files: readPack({ folder: pack }), folder: pack, named: '--pack .', alerts: [] },
+    { config },
+  ));
 });
 
 /** A whole file, or a whole envelope, that is refused before anything of the pack is run. */
@@ -360,6 +378,15 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [first, s
 test('behind a loop without an end nothing else is said to be wrong', () => {
   const index = mistakes.findIndex(({ mistake }) => mistake === unreachable);
   expect(findings.filter(({ file, check }) => file === `playbooks/${index}.ts` && check === 'types')).toHaveLength(1);
+});
+
+test('a loop of steps is not told as too many ways, nor a wrong approval as a guardrail', () => {
+  const of = (mistake: string) => {
+    const index = mistakes.findIndex((one) => one.mistake === mistake);
+    return findings.filter(({ playbook }) => playbook === `broken/${idOf(index)}`);
+  };
+  expect(of('a loop of steps').filter(({ problem }) => problem.includes('more ways than are tried'))).toEqual([]);
+  expect(of('the plan of another object').filter(({ check }) => check === 'guardrails')).toEqual([]);
 });
 
 test('a loop is told on one line, and is none that differs at a replay', () => {
