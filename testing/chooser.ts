@@ -32,6 +32,8 @@ export interface SimulateOptions {
   readonly guardrails?: Partial<GuardrailRules>;
   /** Pods of the alert's workload. Absent: nobody knows. */
   readonly replicas?: number;
+  /** Ids of people whom forms may name besides `oncall-1` and the others: they are in each group. */
+  readonly named?: readonly string[];
   /** Who decides on incidents; as the shipped configuration has it, where nothing is said. */
   readonly levels?: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
 }

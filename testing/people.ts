@@ -28,16 +28,20 @@ export type Said = string | undefined | { readonly choice: string; readonly leve
 const inEachGroup = 3;
 const desk = 'simulated-desk';
 
-/** Everybody whom these playbooks may ask: `oncall-1`, `oncall-2` … */
-export function rosterFor(playbooks: readonly AnyPlaybook[], levels: readonly Level[]): Roster {
+/**
+ * Everybody whom these playbooks may ask: `oncall-1`, `oncall-2` …
+ * @param named whom forms may name besides: they answer last
+ */
+export function rosterFor(playbooks: readonly AnyPlaybook[], levels: readonly Level[], named: readonly string[]): Roster {
   const names = [...levels, ...playbooks.flatMap((playbook) => playbook.levels ?? [])].map(({ group }) => group);
   const groups = Object.fromEntries(
-    [...new Set(names)].map((group) => [group, Array.from({ length: inEachGroup }, (_, index) => `${group}-${index + 1}`)]),
+    [...new Set(names)].map((group) => [
+      group,
+      [...Array.from({ length: inEachGroup }, (_, index) => `${group}-${index + 1}`), ...named],
+    ]),
   );
   return {
-    people: Object.values(groups)
-      .flat()
-      .map((id) => ({ id, name: id, slackIds: [], keys: [] })),
+    people: [...new Set(Object.values(groups).flat())].map((id) => ({ id, name: id, slackIds: [], keys: [] })),
     groups,
   };
 }

@@ -40,9 +40,9 @@ export function createStage(parts: {
   readonly queue: string;
 }): Stage {
   const { playbooks, options, chooser, teller, now, takes, outside, queue } = parts;
-  const { levels: given, guardrails, replicas, params = {}, plans = {} } = options;
+  const { levels: given, guardrails, replicas, params = {}, plans = {}, named = [] } = options;
   const levels = given?.map(({ within, ...level }) => ({ ...level, withinMs: durationMs(within) })) ?? shippedLevels;
-  const roster = rosterFor(playbooks, levels);
+  const roster = rosterFor(playbooks, levels, named);
   const injected = new Set<string>();
   const times = new Map<string, number>();
   const nth = ({ action }: SimulatedCall, what: string): number => {

@@ -52,7 +52,10 @@ export async function forkIncident(past: PastIncident, options: ForkOptions): Pr
   if (about.length === 0)
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
-      `of the playbooks that ran none is here: ${past.playbooks.join(', ') || 'none ran'}`,
+      past.playbooks.length === 0
+        ? 'none ran: nothing can be told again'
+        : `of the playbooks that ran none is here: ${past.playbooks.join(', ')}`,
+      { remedy: 'Name the folder of their pack with --pack, or others with --playbook.' },
     );
   const story = await simulate(about, asItWas(past, until, options));
   const again = gone.length === 0 ? await simulate(ran, asItWas(past, Number.POSITIVE_INFINITY, {})) : undefined;
@@ -97,7 +100,17 @@ function asItWas(
     }),
     plans: byAction(past.steps, (steps) => (input: unknown) => planIn(steps, input)),
     failures: { ...failuresOf(past.steps, until), ...failures },
+    named: namedIn(past),
   };
+}
+
+/** People whom somebody filled into a form: of its fields only these are lists. */
+function namedIn({ answers }: PastIncident): readonly string[] {
+  return [
+    ...new Set(
+      answers.flatMap(({ form = {} }) => Object.values(form).flatMap((value) => (typeof value === 'object' ? value : []))),
+    ),
+  ];
 }
 
 function byAction<Value>(

@@ -72,7 +72,7 @@ function choiceLine(choice: Choice): string {
     quorum === 1 ? '1 person' : `${quorum} people`,
     touches.length === 0 ? 'changes nothing' : touches.join(', '),
     ...(needsReason(choice) ? ['say why with --reason'] : []),
-    ...Object.entries(choice.form ?? {}).map(([name, of]) => `set --set ${name}=… (${of.label}: ${askedFor(of)})`),
+    ...Object.entries(choice.form ?? {}).map(([name, of]) => `--set ${name}=… (${of.label}: ${askedFor(of)})`),
   ];
   return `--choice ${id}: ${labelOf(choice)} (${facts.join('; ')})`;
 }
@@ -195,7 +195,7 @@ export function printIncident(state: PrintedIncident, besides: Besides): void {
 
 /** What the incident itself has said, with what is in force above it. */
 export function besidesOf(
-  state: IncidentState,
+  state: Pick<IncidentState, 'audit' | 'questions' | 'tickets'>,
   about: { readonly names: Names; readonly restraints: readonly RestraintTerms[]; readonly deadlines: readonly string[] },
 ): Besides {
   const { names, restraints, deadlines } = about;

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Question, questionDigest, type Vote } from '../../../core/decide/approval.ts';
 import { field } from '../../../core/decide/form.ts';
 import type { QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
+import { besidesOf } from '../../../service/commands/incidents/incident-text.ts';
 import { answersSet, ballotLines } from '../../../service/commands/vote.ts';
 import { castVote, receptionOf } from '../../../service/incidents/cast-vote.ts';
 
@@ -55,6 +56,14 @@ test('what is printed before it is signed is what the question and its plans say
     '  touches: pod/shop/cart-x2x8k',
     '  note: it can talk again',
   ]);
+});
+
+test('what a form asks for is shown as it is typed', () => {
+  const form = { hours: field.number('For how many hours?', { min: 1, max: 72 }) };
+  const open = { ...asked, levelUntil: '2026-05-01T00:15:00.000Z', question: { ...question, choices: [{ ...choice, form }] } };
+  const about = { names: { person: String, actor: String }, restraints: [], deadlines: [] };
+  const { questions } = besidesOf({ audit: { acknowledged: 1, made: 1 }, questions: [open] }, about);
+  expect(questions.flat().at(-1)).toMatch(/; --set hours=… \(For how many hours\?: a number from 1 to 72\)\)$/);
 });
 
 test('no vote is signed on a question of another incident than the one that was named', async () => {
