@@ -24,6 +24,8 @@ interface Call {
   readonly onlyLooks: boolean;
   /** Something waits for it itself, or has asked whether it went well: all that comes may hang on that. */
   isHeeded: boolean;
+  /** What it keeps is the last that there is of its target, if as many others fail as may in one run: it matters with them. */
+  isHeededWithOthers: boolean;
   /** Once its output is there. */
   given?: { readonly hasEvidence: boolean };
   isSeen: boolean;
@@ -61,6 +63,12 @@ export class Looks {
   isUnheeded(key: string): boolean {
     const call = this.#byKey.get(key);
     return call?.onlyLooks === true && !call.isHeeded;
+  }
+
+  /** Of whom the step with this key keeps something that matters if others that keep something of it fail, too. */
+  isHeededWith(key: string): string | undefined {
+    const call = this.#byKey.get(key);
+    return call?.isHeededWithOthers && !call.isHeeded ? call.target : undefined;
   }
 
   /** The same playbook, and it is seen at what its body looks. The promises are the engine's own: nothing comes in another order. */
@@ -104,7 +112,7 @@ export class Looks {
   }
 
   #watchCall(result: Promise<StepResult>, of: Pick<Call, 'target' | 'onlyLooks'>): Promise<StepResult> {
-    const call: Call = { ...of, isHeeded: false, isSeen: false };
+    const call: Call = { ...of, isHeeded: false, isHeededWithOthers: false, isSeen: false };
     this.#calls.push(call);
     result.then(
       (given) => this.#give(call, given),
@@ -150,10 +158,12 @@ export class Looks {
   #heedWhatIsWaitedFor(): void {
     const kept = new Map<string, number>();
     for (const { target, given } of this.#calls) if (given?.hasEvidence) kept.set(target, (kept.get(target) ?? 0) + 1);
-    this.#heed(
-      ({ onlyLooks, target, given }) =>
-        onlyLooks && (given === undefined || (given.hasEvidence && (kept.get(target) ?? 0) <= this.#mostFailures)),
-    );
+    for (const call of this.#calls) {
+      const others = (kept.get(call.target) ?? 0) - 1;
+      if (!call.onlyLooks || call.given?.hasEvidence === false || others >= this.#mostFailures) continue;
+      if (call.given === undefined || others <= 0) call.isHeeded = true;
+      else call.isHeededWithOthers = true;
+    }
   }
 
   #give(call: Call, result: StepResult): void {

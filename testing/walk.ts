@@ -62,6 +62,8 @@ interface Point {
   readonly isDeviation: boolean;
   /** As far as the body has looked: nothing that comes after it would be otherwise. */
   readonly isUnseen: () => boolean;
+  /** It makes a difference together with each other point of which this is the same. */
+  readonly together: () => string | undefined;
 }
 
 /** What one run does otherwise than it usually goes. */
@@ -71,13 +73,15 @@ interface Script {
   readonly deviations: number;
   /** Points before the last of these, at which no body had looked: it may do so after this choice. */
   readonly unseen: ReadonlySet<string>;
+  /** Those of them that made no difference together with others. */
+  readonly alone: ReadonlySet<string>;
   /** Nothing else is tried with it: nobody has looked at its last choice. */
   readonly isLast: boolean;
 }
 
-const asUsual: Script = { choices: new Map(), deviations: 0, unseen: new Set(), isLast: false };
+const asUsual: Script = { choices: new Map(), deviations: 0, unseen: new Set(), alone: new Set(), isLast: false };
 
-const never = (): boolean => false;
+const never = { isUnseen: () => false, together: () => undefined };
 
 const answersNothing: Match = { rule: '' };
 
@@ -141,19 +145,43 @@ function furtherFrom(script: Script, points: readonly Point[]): readonly Script[
   if (script.isLast) return [];
   const last = points.findLastIndex(({ name }) => script.choices.has(name));
   const isLate = (point: Point, at: number): boolean => at < last && script.unseen.has(point.name) && !point.isUnseen();
-  return points.flatMap((point, at) => {
-    const late = isLate(point, at);
-    const isLast = point.isUnseen();
-    if ((isLast && point.turn.kind === 'output') || (at <= last && !late)) return [];
-    const before = points.slice(0, Math.max(at, last));
-    const unseen = before.filter((one, place) => one.isUnseen() || (late && place > at && isLate(one, place)));
-    return Array.from({ length: point.options - 1 }, (_, index) => ({
-      choices: new Map([...script.choices, [point.name, index + 1]]),
-      deviations: script.deviations + (point.isDeviation ? 1 : 0),
+  const scriptOf = (added: readonly (readonly [Point, number])[], at: number, late: boolean): Script => {
+    const before = points.slice(0, Math.max(at, last)).filter((one) => !added.some(([point]) => point === one));
+    const unseen = before.filter(
+      (one) => one.isUnseen() || (late && isLate(one, points.indexOf(one)) && points.indexOf(one) > at),
+    );
+    return {
+      choices: new Map([...script.choices, ...added.map(([{ name }, option]) => [name, option] as const)]),
+      deviations: script.deviations + added.filter(([{ isDeviation }]) => isDeviation).length,
       unseen: new Set(unseen.map(({ name }) => name)),
-      isLast,
-    }));
+      alone: new Set(before.filter((one) => one.together() === undefined).map(({ name }) => name)),
+      isLast: added.every(([point]) => point.isUnseen()) && added.length === 1,
+    };
+  };
+  const single = points.flatMap((point, at) => {
+    const late = isLate(point, at);
+    if ((point.isUnseen() && point.turn.kind === 'output') || (at <= last && !late)) return [];
+    return Array.from({ length: point.options - 1 }, (_, index) => scriptOf([[point, index + 1]], at, late));
   });
+  const isNew = (point: Point, at: number): boolean => at > last || script.alone.has(point.name);
+  const pairs = points.flatMap((point, at) =>
+    points.slice(at + 1).flatMap((other, after) => {
+      const isPair = point.together() !== undefined && point.together() === other.together();
+      return isPair && isNew(other, at + 1 + after)
+        ? [
+            scriptOf(
+              [
+                [point, 1],
+                [other, 1],
+              ],
+              at + 1 + after,
+              false,
+            ),
+          ]
+        : [];
+    }),
+  );
+  return [...single, ...pairs];
 }
 
 function circumstances(
@@ -206,7 +234,7 @@ async function follow(
       // What people have let the engine do is done: all that they are asked after it, they are asked without a cap, too.
       const isAsGiven = circumstance === 'caps reached' && asker !== 'engine' && isLetThrough(points);
       const option = turn(
-        { name: `${asker} asks ${text}`, options: isAsGiven ? 1 : answers.length, isDeviation: false, isUnseen: never },
+        { name: `${asker} asks ${text}`, options: isAsGiven ? 1 : answers.length, isDeviation: false, ...never },
         (at) => ({
           kind: 'answer',
           question: text,
@@ -217,8 +245,11 @@ async function follow(
       return answerAt(option);
     },
     failure: ({ action, does, key }) => {
-      const isUnseen = () => does === 'apply' && looks.isUnheeded(key);
-      const option = turn({ name: `${does} ${key}`, options: 2, isDeviation: true, isUnseen }, (at) => ({
+      const heed = {
+        isUnseen: () => does === 'apply' && looks.isUnheeded(key),
+        together: () => (does === 'apply' ? looks.isHeededWith(key) : undefined),
+      };
+      const option = turn({ name: `${does} ${key}`, options: 2, isDeviation: true, ...heed }, (at) => ({
         kind: 'failure',
         action,
         does,
@@ -247,6 +278,7 @@ async function follow(
         options: variants.length,
         isDeviation: !isList,
         isUnseen: () => looks.isUnseen(key),
+        together: never.together,
       };
       const option = turn(point, turnOf);
       return variants[option]?.();

@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { everyAnswer as inTests } from '../../authoring/testing.ts';
-import { deletePod, denyImage, openTicket, quarantinePod, snapshotPodState, verifyImage } from '../../core/actions/index.ts';
+import {
+  captureProcesses,
+  deletePod,
+  denyImage,
+  openTicket,
+  quarantinePod,
+  snapshotPodState,
+  verifyImage,
+} from '../../core/actions/index.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook, type PlaybookContext } from '../../core/playbook/playbook.ts';
 import { askAboutShell, containDroppedBinary, ticketSensitiveRead } from '../../playbooks/index.ts';
@@ -124,6 +132,30 @@ describe('every answer of a shipped playbook', () => {
     const playbook = definePlaybook({ id: 'keeps', title: 'Keeps', on, uses: { snapshotPodState, deletePod } }, body);
     const { paths } = await everyAnswer(playbook, alertOf());
     expect(paths.map(labelOf)).toContainEqual(expect.stringMatching(/^snapshotPodState fails, end/));
+  });
+
+  test('has failures that matter only together once by themselves, and together with each answer after which they do', async () => {
+    const keepsTwo = definePlaybook(
+      { id: 'two', title: 'Two', on, uses: { snapshotPodState, captureProcesses, deletePod } },
+      async ({ alert: { pod }, steps, settle, ask, note }) => {
+        await settle({ state: steps.snapshotPodState({ pod }), processes: steps.captureProcesses({ pod }) });
+        const plan = { end: await steps.deletePod.plan({ pod }) };
+        const answer = await ask({ question: 'End it?', choices: { keep: 'No', end: 'Yes' }, plan, onSilence });
+        if (answer.choice === 'end') await steps.deletePod({ pod }, answer.approval);
+        note(answer.choice);
+      },
+    );
+    const { paths, notices } = await everyAnswer(keepsTwo, alertOf());
+    const failing = paths.map(labelOf).filter((label) => label.includes('captureProcesses fails'));
+    expect(failing.filter((label) => !label.includes('plan of'))).toEqual([
+      'captureProcesses fails, keep',
+      'snapshotPodState fails, captureProcesses fails, end, silence to the engine',
+      'snapshotPodState fails, captureProcesses fails, end, waive to the engine',
+      'snapshotPodState fails, captureProcesses fails, end, wait to the engine',
+    ]);
+    expect(notices).toContainEqual(
+      expect.stringContaining('where the evidence cannot be kept, what people approved waits for it'),
+    );
   });
 
   test('is walked with each step failing, too', async () => {
