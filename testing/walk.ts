@@ -3,11 +3,11 @@ import type { Alert } from '../core/alert/alert.ts';
 import type { Match } from '../core/playbook/match.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
-import { Looks } from './looks.ts';
 import type { SimulatedQuestion } from './people.ts';
 import { runStory } from './simulate.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 import type { Story } from './story.ts';
+import { Looks } from './watch/looks.ts';
 
 /** One point at which it could have been otherwise, and how it was. */
 export type PathTurn =

@@ -1,6 +1,6 @@
-import type { ListedPlaybook } from '../core/playbook/pack.ts';
-import type { BodyIncident, Settled, StepResult } from '../core/playbook/playbook.ts';
-import { targetText } from '../workflows/steps/step-data.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import type { BodyIncident, Settled, StepResult } from '../../core/playbook/playbook.ts';
+import { targetText } from '../../workflows/steps/step-data.ts';
 
 type Step = (...args: unknown[]) => Promise<StepResult>;
 type Steps = Readonly<Record<string, Step>>;
