@@ -19,6 +19,12 @@ export const errorCatalogue = {
     summary: 'The question has already been decided',
     remedy: 'Run `firebreak incidents show` to see the result and what can still be decided. Nothing was sent.',
   },
+  FB_ERR_API_REFUSED: {
+    retryable: false,
+    summary: 'The Kubernetes API server refused the change',
+    remedy:
+      'Read its words: an admission policy, a webhook, a missing right or a rule of the API stands in the way. Once that is changed, a release comes by itself; order any other step again.',
+  },
   FB_ERR_APPROVAL_INVALID: {
     retryable: false,
     summary: 'The approval does not cover this step',

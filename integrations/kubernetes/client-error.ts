@@ -1,6 +1,9 @@
 import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { redactSecrets } from '../../core/text/redact.ts';
+import { oneLine } from '../../core/text/visible-text.ts';
 
-/** What the API server said, as far as it may be repeated: status and its one-word reason, never its text or headers. */
+/** What the API server said, as far as it may be repeated: see `wordsOf`. No headers, and nothing of what was written. */
 export class KubernetesError extends FirebreakError {
   readonly status: number;
   /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them; `Untrusted` where the server proved nothing. */
@@ -24,15 +27,23 @@ export function errorOfStatus(options: {
   readonly what: string;
 }): KubernetesError {
   const { status, what } = options;
-  const answer = { status, reason: reasonOf(options.text) };
-  if (status === 401) return new KubernetesError('FB_ERR_REFUSED', `the API server does not know us: ${what} (401)`, answer);
-  if (status === 403) return new KubernetesError('FB_ERR_REFUSED', `the API server does not allow us to ${what} (403)`, answer);
+  const said = statusIn(options.text);
+  const answer = { status, reason: reasonOf(said) };
+  const words = wordsOf(status, said);
+  const why = words === undefined ? '' : `: ${words}`;
+  if (status === 401) return new KubernetesError('FB_ERR_API_REFUSED', `the API server does not know us: ${what} (401)`, answer);
+  if (status === 403)
+    return new KubernetesError('FB_ERR_API_REFUSED', `the API server does not allow us to ${what} (403)${why}`, answer);
   if (status === 404) return new KubernetesError('FB_ERR_NOT_FOUND', `nothing found: ${what}`, answer);
-  if (status === 409) return new KubernetesError('FB_ERR_CONFLICT', `${what} (409 ${answer.reason})`, answer);
+  if (status === 409) return new KubernetesError('FB_ERR_CONFLICT', `${what} (409 ${answer.reason})${why}`, answer);
   if (status === 410) return new KubernetesError('FB_ERR_UNAVAILABLE', `the list has expired: ${what} (410)`, answer);
   if (status === 429 || status >= 500)
-    return new KubernetesError('FB_ERR_UNAVAILABLE', `the API server did not: ${what} (${status})`, answer);
-  return new KubernetesError('FB_ERR_REFUSED', `the API server does not accept: ${what} (${status} ${answer.reason})`, answer);
+    return new KubernetesError('FB_ERR_UNAVAILABLE', `the API server did not: ${what} (${status})${why}`, answer);
+  return new KubernetesError(
+    'FB_ERR_API_REFUSED',
+    `the API server does not accept: ${what} (${status} ${answer.reason})${why}`,
+    answer,
+  );
 }
 
 /** A connection that failed, or a call that took too long: whether it had its effect is not known. */
@@ -65,13 +76,54 @@ function faultOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : 'the connection failed';
 }
 
-function reasonOf(text: string): string {
+const longestWords = 400;
+const mostFields = 3;
+/** How admission begins what it refuses, and what it could not ask: https://pkg.go.dev/k8s.io/apiserver/pkg/admission/plugin/webhook/errors */
+const ofAdmission = /(?:ValidatingAdmissionPolicy '|admission webhook "|failed calling webhook ")[\s\S]*/;
+
+/**
+ * Why it refuses, in its own words: whoever is told has to know which policy, webhook or right it is. RBAC and admission speak of the request. The API's own
+ * checks repeat what was written, which may be secret: of these only the fields are named.
+ */
+function wordsOf(status: number, said: StatusObject): string | undefined {
+  const message = typeof said.message === 'string' ? said.message : '';
+  const admission = ofAdmission.exec(message)?.[0];
+  if (admission !== undefined) return shown(admission);
+  if (status === 403) return message === '' ? undefined : shown(message);
+  const causes = isObject(said.details) && Array.isArray(said.details.causes) ? said.details.causes.filter(isObject) : [];
+  const fields = causes.flatMap(({ field, reason }) =>
+    typeof field === 'string' && field !== '' ? [`${oneLine(field, 120)} is not allowed so${wordIn(reason)}`] : [],
+  );
+  return fields.length === 0 ? undefined : [...new Set(fields)].slice(0, mostFields).join(', ');
+}
+
+function shown(message: string): string {
+  return oneLine(redactSecrets(message), longestWords);
+}
+
+function wordIn(reason: unknown): string {
+  return typeof reason === 'string' && oneWord.test(reason) ? ` (${reason})` : '';
+}
+
+const oneWord = /^[A-Za-z]{1,40}$/;
+
+function reasonOf({ reason }: StatusObject): string {
+  return typeof reason === 'string' && oneWord.test(reason) ? reason : '';
+}
+
+interface StatusObject {
+  readonly message?: unknown;
+  readonly reason?: unknown;
+  readonly details?: unknown;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
+function statusIn(text: string): StatusObject {
   try {
     const status: unknown = JSON.parse(text);
-    if (typeof status === 'object' && status !== null && 'reason' in status && typeof status.reason === 'string')
-      return /^[A-Za-z]{1,40}$/.test(status.reason) ? status.reason : '';
+    return isObject(status) ? status : {};
   } catch {
     // Not a Status object: the number says enough.
+    return {};
   }
-  return '';
 }

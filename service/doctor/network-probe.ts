@@ -32,7 +32,7 @@ export async function probeNetwork(options: ProbeOptions): Promise<readonly Look
   try {
     return [await tryConnections(options)];
   } catch (error) {
-    if (hasCode(error, 'FB_ERR_REFUSED')) return [notTried(error.detail)];
+    if (hasCode(error, 'FB_ERR_REFUSED', 'FB_ERR_API_REFUSED')) return [notTried(error.detail)];
     throw error;
   }
 }

@@ -96,7 +96,7 @@ describe('every action inside of containers, on a real node', () => {
       { command, securityContext, image: lab.image },
       { command, securityContext, env: [{ name: 'LD_PRELOAD', value: 'x' }] },
     ])
-      await expect(add(more)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      await expect(add(more)).rejects.toMatchObject({ code: 'FB_ERR_API_REFUSED' });
     const traffic = captureTrafficImplementation({ api: pool.api, toolsImage: lab.toolsImage, ...world.evidence });
     const context = stepContext({ signal: AbortSignal.timeout(120_000) });
     const output = await traffic.apply({ pod, seconds: 1 }, context);

@@ -96,7 +96,7 @@ export async function findDeclarer(options: {
     found = await readObject({ api, ref: at, signal });
   } catch (error) {
     // Without its manifest nothing is paused: that holds up no containment. What may be otherwise in a moment is tried again.
-    if (!(error instanceof KubernetesError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    if (!(error instanceof KubernetesError) || error.code !== 'FB_ERR_API_REFUSED') throw error;
     if (isPerhaps) return undefined;
     return { says: [`Its marks name the ${named}, which may take this back, and is not paused: ${error.message}.`] };
   }

@@ -73,7 +73,7 @@ export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly c
     return { ...(await ensureExactly(wanted)), refused: false };
   } catch (error) {
     const without = Object.keys(wanted.exceptions).length === 0;
-    if (without || !hasCode(error, 'FB_ERR_REFUSED')) throw error;
+    if (without || !hasCode(error, 'FB_ERR_API_REFUSED')) throw error;
     // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
     return { ...(await ensureExactly({ ...wanted, exceptions: noExceptions })), refused: true };
   }

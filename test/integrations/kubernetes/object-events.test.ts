@@ -47,7 +47,7 @@ test('what is refused, or not taken in the end, is dropped, counted and told, an
   writer.stop();
   expect(posted).toEqual(['a', 'b', 'b', 'b', 'c']);
   expect(dropped).toEqual([
-    { events: 1, reason: 'FB_ERR_REFUSED' },
+    { events: 1, reason: 'FB_ERR_API_REFUSED' },
     { events: 1, reason: 'FB_ERR_UNAVAILABLE' },
   ]);
 });

@@ -326,7 +326,7 @@ export async function wholeLife(action: Implementation, input: unknown, context:
     await action.undo?.({ input, output, key: context.key }, context);
     return 'ok';
   } catch (error) {
-    if (hasCode(error, 'FB_ERR_REFUSED')) return error.detail;
+    if (hasCode(error, 'FB_ERR_REFUSED', 'FB_ERR_API_REFUSED')) return error.detail;
     throw error;
   }
 }

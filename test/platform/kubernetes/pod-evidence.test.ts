@@ -129,7 +129,7 @@ test('errors name the right that is missing, and hold neither bodies nor tokens'
     what: `list secrets in ${namespace}`,
   });
   await expect(read).rejects.toMatchObject({
-    code: 'FB_ERR_REFUSED',
+    code: 'FB_ERR_API_REFUSED',
     detail: expect.stringContaining(`list secrets in ${namespace}`),
   });
   await read.catch((error) => expect(JSON.stringify([error.message, error, String(error.stack)])).not.toContain('canary'));
