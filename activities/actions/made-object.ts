@@ -109,8 +109,19 @@ export async function removeMade(
       }),
     );
     for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
+    const kept = (await Promise.all(all.map((one) => readObject({ api, ref: one.ref, signal })))).filter(isKept);
+    // Until they are taken off, it is there, and what it denies is denied.
+    if (kept.length > 0)
+      throw new FirebreakError(
+        'FB_ERR_API_REFUSED',
+        `${targets} is being deleted, and finalizers keep it in force: ${[...new Set(kept.flatMap(({ metadata }) => metadata.finalizers ?? []))].join(', ')}`,
+      );
     return { state: 'undone', detail: `${targets} is gone again` };
   }, 'FB_ERR_NOT_FOUND');
+}
+
+function isKept(object: ObjectJson | undefined): object is ObjectJson {
+  return object?.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length > 0;
 }
 
 function differenceOf(

@@ -19,7 +19,7 @@ import {
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { incidentHash, names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { despiteConflicts, listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
@@ -103,10 +103,16 @@ export function quarantineWorkloadImplementation(parts: {
     return now?.metadata?.uid === uid ? podRecord(now) : undefined;
   };
 
-  const contain = async (pod: PodRecord, together: readonly string[], context: StepContext): Promise<string | undefined> => {
+  /** @param refusals what the API server refuses of these */
+  const contain = async (
+    pod: PodRecord,
+    together: readonly string[],
+    context: StepContext,
+    refusals: FirebreakError[],
+  ): Promise<string | undefined> => {
     const { incident, signal } = context;
     let listed: PodRecord | undefined = pod;
-    return despiteConflicts(async () => {
+    const now = despiteConflicts(async () => {
       const seen = listed ?? (await readAgain(pod, signal));
       listed = undefined;
       if (!seen) return 'it has gone';
@@ -119,6 +125,12 @@ export function quarantineWorkloadImplementation(parts: {
       view.observePod(await putMarks({ api, pod: seen, marks: quarantineMarks(state, cellKey), signal }));
       return undefined;
     }, 'FB_ERR_NOT_FOUND');
+    // A policy that is about one pod keeps the others from nothing.
+    return now.catch((error: unknown) => {
+      if (!hasCode(error, 'FB_ERR_API_REFUSED')) throw error;
+      refusals.push(error);
+      return error.detail;
+    });
   };
 
   return {
@@ -156,8 +168,11 @@ export function quarantineWorkloadImplementation(parts: {
       const { created, refused } = await ensureStandingPolicy({ api, namespace, exceptions, signal: context.signal });
       const together = pods.map(({ uid }) => podMark(uid));
       const reasons: (string | undefined)[] = [];
+      const refusals: FirebreakError[] = [];
       for (let at = 0; at < pods.length; at += atOnce)
-        reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context)))));
+        reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context, refusals)))));
+      const [refusal] = refusals;
+      if (refusal && refusals.length === pods.length) throw refusal;
       const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
       return {
         workload,
@@ -227,19 +242,26 @@ export function quarantineWorkloadImplementation(parts: {
         return { state: 'drifted', detail: 'pods are no longer as the quarantine left them; nothing was changed', difference };
       await allow?.(held.flatMap((pod) => podGivenBack(pod, stateOf(pod))));
       const results: UndoResult[] = [];
-      for (const pod of held)
-        results.push(
-          await undoQuarantine({
-            api,
-            pod,
-            cellKey,
-            by: 'cell',
-            remembered: rememberedOf(pod),
-            holder: ({ step }) => step === key,
-            signal,
-            observe: (seen) => view.observePod(seen),
-          }),
-        );
+      const refusals: FirebreakError[] = [];
+      for (const pod of held) {
+        const result = await undoQuarantine({
+          api,
+          pod,
+          cellKey,
+          by: 'cell',
+          remembered: rememberedOf(pod),
+          holder: ({ step }) => step === key,
+          signal,
+          observe: (seen) => view.observePod(seen),
+        }).catch((error: unknown) => {
+          if (!hasCode(error, 'FB_ERR_API_REFUSED')) throw error;
+          refusals.push(error);
+        });
+        if (result) results.push(result);
+      }
+      // The others have their labels; this goes on until these have theirs, too.
+      const [refusal] = refusals;
+      if (refusal) throw refusal;
       const late = results.flatMap((result) => (result.state === 'drifted' ? result.difference : []));
       if (late.length > 0)
         return { state: 'drifted', detail: 'a pod was changed while the others were released', difference: late };

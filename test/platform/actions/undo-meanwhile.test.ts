@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isolateNamespaceImplementation } from '../../../activities/actions/containment/isolate-namespace.ts';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/containment/quarantine-workload.ts';
 import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
 import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -29,6 +30,46 @@ describe('an undo, where something else has come over its object meanwhile', () 
     const input = { workload: cart(namespace), suspect: resolved(pod ?? {}) };
     const output = await action.apply(input, context);
     return { context, undo: () => action.undo({ input, output, key: context.key }, context) };
+  };
+
+  /** Somebody’s admission policy: no label of this pod may be changed. In force when this resolves; what it resolves to takes it away. */
+  const denyingLabels = async (namespace: string, pod: string): Promise<() => Promise<unknown>> => {
+    const group = 'admissionregistration.k8s.io';
+    const policy = pathOf({ group, resource: 'validatingadmissionpolicies' });
+    const binding = pathOf({ group, resource: 'validatingadmissionpolicybindings' });
+    const metadata = { name: namespace };
+    await cluster.post(policy, {
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] }],
+        },
+        matchConditions: [{ name: 'this', expression: `object.metadata.name == '${pod}'` }],
+        validations: [{ expression: 'object.metadata.?labels == oldObject.metadata.?labels', message: 'labels stay' }],
+      },
+    });
+    await cluster.post(binding, { metadata, spec: { policyName: namespace, validationActions: ['Deny'] } });
+    const tried = () =>
+      cluster.api.json({
+        method: 'PATCH',
+        patch: 'merge',
+        path: pathOf({ resource: 'pods', namespace, name: pod }),
+        query: { dryRun: 'All' },
+        body: { metadata: { labels: { tried: 'yes' } } },
+        what: 'try it',
+      });
+    await until(() =>
+      tried().then(
+        () => undefined,
+        () => true,
+      ),
+    );
+    return async () => {
+      await remove(`${binding}/${namespace}`);
+      await remove(`${policy}/${namespace}`);
+    };
   };
 
   test('keeps what autoscalers and who deploys have changed, and gives exactly its own field back', async () => {
@@ -71,6 +112,90 @@ describe('an undo, where something else has come over its object meanwhile', () 
       difference: [expect.stringContaining('is not what this cell wrote')],
     });
     expect((await cluster.deployment(namespace, 'cart')).spec?.replicas).toBe(5);
+  });
+
+  test('has not given back a policy that somebody’s finalizer keeps in force, and has once that is taken off', async () => {
+    const namespace = await platform.freshNamespace();
+    const context = stepContext();
+    const isolation = isolateNamespaceImplementation(parts());
+    await isolation.apply({ namespace }, context);
+    const policies = pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace });
+    const { items } = await cluster.get<{ items: readonly ObjectJson[] }>(policies);
+    const made = `${policies}/${items.find(({ metadata }) => metadata.name.startsWith('firebreak-isolate-'))?.metadata.name}`;
+    await change(made, { metadata: { finalizers: ['example.com/keep'] } }, 'tenant');
+    const undo = () => isolation.undo({ input: { namespace }, key: context.key }, context);
+    const kept = {
+      code: 'FB_ERR_API_REFUSED',
+      detail: expect.stringContaining('finalizers keep it in force: example.com/keep'),
+    };
+    await expect(undo()).rejects.toMatchObject(kept);
+    await expect(undo()).rejects.toMatchObject(kept);
+    await change(made, { metadata: { finalizers: null } }, 'tenant');
+    expect(await undo()).toMatchObject({ state: 'already' });
+  });
+
+  test('that admission denies says so in the words of who denies it, and is done once it does no more', async () => {
+    const namespace = await platform.freshNamespace();
+    const pod = resolved(await cluster.makePod(namespace, 'cart'));
+    const context = stepContext();
+    const quarantine = quarantinePodImplementation(parts());
+    await quarantine.apply({ pod }, context);
+    const free = await denyingLabels(namespace, 'cart');
+    const undo = () => quarantine.undo({ input: { pod }, key: context.key }, context);
+    await expect(undo()).rejects.toMatchObject({
+      code: 'FB_ERR_API_REFUSED',
+      detail: `the API server does not accept: patch pods in ${namespace} (422 Invalid): ValidatingAdmissionPolicy '${namespace}' with binding '${namespace}' denied request: labels stay`,
+    });
+    expect((await cluster.pod(namespace, 'cart')).metadata?.labels).toHaveProperty(['firebreak.dev/quarantine']);
+    await free();
+    await until(() =>
+      undo().then(
+        ({ state }) => (state === 'undone' ? true : undefined),
+        () => undefined,
+      ),
+    );
+  });
+
+  test('and a quarantine of a workload do all pods but the one that admission keeps as it is', async () => {
+    const namespace = await platform.freshNamespace();
+    const pods = await cluster.makeDeployment(namespace, 'cart', { replicas: 2 });
+    const names = pods.map((pod) => resolved(pod).name).sort();
+    const quarantine = quarantineWorkloadImplementation(parts());
+    const workload = cart(namespace);
+    const isHeld = async (name = '') =>
+      (await cluster.pod(namespace, name)).metadata?.labels?.['firebreak.dev/quarantine'] === 'active';
+    const [first, second] = [stepContext(), stepContext()];
+    const freeFirst = await denyingLabels(namespace, names[0] ?? '');
+    const output = await quarantine.apply({ workload }, first);
+    expect(output.pods).toMatchObject([{ name: names[1] }]);
+    expect(output.left).toMatchObject([{ pod: `pod/${namespace}/${names[0]}`, reason: expect.stringContaining('labels stay') }]);
+    expect(await quarantine.verify(output, first)).toMatchObject({ state: 'partial' });
+    await freeFirst();
+    await until(async () =>
+      (await quarantine.undo({ input: { workload }, key: first.key }, first)).state === 'undone' ? true : undefined,
+    );
+
+    await until(async () => {
+      const left = await cluster.pods(namespace);
+      return left.length === 2 && left.every(({ metadata }) => !metadata?.deletionTimestamp) ? true : undefined;
+    });
+    const { pods: all } = await until(async () => {
+      const done = await quarantine.apply({ workload }, second);
+      return done.left.length === 0 && done.pods.length > 1 ? done : undefined;
+    });
+    const [kept, other] = all.map(({ name }) => name).sort();
+    const free = await denyingLabels(namespace, kept ?? '');
+    const undo = () => quarantine.undo({ input: { workload }, key: second.key }, second);
+    await expect(undo()).rejects.toMatchObject({ code: 'FB_ERR_API_REFUSED', detail: expect.stringContaining('labels stay') });
+    expect([await isHeld(kept), await isHeld(other)]).toEqual([true, false]);
+    await free();
+    await until(() =>
+      undo().then(
+        ({ state }) => (state === 'undone' ? true : undefined),
+        () => undefined,
+      ),
+    );
+    expect(await isHeld(kept)).toBe(false);
   });
 
   test('is done in a namespace that is on its way out', async () => {
