@@ -3,6 +3,7 @@
  * (`TotalAnnotationSizeLimitB`, https://pkg.go.dev/k8s.io/apimachinery/pkg/api/validation). Half of it is for a note of ours: who may write an object
  * could fill it, so that no note fits, and so escape.
  */
+const allBytes = 256 * 1024;
 export const othersBytes = 112 * 1024;
 /** Of what has a name of ours and is not what we are about to write. */
 const namedOursBytes = 16 * 1024;
@@ -10,6 +11,17 @@ const namedOursBytes = 16 * 1024;
 export const othersCount = 1_000;
 /** Names that are ours: what has one may always be removed. */
 export const ownPrefix = 'firebreak.dev/';
+
+/** How many bytes too many there would be with this one; 0 where there is room. */
+export function bytesBeyond(
+  annotations: Readonly<Record<string, string>>,
+  [name, value]: readonly [name: string, value: string],
+): number {
+  let bytes = 0;
+  for (const [key, text] of Object.entries({ ...annotations, [name]: value }))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(text);
+  return Math.max(0, bytes - allBytes);
+}
 
 interface Annotation {
   readonly name: string;

@@ -2,6 +2,8 @@ import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../../core/actions/workloads/restart-workload.schema.ts';
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
+import { bytesBeyond } from '../../../integrations/kubernetes/annotation-room.ts';
 import { despiteConflicts, fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
@@ -19,10 +21,21 @@ export function restartWorkloadImplementation(
   const isMarked = (object: RollingObject, key: string): boolean =>
     fieldOf(object, [...markAt, names.restartedByAnnotation]) === stepHash(key);
 
+  /** What others have noted on the template may be what its pods need: nothing of it is taken off to make room. */
+  const whyNoRoom = (object: RollingObject, key: string): string | undefined => {
+    const found = fieldOf(object, markAt);
+    const notes = isObject(found)
+      ? Object.entries(found).filter((one): one is [string, string] => typeof one[1] === 'string')
+      : [];
+    const beyond = bytesBeyond(Object.fromEntries(notes), [names.restartedByAnnotation, stepHash(key)]);
+    if (beyond === 0) return undefined;
+    return `the annotations of its pod template leave the mark of a restart no room, by ${beyond} bytes: take some off the template, which rolls it too, or delete its pods one by one`;
+  };
+
   return {
-    async plan({ workload, suspect }, { signal }) {
+    async plan({ workload, suspect }, { key, signal }) {
       const { ref, object } = await readRolling(api, { workload, kinds }, signal);
-      const why = whyNotRoll(ref.kind, object);
+      const why = whyNotRoll(ref.kind, object) ?? whyNoRoom(object, key);
       const target = targetOf(ref);
       if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${target}: ${why}`);
       const writer = otherWriter(object.metadata);

@@ -4,6 +4,7 @@ import { cordonNodeImplementation } from '../../../activities/actions/nodes/cord
 import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
 import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
 import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
+import { restartWorkloadImplementation } from '../../../activities/actions/workloads/restart-workload.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
 import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
 import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
@@ -295,4 +296,20 @@ describe('room for what is noted, with the own account of each pool', () => {
     expect(await askedAsCell(path, { 'notes.example.com/full': null, 'notes.example.com/team': 'other' })).toBe(422);
     expect(await askedAsCell(path, { 'notes.example.com/full': null, [names.stepAnnotation]: 'step' })).toBe('ok');
   });
+});
+
+test('a restart says beforehand that the pod template has no room for its mark: what others noted there is not taken off', async () => {
+  const namespace = await platform.freshNamespace();
+  const [pod] = await accounts.admin.makeDeployment(namespace, 'cart', { replicas: 1 });
+  const annotations = { 'notes.example.com/full': 'x'.repeat(262_100) };
+  const path = at('apps', 'deployments', namespace, 'cart');
+  await change(path, { spec: { template: { metadata: { annotations } } } });
+  const input = { workload: { kind: 'Deployment' as const, namespace, name: 'cart' }, suspect: resolved(pod ?? {}) };
+  const restart = restartWorkloadImplementation({ api: accounts.as('cell').api, pollMs: 100 });
+  await expect(restart.plan(input, stepContext())).rejects.toMatchObject({
+    code: 'FB_ERR_REFUSED',
+    detail: expect.stringMatching(/leave the mark of a restart no room, by \d+ bytes: take some off the template/),
+  });
+  await change(path, { spec: { template: { metadata: { annotations: { 'notes.example.com/full': 'x' } } } } });
+  expect(await restart.plan(input, stepContext())).toMatchObject({ target: { name: `deployment/${namespace}/cart` } });
 });
