@@ -29,6 +29,8 @@ export interface PodRecord {
   /** Absent: `Always`. */
   readonly restartPolicy?: 'OnFailure' | 'Never';
   readonly containers: readonly ContainerRecord[];
+  /** Of a quarantined pod, what its node may end its containers for, and who may write the pod may change: by what it is of, in words. */
+  readonly endsBy?: Readonly<Record<string, string>>;
   /** Names of Secrets that it mounts, has in its environment, or pulls images with; sorted. */
   readonly secrets: readonly string[];
 }

@@ -209,6 +209,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     landed: knowledge.landed,
     denyTier: watch.denyTier,
     exceptions: config.actions.quarantine,
+    toolsImage: config.forensics?.toolsImage,
     note: (incident, note) => intake.note(incident, note),
     lastManager: (pod) => lastManagerOfLabels(cluster.api, pod),
     log,

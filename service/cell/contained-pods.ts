@@ -37,7 +37,9 @@ interface HeldPod {
   readonly told?: readonly string[];
   /** Its incident was told that somebody deletes it. */
   readonly isEnding?: true;
-  /** Images of its containers, by name, as they were last seen. */
+  /** Its incident was told that its containers have ended. */
+  readonly hasEnded?: true;
+  /** Images of its containers, by name, and what its node may end them for, as they were last seen. */
   readonly runs: Readonly<Record<string, string>>;
 }
 
@@ -94,7 +96,7 @@ export class ContainedPods {
     await this.#put(uid, { ...known, incident, held });
   }
 
-  async nowSays(uid: string, says: Partial<Pick<HeldPod, 'told' | 'isEnding' | 'runs'>>): Promise<void> {
+  async nowSays(uid: string, says: Partial<Pick<HeldPod, 'told' | 'isEnding' | 'hasEnded' | 'runs'>>): Promise<void> {
     const known = this.#known.get(uid);
     if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, ...says } });
   }

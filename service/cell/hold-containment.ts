@@ -7,6 +7,7 @@ import type { LandedSteps } from '../../activities/memory/landed-steps.ts';
 import type { TargetName } from '../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
+import { tools } from '../../core/actions/in-container-rights.ts';
 import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
 import {
   authenticState,
@@ -47,6 +48,8 @@ interface HoldContainmentParts {
   /** What the cluster denies by beside NetworkPolicies. */
   readonly denyTier: () => DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
+  /** The image that our own ephemeral containers are of. Absent: there are none. */
+  readonly toolsImage?: string | undefined;
   /** A line for the incident's record, which is kept until the incident has it. Sent again under the same id. */
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
   /** Who else than the cell has set a pod's labels last, as they call themselves. */
@@ -398,6 +401,7 @@ export class HoldContainment {
       return;
     }
     await this.#otherContainers(pod, state);
+    await this.#ended(pod, state);
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
     const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
     const open = this.#open(pod.namespace, state.incident);
@@ -466,20 +470,56 @@ export class HoldContainment {
     );
   }
 
-  /** Whoever gives a container another image has the one before ended, with what is in its memory and its files. It holds all the same. */
+  /**
+   * Whoever gives a container another image has the one before ended, with what is in its memory and its files; so may who gives it other resources or the pod a
+   * deadline. Who adds a container can change what is evidence. It holds all the same.
+   */
   async #otherContainers(pod: PodRecord, state: BeforeState): Promise<void> {
     const { pods } = this.#parts;
     const before = pods.get(pod.uid)?.held?.runs ?? {};
     const runs = runsIn(pod);
     if (isDeepStrictEqual(before, runs)) return;
     this.#keep(pod.uid, pods.nowSays(pod.uid, { runs }));
-    const changed = Object.entries(before).filter(([name, image]) => runs[name] !== image);
-    if (changed.length === 0) return;
-    const what = changed.map(([name, image]) => `container ${name} was ${image}, and is ${runs[name] ?? 'not there any more'}`);
-    await this.#tell(toTell(pod, state), {
-      kind: 'containment.changed',
-      text: `somebody changed what runs in pod/${pod.namespace}/${pod.name} while it is quarantined, and what was in its memory and files is lost: ${what.join('; ')}`,
-    });
+    const about = `pod/${pod.namespace}/${pod.name}`;
+    const changed = [...new Set([...Object.keys(before), ...Object.keys(runs)])].filter((name) => runs[name] !== before[name]);
+    const containers = new Set(pod.containers.map(({ name }) => name));
+    const other = changed.filter((name) => before[name] !== undefined && !isTerm(name));
+    const added = changed.filter(
+      (name) => before[name] === undefined && containers.has(name) && !this.#isTools(name, runs[name]),
+    );
+    const terms = changed.filter(isTerm);
+    const texts = [
+      other.length > 0 &&
+        `somebody changed what runs in ${about} while it is quarantined, and what was in its memory and files is lost: ${other.map((name) => `container ${name} was ${before[name]}, and is ${runs[name] ?? 'not there any more'}`).join('; ')}`,
+      added.length > 0 &&
+        `somebody added a container to ${about} while it is quarantined, which can read and change what is in it: ${added.map((name) => `${name} (${runs[name]})`).join(', ')}`,
+      terms.length > 0 &&
+        `somebody changed ${about} while it is quarantined, so that its node may end what runs in it: ${terms.map((name) => `${name} was ${before[name] ?? 'not set'}, and is ${runs[name] ?? 'not set'}`).join('; ')}`,
+    ];
+    for (const text of texts) if (text !== false) await this.#tell(toTell(pod, state), { kind: 'containment.changed', text });
+  }
+
+  /** Our own tools come into a pod as ephemeral containers. Of their image nobody can run anything but them. */
+  #isTools(name: string, image: string | undefined): boolean {
+    const { toolsImage } = this.#parts;
+    return toolsImage !== undefined && image === toolsImage && name.startsWith(tools.namePrefix);
+  }
+
+  /** By a deadline, by its node that is short of something, or by itself: what was in its memory is lost, however it came. */
+  async #ended(pod: PodRecord, state: BeforeState): Promise<void> {
+    const { uid, namespace, name, phase } = pod;
+    const { pods } = this.#parts;
+    const { held } = pods.get(uid) ?? {};
+    if ((phase !== 'Failed' && phase !== 'Succeeded') || !held || held.hasEnded) return;
+    this.#keep(uid, pods.nowSays(uid, { hasEnded: true }));
+    await this.#tell(
+      toTell(pod, state),
+      {
+        kind: 'containment.gone',
+        text: `all containers of pod/${namespace}/${name} have ended (${phase}) while it is quarantined: what was in their memory is lost`,
+      },
+      onlyLine(uid),
+    );
   }
 
   /** Tells what is not as it should be, once. */
@@ -605,9 +645,14 @@ function onlyLine(of: string): Line {
   return { id: `containment/${of}/${Date.now()}-end`, end: '' };
 }
 
-/** Images by container, of those that its kubelet starts anew when the image is another one. */
-function runsIn({ containers }: PodRecord): Readonly<Record<string, string>> {
-  return Object.fromEntries(containers.map(({ name, image }) => [name, image]));
+/** Images by container, of those that its kubelet starts anew when the image is another one, and what else its node may end them for. */
+function runsIn({ containers, endsBy }: PodRecord): Readonly<Record<string, string>> {
+  return { ...Object.fromEntries(containers.map(({ name, image }) => [name, image])), ...endsBy };
+}
+
+/** Names of containers have no blank. */
+function isTerm(name: string): boolean {
+  return name.includes(' ');
 }
 
 /** Nothing of a quarantine is on it. */

@@ -6,6 +6,7 @@ import type {
   V1Pod,
   V1PodSpec,
   V1Probe,
+  V1ResourceRequirements,
   V1Service,
   V1Volume,
 } from '@kubernetes/client-node';
@@ -74,8 +75,33 @@ export function podRecord(pod: PodJson): PodRecord {
         ...('livenessProbe' in container && container.livenessProbe && { livenessSeconds: secondsOf(container.livenessProbe) }),
       };
     }),
+    ...(spec && isMarked(metadata) && { endsBy: endsBy(spec) }),
     secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
   };
+}
+
+function isMarked({ labels = {}, annotations = {} }: Jsonify<V1ObjectMeta>): boolean {
+  return labels[names.quarantineLabel] !== undefined || annotations[names.beforeAnnotation] !== undefined;
+}
+
+/** Resources may be resized in place, which can restart a container, and a deadline may be set: https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement */
+function endsBy(spec: Jsonify<V1PodSpec>): Readonly<Record<string, string>> {
+  const { activeDeadlineSeconds: deadline } = spec;
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const given = all.flatMap(({ name, resources }) =>
+    resources && (resources.limits || resources.requests)
+      ? [[`what container ${name} is given`, resourcesText(resources)] as const]
+      : [],
+  );
+  return { ...Object.fromEntries(given), ...(deadline !== undefined && { 'its deadline': `${deadline} s` }) };
+}
+
+function resourcesText({ requests = {}, limits = {} }: Jsonify<V1ResourceRequirements>): string {
+  const text = (kind: string, all: Readonly<Record<string, string>>) =>
+    Object.keys(all)
+      .sort()
+      .map((name) => `${kind} ${name} ${all[name]}`);
+  return [...text('requests', requests), ...text('limits', limits)].join(', ');
 }
 
 function namesAppArmor(spec: PodJson['spec']): boolean {

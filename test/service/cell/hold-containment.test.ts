@@ -60,6 +60,8 @@ const stateBefore = (over: Partial<BeforeState> = {}): BeforeState => ({
 });
 const quarantined = (state = stateBefore()): Pick<PodRecord, 'labels' | 'annotations'> => quarantineMarks(state, cellKey);
 
+const cart = { name: 'cart', image: 'shop/cart:1' };
+
 function podWith(marks: Pick<PodRecord, 'labels' | 'annotations'>): PodRecord {
   return {
     namespace: 'shop',
@@ -68,7 +70,7 @@ function podWith(marks: Pick<PodRecord, 'labels' | 'annotations'>): PodRecord {
     resourceVersion: '1',
     createdAt: '2026-06-01T10:00:00Z',
     owners: [],
-    containers: [],
+    containers: [cart],
     hostNetwork: false,
     deleting: false,
     phase: 'Running',
@@ -136,6 +138,7 @@ class World {
       landed: knowledge.landed,
       denyTier: () => undefined,
       exceptions: {},
+      toolsImage: 'firebreak/tools',
       note: async (of, note) => {
         expect(of).toBe(incident);
         if (!this.notes.some(({ id }) => id === note.id)) this.notes.push(note);
@@ -335,10 +338,7 @@ describe('a quarantine', () => {
 
   test('in which somebody gives a container another image is told of, once, and what Firebreak adds is not', async () => {
     begin();
-    const [cart, tools] = [
-      { name: 'cart', image: 'shop/cart:1' },
-      { name: 'tools', image: 'firebreak/tools' },
-    ];
+    const tools = { name: 'firebreak-0123', image: 'firebreak/tools' };
     world.change({ labels, annotations: withoutNote }, { containers: [cart] });
     await world.told('annotation firebreak.dev/before was removed');
     world.change({ labels, annotations }, { containers: [cart, tools] });
@@ -348,6 +348,20 @@ describe('a quarantine', () => {
     expect(await world.told('container cart was shop/cart:1, and is shop/idle:1')).toMatchObject({ kind: 'containment.changed' });
     await looks();
     expect(world.notes).toHaveLength(2);
+    world.change({ labels, annotations }, { containers: [cart, tools, { name: 'firebreak-1', image: 'firebreak/tools:2' }] });
+    expect((await world.told('somebody added a container')).text).toContain('firebreak-1 (firebreak/tools:2)');
+  });
+
+  test('whose containers its node ends is told of by what it does that, and once when all have ended', async () => {
+    begin();
+    await world.judged();
+    const terms = { 'its deadline': '1 s' };
+    world.change({ labels, annotations }, { endsBy: terms });
+    expect((await world.told('so that its node may end')).text).toContain('its deadline was not set, and is 1 s');
+    world.change({ labels, annotations }, { endsBy: terms, phase: 'Failed' });
+    expect(await world.told('all containers of pod/shop/cart-1 have ended (Failed)')).toMatchObject({ kind: 'containment.gone' });
+    await looks();
+    expect(world.notes.filter(({ text }) => text.includes('have ended'))).toHaveLength(1);
   });
 
   test('that was changed while the cell was stopped is seen when it begins again', async () => {
