@@ -90,6 +90,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'step.planned': { text: 'Planned' },
   'step.joined': { text: 'Already in force' },
   'step.checked': { text: 'Checked' },
+  'step.delayed': { text: 'Step waits', tone: 'bad' },
   'step.failed': { text: 'Step failed', tone: 'bad' },
   'step.unavailable': { text: 'Skipped' },
   'containment.whole': { text: 'Containment is complete', tone: 'good' },

@@ -27,13 +27,23 @@ const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterv
 const approvedForMs = 3_600_000;
 /** What a pack's action does not give back by then is told, and people order it again: its author's mistake would be tried for ever, and nobody would hear of it. */
 const ownUndoneForMs = 900_000;
+/** What is not done or given back by then people hear of. It is tried all the same: see `StepEngine` and `Leases`. */
+const untoldMs = 60_000;
 
 function queueOf(settings: IncidentSettings, pool: Pool): string {
   return settings.queues[pool];
 }
 
-/** The activities of one action, in the pool that has its rights. Critical work goes first in the server's backlog. */
-export function stepActivities(settings: IncidentSettings, declaration: ActionDeclaration, priorityKey: number): CellActivities {
+/**
+ * The activities of one action, in the pool that has its rights. Critical work goes first in the server's backlog.
+ * @param isTold people know that the step waits: it is tried for as long as it takes.
+ */
+export function stepActivities(
+  settings: IncidentSettings,
+  declaration: ActionDeclaration,
+  priorityKey: number,
+  { isTold = false }: { readonly isTold?: boolean } = {},
+): CellActivities {
   const taskQueue = queueOf(settings, declaration.pool);
   const isOwn = declaration.pool === 'packs';
   const common = { taskQueue, heartbeatTimeout, retry: patient, priority: { priorityKey } } as const;
@@ -45,6 +55,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
   const apply = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
+    ...(!isTold && { scheduleToCloseTimeout: declaration.timeouts.applyMs + untoldMs }),
     // People have approved each step of a pack's own action, too.
     ...(declaration.effect === 'destructive' || isOwn ? { scheduleToCloseTimeout: approvedForMs } : {}),
     // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
@@ -55,7 +66,9 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
   const undo = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
-    ...(isOwn && { scheduleToCloseTimeout: Math.max(ownUndoneForMs, declaration.timeouts.applyMs) }),
+    scheduleToCloseTimeout: isOwn
+      ? Math.max(ownUndoneForMs, declaration.timeouts.applyMs)
+      : declaration.timeouts.applyMs + untoldMs,
   });
   const verify = activitiesWith<CellActivities>({
     ...common,

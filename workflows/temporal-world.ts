@@ -1,4 +1,13 @@
-import { ActivityFailure, ApplicationFailure, condition, log, sleep, uuid4, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  log,
+  sleep,
+  TimeoutFailure,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { isErrorCode } from '../core/errors.ts';
 import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
 import { trustedActivities } from './messages.ts';
@@ -20,7 +29,9 @@ const world: World = {
   ownAction: (name) => ownActions.get(name),
   // The codes travel as the failure's type.
   failure: (error) => {
-    const cause = error instanceof ActivityFailure ? error.cause : error;
+    const ended = error instanceof ActivityFailure ? error.cause : error;
+    // Its time was over while it was tried once more: what the try before had failed with says why.
+    const cause = ended instanceof TimeoutFailure && ended.cause instanceof ApplicationFailure ? ended.cause : ended;
     if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return new StepFailure(cause.type, cause.message);
     const reason = cause instanceof Error ? cause.message : 'the activity failed';
     return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);

@@ -191,17 +191,19 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
   return (
     <Sheet title="Containment" none={leases.length === 0 ? none : undefined}>
       <ul class="rows">
-        {leases.map(({ id, title, target, state, startedAt, until, renewals, onSilence, question }) => (
+        {leases.map(({ id, title, target, state, startedAt, until, renewals, refused, onSilence, question }) => (
           <li key={id}>
             <div class="line">
               <h3 title={wholeTargetText(target)}>
                 {title}: {targetText(target)}
               </h3>
-              <Tag tone={state === 'drifted' ? 'bad' : state === 'released' ? '' : 'good'}>{leaseStates[state]}</Tag>
+              <Tag tone={refused !== null || state === 'drifted' ? 'bad' : state === 'released' ? '' : 'good'}>
+                {refused === null ? leaseStates[state] : 'Release refused'}
+              </Tag>
             </div>
             <p class="small">
               Since <Time at={startedAt} />
-              {state === 'active' && (
+              {state === 'active' && refused === null && (
                 <>
                   {until === null ? (
                     ', until somebody ends it'
@@ -214,7 +216,12 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
                 </>
               )}
             </p>
-            {state === 'active' && <p class="soft small">If nobody answers: {plainText(onSilence, now)}</p>}
+            {refused !== null && (
+              <p>
+                Still contained. Its release is refused: {refused.why}. It is tried again <Time at={refused.nextAt} />.
+              </p>
+            )}
+            {state === 'active' && refused === null && <p class="soft small">If nobody answers: {plainText(onSilence, now)}</p>}
             {question !== null && <a href={`/console/questions/${question}`}>Decide how long it lasts</a>}
           </li>
         ))}

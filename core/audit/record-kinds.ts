@@ -105,6 +105,7 @@ export const recordKinds = [
   'sensor.back',
   'step.applied',
   'step.checked',
+  'step.delayed',
   'step.failed',
   'step.joined',
   'step.planned',

@@ -131,6 +131,11 @@ export const sureness: Readonly<Record<HeldEffect['state'], string>> = {
   skipped: 'skipped',
 };
 
+/** The same of what is in force: that it is still there although it was to be given back comes first. */
+export function surenessOf({ state, isReleaseRefused }: Pick<HeldEffect, 'state' | 'isReleaseRefused'>): string {
+  return isReleaseRefused ? 'release refused' : sureness[state];
+}
+
 /** The same of a step of any action: what contains nothing, such as keeping evidence, proves nothing by a test. */
 export function stepSureness({ action, state }: Pick<HeldEffect, 'action' | 'state'>): string {
   const contains = actions.find(({ name }) => name === action)?.words?.held !== undefined;
@@ -153,6 +158,9 @@ export const leaseNews = {
   released: (lease: Lease, how: string): string => `Ended: ${containmentText(lease)}. ${how}`,
   permanent: (lease: Lease, how: string): string => `For good: ${containmentText(lease)}, ${how}`,
   refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
+  /** @param next ISO 8601 */
+  refusedForNow: (lease: Lease, why: string, next: string): string =>
+    `Still contained: ${containmentText(lease)}. Its release is refused: ${why}. Change what refuses it. It is tried again by itself, next at ${next}.`,
   drifted: (lease: Lease, why: string): string =>
     `${containmentText(lease)}, but somebody has changed it. It is left as it is: ${why}`,
 };

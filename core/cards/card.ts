@@ -24,6 +24,8 @@ export interface HeldEffect {
   readonly since: string;
   /** Absent: until somebody ends it. */
   readonly until?: string;
+  /** It was to be given back, and that is refused: `detail` says by what. */
+  readonly isReleaseRefused?: true;
 }
 
 /** What a lease holds, if it is in force; `step` is the one that it came from. */
@@ -31,14 +33,16 @@ export function heldEffects(
   lease: Lease,
   step: Pick<StepState, 'state' | 'detail' | 'effect'> | undefined,
 ): readonly HeldEffect[] {
-  const { state, action, target, startedAt, until } = lease;
+  const { state, action, target, startedAt, until, refused } = lease;
+  const detail = refused ? `its release is refused, and tried again: ${refused.why}` : step?.detail;
   if (state !== 'active' && state !== 'permanent') return [];
   return [
     {
       action,
       target: target.name,
       state: step?.state ?? 'running',
-      ...(step?.detail ? { detail: step.detail } : {}),
+      ...(detail ? { detail } : {}),
+      ...(refused ? { isReleaseRefused: true as const } : {}),
       ...(step?.effect ? { effect: foundText(step.effect) } : {}),
       since: new Date(startedAt).toISOString(),
       ...(state === 'active' ? { until: new Date(until).toISOString() } : {}),

@@ -163,6 +163,8 @@ const shownLease = z.object({
   /** Null: until somebody ends it. */
   until: time.nullable(),
   renewals: count,
+  /** Why its release is refused, and when it is tried again; null where it is not. */
+  refused: z.object({ why: text, nextAt: time }).nullable(),
   onSilence: text,
   /** Where it can be extended, kept or released; null where that is not asked, or not for the reader. */
   question: questionId.nullable(),

@@ -1,5 +1,5 @@
 import type { Plan } from '../action/plan.ts';
-import type { IncidentSettings, StepCall } from '../action/step.ts';
+import type { IncidentSettings, StepCall, UndoReason } from '../action/step.ts';
 import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
 import type { PendingEffect } from './effect.ts';
@@ -13,6 +13,8 @@ export interface Holding {
   /** As it landed; absent until then. */
   readonly plan?: Plan;
   readonly output?: unknown;
+  /** Why it is to be given back, where that is refused for now. */
+  readonly release?: UndoReason;
 }
 
 /** What an incident remembers of its ticket and its page. */

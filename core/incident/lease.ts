@@ -20,6 +20,35 @@ export interface Lease {
   readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
   readonly onExpiry: 'renew' | 'release';
   readonly detail?: string;
+  /** Its release is refused: it is in force, and its release is tried again. Absent: nobody has ordered it, or it is not refused. */
+  readonly refused?: RefusedRelease;
+}
+
+/** A release that does not come about yet. */
+export interface RefusedRelease {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly tries: number;
+  readonly nextAt: number;
+  /** In the words of who refuses it. */
+  readonly why: string;
+}
+
+const minuteMs = 60_000;
+/** After the n-th refusal. The longest is what a release may come late once nothing refuses it any more. */
+const refusedAgainMs = [minuteMs, 2 * minuteMs, 5 * minuteMs, 10 * minuteMs] as const;
+export const longestAgainMs = 15 * minuteMs;
+/** People are told at once, and again after so many tries: every six hours. */
+const toldAgainTries = 24;
+
+/** How a refused release goes on. */
+export function refusedAgain(
+  before: RefusedRelease | undefined,
+  { now, why }: { readonly now: number; readonly why: string },
+): { readonly refused: RefusedRelease; readonly isTold: boolean } {
+  const tries = (before?.tries ?? 0) + 1;
+  const refused = { since: before?.since ?? now, tries, nextAt: now + (refusedAgainMs[tries - 1] ?? longestAgainMs), why };
+  return { refused, isTold: tries === 1 || tries % toldAgainTries === 0 };
 }
 
 /** Of a step whose playbook says nothing. */

@@ -335,6 +335,7 @@ const statesOf: ReadonlyMap<unknown, readonly [id: number, name: string]> = new 
 function remediationStatus({ kind, body }: AuditRecord): readonly [id: number, name: string] {
   if (kind === 'step.planned') return other('Planned');
   if (kind === 'step.unavailable') return [5, 'Unsupported'];
+  if (kind === 'step.delayed') return other('Delayed');
   if (/\.(failed|release-refused|drifted)$/.test(kind)) return [2, 'Failure'];
   if (kind === 'step.checked')
     return statesOf.get(isObject(body.verification) ? body.verification.state : undefined) ?? [0, 'Unknown'];

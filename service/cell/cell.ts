@@ -318,6 +318,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     reports: {
       open: () => open.report(),
       standingStill: () => open.standingStill(),
+      releasesRefused: () => hold.releasesRefused(),
       tell: (report) => control.intake.report(report),
     },
     seal: sealRaw(secrets),

@@ -18,6 +18,7 @@ export interface IntakeGauges {
   readonly storm?: { readonly isOn: boolean; readonly perSecond: number };
   readonly orphans: () => number;
   readonly standingStill: () => number;
+  readonly releasesRefused: () => number;
   readonly missingRights?: (() => MissingByPool) | undefined;
 }
 
@@ -95,6 +96,7 @@ export class IntakeMetrics implements Metrics {
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
     gauge('firebreak_incidents_standing_still', 'Open incidents that do not go on', gauges.standingStill);
+    gauge('firebreak_releases_refused', 'Containments whose release failed when it was tried last', gauges.releasesRefused);
     const { storm, missingRights } = gauges;
     if (missingRights) gaugeMissingRights(missingRights, [this.#ofProcess]);
     if (storm) {

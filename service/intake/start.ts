@@ -64,6 +64,7 @@ export interface IntakeOptions {
         readonly open: () => OpenReport;
         /** Of those, how many do not go on. Absent: nobody looks. */
         readonly standingStill?: () => number;
+        readonly releasesRefused?: () => number;
         readonly tell: (report: IntakeReport) => Promise<boolean>;
       }
     | undefined;
@@ -122,6 +123,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     ...(storm && { storm }),
     orphans: () => options.headStart?.orphans() ?? 0,
     standingStill: () => options.reports?.standingStill?.() ?? 0,
+    releasesRefused: () => options.reports?.releasesRefused?.() ?? 0,
     missingRights,
   });
   const dispatcher = new Dispatcher({

@@ -55,6 +55,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     storm: { isOn: false, perSecond: 0 },
     orphans: zero,
     standingStill: zero,
+    releasesRefused: zero,
     missingRights: () => new Map(),
   });
   const store: Pick<AuditStore, 'eachOfKinds'> = { async *eachOfKinds() {} };

@@ -6,11 +6,12 @@ import type { FollowUpState } from '../../core/incident/incident-input.ts';
 import { levelAtRenewal } from '../../core/incident/lease.ts';
 import type { Page } from '../../core/tickets/paging.ts';
 import { stepFailure } from '../calls.ts';
+import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition } from '../world.ts';
 
 interface Call {
-  /** A question's id, `lease:ID`, `changed:LEASE` or `protected:STEP`: when it is settled before anybody was called, nobody is. */
+  /** A question's id, `lease:ID`, `changed:LEASE`, `refused:LEASE`, `delayed:STEP` or `undone:STEP`: when it is settled before anybody was called, nobody is. */
   readonly reason: string;
   readonly group: string;
   readonly summary: string;
@@ -18,8 +19,10 @@ interface Call {
   readonly question?: string;
 }
 
-const protectedTarget = 'protected:';
+const undoneStep = 'undone:';
+const delayedStep = 'delayed:';
 const changedContainment = 'changed:';
+const refusedRelease = 'refused:';
 const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question.void']);
 const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
 
@@ -42,10 +45,15 @@ export class PageKeeper {
     if ((kind === 'question.escalated' || kind === 'question.handed-over') && typeof body.level === 'number')
       this.#atLevel(idOf(body.question), body.level);
     if (kind === 'lease.renewed' || kind === 'lease.escalated') this.#atRenewal(String(body.lease), Number(body.renewals), text);
-    if (kind === 'step.failed' && body.code === 'FB_ERR_PROTECTED') this.#atProtected(String(body.step), text);
+    if (kind === 'step.failed' && isForPeople(body)) this.#atStep(undoneStep, body, text);
+    if (kind === 'step.delayed' && contains(body)) this.#atStep(delayedStep, body, text);
+    if (kind === 'lease.release-refused' && body.code !== undefined) this.#atRefusal(String(body.lease), text);
     if (kind.startsWith('containment.') && kind !== 'containment.whole') this.#atChange(text);
     if (settledKinds.has(kind)) this.#settled(idOf(body.question));
-    if (leaseSettledKinds.has(kind)) this.#settled(`lease:${String(body.lease)}`, `${changedContainment}${String(body.lease)}`);
+    if (leaseSettledKinds.has(kind))
+      this.#settled(...['lease:', changedContainment, refusedRelease].map((reason) => `${reason}${String(body.lease)}`));
+    if (kind === 'step.joined') this.#settled(`${refusedRelease}${String(body.lease)}`);
+    if (kind === 'step.applied' || kind === 'step.failed') this.#settled(`${delayedStep}${String(body.step)}`);
   }
 
   get idle(): boolean {
@@ -63,7 +71,7 @@ export class PageKeeper {
 
   async finish(): Promise<void> {
     const { calledFor, calledGroups } = this.#state;
-    const stands = calledFor.some((reason) => reason.startsWith(protectedTarget));
+    const stands = calledFor.some((reason) => reason.startsWith(undoneStep));
     if (!stands && (calledFor.length > 0 || calledGroups.length > 0)) {
       this.#set({ calledFor: [] });
       this.#waiting = [...this.#waiting, 'end'];
@@ -85,10 +93,16 @@ export class PageKeeper {
     if (level?.page) this.#add({ reason: question, question, group: level.group, summary: text });
   }
 
-  /** Nothing was done, and nobody is asked: only people can do something. The incident is soon over, and the page stands until they end it. */
-  #atProtected(step: string, text: string): void {
+  /** Nothing is done, and nobody is asked: only people can do something. Of what failed the page stands until they end it, since the incident is soon over. */
+  #atStep(reason: string, { step }: Readonly<Record<string, unknown>>, text: string): void {
     const level = this.#model.settings.levels.find(({ page }) => page);
-    if (level) this.#add({ reason: `${protectedTarget}${step}`, group: level.group, summary: text });
+    if (level) this.#add({ reason: `${reason}${String(step)}`, group: level.group, summary: text });
+  }
+
+  /** People have decided, or its time is over, and it is contained all the same. */
+  #atRefusal(lease: string, text: string): void {
+    const level = this.#model.settings.levels.find(({ page }) => page);
+    if (level) this.#add({ reason: `${refusedRelease}${lease}`, question: `lease:${lease}`, group: level.group, summary: text });
   }
 
   /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it; without one, once. */
@@ -169,6 +183,15 @@ export class PageKeeper {
   #set(change: Partial<FollowUpState>): void {
     this.#model.followUp = { ...this.#model.followUp, ...change };
   }
+}
+
+/** Of a step that failed: nothing of Firebreak tries it again. */
+function isForPeople(body: Readonly<Record<string, unknown>>): boolean {
+  return body.code === 'FB_ERR_PROTECTED' || (body.code === 'FB_ERR_API_REFUSED' && contains(body));
+}
+
+function contains({ action }: Readonly<Record<string, unknown>>): boolean {
+  return typeof action === 'string' && declarationOf(action).contains === true;
 }
 
 function idOf(question: unknown): string {

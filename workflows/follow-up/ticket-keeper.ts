@@ -13,6 +13,7 @@ import { condition, timeNow } from '../world.ts';
 /** What people who look at the ticket want to know. */
 const toldKinds: ReadonlySet<string> = new Set([
   'step.applied',
+  'step.delayed',
   'step.failed',
   'question.decided',
   'question.expired',

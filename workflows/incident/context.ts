@@ -271,7 +271,11 @@ function stepFor({
     const plan = releasePlanOf(result.plan, result.key);
     if (result.leaseId === undefined) return;
     const holder = `${caller.playbook}/${caller.subjectKey}`;
-    await leases.letGo(result.leaseId, holder, { kind: 'approved', proof: approval.proof, plan });
+    const { leaseId } = result;
+    await leases.letGo(leaseId, holder, { kind: 'approved', proof: approval.proof, plan }).catch(async (error: unknown) => {
+      // The body goes on when it is given back, as it would where nothing refused it.
+      if (!(await leases.comesLater(leaseId))) throw error;
+    });
   };
   const undo = (result: StepResult, approval: Approval) =>
     work.begin(`the release of ${name}`, true, () => giveBack(result, approval));

@@ -57,11 +57,15 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
   questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
     if (choice === 'keep') leases.keep(id, by);
     if (choice === 'extend') leases.extend(id, by);
-    // A refusal is on the record and paged by then: the lease stands, and so must its question.
-    if (choice === 'release' && plan) await leases.undo(id, { kind: 'approved', proof, plan }).catch(() => undefined);
-    const lease = model.leases.get(id);
-    if (choice === 'release' && lease?.state === 'released')
+    const given = (): void => {
+      const lease = model.leases.get(id);
+      if (lease?.state !== 'released') return;
       bodies.givenBack(lease.target.uid, timeNow(), [...new Set(proof.votes.map(({ vote }) => vote.person))]);
+    };
+    // A refusal is on the record and paged by then: the lease stands, and so must its question.
+    if (choice === 'release' && plan)
+      await leases.undo(id, { kind: 'approved', proof, plan }).then(given, () => void leases.comesLater(id).then(given));
+    const lease = model.leases.get(id);
     if (lease?.state === 'active') questions.standing(lease, plan ?? standingPlan(proof.question.choices));
   });
   const bodies = new Bodies({ model, engine, questions, leases }, playbooks);

@@ -1,8 +1,9 @@
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
 import { containmentText, leaseNews } from '../../core/cards/card-words.ts';
+import { errorCatalogue } from '../../core/errors.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
-import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
+import { atLeaseEnd, type Lease, refusedAgain } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { onWarrant, stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
@@ -70,7 +71,8 @@ export class Leases {
   extend(id: string, by: string): void {
     const lease = this.#model.leases.get(id);
     if (lease?.state !== 'active') return;
-    this.update({ ...lease, until: Math.max(lease.until, nowMs()) + lease.durationMs, renewals: lease.renewals + 1 });
+    const kept = this.withoutRelease(lease);
+    this.update({ ...kept, until: Math.max(lease.until, nowMs()) + lease.durationMs, renewals: lease.renewals + 1 });
     this.#model.record('lease.extended', by, `${containmentText(lease)}: extended`, { lease: id });
     this.#events.changed();
   }
@@ -95,7 +97,10 @@ export class Leases {
     await this.undo(id, reason);
   }
 
-  /** Gives back exactly what was taken. What has drifted is left as it is, and said. */
+  /**
+   * Gives back exactly what was taken. What has drifted is left as it is, and said. What the API server refuses, or cannot do, people are told; it is in
+   * force, and tried again until it comes about or people decide otherwise.
+   */
   async undo(id: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
     const holding = this.#model.holdings.get(id);
@@ -117,13 +122,36 @@ export class Leases {
             )
           : pool.undoStep(undo),
       );
+      // There was nothing to give back: nothing was ever in force.
+      if (reason.kind === 'step-failed' && (result.state === 'already' || result.state === 'gone')) return this.forget(id);
       const now = this.#model.leases.get(id);
       if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
     } catch (error) {
       const failure = stepFailure(error);
-      this.#refused(lease, failure);
+      // Its target is gone meanwhile.
+      if (this.#model.leases.get(id)?.state !== 'releasing') throw failure;
+      if (comesLater(holding, failure)) this.#refusedForNow(lease, reason, failure);
+      else this.#refused(lease, failure);
       throw failure;
     }
+  }
+
+  /** Whether a release that was refused has come about after all; false where it is not tried again. */
+  async comesLater(id: string): Promise<boolean> {
+    const lease = (): Lease | undefined => this.#model.leases.get(id);
+    if (!lease()?.refused) return false;
+    await condition(() => lease()?.refused === undefined);
+    return lease()?.state === 'released' || lease()?.state === 'drifted';
+  }
+
+  /** It is not tried again to give it back: people have decided otherwise, somebody needs it again, or it is refused for good. Whoever calls this updates the lease. */
+  withoutRelease({ refused: _, ...lease }: Lease): Lease {
+    const known = this.#model.holdings.get(lease.id);
+    if (known?.release) {
+      const { release: _reason, ...holding } = known;
+      this.#model.holdings.set(lease.id, holding);
+    }
+    return lease;
   }
 
   /** Waits for the next end of a lease, for as long as the incident lives. */
@@ -138,15 +166,15 @@ export class Leases {
       const wait = next - nowMs();
       const changed = wait > 0 && (await condition(() => this.#version !== version, wait));
       if (!changed)
-        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && lease.until <= nowMs()) this.#atEnd(lease);
+        for (const lease of this.#model.activeLeases) if (this.#canEnd(lease) && dueAt(lease) <= nowMs()) this.#due(lease);
     }
   }
 
   #nextEnd(): number | undefined {
     const now = nowMs();
     const ends = this.#model.activeLeases
-      .filter((lease) => lease.state === 'active' && (lease.until > now || this.#canEnd(lease)))
-      .map((lease) => lease.until);
+      .filter((lease) => lease.state === 'active' && (dueAt(lease) > now || this.#canEnd(lease)))
+      .map(dueAt);
     return ends.length === 0 ? undefined : Math.min(...ends);
   }
 
@@ -158,7 +186,14 @@ export class Leases {
     return lease.state === 'active' && this.#model.steps.get(lease.stepKey)?.state !== 'running';
   }
 
-  /** Waits for nothing: an undo that hangs must not hold up the end of another lease. */
+  /** Its time is over, or its release is tried again. Waits for nothing: an undo that hangs must not hold up the end of another lease. */
+  #due(lease: Lease): void {
+    const reason = lease.refused && this.#model.holdings.get(lease.id)?.release;
+    // Whether its end still frees it is decided by what is known now.
+    if (!reason || reason.kind === 'lease-ended') this.#atEnd(lease);
+    else void this.undo(lease.id, reason).catch(() => undefined);
+  }
+
   #atEnd(lease: Lease): void {
     const { severity } = this.#model;
     const { verdict, proof } = verdictOn(this.#model, lease);
@@ -171,7 +206,8 @@ export class Leases {
       void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
       return;
     }
-    const renewed = { ...lease, until: nowMs() + lease.durationMs, renewals: lease.renewals + 1 };
+    const kept = this.withoutRelease(lease);
+    const renewed = { ...kept, until: nowMs() + lease.durationMs, renewals: lease.renewals + 1 };
     this.update(renewed);
     this.#events.renewed(renewed);
     const text = decision === 'escalate' ? leaseNews.escalated(lease) : leaseNews.renewed(lease);
@@ -190,16 +226,30 @@ export class Leases {
   }
 
   #refused(lease: Lease, failure: StepFailure): void {
-    this.update({ ...lease, state: 'active', until: nowMs() + lease.durationMs, detail: failure.message });
-    this.#model.record('lease.release-refused', 'engine', leaseNews.refused(lease, failure.message), {
-      lease: lease.id,
-      code: failure.code,
-    });
-    this.#events.page(leaseNews.refused(lease, failure.message));
+    const kept = this.withoutRelease(lease);
+    this.update({ ...kept, state: 'active', until: nowMs() + lease.durationMs, detail: failure.message });
+    this.#tellRefused(lease, leaseNews.refused(lease, failure.message), failure);
+  }
+
+  #refusedForNow(lease: Lease, release: UndoReason, failure: StepFailure): void {
+    const { message: why } = failure;
+    const now = nowMs();
+    const { refused, isTold } = refusedAgain(lease.refused, { now, why });
+    const holding = this.#model.holdings.get(lease.id);
+    if (holding) this.#model.holdings.set(lease.id, { ...holding, release });
+    this.update({ ...lease, state: 'active', until: Math.max(lease.until, refused.nextAt), detail: why, refused });
+    this.#events.changed();
+    if (isTold) this.#tellRefused(lease, leaseNews.refusedForNow(lease, why, new Date(refused.nextAt).toISOString()), failure);
+  }
+
+  #tellRefused(lease: Lease, text: string, { code }: StepFailure): void {
+    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id, code });
+    this.#events.page(text);
   }
 
   #end(lease: Lease, state: 'released' | 'permanent' | 'drifted', detail: string): void {
-    this.update({ ...lease, state, detail });
+    const { refused: _, ...kept } = lease;
+    this.update({ ...kept, state, detail });
     this.#model.holdings.delete(lease.id);
     this.#model.record(`lease.${state}`, 'engine', leaseNews[state](lease, detail), { lease: lease.id });
     this.#events.ended(lease.id, detail);
@@ -209,4 +259,14 @@ export class Leases {
     if (state === 'drifted') this.#events.page(leaseNews.drifted(lease, detail));
     this.#events.changed();
   }
+}
+
+/** When something is to be done about it, in milliseconds since 1970: its release is tried again, or its time is over. */
+function dueAt({ refused, until }: Lease): number {
+  return refused?.nextAt ?? until;
+}
+
+/** What Firebreak's own rules refuse is for people to decide, and an undo of a pack's own action for them to order again. */
+function comesLater({ call }: Holding, { code }: StepFailure): boolean {
+  return declarationOf(call.action).pool !== 'packs' && (code === 'FB_ERR_API_REFUSED' || errorCatalogue[code].retryable);
 }

@@ -51,25 +51,18 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   const holding = model.holdings.get(lease.id);
   const step = model.steps.get(lease.stepKey);
   const holder = `${order.caller.playbook}/${order.caller.subjectKey}`;
+  // Who was to give it back has let go: it is not released over the head of who takes it now.
+  const kept = lease.refused ? { ...leases.withoutRelease(lease), holders: [] } : lease;
   leases.update({
-    ...lease,
-    holders: [...new Set([...lease.holders, holder])],
+    ...kept,
+    holders: [...new Set([...kept.holders, holder])],
     until: Math.max(lease.until, nowMs() + Math.min(leaseTerms(order).durationMs, lease.longestMs ?? Number.POSITIVE_INFINITY)),
   });
   model.record('step.joined', `playbook/${order.caller.playbook}`, `${containmentText(lease)} already: joined`, {
     lease: lease.id,
   });
   // What gives it back is the release of the step that is in force: of all that it touched.
-  const plan: Plan = holding?.plan ?? {
-    action: lease.action,
-    effect: 'reversible',
-    reach: order.declaration.reach,
-    target: lease.target,
-    changes: [],
-    blastRadius: [lease.target.name],
-    notes: ['already in force'],
-    inputDigest: digestOf(order.input),
-  };
+  const plan = holding?.plan ?? planOfHeld(lease, order);
   return {
     action: lease.action,
     key: lease.stepKey,
@@ -77,5 +70,19 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
     output: holding?.output,
     verification: step?.verification ?? { state: 'applied', detail: 'in force already' },
     leaseId: lease.id,
+  };
+}
+
+/** What is known of a step whose own plan is not. */
+export function planOfHeld(lease: Lease, { declaration, input }: Pick<StepOrder, 'declaration' | 'input'>): Plan {
+  return {
+    action: lease.action,
+    effect: 'reversible',
+    reach: declaration.reach,
+    target: lease.target,
+    changes: [],
+    blastRadius: [lease.target.name],
+    notes: ['already in force'],
+    inputDigest: digestOf(input),
   };
 }

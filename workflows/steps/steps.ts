@@ -2,7 +2,7 @@ import type { ActionDeclaration, Verification } from '../../core/action/action.t
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
 import { type AppliedStep, podUidOf, type StepCall } from '../../core/action/step.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import { type ErrorCode, errorCatalogue } from '../../core/errors.ts';
 import type { StepState } from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
@@ -17,7 +17,7 @@ import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
 import { evidenceIn, imagesAfter, outputForRecord, targetText } from './step-data.ts';
-import { inForce, joinLease, registerLease } from './step-leases.ts';
+import { inForce, joinLease, planOfHeld, registerLease } from './step-leases.ts';
 
 /** Refused before anything was done: there is nothing to undo. */
 const refusedBefore: ReadonlySet<ErrorCode> = new Set([
@@ -32,6 +32,23 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_WARRANT_OUTDATED',
   'FB_ERR_REFUSED',
 ]);
+
+/** Nothing is gained by the same call once more; what came of it is not known. */
+const refusedNow: ReadonlySet<ErrorCode> = new Set([...refusedBefore, 'FB_ERR_API_REFUSED']);
+
+/** A step that did not come about. */
+interface Failed {
+  readonly order: StepOrder;
+  readonly call: StepCall;
+  readonly step: StepState;
+  readonly lease: Lease | undefined;
+}
+
+/** A step, with what came of it. */
+interface Landed extends Failed {
+  readonly applied: AppliedStep;
+  readonly uid: string | undefined;
+}
 
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
@@ -104,7 +121,7 @@ export class StepEngine {
     };
     this.#model.steps.set(call.key, step);
     const lease = lasts(declaration) ? registerLease(this.#parts, order, call) : undefined;
-    const applied = await this.#apply(order, call).catch((error) => this.#failed(step, lease, error));
+    const applied = await this.#apply(order, call).catch((error) => this.#applyLater({ order, call, step, lease }, error));
     const verification = await this.#landed({ order, call, step, lease, applied, uid });
     return {
       action: declaration.name,
@@ -116,9 +133,9 @@ export class StepEngine {
     };
   }
 
-  async #apply(order: StepOrder, call: StepCall): Promise<AppliedStep> {
+  async #apply(order: StepOrder, call: StepCall, { isTold = false } = {}): Promise<AppliedStep> {
     const { declaration } = order;
-    const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
+    const cell = stepActivities(this.#model.settings, declaration, this.#model.priority, { isTold });
     const fast =
       !this.#usedFastPath && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
     if (fast) {
@@ -128,7 +145,7 @@ export class StepEngine {
       } catch (error) {
         const { code } = stepFailure(error);
         // The same step under the same key: if the first try did land, the second finds it and changes nothing.
-        if (refusedBefore.has(code)) throw error;
+        if (refusedNow.has(code)) throw error;
       }
     }
     if (declaration.pool === 'cell' || !call.approval) return cell.applyStep(call);
@@ -139,7 +156,23 @@ export class StepEngine {
     );
   }
 
-  async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {
+  /** What is reversible is tried for as long as it takes, since it contains; after a minute people hear that it waits, and for what. */
+  async #applyLater(failed: Failed, error: unknown): Promise<AppliedStep> {
+    const { order, call, step } = failed;
+    const { declaration, caller } = order;
+    const failure = stepFailure(error);
+    if (!lasts(declaration) || declaration.pool === 'packs' || !errorCatalogue[failure.code].retryable)
+      return this.#failed(failed, failure);
+    const { key, action, target } = step;
+    const text = `${declaration.title}: ${target}: not done yet, and tried until it is: ${failure.message}`;
+    this.#model.steps.set(key, { ...step, detail: `not done yet: ${failure.message}` });
+    this.#model.record('step.delayed', `playbook/${caller.playbook}`, text, { step: key, action, target, code: failure.code });
+    this.#questions.page(text);
+    this.#questions.touchAll();
+    return this.#apply(order, call, { isTold: true }).catch((later) => this.#failed(failed, later));
+  }
+
+  async #failed({ order, call, step, lease }: Failed, error: unknown): Promise<never> {
     const failure = stepFailure(error);
     this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: timeNow() });
     this.#model.record('step.failed', `playbook/${step.playbook}`, `${step.action} on ${step.target}: ${failure.message}`, {
@@ -151,18 +184,22 @@ export class StepEngine {
     if (lease) {
       if (!refusedBefore.has(failure.code)) await this.#leases.undo(lease.id, { kind: 'step-failed' }).catch(() => undefined);
       else this.#leases.forget(lease.id);
+      if (this.#model.leases.get(lease.id)?.state === 'active')
+        void this.#model.during(this.#askAboutLeft(order, call, lease.id));
     }
     throw failure;
   }
 
-  async #landed(done: {
-    order: StepOrder;
-    call: StepCall;
-    step: StepState;
-    lease: Lease | undefined;
-    applied: AppliedStep;
-    uid: string | undefined;
-  }): Promise<Verification> {
+  /** What a step that failed has left in force is for people to give back. Nobody waits for it: the body hears at once that it failed. */
+  async #askAboutLeft(order: StepOrder, call: StepCall, id: string): Promise<void> {
+    const known = await this.plan(order).catch(() => undefined);
+    const lease = this.#model.leases.get(id);
+    if (lease?.state !== 'active') return;
+    this.#questions.standing(lease, releasePlanOf(known ?? planOfHeld(lease, order), call.key));
+    this.#questions.touchAll();
+  }
+
+  async #landed(done: Landed): Promise<Verification> {
     const { order, call, step, lease, applied, uid } = done;
     const { declaration } = order;
     const target = applied.plan.target.name;

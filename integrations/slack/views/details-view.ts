@@ -8,7 +8,7 @@ import {
   notHeld,
   placeOf,
   ruleText,
-  sureness,
+  surenessOf,
   verdictText,
 } from '../../../core/cards/card-words.ts';
 import { answersText } from '../../../core/decide/form.ts';
@@ -95,7 +95,7 @@ function contained({ contained: all }: QuestionCard): string {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${localTime(held.until)}`;
     const proof = held.detail === undefined ? '' : `\n${inline(held.detail, 600)}`;
     const effect = held.effect === undefined ? '' : `\n${inline(held.effect, 1_200)}`;
-    return `•  *${inline(heldText(held), 300)}*: ${sureness[held.state]}, since ${localTime(held.since)}, ${until}${proof}${effect}`;
+    return `•  *${inline(heldText(held), 300)}*: ${surenessOf(held)}, since ${localTime(held.since)}, ${until}${proof}${effect}`;
   });
   return linesUpTo(['*Containment*', ...lines], 2_900);
 }

@@ -1,7 +1,7 @@
 import type { ActionsBlock, Button, KnownBlock, Overflow, PlainTextOption } from '@slack/types';
 import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
-import { alertsText, ruleText, signedText, sureness } from '../../../core/cards/card-words.ts';
+import { alertsText, ruleText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { lastPart } from '../../../core/text/object-name.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
@@ -123,7 +123,7 @@ function stateText(card: QuestionCard): string {
   const [held] = card.contained;
   const said = card.votes.map(({ person, choice }) => inline(`${labelOf(card, choice)} (${person})`, 80));
   const stands = said.length === 0 ? 'undecided' : linesUpTo([said.join(', ')], 200);
-  return `${stands}; ${held === undefined ? 'not contained' : sureness[held.state]}`;
+  return `${stands}; ${held === undefined ? 'not contained' : surenessOf(held)}`;
 }
 
 function withOwnMenu(target: GroupTarget, names: (card: QuestionCard) => string): KnownBlock {

@@ -17,7 +17,7 @@ import {
   ruleText,
   signedText,
   similarText,
-  sureness,
+  surenessOf,
 } from '../../../core/cards/card-words.ts';
 import { answersText } from '../../../core/decide/form.ts';
 import { shortIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
@@ -164,7 +164,7 @@ function heldLines({ contained, happened, status }: QuestionCard): readonly stri
   if (contained.length === 0) return status.state === 'open' ? [notHeld] : [];
   const lines = contained.slice(0, shownEffects).map((held) => {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${clock(held.until, held.since)}`;
-    return `⛔ ${inline(heldText(held, happened.pod), 160)} ${until}: ${sureness[held.state]}`;
+    return `⛔ ${inline(heldText(held, happened.pod), 160)} ${until}: ${surenessOf(held)}`;
   });
   const more = contained.length - lines.length;
   return more > 0 ? [...lines, `… and ${more} more in force`] : lines;

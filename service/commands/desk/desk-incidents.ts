@@ -112,8 +112,9 @@ function stateOf(shown: ShownIncident): PrintedIncident {
     total: incident.alerts,
     timeline: timeline.map(({ at, kind, text, actor }) => ({ at, kind, text, actor: actorText(actor) })),
     steps: steps.map(({ state: now, action, target, detail }) => ({ state: now, action, target, detail })),
-    leases: leases.map(({ id: lease, state: now, until, action, target }) => ({
+    leases: leases.map(({ id: lease, state: now, until, action, target, refused }) => ({
       ...{ id: lease, state: now, action, target: { name: target }, until: until === null ? 0 : Date.parse(until) },
+      ...(refused !== null && { refused: { nextAt: Date.parse(refused.nextAt) } }),
     })),
     evidence: evidence.map(({ artefacts }) => ({
       artefacts: artefacts.map(({ partial, ...artefact }) => ({ ...artefact, ...(partial !== null && { partial }) })),

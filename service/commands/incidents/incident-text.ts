@@ -4,7 +4,7 @@ import { type Choice, needsReason } from '../../../core/decide/approval.ts';
 import { askedFor } from '../../../core/decide/form.ts';
 import type { EvidenceRef } from '../../../core/evidence/evidence.ts';
 import type { IncidentState, QuestionState, StepState, TimelineEntry } from '../../../core/incident/incident-state.ts';
-import type { Lease } from '../../../core/incident/lease.ts';
+import type { Lease, RefusedRelease } from '../../../core/incident/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
 import type { IncidentRow, IncidentRows } from '../../incidents/rows.ts';
@@ -49,7 +49,8 @@ function printRowTable(rows: readonly IncidentRow[]): void {
   ]);
 }
 
-function leaseEnd(lease: Pick<Lease, 'state' | 'until'>): string {
+function leaseEnd({ refused, ...lease }: PrintedIncident['leases'][number]): string {
+  if (refused) return `release refused, tried again ${timeOf(new Date(refused.nextAt).toISOString())}`;
   return lease.state === 'active' ? timeOf(new Date(lease.until).toISOString()) : '-';
 }
 
@@ -99,6 +100,7 @@ export interface PrintedIncident
   readonly steps: readonly Pick<StepState, 'state' | 'action' | 'target' | 'detail'>[];
   readonly leases: readonly (Pick<Lease, 'id' | 'state' | 'until' | 'action'> & {
     readonly target: Pick<Lease['target'], 'name'>;
+    readonly refused?: Pick<RefusedRelease, 'nextAt'>;
   })[];
   readonly evidence: readonly Pick<EvidenceRef, 'artefacts'>[];
   readonly timeline: readonly TimelineEntry[];

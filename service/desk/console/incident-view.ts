@@ -109,7 +109,7 @@ export function shownIncidentOf(parts: {
     timeline: records.slice(-mostInTimeline).map((record) => timelineOf(record, roster)),
     steps,
     leases: (state?.leases ?? []).map((lease): ShownLease => {
-      const { id, action, target, startedAt, until, renewals } = lease;
+      const { id, action, target, startedAt, until, renewals, refused } = lease;
       return {
         id,
         action,
@@ -119,6 +119,7 @@ export function shownIncidentOf(parts: {
         startedAt: new Date(startedAt).toISOString(),
         until: lease.state === 'active' ? new Date(until).toISOString() : null,
         renewals,
+        refused: refused ? { why: refused.why, nextAt: new Date(refused.nextAt).toISOString() } : null,
         onSilence: silenceOnLease(lease),
         question: asked.leases.get(id) ?? null,
       };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
-import { happenedText, heldText, leftText, mattersText, signedText, sureness } from '../../../core/cards/card-words.ts';
+import { happenedText, heldText, leftText, mattersText, signedText, surenessOf } from '../../../core/cards/card-words.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { AnswerAccepted, AnswerBody, ConsoleQuestion } from '../../../core/console/console.schema.ts';
 import { chainOf, incidentKeyOf } from '../../../core/console/incident-summary.ts';
@@ -105,7 +105,7 @@ export function createConsoleQuestions(parts: {
       happened: [...shown.happened],
       contained: shown.contained.map((held) => ({
         text: heldText(held),
-        sure: sureness[held.state],
+        sure: surenessOf(held),
         since: held.since,
         until: held.until ?? null,
         detail: [held.detail, held.effect].filter((text) => text !== undefined).join('. ') || null,

@@ -1,5 +1,5 @@
 import type { QuestionCard } from '../../../core/cards/card.ts';
-import { heldText, leftText, notHeld, sureness } from '../../../core/cards/card-words.ts';
+import { heldText, leftText, notHeld, surenessOf } from '../../../core/cards/card-words.ts';
 import { nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { ShownField } from '../../../core/decide/form.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
@@ -89,7 +89,7 @@ export function answerView(view: {
           ? [`${notHeld}.`]
           : contained.map(
               (held) =>
-                `${heldText(held)}: ${sureness[held.state]}, since ${utcWords(held.since)}, until ${held.until ? utcWords(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}${held.effect === undefined ? '' : `. ${held.effect}`}`,
+                `${heldText(held)}: ${surenessOf(held)}, since ${utcWords(held.since)}, until ${held.until ? utcWords(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}${held.effect === undefined ? '' : `. ${held.effect}`}`,
             ),
       ),
       ...(left ? [list('Remaining capacity', leftLines(left))] : []),

@@ -310,6 +310,7 @@ export const shownIncident: ShownIncident = {
       startedAt: at(-3),
       until: at(237),
       renewals: 0,
+      refused: null,
       onSilence: 'It is renewed, and the next level is asked.',
       question: `b_${'l'.repeat(24)}`,
     },

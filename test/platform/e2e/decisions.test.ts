@@ -1,9 +1,11 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { auditReport, existingAuditUrl } from '../../../service/commands/records/audit.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { type AlertOnRecord, withAlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
@@ -76,6 +78,62 @@ describe('a freeze at the command line', () => {
     expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done', ...meant(pay.namespace))).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
     await service.cellKnows((restraints) => !restraints.includes(id));
+  });
+});
+
+describe('a release that somebody’s admission policy denies', () => {
+  const group = '/apis/admissionregistration.k8s.io/v1';
+  const admin = readAccess(kubeconfig);
+  const call = (method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) =>
+    callKubernetes({ access: admin, method, path, ...(body && { body }) });
+  const name = () => pay.namespace;
+
+  afterAll(async () => {
+    await call('DELETE', `${group}/validatingadmissionpolicybindings/${name()}`);
+    await call('DELETE', `${group}/validatingadmissionpolicies/${name()}`);
+  });
+
+  test('is told in its words, is called no release, and comes by itself once it does no more', async () => {
+    const metadata = { name: name() };
+    await call('POST', `${group}/validatingadmissionpolicies`, {
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': pay.namespace } },
+          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] }],
+        },
+        validations: [{ expression: 'object.metadata.?labels == oldObject.metadata.?labels', message: 'labels stay' }],
+      },
+    });
+    await call('POST', `${group}/validatingadmissionpolicybindings`, {
+      metadata,
+      spec: { policyName: name(), validationActions: ['Deny'] },
+    });
+    await until('the policy', 120_000, async () => {
+      const path = `/api/v1/namespaces/${pay.namespace}/pods/${pay.pod}?dryRun=All`;
+      return (await call('PATCH', path, { metadata: { labels: { tried: 'yes' } } })).status === 422;
+    });
+    const { questions } = await service.stateWhen('the question', pay, 120_000, (now) =>
+      now.questions.some(({ question, status }) => status.state === 'open' && !question.id.startsWith('lease:')),
+    );
+    expect(questions.length).toBeGreaterThan(0);
+    for (const person of ['ada', 'grace'])
+      await firebreak(person, 'approve', idOf(pay), '--choice', 'release', '--reason', 'our own', ...meant(pay.pod));
+    const isRefused = ({ timeline }: IncidentState) => timeline.some(({ kind }) => kind === 'lease.release-refused');
+    const refused = await service.stateWhen('the refusal', pay, 120_000, isRefused);
+    expect(refused.leases).toMatchObject([{ state: 'active', refused: { why: expect.stringContaining('labels stay') } }]);
+    expect(refused.timeline.map(({ kind }) => kind)).not.toContain('lease.released');
+    await until('the thread', 120_000, () =>
+      service.slack.world.messages.some(
+        ({ text }) => text?.includes('Still contained') && text.includes(`ValidatingAdmissionPolicy '${name()}'`),
+      ),
+    );
+    expect(await firebreak(undefined, 'incidents', 'show', idOf(pay))).toContain('release refused, tried again');
+    expect((await service.workloads.podMetadata(pay)).labels).toHaveProperty(['firebreak.dev/quarantine']);
+    await call('DELETE', `${group}/validatingadmissionpolicybindings/${name()}`);
+    await service.stateWhen('the release', pay, 240_000, ({ leases }) => leases.every(({ state }) => state === 'released'));
+    expect((await service.workloads.podMetadata(pay)).labels).not.toHaveProperty(['firebreak.dev/quarantine']);
   });
 });
 

@@ -40,6 +40,12 @@ let lab: Lab;
 let activities: FollowUpActivities;
 /** Whether the pods of the alerts are in a protected namespace. */
 let isProtected = false;
+let refusal: readonly ['FB_ERR_PROTECTED' | 'FB_ERR_API_REFUSED', string] = [
+  'FB_ERR_PROTECTED',
+  'namespace shop is protected; pod/shop/cart-1 was not touched',
+];
+/** Whether the API server refuses to give a pod back. */
+let isDenied = false;
 /** What a rotation says that it did not reach. */
 let unreached: readonly string[] = [];
 
@@ -58,10 +64,18 @@ beforeAll(async () => {
   mailbox = createTicketMailbox(database);
   const rotation = () => unreached.length > 0 && { state: 'partial', detail: 'the rest has a new value', missing: unreached };
   const quarantinePod = async () => {
-    if (isProtected) refuse('FB_ERR_PROTECTED', 'namespace shop is protected; pod/shop/cart-1 was not touched');
+    if (isProtected) refuse(...refusal);
+  };
+  const giveBack = async () => {
+    if (isDenied) refuse('FB_ERR_API_REFUSED', 'the policy no-labels denied request');
   };
   activities = createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox });
-  lab = await startLab({ openTicket, quarantinePod, 'verify:rotateSecret': rotation }, 100, undefined, activities);
+  lab = await startLab(
+    { openTicket, quarantinePod, 'undo:quarantinePod': giveBack, 'verify:rotateSecret': rotation },
+    100,
+    undefined,
+    activities,
+  );
 });
 afterAll(async () => {
   await lab?.stop();
@@ -191,6 +205,30 @@ describe('an incident with a ticket and a pager', () => {
     expect(JSON.stringify(alert?.triggers)).toContain('namespace shop is protected');
     expect(JSON.stringify(alert?.triggers)).not.toContain('answer without Slack');
     // The incident is over at once; whoever was called has not looked yet.
+    expect(alert).toMatchObject({ status: 'triggered' });
+  });
+
+  test('calls people where a release is refused, and ends the page when it has come', async () => {
+    isDenied = true;
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
+    await eventually('the page', async () => JSON.stringify(await alertsOf(incident)).includes('Its release is refused'));
+    expect(JSON.stringify(await alertsOf(incident))).toContain('the policy no-labels denied request');
+    isDenied = false;
+    await lab.env.sleep('16m');
+    await incident.result();
+    expect((await alertsOf(incident)).map(({ status }) => status)).not.toContain('triggered');
+  });
+
+  test('calls people where the API server refuses to contain: nothing tries it again', async () => {
+    isProtected = true;
+    refusal = ['FB_ERR_API_REFUSED', 'the policy no-labels denied request'];
+    const incident = await lab.start([alertOf()], { followUp, levels });
+    await incident.result();
+    isProtected = false;
+    const [alert] = await alertsOf(incident);
+    expect(JSON.stringify(alert?.triggers)).toContain('the policy no-labels denied request');
     expect(alert).toMatchObject({ status: 'triggered' });
   });
 

@@ -29,6 +29,7 @@ function standing(arrives: () => boolean = () => true) {
     refusedForGood: () => 0,
     orphans: () => 0,
     standingStill: () => 0,
+    releasesRefused: () => 0,
   });
   const health = new SensorHealth(now);
   const silence = new SilenceWatch({
