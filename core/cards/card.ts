@@ -191,6 +191,8 @@ export interface ShownCard {
   readonly overflow?: MessageRef;
   /** The group whose card it is on. Absent: none. */
   readonly group?: string;
+  /** Runs that have asked the same before. Absent: none. */
+  readonly askedBefore?: readonly string[];
 }
 
 /** What a card offers besides its choices. Stored like buttons, under ids that no choice of a playbook has. */

@@ -2,6 +2,7 @@ import type { ShownCard, StoredButton } from '../../core/cards/card.ts';
 import type { CardStore, OpenModal } from '../../core/cards/card-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type ClickReply, mostAnswers, type ReplyStore } from '../../core/incident/click-reply.ts';
+import { subjectOfIncident } from '../../core/incident/incident.ts';
 import type { Unanswered, UnansweredStore } from '../../core/incident/unanswered.ts';
 import { createGroupStore } from './group-store.ts';
 import type { Database, Queries, Row } from './queries.ts';
@@ -79,7 +80,10 @@ export function createCardStore(database: Database): CardStore {
   };
 }
 
-/** @throws FB_ERR_CONFLICT when the question belongs to another incident: one person's click must never decide in another place. */
+/**
+ * What is proposed above all incidents, each run of the control workflow that takes it over asks again.
+ * @throws FB_ERR_CONFLICT when the question belongs to another incident: one person's click must never decide in another place.
+ */
 async function saveButton(queries: Queries, button: StoredButton, place: number): Promise<void> {
   const { buttonId, incident, question, questionDigest, choice, label, groups, requester } = button;
   const saved = await queries.all(
@@ -87,11 +91,14 @@ async function saveButton(queries: Queries, button: StoredButton, place: number)
        (button_id, incident_id, incident_run, question, question_digest, choice, place, label, groups_json, requester)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (question, choice) DO UPDATE SET
-       question_digest = excluded.question_digest, place = excluded.place, label = excluded.label,
+       incident_run = excluded.incident_run, question_digest = excluded.question_digest, place = excluded.place, label = excluded.label,
        groups_json = excluded.groups_json, requester = excluded.requester
-     WHERE card_buttons.incident_id = excluded.incident_id AND card_buttons.incident_run = excluded.incident_run
+     WHERE card_buttons.incident_id = excluded.incident_id AND ($11 = 1 OR card_buttons.incident_run = excluded.incident_run)
      RETURNING button_id`,
-    [buttonId, incident.id, incident.run, question, questionDigest, choice, place, label, JSON.stringify(groups), requester],
+    [
+      ...[buttonId, incident.id, incident.run, question, questionDigest, choice, place, label, JSON.stringify(groups), requester],
+      subjectOfIncident(incident.id) === undefined ? 1 : 0,
+    ],
   );
   if (saved.length === 0) throw new FirebreakError('FB_ERR_CONFLICT', `question ${question} belongs to another incident`);
 }

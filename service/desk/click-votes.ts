@@ -159,8 +159,9 @@ async function wake(client: Client | undefined, { incident: { id, run } }: Store
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
 
 const isOver = 'This incident is over: nothing is decided any more.';
-/** Of what stands above all incidents: there the cell asks again what was open when a run ended. */
-const isAskedAgain = 'This was asked again since: answer the newer card. If there is none in a minute, propose it again.';
+/** Of what stands above all incidents: there the cell asks again what was open when a run ended, on the same card. */
+const isAskedAgain =
+  'Nothing was decided: what counts the answers was ended, and is begun again. Click again in a minute; if it does not count then, propose it again.';
 
 /** It may still arrive: whoever clicks again counts once, and the later answer is the one that counts. */
 const unconfirmed =

@@ -405,6 +405,16 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       await expect(cards.saveButtons([other])).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
     });
 
+    test('takes over the run that asks about a proposal now', async () => {
+      const cards = createCardStore(await open(await newUrl()));
+      await cards.saveButtons([button('approve', { incident: { id: 'control/c', run: 'run-1' } })]);
+      const asked = { incident: { id: 'control/c', run: 'run-2' }, questionDigest: 'd2' };
+      await cards.saveButtons([button('approve', { ...asked, buttonId: 'again' })]);
+      expect(await cards.buttonsOf('q1')).toEqual([button('approve', asked)]);
+      const other = button('approve', { incident: { id: 'control/d', run: 'run-3' } });
+      await expect(cards.saveButtons([other])).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+    });
+
     test('remembers where a message is', async () => {
       const cards = createCardStore(await open(await newUrl()));
       expect(await cards.message('q1')).toBeUndefined();

@@ -41,10 +41,15 @@ export class QuestionCards {
   async post(asked: AskedCard): Promise<MessageRef> {
     const { cards, groups, shown, overflow, threads } = this.#parts;
     const { card } = asked;
+    await this.#takeUp(card);
     await storedButtons(cards, asked);
     const group = await groups.join(asked);
     const head = group?.head ?? card.questionId;
-    const message = await this.#posted(head);
+    const isThere = isProposal(card) && (await cards.message(head)) !== undefined;
+    const posted = await this.#posted(head);
+    // A run before has asked the same: its card is the one of this run from now on.
+    if (isThere) await this.#edit(head);
+    const message = (await cards.message(head)) ?? posted;
     const place = (await shown.of(card.questionId))?.overflow;
     if (head === card.questionId) await threads.begin(card.incident, { message, overflow: place });
     else await this.#joined(head, card, place ?? message);
@@ -61,6 +66,14 @@ export class QuestionCards {
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);
     if ((await shown.of(card.questionId))?.overflow) overflow.changed();
+  }
+
+  /** What is proposed above all incidents is asked again, word for word, by each run that takes it over: the card and its buttons become those of that run. */
+  async #takeUp(card: QuestionCard): Promise<void> {
+    const { cards, shown } = this.#parts;
+    const [known] = await cards.buttonsOf(card.questionId);
+    const isOfAnotherRun = known?.incident.id === card.incident.id && known.incident.run !== card.incident.run;
+    if (isProposal(card) && isOfAnotherRun) await shown.takeUp(card, known.incident.run);
   }
 
   /** Where the question's card is, though its posting was cut off before we heard of it. */
@@ -199,11 +212,14 @@ export async function storedButtons(
   question: { readonly card: QuestionCard; readonly groups: readonly string[]; readonly requester: string },
 ): Promise<readonly StoredButton[]> {
   const { card, groups, requester } = question;
-  const known = await cards.buttonsOf(card.questionId);
-  refuseAnother(card, known);
-  // Only an incident hears what is said without deciding.
-  const menu = subjectOfIncident(card.incident.id) ? cardMenu.map((id) => ({ id, label: id })) : [];
   const { id, run } = card.incident;
+  const known = await cards.buttonsOf(card.questionId);
+  refuseAnother(
+    card,
+    known.filter((one) => !isProposal(card) || one.incident.id !== id || one.incident.run === run),
+  );
+  // Only an incident hears what is said without deciding.
+  const menu = isProposal(card) ? [] : cardMenu.map((id) => ({ id, label: id }));
   const buttons = [...card.choices, ...menu].map(({ id: choice, label }): StoredButton => {
     const buttonId = known.find((one) => one.choice === choice)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
     const { questionId, questionDigest } = card;
@@ -211,6 +227,11 @@ export async function storedButtons(
   });
   await cards.saveButtons(buttons);
   return cards.buttonsOf(card.questionId);
+}
+
+/** Above all incidents: its id is that of what was proposed, and the same in each run that asks it. */
+function isProposal({ incident }: Pick<QuestionCard, 'incident'>): boolean {
+  return subjectOfIncident(incident.id) === undefined;
 }
 
 /** @throws FB_ERR_REFUSED. A question never changes: what differs is another one. */

@@ -1,9 +1,12 @@
 import type { QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { substanceOf } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 
 /** Whoever reads needs that long to see that the card has become another. */
 const settledAfterMs = 2_000;
+/** A proposal is asked for some days at most. */
+const mostRuns = 100;
 
 /** Remembers cards as they were shown, and when what is decided on them last changed. */
 export class ShownCards {
@@ -17,7 +20,27 @@ export class ShownCards {
 
   async posting(card: QuestionCard, place: Pick<ShownCard, 'overflow' | 'group'> = {}): Promise<void> {
     const { overflow, group } = place;
-    await this.#cards.saveCard({ card, changedAt: 0, ...(overflow && { overflow }), ...(group !== undefined && { group }) });
+    const { askedBefore } = (await this.of(card.questionId)) ?? {};
+    await this.#cards.saveCard({
+      card,
+      changedAt: 0,
+      ...(overflow && { overflow }),
+      ...(group !== undefined && { group }),
+      ...(askedBefore && { askedBefore }),
+    });
+  }
+
+  /**
+   * Another run asks what one before it has asked: from now on that one is heard no more, also when what it said is sent once more.
+   * @throws FB_ERR_REFUSED for one of those.
+   */
+  async takeUp(card: QuestionCard, from: string): Promise<void> {
+    const before = await this.of(card.questionId);
+    const earlier = before?.askedBefore ?? [];
+    if (earlier.includes(card.incident.run))
+      throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked again since`);
+    const askedBefore = [...new Set([...earlier, from])].slice(-mostRuns);
+    await this.#cards.saveCard({ changedAt: 0, ...before, card, askedBefore });
   }
 
   /** Around the edit itself: nobody may click on what they have not seen, neither before Slack shows it nor just after. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { QuestionCard } from '../../../core/cards/card.ts';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { eventually } from '../../eventually.ts';
@@ -9,6 +10,8 @@ import {
   canBeAnswered,
   channel,
   incident,
+  keep,
+  plainCard,
   post,
   questionCard,
   type Rig,
@@ -129,6 +132,58 @@ describe('the card', () => {
 
   test('that was never posted cannot be edited', async () => {
     await expect(rig.desk.updateQuestion({ card: questionCard() })).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+});
+
+describe('what is proposed above all incidents, and asked again by another run', () => {
+  const asked = (run: string, over: Partial<QuestionCard> = {}) => ({
+    ...plainCard,
+    incident: { ...incident, id: 'control/prod-1', run, title: 'decisions of prod-1' },
+    questionId: 'suppression:0123456789abcdef',
+    questionDigest: `sha256:${run}`,
+    ...over,
+  });
+
+  test('is the same card, and its buttons answer the run that asks now', async () => {
+    const ref = await post(rig, asked('run-1'));
+    await rig.desk.updateQuestion({ card: asked('run-1', { status: decided }) });
+    expect(cardsInChannel()).toEqual([]);
+    expect(await post(rig, asked('run-2'))).toEqual(ref);
+    expect(cardsInChannel()).toMatchObject([{ ts: ref.ts }]);
+    await rig.slack.click({ ...keep, ts: ref.ts });
+    const click = await eventually('the click', () => Promise.resolve(rig.clicks[0]));
+    expect(click.button).toMatchObject({ incident: { run: 'run-2' }, questionDigest: 'sha256:run-2' });
+    await rig.desk.updateQuestion({ card: asked('run-2', { status: decided }) });
+    expect(cardsInChannel()).toEqual([]);
+  });
+
+  test('hears nothing more of the run before, also when what that one said is sent again', async () => {
+    await post(rig, asked('run-1'));
+    await post(rig, asked('run-2'));
+    await rig.restart();
+    await expect(post(rig, asked('run-1'))).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+    await expect(rig.desk.updateQuestion({ card: asked('run-1', { status: decided }) })).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+    });
+    expect(cardsInChannel()).toHaveLength(1);
+    const [first] = await rig.cards.buttonsOf('suppression:0123456789abcdef');
+    expect(first?.incident.run).toBe('run-2');
+  });
+
+  test('is posted where its card was deleted meanwhile', async () => {
+    const ref = await post(rig, asked('run-1'));
+    const message = rig.slack.world.message(channel, ref.ts);
+    if (message) rig.slack.world.remove(message);
+    const again = await post(rig, asked('run-2'));
+    expect(again.ts).not.toBe(ref.ts);
+    expect(cardsInChannel()).toMatchObject([{ ts: again.ts }]);
+  });
+
+  test('is never that of other decisions', async () => {
+    await post(rig, asked('run-1'));
+    const theirs = asked('run-2');
+    const other = { ...theirs, incident: { ...theirs.incident, id: 'control/prod-2' } };
+    await expect(post(rig, other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
   });
 });
 
