@@ -99,7 +99,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const { address, namespace } = config.temporal;
   const refused = new RefusedCalls(log);
   const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
-  const { starts, judgements } = knowledge;
+  const { starts, judgements, records } = knowledge;
   const telemetry = openTelemetry({ config, secrets, roles, log });
   const tracing = telemetry?.tracing;
   const heardSteps: StepListener = {
@@ -114,6 +114,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     starts,
     judgements,
     steps: heardSteps,
+    records,
     tracing,
     log,
   });

@@ -48,6 +48,8 @@ export class SimulatedWorld implements World {
 
   now = (): number => this.#now;
 
+  records: World['records'] = { made: () => undefined, left: () => undefined };
+
   condition = ((holds: () => boolean, withinMs: number = Number.POSITIVE_INFINITY) =>
     holds()
       ? Promise.resolve(true)

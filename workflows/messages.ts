@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AppliedStep, StepCall, StepListener, UndoCall } from '../core/action/step.ts';
+import type { RecordListener } from '../core/audit/alert-archive.ts';
 import type { RecordKind } from '../core/audit/record-kinds.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { incidentNames } from '../core/incident/incident.ts';
@@ -87,9 +88,17 @@ export interface WorkflowSinks extends Sinks {
   readonly traces: { ended(ended: EndedRun): void };
   /** What came of steps that others than the cell have done: of its own it knows. */
   readonly steps: Pick<StepListener, 'done' | 'failed'>;
+  /** The cell keeps records until they have left. */
+  readonly records: Pick<RecordListener, 'made' | 'left'>;
 }
 
-const { judgements, traces, steps } = proxySinks<WorkflowSinks>();
+const { judgements, traces, steps, records } = proxySinks<WorkflowSinks>();
+
+/** Told to the cell, whatever becomes of this run. */
+export const untilTheyHaveLeft: RecordListener = {
+  made: (record) => records.made(record),
+  left: (places) => records.left(places),
+};
 
 interface PoolCall {
   readonly activityType: string;

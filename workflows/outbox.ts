@@ -2,7 +2,7 @@ import type { DeskActivities } from '../core/action/step.ts';
 import type { OutgoingRecord } from '../core/audit/alert-archive.ts';
 import type { RecordKind } from '../core/audit/record-kinds.ts';
 import type { IncidentRef } from '../core/incident/incident.ts';
-import { condition, runInfo, sleep, timeNow } from './world.ts';
+import { condition, recordMade, recordsLeft, runInfo, sleep, timeNow } from './world.ts';
 
 /** From so many on they wait for no others. */
 const batchSize = 100;
@@ -45,7 +45,9 @@ export class Outbox {
   add(kind: RecordKind, actor: string, body: Readonly<Record<string, unknown>>, kept?: string): void {
     this.#made += 1;
     const record = { chain: this.#chain, number: this.#made, at: timeNow(), kind, actor, body };
-    this.#pending.push(kept === undefined ? record : { ...record, kept });
+    const outgoing = kept === undefined ? record : { ...record, kept };
+    this.#pending.push(outgoing);
+    recordMade(outgoing);
   }
 
   carryOn(from: { readonly pending: readonly OutgoingRecord[]; readonly made: number; readonly acknowledged: number }): void {
@@ -95,6 +97,7 @@ export class Outbox {
         await sleep(retryAfterRefusal);
         continue;
       }
+      recordsLeft(batch);
       this.#pending = this.#pending.slice(batch.length);
       this.#acknowledged += batch.length;
     }

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import { isErrorCode } from '../core/errors.ts';
 import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
-import { trustedActivities } from './messages.ts';
+import { trustedActivities, untilTheyHaveLeft } from './messages.ts';
 import { packs } from './packs.ts';
 import { StepFailure } from './step-failure.ts';
 import { hearDroppedPromises } from './temporal-promises.ts';
@@ -36,6 +36,7 @@ const world: World = {
     const reason = cause instanceof Error ? cause.message : 'the activity failed';
     return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);
   },
+  records: untilTheyHaveLeft,
   log: (text, fields) => log.info(text, fields),
   ...hearDroppedPromises(),
   namesPlaces: true,

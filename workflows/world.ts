@@ -1,4 +1,5 @@
 import type { ActionDeclaration } from '../core/action/action.ts';
+import type { OutgoingRecord, RecordListener } from '../core/audit/alert-archive.ts';
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
@@ -44,6 +45,8 @@ export interface World {
   readonly ownAction: (name: string) => ActionDeclaration | undefined;
   /** What an activity threw, as the catalogue knows it. */
   readonly failure: (error: unknown) => StepFailure;
+  /** Who keeps records until the store has them: whoever reaches Temporal can end a run before they have left it. A simulation keeps none. */
+  readonly records: RecordListener;
   /** One line in the log of the process, once: not when a history is played back. */
   readonly log: (text: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Runs what makes promises of its own, so that `owner` hears of those that fail. A simulation leaves them to its process. */
@@ -110,6 +113,14 @@ export function ownActionOf(name: string): ActionDeclaration | undefined {
 
 export function failureOf(error: unknown): StepFailure {
   return here().failure(error);
+}
+
+export function recordMade(record: OutgoingRecord): void {
+  here().records.made(record);
+}
+
+export function recordsLeft(records: readonly OutgoingRecord[]): void {
+  here().records.left(records.map(({ chain, number, at }) => ({ chain, number, at })));
 }
 
 export function logLine(text: string, fields: Readonly<Record<string, unknown>>): void {

@@ -84,3 +84,40 @@ export interface AlertArchive {
   /** What is on record of these chains' verdicts. */
   verdicts(chains: readonly string[]): Promise<readonly StoredRecord[]>;
 }
+
+/** A record that its cell keeps until the audit store has it: the run that has made it may be ended before it has left. */
+export interface UnsentRecord {
+  /** Temporal's own id of the run: one that was set back has another. */
+  readonly run: string;
+  readonly record: OutgoingRecord;
+}
+
+/** Of what a cell has handed a run: what the next run goes on with. */
+export interface CarriedRecords {
+  readonly waiting: readonly OutgoingRecord[];
+  readonly stored: readonly string[];
+}
+
+/** Whose records a run sends. */
+export interface HandedState {
+  /** The run that says so, and before it those that have handed it all that they had. */
+  readonly runs: readonly string[];
+  /** Keys of records that a cell has handed it, of runs that were ended or set back. */
+  readonly waiting: readonly string[];
+  /** Of those, the ones that the store has. */
+  readonly stored: readonly string[];
+}
+
+/** Of a record where it stands and when it was made. */
+export type RecordPlace = Pick<AuditRecord, 'chain' | 'number' | 'at'>;
+
+/** Hears of each record once, and not when a history is played back. */
+export interface RecordListener {
+  made(record: OutgoingRecord): void;
+  left(records: readonly RecordPlace[]): void;
+}
+
+/** By where it stands and when it was made: after a run was set back, another one may stand under its number. */
+export function keyOfRecord({ chain, number, at }: RecordPlace): string {
+  return `${chain} ${number} ${at}`;
+}

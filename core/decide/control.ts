@@ -1,6 +1,6 @@
 import type { IntakeReport } from '../alert/intake-report.ts';
 import type { StormState } from '../alert/storm.ts';
-import type { OutgoingRecord } from '../audit/alert-archive.ts';
+import type { CarriedRecords, HandedState, OutgoingRecord } from '../audit/alert-archive.ts';
 import type { KeyName } from '../evidence/incident-key.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../incident/incident-state.ts';
@@ -35,6 +35,8 @@ export interface ControlState {
   readonly questions: readonly QuestionState[];
   readonly timeline: readonly TimelineEntry[];
   readonly audit: { readonly acknowledged: number; readonly made: number };
+  /** Absent: a build that knows of none. */
+  readonly handed?: HandedState;
   /** While one is on. */
   readonly storm?: StormState;
   /** What each intake said last. Absent: none has said anything. */
@@ -62,6 +64,16 @@ export interface KnownDecisions {
   readonly ended: readonly SignedEnd[];
   /** Not decided yet. */
   readonly proposed: readonly OpenProposal[];
+  /** Over, by orders of which the workflow says nothing: it was ended before it had them on record. Absent: none. */
+  readonly unrecorded?: readonly UnrecordedEnd[];
+  /** Of runs that were ended or set back before the audit store had them. Absent: none. */
+  readonly records?: readonly OutgoingRecord[];
+}
+
+/** What a person has ended, as a cell has taken the order. */
+export interface UnrecordedEnd {
+  readonly end: SignedEnd;
+  readonly proposal: SignedProposal;
 }
 
 /** An order of a person that was accepted, by the digest of what was signed. */
@@ -83,6 +95,8 @@ export interface UnshownCard {
 export interface CarriedControl {
   readonly state: ControlState;
   readonly pendingRecords: readonly OutgoingRecord[];
+  /** Of runs before this one that somebody has ended. */
+  readonly handedRecords?: CarriedRecords;
   readonly orders: readonly AcceptedOrder[];
   /** What people are called, by their ids: for the texts, and for nothing else. Absent: of a run that kept none. */
   readonly names?: Readonly<Record<string, string>>;

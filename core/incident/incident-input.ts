@@ -1,6 +1,6 @@
 import type { Plan } from '../action/plan.ts';
 import type { IncidentSettings, StepCall, UndoReason } from '../action/step.ts';
-import type { OutgoingRecord } from '../audit/alert-archive.ts';
+import type { CarriedRecords, OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
 import type { PendingEffect } from './effect.ts';
 import type { IncidentStart } from './incident.ts';
@@ -41,6 +41,8 @@ export interface CarriedIncident {
   readonly holdings: readonly Holding[];
   readonly seen: readonly string[];
   readonly pendingRecords: readonly OutgoingRecord[];
+  /** Of runs before this one that somebody has ended. Absent: none. */
+  readonly handedRecords?: CarriedRecords;
   readonly callCounters: Readonly<Record<string, number>>;
   readonly followUp?: FollowUpState;
   /** Quarantines that are still to be looked at. Absent: none. */

@@ -1,5 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { OutgoingRecord } from '../audit/alert-archive.ts';
 
 /** Whom an incident is about. One subject has one incident at a time, and one incident is one workflow. */
 export type Subject =
@@ -118,6 +119,8 @@ export interface IncidentNote {
   readonly text: string;
   /** The suppression, step or sensor. */
   readonly about: string;
+  /** Of a run before that was ended or set back: the store does not have them yet. Absent: none. */
+  readonly records?: readonly OutgoingRecord[];
 }
 
 /** Names by which the incident workflow is reached from outside. */

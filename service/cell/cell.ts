@@ -239,6 +239,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     box: createBox({ keys: secrets.codecKeys }),
     starts: knowledge.starts,
     judgements: knowledge.judgements,
+    records: knowledge.records,
     asDecided: (alert) => withDecided(alert, pods),
     note: (incident, note) => intake.note(incident, note),
     begunWith: (incident) => {
@@ -490,6 +491,7 @@ async function work(options: {
     buildId: build.id,
     book: control.book,
     signIns: control.signIns,
+    records: parts.knowledge.records,
     wasBegun: beginningsKnownTo(client, parts.knowledge.starts),
     pace,
     log,

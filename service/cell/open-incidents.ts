@@ -4,6 +4,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
+import type { RecordMemory } from '../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { mostOf, type NamedIncident, type OpenReport, openReportOf } from '../../core/alert/intake-report.ts';
@@ -25,7 +26,7 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import { isOpenRun } from '../temporal/held-up-runs.ts';
 import { StillIncidents, type StillLook } from '../temporal/still-incidents.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
-import { beginningsKnownTo, hasSignedEnd } from './run-ends.ts';
+import { beginningsKnownTo, hasSignedEnd, isSetBack } from './run-ends.ts';
 
 const mostKinds = 20;
 /** Of longer ones the incident itself is asked. */
@@ -37,12 +38,17 @@ const mostListed = 20_000;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
+/** Until then the replica that has begun an incident sees its records leave, or hands them over. */
+const othersAfterMs = 5 * 60_000;
+const mostOthers = 10;
 
 interface OpenIncidentsParts {
   readonly kept: OpenBook;
   readonly box: Box;
   readonly starts: StartMemory;
   readonly judgements?: Pick<JudgementMemory, 'ended'>;
+  /** Which the audit store does not have yet. */
+  readonly records: Pick<RecordMemory, 'before' | 'forget' | 'waitingFor'>;
   /** What people have decided about its pod since. */
   readonly asDecided: (alert: Alert) => Alert;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
@@ -65,6 +71,8 @@ export class OpenIncidents {
   readonly #parts: OpenIncidentsParts;
   readonly #now: () => number;
   readonly #still: StillIncidents;
+  /** Of incidents that another replica has begun: the run that was handed the records of those before it. */
+  readonly #handedTo = new Map<string, string>();
 
   constructor(parts: OpenIncidentsParts) {
     this.#parts = parts;
@@ -154,6 +162,7 @@ export class OpenIncidents {
       readonly gateway: IncidentGateway;
       readonly signal: AbortSignal;
       readonly everyMs?: number;
+      readonly othersMs?: number;
     } & Pick<StillLook, 'stillMs' | 'unreadableMs'>,
   ): Promise<void> {
     const { client, gateway, signal, everyMs = lookEveryMs, stillMs, unreadableMs } = options;
@@ -162,6 +171,7 @@ export class OpenIncidents {
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (!signal.aborted)
         await this.#still.look({ client, running: await this.#look(options), beginAgain, stillMs, unreadableMs });
+      if (!signal.aborted) await this.#lookAtOthers(options);
     }
   }
 
@@ -186,8 +196,8 @@ export class OpenIncidents {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
         const stand = await standOf(client, id, known.first);
         await this.#follow(id, kept.get(id) ?? known, stand, options);
-        // What Temporal does not list is looked at all the same: it lists none that somebody has paused.
-        if (stand.kind === 'running' && kept.get(id)?.run === stand.run) running.push(id);
+        // What Temporal does not list is looked at all the same: it lists none that somebody has paused. One that was set back first could not even be told what it has forgotten.
+        if (stand.kind === 'running' && kept.get(id)?.first === stand.first) running.push(id);
       } catch (error) {
         // Temporal is away: it is looked again. What is kept stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
@@ -196,13 +206,48 @@ export class OpenIncidents {
     return running;
   }
 
+  /** Tasks of incidents that another replica of this cell has begun are done here as well: what this one has seen made of their records. Never rejects. */
+  async #lookAtOthers({
+    client,
+    othersMs = othersAfterMs,
+  }: {
+    readonly client: Client;
+    readonly othersMs?: number;
+  }): Promise<void> {
+    const { kept, records, note, log } = this.#parts;
+    const others = records
+      .waitingFor(othersMs, this.#now())
+      .filter(({ workflow }) => subjectOfIncident(workflow) && !kept.head(workflow));
+    for (const { workflow: id, first: known } of others.slice(0, mostOthers)) {
+      try {
+        const stand = await standOf(client, id, known);
+        if (stand.kind === 'ended') {
+          records.forget(id);
+          this.#handedTo.delete(id);
+        }
+        if (stand.kind !== 'running') continue;
+        const { first, run } = stand;
+        const wasSetBack = first === known && (await isSetBack(client, id, run));
+        if (first === known && !wasSetBack) continue;
+        // It is in the spool of notes, and the run that takes it sends them.
+        if (this.#handedTo.get(id) === run) continue;
+        const about = wasSetBack ? run : known;
+        const text = wasSetBack ? setBackText : endedText('another replica of the cell has begun it');
+        await note(id, this.#restarted(id, { first, run, isSetBack: wasSetBack }, text, about));
+        this.#handedTo.set(id, run);
+      } catch (error) {
+        log.info({ incident: id, reason: reasonOf(error) }, 'whether records of an incident are missing could not be told');
+      }
+    }
+  }
+
   async #follow(
     id: string,
     known: OpenIncident,
     stand: Stand,
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
-    const { kept, starts } = this.#parts;
+    const { kept, starts, note } = this.#parts;
     if (stand.kind === 'ended') return this.#hasEnded(id, known);
     if (stand.kind === 'lost') {
       // Heard of, and on its way from the spool to a Temporal that was away or is slow: nobody can have ended it.
@@ -220,16 +265,20 @@ export class OpenIncidents {
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));
     if (told !== undefined && told.kind !== 'signalled') return;
+    if (told !== undefined && first === known.first && (await isSetBack(client, id, run))) {
+      await note(id, this.#restarted(id, { first, run, isSetBack: true }, setBackText));
+    }
     const { startedAt, ...now } = kept.get(id) ?? known;
     kept.put(id, { ...now, first, run, ...(first === now.first && startedAt !== undefined && { startedAt }) });
   }
 
   #hasEnded(id: string, known: OpenIncident): void {
-    const { kept, starts, judgements } = this.#parts;
+    const { kept, starts, judgements, records } = this.#parts;
     // It was told something meanwhile, or the next run of it was begun: it is looked again.
     if (!isDeepStrictEqual(kept.get(id), known)) return;
     if (known.first !== undefined) starts.ended(id, known.first);
     judgements?.ended(id);
+    records.forget(id);
     this.#still.forget(id);
     kept.remove(id);
   }
@@ -246,7 +295,8 @@ export class OpenIncidents {
     if (!isOver) {
       const told = await gateway.signal(id, this.#batchOf(id, { ...known, alerts }, `before/${first}`));
       if (told.kind !== 'signalled') return;
-      await note(id, restarted(first, 'the run before'));
+      const newest = { first: known.first ?? '', run: known.run ?? '', isSetBack: false };
+      await note(id, this.#restarted(id, newest, endedText('the run before'), first));
     }
     const { before: _, rules, ...rest } = kept.get(id) ?? known;
     kept.put(id, {
@@ -299,7 +349,14 @@ export class OpenIncidents {
       begunAgain,
     });
     if (result.kind === 'refused') return;
-    await note(id, restarted(known.first ?? id, how));
+    const run = result.kind === 'started' ? result.run : '';
+    await note(id, this.#restarted(id, { first: run, run, isSetBack: false }, endedText(how), known.first ?? id));
+  }
+
+  /** With the records that had not left the run before. */
+  #restarted(id: string, newest: Parameters<RecordMemory['before']>[1], text: string, about = newest.run): IncidentNote {
+    const records = this.#parts.records.before(id, newest);
+    return { id: `restarted/${about}`, kind: 'incident.restarted', text, about, ...(records.length > 0 && { records }) };
   }
 
   #batchOf(id: string, known: OpenIncident, batch: string): AlertBatch {
@@ -371,9 +428,10 @@ export function remembering(
   };
 }
 
-function restarted(run: string, how: string): IncidentNote {
-  const text = `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
-  return { id: `restarted/${run}`, kind: 'incident.restarted', text, about: run };
+const setBackText = 'A run of this incident was set back in Temporal: it goes on from there, and asks what it had asked.';
+
+function endedText(how: string): string {
+  return `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
 }
 
 function aadOf(id: string): string {
@@ -415,10 +473,8 @@ async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
   const query = `WorkflowType = '${incidentNames.workflow}' AND ExecutionStatus = 'Running'`;
   const runs = new Map<string, string>();
   for (let token: Uint8Array | undefined; runs.size < mostListed; ) {
-    const page = await client.workflowService.listWorkflowExecutions({
-      ...{ namespace, query, pageSize: 1_000 },
-      ...(token && { nextPageToken: token }),
-    });
+    const asked = { namespace, query, pageSize: 1_000, ...(token && { nextPageToken: token }) };
+    const page = await client.withDeadline(Date.now() + callMs, () => client.workflowService.listWorkflowExecutions(asked));
     for (const { execution } of page.executions)
       if (execution?.workflowId && execution.runId) runs.set(execution.workflowId, execution.runId);
     token = page.nextPageToken;

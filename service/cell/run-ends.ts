@@ -97,6 +97,12 @@ async function firstEventOf(client: Client, workflow: string, run: string) {
   return history?.events?.[0]?.workflowExecutionStartedEventAttributes;
 }
 
+/** Whether Temporal was told to set a run back, which goes on as this one. @throws when Temporal does not answer */
+export async function isSetBack(client: Client, workflow: string, run: string): Promise<boolean> {
+  const start = await startOf(client, workflow, run);
+  return start !== undefined && start.original !== run;
+}
+
 async function startOf(client: Client, workflow: string, run: string): Promise<Start | undefined> {
   const attributes = await firstEventOf(client, workflow, run);
   const { workflowType, originalExecutionRunId: original, firstExecutionRunId: first } = attributes ?? {};

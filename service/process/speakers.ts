@@ -1,4 +1,5 @@
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
+import type { RecordMemory } from '../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { StepListener } from '../../core/action/step.ts';
 import type { Config } from '../config/load.ts';
@@ -43,11 +44,13 @@ export async function openSpeakers(parts: {
   readonly judgements: JudgementMemory;
   /** Who hears what came of steps in pools. */
   readonly steps: StepListener;
+  /** Who keeps records until they have left. */
+  readonly records: RecordMemory;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }): Promise<ReadonlyMap<Role, Speaker>> {
-  const { config, secrets, roles, refused, starts, judgements, steps, tracing, log } = parts;
+  const { config, secrets, roles, refused, starts, judgements, steps, records, tracing, log } = parts;
   const { namespace } = config.temporal;
   const speakers = new Map<Role, Speaker>();
   const trouble = new RepeatedTrouble();
@@ -64,7 +67,8 @@ export async function openSpeakers(parts: {
     const trust = openTrust(config, role, { onUnreadable });
     const onRefused = (call: RefusedCall): void => refused.add(call);
     const { codecKeys: keys } = secrets;
-    speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, starts, judgements, steps, tracing }));
+    const heard = { starts, judgements, steps, records };
+    speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, ...heard, tracing }));
   }
   const unread = unreadableTrust(config);
   if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');

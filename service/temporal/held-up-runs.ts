@@ -11,31 +11,41 @@ export function isOpenRun({ status }: Pick<WorkflowExecutionInfo, 'status'>): bo
   return status.name === 'RUNNING' || status.name === 'PAUSED';
 }
 
+/** What was found, and whether Temporal has taken it back. */
+interface TakenBack {
+  readonly heldUp: readonly HeldUp[];
+  /** Temporal refuses it, or somebody else was faster: each is tried, whatever becomes of the others. */
+  readonly failed: readonly HeldUp[];
+}
+
 /** What whoever reaches Temporal can do to a run that keeps it from going on, and that Temporal takes back when it is told so. */
 type HeldUp = 'paused' | 'given to another build' | 'has paused calls';
 
 /**
  * Takes back what holds up a run of ours: nothing of Firebreak pauses a run or a call, and which build a run goes by the cell says that has begun it. What it has
  * heard and done stays. `pinnedTo`: the build that a cell has told Temporal, `none` where it has told none; `as it is` where whoever asks does not know.
- *
- * @throws what Temporal throws
+ * Never rejects: who cannot take it back has to tell people all the same.
  */
 export async function takeBack(
   client: Client,
-  { workflowId, runId, raw }: WorkflowExecutionDescription,
+  { workflowId, runId, raw, status }: WorkflowExecutionDescription,
   pinnedTo: WorkerDeploymentVersion | 'none' | 'as it is',
-): Promise<readonly HeldUp[]> {
+): Promise<TakenBack> {
   const { namespace } = client.options;
   const execution = { workflowId, runId };
-  const found: HeldUp[] = [];
-  const call = (work: () => Promise<unknown>): Promise<unknown> => client.withDeadline(Date.now() + callMs, work);
-  if (raw.workflowExtendedInfo?.pauseInfo) {
-    await call(() => client.workflowService.unpauseWorkflowExecution({ namespace, workflowId, runId, identity, reason }));
-    found.push('paused');
-  }
+  const heldUp: HeldUp[] = [];
+  const failed: HeldUp[] = [];
+  const undo = async (what: HeldUp, ...calls: readonly (() => Promise<unknown>)[]): Promise<void> => {
+    const ended = await Promise.allSettled(calls.map((call) => client.withDeadline(Date.now() + callMs, call)));
+    (ended.every(({ status }) => status === 'fulfilled') ? heldUp : failed).push(what);
+  };
+  if (raw.workflowExtendedInfo?.pauseInfo || status.name === 'PAUSED')
+    await undo('paused', () =>
+      client.workflowService.unpauseWorkflowExecution({ namespace, workflowId, runId, identity, reason }),
+    );
   const { versioningOverride } = raw.workflowExecutionInfo?.versioningInfo ?? {};
-  if (pinnedTo !== 'as it is' && !isAsSaid(versioningOverride, pinnedTo)) {
-    await call(() =>
+  if (pinnedTo !== 'as it is' && !isAsSaid(versioningOverride, pinnedTo))
+    await undo('given to another build', () =>
       client.workflowService.updateWorkflowExecutionOptions({
         namespace,
         workflowExecution: execution,
@@ -43,13 +53,17 @@ export async function takeBack(
         updateMask: { paths: ['versioning_override'] },
       }),
     );
-    found.push('given to another build');
-  }
   const paused = (raw.pendingActivities ?? []).filter((activity) => activity.paused && activity.activityId);
-  for (const { activityId } of paused)
-    await call(() => client.workflowService.unpauseActivity({ namespace, execution, identity, id: activityId ?? '' }));
-  if (paused.length > 0) found.push('has paused calls');
-  return found;
+  if (paused.length > 0)
+    await undo(
+      'has paused calls',
+      ...paused.map(
+        ({ activityId }) =>
+          () =>
+            client.workflowService.unpauseActivity({ namespace, execution, identity, id: activityId ?? '' }),
+      ),
+    );
+  return { heldUp, failed };
 }
 
 type Override = NonNullable<

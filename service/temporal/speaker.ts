@@ -4,6 +4,7 @@ import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/clie
 import { ApplicationFailure, CancelledFailure, type DataConverter } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
+import type { RecordMemory } from '../../activities/memory/record-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { StepListener } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -52,13 +53,15 @@ export interface SpeakerOptions extends Omit<CodecOptions, 'judgements' | 'judge
   readonly judgements?: Judgements | undefined;
   /** Of a process with workflows: who hears what came of steps in pools, which their keys have signed. */
   readonly steps?: StepListener | undefined;
+  /** Of a process with workflows: who keeps records until they have left. */
+  readonly records?: Pick<RecordMemory, 'made' | 'left'> | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   readonly now?: () => number;
 }
 
 export function createSpeaker(options: SpeakerOptions): Speaker {
-  const { onRefused = () => undefined, starts, judgements, steps, tracing, now = Date.now, ...codec } = options;
+  const { onRefused = () => undefined, starts, judgements, steps, records, tracing, now = Date.now, ...codec } = options;
   return {
     dataConverter: dataConverter({ ...codec, judgements, judgedAre: 'ends' }),
     workflows: {
@@ -72,6 +75,10 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
         steps: {
           done: { fn: (_, call, output) => steps?.done(call, output) },
           failed: { fn: (_, call, what, code) => steps?.failed(call, what, code) },
+        },
+        records: {
+          made: { fn: ({ runId }, record) => records?.made(runId, record) },
+          left: { fn: ({ runId }, places) => records?.left(runId, places) },
         },
       },
     },

@@ -1,30 +1,26 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
-import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { takeBack } from './held-up-runs.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
+import { stillAfterMs, WaitingCalls, waitsMs } from './waiting-calls.ts';
 
 const callMs = 5_000;
 /** Of those that run so many are asked for each time: of more, each every few minutes. */
 const mostLookedAt = 10;
-/** A task is done within a second. One that has waited for so long nobody does. */
-const stillAfterMs = 120_000;
 /** So long people have for putting back what a history cannot be read without. */
 const unreadableAfterMs = 10 * 60_000;
 /** Signals may have come since its last task. */
 const newestEvents = 50;
-const quietMs = 10 * 60_000;
 
 const standsStill =
   'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
   'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
 const heldUpText = 'somebody who reaches Temporal has held up an incident: that is taken back';
-const notTaken =
-  'what incidents have to have done waits, and nobody takes it: look whether the process that does it runs, and whether Temporal holds its queue back (firebreak doctor)';
+const notTakenBack =
+  'somebody who reaches Temporal has held up an incident, and Temporal does not let that be taken back: end its run in Temporal, and the cell begins the incident again';
 
-const { PENDING_ACTIVITY_STATE_SCHEDULED: isScheduled } = proto.temporal.api.enums.v1.PendingActivityState;
 const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isUnreadable } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
 
 interface StillParts {
@@ -56,22 +52,26 @@ export class StillIncidents {
   readonly #still = new Map<string, RepeatedTrouble>();
   /** Those whose calls nobody takes. */
   readonly #waiting = new Set<string>();
-  readonly #queues = new Map<string, RepeatedTrouble>();
+  readonly #calls: WaitingCalls;
+  /** Those that could not be taken back when they were looked at last. */
+  readonly #heldUp = new Map<string, RepeatedTrouble>();
   #turn = 0;
 
   constructor(parts: StillParts) {
     this.#parts = parts;
     this.#since = parts.now();
+    this.#calls = new WaitingCalls(parts);
   }
 
   /** How many did not go on when they were looked at last. */
   get count(): number {
-    return new Set([...this.#still.keys(), ...this.#waiting]).size;
+    return new Set([...this.#still.keys(), ...this.#waiting, ...this.#heldUp.keys()]).size;
   }
 
   forget(incident: string): void {
     this.#still.delete(incident);
     this.#waiting.delete(incident);
+    this.#heldUp.delete(incident);
   }
 
   /** Never rejects. */
@@ -86,63 +86,46 @@ export class StillIncidents {
     const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
     this.#turn += count;
     const areRunning = new Set(running);
-    for (const id of [...this.#still.keys(), ...this.#waiting]) if (!areRunning.has(id)) this.forget(id);
+    for (const id of [...this.#still.keys(), ...this.#waiting, ...this.#heldUp.keys()]) if (!areRunning.has(id)) this.forget(id);
     for (const id of looked) {
       try {
         const found = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
         await this.#takeBack(client, id, found);
-        this.#lookAtCalls(id, found, stillMs);
-        const waitsMs = this.#taskWaitsMs(found);
-        if (waitsMs < stillMs) {
+        if (this.#calls.look(id, found, stillMs)) this.#waiting.add(id);
+        else this.#waiting.delete(id);
+        const waitedMs = this.#taskWaitsMs(found);
+        if (waitedMs < stillMs) {
           this.#still.delete(id);
           continue;
         }
         const trouble = this.#still.get(id) ?? new RepeatedTrouble({ now: this.#parts.now });
         this.#still.set(id, trouble);
         const said = trouble.met(id);
-        if (said) this.#parts.log.error({ incident: id, waitsSeconds: seconds(waitsMs), ...said }, standsStill);
-        if (waitsMs >= unreadableMs && (await isNotReplayed(client, found))) await beginAgain(id, found.runId);
+        if (said) this.#parts.log.error({ incident: id, waitsSeconds: Math.round(waitedMs / 1_000), ...said }, standsStill);
+        if (waitedMs >= unreadableMs && (await isNotReplayed(client, found))) await beginAgain(id, found.runId);
       } catch (error) {
         // Temporal is away, or it has just ended: it is looked again.
         this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'whether an incident goes on could not be told');
       }
     }
-    for (const [queue, trouble] of this.#queues) if ((trouble.quietForMs() ?? 0) > quietMs) this.#queues.delete(queue);
   }
 
   async #takeBack(client: Client, incident: string, found: WorkflowExecutionDescription): Promise<void> {
-    const { log, pinnedTo } = this.#parts;
-    const heldUp = await takeBack(client, found, pinnedTo(incident) ?? 'as it is');
+    const { log, now, pinnedTo } = this.#parts;
+    const { heldUp, failed } = await takeBack(client, found, pinnedTo(incident) ?? 'as it is');
     if (heldUp.length > 0) log.error({ incident, heldUp }, heldUpText);
+    const trouble = this.#heldUp.get(incident);
+    if (failed.length === 0) this.#heldUp.delete(incident);
+    else if (!trouble) this.#heldUp.set(incident, new RepeatedTrouble({ now }));
+    // Once may be another cell that was faster.
+    const said = failed.length > 0 && trouble?.met(incident);
+    if (said) log.error({ incident, heldUp: failed, ...said }, notTakenBack);
   }
 
   #taskWaitsMs({ raw }: WorkflowExecutionDescription): number {
     const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
-    return this.#waitsMs(optionalTsToMs(originalScheduledTime ?? scheduledTime));
+    return waitsMs(originalScheduledTime ?? scheduledTime, { now: this.#parts.now(), lookingSince: this.#since });
   }
-
-  #waitsMs(since: number | undefined): number {
-    return since === undefined ? 0 : this.#parts.now() - Math.max(since, this.#since);
-  }
-
-  #lookAtCalls(incident: string, { raw }: WorkflowExecutionDescription, stillMs: number): void {
-    const { log, now } = this.#parts;
-    this.#waiting.delete(incident);
-    for (const { state, scheduledTime, activityOptions, activityType } of raw.pendingActivities ?? []) {
-      const waitsMs = state === isScheduled ? this.#waitsMs(optionalTsToMs(scheduledTime)) : 0;
-      if (waitsMs < stillMs) continue;
-      this.#waiting.add(incident);
-      const queue = activityOptions?.taskQueue?.name ?? 'unknown';
-      const trouble = this.#queues.get(queue) ?? new RepeatedTrouble({ now });
-      this.#queues.set(queue, trouble);
-      const said = trouble.met(queue);
-      if (said) log.error({ queue, incident, activity: activityType?.name, waitsSeconds: seconds(waitsMs), ...said }, notTaken);
-    }
-  }
-}
-
-function seconds(ms: number): number {
-  return Math.round(ms / 1_000);
 }
 
 /** Whether its last task failed because the history did not come out the same. Temporal's word: whoever could make that up could end the run as well. */

@@ -91,6 +91,27 @@ export async function currentBuild(options: {
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
 }
 
+/**
+ * Nothing of Firebreak has Temporal begin a share of runs with another build than the current one: whoever reaches Temporal can have it begin each with one that nobody has.
+ * @returns whether somebody did
+ */
+export async function endRamp({
+  client,
+  deployment: deploymentName,
+}: {
+  readonly client: Client;
+  readonly deployment: string;
+}): Promise<boolean> {
+  const { namespace } = client.options;
+  const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({ namespace, deploymentName });
+  if (!workerDeploymentInfo?.routingConfig?.rampingVersionPercentage) return false;
+  await client.workflowService.setWorkerDeploymentRampingVersion({
+    ...{ namespace, deploymentName, buildId: '', percentage: 0, identity: 'firebreak' },
+    ignoreMissingTaskQueues: true,
+  });
+  return true;
+}
+
 /** What a cell says of a build, for people: Temporal keeps it, and whoever reaches that can say something else. Nothing is decided by it. */
 interface SaidOfBuild {
   /** `acme@1.2.0` */

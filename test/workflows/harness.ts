@@ -193,7 +193,7 @@ export function scriptedActivities(
     showNotice: async () => null,
     answerClick: async ({ text }) => void seen.answers.push(text),
     recordAudit: async (records) => {
-      seen.records.push(...records.filter(({ chain, number }) => isFirst(`record ${chain} ${number}`)));
+      seen.records.push(...records.filter(({ chain, number, at }) => isFirst(`record ${chain} ${number} ${at}`)));
       return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
     },
   };

@@ -1,8 +1,16 @@
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { QuestionPost } from '../../core/cards/question-card.ts';
-import type { ControlActivities, KnownDecisions, OpenProposal, OrderAnswer } from '../../core/decide/control.ts';
-import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
+import type { ControlActivities, KnownDecisions, OpenProposal, OrderAnswer, UnrecordedEnd } from '../../core/decide/control.ts';
+import {
+  type DecisionState,
+  isEnd,
+  isProposal,
+  kindOf,
+  nounOf,
+  type ProvenDecision,
+  type SignedProposal,
+} from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { deadlineOrderDone, deadlineOrderText, isDeadlineOrder } from '../../core/orders/deadline-order.ts';
 import { approveChoice, type SignedEnd } from '../../core/orders/order.ts';
@@ -19,6 +27,9 @@ import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
 import { ControlCards } from './control-cards.ts';
 import { type ControlModel, isLive } from './control-model.ts';
+
+/** Longer than it takes until a run that was ended is begun again. */
+const justDecidedMs = 3_600_000;
 
 /** What is done with orders that have arrived, and with what votes have decided: each order is proven by the cell first. */
 export class Decisions {
@@ -96,7 +107,8 @@ export class Decisions {
   }
 
   /** What the cell goes by, and was lost here when somebody set this workflow back. */
-  recall({ decided, ended, proposed }: KnownDecisions): void {
+  recall({ decided, ended, proposed, unrecorded = [] }: KnownDecisions): void {
+    for (const one of unrecorded) this.#endedBefore(one);
     for (const one of proposed) this.#askAgain(one);
     for (const one of decided) {
       if (!this.#model.restore(one)) continue;
@@ -113,6 +125,13 @@ export class Decisions {
       const { noun } = kindOf(known.proposal.order);
       this.#model.record(`${noun}.restored`, 'engine', 'its end is taken over from what the cell knew', { [noun]: decision });
     }
+  }
+
+  /** What was decided just before the run that asked was ended: its cards may still ask. */
+  showDecided(restored: readonly ProvenDecision[]): void {
+    const since = Date.now() - justDecidedMs;
+    for (const { proof } of restored)
+      if (proof.votes.some(({ vote }) => Date.parse(vote.at) > since)) this.#update(proof.question.id);
   }
 
   /** What has come to its end by itself. The cell looks at its own clock for each alert: this is for the record. */
@@ -161,6 +180,19 @@ export class Decisions {
     const state = this.#model.propose(proposal, levels, stepUp);
     this.cards.show({ question: state.question.id, isPosted: false });
     return state;
+  }
+
+  /** An order that a run before has not put on record: by whom, and why, is known from it alone. */
+  #endedBefore({ end, proposal }: UnrecordedEnd): void {
+    const { decision, person, reason } = end.order;
+    if (this.#model.decisions.has(decision)) return;
+    const { noun, name } = kindOf(proposal.order);
+    this.#model.restoreEnded(proposal, end);
+    this.#model.record(`${noun}.ended`, `person/${person}`, `taken over from what the cell knew: ${reason}`, {
+      [noun]: decision,
+      order: end,
+    });
+    this.#say(proposal, `${name} ${decision} was ended by ${this.#model.names.get(person) ?? person}: ${reason}`);
   }
 
   #problemOf({ order }: SignedProposal): string | undefined {

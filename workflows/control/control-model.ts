@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Severity } from '../../core/alert/severity.ts';
+import type { HandedState } from '../../core/audit/alert-archive.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Level } from '../../core/decide/approval.ts';
 import type { AcceptedOrder, CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
@@ -15,7 +16,7 @@ import {
 import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { entryOf, type QuestionState, type TimelineEntry } from '../../core/incident/incident-state.ts';
-import type { DecisionNoun, Order, SignedOrder } from '../../core/orders/order.ts';
+import type { DecisionNoun, Order, SignedEnd, SignedOrder } from '../../core/orders/order.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { Outbox } from '../outbox.ts';
 
@@ -24,6 +25,8 @@ const timelineLimit = 300;
 const mostOver = 50;
 /** A payload of Temporal has 2 MB, and a cell asks for all of it. */
 const mostLive = 100;
+/** What an older one has made is in the store. */
+const mostRuns = 20;
 /** Longer than an order counts as fresh: after that the cell refuses a copy by its time. */
 const copiesKnownForMs = 15 * 60_000;
 
@@ -45,6 +48,8 @@ export class ControlModel {
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
   #accepted: readonly AcceptedOrder[] = [];
+  /** Of Temporal's: those that have gone on as new until this one. */
+  #runs: readonly string[] = [];
 
   constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
     const info = workflowInfo();
@@ -143,21 +148,21 @@ export class ControlModel {
     return Date.parse(status.state === 'proposed' && asked ? asked.levelUntil : proposal.order.terms.until);
   }
 
-  snapshot(): ControlState {
-    const { made, acknowledged } = this.#outbox.counts;
+  snapshot(handed: Pick<HandedState, 'waiting' | 'stored'>): ControlState {
     return {
       incident: this.ref,
       cluster: this.cluster,
       decisions: [...this.decisions.values()],
       questions: [...this.questions.values()],
       timeline: this.#timeline,
-      audit: { made, acknowledged },
+      audit: this.#outbox.counts,
+      handed: { ...handed, runs: [...this.#runs, workflowInfo().runId] },
     };
   }
 
-  carry(): CarriedControl {
+  carry(state: ControlState): CarriedControl {
     return {
-      state: this.snapshot(),
+      state,
       pendingRecords: this.#outbox.carried,
       orders: this.#accepted,
       names: Object.fromEntries(this.names),
@@ -171,6 +176,7 @@ export class ControlModel {
     for (const one of state.questions) this.questions.set(one.question.id, one);
     this.#timeline = state.timeline;
     this.#outbox.carryOn({ pending: pendingRecords, ...state.audit });
+    this.#runs = state.handed?.runs.slice(-mostRuns) ?? [];
   }
 
   /** What the cell has proven is in force, also where it was lost here. False: here it is known, and what it has come to since. */
@@ -179,6 +185,13 @@ export class ControlModel {
     if (known && known.status.state !== 'proposed') return false;
     this.#restore(decided);
     return true;
+  }
+
+  /** Nobody is asked about it any more. */
+  restoreEnded(proposal: SignedProposal, by: SignedEnd): void {
+    const { id } = proposal.order.terms;
+    this.decisions.set(id, { proposal, question: '', status: { state: 'proposed' } });
+    this.set(id, { state: 'ended', at: new Date().toISOString(), by });
   }
 
   /** Its votes name the run in which they were given: they stay as they are. */

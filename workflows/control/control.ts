@@ -20,6 +20,7 @@ import type { SignalsByWorkflow } from '../../core/messages/contract.ts';
 import { doneBy } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { deskActivities } from '../calls.ts';
+import { HandedRecords } from '../handed-records.ts';
 import { onRefusedMessages, recordRefused, trustedActivities } from '../messages.ts';
 import { Outbox } from '../outbox.ts';
 import { Votes } from '../questions/votes.ts';
@@ -64,6 +65,7 @@ function keepersBy({ queues }: ControlInput): EvidenceActivities {
 export async function control(input: ControlInput): Promise<never> {
   const desk = deskActivities(input);
   const model = new ControlModel(input, (ref) => new Outbox(ref, desk.recordAudit));
+  const handed = new HandedRecords(model.ref.id, desk.recordAudit, input.carried?.handedRecords);
   const arrived: unknown[] = [];
   let wantedBuild: string | undefined;
 
@@ -90,7 +92,7 @@ export async function control(input: ControlInput): Promise<never> {
     model.record('door.refused', 'engine', text, { door: 'intake', source, counts, from, until });
   });
   const snapshot = (): ControlState => ({
-    ...model.snapshot(),
+    ...model.snapshot(handed.keys),
     ...(storms.storm && { storm: storms.storm }),
     ...(intakes && { intakes }),
   });
@@ -116,17 +118,22 @@ export async function control(input: ControlInput): Promise<never> {
     else if (arrived.length < mostWaiting) arrived.push(order);
   });
   setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
-  setHandler(recallSignal, (known) => decisions.recall(known));
+  setHandler(recallSignal, (known) => {
+    decisions.recall(known);
+    handed.hear(known.records ?? []);
+  });
   decisions.recall({ decided: [], ended: [], proposed: input.proposed ?? [] });
+  decisions.showDecided(input.restored ?? []);
   for (const card of input.carried?.cards ?? []) decisions.cards.show(card);
   void model.outbox.run();
+  void handed.run();
   void storms.run();
   void evidence.run();
   void votes.run();
   const mustHandOver = (): boolean =>
     wantedBuild !== undefined && wantedBuild !== workflowInfo().currentDeploymentVersion?.buildId;
   const mayCarryOn = (): boolean =>
-    model.outbox.canBeCarried && storms.isIdle && evidence.isIdle && !votes.unread && arrived.length === 0;
+    model.outbox.canBeCarried && handed.canBeCarried && storms.isIdle && evidence.isIdle && !votes.unread && arrived.length === 0;
 
   for (;;) {
     const left = model.nextEnd - Date.now();
@@ -142,7 +149,10 @@ export async function control(input: ControlInput): Promise<never> {
       if (arrived.length > 0 || votes.unread) continue;
       const carryOn = makeContinueAsNewFunc<typeof control>(mustHandOver() ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {});
       const { restored: _, proposed: __, ...lasting } = input;
-      await carryOn({ ...lasting, carried: { ...model.carry(), state: snapshot(), cards: decisions.cards.unshown } });
+      await carryOn({
+        ...lasting,
+        carried: { ...model.carry(snapshot()), handedRecords: handed.carried, cards: decisions.cards.unshown },
+      });
     }
   }
 }

@@ -58,15 +58,17 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
 }
 
 /** History is cut only when no body is open: a suspended function cannot be carried. */
-function tooLong({ model, followUp }: Pick<IncidentParts, 'model' | 'followUp'>): boolean {
-  return (
-    workflowInfo().continueAsNewSuggested && followUp.idle && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried
-  );
+function tooLong({ model, handed, followUp }: Pick<IncidentParts, 'model' | 'handed' | 'followUp'>): boolean {
+  const mayBeCarried = followUp.idle && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried && handed.canBeCarried;
+  return workflowInfo().continueAsNewSuggested && mayBeCarried;
 }
 
-async function carryOn(input: IncidentInput, { model }: IncidentParts): Promise<void> {
+async function carryOn(input: IncidentInput, { model, handed }: IncidentParts): Promise<void> {
   await condition(allHandlersFinished);
-  await continueAsNew<typeof incident>({ ...input, carried: model.carry() });
+  await continueAsNew<typeof incident>({
+    ...input,
+    carried: { ...model.carry(), ...(!handed.empty && { handedRecords: handed.carried }) },
+  });
 }
 
 const mostNoiseMs = 3_600_000;
@@ -96,13 +98,13 @@ function answeredBy({ questions, bodies, endedBodies }: IncidentModel): Answered
 }
 
 /** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
-async function close({ model, votes, followUp }: IncidentParts): Promise<boolean> {
+async function close({ model, handed, votes, followUp }: IncidentParts): Promise<boolean> {
   followUp.closing = true;
   await followUp.finish();
   if (model.quiet && !votes.unread) {
     const { verdict, reached, total } = model;
     model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total, answered: answeredBy(model) });
-    await condition(() => model.outbox.empty);
+    await condition(() => model.outbox.empty && handed.empty);
     await condition(allHandlersFinished);
     model.open = !model.quiet || votes.unread || model.total !== total;
     if (model.open) model.record('incident.reopened', 'engine', 'something came while it closed');

@@ -23,13 +23,15 @@ const makesPolicies: ReadonlySet<string> = new Set([isolateNamespace.name, block
 
 /** A line for the record, once; whoever reaches Temporal can send one. */
 export function noteOn(
-  parts: Pick<IncidentParts, 'model' | 'questions' | 'checks'>,
+  parts: Pick<IncidentParts, 'model' | 'questions' | 'checks' | 'handed'>,
   note: Partial<IncidentNote> | null | undefined,
 ): void {
   const { model, questions, checks } = parts;
   const { id, text, about } = note ?? {};
   const kind = noteKinds.find((known) => known === note?.kind);
   if (typeof id !== 'string' || kind === undefined || typeof text !== 'string' || typeof about !== 'string') return;
+  // Each replica of the cell hands over what it has seen made, and the rest of what they say is the same.
+  parts.handed.hear(note?.records ?? []);
   if (!model.firstSight(`note:${id}`)) return;
   const words = text.slice(0, 1_000);
   // What the incident itself has ended, or is giving back, is no news.

@@ -4,6 +4,7 @@ import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { deskActivities, followUpActivities, voteActivities } from '../calls.ts';
 import { FollowUp } from '../follow-up/follow-up.ts';
+import { HandedRecords } from '../handed-records.ts';
 import { Questions } from '../questions/questions.ts';
 import { Remarks } from '../questions/remarks.ts';
 import { Votes } from '../questions/votes.ts';
@@ -21,6 +22,7 @@ import { TargetLocks } from './targets.ts';
 /** What an incident is made of. */
 export interface IncidentParts {
   readonly model: IncidentModel;
+  readonly handed: HandedRecords;
   readonly questions: Questions;
   readonly votes: Votes;
   readonly remarks: Remarks;
@@ -78,7 +80,8 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     counted: (vote) => questions.counted(vote),
   });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, votes, remarks, leases, checks, effects, posture, bodies, followUp };
+  const handed = new HandedRecords(model.ref.id, desk.recordAudit, input.carried?.handedRecords);
+  return { model, handed, questions, votes, remarks, leases, checks, effects, posture, bodies, followUp };
 }
 
 function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {
@@ -104,8 +107,9 @@ export function join(
 }
 
 /** What goes on for as long as the incident lives. */
-export function runParts({ model, votes, leases, effects, followUp }: IncidentParts): void {
+export function runParts({ model, handed, votes, leases, effects, followUp }: IncidentParts): void {
   void model.outbox.run();
+  void handed.run();
   void votes.run();
   void leases.run();
   effects.run();

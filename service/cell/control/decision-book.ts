@@ -38,11 +38,18 @@ interface Proposed {
   readonly question: Question;
 }
 
+/** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
+interface Ended {
+  readonly end: SignedEnd;
+  readonly until: string;
+  /** Until the control workflow says so: it may be ended before the order is on record. */
+  readonly proposal?: SignedProposal;
+}
+
 /** What is in the file: nothing in it is believed without its proof. */
 interface Stored {
   readonly decided: readonly ProvenDecision[];
-  /** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
-  readonly ended: readonly { readonly end: SignedEnd; readonly until: string }[];
+  readonly ended: readonly Ended[];
   /** Not decided yet. Nothing is hidden or held up by it. */
   readonly proposed: readonly Proposed[];
 }
@@ -126,7 +133,7 @@ export class DecisionBook {
   }
 
   /** What this cell goes by, and the control workflow says nothing of, or something else. */
-  lostIn({ decisions }: Pick<ControlState, 'decisions'>): KnownDecisions {
+  lostIn({ decisions }: Pick<ControlState, 'decisions'>): Required<Omit<KnownDecisions, 'records'>> {
     const states = new Map(decisions.map(({ proposal, status }) => [proposal.order.terms.id, status.state]));
     const isOneOf = (id: string, ...some: readonly (string | undefined)[]): boolean => some.includes(states.get(id));
     return {
@@ -135,14 +142,20 @@ export class DecisionBook {
       ),
       ended: this.#stored.ended.flatMap(({ end }) => (isOneOf(end.order.decision, 'proposed', 'active') ? [end] : [])),
       proposed: this.#open.filter((one) => isOneOf(idOf(one), undefined)),
+      unrecorded: this.#stored.ended.flatMap(({ end, proposal }) =>
+        proposal && isOneOf(end.order.decision, undefined) ? [{ end, proposal }] : [],
+      ),
     };
   }
 
   /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
   end(end: SignedEnd): void {
     const { decision } = end.order;
-    const known = this.inForce(decision) ?? this.#open.find((one) => idOf(one) === decision)?.proposal.order;
-    if (known) this.#believe({ ...this.#stored, ended: [...this.#stored.ended, { end, until: known.terms.until }] });
+    const known = [...this.#stored.decided, ...this.#stored.proposed].find((one) => idOf(one) === decision);
+    if (!known) return;
+    const { proposal } = known;
+    const ended = { end, until: proposal.order.terms.until, proposal };
+    this.#believe({ ...this.#stored, ended: [...this.#stored.ended, ended] });
   }
 
   #believe({ decided, ended, proposed }: Stored): void {
@@ -152,7 +165,7 @@ export class DecisionBook {
     const ends = new Map(
       ended
         .filter((one) => isEnd(one, beliefs, known.get(one?.end?.order?.decision)))
-        .map(({ end: { idToken: _, ...end }, until }) => [endedBy(end), { end, until }]),
+        .map(({ end: { idToken: _, ...end }, ...rest }) => [endedBy(end), { end, ...rest }]),
     );
     const believed: ProvenDecision[] = [];
     const suppressions = new Map<string, readonly ActiveSuppression[]>();
@@ -216,7 +229,7 @@ function endedBy({ order }: SignedEnd): string {
 }
 
 /** The file and Temporal can hold anything: what cannot even be looked at is not believed. `ended`: what is in force and would end. */
-function isEnd({ end, until }: Stored['ended'][number], beliefs: Beliefs, ended: Propose | undefined): boolean {
+function isEnd({ end, until }: Ended, beliefs: Beliefs, ended: Propose | undefined): boolean {
   if (!(Date.parse(until) > beliefs.now) || !signedEndSchema.safeParse(end).success) return false;
   const checked = checkOrder(end, beliefs);
   if (!checked.ok || !beliefs.stepUp) return checked.ok;

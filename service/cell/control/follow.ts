@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import type { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import type { CellActivities } from '../../../core/action/step.ts';
 import { type ControlActivities, type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { takeBack } from '../../temporal/held-up-runs.ts';
-import { currentBuild, makeCurrent } from '../../temporal/versions.ts';
+import { currentBuild, endRamp, makeCurrent } from '../../temporal/versions.ts';
+import { type ErrorLog, WaitingCalls } from '../../temporal/waiting-calls.ts';
 import type { BookLog, DecisionBook } from './decision-book.ts';
 import type { SignInMemory } from './sign-in-memory.ts';
 
@@ -73,7 +75,8 @@ interface FollowControlOptions {
   readonly book: DecisionBook;
   /** Absent: no decision needs a sign-in. */
   readonly signIns?: SignInMemory | undefined;
-  readonly log: BookLog;
+  readonly records: RecordMemory;
+  readonly log: BookLog & ErrorLog;
   readonly signal: AbortSignal;
   readonly pace: Pace;
   /** Whether a cell has begun that run, by its first run. */
@@ -81,6 +84,7 @@ interface FollowControlOptions {
   readonly silentForMs?: number;
   readonly absentForMs?: number;
   readonly lostForMs?: number;
+  readonly stillMs?: number;
 }
 
 /** A run that does not answer although Temporal does, and since when, in milliseconds since 1970. */
@@ -95,6 +99,7 @@ interface Silence {
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
   const { book, signIns, signal, pace, log } = options;
+  const calls = new WaitingCalls({ log });
   let asked = 0;
   let down = false;
   let lostSince: number | undefined;
@@ -105,7 +110,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
       if (asked % 12 === 0) {
         // While Temporal is away nobody can answer, and nobody is silent.
         run = undefined;
-        run = await ensureControl(options, silence);
+        run = await ensureControl(options, silence, calls);
       }
       const state = await stateOf(options);
       silence = undefined;
@@ -133,18 +138,25 @@ async function recallLost(
   state: ControlState,
   since: number | undefined,
 ): Promise<number | undefined> {
-  const { client, cluster, book, log } = options;
+  const { client, cluster, book, records: kept, log } = options;
+  const records = kept.lostIn(state);
   const lost = book.lostIn(state);
-  if (lost.decided.length + lost.ended.length + lost.proposed.length === 0) return undefined;
+  const { decided, ended, unrecorded, proposed } = lost;
+  const counts = {
+    inForce: decided.length,
+    over: ended.length + unrecorded.length,
+    proposed: proposed.length,
+    records: records.length,
+  };
+  if (Object.values(counts).every((count) => count === 0)) return undefined;
   if (since === undefined) return Date.now();
   if (Date.now() - since < (options.lostForMs ?? lostForMs)) return since;
   await client.withDeadline(Date.now() + callMs, () =>
-    client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.recallSignal, lost),
+    client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.recallSignal, { ...lost, records }),
   );
-  const counts = { inForce: lost.decided.length, over: lost.ended.length, proposed: lost.proposed.length };
   log.warn(
     counts,
-    'the control workflow has lost decisions that this cell knows of, as if it were set back: it is told them again',
+    'the control workflow has lost decisions or records that this cell knows of, as if it were ended or set back: it is told them again',
   );
   return Date.now();
 }
@@ -190,9 +202,16 @@ async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' 
  * @returns the run that has its id now
  * @throws what Temporal throws where it does not answer
  */
-async function ensureControl(options: FollowControlOptions, silence: Silence | undefined): Promise<string> {
+async function ensureControl(options: FollowControlOptions, silence: Silence | undefined, calls: WaitingCalls): Promise<string> {
   const { client, cluster, deployment, buildId, book, log, signal } = options;
   const id = controlIdOf(cluster);
+  // Before it begins: a run that goes to nobody waits for a quarter of an hour. Whoever makes that impossible keeps nobody from beginning it.
+  const ramped = await client.withDeadline(Date.now() + callMs, () => endRamp({ client, deployment })).catch(() => false);
+  if (ramped)
+    log.warn(
+      { deployment },
+      'somebody who reaches Temporal had it begin runs with another build than the current one: that is taken back',
+    );
   const started = await startControl(options, 'FAIL');
   if (started !== undefined) {
     log.info({ control: id }, 'the control workflow was started');
@@ -201,9 +220,10 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   const handle = client.workflow.getHandle(id);
   const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());
   const { runId } = found;
+  calls.look(id, found, options.stillMs);
   const runsOn = buildOf(found);
   // Whoever makes that impossible keeps nobody from beginning it again.
-  const heldUp = await takeBack(client, found, 'none').catch(() => []);
+  const { heldUp } = await takeBack(client, found, 'none');
   if (heldUp.length > 0)
     log.warn({ control: id, heldUp }, 'somebody who reaches Temporal has held up the control workflow: that is taken back');
   if (silence?.run === runId) {

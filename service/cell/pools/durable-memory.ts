@@ -10,6 +10,7 @@ import {
 } from '../../../activities/memory/judgement-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { DurableValues, MemoryKeeper, Remembered, StoredValues } from '../../../activities/memory/memory.ts';
+import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
@@ -182,6 +183,8 @@ export interface OwnKnowledge {
   readonly alertsOfPods: MemoryKeeper<AlertsOfPod>;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
+  /** Which the audit store does not have yet. */
+  readonly records: RecordMemory;
   /** How often alerts came, for playbooks that ask for it. */
   readonly alertCounts: CountStore;
   /** What was seen of each workload. */
@@ -230,6 +233,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       counted: stored.groups<CountedPayload>('counted-payloads'),
       refused: stored.keeper<RefusedPayload>('refused-payloads'),
     }),
+    records: new RecordMemory(stored.values('unsent-records')),
     alertCounts: stored.keeper('alert-counts'),
     novelty: stored.keeper('novelty'),
     observed: stored.keeper('observed'),

@@ -8,18 +8,21 @@ import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { createControlActivities } from '../../../activities/control/control.ts';
+import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import type { CellActivities, DeskActivities } from '../../../core/action/step.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { voteBytes } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { questionOf } from '../../../core/decide/decision.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
-import { controlIdOf, type EndDecision } from '../../../core/orders/order.ts';
+import { controlIdOf, type EndDecision, type ReadEvidence } from '../../../core/orders/order.ts';
 import type { ProposeRestraint } from '../../../core/orders/restraint.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl, Pace } from '../../../service/cell/control/follow.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { beginningsKnownTo } from '../../../service/cell/run-ends.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
@@ -45,11 +48,18 @@ const cluster = prefix;
 const queues = { cell: `${prefix}-cell`, desk: `${prefix}-desk` };
 const deployment = `${prefix}-deployment`;
 const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
-const log = { info: () => {}, warn: () => {} };
+const errors: Readonly<Record<string, unknown>>[] = [];
+const log = {
+  info: () => {},
+  warn: () => {},
+  error: (fields: Readonly<Record<string, unknown>>) => void errors.push(fields),
+};
 const levels = [{ group: 'oncall', withinMs: 900_000 }];
 
 const starts = new StartMemory();
-const speaker = testSpeaker(cluster, { namespace: temporalNamespace, starts });
+const memory = new DurableMemory(join(folder, 'memory'), { error: () => undefined });
+const kept = new RecordMemory(memory.values('unsent-records'));
+const speaker = testSpeaker(cluster, { namespace: temporalNamespace, starts, records: kept });
 let connection: NativeConnection;
 let client: Client;
 const running: { worker: Worker; run: Promise<void> }[] = [];
@@ -60,8 +70,14 @@ const desk: DeskActivities = {
   postInThread: async () => null,
   showNotice: async () => null,
   answerClick: async () => undefined,
-  recordAudit: async (records) => ({ chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' }),
+  recordAudit: async (records) => {
+    if (store.isAway) throw new Error('the store is away');
+    store.records.push(...records);
+    return { chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' };
+  },
 };
+/** Where the records come to. */
+const store: { isAway: boolean; readonly records: AuditRecord[] } = { isAway: false, records: [] };
 const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
   checkVote({ signed: vote, question, level, roster, keys: voteKeys, now: Date.now() });
 
@@ -103,8 +119,9 @@ function follow(
 ): () => Promise<void> {
   const stopping = new AbortController();
   const wasBegun = beginningsKnownTo(client, starts);
-  const options = { client: by, cluster, queues, deployment, buildId: build.id, book, wasBegun, log, signal: stopping.signal };
-  const following = followControl({ ...options, pace, silentForMs: 300, absentForMs, lostForMs: 500 });
+  const { signal } = stopping;
+  const options = { client: by, cluster, queues, deployment, buildId: build.id, book, records: kept, wasBegun, log, signal };
+  const following = followControl({ ...options, pace, silentForMs: 300, absentForMs, lostForMs: 500, stillMs: 3_000 });
   return async () => {
     stopping.abort();
     await following;
@@ -213,6 +230,7 @@ afterAll(async () => {
     .terminate()
     .catch(() => undefined);
   await connection.close();
+  await memory.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -364,6 +382,79 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
   });
 
+  const kinds = (run: string): readonly string[] =>
+    store.records.filter(({ chain }) => chain === `${controlIdOf(cluster)}@${run}`).map(({ kind }) => kind);
+
+  /** Who reads evidence is on record, and nowhere else. */
+  async function order(reason: string): Promise<void> {
+    const about = { incident: `incident/${cluster}/shop/Deployment/cart`, addresses: ['a'.repeat(64)], reason };
+    const read: ReadEvidence = {
+      version: 1,
+      kind: 'evidence.read',
+      cluster,
+      person: 'ana',
+      at: new Date().toISOString(),
+      ...about,
+    };
+    await handle().signal(controlNames.orderSignal, signedOrder(read, 'ana'));
+    await until('the order', async () =>
+      (await state()).timeline.some(({ kind, text }) => kind === 'evidence.read' && text.endsWith(reason)),
+    );
+  }
+
+  test.each(['ended', 'set back'] as const)('loses no record when it is %s before the store has it', async (how) => {
+    store.isAway = true;
+    const { book, stop } = await anew(`records-${how.replace(' ', '-')}`);
+    const { terms, incident } = await agreeOn();
+    await until('the list', async () => book.inForce(terms.id) !== undefined);
+    await order('for the insurance');
+    if (how === 'ended') await handle().terminate('by a stranger');
+    else await setBack();
+    await until('its return', async () => (await state()).handed?.waiting.length);
+    expect(kinds(incident.run)).toEqual([]);
+    store.isAway = false;
+    await until('its records', async () => kinds(incident.run).includes('evidence.read'));
+    const made = ['suppression.proposed', 'vote.accepted', 'question.decided', 'suppression.begun', 'evidence.read'];
+    expect(kinds(incident.run)).toEqual(expect.arrayContaining(made));
+    const numbers = store.records.filter(({ chain }) => chain.endsWith(`@${incident.run}`)).map(({ number }) => number);
+    if (how === 'ended') expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    // What the store has is kept no longer, and sent no more.
+    await until('their end', async () => kept.lostIn(await state()).length === 0);
+    const sent = store.records.length;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(store.records.slice(sent).map(({ chain }) => chain)).not.toContain(`${controlIdOf(cluster)}@${incident.run}`);
+    await stop();
+    await stopWorker();
+  });
+
+  test('says who has ended something, though it is ended itself before it has that on record', async () => {
+    const { book, stop } = await anew('ended-with-an-end');
+    const { terms, incident } = await agreeOn();
+    await until('the list', async () => book.inForce(terms.id) !== undefined);
+    const end: EndDecision = {
+      ...{ version: 1, kind: 'suppression.end', cluster, person: 'ben', decision: terms.id, reason: 'it is ours no more' },
+      at: new Date().toISOString(),
+    };
+    // As where it is killed while its cell looks at the order.
+    book.end(signedOrder(end, 'ben'));
+    await handle().terminate('by a stranger');
+    const now = await until('who has ended it', async () => {
+      const { timeline, decisions, incident: by } = await state();
+      return by.run !== incident.run && decisions.length > 0 && { timeline, decisions };
+    });
+    expect(now.decisions).toMatchObject([{ proposal: { order: { terms: { id: terms.id } } }, status: { state: 'ended' } }]);
+    expect(now.timeline).toContainEqual(
+      expect.objectContaining({ kind: 'suppression.ended', actor: 'person/ben', text: expect.stringContaining('ours no more') }),
+    );
+    const ends = () => store.records.filter(({ kind, body }) => kind === 'suppression.ended' && body.suppression === terms.id);
+    await until('its record', async () => ends().length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(ends()).toMatchObject([{ actor: 'person/ben', body: { order: { order: { reason: end.reason } } } }]);
+    expect(book.inForce(terms.id)).toBeUndefined();
+    await stop();
+    await stopWorker();
+  });
+
   test('goes on as it was, with all that it was told, where somebody has given it to a build that nobody has', async () => {
     const nobodys = await buildOf('nobodys');
     await startWorker(nobodys, { becomesCurrent: false });
@@ -388,6 +479,48 @@ describe('the control workflow on a real server', () => {
     await worker?.run;
     await propose();
     expect(await runNow()).toBe(run);
+    await stop();
+    await stopWorker();
+  });
+
+  test('begins where somebody has Temporal begin each run with a build that nobody has', async () => {
+    const { stop } = await anew('before-a-ramp');
+    await stop();
+    const theirs = 'e'.repeat(16);
+    const { WORKER_VERSIONING_MODE_VERSIONED: workerVersioningMode } = proto.temporal.api.enums.v1.WorkerVersioningMode;
+    const polled = client
+      .withDeadline(Date.now() + 5_000, () =>
+        client.workflowService.pollWorkflowTaskQueue({
+          ...{ namespace: temporalNamespace, taskQueue: { name: queues.cell }, identity: 'somebody' },
+          deploymentOptions: { deploymentName: deployment, buildId: theirs, workerVersioningMode },
+        }),
+      )
+      .catch(() => undefined);
+    await until('the ramp', () =>
+      client.workflowService.setWorkerDeploymentRampingVersion({
+        ...{ namespace: temporalNamespace, deploymentName: deployment, buildId: theirs, percentage: 100 },
+        ...{ identity: 'somebody', ignoreMissingTaskQueues: true },
+      }),
+    );
+    await polled;
+    await stopWorker();
+    const again = await anew('after-a-ramp');
+    await again.stop();
+    await stopWorker();
+  });
+
+  test('says which queue of its calls somebody has Temporal hold back: its cards and records wait there', async () => {
+    const { stop } = await anew('held-back');
+    const limitedTo = (rateLimit?: { readonly requestsPerSecond: number }) =>
+      client.workflowService.updateTaskQueueConfig({
+        ...{ namespace: temporalNamespace, identity: 'somebody', taskQueue: queues.desk },
+        taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        updateQueueRateLimit: { ...(rateLimit && { rateLimit }), reason: '' },
+      });
+    await limitedTo({ requestsPerSecond: 0 });
+    await propose();
+    await until('the line', async () => errors.some(({ queue }) => queue === queues.desk));
+    await limitedTo();
     await stop();
     await stopWorker();
   });

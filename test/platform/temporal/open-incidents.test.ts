@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
@@ -40,7 +43,9 @@ const queues = queuesOf(cluster, cluster);
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
 const log = createLog({ log: { level: 'fatal', format: 'json' } });
 const starts = new StartMemory();
-const speaker = testSpeaker(cluster, { namespace, starts });
+const memory = new DurableMemory(folder, log);
+const records = new RecordMemory(memory.values('unsent-records'));
+const speaker = testSpeaker(cluster, { namespace, starts, records });
 const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
 const stopping = new AbortController();
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
@@ -49,7 +54,6 @@ let build: WorkflowBuild;
 const deployment = deploymentName(cluster);
 const incidents = new IncidentMemory();
 
-let memory: DurableMemory;
 let kept: OpenBook;
 let open: OpenIncidents;
 let gateway: IncidentGateway;
@@ -62,21 +66,18 @@ async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Pr
   workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
 }
 
-beforeAll(async () => {
-  connection = await NativeConnection.connect({ address: temporalAddress });
-  client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  build = readBuild(await bundlePath());
-  await startWorkers();
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
-  memory = new DurableMemory(folder, log);
-  kept = new OpenBook(memory.values('open'));
-  open = new OpenIncidents({
-    kept,
+/** What a cell, or a replica of it, knows to be open. */
+function openIncidents(of: OpenBook, recordsOf: RecordMemory): OpenIncidents {
+  return new OpenIncidents({
+    kept: of,
     box: createBox({ keys: testCodecKeys }),
     starts,
+    records: recordsOf,
     asDecided: (alert) => alert,
+    // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
     note: async (incident, note) => {
-      await eventually('the note to be taken', async () => (await gateway.note(incident, note)).kind === 'signalled');
+      const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
+      void eventually('the note to be taken', isTaken).catch(() => undefined);
     },
     begunWith: (incident) => {
       const buildId = incidents.buildOf(incident);
@@ -84,6 +85,16 @@ beforeAll(async () => {
     },
     log,
   });
+}
+
+beforeAll(async () => {
+  connection = await NativeConnection.connect({ address: temporalAddress });
+  client = new Client({ connection, namespace, ...clientOptions(speaker) });
+  build = readBuild(await bundlePath());
+  await startWorkers();
+  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
+  kept = new OpenBook(memory.values('open'));
+  open = openIncidents(kept, records);
   gateway = remembering(
     temporalGateway({
       client,
@@ -177,6 +188,54 @@ test('an incident that somebody ends is begun again with all its alerts, asks ag
   expect(again.total).toBe(2);
   await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
   expect(seen.threads.some((text) => text.includes('did not end by itself (terminated)'))).toBe(true);
+});
+
+test.each(['ended', 'set back'] as const)(
+  'what it has put on record is not lost where it is %s before the store has that',
+  async (how) => {
+    await workers?.stop();
+    await startWorkers(['cell']);
+    const { id, run } = await begun(`records-${how.replace(' ', '-')}`);
+    await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+    const all = { first: 'none', run: 'none', isSetBack: true };
+    const made = await eventually('what it has put on record', () => {
+      const there = records.before(id, all);
+      return Promise.resolve(there.some(({ kind }) => kind === 'step.applied') && there);
+    });
+    const isThere = ({ number, at }: (typeof made)[number]): boolean =>
+      seen.records.some((record) => record.chain === `${id}@${run}` && record.number === number && record.at === at);
+    expect(made.some(isThere)).toBe(false);
+    if (how === 'ended') await client.workflow.getHandle(id).terminate('by a stranger');
+    else {
+      const { events } = await client.workflow.getHandle(id).fetchHistory();
+      const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
+      await client.workflowService.resetWorkflowExecution({
+        ...{ namespace, workflowExecution: { workflowId: id, runId: run }, requestId: randomUUID(), reason: 'somebody' },
+        resetReapplyType: proto.temporal.api.enums.v1.ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+        ...(firstTask && { workflowTaskFinishEventId: firstTask }),
+      });
+    }
+    await eventually('the word of it', async () =>
+      (await stateOf({ workflowId: id })).timeline.some(({ kind }) => kind === 'incident.restarted'),
+    );
+    await workers?.stop();
+    await startWorkers();
+    await eventually('its records', () => Promise.resolve(made.every(isThere)));
+    await eventually('their end', () => Promise.resolve(records.before(id, all).length === 0));
+  },
+);
+
+test('nor is what only another replica of the cell has seen made', async () => {
+  const theirs = new RecordMemory(memory.values('records-of-another'));
+  const another = openIncidents(new OpenBook(memory.values('open-of-another')), theirs);
+  const { id, run } = await begun('of-another');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  const text = 'seen by another replica';
+  const place = { chain: `${id}@${run}`, number: 900, at: new Date().toISOString() };
+  theirs.made(run, { ...place, kind: 'step.applied', actor: 'engine', body: { text } });
+  void another.watch({ client, gateway, signal: stopping.signal, everyMs: 500, othersMs: 0 });
+  await client.workflow.getHandle(id).terminate('by a stranger');
+  await eventually('its record', () => seen.records.some(({ chain, body }) => chain === place.chain && body.text === text));
 });
 
 test('so is one that is deleted', async () => {
@@ -390,6 +449,66 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     said.mockRestore();
   });
 
+  const pause = (execution: { workflowId: string; runId: string }) =>
+    client.workflowService.pauseWorkflowExecution({ namespace, ...execution, identity, reason: '', requestId: randomUUID() });
+
+  const told = (id: string, total: number) =>
+    eventually('what it is told since', async () => {
+      const state = await stateOf({ workflowId: id }).catch(() => undefined);
+      return state !== undefined && state.total >= total;
+    });
+
+  test('set back and paused at once, when its intake does not know that run', async () => {
+    const { id, run } = await begun('set-back-and-paused');
+    await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+    const { events } = await client.workflow.getHandle(id).fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
+    const { runId } = await client.workflowService.resetWorkflowExecution({
+      ...{ namespace, workflowExecution: { workflowId: id, runId: run }, requestId: randomUUID(), reason: 'somebody' },
+      ...(firstTask && { workflowTaskFinishEventId: firstTask }),
+    });
+    await pause({ workflowId: id, runId });
+    await eventually('its question again', async () => {
+      const state = await stateOf({ workflowId: id }).catch(() => undefined);
+      return state !== undefined && asks(state);
+    });
+    expect((await client.workflow.getHandle(id).describe()).runId).toBe(runId);
+  });
+
+  test('paused at any moment, again and again', async () => {
+    const { id, run } = await begun('paused-again-and-again');
+    await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+    for (let n = 0; n < 12; n += 1) {
+      void gateway.signal(id, batchOf([alertOf({ cluster, n: 20 + n, rule: `Rule ${n}` })]));
+      await sleep(n * 4);
+      const was = (await client.workflow.getHandle(id).describe()).runId;
+      await pause({ workflowId: id, runId: was });
+      await told(id, n + 2);
+    }
+    expect(run).toBeDefined();
+  });
+
+  test('where Temporal does not let it be taken back, people are told so, and that it stands still', async () => {
+    const said = jest.spyOn(log, 'error');
+    const { id, run } = await begun('not-taken-back');
+    await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+    // As if the build that it was begun with had been deleted in Temporal.
+    incidents.delivered(id, run, 'f'.repeat(16));
+    const isTold = (text: string) =>
+      said.mock.calls.some(
+        ([fields, message]) => isDeepStrictEqual({ ...Object(fields), incident: id }, fields) && message?.includes(text),
+      );
+    await eventually('the word of it', () => isTold('does not let that be taken back'));
+    await workers?.stop();
+    await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
+    await eventually('that it stands still', () => isTold('stands still'));
+    expect(open.standingStill()).toBeGreaterThan(0);
+    incidents.delivered(id, run, build.id);
+    await startWorkers();
+    await told(id, 2);
+    said.mockRestore();
+  });
+
   test('with the calls of another process paused', async () => {
     const said = jest.spyOn(log, 'error');
     await workers?.stop();
@@ -455,12 +574,8 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
   const said = jest.spyOn(log, 'error');
   await workers?.stop();
   await startWorkers(['cell']);
-  const { id } = await begun('not-taken');
-  const told = await eventually('the line', () =>
-    Promise.resolve(
-      said.mock.calls.find(([fields]) => 'queue' in Object(fields) && (fields as { incident?: string }).incident === id),
-    ),
-  );
+  await begun('not-taken');
+  const told = await eventually('the line', () => Promise.resolve(said.mock.calls.find(([fields]) => 'queue' in Object(fields))));
   expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
   expect(open.standingStill()).toBeGreaterThan(0);
   said.mockRestore();

@@ -38,6 +38,7 @@ function counted(values: DurableValues<OpenIncident>, reads: string[]): DurableV
 
 const openIn = (book: OpenBook): OpenIncidents =>
   new OpenIncidents({
+    records: { before: () => [], forget: () => undefined, waitingFor: () => [] },
     kept: book,
     box: createBox({ keys: testCodecKeys }),
     starts: new StartMemory(),

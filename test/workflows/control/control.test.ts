@@ -432,13 +432,13 @@ describe('its end', () => {
     const state = await control.state();
     const book = bookAt({ now: await lab.clock() });
     book.update(state);
-    expect(book.lostIn(state)).toEqual({ decided: [], ended: [], proposed: [] });
+    expect(book.lostIn(state)).toEqual({ decided: [], ended: [], proposed: [], unrecorded: [] });
     book.end(endOf(terms));
     const lost = book.lostIn(state);
     expect(lost).toMatchObject({ decided: [], ended: [{ order: { decision: terms.id } }] });
     await control.signal(controlNames.recallSignal, lost);
     const after = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
-    expect(book.lostIn(after)).toEqual({ decided: [], ended: [], proposed: [] });
+    expect(book.lostIn(after)).toEqual({ decided: [], ended: [], proposed: [], unrecorded: [] });
   });
 
   test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {

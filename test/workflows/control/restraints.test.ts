@@ -97,7 +97,7 @@ describe('a broken glass', () => {
     book.update({ ...state, decisions: [], questions: [] });
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
     // It is told what it has lost, and nothing else.
-    expect(book.lostIn(state)).toEqual({ decided: [], ended: [], proposed: [] });
+    expect(book.lostIn(state)).toEqual({ decided: [], ended: [], proposed: [], unrecorded: [] });
     expect(book.lostIn({ decisions: [] }).decided.map(({ proposal }) => proposal.order.terms.id)).toContain(broken.id);
     await lab.heard((text) => text.startsWith(`Break-glass session ${broken.id}, approved by Ben`));
     clock.now = Date.parse(broken.until);
