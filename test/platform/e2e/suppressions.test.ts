@@ -117,6 +117,39 @@ describe('a suppression, from the command line to the intake', () => {
     await until('the approval', 120_000, async () => (await status()) === 'active');
   });
 
+  test('is asked again where somebody ends what counts the answers, on the same card: a click on it counts', async () => {
+    const target = `${workload.namespace}/Deployment/${workload.name}`;
+    const args = ['--rule', 'Ended', '--workload', target, '--digest', digest, '--reason', 'ours', '--json', ...meant(target)];
+    const asked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
+    const cards = () =>
+      service.slack.world.messages.filter(({ metadata }) => metadata?.event_payload.key === `suppression:${asked}`);
+    const card = await until('the card', 120_000, () => cards()[0]);
+    const book = join(service.settings.folder, 'state', 'control', 'decisions.json');
+    await until('what the cell knows', 120_000, () => readFileSync(book, 'utf8').includes(asked));
+    const before = await control();
+    const { client } = await service.session();
+    await client.workflow.getHandle(controlIdOf(service.cluster)).terminate('by a stranger');
+    const statusIn = ({ decisions }: ControlState) =>
+      decisions.find(({ proposal }) => proposal.order.terms.id === asked)?.status.state;
+    await until('its being asked again', 120_000, async () => {
+      const { state } = await control();
+      return state.incident.run !== before.state.incident.run && statusIn(state) === 'proposed';
+    });
+    const heard = service.slack.ephemerals('U0GRACE').length;
+    await until('the approval', 120_000, async () => {
+      await service.slack
+        .click({ user: 'U0GRACE', channel: card.channel, ts: card.ts, buttonText: 'Yes: hide alerts' })
+        .catch(() => undefined);
+      return statusIn((await control()).state) === 'active';
+    });
+    expect(cards()).toHaveLength(1);
+    const told = service.slack
+      .ephemerals('U0GRACE')
+      .slice(heard)
+      .map(({ text }) => text);
+    expect(told).not.toContainEqual(expect.stringContaining('out of date'));
+  });
+
   test('after a restart under another build the list stands, and the control workflow goes on under that build', async () => {
     const before = await control();
     await service.kill();
