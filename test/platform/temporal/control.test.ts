@@ -194,6 +194,7 @@ async function setBack(): Promise<void> {
 
 /** A control workflow that nobody has told anything, and a cell that follows it with a new book. */
 async function anew(name: string, options: Parameters<typeof follow>[2] = {}) {
+  const before = await runNow().catch(() => undefined);
   // The run of another test may be over already.
   await handle()
     .terminate()
@@ -202,7 +203,8 @@ async function anew(name: string, options: Parameters<typeof follow>[2] = {}) {
   const book = new DecisionBook({ file: join(folder, `${name}.json`), beliefs, log });
   await startWorker(build, options.pace ? { pace: options.pace } : {});
   const stop = follow(build, book, options);
-  await until('the control workflow', state);
+  // One that is over answers, too.
+  await until('the control workflow', async () => (await runNow()) !== before && state());
   return { build, book, stop };
 }
 
@@ -422,7 +424,9 @@ describe('the control workflow on a real server', () => {
     await until('their end', async () => kept.lostIn(await state()).length === 0);
     const sent = store.records.length;
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    expect(store.records.slice(sent).map(({ chain }) => chain)).not.toContain(`${controlIdOf(cluster)}@${incident.run}`);
+    // A run that was set back goes on in the same chain.
+    const late = store.records.slice(sent).filter(({ chain }) => chain.endsWith(`@${incident.run}`));
+    if (how === 'ended') expect(late).toEqual([]);
     await stop();
     await stopWorker();
   });
