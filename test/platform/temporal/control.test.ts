@@ -268,12 +268,14 @@ describe('the control workflow on a real server', () => {
     const build = await buildOf('third');
     const pace = new Pace(3_600_000);
     const book = new DecisionBook({ file: join(folder, 'another-book.json'), beliefs, log });
+    const before = await runNow();
     await handle().terminate();
     await startWorker(build, { pace });
     const stop = follow(build, book, { pace });
-    await until('the control workflow', () => {
+    // One that is over answers, too.
+    await until('the control workflow', async () => {
       pace.hurry();
-      return state();
+      return (await runNow()) !== before && state();
     });
     const { terms } = await agreeOn();
     await until('the list', async () => book.inForce(terms.id) !== undefined);
