@@ -166,7 +166,7 @@ export class OpenIncidents {
     } & Pick<StillLook, 'stillMs' | 'unreadableMs'>,
   ): Promise<void> {
     const { client, gateway, signal, everyMs = lookEveryMs, stillMs, unreadableMs } = options;
-    const beginAgain = (id: string, run: string) => this.#leaveUnreadable(id, run, { client, gateway });
+    const beginAgain: StillLook['beginAgain'] = (id, run) => this.#leaveUnreadable(id, run, { client, gateway });
     while (!signal.aborted) {
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (!signal.aborted)
@@ -313,13 +313,14 @@ export class OpenIncidents {
   /** Nobody can say from which event on it is not ours any more, and so to where it could be set back. */
   async #leaveUnreadable(
     id: string,
-    run: string,
+    run: { readonly id: string; readonly first: string },
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
     const known = this.#parts.kept.get(id);
-    if (!known || known.run !== run || !this.#mayBeginAgain(known)) return;
+    // One that was set back, and cannot be read since, has not been told yet what it has forgotten: it is not known by its own id.
+    if (!known || (known.run !== run.id && known.first !== run.first) || !this.#mayBeginAgain(known)) return;
     const how = 'its history could not be read again';
-    await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id, run).terminate(how));
+    await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id, run.id).terminate(how));
     await this.#beginAgain(id, known, how, gateway);
   }
 

@@ -21,7 +21,12 @@ const heldUpText = 'somebody who reaches Temporal has held up an incident: that 
 const notTakenBack =
   'somebody who reaches Temporal has held up an incident, and Temporal does not let that be taken back: end its run in Temporal, and the cell begins the incident again';
 
-const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isUnreadable } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
+const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isNotTheSame } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
+/**
+ * The SDK's own words, and it has no other sign for it: Temporal has written what the SDK knows no way for. It does so when a run is paused whose task
+ * nobody has taken yet (Temporal 1.32, TypeScript SDK 1.24).
+ */
+const isNotUnderstood = 'Fatal error in workflow machines';
 
 interface StillParts {
   readonly log: Logger;
@@ -36,7 +41,7 @@ export interface StillLook {
   /** What Temporal lists as running. */
   readonly running: readonly string[];
   /** Ends a run whose history cannot be read, and begins the incident again. */
-  readonly beginAgain: (incident: string, run: string) => Promise<void>;
+  readonly beginAgain: (incident: string, run: { readonly id: string; readonly first: string }) => Promise<void>;
   readonly stillMs?: number | undefined;
   readonly unreadableMs?: number | undefined;
 }
@@ -93,7 +98,8 @@ export class StillIncidents {
         await this.#takeBack(client, id, found);
         if (this.#calls.look(id, found, stillMs)) this.#waiting.add(id);
         else this.#waiting.delete(id);
-        const waitedMs = this.#taskWaitsMs(found);
+        const unreadable = found.raw.pendingWorkflowTask ? await this.#unreadable(client, found) : undefined;
+        const waitedMs = Math.max(this.#taskWaitsMs(found), unreadable?.forMs ?? 0);
         if (waitedMs < stillMs) {
           this.#still.delete(id);
           continue;
@@ -102,7 +108,9 @@ export class StillIncidents {
         this.#still.set(id, trouble);
         const said = trouble.met(id);
         if (said) this.#parts.log.error({ incident: id, waitsSeconds: Math.round(waitedMs / 1_000), ...said }, standsStill);
-        if (waitedMs >= unreadableMs && (await isNotReplayed(client, found))) await beginAgain(id, found.runId);
+        const first = found.raw.workflowExecutionInfo?.firstRunId ?? found.runId;
+        if (unreadable && unreadable.forMs >= (unreadable.isForGood ? stillMs : unreadableMs))
+          await beginAgain(id, { id: found.runId, first });
       } catch (error) {
         // Temporal is away, or it has just ended: it is looked again.
         this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'whether an incident goes on could not be told');
@@ -126,20 +134,39 @@ export class StillIncidents {
     const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
     return waitsMs(originalScheduledTime ?? scheduledTime, { now: this.#parts.now(), lookingSince: this.#since });
   }
+
+  /**
+   * For how long its tasks have failed because the history cannot be read. Temporal's word: whoever could make that up could end the run as well. Each
+   * alert has its task scheduled anew, so what counts is when the first one failed after the last that was done.
+   */
+  async #unreadable(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<Unreadable | undefined> {
+    const { namespace } = client.options;
+    const { history } = await client.withDeadline(Date.now() + callMs, () =>
+      client.workflowService.getWorkflowExecutionHistoryReverse({
+        namespace,
+        execution: { workflowId, runId },
+        maximumPageSize: newestEvents,
+      }),
+    );
+    const events = history?.events ?? [];
+    const lastDone = events.findIndex(({ workflowTaskCompletedEventAttributes: done }) => done);
+    const failed = events.slice(0, lastDone < 0 ? events.length : lastDone).filter((event) => unreadableIn(event) !== undefined);
+    const [newest, oldest] = [failed[0], failed.at(-1)];
+    if (!newest || !oldest) return undefined;
+    const forMs = waitsMs(oldest.eventTime, { now: this.#parts.now(), lookingSince: this.#since });
+    return { forMs, isForGood: unreadableIn(newest) === 'for good' };
+  }
 }
 
-/** Whether its last task failed because the history did not come out the same. Temporal's word: whoever could make that up could end the run as well. */
-async function isNotReplayed(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<boolean> {
-  const { namespace } = client.options;
-  const { history } = await client.withDeadline(Date.now() + callMs, () =>
-    client.workflowService.getWorkflowExecutionHistoryReverse({
-      namespace,
-      execution: { workflowId, runId },
-      maximumPageSize: newestEvents,
-    }),
-  );
-  const last = history?.events?.find(
-    ({ workflowTaskFailedEventAttributes: failed, workflowTaskCompletedEventAttributes: done }) => failed || done,
-  );
-  return last?.workflowTaskFailedEventAttributes?.cause === isUnreadable;
+interface Unreadable {
+  readonly forMs: number;
+  /** There is nothing that people could put back. */
+  readonly isForGood: boolean;
+}
+
+function unreadableIn({
+  workflowTaskFailedEventAttributes: failed,
+}: proto.temporal.api.history.v1.IHistoryEvent): 'as it is' | 'for good' | undefined {
+  if (failed?.cause === isNotTheSame) return 'as it is';
+  return failed?.failure?.message?.includes(isNotUnderstood) ? 'for good' : undefined;
 }

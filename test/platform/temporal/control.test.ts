@@ -306,15 +306,7 @@ describe('the control workflow on a real server', () => {
   });
 
   test('is told again what it has lost when somebody sets it back: what holds the response up, and what a person has ended', async () => {
-    // Its run of before may be over already.
-    await handle()
-      .terminate()
-      .catch(() => undefined);
-    const build = await buildOf('fourth');
-    await startWorker(build);
-    const book = new DecisionBook({ file: join(folder, 'book-of-all.json'), beliefs, log });
-    const stop = follow(build, book);
-    await until('the control workflow', state);
+    const { book, stop } = await anew('book-of-all');
     const hour = 3_600_000;
     const at = Date.now();
     const [kept, over] = ['a'.repeat(16), 'b'.repeat(16)];
