@@ -173,17 +173,21 @@ export function revokeServiceAccountImplementation(options: {
           !binding.subjects.some((one) => isAccount(one, serviceAccount)),
       );
       const isNamed = all.some(({ subjects }) => subjects.some((one) => isAccount(one, serviceAccount)));
-      if (isForgotten && ours.length === 0 && !isNamed)
+      const differenceOf = ({ object, ref, target }: Binding): readonly string[] =>
+        lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`);
+      if (isForgotten && !isNamed && ours.every((binding) => !noteOf(binding)))
         return {
           state: 'drifted',
           detail: 'no binding says that it is held by this step; nothing was changed',
-          difference: ['no binding names the account, and of which it was taken is not known: put it back by hand'],
+          // Those of a note that nobody can read are anybody's: it is not known whether the account was in one of them.
+          difference: [
+            'no binding names the account, and of which it was taken is not known: put it back by hand',
+            ...ours.flatMap(differenceOf),
+          ],
         };
       if (ours.length === 0 && robbed.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = [
-        ...ours.flatMap(({ object, ref, target }) =>
-          lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`),
-        ),
+        ...ours.flatMap(differenceOf),
         ...robbed.map(
           ({ target }) =>
             `${target}: annotation ${noteAnnotation(revokeServiceAccount.name)} was removed, so what was before is not known: put the account back by hand, or delete the binding`,

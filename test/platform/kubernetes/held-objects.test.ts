@@ -398,10 +398,20 @@ test('an account whose bindings have all lost their notes is not called given ba
       expect.stringMatching(`^rolebinding/${namespace}/${name}: annotation ${annotation} was removed`),
     ),
   });
+  // Neither where somebody has a note of their own on another one, which nobody can read.
+  await cluster.post(at(group, 'rolebindings'), {
+    metadata: { name: 'mine', annotations: { [annotation]: '{}' } },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
+    subjects: [],
+  });
   expect(await action.undo({ input: { serviceAccount }, isForgotten: true, key: own.key }, own)).toMatchObject({
     state: 'drifted',
-    difference: [expect.stringMatching(/^no binding names the account/)],
+    difference: expect.arrayContaining([
+      expect.stringMatching(/^no binding names the account/),
+      expect.stringMatching(`^rolebinding/${namespace}/mine: annotation ${annotation} cannot be read`),
+    ]),
   });
+  await cluster.api.json({ method: 'DELETE', path: at(group, 'rolebindings', 'mine'), what: 'delete it' });
   // What is put back by hand, or gone, is held no more.
   await change(at(group, 'rolebindings', 'reads'), { subjects: [subject] });
   await cluster.api.json({ method: 'DELETE', path: at(group, 'rolebindings', 'writes'), what: 'delete it' });
