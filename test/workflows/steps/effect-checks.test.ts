@@ -54,7 +54,9 @@ describe('some time after a quarantine', () => {
     expect(String(recordsOf(incident.id)[0]?.body.text)).toBe(
       '10 minutes after quarantinePod on pod/shop/cart-1: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before. Not known: whether connections live.',
     );
-    expect(lab.seen.threads.filter((text) => text.includes('after cart-1 was quarantined'))).toEqual([
+    const lines = () => lab.seen.threads.filter((text) => text.includes('after cart-1 was quarantined'));
+    await eventually('both lines of the thread', () => lines().length === 2);
+    expect(lines()).toEqual([
       '10 minutes after cart-1 was quarantined: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
       '1 hour after cart-1 was quarantined: Alerts still come from it: 3 high since, the last 1 minute ago. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
     ]);

@@ -48,7 +48,7 @@ describe('a release that the API server refuses', () => {
     expect(refusals(told)[0]?.text).toMatch(
       /^Still contained: cart-1 quarantined\. Its release is refused: .*denied request: no\. Change what refuses it\. It is tried again by itself, next at /,
     );
-    expect(lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.'))).toBe(true);
+    await eventually('the thread', () => lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.')));
     await lab.env.sleep('5h');
     const later = await incident.until((state) => (state.leases[0]?.refused?.tries ?? 0) > 15, 'further tries');
     expect(door.tries).toBeLessThan(30);
