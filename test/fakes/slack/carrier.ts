@@ -3,21 +3,25 @@ import type { Delivery, Forgery, SentRequest } from './interaction.ts';
 import type { Acknowledged, Envelope } from './socket-link.ts';
 import type { SocketMode } from './socket-mode.ts';
 
-const ackWithinMs = 3_000;
+/** https://docs.slack.dev/interactivity/handling-user-interaction: the app has so long to say that it has heard. */
+const usualAckMs = 3_000;
 
 /** Brings what people do to the app: signed, by HTTP; or over its connections, where Socket Mode is on. */
 export class Carrier {
   readonly #signingSecret: string;
   readonly #socket: SocketMode | undefined;
+  readonly #ackMs: number;
   interactionsUrl: string;
 
   constructor(options: {
     readonly signingSecret: string;
     readonly interactionsUrl: string;
     readonly socket: SocketMode | undefined;
+    readonly ackMs?: number | undefined;
   }) {
     this.#signingSecret = options.signingSecret;
     this.#socket = options.socket;
+    this.#ackMs = options.ackMs ?? usualAckMs;
     this.interactionsUrl = options.interactionsUrl;
   }
 
@@ -49,7 +53,7 @@ export class Carrier {
         method: 'POST',
         headers: request.headers,
         body: request.body,
-        signal: AbortSignal.timeout(ackWithinMs),
+        signal: AbortSignal.timeout(this.#ackMs),
       });
       return { request, status: response.status, body: await response.text(), tookMs: Date.now() - started };
     } catch {

@@ -44,6 +44,8 @@ export interface SlackEmulatorOptions {
   readonly shortcuts?: readonly string[];
   /** Milliseconds for which a click, command or shortcut may be exchanged for a dialog. Absent: Slack's 3 s. */
   readonly triggerMs?: number;
+  /** Milliseconds that the app has, by HTTP, to say that it has heard. Absent: Slack's 3 s. */
+  readonly ackMs?: number;
   /** The app's Request URL; may be given later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -92,6 +94,9 @@ export interface SlackEmulator {
   stop(): Promise<void>;
 }
 
+/** For who looks at other things: a busy machine may take longer than Slack waits. */
+export const patience = { triggerMs: 30_000, ackMs: 30_000 } as const;
+
 const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
 
 /** A strict Slack on this machine: refuses what Slack refuses, and shows a page on which one can click. */
@@ -115,6 +120,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     signingSecret: options.signingSecret,
     interactionsUrl: options.interactionsUrl ?? 'http://127.0.0.1:9/',
     socket,
+    ackMs: options.ackMs,
   });
   const interactions = new Interactions({
     world,

@@ -36,9 +36,11 @@ const heard = (rig: Rig): number => rig.slack.ephemerals('U0ADA').length;
 
 /** As a person does who is told that it did not work: they click again. Each click is answered, or opens its dialog. */
 async function clickUntilAccepted(rig: Rig): Promise<void> {
-  for (let attempt = 0; attempt < 5 && rig.clicks.length === 0; attempt += 1) {
+  for (let attempt = 0; attempt < 20 && rig.clicks.length === 0; attempt += 1) {
     const before = heard(rig);
-    await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
+    const { status } = await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
+    // Slack itself tells them.
+    if (status !== 200) continue;
     await until(() => (rig.clicks.length > 0 || heard(rig) > before ? true : undefined));
   }
 }

@@ -8,7 +8,7 @@ import { createSlackDesk, type SlackDesk, type SlackDeskOptions } from '../../..
 import type { SlackLeaseAnswer, SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
 import type { ClickRefusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
-import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import { type ClickOptions, patience, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 import type { FakeMessage } from '../../fakes/slack/world.ts';
 
 export const appId = 'A0FIREBREAK';
@@ -288,11 +288,8 @@ export interface Rig {
 }
 
 /** The real desk behind a real HTTP server, and the emulated Slack that calls it. */
-/** A busy machine may take longer than Slack's 3 s to open a dialog; what comes too late is told by a fault of the emulator. */
-const patientTriggerMs = 30_000;
-
 export async function startRig(
-  { triggerMs = patientTriggerMs, ...options }: Partial<SlackDeskOptions> & { readonly triggerMs?: number } = {},
+  { triggerMs = patience.triggerMs, ...options }: Partial<SlackDeskOptions> & { readonly triggerMs?: number } = {},
   scopes?: readonly string[],
 ): Promise<Rig> {
   const slack = await startSlackEmulator({
@@ -303,6 +300,7 @@ export async function startRig(
     users,
     channels,
     triggerMs,
+    ackMs: patience.ackMs,
     ...(scopes === undefined ? {} : { scopes }),
     ...(options.appToken === undefined ? {} : { appToken: options.appToken }),
   });

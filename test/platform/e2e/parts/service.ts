@@ -18,7 +18,7 @@ import { type DemoSettings, writeSettings, writeStandIns } from '../../../../too
 import { type RunningServer, ServerGroup } from '../../../../tools/platform/server-group.ts';
 import { ensureBuilt } from '../../../../tools/setup/build.mjs';
 import { type GithubFake, startGithubFake } from '../../../fakes/github/server.ts';
-import { type Delivery, type FakeMessage, type SlackEmulator, startSlackEmulator } from '../../../fakes/slack/index.ts';
+import { type Delivery, type FakeMessage, patience, type SlackEmulator, startSlackEmulator } from '../../../fakes/slack/index.ts';
 import type { FakeView } from '../../../fakes/slack/world.ts';
 import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
 import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
@@ -121,6 +121,7 @@ export class Service {
       settings,
       slack: await startSlackEmulator({
         ...slack,
+        ...patience,
         users: [...slack.users, ...others],
         ...(appToken !== undefined && { appToken }),
       }),
