@@ -289,7 +289,8 @@ describe('a ticket system and a pager that are down', () => {
     const down = async (): Promise<never> => {
       tries += 1;
       const { ApplicationFailure } = await import('@temporalio/activity');
-      throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer' });
+      // Not every five minutes, as it would be: hundreds of tries take a busy machine minutes.
+      throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer', nextRetryDelay: '1h' });
     };
     const broken = await startLab(
       { openTicket: async () => ({ system: 'jira', state: 'created', id: 'SEC-1' }) },
