@@ -1,7 +1,7 @@
 import type { StepContext } from '../../core/action/action.ts';
 import { tools as declared } from '../../core/actions/in-container-rights.ts';
 import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
-import { names, stepHash } from '../../core/cluster/labels.ts';
+import { stepHash } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Artefact, EvidenceClass } from '../../core/evidence/evidence.ts';
 import { redactSecrets } from '../../core/text/redact.ts';
@@ -10,6 +10,7 @@ import { type RunningContainer, runningContainer, type WantedContainer } from '.
 import { type PodCommand, podCommand } from '../../integrations/kubernetes/pods/pod-command.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods/pods.ts';
 import { startTools, type ToolsContainer, toolsContainersOf } from '../../integrations/kubernetes/pods/tools-container.ts';
+import { isQuarantined } from '../../integrations/kubernetes/policies/network-policies.ts';
 import type { EvidenceWriter } from './evidence-writer.ts';
 import { toolsImageOf } from './tools-image.ts';
 
@@ -24,8 +25,8 @@ export interface ToolsParts {
 interface InContainer {
   readonly container: RunningContainer;
   readonly tools: ToolsContainer;
-  /** Whether the pod was cut off from the network by us before. */
-  readonly isQuarantined: boolean;
+  /** Whether the pod was cut off from the network before: the standing policy selects it. */
+  readonly isCutOff: boolean;
   /** One command of the tools, which gets the container's id; see `deploy/forensics/tools`. */
   tool(command: string, options?: ToolOptions): PodCommand;
 }
@@ -120,7 +121,7 @@ export async function inContainer<T>(options: {
   const seenBefore = new Date().toISOString();
   const found = await readSamePod({ api, pod, signal });
   const container = runningContainer(found, wanted);
-  const isQuarantined = found.metadata?.labels?.[names.quarantineLabel] !== undefined;
+  const isCutOff = isQuarantined(found.metadata?.labels ?? {});
   const mustBeSame = async (): Promise<void> => {
     const now = runningContainer(await readSamePod({ api, pod, signal }), { id: container.id });
     if (now.restartCount !== container.restartCount || now.startedAt !== container.startedAt)
@@ -145,7 +146,7 @@ export async function inContainer<T>(options: {
       const { namespace, name: podName } = pod;
       return podCommand({ api, namespace, pod: podName, container: tools.name, command, timeoutMs, idleMs, signal });
     };
-    const result = await options.work({ container, tools, isQuarantined, tool });
+    const result = await options.work({ container, tools, isCutOff, tool });
     if (!options.mayEnd) await mustBeSame();
     const seenAfter = new Date().toISOString();
     return { result, facts: { pod, container, seenBefore, seenAfter, tools: { ...tools, image, commands } } };

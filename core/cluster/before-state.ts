@@ -77,6 +77,11 @@ export function authenticState(of: {
   return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
 }
 
+/** Whether the cell itself has quarantined the pod. The label alone says nothing: whoever makes a pod can write it. */
+export function isHeldByCell(pod: Pick<PodRecord, 'uid' | 'annotations'>, key: CellKey): boolean {
+  return authenticState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key }) !== undefined;
+}
+
 /**
  * Of two notes of one pod the one that holds: an older one that somebody has kept and put back is as good as none. Of the same time the first,
  * which is what the pod says.
@@ -147,10 +152,12 @@ const labelBytes = 64 * 1024;
 const disruptionBytes = 1024;
 /** Of each label as JSON, besides its name and value: `"":"",` */
 const labelFrame = 6;
+const ownLabels: ReadonlySet<string> = new Set([names.quarantineLabel, names.incidentLabel]);
 
 /**
  * What a note says that a pod was like. Whoever makes a pod could give it so much of everything that no note fits, and so escape: what is beyond any
- * ordinary pod is lost, the longest first, and the note says how much.
+ * ordinary pod is lost, the longest first, and the note says how much. So is what it has of our own labels, which somebody else has written: a pod
+ * that is given back is in no quarantine.
  */
 export function notedOf({
   labels,
@@ -160,7 +167,8 @@ export function notedOf({
   Pick<BeforeState, 'lost'> {
   const fitting: [name: string, value: string][] = [];
   let room = labelBytes;
-  for (const [name, value] of Object.entries(labels).sort(([a, x], [b, y]) => a.length + x.length - b.length - y.length)) {
+  const theirs = Object.entries(labels).filter(([name]) => !ownLabels.has(name));
+  for (const [name, value] of theirs.sort(([a, x], [b, y]) => a.length + x.length - b.length - y.length)) {
     room -= name.length + value.length + labelFrame;
     if (room >= 0) fitting.push([name, value]);
   }

@@ -3,7 +3,7 @@ import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { ContainmentFirst } from '../../activities/chokepoint/containment-first.ts';
 import { type AppliedStep, type CellActivities, podUidOf, type StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
-import { type CellKey, openBeforeState } from '../../core/cluster/before-state.ts';
+import { authenticState, type CellKey, isHeldByCell } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type HeadStartRequest, headStartOf } from '../../core/incident/head-start.ts';
@@ -140,7 +140,7 @@ export class HeadStarts implements HeadStart {
   #isKnown(uid: string, { alert }: HeadStartRequest): boolean {
     if (this.#parts.pods.has(uid)) return true;
     const pod = alert.pod && this.#parts.view.pod(alert.pod.namespace, alert.pod.name);
-    return pod?.uid !== uid || pod.labels[names.quarantineLabel] !== undefined;
+    return pod?.uid !== uid || isHeldByCell(pod, this.#parts.cellKey);
   }
 
   async #contain(uid: string, call: StepCall, durable: Promise<unknown>): Promise<HeadStartResult> {
@@ -173,8 +173,8 @@ export class HeadStarts implements HeadStart {
     const { view, cellKey, pods } = this.#parts;
     for (const pod of view.pods()) {
       if (pod.labels[names.quarantineLabel] === undefined || pods.has(pod.uid)) continue;
-      const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
-      if (opened.kind === 'read' && opened.authentic === 'yes') void this.#note(pod.uid, opened.state.incident, true);
+      const state = authenticState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
+      if (state) void this.#note(pod.uid, state.incident, true);
     }
   }
 

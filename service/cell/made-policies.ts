@@ -106,7 +106,8 @@ const wasChanged = 'it was changed';
 function problemsOf({ policies, pods }: SeenNamespace, policy: PolicyRecord, known: MadePolicy): readonly string[] {
   const { note, made, selected } = known;
   const isAsMade = note.change.kind === 'made' && note.change.digest === policy.made?.digest;
-  const free = [...pods()].filter(({ labels }) => !isQuarantined(labels));
+  const all = [...pods()];
+  const free = all.filter(({ labels }) => !isQuarantined(labels));
   for (const { uid, labels } of free) if (selects(made.selector, labels)) selected.add(uid);
   const escaped = free.filter(({ uid, labels }) => selected.has(uid) && !selects(made.selector, labels));
   return [
@@ -114,7 +115,7 @@ function problemsOf({ policies, pods }: SeenNamespace, policy: PolicyRecord, kno
     ...allowingPolicies({ action: note.action, made, policies, pods: free }).map(
       (one) => `${policyTarget(one)} allows what it denies`,
     ),
-    ...podsOutside(free, made.selector).map((pod) => `${pod} ${outsideText}`),
+    ...podsOutside(all, made.selector).map((pod) => `${pod} ${outsideText}`),
     ...escaped
       .map(({ namespace, name }) => `pod/${namespace}/${name} has other labels now, and it does not select it any more`)
       .sort(),

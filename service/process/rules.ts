@@ -76,9 +76,10 @@ export function createCensus({
     opened.set(podUid, anew);
     return anew;
   };
-  const isContainedBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.state?.incident === incident;
+  const holderOf = (pod: PodRecord): string | undefined => sealedOn(pod)?.state?.incident;
+  const isContainedBy = (pod: PodRecord, incident: string): boolean => holderOf(pod) === incident;
   return {
-    ownerReplicas: (call) => ownerReplicas({ view, call, isContainedBy }),
+    ownerReplicas: (call) => ownerReplicas({ view, call, holderOf }),
     contained: () => {
       const contained = new Map<string, string>();
       const since = now() - windowMs;
@@ -120,18 +121,18 @@ interface OpenedNotes {
 function ownerReplicas({
   view,
   call,
-  isContainedBy,
+  holderOf,
 }: {
   readonly view: Pick<ClusterView, 'pods' | 'ownersOf' | 'ready'>;
   readonly call: StepCall;
-  readonly isContainedBy: (pod: PodRecord, incident: string) => boolean;
+  readonly holderOf: (pod: PodRecord) => string | undefined;
 }): number | undefined {
   const { workload } = call;
   if (!workload || workload.guessed || !view.ready()) return undefined;
   let count = 0;
   for (const pod of view.pods(workload.namespace)) {
-    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : isContainedBy(pod, call.incident.id))
-      count += 1;
+    const holder = holderOf(pod);
+    if (holder === undefined ? isOwnedBy(pod, view, workload) : holder === call.incident.id) count += 1;
   }
   return count;
 }

@@ -3,12 +3,13 @@ import type { ActionImplementation, StepContext } from '../../../core/action/act
 import type { CutConnectionsInput, CutConnectionsOutput } from '../../../core/actions/containment/cut-connections.schema.ts';
 import { cutter } from '../../../core/actions/containment/cut-connections.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
-import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { removeOwnPod, runToEnd } from '../../../integrations/kubernetes/pods/own-pod.ts';
 import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { toolsImageOf } from '../../evidence/tools-image.ts';
 import { podOnNode } from './pod-on-node.ts';
 
@@ -50,7 +51,7 @@ export function cutConnectionsImplementation(options: {
   });
   const target = async (pod: ResolvedPod, { signal }: StepContext): Promise<Target> => {
     const { found, node, addresses } = await podOnNode({ api, pod, signal });
-    if (found.metadata?.labels?.[names.quarantineLabel] === undefined)
+    if (!isQuarantined(found.metadata?.labels ?? {}))
       throw new FirebreakError(
         'FB_ERR_REFUSED',
         `pod/${pod.namespace}/${pod.name} is not in quarantine: what is cut would be opened again`,

@@ -2,16 +2,22 @@ import type { TargetName } from '../../../core/action/plan.ts';
 import { type LabelSelector, type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import { notQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 
-/** Pods that a policy selects, and that it does not apply to: they use the network of their node. */
+/**
+ * Pods that a policy is about, and that it does not apply to: they use the network of their node. The quarantine label takes none of them out: no
+ * quarantine is of such a pod, and whoever makes one can write the label.
+ */
 export function podsOutside(
   pods: Iterable<Pick<PodRecord, 'namespace' | 'name' | 'labels' | 'hostNetwork' | 'phase'>>,
   selector: LabelSelector,
 ): readonly TargetName[] {
+  const { matchExpressions = [], ...rest } = selector;
+  const about = { ...rest, matchExpressions: matchExpressions.filter(({ key }) => key !== notQuarantined.key) };
   return [...pods]
     .filter(({ hostNetwork, phase }) => hostNetwork && phase !== 'Succeeded' && phase !== 'Failed')
-    .filter(({ labels }) => selects(selector, labels))
+    .filter(({ labels }) => selects(about, labels))
     .map(({ namespace, name }) => `pod/${namespace}/${name}`)
     .sort();
 }

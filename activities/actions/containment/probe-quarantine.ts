@@ -7,12 +7,13 @@ import {
 } from '../../../core/actions/containment/probe-quarantine.schema.ts';
 import { probe } from '../../../core/actions/containment/probe-quarantine.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
-import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { removeOwnPod, runToEnd, startOwnPod } from '../../../integrations/kubernetes/pods/own-pod.ts';
 import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { hasToolsIn, inContainer, outputOf, planInContainer } from '../../evidence/in-container.ts';
 import { toolsImageOf } from '../../evidence/tools-image.ts';
@@ -43,7 +44,7 @@ export function probeQuarantineImplementation(options: {
     const { nodeName: node } = found.spec ?? {};
     const { podIP: address } = found.status ?? {};
     const name = `pod/${pod.namespace}/${pod.name}`;
-    if (found.metadata?.labels?.[names.quarantineLabel] === undefined)
+    if (!isQuarantined(found.metadata?.labels ?? {}))
       throw new FirebreakError('FB_ERR_REFUSED', `${name} is not in quarantine: there is nothing to try`);
     if (node === undefined || address === undefined)
       throw new FirebreakError('FB_ERR_REFUSED', `${name} has no address on a node yet`);

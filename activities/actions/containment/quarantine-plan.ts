@@ -75,7 +75,7 @@ export function lostNotes({ lost }: Pick<BeforeState, 'lost'>, who: string): rea
   if (!lost) return [];
   const { annotations, labels } = lost;
   return [
-    `${who} has more annotations or labels than leave room for the note: ${annotations} annotations are removed, and they and ${labels} of its labels are not restored on release.`,
+    `${who} has more annotations or labels than leave room for the note, or labels of Firebreak that somebody else wrote: ${annotations} annotations are removed, and they and ${labels} of its labels are not restored on release.`,
   ];
 }
 

@@ -9,7 +9,6 @@ import {
   laterState,
   notedOf,
   type QuarantineMarks,
-  quarantineLabels,
   quarantineMarks,
 } from '../../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
@@ -205,9 +204,9 @@ export function markDifference(pod: PodRecord, { labels, annotations }: Quaranti
 type Mark = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly state: BeforeState };
 
 /**
- * Who holds the pod. Only an authentic mark counts: whoever makes pods can write annotations, and must not escape by one.
- * @throws FB_ERR_REFUSED for a pod that cannot be quarantined or that another incident holds, FB_ERR_UNVERIFIED_STATE when the
- * pod is in our quarantine but somebody edited what it was before.
+ * Who holds the pod. Only an authentic mark counts: whoever makes pods can write labels and annotations, and must not escape by them. Where somebody
+ * has edited the mark, and the cell has forgotten it, the pod is taken as it is.
+ * @throws FB_ERR_REFUSED for a pod that cannot be quarantined or that another incident holds
  */
 function markOn(options: {
   readonly pod: PodRecord;
@@ -228,9 +227,6 @@ function markOn(options: {
     if (state.incident === context.incident) return { kind: 'ours', state };
     throw new FirebreakError('FB_ERR_REFUSED', `${target} is already quarantined by ${state.incident}`);
   }
-  const contained = labelDifference({ expected: quarantineLabels(context.incident), found: pod.labels }).length === 0;
-  if (contained)
-    throw new FirebreakError('FB_ERR_UNVERIFIED_STATE', `${target} is quarantined, but its recorded labels were edited`);
   return { kind: 'none' };
 }
 

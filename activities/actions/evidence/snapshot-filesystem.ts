@@ -67,14 +67,14 @@ export function snapshotFilesystemImplementation(
           wanted,
           context,
           livesSeconds: maxSeconds + moreSeconds,
-          work: async ({ tool, container, isQuarantined }) => {
+          work: async ({ tool, container, isCutOff }) => {
             const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
             const given = argumentsFor(input, container);
             // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
             const start = (more: readonly string[]) =>
               tool('tar', { arguments: [...more, ...given], timeoutMs, idleMs: timeoutMs });
             const stream =
-              parts.uploads && !isQuarantined
+              parts.uploads && !isCutOff
                 ? parts.uploads.stream({ step: context.key, mostBytes: mostSent(input), lastsMs: timeoutMs, start })
                 : byExec(start([]));
             const archive = wholeStream(stream.command, summarySchema);

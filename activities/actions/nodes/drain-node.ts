@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation, StepContext } from '../../../core/action/action.ts';
 import type { DrainNodeInput, DrainNodeOutput } from '../../../core/actions/nodes/drain-node.schema.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
+import { isHeldByCell } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -30,8 +31,8 @@ const withinMs = 150_000;
 
 interface DrainNodeOptions {
   readonly api: KubernetesApi;
-  /** By it the notes of other steps on the node are known, and stay. */
-  readonly cellKey?: CellKey;
+  /** By it the notes of other steps on the node are known, and stay; and so do pods that are in quarantine. */
+  readonly cellKey: CellKey;
   /** Pods of these namespaces stay: what is protected is not evicted on the way. */
   readonly isProtected: (namespace: string) => boolean;
   readonly pollMs?: number;
@@ -62,7 +63,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
     const pods = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods' }, query, signal });
     return pods
       .filter(({ metadata = {}, status }) => !endsSoon(metadata) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
-      .map((json) => foundOf(json, isProtected))
+      .map((json) => foundOf(json, { isProtected, cellKey }))
       .sort((a, b) => (a.text < b.text ? -1 : 1));
   };
 
@@ -167,10 +168,10 @@ function endsSoon({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: NonNull
   return deletionTimestamp !== undefined && deletionGracePeriodSeconds * 1_000 <= withinMs;
 }
 
-function foundOf(json: PodJson, isProtected: (namespace: string) => boolean): Found {
+function foundOf(json: PodJson, by: Pick<DrainNodeOptions, 'cellKey' | 'isProtected'>): Found {
   const record = podRecord(json);
   const { namespace, name, uid } = record;
-  const stays = whyItStays(json, isProtected);
+  const stays = whyItStays(json, by);
   return {
     pod: { namespace, name, uid },
     text: `pod/${namespace}/${name}`,
@@ -188,7 +189,10 @@ async function heldNotes(api: KubernetesApi, leaving: readonly Found[], signal: 
   return leaving.flatMap(({ pod, text, labels }) => budgetNote(text, labels, budgets.get(pod.namespace) ?? []) ?? []);
 }
 
-function whyItStays(json: PodJson, isProtected: (namespace: string) => boolean): string | undefined {
+function whyItStays(
+  json: PodJson,
+  { isProtected, cellKey }: Pick<DrainNodeOptions, 'cellKey' | 'isProtected'>,
+): string | undefined {
   const record = podRecord(json);
   if (record.annotations[mirrorAnnotation] !== undefined) return 'it is a static pod of the node itself';
   // Nobody may have an end that was ordered come later.
@@ -196,6 +200,6 @@ function whyItStays(json: PodJson, isProtected: (namespace: string) => boolean):
   if (controllerOf(record.owners)?.kind === 'DaemonSet') return 'its DaemonSet would put it back at once';
   if (json.spec?.priorityClassName?.startsWith('system-')) return 'it is critical for the cluster';
   if (isProtected(record.namespace)) return `the namespace ${record.namespace} is protected`;
-  if (record.labels[names.quarantineLabel] !== undefined) return 'it is quarantined: it is evidence';
+  if (isHeldByCell(record, cellKey)) return 'it is quarantined: it is evidence';
   return undefined;
 }

@@ -1,9 +1,9 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { DeletePodInput, DeletePodOutput } from '../../../core/actions/workloads/delete-pod.schema.ts';
-import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
+import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { endOf } from './pods-ended.ts';
@@ -30,8 +30,7 @@ export function deletePodImplementation(options: {
       const found = podRecord(await readSamePod({ api, pod, signal }));
       const name = `pod/${pod.namespace}/${pod.name}`;
       // A quarantined pod has been replaced already, and its owner reference may go at any moment.
-      const quarantined = found.labels[names.quarantineLabel] !== undefined;
-      const owner = quarantined ? undefined : controllerOf(found.owners);
+      const owner = isQuarantined(found.labels) ? undefined : controllerOf(found.owners);
       return {
         target: { name, uid: pod.uid },
         changes: [{ target: name, what: `ends its containers within ${graceSeconds} s and removes it` }],

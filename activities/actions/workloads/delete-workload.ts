@@ -4,6 +4,7 @@ import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
 import type { DeleteWorkloadInput, DeleteWorkloadOutput } from '../../../core/actions/workloads/delete-workload.schema.ts';
 import type { LabelSelector, PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { type ObjectJson, readKnownObject, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
@@ -20,9 +21,9 @@ const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'];
 
 /** Deletes a workload, and it goes after what it owns; see the declaration in `core/actions/workloads/delete-workload.ts`. */
 export function deleteWorkloadImplementation(
-  options: EndingParts & { readonly api: KubernetesApi; readonly view: Pick<ClusterView, 'ownersOf'> },
+  options: EndingParts & { readonly api: KubernetesApi; readonly view: Pick<ClusterView, 'ownersOf'>; readonly cellKey: CellKey },
 ): ActionImplementation<DeleteWorkloadInput, DeleteWorkloadOutput> {
-  const { api, view, pollMs = 500 } = options;
+  const { api, view, cellKey, pollMs = 500 } = options;
 
   const podsOf = (
     workload: NamedWorkload,
@@ -30,7 +31,7 @@ export function deleteWorkloadImplementation(
     { planned, signal }: Pick<StepContext, 'planned' | 'signal'>,
   ): Promise<readonly PodRecord[]> => {
     const spec = object?.spec as { readonly selector?: LabelSelector } | undefined;
-    return podsOfWorkload({ api, view, workload, selector: spec?.selector, planned, signal });
+    return podsOfWorkload({ api, view, cellKey, workload, selector: spec?.selector, planned, signal });
   };
 
   return {

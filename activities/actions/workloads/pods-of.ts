@@ -1,7 +1,7 @@
 import type { TargetName } from '../../../core/action/plan.ts';
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
-import { names } from '../../../core/cluster/labels.ts';
+import { type CellKey, isHeldByCell } from '../../../core/cluster/before-state.ts';
 import { type LabelSelector, type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects } from '../../../integrations/kubernetes/objects.ts';
@@ -11,24 +11,25 @@ import { isOfWorkload, topOwnerOf } from '../../../integrations/kubernetes/workl
 
 /**
  * The pods of a workload: those that its selector selects, those that it owns, and those that were its own when its step was planned. Who may write
- * them could take a pod out of each of these in the meantime, and not of all. Quarantined ones are no longer its own: they stay.
+ * them could take a pod out of each of these in the meantime, and not of all. Those that the cell has quarantined are no longer its own: they stay.
  */
 export async function podsOfWorkload(options: {
   readonly api: KubernetesApi;
   readonly view: Pick<ClusterView, 'ownersOf'>;
+  readonly cellKey: CellKey;
   readonly workload: NamedWorkload;
   /** Absent where it has none, or is gone. */
   readonly selector: LabelSelector | undefined;
   readonly planned?: readonly TargetName[] | undefined;
   readonly signal: AbortSignal;
 }): Promise<readonly PodRecord[]> {
-  const { api, view, workload, selector, planned = [], signal } = options;
+  const { api, view, cellKey, workload, selector, planned = [], signal } = options;
   const { namespace } = workload;
   const known = new Set(planned);
   const all = await listObjects<PodJson>({ api, ref: { kind: 'Pod', resource: 'pods', namespace }, signal });
   return all
     .map(podRecord)
-    .filter(({ labels, phase }) => labels[names.quarantineLabel] === undefined && phase !== 'Succeeded' && phase !== 'Failed')
+    .filter((pod) => !isHeldByCell(pod, cellKey) && pod.phase !== 'Succeeded' && pod.phase !== 'Failed')
     .filter(
       (pod) =>
         known.has(`pod/${namespace}/${pod.name}`) ||

@@ -48,7 +48,7 @@ export function scaleToZeroImplementation(
   };
 
   const podsOf = (object: WorkloadJson, workload: NamedWorkload, signal: AbortSignal): Promise<readonly PodRecord[]> =>
-    podsOfWorkload({ api, view, workload, selector: object.spec?.selector, signal });
+    podsOfWorkload({ api, view, cellKey, workload, selector: object.spec?.selector, signal });
 
   return {
     ...steps,

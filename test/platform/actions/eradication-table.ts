@@ -172,7 +172,7 @@ export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: deleteWorkload,
     input: deleteWorkloadInput,
-    implementation: ({ api, view }) => deleteWorkloadImplementation({ api, view, pollMs: 100 }),
+    implementation: ({ api, view, cellKey }) => deleteWorkloadImplementation({ api, view, cellKey, pollMs: 100 }),
     async scene(cluster, namespace) {
       const suspect = await suspectOf(cluster, namespace);
       return { input: { workload: cart(namespace), suspect }, objects: [] };
@@ -183,7 +183,7 @@ export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: drainNode,
     input: drainNodeInput,
-    implementation: ({ api }) => drainNodeImplementation({ api, isProtected: () => false, pollMs: 100 }),
+    implementation: ({ api, cellKey }) => drainNodeImplementation({ api, cellKey, isProtected: () => false, pollMs: 100 }),
     async scene(cluster, namespace) {
       const { node, end } = await ownNode(cluster, namespace);
       await cluster.makePod(namespace, 'cart', { spec: { nodeName: node } });

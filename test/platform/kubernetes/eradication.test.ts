@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
 import { deleteWorkloadImplementation } from '../../../activities/actions/workloads/delete-workload.ts';
 import { evictPodImplementation } from '../../../activities/actions/workloads/evict-pod.ts';
 import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
-import { names } from '../../../core/cluster/labels.ts';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { testPlatform } from '../../platform.ts';
 import { ownNode, rolledDeployment } from '../actions/eradication-table.ts';
-import { openCluster, resolved, stepContext } from './parts/cluster.ts';
+import { cellKey, openCluster, resolved, stepContext } from './parts/cluster.ts';
 
 const platform = await testPlatform();
 
@@ -78,11 +78,14 @@ describe('eradication and recovery', () => {
     const sacred = await platform.freshNamespace();
     const { node, end } = await ownNode(cluster, namespace);
     const onNode = { spec: { nodeName: node } };
+    const { api, view } = cluster;
     await Promise.all([
       cluster.makePod(namespace, 'web', onNode),
       cluster.makePod(namespace, 'db', { ...onNode, metadata: { labels: { app: 'db' } } }),
       cluster.makePod(namespace, 'pair', { ...onNode, metadata: { labels: { app: 'pair' } } }),
-      cluster.makePod(namespace, 'suspect', { ...onNode, metadata: { labels: { [names.quarantineLabel]: 'active' } } }),
+      cluster
+        .makePod(namespace, 'suspect', onNode)
+        .then((pod) => quarantinePodImplementation({ api, view, cellKey }).apply({ pod: resolved(pod) }, context())),
       cluster.makePod(namespace, 'dns', { spec: { nodeName: node, priorityClassName: 'system-cluster-critical' } }),
       cluster.makePod(sacred, 'vault', onNode),
     ]);
@@ -98,6 +101,7 @@ describe('eradication and recovery', () => {
       });
     const drain = drainNodeImplementation({
       api: cluster.api,
+      cellKey,
       isProtected: (one) => one === sacred,
       pollMs: 50,
       heldMs: 500,
@@ -189,7 +193,7 @@ describe('eradication and recovery', () => {
     const pods = await cluster.makeDeployment(namespace, 'miner');
     const [suspect] = pods;
     const input = { workload: { kind: 'Deployment', namespace, name: 'miner' }, suspect: resolved(suspect ?? {}) };
-    const deletion = deleteWorkloadImplementation({ api: cluster.api, view: cluster.view, pollMs: 50 });
+    const deletion = deleteWorkloadImplementation({ api: cluster.api, view: cluster.view, cellKey, pollMs: 50 });
     const plan = await deletion.plan(input, context());
     expect(plan.blastRadius).toEqual(
       [`deployment/${namespace}/miner`, ...pods.map(({ metadata }) => `pod/${namespace}/${metadata?.name}`)].sort(),

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { StepCall } from '../../../core/action/step.ts';
 import { type BeforeState, sealBeforeState } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
@@ -75,6 +76,30 @@ test('an incident has taken the pods whose notes are sealed for it, and no other
   const { census } = censusOf([podOf('own'), other, forged, copied, elsewhere]);
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
+});
+
+test('a replica counts as its owner’s whatever label a tenant writes, until the cell has taken it for another incident', () => {
+  const workload = { kind: 'DaemonSet', namespace: 'shop', name: 'agent' };
+  const owners = [{ kind: 'DaemonSet', name: 'agent', uid: 'd', controller: true }];
+  const replica = (uid: string, labels: Record<string, string> = {}) => ({ ...podOf(uid), labels, annotations: {}, owners });
+  const labelled = replica('labelled', { [names.quarantineLabel]: 'active' });
+  const taken = { ...podOf('taken'), owners: [] };
+  const others = { ...podOf('others', { incident: 'incident/lab/shop/Pod/b' }), owners };
+  const { census } = censusOf([replica('free'), labelled, taken, others]);
+  const call: StepCall = {
+    key: 's',
+    action: 'quarantinePod',
+    input: {},
+    incident: { id: 'incident/lab/shop/Pod/a', run: '' },
+    incidentTitle: '',
+    playbook: 'p',
+    severity: 'critical',
+    workload,
+    ownerContained: 0,
+    evidence: [],
+    evidenceDeadline: '',
+  };
+  expect(census.ownerReplicas(call)).toBe(3);
 });
 
 test('a pod whose note was taken off or edited counts by what the cell remembers; one that was given back, or is gone, does not', () => {
