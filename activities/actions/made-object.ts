@@ -22,6 +22,10 @@ import {
  */
 export interface MadeObject extends MadePlace {
   readonly content: Readonly<Record<string, unknown>>;
+  /** Of a policy that blocks addresses: which, as CIDRs. */
+  readonly denies?: readonly string[];
+  /** Who may write there knows its name beforehand: what somebody else has made under it is in the way of nothing, and is deleted. */
+  readonly replaces?: true;
 }
 
 /** Where it is: enough to look at it and to take it away, as its note says what it was made with. */
@@ -36,26 +40,52 @@ interface Parts<M extends MadePlace = MadePlace> {
   readonly made: M;
 }
 
-/** Makes the object, or finds it made by this incident. @throws FB_ERR_REFUSED when somebody else has one of this name. */
+/**
+ * Makes the object, or finds it made by this incident.
+ * @throws FB_ERR_REFUSED when somebody else has one of this name, or FB_ERR_API_REFUSED when that is to be replaced, and finalizers keep it
+ */
 export async function makeObject(options: Parts<MadeObject> & { readonly context: StepContext }): Promise<ObjectJson> {
   const { api, cellKey, made, context } = options;
-  const { ref, action, content } = made;
+  const { ref, action, content, denies, replaces = false } = made;
+  const { signal } = context;
   const note: ObjectNote = {
     version: 2,
     incident: context.incident,
     step: context.key,
     action,
     object: targetOf(ref),
-    change: { kind: 'made', digest: digestOf(content) },
+    change: { kind: 'made', digest: digestOf(content), ...(denies && { denies }) },
     terms: holdTermsNow(context),
   };
   const metadata = {
     labels: { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(context.incident) },
     annotations: { [names.incidentAnnotation]: context.incident, [noteAnnotation(action)]: sealNote(note, cellKey) },
   };
-  const created = await createObject({ api, ref, metadata, content, signal: context.signal });
-  if (created) return created;
-  return requireMade({ ...options, incident: context.incident, signal: context.signal });
+  return despiteConflicts(async () => {
+    const created = await createObject({ api, ref, metadata, content, signal });
+    if (created) return created;
+    const found = await readObject({ api, ref, signal });
+    if (found && (!replaces || madeNote(options, found))) return requireMade({ ...options, incident: context.incident, signal });
+    if (found) await removeForeign({ api, ref, found, signal });
+    throw new FirebreakError('FB_ERR_CONFLICT', `${targetOf(ref)} comes and goes`);
+  }, 'FB_ERR_NOT_FOUND');
+}
+
+/** @throws FB_ERR_API_REFUSED where it stays */
+async function removeForeign(options: {
+  readonly api: KubernetesApi;
+  readonly ref: ObjectRef;
+  readonly found: ObjectJson;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { api, ref, found, signal } = options;
+  if (found.metadata.deletionTimestamp === undefined) await deleteObject({ api, ref, seen: found, signal });
+  const left = await readObject({ api, ref, signal });
+  if (isKept(left))
+    throw new FirebreakError(
+      'FB_ERR_API_REFUSED',
+      `somebody else has made ${targetOf(ref)}, and finalizers keep it: ${(left.metadata.finalizers ?? []).join(', ')}`,
+    );
 }
 
 /**

@@ -54,6 +54,8 @@ interface MadeObjectNote {
   readonly kind: 'made';
   /** Digest of what the object says, without its metadata. */
   readonly digest: string;
+  /** Of a policy that blocks addresses: which, as CIDRs. */
+  readonly denies?: readonly string[];
 }
 
 const domain = 'firebreak.object-note.v2\n';
@@ -198,8 +200,8 @@ function isObjectNote(value: object): value is ObjectNote {
 
 function isChange(value: unknown): value is ObjectNote['change'] {
   if (typeof value !== 'object' || value === null) return false;
-  const change: Partial<Record<'kind' | 'digest' | 'path' | 'before' | 'set' | 'taken' | 'rest', unknown>> = value;
-  if (change.kind === 'made') return typeof change.digest === 'string';
+  const change: Partial<Record<'kind' | 'digest' | 'denies' | 'path' | 'before' | 'set' | 'taken' | 'rest', unknown>> = value;
+  if (change.kind === 'made') return typeof change.digest === 'string' && (change.denies === undefined || isTexts(change.denies));
   if (change.kind === 'entries')
     return isTexts(change.path) && typeof change.rest === 'string' && Array.isArray(change.taken) && change.taken.every(isTaken);
   const values = [change.before, change.set];

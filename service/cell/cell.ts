@@ -206,6 +206,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       keeper: knowledge.heldObjects,
       log: (event) => log.debug({ ...event }, 'watch'),
     }),
+    madePolicies: knowledge.madePolicies,
     landed: knowledge.landed,
     denyTier: watch.denyTier,
     exceptions: config.actions.quarantine,

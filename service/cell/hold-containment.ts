@@ -4,6 +4,7 @@ import { additivePolicies } from '../../activities/actions/containment/quarantin
 import { markDifference } from '../../activities/actions/containment/quarantine-pod.ts';
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { LandedSteps } from '../../activities/memory/landed-steps.ts';
+import type { MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { TargetName } from '../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
@@ -32,7 +33,7 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
 import { Fights, type Line } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
-import { type ChangedPolicy, MadePolicies } from './made-policies.ts';
+import { type ChangedPolicy, MadePolicies, type MadePolicy } from './made-policies.ts';
 
 /** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
 export type ReleaseSaid = 'released' | 'being released' | 'not released';
@@ -44,6 +45,8 @@ interface HoldContainmentParts {
   readonly pods: ContainedPods;
   /** What actions hold besides pods and policies. */
   readonly objects: HeldObjects;
+  /** Where it is kept which policies actions have made. */
+  readonly madePolicies?: MemoryKeeper<MadePolicy>;
   /** What this cell has itself given back. */
   readonly landed: Pick<LandedSteps, 'wasUndone' | 'wasReleased'>;
   /** What the cluster denies by beside NetworkPolicies. */
@@ -121,7 +124,7 @@ export class HoldContainment {
 
   constructor(parts: HoldContainmentParts) {
     this.#parts = parts;
-    this.#policies = new MadePolicies(parts.cellKey);
+    this.#policies = new MadePolicies(parts.cellKey, parts.madePolicies);
   }
 
   start(): void {
@@ -227,6 +230,8 @@ export class HoldContainment {
   /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
   #madePolicies(namespace: string): void {
     const { view } = this.#parts;
+    // What was not listed yet is not gone.
+    if (!view.ready()) return;
     const seen = {
       namespace,
       policies: [...view.policies(namespace), ...view.otherPolicies(namespace)],

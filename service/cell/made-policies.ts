@@ -1,20 +1,20 @@
 import { allowingPolicies } from '../../activities/actions/containment/allowing-policies.ts';
 import { outsideText, podsOutside } from '../../activities/actions/containment/outside-policies.ts';
+import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../core/cluster/pod-record.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 import { isQuarantined } from '../../integrations/kubernetes/policies/network-policies.ts';
 
-interface MadePolicy {
+/** As the cell remembers it. */
+export interface MadePolicy {
   readonly note: ObjectNote;
   readonly namespace: string;
   /** As it was made: also where it was changed since. */
   readonly made: PolicyRecord;
-  /** Uids of pods that it was seen to select. */
-  readonly selected: Set<string>;
   /** What was not as it should be when people were last told. */
-  problems: readonly string[];
+  readonly problems: readonly string[];
 }
 
 /** A policy that an action made, of which something else is to be told than before. */
@@ -36,22 +36,28 @@ interface SeenNamespace {
 }
 
 const makers = [isolateNamespace.name, blockEgress.name];
+/** Longer than any lease that people think of; one that is in force is seen again at each start. */
+const retentionMs = 90 * 86_400_000;
 
 /**
  * Remembers which policies actions have made, as the watch shows them with the cell's own note, and tells what becomes of them: that one was changed
- * or taken away, that another one allows what it denies, and that a pod got out of its reach by other labels or by the network of its node.
+ * or taken away, also while the cell was stopped, that another one allows what it denies, and that a pod got out of its reach by other labels or by
+ * the network of its node.
  */
 export class MadePolicies {
   readonly #cellKey: CellKey;
-  readonly #known = new Map<string, MadePolicy>();
+  readonly #known: Memory<MadePolicy>;
+  /** By policy, uids of pods that it was seen to select. */
+  readonly #selected = new Map<string, Set<string>>();
 
-  constructor(cellKey: CellKey) {
+  constructor(cellKey: CellKey, keeper?: MemoryKeeper<MadePolicy>) {
     this.#cellKey = cellKey;
+    this.#known = new Memory({ most: 10_000, retentionMs, keeper });
   }
 
   /** Where there are some. */
   namespaces(): ReadonlySet<string> {
-    return new Set([...this.#known.values()].map(({ namespace }) => namespace));
+    return new Set([...this.#known.entries()].map(([, { namespace }]) => namespace));
   }
 
   /** Compares a namespace with what is known of its policies. `givenBack` are incidents that are taking theirs away. */
@@ -60,20 +66,20 @@ export class MadePolicies {
     const found = new Map(policies.map((policy) => [policyTarget(policy), policy]));
     const changes: ChangedPolicy[] = [];
     for (const [object, policy] of found) {
-      const note = this.#known.has(object) ? undefined : this.#madeBy(object, policy);
+      const note = this.#known.get(object) ? undefined : this.#madeBy(object, policy);
       if (!note) continue;
-      const known: MadePolicy = { note, namespace, made: policy, selected: new Set(), problems: [] };
-      this.#known.set(object, known);
+      const known: MadePolicy = { note, namespace, made: policy, problems: [] };
       // What allowed something already is in its step's own check.
-      known.problems = problemsOf(seen, policy, known).filter((one) => one !== wasChanged);
+      const problems = this.#problemsOf(object, { seen, policy, known }).filter((one) => one !== wasChanged);
+      this.#known.set(object, { ...known, problems });
     }
-    for (const [object, known] of this.#known) {
+    for (const [object, known] of [...this.#known.entries()]) {
       if (known.namespace !== namespace) continue;
       const { incident, step } = known.note;
       const policy = found.get(object);
-      if (!policy) this.#known.delete(object);
+      if (!policy) this.#forget(object);
       if (!policy && givenBack(incident)) continue;
-      const problems = policy ? problemsOf(seen, policy, known) : [];
+      const problems = policy ? this.#problemsOf(object, { seen, policy, known }) : [];
       if (policy && problems.join('\n') === known.problems.join('\n')) continue;
       changes.push({ incident, step, object, isGone: !policy, problems });
     }
@@ -83,12 +89,26 @@ export class MadePolicies {
   /** People were told this of it; until then it is a change at each look. */
   told(object: string, problems: readonly string[]): void {
     const known = this.#known.get(object);
-    if (known) known.problems = problems;
+    if (known) this.#known.set(object, { ...known, problems });
   }
 
   /** Those that are there, with what is not as it should be. */
   *current(): Generator<{ readonly note: ObjectNote; readonly problems: readonly string[] }> {
-    for (const { note, problems } of this.#known.values()) yield { note, problems };
+    for (const [, { note, problems }] of this.#known.entries()) yield { note, problems };
+  }
+
+  #forget(object: string): void {
+    this.#known.delete(object);
+    this.#selected.delete(object);
+  }
+
+  #problemsOf(
+    object: string,
+    of: { readonly seen: SeenNamespace; readonly policy: PolicyRecord; readonly known: MadePolicy },
+  ): readonly string[] {
+    const selected = this.#selected.get(object) ?? new Set();
+    this.#selected.set(object, selected);
+    return problemsOf({ ...of, selected });
   }
 
   #madeBy(object: string, { made }: PolicyRecord): ObjectNote | undefined {
@@ -103,16 +123,26 @@ export class MadePolicies {
 
 const wasChanged = 'it was changed';
 
-function problemsOf({ policies, pods }: SeenNamespace, policy: PolicyRecord, known: MadePolicy): readonly string[] {
-  const { note, made, selected } = known;
-  const isAsMade = note.change.kind === 'made' && note.change.digest === policy.made?.digest;
+function problemsOf(of: {
+  readonly seen: SeenNamespace;
+  readonly policy: PolicyRecord;
+  readonly known: MadePolicy;
+  readonly selected: Set<string>;
+}): readonly string[] {
+  const { seen, policy, known, selected } = of;
+  const { policies, pods } = seen;
+  const { action, change } = known.note;
+  const { made } = known;
+  const isMade = change.kind === 'made';
+  const isAsMade = isMade && change.digest === policy.made?.digest;
+  const denies = isMade ? change.denies : undefined;
   const all = [...pods()];
   const free = all.filter(({ labels }) => !isQuarantined(labels));
   for (const { uid, labels } of free) if (selects(made.selector, labels)) selected.add(uid);
   const escaped = free.filter(({ uid, labels }) => selected.has(uid) && !selects(made.selector, labels));
   return [
     ...(isAsMade ? [] : [wasChanged]),
-    ...allowingPolicies({ action: note.action, made, policies, pods: free }).map(
+    ...allowingPolicies({ action, made, denies, policies, pods: free }).map(
       (one) => `${policyTarget(one)} allows what it denies`,
     ),
     ...podsOutside(all, made.selector).map((pod) => `${pod} ${outsideText}`),

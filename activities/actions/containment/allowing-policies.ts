@@ -1,7 +1,8 @@
 import { blockEgress } from '../../../core/actions/index.ts';
+import { parseCidr } from '../../../core/cluster/cidr.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
-import { allowedEgress, exceptedBy } from '../../../integrations/kubernetes/policies/network-policies.ts';
+import { allowedEgress } from '../../../integrations/kubernetes/policies/network-policies.ts';
 
 /**
  * Other policies that allow what one that `isolateNamespace` or `blockEgress` made denies: policies add up. Of a namespace any that allows something,
@@ -10,17 +11,19 @@ import { allowedEgress, exceptedBy } from '../../../integrations/kubernetes/poli
  */
 export function allowingPolicies(of: {
   readonly action: string;
-  readonly made: Pick<PolicyRecord, 'name'> & Partial<Pick<PolicyRecord, 'selector' | 'egress'>>;
+  readonly made: Pick<PolicyRecord, 'name'> & Partial<Pick<PolicyRecord, 'selector'>>;
+  /** Addresses that it blocks, as CIDRs. */
+  readonly denies?: readonly string[] | undefined;
   readonly policies: readonly PolicyRecord[];
   /** Those of the namespace, where it is about some of them. */
   readonly pods?: readonly Pick<PodRecord, 'labels'>[];
 }): readonly PolicyRecord[] {
-  const { action, made, policies, pods = [] } = of;
+  const { action, made, denies = [], policies, pods = [] } = of;
   const others = policies
     .filter(({ kind, name, allows }) => allows && (kind !== undefined || (name !== made.name && name !== names.standingPolicy)))
     .toSorted((a, b) => (policyTarget(a) < policyTarget(b) ? -1 : 1));
   if (action !== blockEgress.name) return others;
-  const blocks = exceptedBy(made);
+  const blocks = denies.flatMap((text) => parseCidr(text) ?? []);
   const own = pods.filter(({ labels }) => selects(made.selector ?? {}, labels));
   return others
     .filter(({ selector, alsoSelects = [] }) =>

@@ -37,7 +37,8 @@ interface Situation {
 
 /**
  * Takes addresses from what a workload may reach. A NetworkPolicy can only allow, and what several allow adds up: so the block is an
- * allow-all with exceptions, and is made only where no other policy limits these pods' egress. There it would open more than it closes.
+ * allow-all with exceptions where no other policy limits these pods' egress. Where one does, that would open more than it closes: there the block
+ * allows nothing, and so denies what the others deny also when somebody has taken them away.
  */
 export function blockEgressImplementation(parts: {
   readonly api: KubernetesApi;
@@ -52,9 +53,10 @@ export function blockEgressImplementation(parts: {
       listNetworkPolicies({ api, namespace: input.workload.namespace, signal }),
     ]);
     const workload: WorkloadJson = object;
-    const made = policyOf({ input, workload, incident });
     const labels = workload.spec?.template?.metadata?.labels ?? {};
-    const others = egressPoliciesOf(policies, labels).filter(({ metadata }) => metadata?.name !== made.ref.name);
+    const name = nameOf(input, incident);
+    const others = egressPoliciesOf(policies, labels).filter(({ metadata }) => metadata?.name !== name);
+    const made = policyOf({ input, workload, name, isBesideOthers: others.length > 0 });
     return { workload, made, blocks: blocksOf(input), others };
   };
 
@@ -99,10 +101,11 @@ export function blockEgressImplementation(parts: {
       if (others.length > 0)
         return {
           target: { name: target, uid },
-          changes: [],
-          blastRadius: [target],
+          changes: [{ target: policy, what: `denies ${addresses} to the pods of ${target} (${selectorText(workload)})` }],
+          blastRadius: [target, policy].sort(),
           notes: [
-            `${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: nothing is changed.`,
+            `${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: what they allow stays allowed.`,
+            'If somebody deletes these, its pods reach nothing until this is undone.',
             ...outside,
           ],
         };
@@ -125,9 +128,8 @@ export function blockEgressImplementation(parts: {
       const { workload } = input;
       const situation = await look(input, context);
       await requirePossible(situation, input, context.signal);
-      const { made, blocks, others } = situation;
+      const { made, blocks } = situation;
       const blocked = blocks.map(({ text }) => text);
-      if (others.length > 0) return { workload, blocked };
       await makeObject({ ...parts, made, context });
       return { workload, blocked, policy: made.ref.name };
     },
@@ -139,10 +141,7 @@ export function blockEgressImplementation(parts: {
 
     async verify({ workload: named, blocked, policy }, { incident, signal }) {
       const { namespace } = named;
-      if (policy !== undefined) {
-        const made = { action, ref: networkPolicyRef(namespace, policy) };
-        await requireMade({ ...parts, made, incident, signal });
-      }
+      await requireMade({ ...parts, made: { action, ref: networkPolicyRef(namespace, policy) }, incident, signal });
       const [object, policies] = await Promise.all([
         readKnownObject({ api, ref: workloadRef(named, kinds), signal }),
         listNetworkPolicies({ api, namespace, signal }),
@@ -150,8 +149,6 @@ export function blockEgressImplementation(parts: {
       const workload: WorkloadJson = object;
       const blocks = blocked.flatMap(blockOf);
       const limiting = egressPoliciesOf(policies, workload.spec?.template?.metadata?.labels ?? {});
-      if (limiting.length === 0)
-        throw new FirebreakError('FB_ERR_DRIFTED', `no policy limits the egress of ${named.kind} ${named.name} any more`);
       const open = namesOf(limiting.filter((one) => allowedEgress(policyRecord(one), blocks).length > 0));
       const outside = await readPodsOutside({ api, namespace, selector: selectorOf(workload), signal });
       const but = [
@@ -171,12 +168,8 @@ export function blockEgressImplementation(parts: {
       };
     },
 
-    async undo({ input, output, key, allow }, context) {
-      const { namespace } = input.workload;
-      // What was left to other policies has nothing to give back.
-      if (output && output.policy === undefined)
-        return { state: 'already', detail: `no policy was made in ${namespace}: others deny it` };
-      const ref = networkPolicyRef(namespace, nameOf(input, context.incident));
+    async undo({ input, key, allow }, context) {
+      const ref = networkPolicyRef(input.workload.namespace, nameOf(input, context.incident));
       return removeMade({ ...parts, made: { action, ref }, key, context, allow });
     },
   };
@@ -189,9 +182,11 @@ function nameOf(input: BlockEgressInput, incident: string): string {
 function policyOf(options: {
   readonly input: BlockEgressInput;
   readonly workload: WorkloadJson;
-  readonly incident: string;
+  readonly name: string;
+  /** Other policies limit the egress of its pods. */
+  readonly isBesideOthers: boolean;
 }): MadeObject {
-  const { input, workload, incident } = options;
+  const { input, workload, name, isBesideOthers } = options;
   const blocks = blocksOf(input);
   const everythingBut = ([version, cidr]: readonly [4 | 6, string]): object => {
     const except = blocks.filter((block) => block.version === version).map(({ text }) => text);
@@ -204,9 +199,10 @@ function policyOf(options: {
   const spec = {
     podSelector: selectorOf(workload),
     policyTypes: ['Egress'],
-    egress: [{ to: [...everywhere.map(everythingBut), { namespaceSelector: {} }] }],
+    ...(!isBesideOthers && { egress: [{ to: [...everywhere.map(everythingBut), { namespaceSelector: {} }] }] }),
   };
-  return { action, ref: networkPolicyRef(input.workload.namespace, nameOf(input, incident)), content: { spec } };
+  const ref = networkPolicyRef(input.workload.namespace, name);
+  return { action, ref, content: { spec }, denies: blocks.map(({ text }) => text), replaces: true };
 }
 
 /** Its pods, but for those that are in quarantine. */

@@ -125,7 +125,7 @@ function policyOf(input: IsolateNamespaceInput, incident: string): MadeObject {
     ...(peers.length > 0 && { ingress: [{ from: peers }] }),
     ...(egress.length > 0 && { egress }),
   };
-  return { action, ref: networkPolicyRef(namespace, `${names.isolatingPolicies}${hash}`), content: { spec } };
+  return { action, ref: networkPolicyRef(namespace, `${names.isolatingPolicies}${hash}`), content: { spec }, replaces: true };
 }
 
 function namespaceNamed(name: string): object {

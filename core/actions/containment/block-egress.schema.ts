@@ -12,7 +12,6 @@ export const blockEgressOutput = z.object({
   workload: workloadSchema,
   /** As CIDRs. */
   blocked: z.array(z.string()),
-  /** Absent where other policies deny all of it already. */
-  policy: z.string().exactOptional(),
+  policy: z.string(),
 });
 export type BlockEgressOutput = z.infer<typeof blockEgressOutput>;

@@ -53,13 +53,6 @@ export function allowedEgress({ egress = [] }: Pick<PolicyRecord, 'egress'>, blo
   return blocks.filter((block) => egress.some((rule) => ruleAllows(rule, block)));
 }
 
-/** What a policy excepts from the addresses that it lets its pods reach. */
-export function exceptedBy({ egress = [] }: Pick<PolicyRecord, 'egress'>): readonly Cidr[] {
-  return egress
-    .flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock?.except ?? []))
-    .flatMap((text) => parseCidr(text) ?? []);
-}
-
 function ruleAllows(rule: EgressRule, block: Cidr): boolean {
   // A rule without peers allows everywhere.
   if (!rule.to || rule.to.length === 0) return true;

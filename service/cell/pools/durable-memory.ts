@@ -26,6 +26,7 @@ import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
 import type { HeldObject } from '../held-objects.ts';
+import type { MadePolicy } from '../made-policies.ts';
 import { OpenBook } from '../open-book.ts';
 
 const sweptAtOnce = 1_000;
@@ -176,6 +177,8 @@ export interface OwnKnowledge {
   readonly warrants: UsedWarrants;
   /** Where the cell keeps which objects are held. */
   readonly heldObjects: MemoryKeeper<HeldObject>;
+  /** And which policies actions have made. */
+  readonly madePolicies: MemoryKeeper<MadePolicy>;
   /** Where the cell keeps which serious alerts have named a pod. */
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
   /** Quarantines of which will be asked what they did, and the alerts of their pods since. */
@@ -225,6 +228,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     }),
     warrants: new UsedWarrants(stored.keeper('warrants')),
     heldObjects: stored.keeper('held-objects'),
+    madePolicies: stored.keeper('made-policies'),
     alertKinds: stored.keeper('alert-kinds'),
     watchedQuarantines: stored.keeper('watched-quarantines'),
     alertsOfPods: stored.keeper('alerts-of-pods'),

@@ -13,6 +13,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { selects } from '../../../core/cluster/pod-record.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import type { ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
@@ -62,7 +63,7 @@ describe('containment wider than a pod', () => {
     expect(await action.verify(second, other)).toMatchObject({ state: 'partial' });
   });
 
-  test('blockEgress adds no policy where it would open more than it closes', async () => {
+  test('blockEgress opens nothing that another policy denies, and denies it also when that one is deleted', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const action = blockEgressImplementation(parts());
@@ -76,15 +77,22 @@ describe('containment wider than a pod', () => {
       },
     });
     const denied = await action.plan(input('203.0.113.7'), stepContext());
-    expect(denied.changes).toEqual([]);
     expect(denied.notes.join()).toContain('only-office limit its egress');
-    const output = await action.apply(input('198.51.100.200'), stepContext());
-    expect(output.policy).toBeUndefined();
+    const context = stepContext();
+    const output = await action.apply(input('198.51.100.200'), context);
+    const spec = async () => (await cluster.get<ObjectJson>(`${policies(namespace)}/${output.policy}`)).spec;
+    const denying = { podSelector: expect.objectContaining({ matchLabels: { app: 'cart' } }), policyTypes: ['Egress'] };
+    expect(await spec()).toEqual(denying);
     await expect(action.plan(input('198.51.100.7'), stepContext())).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
       detail: expect.stringContaining(`networkpolicy/${namespace}/only-office lets Deployment cart reach 198.51.100.7/32`),
     });
-    expect((await cluster.get<{ items: unknown[] }>(policies(namespace))).items).toHaveLength(1);
+    await cluster.api.json({ method: 'DELETE', path: `${policies(namespace)}/only-office`, what: 'delete by hand' });
+    expect(await action.verify(output, context)).toMatchObject({ state: 'unverified' });
+    expect(await spec()).toEqual(denying);
+    const given = await action.undo({ input: input('198.51.100.200'), key: context.key }, context);
+    expect(given).toMatchObject({ state: 'undone' });
+    expect((await cluster.get<{ items: unknown[] }>(policies(namespace))).items).toEqual([]);
   });
 
   test('blockEgress refuses the address of a pod and everything at once, and says partial when a policy comes later', async () => {

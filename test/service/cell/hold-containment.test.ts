@@ -135,6 +135,7 @@ class World {
       cellKey,
       pods,
       objects: new HeldObjects({ api: createKubernetesApi({ access: nowhere }), cellKey, actions: [] }),
+      madePolicies: knowledge.madePolicies,
       landed: knowledge.landed,
       denyTier: () => undefined,
       exceptions: {},
@@ -545,6 +546,25 @@ describe('a policy that a wider step made', () => {
     await world.told('does not hold any more as it should: it was changed');
   });
 
+  test('is told of when somebody deletes it while the cell was stopped, and not where a replica gave it back', async () => {
+    world = new World();
+    world.cell();
+    world.policies([standing, isolating(deny)]);
+    await world.stopCell();
+    world.policies([standing]);
+    world.said = 'released';
+    world.cell();
+    await looks();
+    expect(world.notes).toEqual([]);
+
+    world.policies([standing, isolating(deny)]);
+    await world.stopCell();
+    world.policies([standing]);
+    world.said = 'not released';
+    world.cell();
+    await world.told(`${object}, which this incident made, is gone`);
+  });
+
   test('is told of when another one allows what it denies, which stays, and when that has gone; not of what did before', async () => {
     world = new World();
     const hold = world.cell();
@@ -573,7 +593,7 @@ describe('a policy that a wider step made', () => {
       ...note,
       action: 'blockEgress',
       object: 'networkpolicy/shop/firebreak-egress-1',
-      change: { kind: 'made', digest: digestOf({ spec }) },
+      change: { kind: 'made', digest: digestOf({ spec }), denies: ['203.0.113.7/32'] },
     } as const;
     const annotations = { [noteAnnotation('blockEgress')]: sealNote(said, cellKey) };
     const blocking = policyRecord({ metadata: { name: 'firebreak-egress-1', namespace: 'shop', uid: 'p-1', annotations }, spec });

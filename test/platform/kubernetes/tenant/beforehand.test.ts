@@ -14,6 +14,7 @@ import type { Alert } from '../../../../core/alert/alert.ts';
 import { authenticState, quarantineLabels } from '../../../../core/cluster/before-state.ts';
 import { names } from '../../../../core/cluster/labels.ts';
 import { incidentIdOf, type Subject } from '../../../../core/incident/incident.ts';
+import { pathOf } from '../../../../integrations/kubernetes/client.ts';
 import { podRecord } from '../../../../integrations/kubernetes/watch/projection.ts';
 import { playbooks } from '../../../../playbooks/index.ts';
 import { ContainedPods } from '../../../../service/cell/contained-pods.ts';
@@ -36,6 +37,46 @@ const isHeld = async (namespace: string, name: string): Promise<boolean> => {
   const { uid, annotations } = podRecord(await cluster.pod(namespace, name));
   return authenticState({ text: annotations[names.beforeAnnotation], podUid: uid, key: cellKey }) !== undefined;
 };
+
+/** Their names are known beforehand, and admission may not be applied. */
+describe('a policy that a tenant makes under the name of one of ours', () => {
+  const policiesIn = (namespace: string, name?: string) =>
+    pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name !== undefined && { name }) });
+  const open = { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] };
+  const made = async (finalizers: readonly string[]) => {
+    const namespace = await platform.freshNamespace();
+    const [action, context, input] = [isolateNamespaceImplementation(parts()), stepContext(), { namespace }];
+    const plan = await action.plan(input, context);
+    const name = plan.blastRadius.flatMap((target) => target.split('networkpolicy/')[1]?.split('/')[1] ?? []).at(0) ?? '';
+    const labels = { [names.managedByLabel]: 'firebreak' };
+    await cluster.post(policiesIn(namespace), { metadata: { name, labels, finalizers }, spec: open });
+    return { namespace, action, context, input, name };
+  };
+
+  test('is replaced by ours, which the undo takes away', async () => {
+    const { namespace, action, context, input, name } = await made([]);
+    const output = await action.apply(input, context);
+    expect(await action.verify(output, context)).toMatchObject({ state: 'unverified' });
+    expect(await action.undo({ input, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    await expect(cluster.get(policiesIn(namespace, name))).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+
+  test('is named where finalizers keep it', async () => {
+    const { namespace, action, context, input, name } = await made(['example.com/keep']);
+    await expect(action.apply(input, context)).rejects.toMatchObject({
+      code: 'FB_ERR_API_REFUSED',
+      detail: `somebody else has made networkpolicy/${namespace}/${name}, and finalizers keep it: example.com/keep`,
+    });
+    await cluster.api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: policiesIn(namespace, name),
+      body: { metadata: { finalizers: null } },
+      what: 'let it go',
+    });
+    await action.apply(input, context);
+  });
+});
 
 /** Whoever makes a pod or its template writes its labels, also ours. */
 describe('the quarantine label that a tenant writes', () => {
