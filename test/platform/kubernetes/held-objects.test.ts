@@ -116,6 +116,7 @@ describe('an object that an action holds', () => {
   test.each([
     ['suspendRollout', { paused: false }, 'spec.paused was changed from true to absent', 0],
     ['scaleToZero', { replicas: 3 }, 'spec.replicas was changed from 0 to 3', 1],
+    ['scaleToZero, through its scale', { replicas: 3 }, 'spec.replicas was changed from 0 to 3', 2],
   ])('and that somebody changes is told: %s', async (action, spec, what, n) => {
     await begin();
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -127,7 +128,7 @@ describe('an object that an action holds', () => {
         { workload: { kind: 'Deployment', ...deployment }, suspect: { namespace, name, uid } },
         context(n),
       );
-    await change(at('apps', 'deployments', 'cart'), { spec });
+    await change(`${at('apps', 'deployments', 'cart')}${n === 2 ? '/scale' : ''}`, { spec });
     expect(await cell.told(what)).toMatchObject({
       kind: 'containment.changed',
       about: `deployment/${namespace}/cart`,

@@ -6,6 +6,7 @@ import pino from 'pino';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { tools } from '../../../core/actions/in-container-rights.ts';
 import { actions, quarantinePod } from '../../../core/actions/index.ts';
+import { quarantineLabels } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -32,7 +33,7 @@ let cluster: Awaited<ReturnType<typeof openCluster>>;
 let namespace: string;
 let tenant: KubernetesAccess;
 
-/** The cell's watch on the real API server, without admission: what stands is what the watch brings. The tenant has the built-in role `edit`, and may debug. */
+/** The cell's watch on the real API server, without admission: what stands is what the watch brings. The tenant has the built-in role `edit`, and may debug and bind. */
 beforeAll(async () => {
   cluster = await openCluster(platform.kubeconfig);
   namespace = await platform.freshNamespace();
@@ -70,7 +71,10 @@ beforeAll(async () => {
   await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'tenant' } });
   await cluster.post(at('roles'), {
     metadata: { name: 'debug' },
-    rules: [{ apiGroups: [''], resources: ['pods/ephemeralcontainers', 'pods/resize'], verbs: ['patch', 'update'] }],
+    rules: [
+      { apiGroups: [''], resources: ['pods/ephemeralcontainers', 'pods/resize'], verbs: ['patch', 'update'] },
+      { apiGroups: [''], resources: ['pods/binding'], verbs: ['create'] },
+    ],
   });
   for (const [name, kind, role] of [
     ['edit', 'ClusterRole', 'edit'],
@@ -229,6 +233,28 @@ describe('a tenant at a quarantined pod', () => {
     const { metadata } = await cluster.pod(namespace, 'applied');
     expect(metadata?.labels?.[names.quarantineLabel]).toBe('active');
     expect(metadata?.labels).not.toHaveProperty('app');
+  });
+
+  test('who binds it to a node has the labels and notes that come with that taken off again', async () => {
+    const made = await cluster.post<PodJson>(pathOf({ resource: 'pods', namespace }), {
+      metadata: { name: 'waiting', labels: { app: 'cart' } },
+      spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'shop/cart:1' }] },
+    });
+    const pod = resolved(made);
+    const step = stepContext({ incident: `incident/test/${namespace}/Pod/waiting` });
+    await eventually('the pod in the watch', async () => cluster.view.podByUid(pod.uid));
+    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, step);
+    await asTenant('POST', podAt('waiting', 'binding'), {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'waiting', labels: { role: 'db' }, annotations: { [names.stepAnnotation]: 'theirs' } },
+      target: { apiVersion: 'v1', kind: 'Node', name: 'node-a' },
+    });
+    const { text } = await told('waiting', 'and it is in force again');
+    expect(text).toContain('label role=db was added');
+    const { metadata } = await cluster.pod(namespace, 'waiting');
+    expect(metadata?.labels).toEqual(quarantineLabels(step.incident));
+    expect(metadata?.annotations?.[names.stepAnnotation]).toBe(step.key);
   });
 
   test('who writes Services, EndpointSlices or the labels of what is not its own changes nothing of its quarantine', async () => {
