@@ -50,6 +50,8 @@ import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/wo
 import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
 import { BegunBuilds } from './begun-builds.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
+import { HeldObjects } from './containment/held-objects.ts';
+import { HoldContainment, type ReleaseSaid } from './containment/hold-containment.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
 import { followControl, Pace } from './control/follow.ts';
@@ -57,8 +59,6 @@ import type { PromotedPacks } from './control/promoted-packs.ts';
 import { DurableBuilds } from './durable-builds.ts';
 import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
-import { HeldObjects } from './held-objects.ts';
-import { HoldContainment, type ReleaseSaid } from './hold-containment.ts';
 import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuild, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';

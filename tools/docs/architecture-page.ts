@@ -87,7 +87,7 @@ const alertWay: Way = {
       text: 'is the one way to an effect: approval, guardrails, evidence and before-state are checked here',
     },
     { files: ['activities/actions/containment/quarantine-pod.ts'], text: 'is such an effect: one conditional patch of the pod' },
-    { files: ['service/cell/hold-containment.ts'], text: 'keeps it so: what somebody changes is put back, or told' },
+    { files: ['service/cell/containment/hold-containment.ts'], text: 'keeps it so: what somebody changes is put back, or told' },
     { files: ['workflows/questions/questions.ts', 'activities/desk/desk.ts'], text: 'asks people, level by level' },
     {
       files: ['core/cards/question-card.ts', 'integrations/slack/views/render.ts'],

@@ -24,9 +24,9 @@ import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
+import type { HeldObject } from '../containment/held-objects.ts';
+import type { MadePolicy } from '../containment/made-policies.ts';
 import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
-import type { HeldObject } from '../held-objects.ts';
-import type { MadePolicy } from '../made-policies.ts';
 import { OpenBook } from '../open-book.ts';
 
 const sweptAtOnce = 1_000;

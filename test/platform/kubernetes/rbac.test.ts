@@ -18,7 +18,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 import { claimedByLease, doneByLease } from '../../../integrations/kubernetes/run-claims.ts';
-import { HeldObjects } from '../../../service/cell/held-objects.ts';
+import { HeldObjects } from '../../../service/cell/containment/held-objects.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { shippedActions } from '../../../service/rbac/enabled.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Fights } from '../../../service/cell/fights.ts';
+import { Fights } from '../../../service/cell/containment/fights.ts';
 
 const pod = 'uid-1';
 const second = 1_000;

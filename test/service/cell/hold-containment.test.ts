@@ -25,8 +25,8 @@ import { specOf } from '../../../integrations/kubernetes/policies/standing-polic
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { ContainedPods, tellingDecided } from '../../../service/cell/contained-pods.ts';
-import { HeldObjects } from '../../../service/cell/held-objects.ts';
-import { HoldContainment, type ReleaseSaid } from '../../../service/cell/hold-containment.ts';
+import { HeldObjects } from '../../../service/cell/containment/held-objects.ts';
+import { HoldContainment, type ReleaseSaid } from '../../../service/cell/containment/hold-containment.ts';
 import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 

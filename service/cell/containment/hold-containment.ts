@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { additivePolicies } from '../../activities/actions/containment/quarantine-plan.ts';
-import { markDifference } from '../../activities/actions/containment/quarantine-pod.ts';
-import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
-import type { LandedSteps } from '../../activities/memory/landed-steps.ts';
-import type { MemoryKeeper } from '../../activities/memory/memory.ts';
-import type { TargetName } from '../../core/action/plan.ts';
-import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
-import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
-import { tools } from '../../core/actions/in-container-rights.ts';
-import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { additivePolicies } from '../../../activities/actions/containment/quarantine-plan.ts';
+import { markDifference } from '../../../activities/actions/containment/quarantine-pod.ts';
+import type { Chokepoint } from '../../../activities/chokepoint/chokepoint.ts';
+import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
+import type { MemoryKeeper } from '../../../activities/memory/memory.ts';
+import type { TargetName } from '../../../core/action/plan.ts';
+import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
+import type { CellActivities, StepCall, UndoReason } from '../../../core/action/step.ts';
+import { tools } from '../../../core/actions/in-container-rights.ts';
+import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../../core/actions/index.ts';
 import {
   authenticState,
   type BeforeState,
@@ -19,18 +19,18 @@ import {
   heldSince,
   type QuarantineMarks,
   quarantineMarks,
-} from '../../core/cluster/before-state.ts';
-import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
-import type { DenyTier } from '../../core/cluster/deny-tier.ts';
-import { names } from '../../core/cluster/labels.ts';
-import type { ObjectNote } from '../../core/cluster/object-note.ts';
-import { type PodRecord, policyTarget } from '../../core/cluster/pod-record.ts';
-import type { IncidentNote } from '../../core/incident/incident.ts';
-import { longestAgainMs } from '../../core/incident/lease.ts';
-import { standingRecord } from '../../integrations/kubernetes/policies/standing-policy.ts';
-import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
-import { type Logger, reasonOf } from '../process/log.ts';
-import type { ContainedPods } from './contained-pods.ts';
+} from '../../../core/cluster/before-state.ts';
+import type { HeldContainment } from '../../../core/cluster/cluster-resources.ts';
+import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import type { ObjectNote } from '../../../core/cluster/object-note.ts';
+import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
+import type { IncidentNote } from '../../../core/incident/incident.ts';
+import { longestAgainMs } from '../../../core/incident/lease.ts';
+import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import type { ContainedPods } from '../contained-pods.ts';
 import { Fights, type Line } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
 import { type ChangedPolicy, MadePolicies, type MadePolicy } from './made-policies.ts';

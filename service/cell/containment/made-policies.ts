@@ -1,11 +1,11 @@
-import { allowingPolicies } from '../../activities/actions/containment/allowing-policies.ts';
-import { outsideText, podsOutside } from '../../activities/actions/containment/outside-policies.ts';
-import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
-import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
-import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
-import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../core/cluster/pod-record.ts';
-import type { CellKey } from '../../core/messages/sealed.ts';
-import { isQuarantined } from '../../integrations/kubernetes/policies/network-policies.ts';
+import { allowingPolicies } from '../../../activities/actions/containment/allowing-policies.ts';
+import { outsideText, podsOutside } from '../../../activities/actions/containment/outside-policies.ts';
+import { Memory, type MemoryKeeper } from '../../../activities/memory/memory.ts';
+import { blockEgress, isolateNamespace } from '../../../core/actions/index.ts';
+import { noteAnnotation, type ObjectNote, openNote } from '../../../core/cluster/object-note.ts';
+import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 
 /** As the cell remembers it. */
 export interface MadePolicy {

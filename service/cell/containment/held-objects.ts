@@ -1,15 +1,15 @@
-import { notedDifference } from '../../activities/actions/noted-object.ts';
-import { accountsRevokedBy, bindingsNaming } from '../../activities/actions/secrets/revoke-service-account.ts';
-import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
-import { type ActionDeclaration, heldKinds } from '../../core/action/action.ts';
-import type { TargetName } from '../../core/action/plan.ts';
-import { revokeServiceAccount } from '../../core/actions/index.ts';
-import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
-import type { CellKey } from '../../core/messages/sealed.ts';
-import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { type ObjectRef, readObject, targetOf } from '../../integrations/kubernetes/objects.ts';
-import { type ObjectListener, ObjectWatch, type SeenObject } from '../../integrations/kubernetes/watch/object-watch.ts';
-import type { WatchLog } from '../../integrations/kubernetes/watch/reflector.ts';
+import { notedDifference } from '../../../activities/actions/noted-object.ts';
+import { accountsRevokedBy, bindingsNaming } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { Memory, type MemoryKeeper } from '../../../activities/memory/memory.ts';
+import { type ActionDeclaration, heldKinds } from '../../../core/action/action.ts';
+import type { TargetName } from '../../../core/action/plan.ts';
+import { revokeServiceAccount } from '../../../core/actions/index.ts';
+import { noteAnnotation, type ObjectNote, openNote } from '../../../core/cluster/object-note.ts';
+import type { CellKey } from '../../../core/messages/sealed.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { type ObjectRef, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { type ObjectListener, ObjectWatch, type SeenObject } from '../../../integrations/kubernetes/watch/object-watch.ts';
+import type { WatchLog } from '../../../integrations/kubernetes/watch/reflector.ts';
 
 /** An object other than a pod that an action holds, as the cell's own note on it said. */
 export interface HeldObject {
