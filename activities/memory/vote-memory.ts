@@ -6,28 +6,35 @@ import { Memory, type MemoryKeeper } from './memory.ts';
 const retentionMs = 30 * 86_400_000;
 /** Nobody changes their mind so often; whoever could would push what others have said out of this memory. */
 const mostOfPerson = 20;
+const mostAskings = 20;
+
+/** Of a question that is asked again under the same id: those of its askings that count, by digest, the newest one last. */
+interface CountedAskings {
+  readonly digests: readonly string[];
+  /** What all answers to them say. Absent: they do not say the same. */
+  readonly choice?: string;
+}
 
 /**
- * Which votes this process has checked when they arrived, in their order: what was taken back, what a no stands against, and which asking of a
- * question is the newest. What a workflow shows before a step is held to it.
+ * Which votes this process has checked when they arrived, in their order: what was taken back, what a no stands against, and which askings of a
+ * question count. What a workflow shows before a step is held to it.
  */
 export class VoteMemory {
   readonly #votes: Memory<readonly SeenVote[]>;
-  /** Question → digest of its newest asking that anybody has answered. */
-  readonly #newest: Memory<string>;
+  readonly #askings: Memory<CountedAskings>;
   /** What they have decided about the ends of leases. */
   readonly leases: LeaseMemory;
 
   constructor(
     keepers: {
       readonly votes?: MemoryKeeper<readonly SeenVote[]>;
-      readonly newest?: MemoryKeeper<string>;
+      readonly askings?: MemoryKeeper<CountedAskings>;
       readonly leases?: MemoryKeeper<AnsweredLease>;
     } = {},
   ) {
     this.leases = new LeaseMemory(keepers.leases);
     this.#votes = new Memory({ most: 10_000, retentionMs, keeper: keepers.votes });
-    this.#newest = new Memory({ most: 10_000, retentionMs, keeper: keepers.newest });
+    this.#askings = new Memory({ most: 10_000, retentionMs, keeper: keepers.askings });
   }
 
   /** Not `ok` for one more of a person who has answered this question too often; `lease` where it has decided about one. */
@@ -40,8 +47,9 @@ export class VoteMemory {
     const known = this.#votes.get(digest) ?? [];
     if (known.some(({ signed }) => signed.signature === signature)) return { ok: true };
     if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return { ok: false };
-    // An old asking that is answered once more does not become the newest.
-    if (known.length === 0) this.#newest.set(keyOf(question), digest, seen.at);
+    const askings = this.#askings.get(keyOf(question));
+    const now = withAnswer(askings, { digest, choice: vote.choice, isFirst: known.length === 0 });
+    if (now !== askings) this.#askings.set(keyOf(question), now, seen.at);
     const arrived = [...known, { signed: { vote, keyId, signature }, ...seen }];
     this.#votes.set(digest, arrived, seen.at);
     const lease = this.leases.note(question, digest, arrived);
@@ -52,11 +60,23 @@ export class VoteMemory {
     return this.#votes.get(questionDigest(question)) ?? [];
   }
 
-  /** Whether somebody has answered it since it was asked anew, under the same id. */
+  /** Whether it was asked anew since, under the same id, and somebody has answered something else than what people had decided. */
   isAskedAnew(question: Question): boolean {
-    const newest = this.#newest.get(keyOf(question));
-    return newest !== undefined && newest !== questionDigest(question);
+    const askings = this.#askings.get(keyOf(question));
+    return askings !== undefined && !askings.digests.includes(questionDigest(question));
   }
+}
+
+/** One more yes to what people have decided already takes nothing back: else it would stand for nothing until a second one has agreed as well. */
+function withAnswer(
+  askings: CountedAskings | undefined,
+  { digest, choice, isFirst }: { readonly digest: string; readonly choice: string; readonly isFirst: boolean },
+): CountedAskings {
+  const { digests = [], choice: said } = askings ?? {};
+  if (isFirst) return { digests: choice === said ? [...digests, digest].slice(-mostAskings) : [digest], choice };
+  // An old asking that is answered once more does not become the newest.
+  if (!askings || !digests.includes(digest) || choice === said) return askings ?? { digests: [digest], choice };
+  return { digests: digests.slice(-1) };
 }
 
 function keyOf({ id, incident }: Question): string {

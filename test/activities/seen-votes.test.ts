@@ -181,7 +181,7 @@ describe('before a step', () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-votes-'));
     const openMemory = (): { kept: DurableMemory; memory: VoteMemory } => {
       const kept = new DurableMemory(folder, console);
-      return { kept, memory: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }) };
+      return { kept, memory: new VoteMemory({ votes: kept.keeper('votes'), askings: kept.keeper('askings') }) };
     };
     const [earlier, newer] = [questionOf(removal, { id: 'lease:1' }), questionOf(removal, { id: 'lease:1', text: 'renewed' })];
     const first = openMemory();
@@ -198,6 +198,24 @@ describe('before a step', () => {
     expect(memory.of(earlier).map(({ signed }) => signed.vote.person)).toEqual(['ana']);
     await kept.close();
     rmSync(folder, { recursive: true });
+  });
+
+  test('what was decided stands while the newer asking has half an answer of the same, and falls with one of another', async () => {
+    const asked = (text: string) => questionOf(wide, { id: 'lease:1', text });
+    const [earlier, newer, newest] = [asked('release it?'), asked('release it now?'), asked('release it at last?')];
+    const yes = [voteOf(earlier, 'ana', 'yes', 2_000), voteOf(earlier, 'ben', 'yes', 1_000)];
+    for (const signed of yes) await arrives(earlier, signed);
+    const half = voteOf(newer, 'ben', 'yes');
+    await arrives(newer, half);
+    expect([votes.isAskedAnew(earlier), votes.isAskedAnew(newer)]).toEqual([false, false]);
+    expect(shown(earlier, yes).ok).toBe(true);
+    // One who agrees approves nothing by that, whatever others said before.
+    expect(shown(newer, [half])).toMatchObject({ ok: false, reason: '1 of 2 people have agreed' });
+    await arrives(newer, voteOf(newer, 'ana', 'no'));
+    expect([votes.isAskedAnew(earlier), votes.isAskedAnew(newer)]).toEqual([true, false]);
+    // What was taken back does not come back with a further asking.
+    await arrives(newest, voteOf(newest, 'lea', 'yes'), 1);
+    expect([earlier, newer, newest].map((one) => votes.isAskedAnew(one))).toEqual([true, true, false]);
   });
 
   test('who answers without end pushes nothing out of memory', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { UndoResult, Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type {
@@ -106,7 +107,7 @@ export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
 
-/** The cell and the desk as the script has them; votes are really checked, by `people` and at the `clock`’s time. */
+/** The cell and the desk as the script has them; votes are really checked and remembered, by `people` and at the `clock`’s time. */
 export function scriptedActivities(
   seen: Seen,
   script: Script,
@@ -115,6 +116,7 @@ export function scriptedActivities(
 ): CellActivities & DeskActivities & WarrantActivities & LookActivities {
   const attempts = new Map<string, number>();
   const done = new Set<string>();
+  const votes = new VoteMemory();
   /** A used machine hands an answer over too late now and then, and the same is asked for again under its key: real ones find that it is done. */
   const isFirst = (key: string): boolean => {
     const first = !done.has(key);
@@ -154,6 +156,8 @@ export function scriptedActivities(
     undoStep: async ({ call, reason }) => {
       const attempt = (attempts.get(`undo ${call.key}`) ?? 0) + 1;
       attempts.set(`undo ${call.key}`, attempt);
+      const { proof } = { proof: undefined, ...reason };
+      if (proof && votes.isAskedAnew(proof.question)) refuse('FB_ERR_APPROVAL_INVALID', 'it was asked again since, and answered');
       const scripted = (await script[`undo:${call.action}`]?.(call, attempt)) as UndoResult | undefined;
       if (isFirst(`undo ${call.key}`)) {
         seen.undone.push(call);
@@ -176,8 +180,12 @@ export function scriptedActivities(
         }
       );
     },
-    verifyVote: async ({ vote, question, level, actors = [] }) =>
-      checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
+    verifyVote: async ({ vote, question, level, actors = [] }) => {
+      const now = await clock();
+      const checked = checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now, actors });
+      if (checked.ok) votes.note(question, vote, { at: now, asked: level, level: checked.level, actors });
+      return checked;
+    },
     verifyRemark: async ({ remark, question, level }) =>
       checkRemark({ signed: remark, question, level, roster: people(), keys: voteKeys, now: await clock() }),
     answerersTo: async ({ question, actors = [] }) => answerersTo({ question, roster: people(), actors }, await clock()),

@@ -57,6 +57,8 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
   });
   const engine = new StepEngine({ model, leases, questions, effects, locks: new TargetLocks() });
   questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
+    // What was to be given back already is being tried: people decide on what comes of it.
+    await leases.tried(id);
     if (choice === 'keep') leases.keep(id, by);
     if (choice === 'extend') leases.extend(id, by);
     const given = (): void => {

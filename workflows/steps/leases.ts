@@ -136,6 +136,12 @@ export class Leases {
     }
   }
 
+  /** Waits for as long as it is just being given back. */
+  async tried(id: string): Promise<void> {
+    if (this.#model.leases.get(id)?.state === 'releasing')
+      await condition(() => this.#model.leases.get(id)?.state !== 'releasing');
+  }
+
   /** Whether a release that was refused has come about after all; false where it is not tried again. */
   async comesLater(id: string): Promise<boolean> {
     const lease = (): Lease | undefined => this.#model.leases.get(id);

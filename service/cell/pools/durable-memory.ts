@@ -223,7 +223,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     incidents: new IncidentMemory({ heard: stored.keeper('heard'), runs: stored.keeper('runs') }),
     votes: new VoteMemory({
       votes: stored.keeper('votes'),
-      newest: stored.keeper('askings'),
+      askings: stored.keeper('askings'),
       leases: stored.keeper('leases'),
     }),
     warrants: new UsedWarrants(stored.keeper('warrants')),

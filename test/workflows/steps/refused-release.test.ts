@@ -48,7 +48,9 @@ describe('a release that the API server refuses', () => {
     expect(refusals(told)[0]?.text).toMatch(
       /^Still contained: cart-1 quarantined\. Its release is refused: .*denied request: no\. Change what refuses it\. It is tried again by itself, next at /,
     );
-    await eventually('the thread', () => lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.')));
+    await eventually('the thread', () =>
+      lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.')),
+    );
     await lab.env.sleep('5h');
     const later = await incident.until((state) => (state.leases[0]?.refused?.tries ?? 0) > 15, 'further tries');
     expect(door.tries).toBeLessThan(30);
@@ -86,6 +88,55 @@ describe('a release that the API server refuses', () => {
     await incident.vote('keep', 'ana', {}, true);
     expect((await incident.result()).leases).toMatchObject([{ state: 'permanent' }]);
     expect(undone(incident)).toEqual([]);
+  });
+
+  test('goes on being tried where two have decided it and one orders it again: half an answer takes nothing back', async () => {
+    const door = refusing();
+    const incident = await lab.start([alertOf(shell)], { protectedNamespaces: ['shop'] });
+    for (const person of ['ana', 'ben']) await incident.vote('quarantine', person);
+    await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'containment');
+    for (const person of ['ana', 'ben']) await incident.vote('release', person, {}, true);
+    await incident.until((state) => refusals(state).length === 1 && isOpen(state), 'the refusal');
+    await incident.vote('release', 'ben', {}, true);
+    await incident.until(
+      ({ questions }) => questions.some(({ question, votes }) => question.id.startsWith('lease:') && votes.length === 1),
+      'half an answer',
+    );
+    const { tries } = door;
+    await lab.env.sleep('30m');
+    const later = await incident.until(({ leases: [lease] }) => (lease?.refused?.tries ?? 0) > 3, 'further tries');
+    expect(door.tries).toBeGreaterThan(tries);
+    expect(refusals(later)).toHaveLength(1);
+    expect(isOpen(later)).toBe(true);
+    door.isShut = false;
+    await lab.env.sleep('16m');
+    expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
+    expect(lab.seen.undoReasons.at(-1)).toMatchObject({ kind: 'approved', proof: { votes: { length: 2 } } });
+  });
+
+  test('is decided on while it is being tried: what people said meanwhile counts if it does not come about', async () => {
+    const door = refusing();
+    const incident = await containedShell();
+    await incident.vote('release', 'ana', {}, true);
+    await incident.until((state) => refusals(state).length === 1 && isOpen(state), 'the refusal');
+    const held = Promise.withResolvers<void>();
+    const refused = script['undo:quarantinePod'];
+    script['undo:quarantinePod'] = async (call, attempt) => {
+      await held.promise;
+      return refused?.(call, attempt);
+    };
+    await lab.env.sleep('61s');
+    await incident.until(({ leases: [lease] }) => lease?.state === 'releasing', 'a try');
+    await incident.vote('extend', 'ana', {}, true);
+    await incident.until((state) => !isOpen(state), 'the answer');
+    held.resolve();
+    const extended = await incident.until(({ leases: [lease] }) => lease?.renewals === 1, 'the extension');
+    expect(extended.leases).toMatchObject([{ state: 'active' }]);
+    const asked = await incident.until((state) => isOpen(state), 'the next question');
+    expect(asked.leases[0]?.refused).toBeUndefined();
+    const { tries } = door;
+    await lab.env.sleep('1h');
+    expect(door.tries).toBe(tries);
   });
 
   test('is dropped when a playbook contains the same pod once more', async () => {
