@@ -99,7 +99,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const { address, namespace } = config.temporal;
   const refused = new RefusedCalls(log);
   const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
-  const { starts, judgements, records } = knowledge;
+  const { starts, judgements, records, refusedReleases } = knowledge;
   const telemetry = openTelemetry({ config, secrets, roles, log });
   const tracing = telemetry?.tracing;
   const heardSteps: StepListener = {
@@ -114,7 +114,13 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     starts,
     judgements,
     steps: heardSteps,
-    records,
+    records: {
+      made: (run, record) => {
+        records.made(run, record);
+        refusedReleases.heard(record);
+      },
+      left: (run, places) => records.left(run, places),
+    },
     tracing,
     log,
   });

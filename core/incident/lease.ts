@@ -34,10 +34,20 @@ export interface RefusedRelease {
   readonly why: string;
 }
 
+/** The same, for who tells of it outside of its incident. */
+export interface RefusedContainment {
+  readonly incident: string;
+  readonly lease: string;
+  /** What is still contained, and in whose words it is refused. */
+  readonly text: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
 const minuteMs = 60_000;
 /** After the n-th refusal. The longest is what a release may come late once nothing refuses it any more. */
 const refusedAgainMs = [minuteMs, 2 * minuteMs, 5 * minuteMs, 10 * minuteMs] as const;
-export const longestAgainMs = 15 * minuteMs;
+const longestAgainMs = 15 * minuteMs;
 /** People are told at once, and again after so many tries: every six hours. */
 const toldAgainTries = 24;
 

@@ -320,7 +320,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     reports: {
       open: () => open.report(),
       standingStill: () => open.standingStill(),
-      releasesRefused: () => hold.releasesRefused(),
+      releasesRefused: () => knowledge.refusedReleases.all(),
       tell: (report) => control.intake.report(report),
     },
     seal: sealRaw(secrets),
@@ -353,6 +353,10 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         follow: (client) => {
           observed?.resume();
           void open.watch({ client, gateway: heard, signal: stopping.signal });
+          void knowledge.refusedReleases.watch({
+            leasesOf: (incident) => leasesOf(client, incident),
+            signal: stopping.signal,
+          });
           const containments = () => hold.containments();
           const { signal } = stopping;
           mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });

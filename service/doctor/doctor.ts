@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedConfig } from '../config/load.ts';
+import { askRunningRefusals } from '../intake/control.ts';
 import { certificateChecks } from './certificate-checks.ts';
 import { clusterChecks, networkProbe } from './cluster-checks.ts';
 import { deskChecks } from './desk-checks.ts';
@@ -9,6 +11,7 @@ import {
   type Examined,
   failure,
   type LookResult,
+  notTried,
   ofProblem,
   ok,
   reasonWhy,
@@ -21,6 +24,10 @@ import { storeChecks } from './store-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
 
 const usualMs = 30_000;
+/** What refuses one mostly refuses all: of more there is no need to say each. */
+const mostSaid = 20;
+
+export const releaseChecks: readonly DoctorCheck[] = [{ name: 'releases', roles: ['cell'], run: releases }];
 
 /** In the order in which they are told. */
 const usualChecks: readonly DoctorCheck[] = [
@@ -30,6 +37,7 @@ const usualChecks: readonly DoctorCheck[] = [
   ...storeChecks,
   ...deskChecks,
   ...sensorChecks,
+  ...releaseChecks,
   ...certificateChecks,
   ...keyChecks,
 ];
@@ -88,4 +96,24 @@ export function ofConfiguration(checked: CheckedConfig): readonly Diagnosis[] {
 export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 'ok' {
   if (diagnoses.some(({ state }) => state === 'error')) return 'error';
   return diagnoses.some(({ state }) => state === 'warning') ? 'warning' : 'ok';
+}
+
+/** What the cell that runs here knows to be contained still although it was to be released, in whichever pool. */
+async function releases({ config }: Examined): Promise<readonly LookResult[]> {
+  const { dir } = config.intake.spool;
+  const known = existsSync(dir) ? await askRunningRefusals(dir) : undefined;
+  if (!known) return [notTried('no cell of this configuration runs where this looks: ask on its machine, or in its pod')];
+  if (known.length === 0) return [ok('none is refused')];
+  const oldestFirst = known.toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
+  const said = oldestFirst
+    .slice(0, mostSaid)
+    .map(({ incident, text, since }) =>
+      failure(
+        `${incident}: since ${since}: ${text}`,
+        'Change what refuses it; then it is released by itself. firebreak docs runbooks/FirebreakReleasesRefused says what that may be.',
+      ),
+    );
+  const more = known.length - said.length;
+  if (more === 0) return said;
+  return [...said, failure(`${more} more releases are refused`, 'firebreak incidents list shows which incidents are open.')];
 }

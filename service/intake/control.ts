@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
+import type { RefusedContainment } from '../../core/incident/lease.ts';
 import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
 import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
@@ -30,6 +31,7 @@ export async function startControl(options: {
   readonly rejected?: RejectedAlerts | undefined;
   readonly storm?: StormWatch | undefined;
   readonly health?: SensorHealth | undefined;
+  readonly releasesRefused?: (() => readonly RefusedContainment[]) | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketOf(options.directory);
   // The lock of the directory is held: whoever left this is gone.
@@ -60,11 +62,13 @@ async function respond(
     rejected,
     storm,
     health,
+    releasesRefused,
     since,
   }: {
     readonly rejected?: RejectedAlerts | undefined;
     readonly storm?: StormWatch | undefined;
     readonly health?: SensorHealth | undefined;
+    readonly releasesRefused?: (() => readonly RefusedContainment[]) | undefined;
     readonly since: string;
   },
   asked: IncomingMessage,
@@ -74,6 +78,7 @@ async function respond(
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
   if (what === 'sensors') return reply(answer, health && ({ since, sensors: health.report() } satisfies HeardSensors));
+  if (what === 'refused-releases') return reply(answer, releasesRefused?.());
   if (what === 'storm') return reply(answer, storm?.view());
   if (!rejected) return void answer.writeHead(404).end();
   if (id === '') return reply(answer, rejected.list());
@@ -118,6 +123,11 @@ interface HeardSensors {
 /** What the running service has heard of its sensors. Undefined when none runs on this directory. */
 export function askRunningSensors(directory: string): Promise<HeardSensors | undefined> {
   return askRunning(directory, '/sensors');
+}
+
+/** Which releases the running service knows to be refused. Undefined when none runs on this directory. */
+export function askRunningRefusals(directory: string): Promise<readonly RefusedContainment[] | undefined> {
+  return askRunning(directory, '/refused-releases');
 }
 
 async function askRunning<View>(directory: string, path: string): Promise<View | undefined> {

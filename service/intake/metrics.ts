@@ -96,7 +96,11 @@ export class IntakeMetrics implements Metrics {
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
     gauge('firebreak_incidents_standing_still', 'Open incidents that do not go on', gauges.standingStill);
-    gauge('firebreak_releases_refused', 'Containments whose release failed when it was tried last', gauges.releasesRefused);
+    gauge(
+      'firebreak_releases_refused',
+      'Containments whose release is refused, and tried again, in whichever pool',
+      gauges.releasesRefused,
+    );
     const { storm, missingRights } = gauges;
     if (missingRights) gaugeMissingRights(missingRights, [this.#ofProcess]);
     if (storm) {

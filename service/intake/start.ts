@@ -6,6 +6,7 @@ import type { IntakeReport, OpenReport } from '../../core/alert/intake-report.ts
 import type { SeverityOverrides } from '../../core/alert/sensor.ts';
 import type { SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
+import type { RefusedContainment } from '../../core/incident/lease.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { listening } from '../config/listening.ts';
 import type { Tracing } from '../process/telemetry/tracing.ts';
@@ -64,7 +65,8 @@ export interface IntakeOptions {
         readonly open: () => OpenReport;
         /** Of those, how many do not go on. Absent: nobody looks. */
         readonly standingStill?: () => number;
-        readonly releasesRefused?: () => number;
+        /** Which releases are refused, and tried again. Absent: nobody looks. */
+        readonly releasesRefused?: () => readonly RefusedContainment[];
         readonly tell: (report: IntakeReport) => Promise<boolean>;
       }
     | undefined;
@@ -113,6 +115,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   });
   const listener = createListener({ tls, log });
   const spool = await Spool.open({ directory: spoolDir, maxBytes });
+  const releasesRefused = () => options.reports?.releasesRefused?.() ?? [];
   const storm = options.storm && new StormWatch({ ...options.storm, source: sourceOf(spoolDir), log });
   const metrics: IntakeMetrics = new IntakeMetrics({
     spoolBytes: () => spool.bytes(),
@@ -123,7 +126,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     ...(storm && { storm }),
     orphans: () => options.headStart?.orphans() ?? 0,
     standingStill: () => options.reports?.standingStill?.() ?? 0,
-    releasesRefused: () => options.reports?.releasesRefused?.() ?? 0,
+    releasesRefused: () => releasesRefused().length,
     missingRights,
   });
   const dispatcher = new Dispatcher({
@@ -185,6 +188,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       rejected: new RejectedAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
       storm,
       health,
+      releasesRefused,
     });
     dispatcher.drain();
     spool.notes.open(gateway, log);

@@ -45,7 +45,7 @@ export async function openSpeakers(parts: {
   /** Who hears what came of steps in pools. */
   readonly steps: StepListener;
   /** Who keeps records until they have left. */
-  readonly records: RecordMemory;
+  readonly records: Pick<RecordMemory, 'made' | 'left'>;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;

@@ -112,6 +112,7 @@ export const dashboards: readonly Dashboard[] = [
         queries: [
           ['sum(firebreak_contained_without_incident)', 'contained without an incident'],
           ['sum(firebreak_incidents_standing_still)', 'incidents that stand still'],
+          ['sum(firebreak_releases_refused)', 'releases that are refused'],
           ['sum(firebreak_missing_rights)', 'missing rights'],
           ['sum(firebreak_unreadable_keys)', 'keys that cannot be read'],
           [`sum(increase(firebreak_audit_findings_total${rate}))`, 'findings in the records'],

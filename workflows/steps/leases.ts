@@ -245,11 +245,13 @@ export class Leases {
     if (holding) this.#model.holdings.set(lease.id, { ...holding, release });
     this.update({ ...lease, state: 'active', until: Math.max(lease.until, refused.nextAt), detail: why, refused });
     this.#events.changed();
-    if (isTold) this.#tellRefused(lease, leaseNews.refusedForNow(lease, why, new Date(refused.nextAt).toISOString()), failure);
+    const next = new Date(refused.nextAt).toISOString();
+    if (isTold) this.#tellRefused(lease, leaseNews.refusedForNow(lease, why, next), failure, { next });
   }
 
-  #tellRefused(lease: Lease, text: string, { code }: StepFailure): void {
-    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id, code });
+  /** @param next when it is tried again: the cell looks from then on whether it has come about */
+  #tellRefused(lease: Lease, text: string, { code }: StepFailure, again: { readonly next?: string } = {}): void {
+    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id, code, ...again });
     this.#events.page(text);
   }
 

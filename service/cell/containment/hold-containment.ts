@@ -26,7 +26,6 @@ import { names } from '../../../core/cluster/labels.ts';
 import type { ObjectNote } from '../../../core/cluster/object-note.ts';
 import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
-import { longestAgainMs } from '../../../core/incident/lease.ts';
 import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
@@ -111,8 +110,6 @@ export class HoldContainment {
   readonly #givingBack = new Map<string, number>();
   /** How many undos have begun. */
   #undos = 0;
-  /** By key of their steps, when releases failed last: milliseconds since 1970. */
-  readonly #refused = new Map<string, number>();
   /** Held objects that something may have become of. */
   readonly #unjudged = new Set<string>();
   /** By held object or policy, since when nobody could say whether it was given back. */
@@ -191,12 +188,8 @@ export class HoldContainment {
         this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
         try {
           const result = await activities.undoStep(undo);
-          this.#refused.delete(undo.call.key);
           this.#given(id, undo.reason);
           return result;
-        } catch (error) {
-          this.#refused.set(undo.call.key, Date.now());
-          throw error;
         } finally {
           const others = (this.#givingBack.get(id) ?? 1) - 1;
           if (others > 0) this.#givingBack.set(id, others);
@@ -205,12 +198,6 @@ export class HoldContainment {
         }
       },
     };
-  }
-
-  /** How many containments are there whose release failed when it was tried last. What is not tried any more does not count. */
-  releasesRefused(): number {
-    for (const [key, at] of this.#refused) if (Date.now() - at > 2 * longestAgainMs) this.#refused.delete(key);
-    return this.#refused.size;
   }
 
   #given(incident: string, reason: UndoReason): void {

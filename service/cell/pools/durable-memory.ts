@@ -26,6 +26,7 @@ import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { HeldObject } from '../containment/held-objects.ts';
 import type { MadePolicy } from '../containment/made-policies.ts';
+import { RefusedReleases } from '../containment/refused-releases.ts';
 import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
 import { OpenBook } from '../open-book.ts';
 
@@ -188,6 +189,8 @@ export interface OwnKnowledge {
   readonly judgements: JudgementMemory;
   /** Which the audit store does not have yet. */
   readonly records: RecordMemory;
+  /** Which releases do not come about yet. */
+  readonly refusedReleases: RefusedReleases;
   /** How often alerts came, for playbooks that ask for it. */
   readonly alertCounts: CountStore;
   /** What was seen of each workload. */
@@ -238,6 +241,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       refused: stored.keeper<RefusedPayload>('refused-payloads'),
     }),
     records: new RecordMemory(stored.values('unsent-records')),
+    refusedReleases: new RefusedReleases(stored.keeper('refused-releases')),
     alertCounts: stored.keeper('alert-counts'),
     novelty: stored.keeper('novelty'),
     observed: stored.keeper('observed'),

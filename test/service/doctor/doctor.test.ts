@@ -19,7 +19,7 @@ import { certificateChecks } from '../../../service/doctor/certificate-checks.ts
 import { clusterChecks } from '../../../service/doctor/cluster-checks.ts';
 import { deskChecks } from '../../../service/doctor/desk-checks.ts';
 import { clockResult, type Diagnosis, type DoctorCheck, failure, ok } from '../../../service/doctor/diagnosis.ts';
-import { examine, worstOf } from '../../../service/doctor/doctor.ts';
+import { examine, releaseChecks, worstOf } from '../../../service/doctor/doctor.ts';
 import { doctorMetrics, pushOnce, writeMetrics } from '../../../service/doctor/doctor-metrics.ts';
 import { keyChecks } from '../../../service/doctor/key-checks.ts';
 import { probeVerdict } from '../../../service/doctor/network-probe.ts';
@@ -562,6 +562,53 @@ describe('of sensors it says', () => {
 
   test('that it cannot say anything where no intake runs', async () => {
     expect(await found({ chosen: sensorChecks })).toMatchObject([{ state: 'not tried' }]);
+  });
+});
+
+describe('says of releases', () => {
+  const refused = (n: number) => ({
+    incident: `incident/lab/shop/Deployment/cart-${n}`,
+    lease: `${n}`,
+    text: `Still contained: cart-${n} quarantined. Its release is refused: ValidatingAdmissionPolicy 'no-labels' denied request: no.`,
+    since: new Date(Date.UTC(2026, 10, 30, 0, 60 - n)).toISOString(),
+  });
+  const saidOf = async (count: number) => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    const control = await startControl({
+      directory: dir,
+      releasesRefused: () => Array.from({ length: count }, (_, n) => refused(n)),
+    });
+    try {
+      return await found({ chosen: releaseChecks });
+    } finally {
+      await control.close();
+    }
+  };
+
+  test('which are refused, since when and in whose words, the oldest first', async () => {
+    expect(await saidOf(2)).toMatchObject([
+      {
+        check: 'releases',
+        state: 'error',
+        text: expect.stringMatching(
+          /^incident\/lab\/shop\/Deployment\/cart-1: since 2026-11-30T00:59:00\.000Z: Still contained: .* denied/,
+        ),
+        remedy: expect.stringContaining('firebreak docs runbooks/FirebreakReleasesRefused'),
+      },
+      { state: 'error', text: expect.stringContaining('cart-0') },
+    ]);
+  });
+
+  test('of very many how many there are besides', async () => {
+    const said = await saidOf(25);
+    expect(said).toHaveLength(21);
+    expect(said.at(-1)).toMatchObject({ state: 'error', text: '5 more releases are refused' });
+  });
+
+  test('that none is, and that it cannot say where no cell runs', async () => {
+    expect(await saidOf(0)).toMatchObject([{ state: 'ok' }]);
+    expect(await found({ chosen: releaseChecks })).toMatchObject([{ state: 'not tried' }]);
   });
 });
 

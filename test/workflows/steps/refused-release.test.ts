@@ -67,6 +67,9 @@ describe('a release that the API server refuses', () => {
     expect(end.leases[0]?.refused).toBeUndefined();
     expect(undone(incident)).toHaveLength(1);
     expect(lab.seen.undoReasons.at(-1)).toMatchObject({ kind: 'approved', proof: { votes: [{ vote: { person: 'ana' } }] } });
+    // By that the cell counts it.
+    const next = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(recordsIn(lab, incident, 'lease.release-refused').map(({ body }) => body)).toMatchObject([{ next }, { next }]);
     expect(recordsIn(lab, incident, 'lease.released')).toHaveLength(1);
   });
 
