@@ -13,7 +13,7 @@ export const othersCount = 1_000;
 export const ownPrefix = 'firebreak.dev/';
 
 /** How many bytes too many there would be with this one; 0 where there is room. */
-export function bytesBeyond(
+function bytesBeyond(
   annotations: Readonly<Record<string, string>>,
   [name, value]: readonly [name: string, value: string],
 ): number {
@@ -21,6 +21,21 @@ export function bytesBeyond(
   for (const [key, text] of Object.entries({ ...annotations, [name]: value }))
     bytes += Buffer.byteLength(key) + Buffer.byteLength(text);
   return Math.max(0, bytes - allBytes);
+}
+
+/**
+ * Why a mark on a pod template, by which a workload rolls, finds no room there; undefined where it does. What others have noted on the template may be
+ * what its pods need: nothing of it is taken off.
+ *
+ * @param of what the mark is of: `a restart`
+ */
+export function whyNoRoomForMark(
+  annotations: Readonly<Record<string, string>>,
+  { name, value, of }: { readonly name: string; readonly value: string; readonly of: string },
+): string | undefined {
+  const beyond = bytesBeyond(annotations, [name, value]);
+  if (beyond === 0) return undefined;
+  return `the annotations of its pod template leave the mark of ${of} no room, by ${beyond} bytes: take some off the template, which rolls it too, or delete its pods one by one`;
 }
 
 interface Annotation {

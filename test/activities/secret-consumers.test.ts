@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type NamespaceUsers, usersOf } from '../../activities/actions/secrets/secret-consumers.ts';
+import { type Consumer, type NamespaceUsers, usersOf } from '../../activities/actions/secrets/secret-consumers.ts';
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
 
 const main = { name: 'main', image: 'shop/cart:1' };
@@ -14,7 +14,7 @@ const owned = (kind: string, labels: Readonly<Record<string, string>> = {}) => (
 });
 const usersIn = (pods: readonly PodJson[], more: Partial<NamespaceUsers> = {}): ReturnType<typeof usersOf> => {
   const users = { workloads: [], ingresses: [], accounts: [], ...more, pods };
-  return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect' });
+  return usersOf({ users, secrets: new Set(['db']), suspectUid: 'suspect', key: 'the-step' });
 };
 
 describe('who uses a Secret', () => {
@@ -61,6 +61,27 @@ describe('who uses a Secret', () => {
     ['nobody', pod('a', { spec: { containers: [main] } }), []],
   ])('%s', (_, one, left) => {
     expect(usersIn([one])).toMatchObject({ left, rolled: [], readers: [] });
+  });
+
+  test('a workload whose pod template has no room for the mark of the roll keeps the old value, and that is said', () => {
+    const spec = { containers: [{ ...main, envFrom: [{ secretRef: { name: 'db' } }] }] };
+    const consumer = (bytes: number): Consumer => ({
+      ref: { kind: 'Deployment', group: 'apps', resource: 'deployments', namespace: 'shop', name: 'cart' },
+      object: { metadata: { name: 'cart', uid: 'cart', resourceVersion: '1' }, spec: {} },
+      template: { metadata: { annotations: { note: 'x'.repeat(bytes) } }, spec },
+      at: '/spec/template',
+      rolls: true,
+    });
+    const [full, small] = [262_130, 1].map((bytes) => usersIn([], { workloads: [consumer(bytes)] }));
+    expect(full).toMatchObject({
+      rolled: [],
+      left: [
+        expect.stringMatching(
+          /^Deployment cart \(the annotations of its pod template leave the mark of a rotation no room, by \d+ bytes/,
+        ),
+      ],
+    });
+    expect(small).toMatchObject({ rolled: [{ rolls: true }], left: [] });
   });
 
   test('an Ingress and a ServiceAccount are named, and only with this Secret', () => {

@@ -75,7 +75,12 @@ export async function rotationWork(options: {
       continue;
     }
     const newName = writer ? name : successor;
-    const { rolled, left, readers } = usersOf({ users, secrets: new Set([name, newName]), suspectUid: input.suspect.uid });
+    const { rolled, left, readers } = usersOf({
+      users,
+      secrets: new Set([name, newName]),
+      suspectUid: input.suspect.uid,
+      key: context.key,
+    });
     const keys = Object.keys(secret.data ?? {}).sort();
     const renewed = rule && writer?.kind !== 'Certificate' ? keys.filter((key) => rule.provider.keys.includes(key)) : keys;
     rotations.push({

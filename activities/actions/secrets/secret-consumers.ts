@@ -1,4 +1,6 @@
 import type { V1Ingress, V1PodTemplateSpec, V1ServiceAccount } from '@kubernetes/client-node';
+import { names, stepHash } from '../../../core/cluster/labels.ts';
+import { whyNoRoomForMark } from '../../../integrations/kubernetes/annotation-room.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import {
@@ -79,8 +81,11 @@ export function usersOf(options: {
   readonly users: NamespaceUsers;
   readonly secrets: ReadonlySet<string>;
   readonly suspectUid: string;
+  /** The step's. */
+  readonly key: string;
 }): { readonly rolled: readonly Consumer[]; readonly left: readonly string[]; readonly readers: readonly string[] } {
-  const { users, secrets, suspectUid } = options;
+  const { users, secrets, suspectUid, key } = options;
+  const mark = { name: names.rotatedByAnnotation, value: stepHash(key), of: 'a rotation' };
   const rolled: Consumer[] = [];
   const left = new Set<string>();
   const readers: string[] = [];
@@ -89,7 +94,8 @@ export function usersOf(options: {
     const title = `${ref.kind} ${ref.name}`;
     const { spec } = template;
     if (spec && secretReferences(spec).some(({ secret }) => secrets.has(secret))) {
-      const why = consumer.rolls ? whyNotRoll(ref.kind, object) : undefined;
+      const whyNot = consumer.rolls ? whyNotRoll(ref.kind, object) : undefined;
+      const why = whyNot ?? whyNoRoomForMark(template.metadata?.annotations ?? {}, mark);
       if (why === undefined) rolled.push(consumer);
       else left.add(`${title} (${why})`);
     }

@@ -3,7 +3,7 @@ import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../../core/
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
-import { bytesBeyond } from '../../../integrations/kubernetes/annotation-room.ts';
+import { whyNoRoomForMark } from '../../../integrations/kubernetes/annotation-room.ts';
 import { despiteConflicts, fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
@@ -21,15 +21,13 @@ export function restartWorkloadImplementation(
   const isMarked = (object: RollingObject, key: string): boolean =>
     fieldOf(object, [...markAt, names.restartedByAnnotation]) === stepHash(key);
 
-  /** What others have noted on the template may be what its pods need: nothing of it is taken off to make room. */
   const whyNoRoom = (object: RollingObject, key: string): string | undefined => {
     const found = fieldOf(object, markAt);
     const notes = isObject(found)
       ? Object.entries(found).filter((one): one is [string, string] => typeof one[1] === 'string')
       : [];
-    const beyond = bytesBeyond(Object.fromEntries(notes), [names.restartedByAnnotation, stepHash(key)]);
-    if (beyond === 0) return undefined;
-    return `the annotations of its pod template leave the mark of a restart no room, by ${beyond} bytes: take some off the template, which rolls it too, or delete its pods one by one`;
+    const mark = { name: names.restartedByAnnotation, value: stepHash(key), of: 'a restart' };
+    return whyNoRoomForMark(Object.fromEntries(notes), mark);
   };
 
   return {

@@ -3,6 +3,7 @@ import { quarantinePodImplementation } from '../../../activities/actions/contain
 import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
 import { drainNodeImplementation } from '../../../activities/actions/nodes/drain-node.ts';
 import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
+import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { hardenWorkloadImplementation } from '../../../activities/actions/workloads/harden-workload.ts';
 import { restartWorkloadImplementation } from '../../../activities/actions/workloads/restart-workload.ts';
 import { rollbackWorkloadImplementation } from '../../../activities/actions/workloads/rollback-workload.ts';
@@ -312,4 +313,28 @@ test('a restart says beforehand that the pod template has no room for its mark: 
   });
   await change(path, { spec: { template: { metadata: { annotations: { 'notes.example.com/full': 'x' } } } } });
   expect(await restart.plan(input, stepContext())).toMatchObject({ target: { name: `deployment/${namespace}/cart` } });
+});
+
+test('a rotation says beforehand which workload it leaves, since its pod template has no room for the mark', async () => {
+  const namespace = await platform.freshNamespace();
+  await accounts.admin.post(at('', 'secrets', namespace), { metadata: { name: 'db' }, stringData: { password: 'x'.repeat(40) } });
+  const envFrom = [{ secretRef: { name: 'db' } }];
+  const [pod] = await accounts.admin.makeDeployment(namespace, 'web', { replicas: 1 });
+  await accounts.admin.makeDeployment(namespace, 'pay', {
+    replicas: 0,
+    spec: { containers: [{ name: 'main', image: 'shop/pay:1', envFrom }] },
+  });
+  const path = at('apps', 'deployments', namespace, 'pay');
+  const noted = (bytes: number) =>
+    change(path, { spec: { template: { metadata: { annotations: { 'notes.example.com/full': 'x'.repeat(bytes) } } } } });
+  const rotate = rotateSecretImplementation({ api: accounts.as('secrets').api, pollMs: 100 });
+  const input = { suspect: resolved(pod ?? {}), secrets: ['db'] };
+  await noted(262_100);
+  const { notes, blastRadius } = await rotate.plan(input, stepContext());
+  expect(notes.join('\n')).toMatch(
+    /Deployment pay \(the annotations of its pod template leave the mark of a rotation no room, by \d+ bytes: .*\) also uses db, and keeps the old value/,
+  );
+  expect(blastRadius).not.toContain(`deployment/${namespace}/pay`);
+  await noted(1);
+  expect((await rotate.plan(input, stepContext())).blastRadius).toContain(`deployment/${namespace}/pay`);
 });
