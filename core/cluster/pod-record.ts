@@ -31,6 +31,8 @@ export interface PodRecord {
   readonly containers: readonly ContainerRecord[];
   /** Of a quarantined pod, what its node may end its containers for, and who may write the pod may change: by what it is of, in words. */
   readonly endsBy?: Readonly<Record<string, string>>;
+  /** Of a quarantined pod, those of its containers that were started again, by name. */
+  readonly restarted?: Readonly<Record<string, RestartedContainer>>;
   /** Names of Secrets that it mounts, has in its environment, or pulls images with; sorted. */
   readonly secrets: readonly string[];
 }
@@ -43,6 +45,12 @@ export interface ContainerRecord {
   readonly imageId?: string;
   /** Seconds in which its liveness probe, once it fails, ends it; absent where it has none. */
   readonly livenessSeconds?: number;
+}
+
+export interface RestartedContainer {
+  readonly times: number;
+  /** What its node says of the last end: `OOMKilled, exit code 137`. */
+  readonly ended?: string;
 }
 
 export interface OwnerRef {

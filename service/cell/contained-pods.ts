@@ -41,6 +41,13 @@ interface HeldPod {
   readonly hasEnded?: true;
   /** Images of its containers, by name, and what its node may end them for, as they were last seen. */
   readonly runs: Readonly<Record<string, string>>;
+  /** How often containers had been started again, by name: when it was quarantined, and when its incident was told last. Absent: never. */
+  readonly restarts: Readonly<Record<string, ReportedRestarts>>;
+}
+
+export interface ReportedRestarts {
+  readonly before: number;
+  readonly told: number;
 }
 
 const retentionMs = 7 * 86_400_000;
@@ -96,7 +103,10 @@ export class ContainedPods {
     await this.#put(uid, { ...known, incident, held });
   }
 
-  async nowSays(uid: string, says: Partial<Pick<HeldPod, 'told' | 'isEnding' | 'hasEnded' | 'runs'>>): Promise<void> {
+  async nowSays(
+    uid: string,
+    says: Partial<Pick<HeldPod, 'told' | 'isEnding' | 'hasEnded' | 'runs' | 'restarts'>>,
+  ): Promise<void> {
     const known = this.#known.get(uid);
     if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, ...says } });
   }

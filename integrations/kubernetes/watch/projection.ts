@@ -1,5 +1,6 @@
 import type {
   V1Container,
+  V1ContainerStatus,
   V1Ingress,
   V1NetworkPolicy,
   V1ObjectMeta,
@@ -11,7 +12,7 @@ import type {
   V1Volume,
 } from '@kubernetes/client-node';
 import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
-import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
+import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord, RestartedContainer } from '../../../core/cluster/pod-record.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { crowdingIn } from '../annotation-room.ts';
 
@@ -75,7 +76,7 @@ export function podRecord(pod: PodJson): PodRecord {
         ...('livenessProbe' in container && container.livenessProbe && { livenessSeconds: secondsOf(container.livenessProbe) }),
       };
     }),
-    ...(spec && isMarked(metadata) && { endsBy: endsBy(spec) }),
+    ...(spec && isMarked(metadata) && { endsBy: endsBy(spec), restarted: restartedIn(statuses) }),
     secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
   };
 }
@@ -94,6 +95,24 @@ function endsBy(spec: Jsonify<V1PodSpec>): Readonly<Record<string, string>> {
       : [],
   );
   return { ...Object.fromEntries(given), ...(deadline !== undefined && { 'its deadline': `${deadline} s` }) };
+}
+
+/** Whoever may write a pod's status may write a reason of any length. */
+const longestReason = 100;
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus: while it waits to be started, the last end is in `lastState` as well. */
+function restartedIn(statuses: readonly Jsonify<V1ContainerStatus>[]): Readonly<Record<string, RestartedContainer>> {
+  const restarted = statuses.filter(({ restartCount }) => restartCount > 0);
+  return Object.fromEntries(
+    restarted.map(({ name, restartCount: times, lastState }) => {
+      const { reason, exitCode } = lastState?.terminated ?? {};
+      const ended = [
+        ...(reason ? [reason.slice(0, longestReason)] : []),
+        ...(exitCode === undefined ? [] : [`exit code ${exitCode}`]),
+      ].join(', ');
+      return [name, { times, ...(ended !== '' && { ended }) }];
+    }),
+  );
 }
 
 function resourcesText({ requests = {}, limits = {} }: Jsonify<V1ResourceRequirements>): string {

@@ -29,7 +29,7 @@ import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
-import type { ContainedPods } from '../contained-pods.ts';
+import type { ContainedPods, ReportedRestarts } from '../contained-pods.ts';
 import { Fights, type Line } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
 import { type ChangedPolicy, MadePolicies, type MadePolicy } from './made-policies.ts';
@@ -300,6 +300,7 @@ export class HoldContainment {
             takenAt: heldSince(state),
             pod: `${pod.namespace}/${pod.name}`,
             runs: runsIn(pod),
+            restarts: restartsBefore(pod),
           }),
         );
     }
@@ -406,6 +407,7 @@ export class HoldContainment {
       return;
     }
     await this.#otherContainers(pod, state);
+    await this.#restarted(pod, state);
     await this.#ended(pod, state);
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
     const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
@@ -508,6 +510,28 @@ export class HoldContainment {
   #isTools(name: string, image: string | undefined): boolean {
     const { toolsImage } = this.#parts;
     return toolsImage !== undefined && image === toolsImage && name.startsWith(tools.namePrefix);
+  }
+
+  /**
+   * What was in its memory is lost, and its processes are other ones. Whoever is cut off may also end by itself again and again: of each container people hear
+   * once, and then of ten, a hundred and so on.
+   */
+  async #restarted(pod: PodRecord, state: BeforeState): Promise<void> {
+    const { pods } = this.#parts;
+    const known = pods.get(pod.uid)?.held?.restarts;
+    const containers = new Set(pod.containers.map(({ name }) => name));
+    const due = Object.entries(pod.restarted ?? {}).filter(
+      ([name, { times }]) => containers.has(name) && isNewsOf(times, known?.[name]),
+    );
+    if (!known || due.length === 0) return;
+    const told = due.map(([name, { times }]) => [name, { before: known[name]?.before ?? 0, told: times }] as const);
+    this.#keep(pod.uid, pods.nowSays(pod.uid, { restarts: { ...known, ...Object.fromEntries(told) } }));
+    const texts = due.map(([name, { times, ended }]) => {
+      const since = times - (known[name]?.before ?? 0);
+      return `${name}${since === 1 ? '' : `, ${since} times`}${ended === undefined ? '' : ` (${ended})`}`;
+    });
+    const text = `a container of pod/${pod.namespace}/${pod.name} has ended and was started again while it is quarantined, and what was in its memory is lost: ${texts.join('; ')}`;
+    await this.#tell(toTell(pod, state), { kind: 'containment.changed', text }, onlyLine(pod.uid, 'restart'));
   }
 
   /** By a deadline, by its node that is short of something, or by itself: what was in its memory is lost, however it came. */
@@ -645,9 +669,17 @@ export class HoldContainment {
   }
 }
 
-/** Of an end there is one, and it is told however much was said before. */
-function onlyLine(of: string): Line {
-  return { id: `containment/${of}/${Date.now()}-end`, end: '' };
+/** Of an end there is one, and of restarts there are few: they are told however much was said before. */
+function onlyLine(of: string, what: 'end' | 'restart' = 'end'): Line {
+  return { id: `containment/${of}/${Date.now()}-${what}`, end: '' };
+}
+
+function restartsBefore({ restarted = {} }: PodRecord): Readonly<Record<string, ReportedRestarts>> {
+  return Object.fromEntries(Object.entries(restarted).map(([name, { times }]) => [name, { before: times, told: times }]));
+}
+
+function isNewsOf(times: number, { before, told }: ReportedRestarts = { before: 0, told: 0 }): boolean {
+  return told === before ? times > before : times - before >= 10 * (told - before);
 }
 
 /** Images by container, of those that its kubelet starts anew when the image is another one, and what else its node may end them for. */

@@ -168,6 +168,46 @@ describe('a tenant at a quarantined pod', () => {
     await told('resized', 'its deadline was not set, and is 1 s');
   });
 
+  test('who ends what runs in a container of it has that told once, with what its node says, also of many ends in a row', async () => {
+    const restarted = (name: string, restartCount: number, reason = 'Error') =>
+      cluster.api.json({
+        method: 'PATCH',
+        patch: 'merge',
+        path: podAt(name, 'status'),
+        body: {
+          status: {
+            containerStatuses: [
+              {
+                ...{ name: 'main', image: 'shop/cart:1', imageID: '', ready: true, restartCount, state: { running: {} } },
+                lastState: { terminated: { exitCode: 137, reason } },
+              },
+            ],
+          },
+        },
+        what: 'start it again as its node would',
+      });
+    const made = await cluster.makePod(namespace, 'restarted');
+    await restarted('restarted', 3);
+    const pod = resolved(made);
+    await eventually('three restarts in the watch', () => cluster.view.podByUid(pod.uid)?.restarts === 3);
+    const step = stepContext({ incident: `incident/test/${namespace}/Pod/restarted` });
+    await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, step);
+    await eventually('the pod in the watch', () => cluster.view.podByUid(pod.uid)?.endsBy !== undefined);
+    const lines = () => toldOf('restarted').filter(({ text }) => text.includes('was started again'));
+    await restarted('restarted', 4, 'OOMKilled');
+    expect(await told('restarted', 'was started again')).toMatchObject({
+      kind: 'containment.changed',
+      text: expect.stringMatching(/what was in its memory is lost: main \(OOMKilled, exit code 137\)$/),
+    });
+    for (const times of [5, 6, 12, 13]) {
+      await restarted('restarted', times);
+      await eventually('the watch', () => cluster.view.podByUid(pod.uid)?.restarts === times);
+    }
+    await told('restarted', 'main, 10 times (Error, exit code 137)');
+    expect(lines()).toHaveLength(2);
+    expect(cluster.view.podByUid(pod.uid)?.labels[names.quarantineLabel]).toBe('active');
+  });
+
   test('who has it ended without deleting it has that told, and it stays held', async () => {
     await held('ended');
     await cluster.api.json({
