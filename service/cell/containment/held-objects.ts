@@ -7,7 +7,7 @@ import { revokeServiceAccount } from '../../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../../core/cluster/object-note.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
-import { type ObjectRef, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { type ObjectJson, type ObjectRef, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type ObjectListener, ObjectWatch, type SeenObject } from '../../../integrations/kubernetes/watch/object-watch.ts';
 import type { WatchLog } from '../../../integrations/kubernetes/watch/reflector.ts';
 
@@ -108,8 +108,19 @@ export class HeldObjects implements ObjectListener {
     }
   }
 
-  /** What is not as it should be. @throws KubernetesError where the API server does not say. */
-  async look(key: string): Promise<{ readonly state: 'there' | 'not held' | 'gone'; readonly difference: readonly string[] }> {
+  /** Those that this action holds in a namespace. */
+  in(namespace: string, action: string): readonly string[] {
+    return [...this.#known.entries()].flatMap(([key, { ref, action: by }]) =>
+      by === action && ref.namespace === namespace ? [key] : [],
+    );
+  }
+
+  /** What is not as it should be, and what is there. @throws KubernetesError where the API server does not say. */
+  async look(key: string): Promise<{
+    readonly state: 'there' | 'not held' | 'gone';
+    readonly difference: readonly string[];
+    readonly object?: ObjectJson;
+  }> {
     const held = this.get(key);
     if (!held) return { state: 'gone', difference: [] };
     const { ref, uid, note, action, says } = held;
@@ -119,8 +130,10 @@ export class HeldObjects implements ObjectListener {
     const annotation = noteAnnotation(action);
     const found = object.metadata.annotations?.[annotation];
     const difference = [...notedDifference(says, object), ...regained];
-    if (found === undefined) return { state: 'not held', difference: [`annotation ${annotation} was removed`, ...difference] };
-    return { state: 'there', difference: found === note ? difference : [`annotation ${annotation} was changed`, ...difference] };
+    if (found === undefined)
+      return { state: 'not held', difference: [`annotation ${annotation} was removed`, ...difference], object };
+    const isNoted = found === note;
+    return { state: 'there', difference: isNoted ? difference : [`annotation ${annotation} was changed`, ...difference], object };
   }
 
   /** Whether what it holds is more than the object: then that it is gone is not the end of it. */

@@ -9,7 +9,14 @@ import type { TargetName } from '../../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../../core/action/step.ts';
 import { tools } from '../../../core/actions/in-container-rights.ts';
-import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../../core/actions/index.ts';
+import {
+  actions,
+  blockEgress,
+  isolateNamespace,
+  quarantinePod,
+  quarantineWorkload,
+  suspendCronJob,
+} from '../../../core/actions/index.ts';
 import {
   authenticState,
   type BeforeState,
@@ -33,6 +40,7 @@ import type { ContainedPods, ReportedRestarts } from '../contained-pods.ts';
 import { Fights, type Line } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
 import { type ChangedPolicy, MadePolicies, type MadePolicy } from './made-policies.ts';
+import { mayBeRunByHand, runsDespite } from './suspended-runs.ts';
 
 /** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
 export type ReleaseSaid = 'released' | 'being released' | 'not released';
@@ -283,7 +291,7 @@ export class HoldContainment {
 
   #see(pod: PodRecord): void {
     if (this.#stopped) return;
-    const { pods } = this.#parts;
+    const { pods, objects } = this.#parts;
     const { uid, labels, annotations } = pod;
     if (!isBare(pod)) this.#seen.add(uid);
     const text = annotations[names.beforeAnnotation];
@@ -305,6 +313,7 @@ export class HoldContainment {
         );
     }
     if (pods.get(uid)?.held) this.#lookSoon(uid);
+    if (mayBeRunByHand(pod)) for (const key of objects.in(pod.namespace, suspendCronJob.name)) this.#judgeSoon(key);
   }
 
   #judgeSoon(key: string): void {
@@ -332,14 +341,16 @@ export class HoldContainment {
 
   /** What an action holds beside pods is not taken again: people decided on it, and hear of it. False where that has to wait. */
   async #isJudged(key: string): Promise<boolean> {
-    const { objects } = this.#parts;
+    const { objects, view } = this.#parts;
     const held = objects.get(key);
     if (!held) return true;
     const { says, action, told } = held;
     const { incident, step, object: about } = says;
     if (this.#givingBack.has(incident)) return false;
     const undos = this.#undos;
-    const { state, difference } = await objects.look(key);
+    const { state, object, difference: changed } = await objects.look(key);
+    const despite = action === suspendCronJob.name && object ? runsDespite(object, { view, since: says.terms.at }) : [];
+    const difference = [...changed, ...despite];
     // What was seen while something was given back may be half of it.
     if (this.#stopped || this.#undos !== undos) return false;
     const lacksLease = withoutLease.has(action);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
@@ -169,6 +170,35 @@ describe('an object that an action holds', () => {
     await change(path, { metadata: { labels: { more: 'yes' } } });
     await change(path, { spec: { paused: true } });
     expect(await cell.told('is again as suspendRollout left it')).toMatchObject({ kind: 'containment.whole' });
+    expect(cell.own).toHaveLength(2);
+  });
+
+  test('and that is run by hand all the same is told: by a Job of it, and by one that only runs the same', async () => {
+    await begin();
+    const containers = [{ name: 'main', image: 'shop/report:1' }];
+    const template = { spec: { restartPolicy: 'Never', containers } };
+    const spec = { schedule: '0 3 1 1 *', jobTemplate: { spec: { template } } };
+    const { metadata } = await cluster.post<ObjectJson>(at('batch', 'cronjobs'), { metadata: { name: 'report' }, spec });
+    const from = { apiVersion: 'batch/v1', kind: 'CronJob', name: 'report', uid: metadata.uid, controller: true };
+    const job = (name: string, over: { readonly metadata?: object; readonly template?: object } = {}) =>
+      cluster.post(at('batch', 'jobs'), { metadata: { name, ...over.metadata }, spec: { template, ...over } });
+    const manual = { annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' }, ownerReferences: [from] };
+    await job('before', { metadata: manual });
+    await eventually('its pod', () => [...cluster.view.pods(namespace)].length === 1);
+    // The API server tells seconds.
+    await sleep(1_100);
+    await suspendCronJobImplementation(parts()).apply({ cronJob: { namespace, name: 'report' } }, context(0));
+    await job('other', { template: { spec: { ...template.spec, containers: [{ name: 'main', image: 'shop/other:1' }] } } });
+    await job('manual', { metadata: manual });
+    expect(await cell.told('of job manual was made since, and runs what it was to stop')).toMatchObject({
+      kind: 'containment.changed',
+      about: `cronjob/${namespace}/report`,
+      incident: context(0).incident,
+    });
+    await job('bare');
+    const { text } = await cell.told('of job bare was made since');
+    expect(text).toContain('of job manual');
+    expect(cell.own.filter((note) => /of job (before|other)/.test(note.text))).toEqual([]);
     expect(cell.own).toHaveLength(2);
   });
 

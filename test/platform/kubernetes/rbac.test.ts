@@ -74,12 +74,12 @@ describe('the rights that the declarations ask for', () => {
       await revokeServiceAccountImplementation({ api, cellKey }).apply({ serviceAccount }, stepContext());
       const key = `revokeServiceAccount rolebinding/${namespace}/reads`;
       await until(async () => changed.has(key));
-      expect(await objects.look(key)).toEqual({ state: 'there', difference: [] });
+      expect(await objects.look(key)).toMatchObject({ state: 'there', difference: [] });
       changed.clear();
       await admin.post(bindings, { metadata: { name: 'again' }, ...binding });
       await until(async () => changed.has(key));
       const difference = [`rolebinding/${namespace}/again gives rights to ${namespace}/cart again`];
-      expect(await objects.look(key)).toEqual({ state: 'there', difference });
+      expect(await objects.look(key)).toMatchObject({ state: 'there', difference });
     } finally {
       await objects.stop();
     }

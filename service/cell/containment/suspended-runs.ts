@@ -1,0 +1,65 @@
+import type { OwnerRef, PodRecord } from '../../../core/cluster/pod-record.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
+import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+
+const mostNamed = 5;
+const templateAt = ['spec', 'jobTemplate', 'spec', 'template', 'spec'];
+
+/** Whether such a pod may run what a suspended CronJob was to stop: what another controller has made does not. */
+export function mayBeRunByHand(pod: Pick<PodRecord, 'owners'>): boolean {
+  const owner = controllerOf(pod.owners);
+  return owner === undefined || owner.kind === 'Job';
+}
+
+/**
+ * Pods that were made since and run what a suspended CronJob was to stop, in words: of a Job of it, as `kubectl create job --from` makes one, or with its
+ * containers, images and account. Who may make Jobs writes their annotations and owners; whoever leaves them out still has to name what is run. Where a Job
+ * runs that was there before, it runs on.
+ */
+export function runsDespite(
+  cronJob: ObjectJson,
+  { view, since }: { readonly view: Pick<ClusterView, 'pods' | 'ownersOf'>; readonly since: string },
+): readonly string[] {
+  const { namespace = '', uid } = cronJob.metadata;
+  const wanted = runIn(fieldOf(cronJob, templateAt));
+  const pods = [...view.pods(namespace)].filter(mayBeRunByHand);
+  const isNew = ({ createdAt }: PodRecord): boolean => Date.parse(createdAt) > Date.parse(since);
+  const runOn = new Set(pods.flatMap((pod) => (isNew(pod) ? [] : (controllerOf(pod.owners)?.uid ?? []))));
+  const isRun = (pod: PodRecord): boolean => {
+    const job = controllerOf(pod.owners);
+    if (!isNew(pod) || (job && runOn.has(job.uid))) return false;
+    const above = job && controllerOf(view.ownersOf('Job', namespace, job.name) ?? []);
+    return above ? above.uid === uid : wanted !== undefined && isSameRun(pod, wanted);
+  };
+  const found = pods
+    .filter(isRun)
+    .sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || (a.name < b.name ? -1 : 1));
+  const named = found.slice(0, mostNamed).map(({ name, owners }) => {
+    const job = controllerOf(owners);
+    return `pod/${namespace}/${name}${job ? ` of job ${job.name}` : ''} was made since, and runs what it was to stop`;
+  });
+  return found.length > mostNamed ? [...named, `${found.length - mostNamed} more pods do`] : named;
+}
+
+function controllerOf(owners: readonly OwnerRef[]): OwnerRef | undefined {
+  return owners.find(({ controller }) => controller);
+}
+
+interface Run {
+  readonly account: string;
+  readonly containers: readonly string[];
+}
+
+function runIn(spec: unknown): Run | undefined {
+  if (!isObject(spec) || !Array.isArray(spec.containers)) return undefined;
+  const containers = spec.containers.flatMap((one: unknown) => (isObject(one) ? [`${one.name} ${one.image}`] : []));
+  const account = typeof spec.serviceAccountName === 'string' ? spec.serviceAccountName : 'default';
+  return containers.length > 0 ? { account, containers } : undefined;
+}
+
+/** A mesh may have put containers of its own beside. */
+function isSameRun({ serviceAccount = 'default', containers }: PodRecord, wanted: Run): boolean {
+  const runs = new Set(containers.map(({ name, image }) => `${name} ${image}`));
+  return serviceAccount === wanted.account && wanted.containers.every((one) => runs.has(one));
+}
