@@ -194,6 +194,11 @@ export const errorCatalogue = {
     summary: 'An earlier restore did not finish',
     remedy: 'Run the same `firebreak restore` again until it reports that everything is restored.',
   },
+  FB_ERR_RUN_AHEAD: {
+    retryable: false,
+    summary: 'More time has gone by in the run of a workflow than since its start',
+    remedy: 'Check who can reach Temporal, and turn time skipping off in its server. The cell begins an incident again.',
+  },
   FB_ERR_SIGN_IN: {
     retryable: false,
     summary: 'You are not signed in to the console',

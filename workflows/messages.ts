@@ -126,7 +126,7 @@ function tellFailed({ activityType, options, args }: PoolCall, failure: unknown)
   const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable || !isErrorCode(cause.type)) return;
   // Nobody has said that.
-  if (cause.type === refusedCode || cause.type === playedBackCode) return;
+  if (cause.type === refusedCode || overBy[cause.type]) return;
   const asked = args[0] as StepCall | UndoCall;
   const { incident, action } = 'call' in asked ? asked.call : asked;
   steps.failed({ incident, action }, what, cause.type);
@@ -184,7 +184,8 @@ function refuse(what: string, why: Refusal): void {
 
 /** By this a workflow knows that nobody who is trusted has answered. */
 const refusedCode = 'FB_ERR_MESSAGE_REFUSED';
-const playedBackCode = 'FB_ERR_PLAYED_BACK';
+/** What a pool says of a run of which nothing is taken. */
+const overBy: Readonly<Partial<Record<string, Refusal>>> = { FB_ERR_PLAYED_BACK: 'played-back', FB_ERR_RUN_AHEAD: 'ahead' };
 
 function refusal(what: string, why: Refusal, type = refusedCode): ApplicationFailure {
   return ApplicationFailure.create({ type, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
@@ -224,7 +225,7 @@ function isMoved(): boolean {
 
 function startOf({ start }: Message): StartRef | undefined {
   const { firstExecutionRunId } = workflowInfo();
-  return start && { ...start, firstRun: firstExecutionRunId };
+  return start && { began: Date.now(), ...start, firstRun: firstExecutionRunId };
 }
 
 /** The failure of an activity as its worker has signed it. What Temporal itself says (a time-out, a cancellation) nobody signs: it says nothing more than that there is no answer. */
@@ -321,6 +322,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
           to: `activity:${activityType}`,
           ...bound,
           ...(run.start && { start: run.start }),
+          ...(run.start?.began !== undefined && { lastedMs: Date.now() - run.start.began }),
           value: args,
         };
         const answer = { ...bound, asked: digestOfAsked(args), from: rolesOn(options.taskQueue) };
@@ -330,7 +332,9 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         } catch (error) {
           const failure = signedFailure(error, { ...answer, to: `failure:${activityType}` });
           // Its id must be free for what the cell starts.
-          if (codeOf(failure) === playedBackCode) run.over?.reject(refusal('this run', 'played-back', playedBackCode));
+          const code = codeOf(failure) ?? '';
+          const over = overBy[code];
+          if (over) run.over?.reject(refusal('this run', over, code));
           tellFailed(input, failure);
           throw failure;
         }

@@ -161,6 +161,10 @@ export const playedBack = {
     what: 'an open run, handed to another build that is there',
     outcome: 'fails at its next call: it goes by the build that a cell has begun it with, and is begun again with that one',
   },
+  skipped: {
+    what: 'an open run, whose time they have Temporal skip',
+    outcome: 'fails at its next call, and is begun again: whoever is called knows how long ago it was started',
+  },
   'own-run': {
     what: 'calls of ours, sent again by a run of their own that has the id of an incident',
     outcome: 'refused: whoever is called asks where that run comes from, and it comes of none of ours',

@@ -20,6 +20,8 @@ export interface Message {
   readonly at?: number;
   /** By which start the run that says it came into being. */
   readonly start?: StartRef;
+  /** Of a call: how long its run has gone on, by the clock of Temporal, in milliseconds. */
+  readonly lastedMs?: number;
   readonly value: unknown;
   /** Of the records in `value`, where it takes some to the desk: the cell's codec adds them, since the workflow has no key. */
   readonly signatures?: readonly RecordSignature[];
@@ -31,6 +33,8 @@ export interface StartRef {
   readonly at: number;
   /** The first run of it; absent in the start itself. */
   readonly firstRun?: string;
+  /** When that run began, by the clock of Temporal, in milliseconds since 1970; absent in the start itself. */
+  readonly began?: number;
 }
 
 /** Why the codec gives no value. */
@@ -56,6 +60,7 @@ export type Refusal =
   | 'misdirected'
   | 'outdated'
   | 'played-back'
+  | 'ahead'
   | 'moved';
 
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
@@ -68,6 +73,7 @@ export const refusalTexts: Readonly<Record<Refusal, string>> = {
   misdirected: 'it was made for something else',
   outdated: 'it was made before this run was started',
   moved: 'it runs on another build than the cell has begun it with',
+  ahead: 'more time has gone by in its run than since its start: somebody has Temporal skip it',
   'played-back': 'its run was started with a start message that was used before, or whose incident has ended',
 };
 
@@ -168,14 +174,16 @@ function isReceived(value: unknown): value is Received {
 
 function isMessage(value: unknown): value is Message {
   if (typeof value !== 'object' || value === null) return false;
-  const { to, workflow, run, call, asked, at, start }: { readonly [name in keyof Message]?: unknown } = value;
+  const { to, workflow, run, call, asked, at, start, lastedMs }: { readonly [name in keyof Message]?: unknown } = value;
   const texts = [to, workflow, run ?? '', call ?? '', asked ?? ''];
-  return texts.every((text) => typeof text === 'string') && (at === undefined || typeof at === 'number') && isStart(start);
+  const times = [at ?? 0, lastedMs ?? 0];
+  return texts.every((text) => typeof text === 'string') && times.every((time) => typeof time === 'number') && isStart(start);
 }
 
 function isStart(start: unknown): boolean {
   if (start === undefined) return true;
   if (typeof start !== 'object' || start === null) return false;
-  const { id, at, firstRun = '' }: { readonly [name in keyof StartRef]?: unknown } = start;
-  return typeof id === 'string' && typeof at === 'number' && typeof firstRun === 'string';
+  const { id, at, firstRun = '', began = 0 }: { readonly [name in keyof StartRef]?: unknown } = start;
+  const times = [at, began];
+  return typeof id === 'string' && times.every((time) => typeof time === 'number') && typeof firstRun === 'string';
 }

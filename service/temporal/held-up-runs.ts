@@ -19,10 +19,10 @@ interface TakenBack {
 }
 
 /** What whoever reaches Temporal can do to a run that keeps it from going on, and that Temporal takes back when it is told so. */
-type HeldUp = 'paused' | 'given to another build' | 'has paused calls';
+type HeldUp = 'paused' | 'given to another build' | 'has paused calls' | 'has its time skipped';
 
 /**
- * Takes back what holds up a run of ours: nothing of Firebreak pauses a run or a call, and which build a run goes by the cell says that has begun it. What it has
+ * Takes back what holds up a run of ours: nothing of Firebreak pauses a run or a call, or has its time skipped, and which build a run goes by the cell says that has begun it. What it has
  * heard and done stays. `pinnedTo`: the build that a cell has told Temporal, `none` where it has told none; `as it is` where whoever asks does not know.
  * Never rejects: who cannot take it back has to tell people all the same.
  */
@@ -51,6 +51,15 @@ export async function takeBack(
         workflowExecution: execution,
         workflowExecutionOptions: pinnedTo === 'none' ? {} : { versioningOverride: overrideTo(pinnedTo) },
         updateMask: { paths: ['versioning_override'] },
+      }),
+    );
+  if (raw.workflowExtendedInfo?.timeSkippingInfo?.effectiveConfig?.enabled)
+    await undo('has its time skipped', () =>
+      client.workflowService.updateWorkflowExecutionOptions({
+        namespace,
+        workflowExecution: execution,
+        workflowExecutionOptions: {},
+        updateMask: { paths: ['time_skipping_config'] },
       }),
     );
   const paused = (raw.pendingActivities ?? []).filter((activity) => activity.paused && activity.activityId);

@@ -84,7 +84,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     },
     client: clientInterceptor(now, tracing),
     activities: (context) => ({
-      inbound: { execute: (input, next) => answered({ context, input, next, starts, tracing, onRefused }) },
+      inbound: { execute: (input, next) => answered({ context, input, next, starts, now, tracing, onRefused }) },
     }),
   };
 }
@@ -148,6 +148,7 @@ async function answered({
   input,
   next,
   starts,
+  now,
   tracing,
   onRefused,
 }: {
@@ -155,6 +156,7 @@ async function answered({
   readonly input: ActivityExecuteInput;
   readonly next: (input: ActivityExecuteInput) => Promise<unknown>;
   readonly starts: SpeakerOptions['starts'];
+  readonly now: () => number;
   readonly tracing: Tracing | undefined;
   readonly onRefused: (refused: RefusedCall) => void;
 }): Promise<Message> {
@@ -179,6 +181,10 @@ async function answered({
       onRefused({ activity: activityType, why: 'played-back' });
       throw new FirebreakError('FB_ERR_PLAYED_BACK', `a call of ${activityType}: ${refusalTexts['played-back']}`);
     }
+    if (starts && isAhead(call.message, now())) {
+      onRefused({ activity: activityType, why: 'ahead' });
+      throw new FirebreakError('FB_ERR_RUN_AHEAD', `a call of ${activityType}: ${refusalTexts.ahead}`);
+    }
     return {
       to: `result:${activityType}`,
       ...bound,
@@ -198,6 +204,14 @@ async function answered({
       details: [told],
     });
   }
+}
+
+/** Clocks of the processes may differ so much, and Temporal's may be set right meanwhile. */
+const clocksApartMs = 5 * 60_000;
+
+/** Whether its run has waited for less than it thinks. Who can have its time go by in a moment would have people asked whom nobody has waited for, and the incident end. */
+function isAhead({ start, lastedMs = 0 }: Message, now: number): boolean {
+  return start !== undefined && lastedMs > now - start.at + clocksApartMs;
 }
 
 /** By the activity and, of a step, its action: both are names of ours or of a pack's. */

@@ -84,8 +84,9 @@ export async function startTemporal(options: {
         // Partitions are for a cluster of servers. Here one is enough.
         'matching.numTaskqueueReadPartitions=1',
         'matching.numTaskqueueWritePartitions=1',
-        // Off by default. Where it is on, whoever reaches Temporal can pause a run.
+        // Off by default. Where they are on, whoever reaches Temporal can pause a run, and have its time go by in a moment.
         'frontend.WorkflowPauseEnabled=true',
+        'frontend.WorkflowTimeSkippingEnabled=true',
       ],
       namespace: namespaces,
       'search-attribute': searchAttributes.map(({ name, type }) => `${name}=${type}`),

@@ -945,6 +945,28 @@ describe('what was true once', () => {
     await stop();
   });
 
+  const skipTime = ({ workflowId }: WorkflowHandle): Promise<unknown> =>
+    cell.workflowService.updateWorkflowExecutionOptions({
+      ...{ namespace, workflowExecution: { workflowId } },
+      workflowExecutionOptions: { timeSkippingConfig: { enabled: true } },
+      updateMask: { paths: ['time_skipping_config'] },
+    });
+
+  test(playedBack.skipped.what, async () => {
+    // Nothing answers it: without the skip it would wait for ten minutes for further alerts, and then come to its end.
+    const quiet = await startIncident('skipped', alertOf({ cluster, severity: 'low' }), 600_000);
+    await eventually('its beginning', () => stateOf(quiet).catch(() => undefined));
+    await skipTime(quiet);
+    expect(await failureOf(quiet)).toBe('FB_ERR_RUN_AHEAD');
+    expect(seen.records.filter(({ chain }) => chain.startsWith(quiet.workflowId)).map(({ kind }) => kind)).not.toContain(
+      'incident.closed',
+    );
+    const asking = await startIncident('skipped-question');
+    await eventually('its question', async () => (await stateOf(asking)).questions.some(({ status }) => status.state === 'open'));
+    await skipTime(asking);
+    expect(await failureOf(asking)).toBe('FB_ERR_RUN_AHEAD');
+  });
+
   const callsOf = async ({ workflowId }: WorkflowHandle) => {
     const { events } = await cell.workflow.getHandle(workflowId).fetchHistory();
     return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled ?? []);
