@@ -26,7 +26,6 @@ export class BegunBuilds {
   #newest: WorkflowBuild;
   /** Its worker is starting, or runs already. */
   #next: WorkflowBuild | undefined;
-  #hasChanged = false;
 
   constructor(options: BegunBuildsOptions) {
     this.#options = options;
@@ -35,11 +34,6 @@ export class BegunBuilds {
 
   get newest(): WorkflowBuild {
     return this.#newest;
-  }
-
-  /** Whether it has ever been another one: then Temporal is told of each incident which one it begins with. */
-  get hasChanged(): boolean {
-    return this.#hasChanged;
   }
 
   /** Has new incidents begin with it, as soon as they can. False where that cannot be in time. Never rejects. */
@@ -60,7 +54,6 @@ export class BegunBuilds {
         }
       }
       this.#newest = build;
-      this.#hasChanged = true;
       return true;
     } catch {
       return false;

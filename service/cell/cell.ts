@@ -471,7 +471,12 @@ async function work(options: {
   const notCurrent = new RepeatedTrouble();
   const becomeCurrent = async (): Promise<void> => {
     try {
-      await makeCurrent({ client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping });
+      const of = { client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping };
+      if (await makeCurrent(of))
+        log.warn(
+          { deployment },
+          'somebody who reaches Temporal had it hear from nobody else which build is the current one: that is taken back',
+        );
       isCurrent = true;
       void tellBuilds({ client, deployment, current: { config, build }, ramping });
     } catch (error) {
@@ -517,12 +522,14 @@ async function work(options: {
         const chosen = versions.of(id);
         const isRamped = chosen.build.id !== build.id;
         const buildId = isRamped ? chosen.build.id : begun.newest.id;
-        // By name: what Temporal calls the current one is what somebody who reaches it has said last.
-        const isKnown = isRamped || begun.hasChanged || isCurrent;
-        const known = isKnown ? { build: buildId } : {};
-        const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), ...known } };
-        const pinned = isKnown && { pinnedTo: { deploymentName: deployment, buildId } };
-        return { input, ...known, ...pinned, mayBeEager: isCurrent && buildId === build.id };
+        const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), build: buildId } };
+        return {
+          input,
+          build: buildId,
+          // By name: what Temporal calls the current one is what somebody who reaches it has said last. Until it knows ours, the start is refused, and tried again.
+          pinnedTo: { deploymentName: deployment, buildId },
+          mayBeEager: isCurrent && buildId === build.id,
+        };
       },
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
       wasBegun: beginningsKnownTo(client, parts.knowledge.starts),

@@ -28,32 +28,40 @@ export function fromIdentity(said: string): { readonly version: string; readonly
   return { version, process };
 }
 
+interface ManagedDeployment {
+  readonly namespace: string;
+  readonly deploymentName: string;
+  readonly identity: string;
+}
+
+/** What is needed of a client of Temporal here. */
+interface DeploymentsClient {
+  readonly options: { readonly namespace: string };
+  readonly workflowService: {
+    setWorkerDeploymentCurrentVersion(
+      request: ManagedDeployment & { readonly buildId: string; readonly ignoreMissingTaskQueues: boolean },
+    ): Promise<unknown>;
+    setWorkerDeploymentManager(
+      request: ManagedDeployment & { readonly managerIdentity: string },
+    ): Promise<{ readonly previousManagerIdentity?: string | null }>;
+  };
+}
+
 /**
- * Makes this build the one that new incidents begin with. It must be so before the intake opens: without a current version a plain
- * start would wait for ever.
+ * Makes this build the current one: what begins without being told with which one, such as the control workflow, begins with it.
+ * @returns whether somebody had made themselves the manager of our builds, beside whom nobody may say that
  * @throws FB_ERR_UNAVAILABLE when the server does not know the build's worker within `withinMs`.
  */
 export async function makeCurrent(options: {
-  readonly client: {
-    readonly options: { readonly namespace: string };
-    readonly workflowService: {
-      setWorkerDeploymentCurrentVersion(request: {
-        readonly namespace: string;
-        readonly deploymentName: string;
-        readonly buildId: string;
-        readonly identity: string;
-        readonly ignoreMissingTaskQueues: boolean;
-      }): Promise<unknown>;
-    };
-  };
+  readonly client: DeploymentsClient;
   readonly deployment: string;
   readonly buildId: string;
   readonly withinMs: number;
   readonly signal?: AbortSignal;
-}): Promise<void> {
+}): Promise<boolean> {
   const { client, deployment, buildId, signal } = options;
   const until = Date.now() + options.withinMs;
-  for (;;) {
+  for (let wasManaged = false; ; ) {
     try {
       await client.workflowService.setWorkerDeploymentCurrentVersion({
         namespace: client.options.namespace,
@@ -63,12 +71,25 @@ export async function makeCurrent(options: {
         // Another cell of this cluster may still poll queues that this build does not: it keeps its own incidents.
         ignoreMissingTaskQueues: true,
       });
-      return;
+      return wasManaged;
     } catch (error) {
+      if (grpcCode(error) === grpc.failedPrecondition)
+        wasManaged = (await endManager({ client, deployment }).catch(() => false)) || wasManaged;
       if (signal?.aborted || Date.now() >= until) throw new FirebreakError('FB_ERR_UNAVAILABLE', notCurrent(buildId, error));
       await sleep(50);
     }
   }
+}
+
+/** Nothing of Firebreak manages a deployment: whoever reaches Temporal can have it take the current build and shares of it from themselves alone. @returns whether somebody did */
+async function endManager(of: { readonly client: DeploymentsClient; readonly deployment: string }): Promise<boolean> {
+  const { client, deployment: deploymentName } = of;
+  const { namespace } = client.options;
+  const { previousManagerIdentity } = await client.workflowService.setWorkerDeploymentManager({
+    ...{ namespace, deploymentName, identity: 'firebreak' },
+    managerIdentity: '',
+  });
+  return Boolean(previousManagerIdentity);
 }
 
 /** The version exists only once its worker has polled. That Temporal's own parts are away is another thing, which nobody would look for then. */
@@ -91,25 +112,34 @@ export async function currentBuild(options: {
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
 }
 
+/** What whoever reaches Temporal can do to how it begins runs. */
+type Rerouted = 'somebody manages our builds' | 'runs begin with another build';
+
 /**
- * Nothing of Firebreak has Temporal begin a share of runs with another build than the current one: whoever reaches Temporal can have it begin each with one that nobody has.
- * @returns whether somebody did
+ * Nothing of Firebreak has Temporal begin a share of runs with another build than the current one: whoever reaches Temporal can have it begin each with one that nobody has, and
+ * have it hear of builds from themselves alone.
+ * @returns what was so
  */
-export async function endRamp({
+export async function takeBackRouting({
   client,
   deployment: deploymentName,
 }: {
   readonly client: Client;
   readonly deployment: string;
-}): Promise<boolean> {
+}): Promise<readonly Rerouted[]> {
   const { namespace } = client.options;
   const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({ namespace, deploymentName });
-  if (!workerDeploymentInfo?.routingConfig?.rampingVersionPercentage) return false;
+  const rerouted: Rerouted[] = [];
+  if (workerDeploymentInfo?.managerIdentity) {
+    await endManager({ client, deployment: deploymentName });
+    rerouted.push('somebody manages our builds');
+  }
+  if (!workerDeploymentInfo?.routingConfig?.rampingVersionPercentage) return rerouted;
   await client.workflowService.setWorkerDeploymentRampingVersion({
     ...{ namespace, deploymentName, buildId: '', percentage: 0, identity: 'firebreak' },
     ignoreMissingTaskQueues: true,
   });
-  return true;
+  return [...rerouted, 'runs begin with another build'];
 }
 
 /** What a cell says of a build, for people: Temporal keeps it, and whoever reaches that can say something else. Nothing is decided by it. */

@@ -7,7 +7,7 @@ import { type ControlActivities, type ControlInput, type ControlState, controlNa
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { takeBack } from '../../temporal/held-up-runs.ts';
-import { currentBuild, endRamp, makeCurrent } from '../../temporal/versions.ts';
+import { currentBuild, makeCurrent, takeBackRouting } from '../../temporal/versions.ts';
 import { type ErrorLog, WaitingCalls } from '../../temporal/waiting-calls.ts';
 import type { BookLog, DecisionBook } from './decision-book.ts';
 import type { SignInMemory } from './sign-in-memory.ts';
@@ -206,12 +206,9 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   const { client, cluster, deployment, buildId, book, log, signal } = options;
   const id = controlIdOf(cluster);
   // Before it begins: a run that goes to nobody waits for a quarter of an hour. Whoever makes that impossible keeps nobody from beginning it.
-  const ramped = await client.withDeadline(Date.now() + callMs, () => endRamp({ client, deployment })).catch(() => false);
-  if (ramped)
-    log.warn(
-      { deployment },
-      'somebody who reaches Temporal had it begin runs with another build than the current one: that is taken back',
-    );
+  const rerouted = await client.withDeadline(Date.now() + callMs, () => takeBackRouting({ client, deployment })).catch(() => []);
+  if (rerouted.length > 0)
+    log.warn({ deployment, rerouted }, 'somebody who reaches Temporal has changed how it begins runs: that is taken back');
   const started = await startControl(options, 'FAIL');
   if (started !== undefined) {
     log.info({ control: id }, 'the control workflow was started');

@@ -49,9 +49,10 @@ const queues = { cell: `${prefix}-cell`, desk: `${prefix}-desk` };
 const deployment = `${prefix}-deployment`;
 const beliefs = () => ({ ...beliefsAt(Date.now()), cluster });
 const errors: Readonly<Record<string, unknown>>[] = [];
+const warnings: Readonly<Record<string, unknown>>[] = [];
 const log = {
   info: () => {},
-  warn: () => {},
+  warn: (fields: Readonly<Record<string, unknown>>) => void warnings.push(fields),
   error: (fields: Readonly<Record<string, unknown>>) => void errors.push(fields),
 };
 const levels = [{ group: 'oncall', withinMs: 900_000 }];
@@ -504,6 +505,27 @@ describe('the control workflow on a real server', () => {
     await stopWorker();
     const again = await anew('after-a-ramp');
     await again.stop();
+    await stopWorker();
+  });
+
+  test('begins where somebody has Temporal hear of builds from themselves alone, and has it begin no run with ours', async () => {
+    const { stop, build } = await anew('before-a-manager');
+    await stop();
+    const theirs = { namespace: temporalNamespace, deploymentName: deployment, identity: 'somebody' };
+    await client.workflowService.setWorkerDeploymentManager({ ...theirs, managerIdentity: 'somebody' });
+    await client.workflowService.setWorkerDeploymentCurrentVersion({
+      ...{ ...theirs, buildId: '', ignoreMissingTaskQueues: true },
+      allowNoPollers: true,
+    });
+    expect(await makeCurrent({ client, deployment, buildId: build.id, withinMs: 5_000 })).toBe(true);
+    await client.workflowService.setWorkerDeploymentManager({ ...theirs, managerIdentity: 'somebody' });
+    const warned = warnings.length;
+    const before = await runNow();
+    await handle().terminate();
+    const stopAgain = follow(build, new DecisionBook({ file: join(folder, 'managed.json'), beliefs, log }));
+    await until('the control workflow', async () => (await runNow()) !== before && state());
+    expect(warnings.slice(warned)).toContainEqual(expect.objectContaining({ rerouted: ['somebody manages our builds'] }));
+    await stopAgain();
     await stopWorker();
   });
 

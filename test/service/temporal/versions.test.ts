@@ -14,7 +14,10 @@ test.each([
 ])('that a build is not the current one says why: %s', async (_, error, detail) => {
   const client = {
     options: { namespace: 'firebreak' },
-    workflowService: { setWorkerDeploymentCurrentVersion: () => Promise.reject(error) },
+    workflowService: {
+      setWorkerDeploymentCurrentVersion: () => Promise.reject(error),
+      setWorkerDeploymentManager: () => Promise.reject(error),
+    },
   };
   const making = makeCurrent({ client, deployment: 'firebreak-prod', buildId: 'b1', withinMs: 0 });
   await expect(making).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail });
