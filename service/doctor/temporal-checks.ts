@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { Client } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
@@ -24,6 +25,8 @@ const calls = 5;
 /** Containment does not wait for Temporal, but everything after it does. */
 const slowMs = 200;
 const testedMinor = 32;
+/** What Temporal itself advises at least. */
+const leastKeptMs = 86_400_000;
 /** As the chart names the one that it installs for a trial. */
 const ownOfChart = /^firebreak-temporal\./;
 
@@ -124,10 +127,11 @@ async function whyNoSettings(
 async function reachability(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {
   const { address, namespace, tls } = config.temporal;
   const took: number[] = [];
+  let described: proto.temporal.api.workflowservice.v1.IDescribeNamespaceResponse = {};
   for (let call = 0; call < calls; call += 1) {
     const began = performance.now();
     try {
-      await connection.workflowService.describeNamespace({ namespace });
+      described = await connection.workflowService.describeNamespace({ namespace });
     } catch (error) {
       if (isLockedOut(error))
         return [failure(`Temporal at ${address} does not let us into the namespace ${namespace}`, accessRemedy)];
@@ -140,20 +144,47 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);
   const text = `${address} serves the namespace ${namespace}; a call takes ${median} ms`;
   const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or see what slows its database.') : ok(text);
-  if (tls || isOnThisMachine(address)) return [speed];
+  const found = [speed, ...namespaceAsIs(namespace, described)];
+  if (tls || isOnThisMachine(address)) return found;
   if (ownOfChart.test(address))
     return [
-      speed,
+      ...found,
       warning(
         'this is the chart’s own Temporal, for a trial: one server, no TLS, and nothing copies its data elsewhere',
         'For production set config.temporal.address to a Temporal of yours, and temporal.install to false.',
       ),
     ];
   return [
-    speed,
+    ...found,
     warning(
       'the connection has no TLS: who is on the network reads names, and may delay a response',
       'Set temporal.tls, or see that a mesh encrypts it.',
+    ),
+  ];
+}
+
+/** What whoever reaches Temporal can change of a namespace. */
+function namespaceAsIs(
+  namespace: string,
+  { namespaceInfo, config }: proto.temporal.api.workflowservice.v1.IDescribeNamespaceResponse,
+): readonly LookResult[] {
+  const { NamespaceState } = proto.temporal.api.enums.v1;
+  const { state } = namespaceInfo ?? {};
+  if (state !== undefined && state !== null && state !== NamespaceState.NAMESPACE_STATE_REGISTERED) {
+    const how = state === NamespaceState.NAMESPACE_STATE_DEPRECATED ? 'deprecated' : 'deleted';
+    return [
+      failure(
+        `somebody has marked the namespace ${namespace} as ${how}: no incident begins in it any more, and alerts wait on the cell’s disk`,
+        'Temporal does not take that back. Make another namespace, set temporal.namespace to it, and start Firebreak again: what is open begins again there.',
+      ),
+    ];
+  }
+  const keptMs = optionalTsToMs(config?.workflowExecutionRetentionTtl) ?? leastKeptMs;
+  if (keptMs >= leastKeptMs) return [];
+  return [
+    warning(
+      `the namespace ${namespace} keeps a workflow for ${Math.round(keptMs / 60_000)} minutes after its end: an incident whose end a cell has not seen by then begins again`,
+      `temporal operator namespace update --namespace ${namespace} --retention 3d`,
     ),
   ];
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { TemporalAccess } from '../config/temporal-access.ts';
 import { connectionOptions } from './access.ts';
@@ -190,8 +191,11 @@ async function tryOnce(options: TemporalLinkOptions): Promise<NativeConnection |
 
 async function serves(connection: NativeConnection, namespace: string): Promise<boolean> {
   try {
-    await connection.withDeadline(Date.now() + answerWithinMs, () => connection.workflowService.describeNamespace({ namespace }));
-    return true;
+    const { namespaceInfo } = await connection.withDeadline(Date.now() + answerWithinMs, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    // Temporal goes on to describe one that somebody has marked so, and refuses every poll there.
+    return namespaceInfo?.state !== proto.temporal.api.enums.v1.NamespaceState.NAMESPACE_STATE_DELETED;
   } catch {
     return false;
   }

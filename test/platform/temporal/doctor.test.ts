@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { runCommand } from '../../../service/parts/command.ts';
+import { openTemporalLink } from '../../../service/temporal/link.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
@@ -139,6 +140,33 @@ describe('firebreak doctor', () => {
       text: 'FirebreakCluster is not registered',
       remedy: `temporal operator search-attribute create --namespace ${namespace} --name FirebreakCluster --type Keyword`,
     });
+  });
+
+  test('says of a namespace that somebody has changed what does not begin or is forgotten there', async () => {
+    const namespace = `${platform.prefix}-changed`;
+    const connection = await Connection.connect({ address: platform.temporalAddress });
+    const { workflowService } = connection;
+    await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('24h') });
+    const said = async () => of(await doctor({ namespace }, '--json'), 'temporal').slice(1);
+    expect(await said()).toEqual([]);
+    await workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: msToTs('1h') } });
+    expect(await said()).toMatchObject([{ state: 'warning', text: expect.stringContaining('for 60 minutes after its end') }]);
+    await workflowService.deprecateNamespace({ namespace });
+    expect(await said()).toMatchObject([{ state: 'error', text: expect.stringContaining('no incident begins in it any more') }]);
+    await workflowService.updateNamespace({
+      namespace,
+      updateInfo: { state: proto.temporal.api.enums.v1.NamespaceState.NAMESPACE_STATE_DELETED },
+    });
+    await connection.close();
+    // Temporal still describes it, and refuses every poll there.
+    const reasons: string[] = [];
+    const waiting = openTemporalLink({
+      ...{ address: platform.temporalAddress, namespace, identity: 'test', access: () => ({}) },
+      onWaiting: (reason) => void reasons.push(reason),
+    });
+    await eventually('the reason', () => Promise.resolve(reasons[0]?.includes('does not serve the namespace')));
+    expect(waiting.isThere()).toBe(false);
+    await waiting.close();
   });
 
   test('claims nothing of what is in a namespace that is not there', async () => {
