@@ -993,6 +993,36 @@ describe('what was true once', () => {
     expect(applied()).toBe(before);
   });
 
+  test('calls of ours, sent again as activities without a workflow, are refused', async () => {
+    const first = await startIncident('without-a-workflow');
+    await contained(first);
+    const calls = await callsOf(first);
+    await first.terminate();
+    const applied = () => seen.applied.filter(({ incident: { id } }) => id === first.workflowId).length;
+    const before = applied();
+    for (const { activityId, activityType, taskQueue, input } of calls) {
+      const refused = refusedCalls.length;
+      await cell.workflowService.startActivityExecution({
+        ...{ namespace, identity: 'somebody', requestId: randomUUID(), activityId: activityId ?? '' },
+        ...{ activityType: activityType ?? null, taskQueue: { name: taskQueue?.name ?? '' }, input: input ?? null },
+        ...{ startToCloseTimeout: msToTs('10s'), retryPolicy: { maximumAttempts: 1 } },
+      });
+      await eventually('its refusal', async () => refusedCalls.slice(refused).includes(activityType?.name ?? ''));
+    }
+    expect(calls.length).toBeGreaterThan(3);
+    expect(applied()).toBe(before);
+  });
+
+  test('an update, of which ours know none, is refused by the run, which goes on', async () => {
+    const first = await startIncident('updated');
+    await contained(first);
+    const plain = new Client({ connection, namespace });
+    await expect(plain.workflow.getHandle(first.workflowId).executeUpdate('anything', { args: [1] })).rejects.toThrow();
+    await first.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 5, rule: 'Another rule' })]));
+    await eventually('what it is told since', async () => ((await stateOf(first)) as IncidentState).total === 2);
+    await first.terminate();
+  });
+
   test('the start of a control workflow, sent again under the same id', async () => {
     const workflowId = `control/${cluster}/of-the-test`;
     const args = [{ cluster, queues }];
