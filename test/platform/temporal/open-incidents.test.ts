@@ -323,7 +323,10 @@ describe('whoever asks which are open', () => {
         confirmed: true,
       }),
     );
-    expect(rows.at(-1)).toMatchObject({ incident: invented, confirmed: false });
+    expect(rows.find(({ incident }) => incident === invented)).toMatchObject({ confirmed: false });
+    // What nobody answers for comes last; an incident of another test may be too busy for that.
+    const confirmed = rows.map((row) => Number(row.confirmed));
+    expect(confirmed).toEqual(confirmed.toSorted((a, b) => b - a));
     // Temporal has listed what it would say of each.
     expect(described).toEqual([]);
     expect(notes).toEqual([expect.stringContaining('No cell has said what is open'), expect.stringContaining('not signed')]);
@@ -453,7 +456,8 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 7, rule: 'Another rule' })]));
     await eventually('what it is told since', async () => {
       const state = await stateOf({ workflowId: id }).catch(() => undefined);
-      return state?.total === 2 && state.incident.run === run;
+      // One that is paused while a task of it waits cannot be read any more, and is begun again. On a busy machine one waits for long.
+      return state?.total === 2 && (heldUp === 'paused' || state.incident.run === run);
     });
     // One whose time is skipped hears what it is told all the same.
     const told = await eventually('the word of it', () =>
