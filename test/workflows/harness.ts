@@ -224,6 +224,8 @@ export interface RunningIncident {
   question(lease?: boolean): Promise<QuestionState>;
   until(check: (state: IncidentState) => boolean, what: string): Promise<IncidentState>;
   result(): Promise<IncidentState>;
+  /** Ends it as it is. */
+  end(): Promise<void>;
 }
 
 interface LabServer {
@@ -352,5 +354,13 @@ async function startIncident(options: {
       return signed;
     },
     result: () => resultOf<IncidentState>(handle),
+    end: async () => {
+      // The time-skipping server waits for what was under way then for good: no time is skipped any more.
+      await eventually('that nothing of it is under way', async () => {
+        const { raw } = await handle.describe();
+        return !raw.pendingWorkflowTask && !raw.pendingActivities?.length;
+      });
+      await handle.terminate();
+    },
   };
 }

@@ -29,11 +29,11 @@ const ofPlaybooks = await startLivesLab();
 try {
   const histories: StoredHistory[] = [];
   for (const [name, alert] of lives) {
-    const { id: workflowId } = await live(ofPlaybooks, name, alert);
-    const handle = ofPlaybooks.env.client.workflow.getHandle(workflowId);
-    const history = await handle.fetchHistory();
+    const incident = await live(ofPlaybooks, name, alert);
+    const { id: workflowId } = incident;
+    const history = await ofPlaybooks.env.client.workflow.getHandle(workflowId).fetchHistory();
     histories.push({ name, workflowId, history });
-    await handle.terminate();
+    await incident.end();
     console.log(`${name}: ${history.events?.length} events`);
   }
   console.log(`${writeHistories(histories)} bytes for ${histories.length} playbooks`);

@@ -158,7 +158,7 @@ describe('an incident with a ticket and a pager', () => {
     expect(alerts.map((alert) => alert.triggers.length)).toEqual([4]);
     expect(JSON.stringify(alerts)).toContain('"asked":"leads"');
     expect(JSON.stringify(alerts)).toContain('"answer without Slack":"https://desk.acme.com/answer/');
-    await lab.env.client.workflow.getHandle(incident.id).terminate();
+    await incident.end();
   });
 
   test('has another page after the end of one, which that end does not reach when it is sent again', async () => {
@@ -174,7 +174,7 @@ describe('an incident with a ticket and a pager', () => {
     const end = { incident: ref, began: 0, nth: 1, groups: ['oncall'] };
     await new MockActivityEnvironment().run(() => activities.endPage(end));
     expect(await statuses()).toEqual(['resolved', 'triggered']);
-    await lab.env.client.workflow.getHandle(incident.id).terminate();
+    await incident.end();
   });
 
   test('is called again when a lease is renewed in silence, can answer then, and few events are spent on it', async () => {
@@ -193,7 +193,7 @@ describe('an incident with a ticket and a pager', () => {
     await incident.vote('extend', 'lea', {}, true);
     const { timeline } = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'lease.extended'), 'her answer');
     expect(timeline.find(({ kind }) => kind === 'lease.extended')?.actor).toBe('person/lea');
-    await lab.env.client.workflow.getHandle(incident.id).terminate();
+    await incident.end();
   });
 
   test('calls people where the target is protected: nothing is done, and nobody is asked', async () => {
