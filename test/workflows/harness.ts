@@ -41,7 +41,7 @@ import { bundlePath } from './bundle.ts';
 import { batchOf, roster, signVote, subject, voteKeys } from './people.ts';
 import './temporal-error-log.ts';
 import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
-import { startTimeSkipping } from './time-skipping.ts';
+import { skipping, startTimeSkipping } from './time-skipping.ts';
 
 export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
 
@@ -353,7 +353,7 @@ async function startIncident(options: {
       await handle.signal(incidentNames.voteSignal, signed);
       return signed;
     },
-    result: () => resultOf<IncidentState>(handle),
+    result: () => skipping(env, () => resultOf<IncidentState>(handle)),
     end: async () => {
       // The time-skipping server waits for what was under way then for good: no time is skipped any more.
       await eventually('that nothing of it is under way', async () => {

@@ -1,9 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { timeSkippingServerPath } from '../../service/parts/time-skipping-server.ts';
 import { clientOptions, testSpeaker } from './speakers.ts';
 
 /** Less than the half minute after which a connection on which nothing comes sends a ping. */
 const askEveryMs = 10_000;
+const lookEveryMs = 5_000;
 
 /** A Temporal server on which days pass in a moment. */
 export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
@@ -13,7 +15,42 @@ export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
     client: clientOptions(testSpeaker()),
   });
   keepFromPinging(env);
+  const { sleep } = env;
+  env.sleep = (duration) => skipping(env, () => sleep(duration));
   return env;
+}
+
+/** Does what lets the server skip time, and sees that it does. */
+export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Promise<T>): Promise<T> {
+  const working = new AbortController();
+  if (env.supportsTimeSkipping) void skipOn(env, working.signal).catch(() => undefined);
+  return work().finally(() => working.abort());
+}
+
+/**
+ * The server skips no time while a call is under way, and forgets to go on where that call came to no end of its own: its time was over, or its run. On a busy
+ * machine that happens, and whoever sleeps then sleeps for as long as they said. So where nothing is under way and time goes by as on a clock, it is told to skip once more.
+ */
+async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal): Promise<void> {
+  const clocks = async () => ({ here: Date.now(), there: await env.currentTimeMs() });
+  for (let before = await clocks(); ; ) {
+    await wait(lookEveryMs, undefined, { signal, ref: false });
+    const isIdle = await isNothingUnderWay(env);
+    const now = await clocks();
+    const isSkipping = now.there - before.there > 2 * (now.here - before.here);
+    before = now;
+    if (isIdle && !isSkipping && !signal.aborted) await env.connection.testService?.unlockTimeSkipping({});
+  }
+}
+
+async function isNothingUnderWay({ client, connection }: TestWorkflowEnvironment): Promise<boolean> {
+  const { namespace } = client.options;
+  const { executions } = await connection.workflowService.listOpenWorkflowExecutions({ namespace });
+  for (const { execution } of executions) {
+    const { raw } = await client.workflow.getHandle(execution?.workflowId ?? '').describe();
+    if (raw.pendingWorkflowTask || raw.pendingActivities?.length) return false;
+  }
+  return true;
 }
 
 /**
