@@ -2,9 +2,14 @@ import type { NamedKind } from '../../../core/cluster/before-state.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import type { ClusterView } from '../watch/cluster-view.ts';
 
-/** The one owner that manages it. */
+/** The one owner that manages it, as it is noted. */
+export function controllingOwner<Owner extends { readonly controller?: boolean }>(owners: readonly Owner[]): Owner | undefined {
+  return owners.find(({ controller }) => controller);
+}
+
+/** By kind and name, the one owner that manages it. */
 export function controllerOf(owners: readonly (NamedKind & { readonly controller?: boolean })[]): NamedKind | undefined {
-  const owner = owners.find(({ controller }) => controller);
+  const owner = controllingOwner(owners);
   return owner && { kind: owner.kind, name: owner.name };
 }
 

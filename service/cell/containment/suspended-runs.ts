@@ -1,14 +1,15 @@
-import type { OwnerRef, PodRecord } from '../../../core/cluster/pod-record.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
 import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { controllingOwner } from '../../../integrations/kubernetes/workloads/owners.ts';
 
 const mostNamed = 5;
 const templateAt = ['spec', 'jobTemplate', 'spec', 'template', 'spec'];
 
 /** Whether such a pod may run what a suspended CronJob was to stop: what another controller has made does not. */
 export function mayBeRunByHand(pod: Pick<PodRecord, 'owners'>): boolean {
-  const owner = controllerOf(pod.owners);
+  const owner = controllingOwner(pod.owners);
   return owner === undefined || owner.kind === 'Job';
 }
 
@@ -25,25 +26,21 @@ export function runsDespite(
   const wanted = runIn(fieldOf(cronJob, templateAt));
   const pods = [...view.pods(namespace)].filter(mayBeRunByHand);
   const isNew = ({ createdAt }: PodRecord): boolean => Date.parse(createdAt) > Date.parse(since);
-  const runOn = new Set(pods.flatMap((pod) => (isNew(pod) ? [] : (controllerOf(pod.owners)?.uid ?? []))));
+  const runOn = new Set(pods.flatMap((pod) => (isNew(pod) ? [] : (controllingOwner(pod.owners)?.uid ?? []))));
   const isRun = (pod: PodRecord): boolean => {
-    const job = controllerOf(pod.owners);
+    const job = controllingOwner(pod.owners);
     if (!isNew(pod) || (job && runOn.has(job.uid))) return false;
-    const above = job && controllerOf(view.ownersOf('Job', namespace, job.name) ?? []);
+    const above = job && controllingOwner(view.ownersOf('Job', namespace, job.name) ?? []);
     return above ? above.uid === uid : wanted !== undefined && isSameRun(pod, wanted);
   };
   const found = pods
     .filter(isRun)
     .sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || (a.name < b.name ? -1 : 1));
   const named = found.slice(0, mostNamed).map(({ name, owners }) => {
-    const job = controllerOf(owners);
+    const job = controllingOwner(owners);
     return `pod/${namespace}/${name}${job ? ` of job ${job.name}` : ''} was made since, and runs what it was to stop`;
   });
   return found.length > mostNamed ? [...named, `${found.length - mostNamed} more pods do`] : named;
-}
-
-function controllerOf(owners: readonly OwnerRef[]): OwnerRef | undefined {
-  return owners.find(({ controller }) => controller);
 }
 
 interface Run {
