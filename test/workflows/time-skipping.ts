@@ -28,8 +28,9 @@ export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Prom
 }
 
 /**
- * The server skips no time while a call is under way, and forgets to go on where that call came to no end of its own: its time was over, or its run. On a busy
- * machine that happens, and whoever sleeps then sleeps for as long as they said. So where nothing is under way and time goes by as on a clock, it is told to skip once more.
+ * The server skips no time while a call is under way, and forgets to go on where the run of that call is ended meanwhile. On a busy machine it was seen to
+ * forget it also where no run was ended. Whoever sleeps then sleeps for as long as they said: so where nothing is under way and time goes by as on a clock, it is told
+ * to skip once more.
  */
 async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal): Promise<void> {
   const clocks = async () => ({ here: Date.now(), there: await env.currentTimeMs() });
