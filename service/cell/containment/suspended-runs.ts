@@ -25,7 +25,9 @@ export function runsDespite(
   const { namespace = '', uid } = cronJob.metadata;
   const wanted = runIn(fieldOf(cronJob, templateAt));
   const pods = [...view.pods(namespace)].filter(mayBeRunByHand);
-  const isNew = ({ createdAt }: PodRecord): boolean => Date.parse(createdAt) > Date.parse(since);
+  // The API server tells whole seconds: what was made in the second of the suspension counts as made since, or whoever acts at once would not be seen.
+  const sinceSecond = Math.floor(Date.parse(since) / 1_000) * 1_000;
+  const isNew = ({ createdAt }: PodRecord): boolean => Date.parse(createdAt) >= sinceSecond;
   const runOn = new Set(pods.flatMap((pod) => (isNew(pod) ? [] : (controllingOwner(pod.owners)?.uid ?? []))));
   const isRun = (pod: PodRecord): boolean => {
     const job = controllingOwner(pod.owners);
