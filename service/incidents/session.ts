@@ -6,7 +6,7 @@ import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { Config } from '../config/load.ts';
-import { grpc, grpcCode, isCatchingUp } from '../temporal/grpc-status.ts';
+import { grpc, grpcCode, howItFailed, isCatchingUp } from '../temporal/grpc-status.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
 const callMs = 10_000;
@@ -52,7 +52,8 @@ function faultOfCall(error: unknown, { id, run }: IncidentName): FirebreakError 
   if (error instanceof QueryNotRegisteredError || noAnswer.includes(grpcCode(error)))
     return new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `no answer about ${id}: is Temporal there, and is a Firebreak with the role cell running?`,
+      `no answer about ${id} (${howItFailed(error)}): is Temporal there, and is a Firebreak with the role cell running?`,
+      { cause: error },
     );
   return new FirebreakError('FB_ERR_INTERNAL', `the state of ${id} cannot be read`, { cause: error });
 }
@@ -113,7 +114,8 @@ export async function controlState(session: Session, cluster: string = session.c
     if (isCatchingUp(error)) throw stillCatchingUp(about);
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `no answer about the decisions of ${cluster}: is a Firebreak with the role cell running?`,
+      `no answer about the decisions of ${cluster} (${howItFailed(error)}): is a Firebreak with the role cell running?`,
+      { cause: error },
     );
   }
 }

@@ -21,6 +21,15 @@ export function grpcCode(error: unknown): number | undefined {
   return typeof error === 'object' && error !== null && 'cause' in error ? grpcCode(error.cause) : undefined;
 }
 
+/** How a call failed, in a word of ours: the name of its code, or the kind of the error. What Temporal says besides anybody there may have written. */
+export function howItFailed(error: unknown): string {
+  const code = grpcCode(error);
+  const [name] = Object.entries(grpc).find(([, value]) => value === code) ?? [];
+  if (name !== undefined) return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  if (code !== undefined) return `gRPC status ${code}`;
+  return error instanceof Error ? error.name : 'no known reason';
+}
+
 /** Whether we are not known there, or have no right to it. */
 export function isLockedOut(error: unknown): boolean {
   const code = grpcCode(error);

@@ -205,14 +205,16 @@ async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' 
 async function ensureControl(options: FollowControlOptions, silence: Silence | undefined, calls: WaitingCalls): Promise<string> {
   const { client, cluster, deployment, buildId, book, log, signal } = options;
   const id = controlIdOf(cluster);
-  // Before it begins: a run that goes to nobody waits for a quarter of an hour. Whoever makes that impossible keeps nobody from beginning it.
+  // At once: right after a build was made the current one Temporal takes seconds to say how it begins runs.
+  const started = await startControl(options, 'FAIL');
+  // Whoever makes that impossible keeps nobody from beginning it.
   const rerouted = await client.withDeadline(Date.now() + callMs, () => takeBackRouting({ client, deployment })).catch(() => []);
   if (rerouted.length > 0)
     log.warn({ deployment, rerouted }, 'somebody who reaches Temporal has changed how it begins runs: that is taken back');
-  const started = await startControl(options, 'FAIL');
   if (started !== undefined) {
     log.info({ control: id }, 'the control workflow was started');
-    return started;
+    // A run that has gone to nobody would wait for a quarter of an hour.
+    return (rerouted.length > 0 ? await startControl(options, 'TERMINATE_EXISTING') : undefined) ?? started;
   }
   const handle = client.workflow.getHandle(id);
   const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());

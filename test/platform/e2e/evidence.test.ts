@@ -145,10 +145,12 @@ test('an incident is handed out as one file by who may, on the record first, and
   const file = join(service.folder, 'cart.html');
   const give = (person: string) =>
     firebreak(person, 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit', '--artefacts', 'pod.yaml');
-  // The notary signs what is new every minute.
+  // Its first records are on their way yet, and the notary signs what is new every minute.
   await expect(
     until('a checkpoint of it', 120_000, () =>
-      give('otto').catch(({ stderr }: { stderr: string }) => (stderr.includes('FB_ERR_UNAVAILABLE') ? undefined : stderr)),
+      give('otto').catch(({ stderr }: { stderr: string }) =>
+        /FB_ERR_(UNAVAILABLE|UNKNOWN_ID)/.test(stderr) ? undefined : stderr,
+      ),
     ),
   ).resolves.toContain('may hand out an incident');
   expect(existsSync(file)).toBe(false);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -524,7 +525,9 @@ describe('the control workflow on a real server', () => {
     await handle().terminate();
     const stopAgain = follow(build, new DecisionBook({ file: join(folder, 'managed.json'), beliefs, log }));
     await until('the control workflow', async () => (await runNow()) !== before && state());
-    expect(warnings.slice(warned)).toContainEqual(expect.objectContaining({ rerouted: ['somebody manages our builds'] }));
+    await until('that it is told', async () =>
+      warnings.slice(warned).some(({ rerouted }) => isDeepStrictEqual(rerouted, ['somebody manages our builds'])),
+    );
     await stopAgain();
     await stopWorker();
   });
