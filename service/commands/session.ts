@@ -16,7 +16,7 @@ export async function connect({ config: path }: { readonly config: string }): Pr
   const { namespace } = config.temporal;
   const connection = await openConnection({ config, env: process.env });
   const client = new Client({ connection, namespace, dataConverter, interceptors: { workflow: [interceptor] } });
-  return { config, client, onCatchingUp: sayCatchingUp, close: () => connection.close() };
+  return { config, client, onCatchingUp: sayCatchingUp, onSlow: saySlow, close: () => connection.close() };
 }
 
 /** Signs with nobody's key: what people say at the command line they sign with their own. @throws FB_ERR_CONFIG_INVALID */
@@ -28,6 +28,12 @@ export function cliSpeaker(config: Config): Speaker {
 function sayCatchingUp(about: string): void {
   process.stderr.write(
     `${printable(about)} is catching up after an outage of Temporal, which takes up to a minute, or no cell is at work. Nothing is lost. Waiting …\n`,
+  );
+}
+
+function saySlow(about: string): void {
+  process.stderr.write(
+    `No answer yet about ${printable(about)}: where a cell has just gone, the next one is asked after ten seconds. Waiting …\n`,
   );
 }
 

@@ -9,7 +9,9 @@ import type { Config } from '../config/load.ts';
 import { grpc, grpcCode, howItFailed, isCatchingUp } from '../temporal/grpc-status.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
-const callMs = 10_000;
+/** Temporal waits ten seconds for the worker that had a workflow last, and asks another one then: it may have been killed. */
+const callMs = 20_000;
+const slowMs = 3_000;
 /** Longer than Temporal lets a failed task wait until it is done again. */
 const catchingUpMs = 90_000;
 const askAgainMs = 2_000;
@@ -20,7 +22,9 @@ export interface Session {
   readonly client: Client;
   /** Where somebody waits who can be told why: asked again while a workflow catches up after an outage. Called once for each answer. */
   readonly onCatchingUp?: (about: string) => void;
-  /** Until a call counts as unanswered; ten seconds where nothing is said. */
+  /** The same where no answer has come for some seconds. Called once for each answer. */
+  readonly onSlow?: (about: string) => void;
+  /** Until a call counts as unanswered; twenty seconds where nothing is said. */
   readonly withinMs?: number;
   close(): Promise<void>;
 }
@@ -66,15 +70,19 @@ function stillCatchingUp(about: string): FirebreakError {
 }
 
 /** Asks; and, where somebody waits who can be told so, asks again while the workflow catches up after an outage. */
-async function asked<T>({ client, onCatchingUp, withinMs = callMs }: Session, about: string, ask: () => Promise<T>): Promise<T> {
+async function asked<T>(session: Session, about: string, ask: () => Promise<T>): Promise<T> {
+  const { client, onCatchingUp, onSlow, withinMs = callMs } = session;
   const until = Date.now() + catchingUpMs;
   for (let said = false; ; said = true) {
+    const slow = said ? undefined : setTimeout(() => onSlow?.(about), slowMs);
     try {
       return await client.withDeadline(Date.now() + withinMs, ask);
     } catch (error) {
       if (!onCatchingUp || !isCatchingUp(error) || Date.now() >= until) throw error;
       if (!said) onCatchingUp(about);
       await sleep(askAgainMs);
+    } finally {
+      clearTimeout(slow);
     }
   }
 }

@@ -962,10 +962,14 @@ describe('what was true once', () => {
       'incident.closed',
     );
     const asking = await startIncident('skipped-question');
-    await eventually('its question', async () => (await stateOf(asking)).questions.some(({ status }) => status.state === 'open'));
+    await askedBy(asking);
     await skipTime(asking);
     expect(await failureOf(asking)).toBe('FB_ERR_RUN_AHEAD');
   });
+
+  /** Nothing of it is under way then. */
+  const askedBy = (handle: WorkflowHandle) =>
+    eventually('its question', async () => (await stateOf(handle)).questions.some(({ status }) => status.state === 'open'));
 
   const callsOf = async ({ workflowId }: WorkflowHandle) => {
     const { events } = await cell.workflow.getHandle(workflowId).fetchHistory();
@@ -974,7 +978,7 @@ describe('what was true once', () => {
 
   test(playedBack['own-run'].what, async () => {
     const first = await startIncident('own-run');
-    await contained(first);
+    await askedBy(first);
     const calls = await callsOf(first);
     await first.terminate();
     const applied = () => seen.applied.filter(({ incident: { id } }) => id === first.workflowId).length;
@@ -995,7 +999,7 @@ describe('what was true once', () => {
 
   test('calls of ours, sent again as activities without a workflow, are refused', async () => {
     const first = await startIncident('without-a-workflow');
-    await contained(first);
+    await askedBy(first);
     const calls = await callsOf(first);
     await first.terminate();
     const applied = () => seen.applied.filter(({ incident: { id } }) => id === first.workflowId).length;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../../core/incident/incident-state.ts';
+import { incidentState } from '../../../../service/incidents/session.ts';
 import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { voteUntilAccepted } from '../parts/oracle.ts';
@@ -74,6 +75,9 @@ describe('by Socket Mode', () => {
     const { status } = await service.slack.click({ user: ben, channel, ts, buttonText: labels.release, dialog: 'leave' });
     expect(status).toBe(0);
     await service.start();
+    // What the killed cell had Temporal keeps for it for ten seconds: whoever asks hears of it after them, and needs not ask again.
+    const id = service.incidentOf(workload);
+    await expect(incidentState(await service.session(), { id })).resolves.toMatchObject({ incident: { id }, open: true });
     await connected();
     // A desk that is not yet connected to Temporal says so, and one clicks again.
     await voteUntilAccepted(service, workload, ana, labels.remove);
