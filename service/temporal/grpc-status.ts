@@ -24,6 +24,8 @@ export function grpcCode(error: unknown): number | undefined {
 /** How a call failed, in a word of ours: the name of its code, or the kind of the error. What Temporal says besides anybody there may have written. */
 export function howItFailed(error: unknown): string {
   const code = grpcCode(error);
+  // The SDK calls what its deadline has ended cancelled.
+  if (code === grpc.cancelled || code === grpc.deadlineExceeded) return 'not in time';
   const [name] = Object.entries(grpc).find(([, value]) => value === code) ?? [];
   if (name !== undefined) return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   if (code !== undefined) return `gRPC status ${code}`;
