@@ -123,9 +123,7 @@ test('where nobody answers for an incident that is said, and is no fault inside 
   const id = await begin('alone', `${cluster}-nobody`);
   await expect(incidentState({ ...slack, withinMs: 700 }, { id })).rejects.toMatchObject({
     code: 'FB_ERR_UNAVAILABLE',
-    detail: expect.stringMatching(
-      `^no answer about ${id} .(deadline exceeded|cancelled).: is Temporal there, and is a Firebreak with`,
-    ),
+    detail: `no answer about ${id} (not in time): is Temporal there, and is a Firebreak with the role cell running?`,
   });
 });
 
