@@ -8,13 +8,24 @@ import type {
   WarrantActivities,
 } from '../core/action/step.ts';
 import type { SignedWarrant } from '../core/decide/warrant.ts';
+import { cutText } from '../core/text/visible-text.ts';
 import { StepFailure } from './step-failure.ts';
 import { activitiesWith, failureOf, nowMs, sleep } from './world.ts';
 
-/** What an activity threw, as the catalogue knows it. */
+/** What an activity or a body threw, as the catalogue knows it. */
 export function stepFailure(error: unknown): StepFailure {
-  return error instanceof StepFailure ? error : failureOf(error);
+  if (error instanceof StepFailure) return error;
+  return error instanceof Error ? failureOf(error) : new StepFailure('FB_ERR_INTERNAL', noErrorText(error));
 }
+
+/** An author may throw anything. An object may say of itself what it likes, and is not asked. */
+function noErrorText(thrown: unknown): string {
+  const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function';
+  const said = typeof thrown === 'string' ? `“${cutText(thrown, longestThrown)}”` : isObject ? 'an object' : String(thrown);
+  return `something was thrown that is no Error: ${said}. Write throw new Error('…'), which says where`;
+}
+
+const longestThrown = 200;
 
 /**
  * A worker that is lost is noticed within this, and what it had in hand is given to the next: it sends a heartbeat every second. One that is only short of the processor

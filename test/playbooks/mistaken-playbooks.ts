@@ -83,6 +83,17 @@ const throwsItself = definePlaybook({ id: 'throws-itself', title: 'Throws', on: 
   if (commandLine.length > 3) return;
 });
 
+const throwsText = definePlaybook({ id: 'throws-text', title: 'Throws a text', on: on('Text'), uses: {} }, async ({ alert }) => {
+  if (alert.title !== '') throw 'no way';
+});
+
+const throwsNothing = definePlaybook(
+  { id: 'throws-nothing', title: 'Throws nothing', on: on('Nothing'), uses: {} },
+  async ({ alert }) => {
+    if (alert.title !== '') throw undefined;
+  },
+);
+
 /** What it calls fails: of interest is the call. */
 const failsInAStep = definePlaybook(
   { id: 'fails-in-a-step', title: 'Fails in a step', on: on('Fail'), uses: { snapshotPodState } },
@@ -136,6 +147,8 @@ addPlaybooks(
   knowsBetter,
   hearsWrong,
   throwsItself,
+  throwsText,
+  throwsNothing,
   failsInAStep,
   dropsWork,
   dropsLate,

@@ -211,11 +211,12 @@ export class Bodies {
       onAct: begin,
       onDropped: (failed) => this.#dropped(playbook.id, failed, work),
     });
-    let thrown: unknown;
+    // Also nothing can be thrown.
+    let failed: { readonly thrown: unknown } | undefined;
     try {
       await within(work, () => playbook.run(contextFor(this.#parts, playbook, body, this.#lifeOf(body, work))));
     } catch (error) {
-      thrown = error;
+      failed = { thrown: error };
     }
     if (work.unsettled.length > 0) {
       const { unsettled } = work;
@@ -229,7 +230,7 @@ export class Bodies {
       begin();
       const { skips: _, ...state } = body.state;
       body.state = state;
-      if (thrown !== undefined) this.#failed(body, thrown, work);
+      if (failed) this.#failed(body, failed.thrown, work);
       else this.#done(playbook, body);
     }
     this.#startNext();

@@ -94,13 +94,18 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       ]),
     );
 
-  const refuseForms = (forms: AskShape['forms'] = {}): void => {
-    const [problem] = Object.values(forms).flatMap((form) => (form && problemOfForm(form)) ?? []);
+  const refuseUnanswerable = ({ question, choices, forms = {} }: AskShape): void => {
+    const [problem] = [
+      ...(question.trim() === '' ? ['it asks nothing'] : []),
+      ...(Object.keys(choices).length === 0 ? ['it has no choices'] : []),
+      ...Object.values(forms).flatMap((form) => (form && problemOfForm(form)) ?? []),
+    ];
     if (problem !== undefined) throw new StepFailure('FB_ERR_REFUSED', `nobody could answer: ${problem}`);
   };
 
-  const askPeople = async ({ question, choices, plan = {}, harmless = [], forms = {}, onSilence }: AskShape) => {
-    refuseForms(forms);
+  const askPeople = async (asked: AskShape) => {
+    refuseUnanswerable(asked);
+    const { question, choices, plan = {}, harmless = [], forms = {}, onSilence } = asked;
     body.shown = body.state.kinds;
     delete body.uncovered;
     const decision = await questions.ask({
@@ -267,8 +272,13 @@ function stepFor({
       () => saga?.take(run(order)) ?? run(order),
     );
   };
+  const releaseOf = ({ plan, key }: StepResult): Plan => {
+    if (plan.action !== name)
+      throw new StepFailure('FB_ERR_REFUSED', `${name}.undo was given what ${plan.action} has done: give it what ${name} gave`);
+    return releasePlanOf(plan, key);
+  };
   const giveBack = async (result: StepResult, approval: Approval) => {
-    const plan = releasePlanOf(result.plan, result.key);
+    const plan = releaseOf(result);
     if (result.leaseId === undefined) return;
     const holder = `${caller.playbook}/${caller.subjectKey}`;
     const { leaseId } = result;
@@ -281,6 +291,6 @@ function stepFor({
     work.begin(`the release of ${name}`, true, () => giveBack(result, approval));
   return Object.assign(call, {
     plan: (input: unknown) => work.begin(`the plan of ${name}`, false, () => engine.plan({ caller, declaration, input })),
-    undo: Object.assign(undo, { plan: async (result: StepResult) => releasePlanOf(result.plan, result.key) }),
+    undo: Object.assign(undo, { plan: async (result: StepResult) => releaseOf(result) }),
   });
 }

@@ -3,6 +3,7 @@ import { proofOf } from '../../core/decide/question.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
+import { StepFailure } from '../step-failure.ts';
 import type { Body, IncidentModel } from './model.ts';
 
 const worstFirst: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
@@ -27,9 +28,14 @@ function peopleSaidHarmless(model: IncidentModel, { lastAnswered }: Body): boole
 /**
  * A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. `benign`
  * is not a body's to say: without people's answer it is refused, on record, and what is contained stays so.
+ *
+ * @throws StepFailure for a verdict that there is not.
  */
 export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, why: string): void {
   const { playbook } = body.state;
+  // A pack may be JavaScript: no compiler has seen it.
+  if (!worstFirst.includes(verdict))
+    throw new StepFailure('FB_ERR_REFUSED', `“${verdict}” is no verdict: write ${worstFirst.join(', ')}`);
   if (verdict === 'benign' && !peopleSaidHarmless(model, body)) {
     model.record('verdict.refused', `playbook/${playbook}`, `benign: ${why}: nobody has answered that it is harmless`);
     return;

@@ -135,6 +135,57 @@ const mistakes: readonly Mistake[] = [
     says: /it stops: nobody has thought of this/,
   },
   {
+    mistake: 'a text that is thrown',
+    body: [done, "throw 'nobody has thought of this';"],
+    check: 'answers',
+    says: /it stops: something was thrown that is no Error: “nobody has thought of this”\. Write throw new Error\('…'\)/,
+  },
+  {
+    mistake: 'nothing that is thrown',
+    body: [done, 'throw undefined;'],
+    check: 'answers',
+    says: /it stops: something was thrown that is no Error: undefined/,
+  },
+  {
+    mistake: 'a question with nothing to choose',
+    body: ["await ask({ question: 'What is it?', choices: {}, onSilence: 'Nothing is done.' });", done],
+    check: 'answers',
+    says: /it stops: nobody could answer: it has no choices/,
+  },
+  {
+    mistake: 'a question that says nothing',
+    body: [ask("no: 'No', fine: 'Yes'", '').replace('What is it?', ' '), 'note(answer.choice);'],
+    check: 'answers',
+    says: /it stops: nobody could answer: it asks nothing/,
+  },
+  {
+    mistake: 'a verdict that there is not',
+    body: ["verdict('malicious' as 'benign', 'it looks bad');", done],
+    check: 'answers',
+    says: /it stops: “malicious” is no verdict/,
+  },
+  {
+    mistake: 'the release of what another step has done',
+    body: [
+      'const cut = await steps.quarantinePod({ pod: alert.pod });',
+      'const kept = await steps.snapshotPodState({ pod: alert.pod });',
+      ask("no: 'No', end: 'Yes'", 'end: await steps.quarantinePod.undo.plan(cut)'),
+      "if (answer.choice === 'end') await steps.quarantinePod.undo(kept as never, answer.approval);",
+    ],
+    check: 'answers',
+    says: /it stops: quarantinePod\.undo was given what snapshotPodState has done/,
+  },
+  {
+    mistake: 'the plan of such a release',
+    body: [
+      'const kept = await steps.snapshotPodState({ pod: alert.pod });',
+      ask("no: 'No', end: 'Yes'", 'end: await steps.quarantinePod.undo.plan(kept as never)'),
+      'note(answer.choice);',
+    ],
+    check: 'answers',
+    says: /it stops: quarantinePod\.undo was given what snapshotPodState has done/,
+  },
+  {
     mistake: 'a loop that never ends',
     body: [done, 'for (let index = 0; index < 10; ) alert.tags.at(index); // here'],
     check: 'answers',
@@ -231,8 +282,8 @@ export const playbook = definePlaybook(
     on: ${on ?? `{ match: { tag: 'container' }, minSeverity: 'low', requires: ['pod'] }`},
     ${more}uses: { deletePod, isolateNamespace, openTicket, quarantinePod, rotateSecret, snapshotPodState${body.join().includes('cutConnections') ? ', cutConnections' : ''} },
   },
-  async ({ alert, steps, ask, settle, note }) => {
-    note(\`\${typeof ask}\${typeof settle}\${typeof cutConnections}\`.slice(0, 0) || 'begins');
+  async ({ alert, steps, ask, settle, note, verdict }) => {
+    note(\`\${typeof ask}\${typeof settle}\${typeof verdict}\${typeof cutConnections}\`.slice(0, 0) || 'begins');
 ${body.map((line) => `    ${line}`).join('\n')}
   },
 );

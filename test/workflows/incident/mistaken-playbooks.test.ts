@@ -83,6 +83,19 @@ describe('a playbook that throws', () => {
   });
 });
 
+describe('a playbook that throws what is no error', () => {
+  test.each([
+    ['throws-text', 'Text', '“no way”'],
+    ['throws-nothing', 'Nothing', 'undefined'],
+  ])('%s is told as one that stops', async (id, rule, thrown) => {
+    const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
+    const { bodies } = await incident.result();
+    const detail = `something was thrown that is no Error: ${thrown}. Write throw new Error('…'), which says where`;
+    expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail }]);
+    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${detail}`);
+  });
+});
+
 describe('a promise that an author has made and dropped', () => {
   const lineOf = (written: string): number => {
     const source = readFileSync(workflowsPath, 'utf8');
