@@ -8,6 +8,7 @@ import type { Form, TypedField } from '../decide/form.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { Reached, Verdict } from '../incident/incident.ts';
 import { type Duration, durationMs } from './duration.ts';
+import { problemsOfEnvelope } from './envelope-problems.ts';
 import type { Match } from './match.ts';
 import { assertMatch } from './match-problems.ts';
 import { type Params, type ParamValues, problemOfParam } from './params.ts';
@@ -339,7 +340,12 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
   envelope: WrittenEnvelope<U, R, P> & NeededByHeadStart<U>,
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
-  const { on } = envelope;
+  const { id, on } = envelope;
+  // What was written in JavaScript no compiler has seen.
+  if (on === undefined)
+    throw new TypeError(`playbook ${id}: it says not which alerts it is for: write on: { match, minSeverity, requires }`);
+  if (typeof run !== 'function')
+    throw new TypeError(`playbook ${id}: its body is no function: write async ({ alert, steps }) => { … }`);
   const whole = { ...envelope, on: 'match' in on ? on : { ...on, match: scheduledMatch } };
   if (!isInWorkflow) assertEnvelope(whole);
   return { ...whole, run };
@@ -362,6 +368,7 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
     throw new TypeError(`playbook ${envelope.id}: what is scheduled runs for no other alert: leave match out`);
   if (schedule && envelope.headStart !== undefined)
     throw new TypeError(`playbook ${envelope.id}: what is scheduled is in no haste, and has no head start`);
+  for (const problem of problemsOfEnvelope(envelope)) throw new TypeError(`playbook ${envelope.id}: ${problem}`);
   if (envelope.levels?.length === 0)
     throw new TypeError(
       `playbook ${envelope.id}: its questions are put to nobody: name a group, levels: [{ group: 'oncall', within: '15m' }]`,

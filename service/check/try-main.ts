@@ -10,7 +10,7 @@ import { exampleAlert, inTime } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
 import { isInLoop, withCalled } from '../../testing/walk.ts';
-import { playedPack } from '../packs/loaded-pack.ts';
+import { playedPack, printToStandardError } from '../packs/loaded-pack.ts';
 
 /** What the playbooks of a pack are tried with. */
 export interface Trial {
@@ -44,6 +44,7 @@ const ofApproval: ReadonlySet<string | undefined> = new Set(['FB_ERR_PLAN_CHANGE
 const [folder = '', main = ''] = process.argv.slice(2);
 const trial: Trial = JSON.parse(readFileSync(0, 'utf8'));
 
+printToStandardError();
 const pack = await playedPack(folder, main);
 // A promise of a playbook's own that fails, and for which nobody waits, would end this process.
 const dropped: unknown[] = [];

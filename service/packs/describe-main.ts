@@ -1,9 +1,10 @@
 /** Prints what a pack says of itself, as JSON: see `runPackProgram`. Without MAIN it makes ready, and reads that as a line: see `DescribingAhead`. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { loadDoors, loadedPack } from './loaded-pack.ts';
+import { loadDoors, loadedPack, printToStandardError } from './loaded-pack.ts';
 
 const [folder = '', given] = process.argv.slice(2);
+printToStandardError();
 const main = given ?? (await told());
 if (main !== undefined) process.stdout.write(JSON.stringify((await loadedPack(folder, main)) ?? null));
 

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
+import { problemsOfEnvelope } from '../../core/playbook/envelope-problems.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { ReleaseStatement } from '../../core/playbook/release.ts';
 import { problemsOfSchedule } from '../../core/playbook/schedule.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { ownActionsFrom } from './own-actions.ts';
 import type { PackFiles } from './pack-files.ts';
-import { mostBytes, prepareProgram, reasonIn } from './pack-program.ts';
+import { mostBytes, prepareProgram, programMs, reasonIn } from './pack-program.ts';
 
 /** What a pack says of itself: data, nothing of it runs. */
 export interface DescribedPack {
@@ -21,10 +23,13 @@ export interface DescribedPack {
   readonly actions: readonly OwnAction[];
 }
 
+/** What is shipped is called so. */
+const shippedPack = 'firebreak';
+
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
 const envelope = z.looseObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{0,39}\/[a-z][a-z0-9-]{0,39}$/),
-  title: z.string().min(1).max(200),
+  title: z.string(),
   on: z.looseObject({
     minSeverity: z.string(),
     requires: z.array(z.enum(['pod', 'node', 'workload'])),
@@ -44,6 +49,7 @@ const envelope = z.looseObject({
     .array(z.looseObject({ group: z.string(), within: z.string() }))
     .min(1)
     .optional(),
+  priority: z.number().optional(),
 });
 const description = z.looseObject({
   name,
@@ -58,10 +64,15 @@ const description = z.looseObject({
  *
  * @throws Error in words for its author.
  */
-export function describePack(pack: PackFiles): { readonly pack: DescribedPack; readonly raw: unknown } {
+export function describePack(
+  pack: PackFiles,
+  { withinMs = programMs }: { readonly withinMs?: number } = {},
+): { readonly pack: DescribedPack; readonly raw: unknown } {
   const { folder, args, options } = prepareProgram(pack, 'service/packs/describe-main');
   try {
-    const told = spawnSync(process.execPath, args, { ...options, maxBuffer: mostBytes });
+    const told = spawnSync(process.execPath, args, { ...options, timeout: withinMs, maxBuffer: mostBytes });
+    if (told.error && systemErrorCode(told.error) === 'ETIMEDOUT')
+      throw new Error(`${pack.main}: it has not ended after ${withinMs / 1_000} s: nothing of it may go on when it is loaded`);
     if (told.status !== 0) throw new Error(reasonIn(told.stderr, folder));
     const raw: unknown = JSON.parse(told.stdout);
     return { pack: packFrom(raw, pack), raw };
@@ -78,6 +89,7 @@ export function codeOfPacks(): string {
     'describe',
     'own-actions',
     '../../core/action/own-action',
+    '../../core/playbook/envelope-problems',
     '../../core/playbook/pack',
     '../../core/playbook/playbook',
     '../../core/playbook/schedule',
@@ -106,6 +118,7 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
     throw new Error(`${main}: export default definePack(…): ${at ? `${at}: ` : ''}${issue?.message ?? 'not a pack'}`);
   }
   const { name: pack, version, playbooks } = parsed.data;
+  if (pack === shippedPack) throw new Error(`${main}: a pack cannot be called ${shippedPack}: so is called what is shipped`);
   const own = ownActionsFrom(parsed.data.actions, pack, files);
   return {
     name: pack,
@@ -124,8 +137,12 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
       );
       // `definePlaybook` has made it, of the copy of this package that the pack has.
       const described = { ...playbook, uses } as unknown as AnyPlaybook;
-      const [problem] = described.on.schedule ? problemsOfSchedule(described.on.schedule, described.params) : [];
-      if (problem !== undefined) throw new Error(`${main}: ${playbook.id}: its schedule: ${problem}`);
+      const { schedule } = described.on;
+      const [problem] = [
+        ...problemsOfEnvelope(described),
+        ...(schedule ? problemsOfSchedule(schedule, described.params) : []).map((one) => `its schedule: ${one}`),
+      ];
+      if (problem !== undefined) throw new Error(`${main}: ${playbook.id}: ${problem}`);
       return described;
     }),
   };

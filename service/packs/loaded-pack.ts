@@ -1,3 +1,4 @@
+import { Console } from 'node:console';
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { extname, join } from 'node:path';
@@ -9,6 +10,11 @@ import { StepFailure } from '../../workflows/step-failure.ts';
 import { packImports } from './pack-rules.ts';
 import { withoutTypes } from './syntax.ts';
 import { withTurns } from './turns/turns.ts';
+
+/** Answers alone go to standard output, which a program reads: what a pack prints is for people. */
+export function printToStandardError(): void {
+  globalThis.console = new Console(process.stderr);
+}
 
 const doors = new Map<string, string>();
 

@@ -12,7 +12,7 @@ import { outcomeOf } from '../../testing/path-line.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
-import { playedPack } from './loaded-pack.ts';
+import { playedPack, printToStandardError } from './loaded-pack.ts';
 
 /** A question as people have answered it. */
 export interface ObservedAnswer {
@@ -47,6 +47,7 @@ export interface Observation {
 
 const [folder = '', main = ''] = process.argv.slice(2);
 const { alert, playbooks, params, answers, failures, outputs }: Observation = JSON.parse(readFileSync(0, 'utf8'));
+printToStandardError();
 const pack = await playedPack(folder, main);
 const seen: object[] = [];
 for (const playbook of pack.playbooks) {

@@ -18,7 +18,8 @@ export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, w
   }
 }
 
-const programMs = 30_000;
+/** To load one. */
+export const programMs = 30_000;
 
 /** To go through every answer of many playbooks, on a machine that has other work. */
 const longProgramMs = 300_000;
@@ -120,12 +121,13 @@ export function reasonIn(stderr: string, folder: string): string {
   const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
   const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
   const said = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
+  // Whoever shows it ends it with a full stop.
   const text = / before initialization$/.test(said) ? `${said}. ${whereInACircle}` : said;
   return place === undefined ? text : `${place}: ${text}`;
 }
 
 const whereInACircle =
-  'Its line has not run yet. If two files import each other, move what both need into a third; else write it above what uses it.';
+  'Its line has not run yet. If two files import each other, move what both need into a third; else write it above what uses it';
 
 /** A program that runs the modules of a pack for as long as it is asked. */
 export interface PackProgram {

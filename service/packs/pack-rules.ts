@@ -85,8 +85,9 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
     const member = memberName(node);
     if (member !== undefined && !own.has(member.split('.')[0] ?? '') && Object.hasOwn(members, member))
       add(node, members[member] ?? none);
-    if (isClock(node) && !own.has('Date'))
-      add(node, { problem: 'new Date() reads the clock', remedy: 'Go by alert.time: new Date(alert.time).' });
+    const clock = clockOf(node);
+    if (clock !== undefined && !own.has('Date'))
+      add(node, { problem: `${clock} reads the clock`, remedy: 'Go by alert.time: new Date(alert.time).' });
     const name = freeName(node, parent);
     if (name !== undefined && !own.has(name) && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
     else if (name?.startsWith('__') && !own.has(name))
@@ -189,9 +190,11 @@ function memberName(node: Node): string | undefined {
   return object === undefined || property === undefined ? undefined : `${object}.${property}`;
 }
 
-function isClock(node: Node): boolean {
-  if (node.type !== 'NewExpression' || !('callee' in node) || nameOf(node.callee) !== 'Date') return false;
-  return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0;
+/** `new Date()`; and `Date(…)`, which tells the time whatever it is given. */
+function clockOf(node: Node): string | undefined {
+  if (!('callee' in node) || nameOf(node.callee) !== 'Date') return undefined;
+  if (node.type === 'CallExpression') return 'Date()';
+  return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0 ? 'new Date()' : undefined;
 }
 
 /** Names that the file itself gives something: what is meant by them is the author's own. */

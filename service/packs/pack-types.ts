@@ -188,6 +188,7 @@ const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) =
   [/does not exist on type 'Readonly<Record<never, never>>'/, 'Add it to forms of this choice, or look at answer.choice first.'],
   [/^Unreachable code detected/, 'What stands above never ends, or always leaves: end its loop, or remove what stands here.'],
   [/"firebreak\/actions"' has no exported member/, 'Write it as `firebreak actions list` does.'],
+  [/^Cannot find name 'console'/, 'Say it with note(…) on the incident, or with log(…) in the log.'],
   [/Did you mean (?:to write )?'"?([\w-]+)"?'\?/, ([, meant]) => `Write ${meant}.`],
   [/Type 'Promise<.*is not assignable to type '(?!Promise<)/, 'Write await before it.'],
   [/Type 'RegExp' is not assignable/, "Write regex('…') or glob('…'), imported from firebreak/playbook."],

@@ -25,9 +25,6 @@ export interface ConfiguredPack extends DescribedPack {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** What is shipped is called so. */
-const ownName = 'firebreak';
-
 /** The configured packs; adds to `problems` those that cannot be used, and why. */
 export function completePacks(
   file: FileConfig,
@@ -78,8 +75,7 @@ export function completePacks(
         throw new Error(`${statement.pack}@${statement.version} calls itself ${described.name} ${described.version}`);
       if (statement && !isSaid(raw, statement))
         throw new Error(`the envelopes of ${statement.pack}@${statement.version} are not those that its publisher has signed`);
-      const twin = described.name === ownName || packs.some(({ name }) => name === described.name);
-      if (twin)
+      if (packs.some(({ name }) => name === described.name))
         problems.push({
           at,
           problem: `there is another pack ${described.name}`,

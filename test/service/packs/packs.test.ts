@@ -190,7 +190,12 @@ describe('a configuration with a pack', () => {
 
   test.each([
     ['a name that is none', "name: 'acme'", "name: 'Acme!'", /cannot be called “Acme!”/],
-    ['the name of what is shipped', "name: 'acme'", "name: 'firebreak'", /there is another pack firebreak/],
+    [
+      'the name of what is shipped',
+      "name: 'acme'",
+      "name: 'firebreak'",
+      /a pack cannot be called firebreak: so is called what is shipped/,
+    ],
     ['no pack', 'export default definePack', 'export const pack = definePack', /export default definePack/],
     [
       'a parameter that it does not have',

@@ -1,0 +1,41 @@
+import { type Severity, severities } from '../alert/severity.ts';
+import { visibleLine } from '../text/visible-text.ts';
+import { durationMs, isDuration } from './duration.ts';
+
+const longestTitle = 200;
+
+/** What is looked at of an envelope. */
+interface EnvelopeParts {
+  readonly title: string;
+  readonly on: { readonly minSeverity: Severity };
+  readonly levels?: readonly { readonly group: string; readonly within: string }[];
+  readonly priority?: number;
+}
+
+/** What no alert could be answered with, whoever is asked, in words that say what to write. A pack may be JavaScript: no compiler has seen it. */
+export function problemsOfEnvelope({ title, on, levels = [], priority = 0 }: EnvelopeParts): readonly string[] {
+  return [
+    ...problemsOfTitle(title),
+    ...(severities.includes(on.minSeverity)
+      ? []
+      : [`minSeverity is “${on.minSeverity}”: write ${severities.slice(0, -1).join(', ')} or ${severities.at(-1)}`]),
+    ...levels.flatMap(({ group, within }, at) => [
+      ...(group.trim() === '' ? [`levels.${at}.group names nobody: write a group of the roster`] : []),
+      ...problemsOfWithin(within).map((problem) => `levels.${at}.within is “${within}”: ${problem}`),
+    ]),
+    ...(Number.isFinite(priority) ? [] : ['its priority has to be a number']),
+  ];
+}
+
+/** It stands alone on cards, and in lists of one line. */
+function problemsOfTitle(title: string): readonly string[] {
+  const seen = visibleLine(title);
+  if (title.trim() === '') return ['its title says nothing: write what it does, such as Cut off a pod that mines'];
+  if (title.length > longestTitle) return [`its title has ${title.length} characters, and may have ${longestTitle}`];
+  return seen === title ? [] : [`its title has characters that nobody sees: “${seen}”`];
+}
+
+function problemsOfWithin(within: string): readonly string[] {
+  if (!isDuration(within)) return ['write a time such as 15m'];
+  return durationMs(within) > 0 ? [] : ['nobody can answer in no time'];
+}

@@ -1,0 +1,71 @@
+/** Packs that are refused before anything of them is tried, and what their author is told. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { describePack } from '../../../service/packs/describe.ts';
+import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
+import { runPackProgram } from '../../../service/packs/pack-program.ts';
+import { packFaults } from '../../../service/packs/pack-rules.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+import { alertOf } from '../../testing/alert-of.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-refused-packs-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The pack with something else in one of its files. */
+function packWith(file: string, from: string, to: string): PackFiles {
+  const source = acmeFiles[file] ?? '';
+  expect(source).toContain(from);
+  const where = mkdtempSync(join(folder, 'pack-'));
+  return readPack({ folder: writePackFolder(where, { ...acmeFiles, [file]: source.replace(from, to) }) });
+}
+
+test.each([
+  [
+    'the name of what is shipped',
+    "name: 'acme'",
+    "name: 'firebreak'",
+    'a pack cannot be called firebreak: so is called what is shipped',
+  ],
+  [
+    'an envelope that it has changed since',
+    'playbooks: [miner]',
+    "playbooks: [{ ...miner, on: { ...miner.on, minSeverity: 'severe' as 'high' } }]",
+    'acme/miner: minSeverity is “severe”',
+  ],
+])('of a pack with %s its author is told', (_, from, to, says) => {
+  expect(() => describePack(packWith('firebreak.pack.ts', from, to))).toThrow(`firebreak.pack.ts: ${says}`);
+});
+
+test('a pack that goes on for ever when it is loaded is told so', () => {
+  const pack = packWith('firebreak.pack.ts', 'export default', 'for (;;);\nexport default');
+  const says = 'firebreak.pack.ts: it has not ended after 0.5 s: nothing of it may go on when it is loaded';
+  expect(() => describePack(pack, { withinMs: 500 })).toThrow(says);
+});
+
+test('an envelope that is refused is told with its place', () => {
+  const pack = packWith('playbooks/miner.ts', "title: 'Cut off a pod that mines'", "title: ' '");
+  expect(() => describePack(pack)).toThrow('playbooks/miner.ts:5: TypeError: playbook miner: its title says nothing');
+});
+
+test('the clock is refused by each way that leads to it', () => {
+  const pack = packWith(
+    'playbooks/miner.ts',
+    'note(saying',
+    'note(Date());\n    note(String(new Date(0).getTime()));\n    note(saying',
+  );
+  expect(packFaults(pack)).toMatchObject([{ file: 'playbooks/miner.ts', line: 14, problem: 'Date() reads the clock' }]);
+});
+
+test('a pack that prints is read, tried and observed all the same', async () => {
+  const printing = packWith('playbooks/miner.ts', 'note(saying', "console.log('hello');\n    note(saying");
+  const loading = packWith('firebreak.pack.ts', 'export default', "console.log('hello');\nexport default");
+  expect(describePack(loading).pack.name).toBe('acme');
+  const tried: unknown = JSON.parse(await runPackProgram(printing, 'service/check/try-main', { alerts: [], params: {} }));
+  expect(tried).toMatchObject([{ playbook: 'acme/miner' }]);
+  const alert = alertOf({ rule: 'Detect crypto miners', severity: 'critical' });
+  const observation = { alert, playbooks: ['acme/miner'], params: {}, answers: [], failures: {}, outputs: [] };
+  const observed: unknown = JSON.parse(await runPackProgram(printing, 'service/packs/observe-main', observation));
+  expect(observed).toMatchObject([{ playbook: 'acme/miner' }]);
+});
