@@ -158,6 +158,11 @@ export const leaseNews = {
   released: (lease: Lease, how: string): string => `Ended: ${containmentText(lease)}. ${how}`,
   permanent: (lease: Lease, how: string): string => `For good: ${containmentText(lease)}, ${how}`,
   refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
+  /** @param holders ids of playbooks */
+  heldByOthers: (lease: Lease, holders: readonly string[]): string => {
+    const [hold, asks] = holders.length === 1 ? ['holds', 'that asks'] : ['hold', 'those ask'];
+    return `Still contained: ${containmentText(lease)}. It was to be released, and ${holders.join(' and ')} ${hold} it, too. Answer what ${asks}, or release it with firebreak lease release.`;
+  },
   /** @param next ISO 8601 */
   refusedForNow: (lease: Lease, why: string, next: string): string =>
     `Still contained: ${containmentText(lease)}. Its release is refused: ${why}. Change what refuses it. It is tried again by itself, next at ${next}.`,

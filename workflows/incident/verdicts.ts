@@ -53,6 +53,11 @@ function holdersOf(bodies: readonly BodyState[], { holders }: Lease): readonly B
   return bodies.filter((body) => holders.includes(`${body.playbook}/${body.subjectKey}`));
 }
 
+/** Those whose bodies hold it: each once. */
+export function playbooksHolding(model: IncidentModel, lease: Lease): readonly string[] {
+  return [...new Set(holdersOf(bodiesOf(model), lease).map(({ playbook }) => playbook))];
+}
+
 /** What those who hold a lease say it was: harmless only if all of them do. */
 export function verdictOfHolders(bodies: readonly BodyState[], lease: Lease): Verdict {
   const verdicts = holdersOf(bodies, lease).map((body) => body.verdict ?? 'unknown');

@@ -8,7 +8,7 @@ import { digestOf } from '../../core/text/digest.ts';
 import { onWarrant, stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
-import { verdictOn } from '../incident/verdicts.ts';
+import { playbooksHolding, verdictOn } from '../incident/verdicts.ts';
 import type { StepFailure } from '../step-failure.ts';
 import { condition, nowMs } from '../world.ts';
 
@@ -83,7 +83,7 @@ export class Leases {
     this.#end(lease, 'permanent', `made permanent by ${by}`);
   }
 
-  /** One holder lets go; the last one undoes it. */
+  /** One holder lets go; the last one undoes it. People who have said that it is released hear where others hold it. */
   async letGo(id: string, holder: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
     // People were asked whether it is released, and somebody has kept it for good meanwhile: both must not go by in silence.
@@ -92,6 +92,7 @@ export class Leases {
     const holders = lease.holders.filter((other) => other !== holder);
     if (holders.length > 0) {
       this.update({ ...lease, holders });
+      if (reason.kind === 'approved') this.#heldByOthers(lease, holders);
       return;
     }
     await this.undo(id, reason);
@@ -223,6 +224,12 @@ export class Leases {
     });
     this.#events.page(text);
     this.#events.changed();
+  }
+
+  #heldByOthers(lease: Lease, holders: readonly string[]): void {
+    const text = leaseNews.heldByOthers(lease, playbooksHolding(this.#model, { ...lease, holders }));
+    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id });
+    this.#events.page(text);
   }
 
   #keptForGood(lease: Lease): void {

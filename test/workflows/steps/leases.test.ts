@@ -323,6 +323,11 @@ describe('people decide on a lease', () => {
     const one = await incident.until((state) => state.leases[0]?.holders.length === 1, 'one holder');
     expect(one.leases[0]?.state).toBe('active');
     expect(undone(incident)).toEqual([]);
+    // Two people have said that it is released, and it is not: they hear why.
+    const told =
+      'Still contained: cart-1 quarantined. It was to be released, and firebreak/ask-about-shell holds it, too. Answer what that asks, or release it with firebreak lease release.';
+    expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));
+    await eventually('the thread', () => lab.seen.threads.includes(told));
     await incident.vote('release', 'ana', {}, true);
     await incident.vote('release', 'ben', {}, true);
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
