@@ -45,11 +45,11 @@ export async function checkPacks({ sources, config, rules, live }: PacksToCheck)
   return { packs, findings: sorted(findings) };
 }
 
-function checkSource(source: PackSource, config: Config | undefined, rules: RuleSet | undefined): Promise<CheckedPack> {
+async function checkSource(source: PackSource, config: Config | undefined, rules: RuleSet | undefined): Promise<CheckedPack> {
   const folder = 'folder' in source ? source.folder : undefined;
   const samples = folder === undefined ? '' : join(folder, 'alerts');
   const read = existsSync(samples) ? readAlerts([samples], config?.cluster ?? 'local') : [];
-  return checkPack(
+  const { pack, findings } = await checkPack(
     {
       files: readPackAt(source),
       ...(folder !== undefined && { folder }),
@@ -58,6 +58,22 @@ function checkSource(source: PackSource, config: Config | undefined, rules: Rule
     },
     { ...(config && { config }), ...(rules && { rules: rules.rules }) },
   );
+  const unread = read.flatMap((one) =>
+    one.ok || one.from === samples ? [] : unreadFinding(relative(folder ?? '', one.from), one.reason),
+  );
+  return { ...(pack && { pack }), findings: [...findings, ...unread] };
+}
+
+/** @param from the file in the pack, and where in it */
+function unreadFinding(from: string, reason: string): CheckFinding {
+  const [file = '', place] = from.split(', ');
+  return {
+    severity: 'warning',
+    check: 'answers',
+    file,
+    problem: `no playbook is tried on it: ${place === undefined ? '' : `${place}: `}${reason}`,
+    remedy: 'Put it there as its sensor sends it, or take it away.',
+  };
 }
 
 function namedAs(source: PackSource): string {

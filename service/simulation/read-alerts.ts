@@ -42,7 +42,11 @@ export function readAlerts(
   cluster: string,
   find: (alert: Alert) => Alert = asFound,
 ): readonly ReadAlert[] {
-  return paths.flatMap((path) => filesOf(path)).flatMap((file) => alertsIn(file, cluster, find));
+  return paths.flatMap((path): readonly ReadAlert[] => {
+    const files = filesOf(path);
+    if (files.length === 0) return [{ from: path, ok: false, reason: 'holds no .json, .jsonl, .ndjson or .log file' }];
+    return files.flatMap((file) => alertsIn(file, cluster, find));
+  });
 }
 
 function filesOf(path: string): readonly string[] {

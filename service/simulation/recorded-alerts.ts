@@ -41,8 +41,10 @@ export async function* alertsOfFiles(paths: readonly string[], cluster: string):
       }
       continue;
     }
+    const from = path === '-' ? 'standard input' : path;
     const lines = createInterface({ input: path === '-' ? process.stdin : createReadStream(path) });
     let number = 0;
+    let isEmpty = true;
     for await (const line of lines) {
       number += 1;
       if (line.trim() === '') continue;
@@ -50,10 +52,12 @@ export async function* alertsOfFiles(paths: readonly string[], cluster: string):
       if (!alert)
         throw new FirebreakError(
           'FB_ERR_ALERT_INVALID',
-          `${path === '-' ? 'standard input' : path}, line ${number}: no normalised alert: what a sensor sends goes through \`firebreak alerts parse\` first`,
+          `${from}, line ${number}: no normalised alert: what a sensor sends goes through \`firebreak alerts parse\` first`,
         );
+      isEmpty = false;
       yield { alert: asFound(alert) };
     }
+    if (isEmpty) throw new FirebreakError('FB_ERR_ALERT_INVALID', `${from}: holds no alert`);
   }
 }
 

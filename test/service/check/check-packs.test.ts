@@ -64,6 +64,18 @@ async function found(options: Omit<PacksToCheck, 'sources'>): Promise<(check: Ch
       .map(({ severity, file, line, problem, remedy }) => `${severity} ${file}:${line} ${problem}. ${remedy}`);
 }
 
+test('an alert of the pack that cannot be read is warned of: without it another one is made up', async () => {
+  const where = writePackFolder(mkdtempSync(join(folder, 'alerts-')), { ...acmeFiles, 'alerts/miner.json': '{ "rule": ' });
+  const { findings } = await checkPacks({ sources: [{ folder: where }] });
+  expect(findings).toContainEqual({
+    severity: 'warning',
+    check: 'answers',
+    file: 'alerts/miner.json',
+    problem: 'no playbook is tried on it: the JSON ends before its brackets are closed',
+    remedy: 'Put it there as its sensor sends it, or take it away.',
+  });
+});
+
 describe('a pack by itself', () => {
   test('is told whom it asks, and what is off unless somebody turns it on', async () => {
     const of = await found({});

@@ -156,6 +156,16 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
   });
 
+  test('fails where what it is given has no alerts: of none no condition would hold', async () => {
+    const empty = mkdtempSync(join(folder, 'no-alerts-'));
+    const ofFolder = await firebreak([empty, '--fail-on', 'touched benign > 0']);
+    expect(ofFolder.status).toBe(1);
+    expect(ofFolder.stderr).toContain(`FB_ERR_ALERT_INVALID: The alert cannot be read: ${empty}: holds no .json, .jsonl`);
+    const ofInput = await firebreak(['-', '--fail-on', 'touched benign > 0'], '\n');
+    expect(ofInput.status).toBe(1);
+    expect(ofInput.stderr).toContain('standard input: holds no alert');
+  });
+
   test('says how to give it alerts where there are none', async () => {
     const { status, stderr } = await firebreak(['--config', 'none.yaml']);
     expect(status).toBe(2);

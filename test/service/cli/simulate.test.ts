@@ -74,6 +74,12 @@ describe('firebreak simulate', () => {
       status: 1,
       stderr: expect.stringMatching(/FB_ERR_FILE_MISSING: .*none\.json: there is no such file/),
     });
+    const empty = mkdtempSync(join(tmpdir(), 'firebreak-no-alerts-'));
+    expect(await firebreak(['simulate', empty])).toMatchObject({
+      status: 1,
+      stderr: `${empty}: holds no .json, .jsonl, .ndjson or .log file\n`,
+    });
+    rmSync(empty, { recursive: true });
     expect((await firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE'])).status).toBe(2);
     const unknown = await firebreak(['simulate', '--playbook', 'none']);
     expect(unknown.stderr).toContain('FB_ERR_UNKNOWN_ID');
