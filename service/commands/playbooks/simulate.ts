@@ -171,7 +171,12 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
   };
   if (options.records || options.incident !== undefined)
     await eachOnRecord(options, (alert) => tell({ alert: find(alert), only: options.playbook }));
-  else for (const asked of await alertsFor({ simulations, paths, options, find })) await tell(asked);
+  else {
+    const asked = await alertsFor({ simulations, paths, options, find });
+    for (const one of asked) await tell(one);
+    // Of the ordinary requests of an audit log, say: what could not be read has been told.
+    if (asked.length === 0 && process.exitCode === undefined && options.json !== true) print('Nothing of it is an alert.');
+  }
   if (table.length > 0) printSimulated(table);
   for (const answer of options.answer ?? [])
     if (!offered.has(answer))

@@ -80,6 +80,11 @@ describe('firebreak simulate', () => {
       stderr: `${empty}: holds no .json, .jsonl, .ndjson or .log file\n`,
     });
     rmSync(empty, { recursive: true });
+    const ordinary = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items: [] };
+    expect(await firebreak(['simulate', '-'], JSON.stringify(ordinary))).toMatchObject({
+      status: 0,
+      stdout: 'Nothing of it is an alert.\n',
+    });
     expect((await firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE'])).status).toBe(2);
     const unknown = await firebreak(['simulate', '--playbook', 'none']);
     expect(unknown.stderr).toContain('FB_ERR_UNKNOWN_ID');
