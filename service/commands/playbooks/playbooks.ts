@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DescribedPlaybook } from '../../../core/console/console.schema.ts';
+import type { ConfiguredPack } from '../../config/complete/complete-packs.ts';
 import { describedPlaybooks } from '../../config/described-playbooks.ts';
 import { type DeskOptions, deskOf, withDesk } from '../desk/desk-options.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
@@ -12,11 +13,17 @@ interface ListOptions extends CommonOptions, DeskOptions {
   readonly config?: string;
 }
 
+/** What a configuration says besides of the playbooks of its packs. */
+interface FromConfig {
+  readonly stateDir: string;
+  readonly packs: readonly Pick<ConfiguredPack, 'name' | 'version' | 'source'>[];
+}
+
 /** As a desk runs them; else with a configuration those of its packs, too. Only then is loaded what reads one. */
 async function playbooksIn(
   options: ListOptions,
   command: Command,
-): Promise<{ readonly all: readonly DescribedPlaybook[]; readonly stateDir?: string }> {
+): Promise<{ readonly all: readonly DescribedPlaybook[]; readonly config?: FromConfig }> {
   const at = deskOf(options, command);
   if (at) {
     const desk = await (await import('../desk/desk-client.ts')).openDesk(at);
@@ -24,7 +31,7 @@ async function playbooksIn(
   }
   const { config: path } = options;
   const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
-  return { all: describedPlaybooks(config, Date.now()), ...(config && { stateDir: config.stateDir }) };
+  return { all: describedPlaybooks(config, Date.now()), ...(config && { config }) };
 }
 
 function withPacks(command: Command): Command {
@@ -86,19 +93,24 @@ function nextText({ next }: { readonly next: string | null }): string {
 }
 
 async function show(id: string, options: ListOptions, command: Command): Promise<void> {
-  const { all, stateDir } = await playbooksIn(options, command);
+  const { all, config } = await playbooksIn(options, command);
   const shown = all.find((one) => one.id === id);
-  const observed = stateDir === undefined ? [] : (await import('../../packs/observed.ts')).observedWith(stateDir, id);
+  const pack = config?.packs.find(({ name }) => id.startsWith(`${name}/`));
+  const observed = config ? (await import('../../packs/observed.ts')).observedWith(config.stateDir, id) : [];
   if (!shown && observed.length === 0) {
     // Who lists them needs none of it.
     const { unknownName } = await import('../../config/nearest.ts');
     throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
   }
   if (options.json) {
-    printJson({ ...(shown && shownJson(shown)), ...(observed.length > 0 && { observed }) });
+    printJson({
+      ...(shown && shownJson(shown)),
+      ...(shown && pack && { version: pack.version }),
+      ...(observed.length > 0 && { observed }),
+    });
     return;
   }
-  if (shown) printEnvelope(shown);
+  if (shown) printEnvelope(shown, pack);
   else print(`${printable(id)} does not run: a version of its pack was observed that has it.`);
   if (observed.length === 0) return;
   print();
@@ -113,10 +125,11 @@ async function show(id: string, options: ListOptions, command: Command): Promise
 /** `firebreak pack observed` lists more. */
 const mostObserved = 10;
 
-function printEnvelope(shown: DescribedPlaybook): void {
+function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][number] | undefined): void {
   const { scheduled: run } = shown;
   const facts: readonly (readonly [string, string])[] = [
     ['playbook', shown.id],
+    ...(pack ? [['version', versionText(pack)] as const] : []),
     ...(run
       ? ([
           ['runs', run.times],
@@ -143,6 +156,12 @@ function printEnvelope(shown: DescribedPlaybook): void {
     { title: 'WHAT IT DOES', text: (row) => row.title },
     { title: 'UNDO', text: (row) => row.undo },
   ]);
+}
+
+/** Whether some incidents begin with another one, only the cluster's cell and Temporal know. */
+function versionText({ name, version, source }: FromConfig['packs'][number]): string {
+  const others = 'release' in source ? '; firebreak pack promotions says whether some incidents begin with another one' : '';
+  return `${name}@${version}${others}`;
 }
 
 function asksText({ levels }: DescribedPlaybook): string {

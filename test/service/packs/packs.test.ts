@@ -255,6 +255,12 @@ describe('the command line', () => {
     );
   });
 
+  test('shows of which version of its pack a playbook is', async () => {
+    expect((await cli('playbooks', 'show', 'acme/miner')).stdout).toMatch(/^version +acme@1\.0\.0$/m);
+    expect(JSON.parse((await cli('playbooks', 'show', 'acme/miner', '--json')).stdout)).toMatchObject({ version: '1.0.0' });
+    expect((await cli('playbooks', 'show', 'firebreak/contain-dropped-binary')).stdout).not.toMatch(/^version/m);
+  });
+
   test('shows what versions that are observed would have done with a playbook, as far as the cell here has seen it', async () => {
     expect((await cli('playbooks', 'show', 'acme/miner')).stdout).not.toContain('OBSERVED');
     const { stateDir } = loadConfig({ path, env: {} });
