@@ -1,5 +1,5 @@
 /** The workflows as they are, with playbooks that an author has made a mistake in. */
-import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
+import { openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';
 
@@ -107,6 +107,13 @@ const failsInAStep = definePlaybook(
   },
 );
 
+const lastsForNothing = definePlaybook(
+  { id: 'lasts-for-nothing', title: 'Contains for no time', on: on('Instant'), uses: { quarantinePod } },
+  async ({ alert, steps }) => {
+    await steps.quarantinePod({ pod: alert.pod, lease: '0h' });
+  },
+);
+
 const dropsWork = definePlaybook(
   { id: 'drops-work', title: 'Drops a promise that fails', on: on('Drop'), uses: { snapshotPodState } },
   async ({ alert, steps, note, sleep }) => {
@@ -150,6 +157,7 @@ addPlaybooks(
   throwsText,
   throwsNothing,
   failsInAStep,
+  lastsForNothing,
   dropsWork,
   dropsLate,
 );

@@ -225,6 +225,13 @@ async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
   }
 }
 
+/** @throws StepFailure where it is no time at all: the cell would take its own four hours for it */
+function leaseMs(lease: Duration, action: string): number {
+  const ms = durationMs(lease);
+  if (ms > 0) return ms;
+  throw new StepFailure('FB_ERR_REFUSED', `${action} was to last ${lease}, which is no time: write 30m or 4h, or leave it out`);
+}
+
 function stepFor({
   parts,
   caller,
@@ -262,7 +269,7 @@ function stepFor({
       declaration,
       input: declaration.effect === 'reversible' ? input : options,
       ...(declaration.effect === 'reversible'
-        ? { lease: { ...(lease && { durationMs: durationMs(lease) }), ...(onExpiry && { onExpiry }), ...ofSaga } }
+        ? { lease: { ...(lease && { durationMs: leaseMs(lease, name) }), ...(onExpiry && { onExpiry }), ...ofSaga } }
         : {}),
       ...(approval ? { approval: approval.proof } : {}),
     };

@@ -69,6 +69,12 @@ describe('a playbook that throws', () => {
       'const { commandLine }',
     ],
     ['fails-in-a-step', 'Fail', 'no such pod', 'async function keep(): Promise<void> {\n'],
+    [
+      'lasts-for-nothing',
+      'Instant',
+      'quarantinePod was to last 0h, which is no time: write 30m or 4h, or leave it out',
+      "title: 'Contains for no time', on: on('Instant'), uses: { quarantinePod } },\n  async ({ alert, steps }) => {\n",
+    ],
   ])('%s is told with file and line of its source', async (id, rule, reason, written) => {
     script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
