@@ -1,18 +1,16 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
-import proto from '@temporalio/proto';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { takeBack } from './held-up-runs.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
-import { stillAfterMs, WaitingCalls, waitsMs } from './waiting-calls.ts';
+import { stillAfterMs, WaitingCalls } from './waiting-calls.ts';
+import { WaitingTasks } from './waiting-tasks.ts';
 
 const callMs = 5_000;
 /** Of those that run so many are asked for each time: of more, each every few minutes. */
 const mostLookedAt = 10;
 /** So long people have for putting back what a history cannot be read without. */
 const unreadableAfterMs = 10 * 60_000;
-/** Signals may have come since its last task. */
-const newestEvents = 50;
 
 const standsStill =
   'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
@@ -20,13 +18,6 @@ const standsStill =
 const heldUpText = 'somebody who reaches Temporal has held up an incident: that is taken back';
 const notTakenBack =
   'somebody who reaches Temporal has held up an incident, and Temporal does not let that be taken back: end its run in Temporal, and the cell begins the incident again';
-
-const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isNotTheSame } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
-/**
- * The SDK's own words, and it has no other sign for it: Temporal has written what the SDK knows no way for. It does so when a run is paused whose task
- * nobody has taken yet (Temporal 1.32, TypeScript SDK 1.24).
- */
-const isNotUnderstood = 'Fatal error in workflow machines';
 
 interface StillParts {
   readonly log: Logger;
@@ -53,18 +44,18 @@ export interface StillLook {
  */
 export class StillIncidents {
   readonly #parts: StillParts;
-  readonly #since: number;
   readonly #still = new Map<string, RepeatedTrouble>();
   /** Those whose calls nobody takes. */
   readonly #waiting = new Set<string>();
   readonly #calls: WaitingCalls;
+  readonly #tasks: WaitingTasks;
   /** Those that could not be taken back when they were looked at last. */
   readonly #heldUp = new Map<string, RepeatedTrouble>();
   #turn = 0;
 
   constructor(parts: StillParts) {
     this.#parts = parts;
-    this.#since = parts.now();
+    this.#tasks = new WaitingTasks(parts);
     this.#calls = new WaitingCalls(parts);
   }
 
@@ -77,6 +68,7 @@ export class StillIncidents {
     this.#still.delete(incident);
     this.#waiting.delete(incident);
     this.#heldUp.delete(incident);
+    this.#tasks.forget(incident);
   }
 
   /** Never rejects. */
@@ -98,8 +90,7 @@ export class StillIncidents {
         await this.#takeBack(client, id, found);
         if (this.#calls.look(id, found, stillMs)) this.#waiting.add(id);
         else this.#waiting.delete(id);
-        const unreadable = found.raw.pendingWorkflowTask ? await this.#unreadable(client, found) : undefined;
-        const waitedMs = Math.max(this.#taskWaitsMs(found), unreadable?.forMs ?? 0);
+        const { forMs: waitedMs, unreadable } = (await this.#tasks.look(client, found)) ?? { forMs: 0 };
         if (waitedMs < stillMs) {
           this.#still.delete(id);
           continue;
@@ -129,44 +120,4 @@ export class StillIncidents {
     const said = failed.length > 0 && trouble?.met(incident);
     if (said) log.error({ incident, heldUp: failed, ...said }, notTakenBack);
   }
-
-  #taskWaitsMs({ raw }: WorkflowExecutionDescription): number {
-    const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
-    return waitsMs(originalScheduledTime ?? scheduledTime, { now: this.#parts.now(), lookingSince: this.#since });
-  }
-
-  /**
-   * For how long its tasks have failed because the history cannot be read. Temporal's word: whoever could make that up could end the run as well. Each
-   * alert has its task scheduled anew, so what counts is when the first one failed after the last that was done.
-   */
-  async #unreadable(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<Unreadable | undefined> {
-    const { namespace } = client.options;
-    const { history } = await client.withDeadline(Date.now() + callMs, () =>
-      client.workflowService.getWorkflowExecutionHistoryReverse({
-        namespace,
-        execution: { workflowId, runId },
-        maximumPageSize: newestEvents,
-      }),
-    );
-    const events = history?.events ?? [];
-    const lastDone = events.findIndex(({ workflowTaskCompletedEventAttributes: done }) => done);
-    const failed = events.slice(0, lastDone < 0 ? events.length : lastDone).filter((event) => unreadableIn(event) !== undefined);
-    const [newest, oldest] = [failed[0], failed.at(-1)];
-    if (!newest || !oldest) return undefined;
-    const forMs = waitsMs(oldest.eventTime, { now: this.#parts.now(), lookingSince: this.#since });
-    return { forMs, isForGood: unreadableIn(newest) === 'for good' };
-  }
-}
-
-interface Unreadable {
-  readonly forMs: number;
-  /** There is nothing that people could put back. */
-  readonly isForGood: boolean;
-}
-
-function unreadableIn({
-  workflowTaskFailedEventAttributes: failed,
-}: proto.temporal.api.history.v1.IHistoryEvent): 'as it is' | 'for good' | undefined {
-  if (failed?.cause === isNotTheSame) return 'as it is';
-  return failed?.failure?.message?.includes(isNotUnderstood) ? 'for good' : undefined;
 }

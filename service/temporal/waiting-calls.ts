@@ -17,12 +17,11 @@ export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Since when something waits as Temporal says, in milliseconds; not longer than whoever looks has been looking. */
+/** For how long something waits that has done so since `at` as Temporal says, in milliseconds; not longer than whoever looks has been looking. */
 export function waitsMs(
-  since: Parameters<typeof optionalTsToMs>[0],
+  at: number | undefined,
   { now, lookingSince }: { readonly now: number; readonly lookingSince: number },
 ): number {
-  const at = optionalTsToMs(since);
   return at === undefined ? 0 : now - Math.max(at, lookingSince);
 }
 
@@ -44,7 +43,7 @@ export class WaitingCalls {
     const now = this.#now();
     let areWaiting = false;
     for (const { state, scheduledTime, activityOptions, activityType } of raw.pendingActivities ?? []) {
-      const ms = state === isScheduled ? waitsMs(scheduledTime, { now, lookingSince: this.#lookingSince }) : 0;
+      const ms = state === isScheduled ? waitsMs(optionalTsToMs(scheduledTime), { now, lookingSince: this.#lookingSince }) : 0;
       if (ms < stillMs) continue;
       areWaiting = true;
       const queue = activityOptions?.taskQueue?.name ?? 'unknown';

@@ -562,18 +562,21 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
   });
 });
 
+/** What somebody says who takes tasks in the name of our build. */
+const asOurBuild = () => ({
+  deploymentName: deployment,
+  buildId: build.id,
+  workerVersioningMode: proto.temporal.api.enums.v1.WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
+});
+
 test('one of whose tasks somebody else has done is told, left after a time, and begun again with all its alerts', async () => {
   const { id, run } = await begun('done-wrongly');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   await workers?.stop();
   workers = undefined;
   await client.workflow.getHandle(id).signal('anything', 0);
-  const { CommandType, VersioningBehavior, WorkerVersioningMode } = proto.temporal.api.enums.v1;
-  const deploymentOptions = {
-    deploymentName: deployment,
-    buildId: build.id,
-    workerVersioningMode: WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
-  };
+  const { CommandType, VersioningBehavior } = proto.temporal.api.enums.v1;
+  const deploymentOptions = asOurBuild();
   const identity = 'somebody';
   const task = await eventually('its task', async () => {
     const found = await client.withDeadline(Date.now() + 10_000, () =>
@@ -604,7 +607,9 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
   await workers?.stop();
   await startWorkers(['cell']);
   await begun('not-taken');
-  const told = await eventually('the line', () => Promise.resolve(said.mock.calls.find(([fields]) => 'queue' in Object(fields))));
+  const told = await eventually('the line', () =>
+    Promise.resolve(said.mock.calls.find(([fields]) => Object(fields).queue === queues.desk)),
+  );
   expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
   expect(open.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
@@ -625,4 +630,35 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
     ),
   );
   expect(told[1]).toContain('and no cell does it');
+});
+
+test('one whose tasks somebody fails again and again in the name of our build is told, and goes on when they stop', async () => {
+  await workers?.stop();
+  await startWorkers();
+  const { id } = await begun('failed-by-a-stranger');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  await workers?.stop();
+  workers = undefined;
+  const said = jest.spyOn(log, 'error');
+  await gateway.signal(id, batchOf([alertOf({ cluster, n: 2, rule: 'Another rule' })]));
+  const identity = 'somebody';
+  const deploymentOptions = asOurBuild();
+  // Temporal writes down only the first of them, and says of each that it waits since a moment ago.
+  await eventually('the line', async () => {
+    const { taskToken, workflowExecution } = await client.withDeadline(Date.now() + 10_000, () =>
+      client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: queues.cell }, identity, deploymentOptions }),
+    );
+    if (workflowExecution?.workflowId === id)
+      await client.workflowService.respondWorkflowTaskFailed({ namespace, identity, taskToken, deploymentOptions });
+    return said.mock.calls.some(
+      ([fields, text]) => isDeepStrictEqual({ ...Object(fields), incident: id }, fields) && text?.includes('stands still'),
+    );
+  });
+  expect(open.standingStill()).toBeGreaterThan(0);
+  said.mockRestore();
+  await startWorkers();
+  await eventually('what it was told meanwhile', async () => {
+    const state = await stateOf({ workflowId: id }).catch(() => undefined);
+    return state?.total === 2;
+  });
 });
