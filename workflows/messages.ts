@@ -241,17 +241,20 @@ function signedFailure(error: unknown, expected: Expected): unknown {
   return new ActivityFailure('Activity task failed', activityType, activityId, retryState, identity, trusted);
 }
 
+interface SignedFailure {
+  readonly type?: unknown;
+  readonly message?: unknown;
+  readonly nonRetryable?: unknown;
+  readonly retryAfterMs?: unknown;
+}
+
 function failureIn({ value }: Message): ApplicationFailure {
-  const {
-    type,
-    message,
-    nonRetryable,
-  }: { readonly type?: unknown; readonly message?: unknown; readonly nonRetryable?: unknown } =
-    typeof value === 'object' && value !== null ? value : {};
+  const { type, message, nonRetryable, retryAfterMs }: SignedFailure = typeof value === 'object' && value !== null ? value : {};
   return ApplicationFailure.create({
     type: typeof type === 'string' ? type : 'FB_ERR_INTERNAL',
     message: typeof message === 'string' ? message : 'the activity failed',
     nonRetryable: nonRetryable === true,
+    ...(typeof retryAfterMs === 'number' && { nextRetryDelay: retryAfterMs }),
   });
 }
 
@@ -381,7 +384,8 @@ export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'acti
 /**
  * Activities whose answers count only when a process that is trusted has signed them. Any other answer is none: somebody who can reach Temporal
  * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing. So it is where
- * a call was given up before that time: Temporal does so a pause before it at the earliest, but whoever reaches it can shorten the time of a call that waits.
+ * a call was given up before that time: Temporal does so a pause before it at the earliest, but whoever reaches it can shorten the time of a call that waits,
+ * or have it tried once only.
  */
 export function trustedActivities<Activities>(options: CallOptions): Activities {
   const { scheduleToCloseTimeout, ...others } = options;
@@ -403,18 +407,29 @@ export function trustedActivities<Activities>(options: CallOptions): Activities 
           return await once[name]?.(...args);
         } catch (error) {
           const tookMs = Date.now() - began;
-          const isAnswer = isGivenUp(error) ? tookMs + lastPauseMs >= untilMs : !isUntrusted(error);
+          const againMs = retryAfterMs(error);
+          const isAnswer = isGivenUp(error) ? tookMs + Math.max(lastPauseMs, againMs) >= untilMs : !isUntrusted(error);
           if (isAnswer || retry?.maximumAttempts === 1 || tookMs + pause > untilMs) throw error;
-          await sleep(pause);
+          await sleep(Math.max(pause, againMs));
         }
       }
     };
   return new Proxy({}, { get: (_, name) => asking(String(name)) }) as Activities;
 }
 
-/** That there is no answer: nobody signs that. */
+/** That there is no answer, which nobody signs; or that there is none yet: whoever was called has said that it is worth being asked again. */
 function isGivenUp(error: unknown): boolean {
-  return error instanceof ActivityFailure && saysNoMore(error.cause);
+  return error instanceof ActivityFailure && (saysNoMore(error.cause) || mayBeTriedAgain(error.cause));
+}
+
+function mayBeTriedAgain(cause: unknown): boolean {
+  return cause instanceof ApplicationFailure && !cause.nonRetryable;
+}
+
+/** How long whoever was called has asked to be left alone, such as a service that has had too many calls. */
+function retryAfterMs(error: unknown): number {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure && typeof cause.nextRetryDelay === 'number' ? cause.nextRetryDelay : 0;
 }
 
 function saysNoMore(cause: unknown): boolean {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from '@temporalio/activity';
 import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, type DataConverter } from '@temporalio/common';
+import { msOptionalToNumber } from '@temporalio/common/lib/time.js';
 import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
 import type { RecordMemory } from '../../activities/memory/record-memory.ts';
@@ -195,7 +196,8 @@ async function answered({
     if (error instanceof CancelledFailure) throw error;
     const failure = asFailure(error);
     const { type, message, nonRetryable, nextRetryDelay } = failure;
-    const told: Message = { to: `failure:${activityType}`, ...bound, value: { type, message, nonRetryable } };
+    const retryAfterMs = msOptionalToNumber(nextRetryDelay ?? undefined);
+    const told: Message = { to: `failure:${activityType}`, ...bound, value: { type, message, nonRetryable, retryAfterMs } };
     throw ApplicationFailure.create({
       message,
       ...(type != null && { type }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
@@ -174,6 +174,9 @@ const checks = {
   }),
 };
 
+/** Calls that fail as long as they are in here, as where the store or Slack is away: they would be tried again. */
+const failing = new Map<string, number>();
+
 /** All that is registered on a queue; each says that it was called. Votes and orders are checked as the cell does it. */
 function activitiesOf(role: SigningRole): CellActivities {
   const scripted: Record<string, unknown> = {
@@ -195,6 +198,11 @@ function activitiesOf(role: SigningRole): CellActivities {
   };
   const noting = (name: string) => async (given: never) => {
     called.push(name === 'runDueSchedules' ? `${name} ${JSON.stringify(given === undefined ? [] : given)}` : name);
+    const failed = failing.get(name);
+    if (role === 'desk' && failed !== undefined) {
+      failing.set(name, failed + 1);
+      throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'it is away', nonRetryable: false });
+    }
     const activity = scripted[name];
     return typeof activity === 'function' ? activity(given) : { ok: false, reason: 'not in this test' };
   };
@@ -1149,6 +1157,41 @@ test('somebody who has Temporal give up the calls of a pool before their time en
   await eventually('the step of the desk', () => ofOther().length > 0);
   expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
   await eventually('the card', () => seen.cards.some(({ incident: { id } }) => id === other.workflowId));
+  const { timeline } = (await stateOf(other)) as IncidentState;
+  expect(timeline.filter(({ kind }) => kind === 'step.failed' || kind === 'playbook.failed')).toEqual([]);
+  await other.terminate();
+});
+
+test('nor does who has Temporal try each of them once only, where what would be tried again fails', async () => {
+  await stopPool.get('desk')?.();
+  const names = ['applyStep', 'postQuestion', 'recordAudit'];
+  const other = await startIncident(`tried-once-${randomUUID()}`);
+  const changed = new Set<string>();
+  await eventually('their change', async () => {
+    const { raw } = await other.describe();
+    for (const { activityId, activityType } of raw.pendingActivities ?? []) {
+      if (!activityId || !names.includes(activityType?.name ?? '')) continue;
+      // One of the cell may be over by now.
+      await cell.workflowService
+        .updateActivityOptions({
+          ...{ namespace, execution: { workflowId: other.workflowId }, identity: 'somebody', id: activityId },
+          activityOptions: { retryPolicy: { maximumAttempts: 1 } },
+          updateMask: { paths: ['retry_policy.maximum_attempts'] },
+        })
+        .then(() => changed.add(activityType?.name ?? ''))
+        .catch(() => undefined);
+    }
+    return names.every((name) => changed.has(name));
+  });
+  for (const name of names) failing.set(name, 0);
+  await runPool('desk');
+  await eventually('that they failed', async () => names.every((name) => (failing.get(name) ?? 0) > 0));
+  failing.clear();
+  const ofOther = () => heardSteps.filter((one) => one.incident === other.workflowId);
+  await eventually('the step of the desk', () => ofOther().length > 0);
+  expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
+  await eventually('the card', () => seen.cards.some(({ incident: { id } }) => id === other.workflowId));
+  await eventually('its records', async () => ((await stateOf(other)) as IncidentState).audit.acknowledged > 0);
   const { timeline } = (await stateOf(other)) as IncidentState;
   expect(timeline.filter(({ kind }) => kind === 'step.failed' || kind === 'playbook.failed')).toEqual([]);
   await other.terminate();
