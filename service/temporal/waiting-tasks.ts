@@ -35,7 +35,7 @@ interface HistoryClient {
 }
 
 /** For how long the next task of a run was not done, in milliseconds. */
-export interface WaitingTask {
+interface WaitingTask {
   readonly forMs: number;
   /** For how long it has failed because the history cannot be read; `isForGood`: there is nothing that people could put back. */
   readonly unreadable?: { readonly forMs: number; readonly isForGood: boolean };

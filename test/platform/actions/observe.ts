@@ -2,11 +2,11 @@ import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action/action.ts';
 import type { Plan } from '../../../core/action/plan.ts';
 import { problemOfRelease, releasePlanOf } from '../../../core/action/release-plan.ts';
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { codeOf, FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
-import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
+import { callOf, partsWithout } from '../../activities/chokepoint-fixture.ts';
 import { cellKey, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { accountWith, without } from './accounts.ts';
 import { contents, podsOf, restorable, settledContents, takeNotes } from './object-contents.ts';
@@ -35,8 +35,8 @@ export interface Observations {
   readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly ReleasedObject[] };
   /** Why what was asked about is not what the plan of its release shows; undefined where it is. */
   readonly release?: string | undefined;
-  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. */
-  readonly asFailed?: { readonly code: string; readonly changed: readonly string[] };
+  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. `came`: the state, or the code of the refusal. */
+  readonly asFailed?: { readonly came: string; readonly changed: readonly string[] };
   /** Name of the object → what it was before and after apply and undo. */
   readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
   /** What was changed when the process died at each call and the step was taken up again. */
@@ -163,7 +163,7 @@ async function undoAsFailed({
     input: scene.input,
     incident: { id: context.incident, run: context.run },
   });
-  return refusal(chokepoint.undo({ call, reason: { kind: 'step-failed' } }, { ...context, key }));
+  return chokepoint.undo({ call, reason: { kind: 'step-failed' } }, { ...context, key }).then(({ state }) => state, codeOf);
 }
 
 async function undoBoth(options: {
@@ -191,7 +191,7 @@ async function undoBoth(options: {
   const robbed = { result: forgotten, changed: take() };
   await putBack();
   take();
-  const asFailed = { code: (await undoAsFailed(options)) ?? 'done', changed: take() };
+  const asFailed = { came: await undoAsFailed(options), changed: take() };
   const asked: ReleasedObject[] = [];
   const no: AllowRelease = async (notes) => {
     asked.push(...notes);
