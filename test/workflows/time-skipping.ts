@@ -23,8 +23,20 @@ export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
 /** Does what lets the server skip time, and sees that it does. */
 export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Promise<T>): Promise<T> {
   const working = new AbortController();
-  if (env.supportsTimeSkipping) void skipOn(env, working.signal).catch(() => undefined);
-  return work().finally(() => working.abort());
+  let unlocked = 0;
+  const noteUnlocked = (): void => {
+    unlocked += 1;
+  };
+  const seeing = env.supportsTimeSkipping ? skipOn(env, working.signal, noteUnlocked) : Promise.resolve();
+  const seen = seeing.catch(() => undefined);
+  try {
+    return await work();
+  } finally {
+    working.abort();
+    await seen;
+    // It counts: what was only slow would have time skipped from now on, also while a test waits for people.
+    for (; unlocked > 0; unlocked -= 1) await env.connection.testService?.lockTimeSkipping({});
+  }
 }
 
 /**
@@ -32,7 +44,7 @@ export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Prom
  * forget it also where no run was ended. Whoever sleeps then sleeps for as long as they said: so where nothing is under way and time goes by as on a clock, it is told
  * to skip once more.
  */
-async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal): Promise<void> {
+async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal, onUnlocked: () => void): Promise<void> {
   const clocks = async () => ({ here: Date.now(), there: await env.currentTimeMs() });
   for (let before = await clocks(); ; ) {
     await wait(lookEveryMs, undefined, { signal, ref: false });
@@ -40,7 +52,9 @@ async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal): Promis
     const now = await clocks();
     const isSkipping = now.there - before.there > 2 * (now.here - before.here);
     before = now;
-    if (isIdle && !isSkipping && !signal.aborted) await env.connection.testService?.unlockTimeSkipping({});
+    if (!isIdle || isSkipping || signal.aborted) continue;
+    await env.connection.testService?.unlockTimeSkipping({});
+    onUnlocked();
   }
 }
 

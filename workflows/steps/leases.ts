@@ -87,12 +87,13 @@ export class Leases {
   async letGo(id: string, holder: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
     // People were asked whether it is released, and somebody has kept it for good meanwhile: both must not go by in silence.
-    if (lease?.state === 'permanent') return this.#keptForGood(lease);
+    if (lease?.state === 'permanent') return this.#staysContained(lease, leaseNews.refused(lease, 'people keep it for good'));
     if (lease?.state !== 'active') return;
     const holders = lease.holders.filter((other) => other !== holder);
     if (holders.length > 0) {
       this.update({ ...lease, holders });
-      if (reason.kind === 'approved') this.#heldByOthers(lease, holders);
+      if (reason.kind === 'approved')
+        this.#staysContained(lease, leaseNews.heldByOthers(lease, playbooksHolding(this.#model, { ...lease, holders })));
       return;
     }
     await this.undo(id, reason);
@@ -226,14 +227,8 @@ export class Leases {
     this.#events.changed();
   }
 
-  #heldByOthers(lease: Lease, holders: readonly string[]): void {
-    const text = leaseNews.heldByOthers(lease, playbooksHolding(this.#model, { ...lease, holders }));
-    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id });
-    this.#events.page(text);
-  }
-
-  #keptForGood(lease: Lease): void {
-    const text = leaseNews.refused(lease, 'people keep it for good');
+  /** People have decided that it is released, and it is not. */
+  #staysContained(lease: Lease, text: string): void {
     this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id });
     this.#events.page(text);
   }

@@ -47,7 +47,7 @@ describe('every action, on the real API server', () => {
     // There is nothing for it to give back.
     quarantineWorkload: 'already',
     // Bindings are the cluster's: another test may have written a note on one that nobody can read.
-    revokeServiceAccount: 'drifted',
+    revokeServiceAccount: 'drifted elsewhere',
   };
   const declared = new Map(table.map(({ declaration }) => [declaration.name, declaration]));
 

@@ -35,7 +35,7 @@ export interface Observations {
   readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly ReleasedObject[] };
   /** Why what was asked about is not what the plan of its release shows; undefined where it is. */
   readonly release?: string | undefined;
-  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. `came`: the state, or the code of the refusal. */
+  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. `came`: the state, or the code of the refusal; `drifted elsewhere` where none of its own objects is. */
   readonly asFailed?: { readonly came: string; readonly changed: readonly string[] };
   /** Name of the object → what it was before and after apply and undo. */
   readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
@@ -163,7 +163,12 @@ async function undoAsFailed({
     input: scene.input,
     incident: { id: context.incident, run: context.run },
   });
-  return chokepoint.undo({ call, reason: { kind: 'step-failed' } }, { ...context, key }).then(({ state }) => state, codeOf);
+  const namespace = context.incident.split('/')[2] ?? '';
+  const came = (result: UndoResult): string =>
+    result.state === 'drifted' && !result.difference.some((what) => what.includes(namespace))
+      ? 'drifted elsewhere'
+      : result.state;
+  return chokepoint.undo({ call, reason: { kind: 'step-failed' } }, { ...context, key }).then(came, codeOf);
 }
 
 async function undoBoth(options: {
