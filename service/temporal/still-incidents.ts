@@ -45,7 +45,7 @@ export interface StillLook {
 export class StillIncidents {
   readonly #parts: StillParts;
   readonly #still = new Map<string, RepeatedTrouble>();
-  /** Those whose calls nobody takes. */
+  /** Those whose calls nobody takes or answers. */
   readonly #waiting = new Set<string>();
   readonly #calls: WaitingCalls;
   readonly #tasks: WaitingTasks;
@@ -69,6 +69,7 @@ export class StillIncidents {
     this.#waiting.delete(incident);
     this.#heldUp.delete(incident);
     this.#tasks.forget(incident);
+    this.#calls.forget(incident);
   }
 
   /** Never rejects. */
@@ -88,7 +89,7 @@ export class StillIncidents {
       try {
         const found = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
         await this.#takeBack(client, id, found);
-        if (this.#calls.look(id, found, stillMs)) this.#waiting.add(id);
+        if (await this.#calls.look(client, found, stillMs)) this.#waiting.add(id);
         else this.#waiting.delete(id);
         const { forMs: waitedMs, unreadable } = (await this.#tasks.look(client, found)) ?? { forMs: 0 };
         if (waitedMs < stillMs) {

@@ -1,14 +1,30 @@
-import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
+import { readMessage } from '../../core/messages/message.ts';
+import { signingRoles } from '../../core/messages/sender.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
 
 /** A call is taken within a second. One that has waited for so long nobody takes. */
 export const stillAfterMs = 120_000;
 const quietMs = 10 * 60_000;
+/** Between two calls of one name a run waits a minute at most. */
+const forgottenAfterMs = 5 * 60_000;
+const mostHeard = 100;
 
-const notTaken =
-  'what incidents have to have done waits, and nobody takes it: look whether the process that does it runs, and whether Temporal holds its queue back (firebreak doctor)';
+const texts = {
+  'not taken':
+    'what incidents have to have done waits, and nobody takes it: look whether the process that does it runs, and whether Temporal holds its queue back (firebreak doctor)',
+  'not answered':
+    'what incidents have to have done is taken again and again, and nobody who is trusted says what becomes of it: look whether the process that does it is killed or hangs, ' +
+    'whether its key is trusted, and who else takes work from its queue in Temporal',
+} as const;
+
+type Trouble = keyof typeof texts;
 
 const { PENDING_ACTIVITY_STATE_SCHEDULED: isScheduled } = proto.temporal.api.enums.v1.PendingActivityState;
 
@@ -16,6 +32,13 @@ const { PENDING_ACTIVITY_STATE_SCHEDULED: isScheduled } = proto.temporal.api.enu
 export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
+
+/** What is needed of a client of Temporal here: by whose keys failures are read. */
+export interface ReadingClient {
+  readonly options: Pick<Client['options'], 'loadedDataConverter'>;
+}
+
+type PendingCall = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
 /** For how long something waits that has done so since `at` as Temporal says, in milliseconds; not longer than whoever looks has been looking. */
 export function waitsMs(
@@ -25,12 +48,34 @@ export function waitsMs(
   return at === undefined ? 0 : now - Math.max(at, lookingSince);
 }
 
-/** Tells of calls that nobody takes, by the queue on which they wait: the process that does them may be away, or somebody who reaches Temporal holds the queue back. */
+/** Calls of one name of one workflow, whose attempts end without an answer. */
+interface Unanswered {
+  /** Of the first look that found one so. */
+  readonly since: number;
+  readonly attempt: string;
+  /** Another attempt ended so: one that was lost as its process was killed is not told. */
+  again: boolean;
+}
+
+/** What was heard of the calls of one name of one workflow. */
+interface Heard {
+  at: number;
+  unanswered: Unanswered | undefined;
+  /** The attempts by their failures: one that comes a second time was played back. */
+  readonly failures: Map<string, string>;
+}
+
+/**
+ * Tells of calls that do not come to their answer, by the queue on which they wait. Nobody takes them: the process that does them may be away, or somebody who reaches Temporal holds the queue
+ * back. Or they are taken and nobody answers: that process is killed each time, or somebody takes its work away. Temporal schedules each attempt as if it were the first, so since when that is so
+ * it is remembered here.
+ */
 export class WaitingCalls {
   readonly #log: ErrorLog;
   readonly #now: () => number;
   readonly #lookingSince: number;
-  readonly #queues = new Map<string, RepeatedTrouble>();
+  readonly #told = new Map<string, RepeatedTrouble>();
+  readonly #heard = new Map<string, Map<string, Heard>>();
 
   constructor({ log, now = Date.now }: { readonly log: ErrorLog; readonly now?: () => number }) {
     this.#log = log;
@@ -38,22 +83,131 @@ export class WaitingCalls {
     this.#lookingSince = now();
   }
 
+  forget(workflow: string): void {
+    this.#heard.delete(workflow);
+  }
+
   /** @returns whether there are any */
-  look(incident: string, { raw }: Pick<WorkflowExecutionDescription, 'raw'>, stillMs = stillAfterMs): boolean {
+  async look(
+    client: ReadingClient,
+    {
+      workflowId,
+      raw,
+    }: Pick<WorkflowExecutionDescription, 'workflowId'> & {
+      readonly raw: Pick<WorkflowExecutionDescription['raw'], 'pendingActivities'>;
+    },
+    stillMs = stillAfterMs,
+  ): Promise<boolean> {
     const now = this.#now();
     let areWaiting = false;
-    for (const { state, scheduledTime, activityOptions, activityType } of raw.pendingActivities ?? []) {
+    const calls = raw.pendingActivities ?? [];
+    for (const call of calls) {
+      const { state, scheduledTime } = call;
       const ms = state === isScheduled ? waitsMs(optionalTsToMs(scheduledTime), { now, lookingSince: this.#lookingSince }) : 0;
       if (ms < stillMs) continue;
       areWaiting = true;
-      const queue = activityOptions?.taskQueue?.name ?? 'unknown';
-      const trouble = this.#queues.get(queue) ?? new RepeatedTrouble({ now: this.#now });
-      this.#queues.set(queue, trouble);
-      const said = trouble.met(queue);
-      const waitsSeconds = Math.round(ms / 1_000);
-      if (said) this.#log.error({ queue, incident, activity: activityType?.name, waitsSeconds, ...said }, notTaken);
+      this.#tell('not taken', workflowId, call, ms);
     }
-    for (const [queue, trouble] of this.#queues) if ((trouble.quietForMs() ?? 0) > quietMs) this.#queues.delete(queue);
+    for (const [name, ofName] of Map.groupBy(calls, ({ activityType }) => activityType?.name ?? 'unknown')) {
+      const ms = await this.#unansweredMs(client, workflowId, name, ofName);
+      if (ms === undefined || ms < stillMs || !ofName[0]) continue;
+      areWaiting = true;
+      this.#tell('not answered', workflowId, ofName.find(({ lastFailure }) => lastFailure) ?? ofName[0], ms);
+    }
+    this.#tidy(workflowId);
     return areWaiting;
   }
+
+  #tell(
+    trouble: Trouble,
+    incident: string,
+    { activityOptions, activityType, attempt, lastWorkerIdentity }: PendingCall,
+    ms: number,
+  ): void {
+    const queue = activityOptions?.taskQueue?.name ?? 'unknown';
+    const key = `${trouble} ${queue}`;
+    const times = this.#told.get(key) ?? new RepeatedTrouble({ now: this.#now });
+    this.#told.set(key, times);
+    const said = times.met(key);
+    const waitsSeconds = Math.round(ms / 1_000);
+    const taken = trouble === 'not answered' && { attempt, takenBy: lastWorkerIdentity };
+    if (said) this.#log.error({ queue, incident, activity: activityType?.name, waitsSeconds, ...taken, ...said }, texts[trouble]);
+  }
+
+  /** For how long attempts of these calls have ended without an answer; undefined where they do not. */
+  async #unansweredMs(
+    client: ReadingClient,
+    workflow: string,
+    name: string,
+    calls: readonly PendingCall[],
+  ): Promise<number | undefined> {
+    const ofWorkflow = this.#heard.get(workflow) ?? new Map<string, Heard>();
+    this.#heard.set(workflow, ofWorkflow);
+    const heard = ofWorkflow.get(name) ?? { at: 0, unanswered: undefined, failures: new Map() };
+    ofWorkflow.set(name, heard);
+    heard.at = this.#now();
+    const lost: string[] = [];
+    let isAnswered = false;
+    for (const call of calls) {
+      // Its first attempt is under way: that says nothing.
+      if (!call.lastFailure) continue;
+      const attempt = attemptOf(call);
+      if (await isNews(client, { workflow, call, attempt, heard })) isAnswered = true;
+      else lost.push(attempt);
+    }
+    const [first] = lost;
+    if (first !== undefined) {
+      heard.unanswered ??= { since: heard.at, attempt: first, again: false };
+      const { attempt: before } = heard.unanswered;
+      if (lost.some((attempt) => attempt !== before)) heard.unanswered.again = true;
+    } else if (isAnswered) heard.unanswered = undefined;
+    return heard.unanswered?.again ? heard.at - heard.unanswered.since : undefined;
+  }
+
+  #tidy(workflow: string): void {
+    const now = this.#now();
+    const ofWorkflow = this.#heard.get(workflow);
+    for (const [name, { at }] of ofWorkflow ?? []) if (now - at > forgottenAfterMs) ofWorkflow?.delete(name);
+    if (ofWorkflow?.size === 0) this.#heard.delete(workflow);
+    for (const [key, trouble] of this.#told) if ((trouble.quietForMs() ?? 0) > quietMs) this.#told.delete(key);
+  }
+}
+
+/** By when the last one ended: whoever reaches Temporal can have it count them from one again. */
+function attemptOf({ activityId, attempt, lastAttemptCompleteTime }: PendingCall): string {
+  return `${activityId} ${optionalTsToMs(lastAttemptCompleteTime) ?? attempt}`;
+}
+
+/** Whether somebody who is trusted has said why this attempt failed, and has said so of no other attempt. */
+async function isNews(
+  client: ReadingClient,
+  {
+    workflow,
+    call,
+    attempt,
+    heard,
+  }: { readonly workflow: string; readonly call: PendingCall; readonly attempt: string; readonly heard: Heard },
+): Promise<boolean> {
+  const { activityId, activityType, lastFailure } = call;
+  const { loadedDataConverter } = client.options;
+  // Whatever stands in it keeps nobody from looking at the others.
+  const error = await decodeOptionalFailureToOptionalError(loadedDataConverter, lastFailure).catch(() => undefined);
+  const received = error instanceof ApplicationFailure ? error.details?.[0] : undefined;
+  const claimed = isObject(received) && isObject(received.value) ? received.value : {};
+  const [run, asked] = [claimed.run, claimed.asked].map((one) => (typeof one === 'string' ? one : undefined));
+  const read = readMessage(received, {
+    to: `failure:${activityType?.name}`,
+    workflow,
+    run,
+    call: activityId ?? '',
+    asked,
+    from: signingRoles,
+  });
+  if (!read.ok) return false;
+  const digest = sha256Hex(lastFailure?.applicationFailureInfo?.details?.payloads?.[0]?.data ?? '');
+  const first = heard.failures.get(digest) ?? attempt;
+  heard.failures.set(digest, first);
+  const [oldest] = heard.failures.keys();
+  if (heard.failures.size > mostHeard && oldest !== undefined) heard.failures.delete(oldest);
+  return first === attempt;
 }

@@ -219,7 +219,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   const handle = client.workflow.getHandle(id);
   const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());
   const { runId } = found;
-  calls.look(id, found, options.stillMs);
+  await calls.look(client, found, options.stillMs);
   const runsOn = buildOf(found);
   // Whoever makes that impossible keeps nobody from beginning it again.
   const { heldUp } = await takeBack(client, found, 'none');

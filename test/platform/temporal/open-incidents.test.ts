@@ -13,8 +13,10 @@ import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { controlNames } from '../../../core/decide/control.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { activityTable } from '../../../core/messages/message-table.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -29,7 +31,7 @@ import { temporalGateway } from '../../../service/intake/send/temporal-gateway.t
 import { createLog } from '../../../service/process/log.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
-import { queuesOf } from '../../../service/temporal/workers.ts';
+import { createActivityWorker, queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
@@ -613,6 +615,47 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
   expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
   expect(open.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
+});
+
+test('one whose calls somebody takes and never answers is told; so it is not while the desk itself says why it fails', async () => {
+  await workers?.stop();
+  await startWorkers(['cell']);
+  const said = jest.spyOn(log, 'error');
+  const told = () =>
+    said.mock.calls.find(([fields, text]) => Object(fields).queue === queues.desk && text?.includes('taken again and again'));
+  const fails = async () => {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Slack is away, and says so at length: '.padEnd(500, '.'));
+  };
+  const activities = Object.fromEntries(activityTable.desk.map((name) => [name, fails]));
+  const base = { connection, namespace, identity: 'desk', speaker: ofDesk };
+  const failing = await createActivityWorker({ ...base, role: 'desk', taskQueue: queues.desk, activities, concurrency: 20 });
+  const failed = failing.run();
+  const { id } = await begun('kept');
+  const calls = await eventually('its calls to be tried some times', async () => {
+    const { raw } = await client.workflow.getHandle(id).describe();
+    const tried = (raw.pendingActivities ?? []).filter(({ attempt }) => (attempt ?? 0) > 5);
+    return tried.length > 0 && tried;
+  });
+  // Temporal cuts away what is longer than 4 KB, and the signature with it.
+  for (const { lastFailure } of calls) expect(lastFailure?.applicationFailureInfo?.type).toBe('FB_ERR_UNAVAILABLE');
+  expect(told()).toBeUndefined();
+  failing.shutdown();
+  await failed;
+  const line = await eventually('the line', async () => {
+    const taking = client.workflowService.pollActivityTaskQueue({
+      namespace,
+      taskQueue: { name: queues.desk },
+      identity: 'somebody',
+    });
+    await Promise.race([taking.catch(() => undefined), sleep(1_000)]);
+    return told();
+  });
+  expect(line[0]).toMatchObject({ takenBy: 'somebody' });
+  expect(open.standingStill()).toBeGreaterThan(0);
+  said.mockRestore();
+  await workers?.stop();
+  await startWorkers();
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
 });
 
 test('one whose tasks nobody gets is told, though Temporal says that it runs', async () => {

@@ -1,0 +1,134 @@
+import { expect, test } from '@jest/globals';
+import { ApplicationFailure, type ProtoFailure } from '@temporalio/common';
+import { encodeErrorToFailure, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import { WaitingCalls } from '../../../service/temporal/waiting-calls.ts';
+import { member, testSpeaker } from '../../workflows/speakers.ts';
+
+const { PENDING_ACTIVITY_STATE_STARTED: started } = proto.temporal.api.enums.v1.PendingActivityState;
+const workflowId = 'incident/lab/x';
+const minute = 60_000;
+const cell = loadDataConverter(testSpeaker('lab').dataConverter);
+const desk = loadDataConverter(testSpeaker('lab', { signer: member('desk').signer }).dataConverter);
+const stranger = loadDataConverter(testSpeaker('lab', { signer: member('desk', undefined, 'somebody').signer }).dataConverter);
+const timedOut: ProtoFailure = { message: 'activity Heartbeat timeout', timeoutFailureInfo: {} };
+
+/** As a worker says that its store is away. */
+function failure(by = desk, call = '5', to = 'failure:postQuestion'): Promise<ProtoFailure> {
+  const details = [{ to, workflow: workflowId, call, run: 'run-1', asked: 'digest', value: { type: 'FB_ERR_UNAVAILABLE' } }];
+  return encodeErrorToFailure(by, ApplicationFailure.create({ message: 'Slack is away', details }));
+}
+
+function looked() {
+  let now = minute;
+  const said: Readonly<Record<string, unknown>>[] = [];
+  const calls = new WaitingCalls({ now: () => now, log: { error: (fields, text) => void said.push({ ...fields, text }) } });
+  return {
+    said,
+    pass: (ms: number) => {
+      now += ms;
+    },
+    forget: () => calls.forget(workflowId),
+    /** One call whose attempt before this one ended `endedAt`, with this. */
+    look: (lastFailure: ProtoFailure | undefined, endedAt: number, { activityId = '5', attempt = 2 } = {}) =>
+      calls.look(
+        { options: { loadedDataConverter: cell } },
+        {
+          workflowId,
+          raw: {
+            pendingActivities: [
+              {
+                activityId,
+                attempt,
+                state: started,
+                activityType: { name: 'postQuestion' },
+                activityOptions: { taskQueue: { name: 'desk-queue' } },
+                lastWorkerIdentity: 'somebody',
+                ...(lastFailure && { lastFailure, lastAttemptCompleteTime: msToTs(endedAt) }),
+              },
+            ],
+          },
+        },
+      ),
+  };
+}
+
+test('a call that is taken again and again without an answer is told, with who takes it', async () => {
+  const { look, pass, said } = looked();
+  for (const n of [1, 2, 3]) {
+    expect(await look(timedOut, n)).toBe(false);
+    pass(minute / 2);
+  }
+  pass(minute);
+  expect(await look(timedOut, 4, { attempt: 5 })).toBe(true);
+  expect(said).toEqual([
+    expect.objectContaining({
+      queue: 'desk-queue',
+      incident: workflowId,
+      activity: 'postQuestion',
+      takenBy: 'somebody',
+      attempt: 5,
+      waitsSeconds: 150,
+      text: expect.stringContaining('taken again and again'),
+    }),
+  ]);
+});
+
+test('one that was lost once, and takes long at its second attempt, is not told', async () => {
+  const { look, pass, said } = looked();
+  for (const _ of [1, 2, 3, 4]) {
+    expect(await look(timedOut, 1)).toBe(false);
+    pass(3 * minute);
+  }
+  expect(said).toEqual([]);
+});
+
+test('one whose process says each time why it fails is told by that process', async () => {
+  const { look, pass, said } = looked();
+  for (const n of [1, 2, 3, 4, 5]) {
+    expect(await look(n === 2 ? timedOut : await failure(), n)).toBe(false);
+    pass(2 * minute);
+  }
+  expect(said).toEqual([]);
+});
+
+test.each([
+  [
+    'unsigned',
+    () => Promise.resolve<ProtoFailure>({ message: 'Slack is away', applicationFailureInfo: { type: 'FB_ERR_UNAVAILABLE' } }),
+  ],
+  ['by a key that nobody trusts', () => failure(stranger)],
+  ['of another call', () => failure(desk, '4')],
+  ['of another kind', () => failure(desk, '5', 'failure:recordAudit')],
+])('a failure %s is no answer', async (_, made) => {
+  const { look, pass, said } = looked();
+  for (const n of [1, 2, 3]) {
+    await look(await made(), n);
+    pass(2 * minute);
+  }
+  expect(await look(await made(), 4)).toBe(true);
+  expect(said.length).toBeGreaterThan(0);
+});
+
+test('a signed failure that is played back is no answer either, also where two are, in turns', async () => {
+  const { look, pass, said } = looked();
+  const heard = [await failure(), await failure()];
+  for (const n of [0, 1, 2, 3, 4, 5]) {
+    await look(heard[n % 2], n);
+    pass(minute);
+  }
+  expect(await look(heard[0], 6)).toBe(true);
+  expect(said.length).toBeGreaterThan(0);
+});
+
+test('what is asked once more, as another call, counts on; what is gone for long does not', async () => {
+  const { look, pass, forget } = looked();
+  await look(timedOut, 1);
+  pass(minute);
+  expect(await look(undefined, 0, { activityId: '9', attempt: 1 })).toBe(false);
+  pass(minute);
+  expect(await look(timedOut, 2, { activityId: '9' })).toBe(true);
+  forget();
+  expect(await look(timedOut, 3, { activityId: '9' })).toBe(false);
+});
