@@ -14,15 +14,17 @@ import { loadNow, round, writeResult } from './report.ts';
 
 /** Stops at the level at which so many minutes are over: this machine is not to be held for an hour. */
 const minutes = Number(process.env.BENCH_MINUTES ?? 10);
-const levels = [1, 10, 30, 100, 300, 1_000, 3_000, 10_000];
-const most = Number(process.env.BENCH_COUNT ?? 10_000);
+/** So many critical alerts at once, in place of one level after another. */
+const burst = process.env.BENCH_BURST ? Number(process.env.BENCH_BURST) : undefined;
+const levels = burst === undefined ? [1, 10, 30, 100, 300, 1_000, 3_000, 10_000] : [burst];
+const most = burst ?? Number(process.env.BENCH_COUNT ?? 10_000);
 const namespace = 'bench-scale';
 /** Minutes after a containment at which the cell looks whether it helped; usually ten and sixty, of which a short run sees little. */
 const effectChecks = process.env.BENCH_EFFECT_CHECKS?.split(',').map(Number);
 /** Pods that are made together, while the alerts about those before are answered. */
-const together = 50;
+const together = burst ?? 50;
 /** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
-const underway = 40;
+const underway = burst ?? 40;
 const atOnce = 5;
 
 const stage = await openStage({

@@ -66,8 +66,6 @@ interface RunningFirebreak {
   stop(): Promise<void>;
 }
 
-/** Each holds about 1.35 MB; one that is not held is replayed when it is next told something. */
-const maxCachedWorkflows = 120;
 const sweepJudgementsMs = 86_400_000;
 
 /** What has rights of its own besides the cell's. */
@@ -206,7 +204,6 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
           queues,
           build,
           ramping,
-          maxCachedWorkflows,
           isWatched: (source?.watched ?? []).length > 0,
           runWorker,
           first,

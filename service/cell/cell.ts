@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
@@ -46,7 +47,7 @@ import type { TemporalConnected } from '../temporal/link.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
-import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
+import { cachedWorkflows, createCellWorker, hasHandsFull, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
 import { BegunBuilds } from './begun-builds.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
@@ -84,7 +85,6 @@ interface CellParts {
   readonly build: WorkflowBuild;
   /** What some incidents begin with in its place. */
   readonly ramping?: RampingVersions | undefined;
-  readonly maxCachedWorkflows: number;
   /** Its packs are being written: nobody waits for the first alert to be as fast as the next. */
   readonly isWatched: boolean;
   readonly runWorker: (worker: Worker) => void;
@@ -294,6 +294,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   const stopping = new AbortController();
+  const workers = new Set<Worker>();
   const intake = await startIntake({
     listen: config.intake.listen,
     tokens: secrets.intakeTokens,
@@ -307,6 +308,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     resolver: tellingFacts(tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods), watch.view, asked),
     gateway: observed?.watching(heard) ?? heard,
     headStart: headStarts,
+    isBusy: () => [...workers].some(hasHandsFull),
     stamps: {
       heard: (alert) => stamps.heard(alert),
       stamp: (alert, ...of) => {
@@ -343,6 +345,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     work: async (temporal) => {
       begun = await work({
         parts: { ...parts, build, ramping },
+        workers,
         versions,
         activities: { ...activities, runDueSchedules: () => scheduled.look() },
         control,
@@ -399,6 +402,8 @@ function noveltyOf(
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
 async function work(options: {
   readonly parts: CellParts;
+  /** Those that run. */
+  readonly workers: Set<Worker>;
   readonly activities: CellActivities & LookActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
   readonly versions: IncidentVersions;
   readonly control: CellControl;
@@ -411,40 +416,43 @@ async function work(options: {
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<BegunBuilds> {
-  const { parts, activities, versions, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
-  const { config, queues, build, ramping, maxCachedWorkflows, runWorker, log } = parts;
+  const { parts, workers, activities, versions, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
+  const { config, queues, build, ramping, runWorker, log } = parts;
   const { cluster } = config;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
-  const start = async (which: WorkflowBuild, on: WorkerBase): Promise<() => void> => {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const start = async (which: WorkflowBuild, on: WorkerBase, place: 'first' | 'beside'): Promise<() => void> => {
     const worker = await createCellWorker({
       ...on,
       taskQueue: queues.cell,
       build: which,
       deployment,
       activities,
-      maxCachedWorkflows,
+      maxCachedWorkflows: cachedWorkflows(memory, place),
     });
     runWorker(worker);
+    workers.add(worker);
     return () => {
+      workers.delete(worker);
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
   };
-  await start(build, base);
-  const startOlder = async (which: WorkflowBuild): Promise<() => void> => start(which, await temporal.apart());
+  await start(build, base, 'first');
+  const startBeside = async (which: WorkflowBuild): Promise<() => void> => start(which, await temporal.apart(), 'beside');
   const { stateDir } = config;
   const builds = new DurableBuilds({ config, secrets: parts.secrets, log });
   void builds.keep(build, stopping);
   const fetch = (id: string) => builds.fetch(id);
   if (ramping) {
     // Apart, as older builds are: whoever is asked for a first task at once has the current build.
-    await startOlder(ramping.build);
+    await startBeside(ramping.build);
     void builds.keep(ramping.build, stopping);
     void followRamp({ client, deployment, ramping, versions, log, signal: stopping });
   }
   const begun = new BegunBuilds({
     first: build,
-    start: startOlder,
+    start: startBeside,
     makeKnown: async (next) => {
       await tellBuild({ client, deployment, of: { config, build: next } });
       void builds.keep(next, stopping);

@@ -51,6 +51,8 @@ export interface IntakeOptions {
   readonly gateway: IncidentGateway;
   /** Contains what must not wait for Temporal. */
   readonly headStart?: HeadStart | undefined;
+  /** Whether the cell has its hands full with what has begun. Absent: nobody knows. */
+  readonly isBusy?: (() => boolean) | undefined;
   /** What makes an alert start nothing. */
   readonly screen?: ScreenSources | undefined;
   /** What says of an alert what it alone does not tell. */
@@ -134,6 +136,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     gateway,
     resolver,
     headStart: options.headStart,
+    isBusy: options.isBusy,
     tracing: options.tracing,
     log,
     called: (kind, result) => metrics.call(kind, result),

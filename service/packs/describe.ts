@@ -6,7 +6,7 @@ import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { problemsOfEnvelope } from '../../core/playbook/envelope-problems.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import type { ReleaseStatement } from '../../core/playbook/release.ts';
+import { type ReleaseStatement, releaseVersion } from '../../core/playbook/release.ts';
 import { problemsOfSchedule } from '../../core/playbook/schedule.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { ownActionsFrom } from './own-actions.ts';
@@ -53,7 +53,7 @@ const envelope = z.looseObject({
 });
 const description = z.looseObject({
   name,
-  version: z.string().min(1).max(50),
+  version: z.string().regex(releaseVersion, 'use three numbers, such as 1.2.0'),
   playbooks: z.array(envelope).min(1).max(500),
   actions: z.array(z.unknown()).max(100).default([]),
 });

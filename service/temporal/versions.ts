@@ -202,14 +202,15 @@ export async function knownBuilds(options: { readonly client: Client; readonly d
   return workerDeploymentInfo?.versionSummaries?.flatMap(({ deploymentVersion }) => deploymentVersion?.buildId ?? []) ?? [];
 }
 
-/** Open incidents and control workflows, by the build that they are pinned to. */
+/** Open incidents and control workflows, or one of these, by the build that they are pinned to. */
 export async function pinnedTo(options: {
   readonly client: Client;
   readonly deployment: string;
+  readonly types?: readonly ('incident' | 'control')[];
 }): Promise<ReadonlyMap<string, number>> {
-  const { client, deployment } = options;
+  const { client, deployment, types = ['incident', 'control'] } = options;
   const counts = new Map<string, number>();
-  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'`;
+  const query = `WorkflowType IN (${types.map((type) => `'${type}'`).join(', ')}) AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'`;
   for await (const execution of client.workflow.list({ query })) {
     const build = buildOf(execution);
     if (build !== undefined) counts.set(build, (counts.get(build) ?? 0) + 1);

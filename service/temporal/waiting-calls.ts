@@ -34,7 +34,7 @@ export interface ErrorLog {
 }
 
 /** What is needed of a client of Temporal here: by whose keys failures are read. */
-export interface ReadingClient {
+interface ReadingClient {
   readonly options: Pick<Client['options'], 'loadedDataConverter'>;
 }
 

@@ -56,6 +56,37 @@ ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivat
  */
 export const workflowThread = { workflowThreadPoolSize: 1, debugMode: false } as const;
 
+/** What is in hand has ten seconds, and what has to be read again for its task takes a tenth of one or more: the rest waits in the server's queue. */
+const mostTasks = 16;
+/** An incident that has begun keeps the cell at one of them or another until it asks or rests. More of them at once, and each takes as long as all. */
+const manyTasks = 12;
+const manyCalls = 24;
+
+/** Of the memory of a process, what is there for workflows: a quarter is left for peaks, and so much all else takes. */
+const restMb = 450;
+const eachMb = 1.35;
+const mostCached = 400;
+/** Of a build that runs beside the first one, such as an older one that finishes what has begun with it. */
+const mostCachedBeside = 120;
+const fewestCached = 60;
+
+/**
+ * How many workflows a cell holds in memory. One that is not held is read again from its history for its next task, a tenth of a second of a processor or more: where
+ * more are at work at once than are held, that is so for each task of each, and next to nothing is done.
+ * @param bytes of memory that the process may use
+ */
+export function cachedWorkflows(bytes: number, place: 'first' | 'beside'): number {
+  const room = Math.floor((0.75 * bytes - restMb * 1e6) / (eachMb * 1e6));
+  return Math.max(fewestCached, Math.min(place === 'beside' ? mostCachedBeside : mostCached, room));
+}
+
+/** Whether a cell's worker has its hands full with what has begun. */
+export function hasHandsFull(worker: Worker): boolean {
+  if (worker.getState() !== 'RUNNING') return false;
+  const { numInFlightActivities: calls, numInFlightWorkflowActivations: tasks } = worker.getStatus();
+  return calls >= manyCalls || tasks >= manyTasks;
+}
+
 /**
  * The cell's worker: incidents, and the activities with the cluster's rights. Pinned to its build; one more runs per older build that
  * still has open incidents.
@@ -88,8 +119,7 @@ export function createCellWorker(
     },
     maxCachedWorkflows,
     ...workflowThread,
-    // What is in hand has ten seconds, and what has to be read again for its task takes a tenth of one or more: the rest waits in the server's queue.
-    maxConcurrentWorkflowTaskExecutions: 16,
+    maxConcurrentWorkflowTaskExecutions: mostTasks,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',
   });

@@ -165,7 +165,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     sleep: (pause: Duration) => work.begin(`the sleep of ${pause}`, false, () => time.sleep(pause)),
     every: (pause: Duration, times: number, turn: (n: number) => Promise<unknown>) =>
       work.begin(`every(${pause})`, false, () => time.every(pause, times, turn)),
-    runPlaybook: (other: CalledPlaybook) => work.begin(`playbook ${other.id}`, true, () => life.runPlaybook(other)),
+    runPlaybook: (other: CalledPlaybook) => work.begin(`playbook ${calledId(other)}`, true, () => life.runPlaybook(other)),
     verdict,
     note: (text: string) => model.record('playbook.note', `playbook/${playbook.id}`, text),
     log: (text: string, fields: LogFields = {}) => sayInLog(playbook, body, text, fields),
@@ -173,6 +173,15 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     evidence: () => model.evidence,
   };
   return context as never;
+}
+
+/** An author whom no compiler helps may hand over anything. */
+function calledId(other: Readonly<Partial<Record<'id', unknown>>> | null | undefined): string {
+  if (typeof other?.id === 'string') return other.id;
+  throw new StepFailure(
+    'FB_ERR_REFUSED',
+    'runPlaybook takes a playbook as definePlaybook makes it, and no text: import it, and hand it over',
+  );
 }
 
 /** As it is whenever the body looks. */

@@ -80,7 +80,10 @@ function choiceLine(choice: Choice): string {
 
 function questionLines(state: QuestionState, names: Names): readonly string[] {
   const { question } = state;
-  const about = [`${question.id}  ${question.text}`, `  ${statusText(state, names)}`];
+  const about = [
+    `${question.id}  ${question.text}`,
+    `  ${statusText(state, names)}; asked by ${names.actor(question.requester)}`,
+  ];
   if (state.status.state !== 'open') return about;
   return [
     ...about,

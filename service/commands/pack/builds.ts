@@ -21,11 +21,14 @@ export function registerBuildsCommand(program: Command): void {
 
 async function list({ client, config }: Session, options: ConfiguredOptions): Promise<void> {
   const deployment = deploymentName(config.cluster);
-  const pinned = await pinnedTo({ client, deployment });
+  const pinned = await pinnedTo({ client, deployment, types: ['incident'] });
+  const controls = await pinnedTo({ client, deployment, types: ['control'] });
   const current = await currentBuild({ client, deployment }).catch(() => undefined);
   const known = await knownBuilds({ client, deployment }).catch(() => []);
   const kept = storedBuilds(config.stateDir);
-  const listed = [...new Set([...(current === undefined ? [] : [current]), ...pinned.keys(), ...known, ...kept.keys()])];
+  const listed = [
+    ...new Set([...(current === undefined ? [] : [current]), ...pinned.keys(), ...controls.keys(), ...known, ...kept.keys()]),
+  ];
   const all = await Promise.all(
     listed.map(async (id) => {
       const { packs = [], percent = 0 } = (await saidOfBuild({ client, deployment, buildId: id })) ?? {};
@@ -35,6 +38,7 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
         percent: id === current ? 100 : percent,
         packs,
         open: pinned.get(id) ?? 0,
+        control: controls.has(id),
         here: storedBuild(id, config.stateDir) !== undefined,
       };
     }),
@@ -44,7 +48,7 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
   const rows = all
     .map((row) => (row.current ? { ...row, percent: rest } : row))
     .flatMap((row) => {
-      if (row.current || row.percent > 0 || row.open > 0) return [row];
+      if (row.current || row.percent > 0 || row.open > 0 || row.control) return [row];
       const until = kept.get(row.id);
       return until === undefined ? [] : [{ ...row, removedAt: new Date(until).toISOString() }];
     });
@@ -53,7 +57,7 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
     { title: 'BUILD', text: ({ id }) => id },
     { title: 'STATE', text: stateOf },
     { title: 'NEW', text: ({ percent }) => `${percent} %` },
-    { title: 'OPEN', text: ({ open }) => String(open) },
+    { title: 'OPEN', text: ({ open, control }) => (control ? `${open}, and the control workflow` : String(open)) },
     { title: 'PACKS', text: ({ packs }) => packs.join(', ') },
     { title: 'IN THE STATE DIRECTORY HERE', text: hereText },
   ]);

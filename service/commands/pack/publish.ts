@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
+import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
@@ -131,8 +131,6 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
 async function statementOf(pack: PackFiles, where: string, options: PublishOptions): Promise<ReleaseStatement> {
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
-  if (!releaseVersion.test(version))
-    throw new FirebreakError('FB_ERR_REFUSED', `the version ${version} cannot be published: use three numbers, such as 1.2.0`);
   const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-publish-'));
   try {
     const { integrity } = pack;

@@ -20,6 +20,8 @@ const callsAtFirst = 2;
 /** Signals a second at which windows begin to grow, and how far they do. */
 const callsWithoutCongestion = 20;
 const longestCongestion = 50;
+/** So long the start of what is not critical waits at most for a cell that has its hands full, in milliseconds: others wait behind it. */
+const busyMs = 5_000;
 /** No call failed for so long: it is over. */
 const quietMs = 10_000;
 
@@ -52,12 +54,12 @@ export class Delivery {
   readonly #pace = new Pace();
   readonly #trouble = new RepeatedTrouble();
 
-  constructor({ gateway, resolver, log, called, headStart, began }: DeliveryOptions) {
+  constructor({ gateway, resolver, log, called, headStart, began, isBusy }: DeliveryOptions) {
     this.#gateway = gateway;
     this.#resolver = resolver;
     this.#log = log;
     this.#called = called;
-    this.#contain = new ContainBeforeStart({ headStart, began });
+    this.#contain = new ContainBeforeStart({ headStart, began, isBusy });
   }
 
   /** What these alerts ask for at once. Never rejects. */
@@ -120,7 +122,8 @@ export class Delivery {
     let runsElsewhere = false;
     while (!runsElsewhere) {
       if (!line.isOpen) {
-        const { subject, batch } = spooled;
+        const { subject, batch, severity } = spooled;
+        if (severity !== 'critical') await this.#contain.untilRoom(busyMs);
         const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
         this.#called?.('start', started.kind);
         if (started.kind === 'unavailable') return this.#unanswered(line, started.detail);

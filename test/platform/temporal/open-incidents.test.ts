@@ -12,6 +12,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { RecordMemory } from '../../../activities/memory/record-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import type { DeskActivities } from '../../../core/action/step.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
@@ -626,7 +627,9 @@ test('one whose calls somebody takes and never answers is told; so it is not whi
   const fails = async () => {
     throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Slack is away, and says so at length: '.padEnd(500, '.'));
   };
-  const activities = Object.fromEntries(activityTable.desk.map((name) => [name, fails]));
+  const activities = Object.fromEntries(
+    activityTable.desk.map((name) => [name, fails]),
+  ) as Partial<DeskActivities> as DeskActivities;
   const base = { connection, namespace, identity: 'desk', speaker: ofDesk };
   const failing = await createActivityWorker({ ...base, role: 'desk', taskQueue: queues.desk, activities, concurrency: 20 });
   const failed = failing.run();

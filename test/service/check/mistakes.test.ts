@@ -165,6 +165,12 @@ const mistakes: readonly Mistake[] = [
     says: /it stops: “malicious” is no verdict/,
   },
   {
+    mistake: 'a playbook that is called by its name',
+    body: [done, "await runPlaybook('ask-about-shell' as never);"],
+    check: 'answers',
+    says: /it stops: runPlaybook takes a playbook as definePlaybook makes it, and no text/,
+  },
+  {
     mistake: 'the release of what another step has done',
     body: [
       'const cut = await steps.quarantinePod({ pod: alert.pod });',
@@ -282,8 +288,8 @@ export const playbook = definePlaybook(
     on: ${on ?? `{ match: { tag: 'container' }, minSeverity: 'low', requires: ['pod'] }`},
     ${more}uses: { deletePod, isolateNamespace, openTicket, quarantinePod, rotateSecret, snapshotPodState${body.join().includes('cutConnections') ? ', cutConnections' : ''} },
   },
-  async ({ alert, steps, ask, settle, note, verdict }) => {
-    note(\`\${typeof ask}\${typeof settle}\${typeof verdict}\${typeof cutConnections}\`.slice(0, 0) || 'begins');
+  async ({ alert, steps, ask, settle, note, verdict, runPlaybook }) => {
+    note(\`\${typeof ask}\${typeof settle}\${typeof verdict}\${typeof runPlaybook}\${typeof cutConnections}\`.slice(0, 0) || 'begins');
 ${body.map((line) => `    ${line}`).join('\n')}
   },
 );

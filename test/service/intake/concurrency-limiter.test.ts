@@ -67,7 +67,9 @@ describe('a lane', () => {
     const { pass } = clocked(4, { yields: () => yields });
     const timers = jest.spyOn(globalThis, 'setTimeout');
     await pass({ calls: 6, ms });
-    expect(Math.max(...timers.mock.calls.map(([, rest]) => Number(rest)))).toBe(rests);
+    // The runner sets longer ones of its own.
+    const set = timers.mock.calls.map(([, rest]) => Number(rest)).filter((rest) => rest < 60_000);
+    expect(Math.max(...set)).toBe(rests);
   });
 
   test('lets the worse go first, and who came first of the same', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { subjectOf } from '../../../core/alert/subject.ts';
 import { batchOfOne } from '../../../service/intake/send/batch.ts';
@@ -49,5 +50,26 @@ describe('the way to Temporal', () => {
     expect(await timesAfter(20)).toBe(1);
     expect(await timesAfter(180)).toBe(10);
     expect(await timesAfter(1_000)).toBe(50);
+  });
+
+  test('begins nothing while the cell has its hands full, but what is critical', async () => {
+    const gateway = new FakeIncidentGateway();
+    let isBusy = true;
+    const delivery = new Delivery({ gateway, log, isBusy: () => isBusy });
+    const sent: string[] = [];
+    const send = async (severity: 'critical' | 'low') => {
+      const alert = alertOf({ severity });
+      const entry = { alert, subject: subjectOf(alert), receivedAt: new Date().toISOString() };
+      const line = new IncidentLine(`incident/lab/shop/Deployment/${severity}`);
+      await delivery.inTurn(line.id, severity, () => delivery.fromSpool(line, batchOfOne({ place: 1, entry })));
+      sent.push(severity);
+    };
+    const low = send('low');
+    await send('critical');
+    await sleep(200);
+    expect(sent).toEqual(['critical']);
+    isBusy = false;
+    await low;
+    expect(sent).toEqual(['critical', 'low']);
   });
 });

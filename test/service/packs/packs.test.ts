@@ -196,6 +196,12 @@ describe('a configuration with a pack', () => {
       "name: 'firebreak'",
       /a pack cannot be called firebreak: so is called what is shipped/,
     ],
+    [
+      'a version under which it could not be published',
+      "version: '1.0.0'",
+      "version: 'v1'",
+      /version: use three numbers, such as 1\.2\.0/,
+    ],
     ['no pack', 'export default definePack', 'export const pack = definePack', /export default definePack/],
     [
       'a parameter that it does not have',
