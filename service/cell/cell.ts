@@ -215,6 +215,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     lastManager: (pod) => lastManagerOfLabels(cluster.api, pod),
     log,
   });
+  const workers = new Set<Worker>();
+  const isBusy = (): boolean => [...workers].some(hasHandsFull);
   const effects = new EffectBook({
     view: watch.view,
     cellKey: watch.cellKey,
@@ -223,6 +225,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     steps,
     quarantines: knowledge.watchedQuarantines,
     alerts: knowledge.alertsOfPods,
+    isBusy,
     cells: config.guardrails.cells,
     log,
   });
@@ -294,7 +297,6 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   const stopping = new AbortController();
-  const workers = new Set<Worker>();
   const intake = await startIntake({
     listen: config.intake.listen,
     tokens: secrets.intakeTokens,
@@ -308,7 +310,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     resolver: tellingFacts(tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods), watch.view, asked),
     gateway: observed?.watching(heard) ?? heard,
     headStart: headStarts,
-    isBusy: () => [...workers].some(hasHandsFull),
+    isBusy,
     stamps: {
       heard: (alert) => stamps.heard(alert),
       stamp: (alert, ...of) => {

@@ -1,4 +1,5 @@
 import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
+import { asFailure } from '../../activities/failures.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../../core/action/step.ts';
 import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
@@ -8,6 +9,7 @@ import { authenticState, type BeforeState, type CellKey, heldSince, type NamedKi
 import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import {
   type AskedEffect,
   type EffectLook,
@@ -59,6 +61,8 @@ const mostProblems = 10;
 const mostBehind = 500;
 const staleMs = 60_000;
 const keepEveryMs = 2_000;
+/** A minute or two together, by the pauses of its call. */
+const mostPutOff = 6;
 
 const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
 
@@ -72,6 +76,8 @@ interface EffectBookParts {
   readonly steps?: StepRegister | undefined;
   readonly quarantines?: MemoryKeeper<WatchedQuarantine> | undefined;
   readonly alerts?: MemoryKeeper<AlertsOfPod> | undefined;
+  /** Whether the cell has its hands full with incidents. Absent: nobody knows. */
+  readonly isBusy?: () => boolean;
   /** How many cells the cluster has: others take alerts, too. */
   readonly cells: number;
   readonly log: Pick<Logger, 'warn'>;
@@ -91,6 +97,8 @@ export class EffectBook {
   /** What has come since it was kept last: a storm is not written alert by alert. */
   readonly #fresh = new Map<string, AlertsOfPod>();
   readonly #contained = new Set<string>();
+  /** Looks that are due, and how often each was put off. */
+  readonly #putOff = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: EffectBookParts) {
@@ -240,7 +248,22 @@ export class EffectBook {
 
   /** As an activity. */
   get activities(): Pick<LookActivities, 'lookAtEffect'> {
-    return { lookAtEffect: (asked) => this.look(asked, AbortSignal.timeout(10_000)) };
+    return {
+      lookAtEffect: async (asked) => {
+        if (this.#isPutOff(asked.step))
+          throw asFailure(new FirebreakError('FB_ERR_UNAVAILABLE', 'what people are to be asked about goes first'));
+        return this.look(asked, AbortSignal.timeout(10_000));
+      },
+    };
+  }
+
+  /** It comes again a few seconds later each time: nobody waits for it, and hundreds that are due at once must not keep people from being asked. */
+  #isPutOff(step: string): boolean {
+    const times = this.#putOff.get(step) ?? 0;
+    const isPutOff = times < mostPutOff && (this.#parts.isBusy?.() ?? false);
+    if (isPutOff) this.#putOff.set(step, times + 1);
+    else this.#putOff.delete(step);
+    return isPutOff;
   }
 
   #alertsOf(uids: readonly string[]): NonNullable<EffectLook['alerts']> {

@@ -85,6 +85,7 @@ class World {
   ];
   held: readonly HeldContainment[] = [held];
   age = 0;
+  isBusy = false;
   warnings: () => Promise<{ total: number; reasons: Record<string, number>; more?: true }> = async () => ({
     total: 0,
     reasons: {},
@@ -115,6 +116,7 @@ class World {
       warnings: () => this.warnings(),
       quarantines: this.#knowledge.watchedQuarantines,
       alerts: this.#knowledge.alertsOfPods,
+      isBusy: () => this.isBusy,
       cells,
       log: pino({ level: 'silent' }),
       now: () => this.now,
@@ -172,6 +174,20 @@ describe('the look at a quarantine', () => {
     );
     alerts(book, 'low', 1);
     expect(await look(book)).toMatchObject({ outcome: 'alerts-continue', alerts: { counts: { critical: 1, high: 2, low: 1 } } });
+  });
+
+  test('is put off while the cell has its hands full, for a minute or two and no longer', async () => {
+    const world = worldOf('busy');
+    const book = world.book();
+    await apply(book);
+    const { lookAtEffect } = book.activities;
+    world.isBusy = true;
+    await expect(lookAtEffect(asked)).rejects.toMatchObject({ type: 'FB_ERR_UNAVAILABLE', nonRetryable: false });
+    world.isBusy = false;
+    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'alerts-stopped' });
+    world.isBusy = true;
+    for (let n = 0; n < 6; n += 1) await expect(lookAtEffect(asked)).rejects.toMatchObject({ type: 'FB_ERR_UNAVAILABLE' });
+    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'alerts-stopped' });
   });
 
   test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {
