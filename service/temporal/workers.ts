@@ -65,7 +65,7 @@ const manyCalls = 24;
 /** Of the memory of a process, what is there for workflows: a quarter is left for peaks, and so much all else takes. */
 const restMb = 450;
 const eachMb = 1.35;
-const mostCached = 400;
+const mostCached = 220;
 /** Of a build that runs beside the first one, such as an older one that finishes what has begun with it. */
 const mostCachedBeside = 120;
 const fewestCached = 60;

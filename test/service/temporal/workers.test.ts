@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { cachedWorkflows } from '../../../service/temporal/workers.ts';
 
 test.each([
-  [2 * 1024 ** 3, 400, 120],
-  [1024 ** 3, 263, 120],
+  [2 * 1024 ** 3, 220, 120],
+  [800 * 1024 ** 2, 132, 120],
   [512 * 1024 ** 2, 60, 60],
 ])('a cell that may use %s bytes holds %s workflows in memory, and %s of a build beside', (bytes, first, beside) => {
   expect(cachedWorkflows(bytes, 'first')).toBe(first);
