@@ -173,9 +173,9 @@ export class WaitingCalls {
   }
 }
 
-/** By when the last one ended: whoever reaches Temporal can have it count them from one again. */
+/** By its number, and by when the last one ended: whoever reaches Temporal can have it count them from one again, and one that ran out of its time leaves no time there. */
 function attemptOf({ activityId, attempt, lastAttemptCompleteTime }: PendingCall): string {
-  return `${activityId} ${optionalTsToMs(lastAttemptCompleteTime) ?? attempt}`;
+  return `${activityId} ${attempt} ${optionalTsToMs(lastAttemptCompleteTime) ?? ''}`;
 }
 
 /** Whether somebody who is trusted has said why this attempt failed, and has said so of no other attempt. */

@@ -188,7 +188,7 @@ describe('incidents', () => {
     ).toEqual(expect.arrayContaining(['incident.opened', 'vote.accepted', 'incident.closed']));
     const ended = (await firebreak('incidents', 'show', id)).stdout;
     expect(ended).toContain('closed');
-    expect(ended).toMatch(/decided: .*, by Ada \(ada\)\n/);
+    expect(ended).toMatch(/decided: .*, by Ada \(ada\); asked by playbook\/firebreak\/contain-dropped-binary\n/);
     expect(ended).toMatch(/vote\.accepted .* Ada \(ada\)\n/);
   });
 

@@ -184,10 +184,10 @@ describe('the look at a quarantine', () => {
     world.isBusy = true;
     await expect(lookAtEffect(asked)).rejects.toMatchObject({ type: 'FB_ERR_UNAVAILABLE', nonRetryable: false });
     world.isBusy = false;
-    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'alerts-stopped' });
+    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'no-alerts' });
     world.isBusy = true;
     for (let n = 0; n < 6; n += 1) await expect(lookAtEffect(asked)).rejects.toMatchObject({ type: 'FB_ERR_UNAVAILABLE' });
-    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'alerts-stopped' });
+    expect(await lookAtEffect(asked)).toMatchObject({ outcome: 'no-alerts' });
   });
 
   test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {

@@ -30,8 +30,8 @@ function looked() {
       now += ms;
     },
     forget: () => calls.forget(workflowId),
-    /** One call whose attempt before this one ended `endedAt`, with this. */
-    look: (lastFailure: ProtoFailure | undefined, endedAt: number, { activityId = '5', attempt = 2 } = {}) =>
+    /** One call whose attempt before this one, the `n`th, ended with this. */
+    look: (lastFailure: ProtoFailure | undefined, n: number, { activityId = '5', attempt = n + 1 } = {}) =>
       calls.look(
         { options: { loadedDataConverter: cell } },
         {
@@ -45,7 +45,9 @@ function looked() {
                 activityType: { name: 'postQuestion' },
                 activityOptions: { taskQueue: { name: 'desk-queue' } },
                 lastWorkerIdentity: 'somebody',
-                ...(lastFailure && { lastFailure, lastAttemptCompleteTime: msToTs(endedAt) }),
+                ...(lastFailure && { lastFailure }),
+                // As Temporal has it: not of one that ran out of its time.
+                ...(lastFailure && !lastFailure.timeoutFailureInfo && { lastAttemptCompleteTime: msToTs(n) }),
               },
             ],
           },
