@@ -98,7 +98,7 @@ export class EffectBook {
   readonly #fresh = new Map<string, AlertsOfPod>();
   readonly #contained = new Set<string>();
   /** Looks that are due, and how often each was put off. */
-  readonly #putOff = new Map<string, number>();
+  readonly #putOff = new Memory<number>({ most: mostQuarantines, retentionMs });
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: EffectBookParts) {

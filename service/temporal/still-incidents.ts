@@ -51,6 +51,8 @@ export class StillIncidents {
   readonly #tasks: WaitingTasks;
   /** Those that could not be taken back when they were looked at last. */
   readonly #heldUp = new Map<string, RepeatedTrouble>();
+  /** Of each something may be remembered. */
+  readonly #looked = new Set<string>();
   #turn = 0;
 
   constructor(parts: StillParts) {
@@ -65,6 +67,7 @@ export class StillIncidents {
   }
 
   forget(incident: string): void {
+    this.#looked.delete(incident);
     this.#still.delete(incident);
     this.#waiting.delete(incident);
     this.#heldUp.delete(incident);
@@ -84,8 +87,9 @@ export class StillIncidents {
     const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
     this.#turn += count;
     const areRunning = new Set(running);
-    for (const id of [...this.#still.keys(), ...this.#waiting, ...this.#heldUp.keys()]) if (!areRunning.has(id)) this.forget(id);
+    for (const id of this.#looked) if (!areRunning.has(id)) this.forget(id);
     for (const id of looked) {
+      this.#looked.add(id);
       try {
         const found = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
         await this.#takeBack(client, id, found);

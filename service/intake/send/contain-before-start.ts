@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import { traced } from '../../process/telemetry/tracing.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
@@ -17,15 +16,11 @@ const longestMs = 120_000;
 const tickMs = 50;
 /** Starts at once of incidents whose pod is contained already. */
 const startsAtOnce = 4;
-/** So long such a start waits at most for a cell that has its hands full, in milliseconds. */
-const busyMs = 30_000;
 
 export interface ContainBeforeStartOptions {
   readonly headStart?: HeadStart | undefined;
   /** Told of every head start, and how long after its alert was taken it was over. */
   readonly began?: ((result: HeadStartResult, seconds: number) => void) | undefined;
-  /** Whether the cell has as many tasks of incidents in hand as it takes. Absent: nobody knows. */
-  readonly isBusy?: (() => boolean) | undefined;
 }
 
 type Entries = readonly Pick<SpoolEntry, 'alert' | 'subject' | 'receivedAt'>[];
@@ -42,7 +37,6 @@ interface Waiting {
 export class ContainBeforeStart {
   readonly #headStart: HeadStart | undefined;
   readonly #began: ContainBeforeStartOptions['began'];
-  readonly #isBusy: () => boolean;
   readonly #containments = new ConcurrencyLimiter(containmentsAtOnce);
   readonly #starts = new ConcurrencyLimiter(startsAtOnce);
   readonly #waiting = new Set<Waiting>();
@@ -50,10 +44,9 @@ export class ContainBeforeStart {
   #progressAt = 0;
   #ticking: NodeJS.Timeout | undefined;
 
-  constructor({ headStart, began, isBusy = () => false }: ContainBeforeStartOptions) {
+  constructor({ headStart, began }: ContainBeforeStartOptions) {
     this.#headStart = headStart;
     this.#began = began;
-    this.#isBusy = isBusy;
   }
 
   /**
@@ -86,20 +79,10 @@ export class ContainBeforeStart {
     return this.#starts.run(
       async () => {
         await this.#calm();
-        await this.untilRoom(busyMs);
         return start();
       },
       { rank: severities.indexOf(severity) },
     );
-  }
-
-  /**
-   * Until the cell has room for one more incident. What has begun comes to its question first: with more at work than it holds in memory, each of their tasks reads its
-   * incident again, and hundreds of them keep each other from ever asking.
-   */
-  async untilRoom(withinMs: number): Promise<void> {
-    const until = performance.now() + withinMs;
-    while (this.#isBusy() && performance.now() < until) await sleep(tickMs, undefined, { ref: false });
   }
 
   #end(): void {

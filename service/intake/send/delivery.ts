@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
@@ -20,8 +21,10 @@ const callsAtFirst = 2;
 /** Signals a second at which windows begin to grow, and how far they do. */
 const callsWithoutCongestion = 20;
 const longestCongestion = 50;
-/** So long the start of what is not critical waits at most for a cell that has its hands full, in milliseconds: others wait behind it. */
-const busyMs = 5_000;
+/** So long the start of an incident waits at most for a cell that has its hands full, in milliseconds: where its pod is contained, and else where it is not critical, since others wait behind it. */
+const containedWaitMs = 30_000;
+const otherWaitMs = 5_000;
+const lookAgainMs = 50;
 /** No call failed for so long: it is over. */
 const quietMs = 10_000;
 
@@ -30,6 +33,8 @@ export interface DeliveryOptions extends ContainBeforeStartOptions {
   /** Tells again whom an alert is about that waited for long. */
   readonly resolver?: SubjectResolver | undefined;
   readonly log: IntakeLog;
+  /** Whether the cell has its hands full with what has begun. Absent: nobody knows. */
+  readonly isBusy?: (() => boolean) | undefined;
   /** Told of every call to Temporal. */
   readonly called?: (kind: 'start' | 'signal', result: string) => void;
 }
@@ -44,6 +49,7 @@ export class Delivery {
   readonly #log: IntakeLog;
   readonly #called: DeliveryOptions['called'];
   readonly #contain: ContainBeforeStart;
+  readonly #isBusy: () => boolean;
   readonly #pressure = new Pressure();
   readonly #limiter = new ConcurrencyLimiter(callsAtOnce, {
     adaptive: true,
@@ -54,12 +60,13 @@ export class Delivery {
   readonly #pace = new Pace();
   readonly #trouble = new RepeatedTrouble();
 
-  constructor({ gateway, resolver, log, called, headStart, began, isBusy }: DeliveryOptions) {
+  constructor({ gateway, resolver, log, called, headStart, began, isBusy = () => false }: DeliveryOptions) {
     this.#gateway = gateway;
     this.#resolver = resolver;
     this.#log = log;
     this.#called = called;
-    this.#contain = new ContainBeforeStart({ headStart, began, isBusy });
+    this.#contain = new ContainBeforeStart({ headStart, began });
+    this.#isBusy = isBusy;
   }
 
   /** What these alerts ask for at once. Never rejects. */
@@ -83,10 +90,10 @@ export class Delivery {
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
     const { severity } = entry.alert;
-    const call = () => this.#call(line, spooled);
     // Not in the lane too: what holds a place there waits for what goes afterwards.
-    if (await this.#contain.before([entry], stored)) return this.#contain.afterwards(severity, call);
-    return this.inTurn(line.id, severity, call);
+    if (await this.#contain.before([entry], stored))
+      return this.#contain.afterwards(severity, () => this.#call(line, spooled, containedWaitMs));
+    return this.inTurn(line.id, severity, () => this.#call(line, spooled));
   }
 
   /** Waits for a place in the lane, behind what is worse, and runs there. */
@@ -108,8 +115,9 @@ export class Delivery {
     const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
     const { subject, since: receivedAt } = current;
     const waited = current.batch.alerts.map((alert) => ({ alert, subject, receivedAt }));
-    const call = () => this.#call(line, current);
-    return (await this.#contain.before(waited, Promise.resolve())) ? this.#contain.afterwards(spooled.severity, call) : call();
+    if (await this.#contain.before(waited, Promise.resolve()))
+      return this.#contain.afterwards(spooled.severity, () => this.#call(line, current, containedWaitMs));
+    return this.#call(line, current);
   }
 
   /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
@@ -118,12 +126,25 @@ export class Delivery {
     return line.windowMs * Math.max(1, congestion);
   }
 
-  async #call(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
+  /**
+   * Until the cell has room for one more incident. What has begun comes to its question first: with more at work than it holds in memory, each of their tasks reads its
+   * incident again, and hundreds of them keep each other from ever asking.
+   */
+  async #untilRoom(withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    while (this.#isBusy() && performance.now() < until) await sleep(lookAgainMs, undefined, { ref: false });
+  }
+
+  async #call(
+    line: IncidentLine,
+    spooled: SpooledBatch,
+    waitMs = spooled.severity === 'critical' ? 0 : otherWaitMs,
+  ): Promise<Delivered> {
     let runsElsewhere = false;
     while (!runsElsewhere) {
       if (!line.isOpen) {
-        const { subject, batch, severity } = spooled;
-        if (severity !== 'critical') await this.#contain.untilRoom(busyMs);
+        const { subject, batch } = spooled;
+        await this.#untilRoom(waitMs);
         const started = await this.#gateway.start(line.id, { subject, batch }, startOptionsOf(spooled));
         this.#called?.('start', started.kind);
         if (started.kind === 'unavailable') return this.#unanswered(line, started.detail);

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
@@ -84,27 +83,5 @@ describe('containments before starts', () => {
     expect(starts[4]?.severity).toBe('critical');
     for (const { end } of starts) end();
     await Promise.all(waiting);
-  });
-
-  test('let no start go while the cell has its hands full, but for half a minute at most', async () => {
-    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
-    let isBusy = true;
-    const before = new ContainBeforeStart({ isBusy: () => isBusy });
-    const started: number[] = [];
-    const start = (n: number) => before.afterwards('critical', async () => void started.push(n));
-    const first = start(1);
-    await sleep(1);
-    clock.mockReturnValue(29_000);
-    await sleep(200);
-    expect(started).toEqual([]);
-    clock.mockReturnValue(30_001);
-    await first;
-    const second = start(2);
-    await sleep(200);
-    expect(started).toEqual([1]);
-    isBusy = false;
-    await second;
-    expect(started).toEqual([1, 2]);
-    clock.mockRestore();
   });
 });

@@ -72,4 +72,35 @@ describe('the way to Temporal', () => {
     await low;
     expect(sent).toEqual(['critical', 'low']);
   });
+
+  test('begins no incident of a contained pod while the cell has its hands full, but for half a minute at most; what is open is told at once', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+    let isBusy = true;
+    const gateway = new FakeIncidentGateway();
+    gateway.signal = async () => ({ kind: 'signalled' });
+    const headStart = { wants: () => true, begin: async () => 'contained' as const, orphans: () => 0 };
+    const delivery = new Delivery({ gateway, log, headStart, isBusy: () => isBusy });
+    const sent: string[] = [];
+    const send = async (name: string, isOpen = false) => {
+      const alert = alertOf({ severity: 'critical' });
+      const entry = { alert, subject: subjectOf(alert), receivedAt: new Date().toISOString() };
+      const line = new IncidentLine(`incident/lab/shop/Deployment/${name}`);
+      if (isOpen) line.opened('run');
+      await delivery.fromSpool(line, batchOfOne({ place: 1, entry }));
+      sent.push(name);
+    };
+    const first = send('first');
+    await send('open', true);
+    clock.mockReturnValue(29_000);
+    await sleep(200);
+    expect(sent).toEqual(['open']);
+    clock.mockReturnValue(30_001);
+    await first;
+    const second = send('second');
+    await sleep(200);
+    expect(sent).toEqual(['open', 'first']);
+    isBusy = false;
+    await second;
+    expect(sent).toEqual(['open', 'first', 'second']);
+  });
 });
