@@ -17,7 +17,7 @@ export async function writeAccountKubeconfig(options: {
     path: `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
     method: 'POST',
     body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} },
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   if (status !== 201) throw new Error(`a token for ${namespace}/${name}: status ${status}`);
   const made: { readonly status: { readonly token: string } } = JSON.parse(text);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A machine with three times as much to do as it can takes this long for what takes some seconds. */
-const leastMs = 120_000;
+/** A machine with three times as much to do as it can, and a third of its usual speed, takes this long for what takes some seconds. */
+const leastMs = 300_000;
 
 /** Looks cost processor time, most of it that of the servers that are asked: who has waited for long looks again after a tenth part of that. */
 const seldomestMs = 300;

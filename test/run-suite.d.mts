@@ -17,6 +17,7 @@ export function runSuite(options: {
   name: string;
   files: readonly string[];
   workers: number;
+  yields?: boolean;
   folder: string;
   env: NodeJS.ProcessEnv;
   until: number;
@@ -24,6 +25,7 @@ export function runSuite(options: {
   /** Where Jest tells as it goes. */
   stderr?: 'inherit' | 'ignore';
 }): Promise<SuiteResult>;
+export function giveWay(pid: number): void;
 export function afterAgain(
   first: SuiteResult & { readonly why?: string },
   again: SuiteResult,

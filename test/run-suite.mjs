@@ -4,11 +4,15 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
 /** What ends with Jest has this long to do so by itself. */
 const endWithinMs = 10_000;
+
+/** A fifth of what the others get where there is not enough for all, in the words of nice(1). */
+const yieldingNice = 7;
 
 /**
  * What of the environment of whoever runs the tests would have them, or what they start, behave otherwise: how to speak and in which language, whom to
@@ -34,11 +38,23 @@ export function environmentOfTests(given) {
 
 /**
  * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
- * `folder` is where the account is kept.
+ * `folder` is where the account is kept. One that `yields` takes what of the processors the others leave.
  */
-export async function runSuite({ root, node, name, files, workers, folder, env, until, signal, stderr = 'inherit' }) {
+export async function runSuite({
+  root,
+  node,
+  name,
+  files,
+  workers,
+  yields = false,
+  folder,
+  env,
+  until,
+  signal,
+  stderr = 'inherit',
+}) {
   const account = join(folder, `${name}.jsonl`);
-  const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal, stderr });
+  const { code, ended } = await runJest({ root, node, files, workers, yields, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
   const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], costs: [], cpuSeconds: 0, failedIn: [] };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
@@ -93,7 +109,7 @@ export function afterAgain(first, again) {
   };
 }
 
-async function runJest({ root, node, files, workers, account, env, until, signal, stderr }) {
+async function runJest({ root, node, files, workers, yields, account, env, until, signal, stderr }) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const reporter = new URL('./jest/account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
@@ -118,6 +134,7 @@ async function runJest({ root, node, files, workers, account, env, until, signal
       detached: true,
     },
   );
+  if (yields && child.pid !== undefined) giveWay(child.pid);
   let ended;
   const end = (why) => {
     if (ended !== undefined) return;
@@ -141,6 +158,15 @@ async function runJest({ root, node, files, workers, account, env, until, signal
 
 function inSeconds(ms) {
   return Math.round(ms / 100) / 10;
+}
+
+/** With all that it starts. */
+export function giveWay(pid) {
+  try {
+    setPriority(pid, yieldingNice);
+  } catch {
+    // It has ended already, or the system does not know such a thing: then it is as quick as the others.
+  }
 }
 
 function endGroup(pid, signal) {

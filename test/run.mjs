@@ -16,7 +16,7 @@ import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp, root } from '../tools/setup/setup.mjs';
 import { cpuMsOf, cpuMsUsed } from './jest/cpu-used.mjs';
-import { afterAgain, environmentOfTests, processesWith, runSuite } from './run-suite.mjs';
+import { afterAgain, environmentOfTests, giveWay, processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -45,7 +45,7 @@ const until = startedAt + minutes * 60_000;
 /** What is left to tell of it, and to stop what was started. */
 const reserveMs = 90_000;
 /** More than this many failed files are no accident. */
-const filesAgain = 3;
+const filesAgain = 6;
 
 const filters = words.filter((word) => !suites.some(({ name }) => name === word));
 const wanted = chosen
@@ -218,7 +218,8 @@ async function runFiles({ suite, files, account = suite.name, workers = workersO
     }
     const signal = interruption.signal;
     const folder = workFolder;
-    return await runSuite({ root, node, name: account, files, workers, folder, env, until: until - reserveMs, signal });
+    const { yields } = suite;
+    return await runSuite({ root, node, name: account, files, workers, yields, folder, env, until: until - reserveMs, signal });
   } finally {
     if (lab) countServers(...Object.values(lab.kubernetes.pids()));
     await lab?.kubernetes.stop();
@@ -241,6 +242,7 @@ async function startLab() {
 /** What it says comes in one piece, not between the lines of the suites. */
 async function check() {
   const child = spawn(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid !== undefined) giveWay(child.pid);
   const pieces = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => pieces.push(piece));
   const onAbort = () => child.kill();

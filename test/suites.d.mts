@@ -3,6 +3,7 @@ export interface Suite {
   readonly folder?: string;
   readonly workers: number;
   readonly workersAlone?: number;
+  readonly yields?: boolean;
   readonly platform?: boolean;
   readonly lab?: boolean;
   readonly lane?: string;

@@ -9,10 +9,11 @@ import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
  * A suite on real parts has a platform for each of its workers: a file has the servers to itself while it runs, though others ran on them before.
  * One with a lab gets a Kubernetes with a real node.
  * Suites of one `lane` run one after the other, and lanes side by side: what runs on real servers waits for them most of the time.
+ * One that `yields` waits for nobody outside of itself, so it takes what of the processors the others leave: servers and who talks to them have time limits.
  */
 export const suites = [
   // Half of their time they wait for what a product waits for, too: where no other suite fills it, more workers do.
-  { name: 'unit', workers: 2, workersAlone: 4, missing: () => undefined },
+  { name: 'unit', workers: 2, workersAlone: 4, yields: true, missing: () => undefined },
   { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
   { name: 'platform', folder: 'platform', workers: 2, platform: true, lane: 'platform', missing: () => undefined },

@@ -80,10 +80,19 @@ export async function startRsyslog({ stateDir, tls: { files } }: LogServerOption
   await waitUntilReady({ server, timeoutMs: 60_000, ready: () => listens(port) });
   return {
     port,
-    received: async () =>
-      existsSync(file) ? wholeLines(readFileSync(file, 'utf8')).map((line): ReceivedLog => JSON.parse(line)) : [],
+    received: async () => (existsSync(file) ? wholeLines(readFileSync(file, 'utf8')).flatMap(logIn) : []),
     stop: () => group.stop(),
   };
+}
+
+/** None where rsyslog, with too much to do, has given up on the handshake of TLS and taken what came for a message. */
+function logIn(line: string): readonly ReceivedLog[] {
+  try {
+    const log: ReceivedLog = JSON.parse(line);
+    return [log];
+  } catch {
+    return [];
+  }
 }
 
 export interface VictoriaLogs {

@@ -95,7 +95,7 @@ export interface SlackEmulator {
 }
 
 /** For who looks at other things: a busy machine may take longer than Slack waits. */
-export const patience = { triggerMs: 30_000, ackMs: 30_000 } as const;
+export const patience = { triggerMs: 120_000, ackMs: 120_000 } as const;
 
 const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
 

@@ -158,11 +158,11 @@ describe('the playbooks change while incidents are open', () => {
     const current = await currentBuild({ client, deployment });
     const older = (await knownBuilds({ client, deployment })).find((id) => id !== current);
     if (current === undefined || older === undefined) throw new Error('there are no two builds');
-    await makeCurrent({ client, deployment, buildId: older, withinMs: 20_000 });
+    await makeCurrent({ client, deployment, buildId: older, withinMs: 120_000 });
     const misled = await one('misled');
     await service.alert(misled);
     expect(JSON.stringify((await service.cardOf(misled)).blocks)).toContain('Do you know the new binary in');
-    await makeCurrent({ client, deployment, buildId: current, withinMs: 20_000 });
+    await makeCurrent({ client, deployment, buildId: current, withinMs: 120_000 });
     await voteUntilAccepted(service, misled, ana, labels.remove);
     await ended(service, [misled]);
   });

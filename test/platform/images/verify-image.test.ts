@@ -45,7 +45,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
       trust: {
         rules: [{ repositories, keys: [{ name: 'cosign.pub', pem: ours.publicPem }], keyless: [], predicateTypes: [] }],
         registries: [{ host: front.host, ca: front.ca }],
-        withinMs: 10_000,
+        withinMs: 60_000,
       },
     });
   const pullSecret = (namespace: string, name: string, password: string) =>

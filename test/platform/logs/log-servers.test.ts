@@ -46,8 +46,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** All records, as a desk sends them. */
-async function stream(name: string, receiver: Receiver): Promise<void> {
+/** All records, as a desk sends them. @returns how often the receiver could not take some, and they were sent again: a server with too much to do may break off. */
+async function stream(name: string, receiver: Receiver): Promise<number> {
   const feed = createStreamFeed(database);
   const problems: unknown[] = [];
   const runner = new StreamRunner({
@@ -73,7 +73,9 @@ async function stream(name: string, receiver: Receiver): Promise<void> {
   await eventually('all of it sent', async () => (await feed.lag(name)).records === 0);
   await runner.stop();
   await receiver.close();
-  expect(problems).toEqual([]);
+  const isLater = (problem: unknown): boolean => typeof problem === 'string' && problem.startsWith('later: ');
+  expect(problems.filter((problem) => !isLater(problem))).toEqual([]);
+  return problems.length;
 }
 
 interface Told {
@@ -81,11 +83,12 @@ interface Told {
   readonly unmapped: { readonly record: { readonly chain: string; readonly place: number } };
 }
 
-/** Each event is whole, valid, there once, and in the order of its incident. */
-function expectAll(texts: readonly string[]): void {
+/** Each event is whole, valid, and in the order of its incident; there once, but for what was sent again, which its id tells. */
+function expectAll(texts: readonly string[], sentAgain = 0): void {
   expect(texts.flatMap((json) => ocsfProblems({ json }))).toEqual([]);
-  const events = texts.map((json): Told => JSON.parse(json));
-  expect(new Set(events.map(({ metadata }) => metadata.uid)).size).toBe(texts.length);
+  const all = texts.map((json): Told => JSON.parse(json));
+  const events = [...new Map(all.map((told) => [told.metadata.uid, told])).values()];
+  if (sentAgain === 0) expect(all).toHaveLength(events.length);
   for (const chain of chains) {
     const places = events.flatMap(({ unmapped: { record } }) => (record.chain === chain ? [record.place] : []));
     expect(places).toEqual(Array.from({ length: perChain }, (_, index) => index + 1));
@@ -114,10 +117,13 @@ function on<Server>(what: string, started: Server | string, suite: (server: Serv
 function takesSyslog(port: number, received: () => Promise<readonly ReceivedLog[]>): void {
   const messages = async (app = 'firebreak') => (await received()).filter((log) => log.app === app);
   test('has every event of a stream, whole and in order, under the header that we give it', async () => {
-    await stream(`syslog-${port}`, syslogTo(port));
-    await eventually('all of it', async () => (await messages()).length >= all);
+    const sentAgain = await stream(`syslog-${port}`, syslogTo(port));
+    await eventually('all of it', async () => new Set((await messages()).map(({ message }) => message)).size >= all);
     const logs = await messages();
-    expectAll(logs.map(({ message }) => message));
+    expectAll(
+      logs.map(({ message }) => message),
+      sentAgain,
+    );
     expect(new Set(logs.map(({ host }) => host))).toEqual(new Set(['desk-1']));
     expect(logs.map(({ kind }) => kind)).toEqual(logs.map(({ message }) => (JSON.parse(message) as Told).metadata.event_code));
   });

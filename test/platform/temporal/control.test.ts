@@ -518,7 +518,7 @@ describe('the control workflow on a real server', () => {
       ...{ ...theirs, buildId: '', ignoreMissingTaskQueues: true },
       allowNoPollers: true,
     });
-    expect(await makeCurrent({ client, deployment, buildId: build.id, withinMs: 5_000 })).toBe(true);
+    expect(await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 })).toBe(true);
     await client.workflowService.setWorkerDeploymentManager({ ...theirs, managerIdentity: 'somebody' });
     const warned = warnings.length;
     const before = await runNow();

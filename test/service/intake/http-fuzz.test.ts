@@ -36,7 +36,7 @@ interface Sent {
 function send({ method, path, headers, body, chunked }: Sent): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((done, fail) => {
     const length = chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body.length) };
-    const options = { host: url.hostname, port: url.port, method, path, headers: { ...headers, ...length }, timeout: 20_000 };
+    const options = { host: url.hostname, port: url.port, method, path, headers: { ...headers, ...length }, timeout: 120_000 };
     const call = request(options, (response) => {
       let text = '';
       response.setEncoding('utf8');

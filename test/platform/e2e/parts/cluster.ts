@@ -78,7 +78,7 @@ export class WorkloadMaker {
   }
 
   async #create(path: string, body: object): Promise<void> {
-    const { status, text } = await callKubernetes({ access: this.#access, path, method: 'POST', body, timeoutMs: 20_000 });
+    const { status, text } = await callKubernetes({ access: this.#access, path, method: 'POST', body, timeoutMs: 120_000 });
     if (status !== 201) throw new Error(`POST ${path}: ${status} ${text.slice(0, 300)}`);
   }
 }
