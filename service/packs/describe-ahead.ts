@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import type { PackFiles } from './pack-files.ts';
-import { mostBytes, prepareFolder, writePack } from './pack-program.ts';
+import { mostBytes, prepareFolder, programMs, writePack } from './pack-program.ts';
 
 interface Spare {
   readonly folder: string;
@@ -10,8 +10,6 @@ interface Spare {
   readonly said: readonly Buffer[];
   readonly code: Promise<unknown>;
 }
-
-const withinMs = 30_000;
 
 /**
  * Describes packs as `describePack` does, by a process that is started before there is one to describe: on a machine with other work its start takes longer
@@ -27,7 +25,7 @@ export class DescribingAhead {
     try {
       writePack(pack, spare.folder);
       spare.process.stdin?.end(`${pack.main}\n`);
-      const timer = setTimeout(() => spare.process.kill('SIGKILL'), withinMs);
+      const timer = setTimeout(() => spare.process.kill('SIGKILL'), programMs);
       const code = await spare.code.finally(() => clearTimeout(timer));
       if (code !== 0) throw new Error('the pack does not run');
       return JSON.parse(Buffer.concat(spare.said).toString('utf8'));
