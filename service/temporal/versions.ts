@@ -44,8 +44,18 @@ interface DeploymentsClient {
     setWorkerDeploymentManager(
       request: ManagedDeployment & { readonly managerIdentity: string },
     ): Promise<{ readonly previousManagerIdentity?: string | null }>;
+    describeWorkerDeployment(request: Pick<ManagedDeployment, 'namespace' | 'deploymentName'>): Promise<{
+      readonly workerDeploymentInfo?: { readonly versionSummaries?: readonly unknown[] | null } | null;
+    }>;
+    listWorkerDeployments(request: {
+      readonly namespace: string;
+      readonly pageSize: number;
+    }): Promise<{ readonly workerDeployments?: readonly unknown[] | null }>;
   };
 }
+
+/** What Temporal takes of builds of one deployment, and of deployments of a namespace, unless it is configured otherwise. */
+const mostKnown = 100;
 
 /**
  * Makes this build the current one: what begins without being told with which one, such as the control workflow, begins with it.
@@ -75,7 +85,8 @@ export async function makeCurrent(options: {
     } catch (error) {
       if (grpcCode(error) === grpc.failedPrecondition)
         wasManaged = (await endManager({ client, deployment }).catch(() => false)) || wasManaged;
-      if (signal?.aborted || Date.now() >= until) throw new FirebreakError('FB_ERR_UNAVAILABLE', notCurrent(buildId, error));
+      if (signal?.aborted || Date.now() >= until)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', await notCurrent({ client, deployment, buildId, error }));
       await sleep(50);
     }
   }
@@ -93,10 +104,45 @@ async function endManager(of: { readonly client: DeploymentsClient; readonly dep
 }
 
 /** The version exists only once its worker has polled. That Temporal's own parts are away is another thing, which nobody would look for then. */
-function notCurrent(buildId: string, error: unknown): string {
+async function notCurrent({
+  client,
+  deployment,
+  buildId,
+  error,
+}: {
+  readonly client: DeploymentsClient;
+  readonly deployment: string;
+  readonly buildId: string;
+  readonly error: unknown;
+}): Promise<string> {
   const code = grpcCode(error);
-  if (code === grpc.notFound || code === grpc.failedPrecondition) return `Temporal does not know the worker build ${buildId} yet`;
-  return `Temporal cannot make the worker build ${buildId} the current one: ${code === undefined ? 'no answer' : `gRPC status ${code}`}`;
+  if (code !== grpc.notFound && code !== grpc.failedPrecondition)
+    return `Temporal cannot make the worker build ${buildId} the current one: ${code === undefined ? 'no answer' : `gRPC status ${code}`}`;
+  const full = await whyFull({ client, deployment }).catch(() => undefined);
+  return `Temporal does not know the worker build ${buildId} yet${full === undefined ? '' : `. ${full}`}`;
+}
+
+/** Whoever reaches Temporal can poll in the name of our deployment, or of others, with builds of their own, until it takes no further one. It makes room by itself for those that nobody polls with. */
+async function whyFull({
+  client,
+  deployment: deploymentName,
+}: {
+  readonly client: DeploymentsClient;
+  readonly deployment: string;
+}): Promise<string | undefined> {
+  const { namespace } = client.options;
+  const told = (known: string, setting: string): string =>
+    `It knows ${known}, and takes ${mostKnown} unless its ${setting} says otherwise: see who polls with those that are not Firebreak's, and end that`;
+  try {
+    const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({ namespace, deploymentName });
+    const builds = workerDeploymentInfo?.versionSummaries?.length ?? 0;
+    return builds < mostKnown ? undefined : told(`${builds} builds of ${deploymentName}`, 'matching.maxVersionsInDeployment');
+  } catch (error) {
+    if (grpcCode(error) !== grpc.notFound) throw error;
+    const { workerDeployments } = await client.workflowService.listWorkerDeployments({ namespace, pageSize: mostKnown });
+    const others = workerDeployments?.length ?? 0;
+    return others < mostKnown ? undefined : told(`${others} other deployments in ${namespace}`, 'matching.maxDeployments');
+  }
 }
 
 /** The build that new incidents begin with. */

@@ -17,10 +17,34 @@ test.each([
     workflowService: {
       setWorkerDeploymentCurrentVersion: () => Promise.reject(error),
       setWorkerDeploymentManager: () => Promise.reject(error),
+      describeWorkerDeployment: () => Promise.reject(error),
+      listWorkerDeployments: () => Promise.reject(error),
     },
   };
   const making = makeCurrent({ client, deployment: 'firebreak-prod', buildId: 'b1', withinMs: 0 });
   await expect(making).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail });
+});
+
+test.each([
+  ['full of builds under our name', 100, 0, /yet\. It knows 100 builds of firebreak-prod, .* matching\.maxVersionsInDeployment/],
+  ['not full', 99, 0, /yet$/],
+  ['full of others', undefined, 100, /yet\. It knows 100 other deployments in firebreak, .* matching\.maxDeployments/],
+  ['new, beside others', undefined, 12, /yet$/],
+])('a build that Temporal does not take, since it is %s, says what to look at', async (_, builds, others, detail) => {
+  const client = {
+    options: { namespace: 'firebreak' },
+    workflowService: {
+      setWorkerDeploymentCurrentVersion: () => Promise.reject(refusal(5)),
+      setWorkerDeploymentManager: () => Promise.reject(refusal(5)),
+      describeWorkerDeployment: async () => {
+        if (builds === undefined) throw refusal(5);
+        return { workerDeploymentInfo: { versionSummaries: Array.from({ length: builds }) } };
+      },
+      listWorkerDeployments: async () => ({ workerDeployments: Array.from({ length: others }) }),
+    },
+  };
+  const making = makeCurrent({ client, deployment: 'firebreak-prod', buildId: 'b1', withinMs: 0 });
+  await expect(making).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', detail: expect.stringMatching(detail) });
 });
 
 test('of thousands of open incidents of older builds only some are read to know which builds they have', async () => {
