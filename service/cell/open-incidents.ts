@@ -32,6 +32,9 @@ const mostKinds = 20;
 /** Of longer ones the incident itself is asked. */
 const mostRuleText = 400;
 const lookEveryMs = 20_000;
+/** To list thousands takes Temporal seconds: it has other work for three quarters of the time. Within a minute it is seen all the same that one was ended. */
+const pausesPerLook = 3;
+const mostBetweenLooksMs = 45_000;
 const callMs = 5_000;
 /** Those beyond are asked for one by one. */
 const mostListed = 20_000;
@@ -167,11 +170,14 @@ export class OpenIncidents {
   ): Promise<void> {
     const { client, gateway, signal, everyMs = lookEveryMs, stillMs, unreadableMs } = options;
     const beginAgain: StillLook['beginAgain'] = (id, run) => this.#leaveUnreadable(id, run, { client, gateway });
-    while (!signal.aborted) {
-      await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+    for (let tookMs = 0; !signal.aborted; ) {
+      const pauseMs = Math.max(everyMs, Math.min(tookMs * pausesPerLook, mostBetweenLooksMs));
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
+      const begunAt = performance.now();
       if (!signal.aborted)
         await this.#still.look({ client, running: await this.#look(options), beginAgain, stillMs, unreadableMs });
       if (!signal.aborted) await this.#lookAtOthers(options);
+      tookMs = performance.now() - begunAt;
     }
   }
 
