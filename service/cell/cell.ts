@@ -220,7 +220,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const effects = new EffectBook({
     view: watch.view,
     cellKey: watch.cellKey,
-    containments: () => hold.containments(),
+    containments: (uids) => hold.containments(uids),
     warnings: (of) => warningsSince({ ...of, api: cluster.api }),
     steps,
     quarantines: knowledge.watchedQuarantines,

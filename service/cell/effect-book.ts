@@ -69,8 +69,8 @@ const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantine
 interface EffectBookParts {
   readonly view: Pick<ClusterView, 'age' | 'ready' | 'pods' | 'podByUid' | 'ownersOf' | 'services'>;
   readonly cellKey: CellKey;
-  /** What is in force, by the notes that the cell has sealed. */
-  readonly containments: () => readonly HeldContainment[];
+  /** What is in force, by the notes that the cell has sealed; of pods those, by uid, or all. */
+  readonly containments: (pods?: readonly string[]) => readonly HeldContainment[];
   readonly warnings: (of: Omit<Parameters<typeof warningsSince>[0], 'api'>) => ReturnType<typeof warningsSince>;
   /** What is asked of the API server says whose it is. */
   readonly steps?: StepRegister | undefined;
@@ -163,7 +163,8 @@ export class EffectBook {
     // A wider step may have found a pod in quarantine already, by another step.
     const isOwn = ({ uid, ...one }: HeldContainment): boolean =>
       watched && !watched.scope ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
-    const held = containments().filter(isOwn);
+    // Of thousands of pods only its own are asked for, where it is known which they are.
+    const held = containments(watched && !watched.scope ? Object.keys(watched.pods) : undefined).filter(isOwn);
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
     const isStale = view.age() > staleMs || !view.ready();
     const unknown = [

@@ -20,8 +20,8 @@ export function workloadLeft({
   if (subject?.kind !== 'workload' || !view.ready()) return undefined;
   const { namespace, ownerKind: kind, name } = subject;
   const isLeft = (pod: PodRecord): boolean =>
-    pod.namespace === namespace && !pod.deleting && isOfWorkload(pod, topOwnerOf({ pod, view }).workload, { kind, name });
-  const pods = [...view.pods()].filter(isLeft);
+    !pod.deleting && isOfWorkload(pod, topOwnerOf({ pod, view }).workload, { kind, name });
+  const pods = [...view.pods(namespace)].filter(isLeft);
   const selecting = (of: readonly { readonly name: string; readonly selector: LabelSelector }[]): readonly string[] =>
     of
       .filter(({ selector }) => pods.some(({ labels }) => selects(selector, labels)))

@@ -86,12 +86,41 @@ const togetherMs = 50;
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
 const unclearWithinMs = 60_000;
+/** Of so many all are looked at in each round, which takes some 25 ms of the processor. */
+const mostInRound = 300;
 
 /** A note that the cell has sealed, and what is on its pod with it. */
 interface ProvenNote {
   readonly note: string;
   readonly state: BeforeState;
   readonly marks: QuarantineMarks;
+}
+
+/**
+ * Which quarantined pods are looked at without anything new of them. A change is looked at when the watch brings it, so this is for what no watch brings: of few
+ * pods all, each time. Of thousands a round would take a tenth of a processor and more: then those that are not in order, and some of the others in turn.
+ */
+export class LookRounds {
+  readonly #again = new Set<string>();
+  #begun = 0;
+
+  /** It could not be looked at to the end: the next round has it. */
+  again(uid: string): void {
+    this.#again.add(uid);
+  }
+
+  next(held: ReadonlySet<string>, isInOrder: (uid: string) => boolean): ReadonlySet<string> {
+    const again = new Set(this.#again);
+    this.#again.clear();
+    if (held.size <= mostInRound) return held;
+    const all = [...held];
+    const urgent = all.filter((uid) => again.has(uid) || !isInOrder(uid));
+    const begun = this.#begun % all.length;
+    this.#begun = begun + mostInRound;
+    // From the beginning again where it reaches the end.
+    const inTurn = [...all, ...all].slice(begun, begun + mostInRound);
+    return new Set([...urgent, ...inTurn]);
+  }
 }
 
 /**
@@ -110,6 +139,7 @@ export class HoldContainment {
   readonly #changers = new Map<string, string>();
   readonly #waiting = new Set<string>();
   readonly #underway = new Set<string>();
+  readonly #rounds = new LookRounds();
   /** Pods that this process has seen with anything of a quarantine on them. */
   readonly #seen = new Set<string>();
   /** By uid: a note is proven once and not at each look, since all pods are looked at every two seconds and in the middle of a burst. */
@@ -145,7 +175,7 @@ export class HoldContainment {
     objects.start((key) => this.#judgeSoon(key));
     this.#timer = setInterval(() => {
       for (const uid of this.#proven.keys()) if (!pods.held().has(uid)) this.#proven.delete(uid);
-      for (const uid of pods.held()) this.#lookSoon(uid);
+      for (const uid of this.#rounds.next(pods.held(), (one) => this.#isInOrder(one))) this.#lookSoon(uid);
       for (const namespace of this.#policies.namespaces()) this.#madePolicies(namespace);
       for (const key of this.#unjudged) void this.#judgeObject(key);
     }, everyMs ?? lookEveryMs).unref();
@@ -158,11 +188,19 @@ export class HoldContainment {
     await this.#parts.objects.stop();
   }
 
-  /** What is in force by the notes that the cell has sealed, and what of it is not as it should be. */
-  containments(): readonly HeldContainment[] {
+  /** As it was told last, there, and with what the cell wrote on it. */
+  #isInOrder(uid: string): boolean {
+    const { pods, view } = this.#parts;
+    const { held } = pods.get(uid) ?? {};
+    const pod = view.podByUid(uid);
+    return held?.told?.length === 0 && !held.isEnding && pod !== undefined && !pod.deleting && !isBare(pod);
+  }
+
+  /** What is in force by the notes that the cell has sealed, and what of it is not as it should be; of pods those, or all. */
+  containments(of?: Iterable<string>): readonly HeldContainment[] {
     const { pods, objects } = this.#parts;
     const found: HeldContainment[] = [];
-    for (const uid of pods.held()) {
+    for (const uid of of ?? pods.held()) {
       const { held } = pods.get(uid) ?? {};
       const proven = held && this.#provenBy(uid, held.note);
       if (!proven) continue;
@@ -389,12 +427,14 @@ export class HoldContainment {
   }
 
   async #inTurn(uid: string): Promise<void> {
+    if (this.#stopped) return;
     // What comes meanwhile is seen at the next look.
-    if (this.#stopped || this.#underway.has(uid)) return;
+    if (this.#underway.has(uid)) return this.#rounds.again(uid);
     this.#underway.add(uid);
     try {
       await this.#look(uid);
     } catch (error) {
+      this.#rounds.again(uid);
       this.#parts.log.error({ pod: uid, reason: reasonOf(error) }, 'a quarantined pod could not be looked at');
     } finally {
       this.#underway.delete(uid);
@@ -404,7 +444,8 @@ export class HoldContainment {
   async #look(uid: string): Promise<void> {
     const { pods, view } = this.#parts;
     const known = pods.get(uid);
-    if (!known?.held || !view.ready() || this.#givingBack.has(known.incident)) return;
+    if (!known?.held) return;
+    if (!view.ready() || this.#givingBack.has(known.incident)) return this.#rounds.again(uid);
     const pod = view.podByUid(uid);
     const proven = this.#provenBy(uid, known.held.note);
     if (!proven) {
@@ -573,7 +614,7 @@ export class HoldContainment {
     const isNews = told !== undefined || marksWrong;
     const line = isNews ? this.#fights.line(pod.uid, { isWrong: wrong.length > 0 }) : undefined;
     // What cannot be said now is said when it can be: until then what was said last counts.
-    if (isNews && !line) return;
+    if (isNews && !line) return this.#rounds.again(pod.uid);
     this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
     if (!line) return;
     await this.#tell(

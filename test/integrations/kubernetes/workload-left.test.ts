@@ -39,7 +39,7 @@ function look(
   return workloadLeft({
     view: {
       ready: () => changes.ready ?? true,
-      pods: () => pods,
+      pods: (namespace?: string) => pods.filter((one) => namespace === undefined || one.namespace === namespace),
       ownersOf: (_kind, _namespace, name) =>
         name === 'cart-7d9' || name === 'cart-8e0' ? [owner('Deployment', 'cart')] : undefined,
       services: () => [service('cart', { app: 'cart' }), service('web', { app: 'web' }), service('headless', {})],

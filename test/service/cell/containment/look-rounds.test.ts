@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals';
+import { LookRounds } from '../../../../service/cell/containment/hold-containment.ts';
+
+const podsOf = (count: number): Set<string> => new Set(Array.from({ length: count }, (_, n) => `uid-${n}`));
+const allInOrder = (): boolean => true;
+
+test('of few pods each round has all', () => {
+  const [rounds, held] = [new LookRounds(), podsOf(300)];
+  for (let round = 0; round < 3; round += 1) expect([...rounds.next(held, allInOrder)]).toEqual([...held]);
+});
+
+test('of thousands each comes in its turn, and a round has some hundred', () => {
+  const [rounds, held] = [new LookRounds(), podsOf(1_000)];
+  const seen = new Map<string, number>();
+  for (let round = 0; round < 10; round += 1) {
+    const now = rounds.next(held, allInOrder);
+    expect(now.size).toBe(300);
+    for (const uid of now) seen.set(uid, (seen.get(uid) ?? 0) + 1);
+  }
+  expect(new Set(seen.values())).toEqual(new Set([3]));
+  expect(seen.size).toBe(1_000);
+});
+
+test('what is not in order is in each round, and what could not be looked at to the end in the next one', () => {
+  const [rounds, held] = [new LookRounds(), podsOf(1_000)];
+  const wrong = new Set(['uid-5', 'uid-950']);
+  rounds.again('uid-700');
+  const first = rounds.next(held, (uid) => !wrong.has(uid));
+  for (const uid of [...wrong, 'uid-700']) expect(first).toContain(uid);
+  // No longer held.
+  rounds.again('uid-gone');
+  const second = rounds.next(held, (uid) => !wrong.has(uid));
+  for (const uid of wrong) expect(second).toContain(uid);
+  expect(second).not.toContain('uid-700');
+  expect(second).not.toContain('uid-gone');
+});
+
+test('pods that go and come leave none out for long', () => {
+  const [rounds, held] = [new LookRounds(), podsOf(900)];
+  const seen = new Set<string>();
+  for (let round = 0; round < 8; round += 1) {
+    for (const uid of rounds.next(held, allInOrder)) seen.add(uid);
+    held.delete(`uid-${round}`);
+    held.add(`new-${round}`);
+  }
+  // A turn of all takes three rounds.
+  const late = new Set(['new-5', 'new-6', 'new-7']);
+  for (const uid of held) if (!late.has(uid)) expect(seen).toContain(uid);
+});
