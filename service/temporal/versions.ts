@@ -45,7 +45,11 @@ interface DeploymentsClient {
       request: ManagedDeployment & { readonly managerIdentity: string },
     ): Promise<{ readonly previousManagerIdentity?: string | null }>;
     describeWorkerDeployment(request: Pick<ManagedDeployment, 'namespace' | 'deploymentName'>): Promise<{
-      readonly workerDeploymentInfo?: { readonly versionSummaries?: readonly unknown[] | null } | null;
+      readonly workerDeploymentInfo?: {
+        readonly versionSummaries?:
+          | readonly { readonly deploymentVersion?: { readonly buildId?: string | null } | null }[]
+          | null;
+      } | null;
     }>;
     listWorkerDeployments(request: {
       readonly namespace: string;
@@ -125,7 +129,7 @@ async function notCurrent({
 /** Whoever reaches Temporal can poll in the name of our deployment, or of others, with builds of their own, until it takes no further one. It makes room by itself for those that nobody polls with. */
 async function whyFull({
   client,
-  deployment: deploymentName,
+  deployment,
 }: {
   readonly client: DeploymentsClient;
   readonly deployment: string;
@@ -134,9 +138,8 @@ async function whyFull({
   const told = (known: string, setting: string): string =>
     `It knows ${known}, and takes ${mostKnown} unless its ${setting} says otherwise: see who polls with those that are not Firebreak's, and end that`;
   try {
-    const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({ namespace, deploymentName });
-    const builds = workerDeploymentInfo?.versionSummaries?.length ?? 0;
-    return builds < mostKnown ? undefined : told(`${builds} builds of ${deploymentName}`, 'matching.maxVersionsInDeployment');
+    const { length: builds } = await knownBuilds({ client, deployment });
+    return builds < mostKnown ? undefined : told(`${builds} builds of ${deployment}`, 'matching.maxVersionsInDeployment');
   } catch (error) {
     if (grpcCode(error) !== grpc.notFound) throw error;
     const { workerDeployments } = await client.workflowService.listWorkerDeployments({ namespace, pageSize: mostKnown });
@@ -239,7 +242,13 @@ export async function saidOfBuild(options: {
 }
 
 /** The builds that Temporal has heard of, the newest first. */
-export async function knownBuilds(options: { readonly client: Client; readonly deployment: string }): Promise<readonly string[]> {
+export async function knownBuilds(options: {
+  readonly client: {
+    readonly options: { readonly namespace: string };
+    readonly workflowService: Pick<DeploymentsClient['workflowService'], 'describeWorkerDeployment'>;
+  };
+  readonly deployment: string;
+}): Promise<readonly string[]> {
   const { client, deployment } = options;
   const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
     namespace: client.options.namespace,

@@ -38,7 +38,11 @@ test.each([
       setWorkerDeploymentManager: () => Promise.reject(refusal(5)),
       describeWorkerDeployment: async () => {
         if (builds === undefined) throw refusal(5);
-        return { workerDeploymentInfo: { versionSummaries: Array.from({ length: builds }) } };
+        return {
+          workerDeploymentInfo: {
+            versionSummaries: Array.from({ length: builds }, (_, n) => ({ deploymentVersion: { buildId: `b${n + 2}` } })),
+          },
+        };
       },
       listWorkerDeployments: async () => ({ workerDeployments: Array.from({ length: others }) }),
     },
