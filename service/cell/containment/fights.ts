@@ -1,3 +1,5 @@
+import type { IncidentNote } from '../../../core/incident/incident.ts';
+
 /** Whoever changes it more often than that means it: people decide, nobody fights. */
 const mostTimes = 5;
 /** What is taken back so soon after it was put back is the same fight; that lasts for so long at most. */
@@ -24,6 +26,22 @@ interface Fight {
 export interface Line {
   readonly id: string;
   readonly end: string;
+}
+
+/** What has changed, and which incident hears it. */
+export interface Changed {
+  /** The pod's uid, or the object. */
+  readonly uid: string;
+  readonly about: string;
+  readonly incident: string;
+}
+
+/** Tells the incident. Without a line of its own, it is one of those that are counted. */
+export type Tell = (of: Changed, note: Pick<IncidentNote, 'kind' | 'text'>, line?: Line) => Promise<void>;
+
+/** Of an end there is one, and of restarts there are few: they are told however much was said before. */
+export function onlyLine(of: string, what: 'end' | 'restart' = 'end'): Line {
+  return { id: `containment/${of}/${Date.now()}-${what}`, end: '' };
 }
 
 /** How often what somebody changes was put back, and how much was said of it: nobody fights without end, and nobody is told without end. */

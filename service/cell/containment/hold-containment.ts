@@ -1,22 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { additivePolicies } from '../../../activities/actions/containment/quarantine-plan.ts';
 import { markDifference } from '../../../activities/actions/containment/quarantine-pod.ts';
 import type { Chokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { MemoryKeeper } from '../../../activities/memory/memory.ts';
-import type { TargetName } from '../../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../../core/action/step.ts';
-import { tools } from '../../../core/actions/in-container-rights.ts';
-import {
-  actions,
-  blockEgress,
-  isolateNamespace,
-  quarantinePod,
-  quarantineWorkload,
-  suspendCronJob,
-} from '../../../core/actions/index.ts';
+import { quarantinePod, quarantineWorkload, suspendCronJob } from '../../../core/actions/index.ts';
 import {
   authenticState,
   type BeforeState,
@@ -36,14 +25,14 @@ import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
-import type { ContainedPods, ReportedRestarts } from '../contained-pods.ts';
-import { Fights, type Line } from './fights.ts';
+import type { ContainedPods } from '../contained-pods.ts';
+import { type Changed, Fights, type Tell } from './fights.ts';
+import { GivingBack } from './giving-back.ts';
 import type { HeldObjects } from './held-objects.ts';
-import { type ChangedPolicy, MadePolicies, type MadePolicy } from './made-policies.ts';
-import { mayBeRunByHand, runsDespite } from './suspended-runs.ts';
-
-/** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
-export type ReleaseSaid = 'released' | 'being released' | 'not released';
+import { HeldResources, type ReleaseSaid } from './held-resources.ts';
+import { MadePolicies, type MadePolicy } from './made-policies.ts';
+import { containersNow, QuarantinedContainers, toTell } from './quarantined-containers.ts';
+import { mayBeRunByHand } from './suspended-runs.ts';
 
 interface HoldContainmentParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
@@ -71,15 +60,6 @@ interface HoldContainmentParts {
   readonly unclearMs?: number;
 }
 
-/** What denies by label or by policy, or holds an object: while one of them is given back, that is no change by somebody else. */
-const denying: ReadonlySet<string> = new Set([
-  ...[quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
-  ...actions.filter(({ holds }) => holds !== undefined).map(({ name }) => name),
-]);
-/** Those without a lease: their incident cannot say that it holds them still. */
-const withoutLease: ReadonlySet<string> = new Set(
-  actions.filter(({ effect }) => effect !== 'reversible').map(({ name }) => name),
-);
 /** Changes that come together are looked at together. */
 const togetherMs = 50;
 /** Besides each change: for what no watch brings, and for what could not be put back. */
@@ -134,6 +114,9 @@ export class LookRounds {
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
   readonly #policies: MadePolicies;
+  readonly #givingBack = new GivingBack();
+  readonly #resources: HeldResources;
+  readonly #containers: QuarantinedContainers;
   readonly #fights = new Fights();
   /** By pod, of fights that were given up: it is asked for once, so that it is told once. */
   readonly #changers = new Map<string, string>();
@@ -144,15 +127,6 @@ export class HoldContainment {
   readonly #seen = new Set<string>();
   /** By uid: a note is proven once and not at each look, since all pods are looked at every two seconds and in the middle of a burst. */
   readonly #proven = new Map<string, ProvenNote>();
-  /** By incident, how many undos of its containments are underway. */
-  readonly #givingBack = new Map<string, number>();
-  /** How many undos have begun. */
-  #undos = 0;
-  /** Held objects that something may have become of. */
-  readonly #unjudged = new Set<string>();
-  /** By held object or policy, since when nobody could say whether it was given back. */
-  readonly #unclear = new Map<string, number>();
-  #releaseSaid: ((incident: string, step: string) => Promise<ReleaseSaid>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -160,6 +134,18 @@ export class HoldContainment {
   constructor(parts: HoldContainmentParts) {
     this.#parts = parts;
     this.#policies = new MadePolicies(parts.cellKey, parts.madePolicies);
+    const tell: Tell = (...told) => this.#tell(...told);
+    const { pods, toolsImage } = parts;
+    this.#containers = new QuarantinedContainers({ pods, toolsImage, tell, keep: (uid, kept) => this.#keep(uid, kept) });
+    this.#resources = new HeldResources({
+      ...parts,
+      policies: this.#policies,
+      givingBack: this.#givingBack,
+      fights: this.#fights,
+      tell,
+      everyMs: parts.everyMs ?? lookEveryMs,
+      unclearMs: parts.unclearMs ?? unclearWithinMs,
+    });
   }
 
   start(): void {
@@ -167,22 +153,22 @@ export class HoldContainment {
     view.onPod((pod) => this.#see(pod));
     view.onPolicies((namespace) => {
       if (this.#stopped) return;
-      this.#madePolicies(namespace);
+      this.#resources.lookAtPolicies(namespace);
       for (const uid of pods.held()) if (view.podByUid(uid)?.namespace === namespace) this.#lookSoon(uid);
     });
     for (const pod of view.pods()) this.#see(pod);
-    for (const namespace of view.namespaces()) this.#madePolicies(namespace);
-    objects.start((key) => this.#judgeSoon(key));
+    for (const namespace of view.namespaces()) this.#resources.lookAtPolicies(namespace);
+    objects.start((key) => this.#resources.judgeSoon(key));
     this.#timer = setInterval(() => {
       for (const uid of this.#proven.keys()) if (!pods.held().has(uid)) this.#proven.delete(uid);
       for (const uid of this.#rounds.next(pods.held(), (one) => this.#isInOrder(one))) this.#lookSoon(uid);
-      for (const namespace of this.#policies.namespaces()) this.#madePolicies(namespace);
-      for (const key of this.#unjudged) void this.#judgeObject(key);
+      this.#resources.lookAgain();
     }, everyMs ?? lookEveryMs).unref();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#resources.stop();
     clearInterval(this.#timer);
     clearTimeout(this.#soon);
     await this.#parts.objects.stop();
@@ -220,30 +206,17 @@ export class HoldContainment {
 
   /** From now on incidents can be asked. */
   ask(releaseSaid: (incident: string, step: string) => Promise<ReleaseSaid>): void {
-    this.#releaseSaid = releaseSaid;
+    this.#resources.ask(releaseSaid);
   }
 
   /** The cell's activities: what they give back is not taken again. */
   givingBack(activities: CellActivities): CellActivities {
-    return {
-      ...activities,
-      undoStep: async (undo) => {
-        if (!denying.has(undo.call.action)) return activities.undoStep(undo);
-        const { id } = undo.call.incident;
-        this.#undos += 1;
-        this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
-        try {
-          const result = await activities.undoStep(undo);
-          this.#given(id, undo.reason);
-          return result;
-        } finally {
-          const others = (this.#givingBack.get(id) ?? 1) - 1;
-          if (others > 0) this.#givingBack.set(id, others);
-          else this.#givingBack.delete(id);
-          for (const key of this.#parts.objects.of(id)) this.#judgeSoon(key);
-        }
+    return this.#givingBack.around(activities, {
+      given: (incident, reason) => this.#given(incident, reason),
+      over: (incident) => {
+        for (const key of this.#parts.objects.of(incident)) this.#resources.judgeSoon(key);
       },
-    };
+    });
   }
 
   #given(incident: string, reason: UndoReason): void {
@@ -258,73 +231,6 @@ export class HoldContainment {
       const [pod, state] = [view.podByUid(uid), held && this.#provenBy(uid, held.note)?.state];
       if (pod && state && isBare(pod) && this.#givenBackBy(pod, state) === 'cell') this.#keep(uid, pods.letGo(uid, given));
     }
-  }
-
-  /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
-  #madePolicies(namespace: string): void {
-    const { view } = this.#parts;
-    // What was not listed yet is not gone.
-    if (!view.ready()) return;
-    const seen = {
-      namespace,
-      policies: [...view.policies(namespace), ...view.otherPolicies(namespace)],
-      pods: () => view.pods(namespace),
-    };
-    const changes = this.#policies.changes(seen, (incident) => this.#givingBack.has(incident));
-    for (const change of changes)
-      void this.#tellOfPolicy(change).catch((error: unknown) =>
-        this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'a changed policy could not be told'),
-      );
-  }
-
-  async #tellOfPolicy({ incident, step, object, isGone, problems }: ChangedPolicy): Promise<void> {
-    while (isGone) {
-      const released = await this.#wasReleased({ key: object, incident, step, object });
-      if (released || this.#stopped) return;
-      if (released === false) break;
-      await sleep(this.#parts.everyMs ?? lookEveryMs, undefined, { ref: false });
-    }
-    const isWrong = problems.length > 0;
-    const line = isGone ? onlyLine(object) : this.#fights.line(object, { isWrong });
-    if (!line) return;
-    if (!isGone) this.#policies.told(object, problems);
-    await this.#tell(
-      { uid: object, about: object, incident },
-      !isGone && !isWrong
-        ? { kind: 'containment.whole', text: `${object} is as it was again` }
-        : {
-            kind: 'containment.changed',
-            text: `${object}, which this incident made, ${isGone ? 'is gone: what it denied may be open' : `does not hold any more as it should: ${problems.join('; ')}`}`,
-          },
-      line,
-    );
-  }
-
-  /**
-   * Whether what a step holds beside pods was given back: by this cell, or by a replica of it, as the incident says with a cell's signature. Nothing
-   * is put back by that, people are told or not: so an incident that is gone or does not know says no. Undefined where nobody can say for the
-   * moment, which lasts for a minute at most.
-   */
-  async #wasReleased(of: {
-    readonly key: string;
-    readonly incident: string;
-    readonly step: string;
-    readonly object: TargetName;
-    readonly uid?: string;
-  }): Promise<boolean | undefined> {
-    const { landed, unclearMs = unclearWithinMs } = this.#parts;
-    const { key, incident, step } = of;
-    if (landed.wasUndone(step) || landed.wasReleased(of)) return true;
-    const said = await this.#releaseSaid?.(incident, step).catch(() => undefined);
-    if (said === 'released' || said === 'not released') {
-      this.#unclear.delete(key);
-      return said === 'released';
-    }
-    const since = this.#unclear.get(key) ?? Date.now();
-    this.#unclear.set(key, since);
-    if (Date.now() - since < unclearMs) return undefined;
-    this.#unclear.delete(key);
-    return false;
   }
 
   #see(pod: PodRecord): void {
@@ -345,75 +251,12 @@ export class HoldContainment {
             note: text,
             takenAt: heldSince(state),
             pod: `${pod.namespace}/${pod.name}`,
-            runs: runsIn(pod),
-            restarts: restartsBefore(pod),
+            ...containersNow(pod),
           }),
         );
     }
     if (pods.get(uid)?.held) this.#lookSoon(uid);
-    if (mayBeRunByHand(pod)) for (const key of objects.in(pod.namespace, suspendCronJob.name)) this.#judgeSoon(key);
-  }
-
-  #judgeSoon(key: string): void {
-    this.#unjudged.add(key);
-    void this.#judgeObject(key);
-  }
-
-  /** What it could not be told of now, it is told of at the next look. */
-  async #judgeObject(key: string): Promise<void> {
-    if (this.#stopped || this.#underway.has(key)) return;
-    this.#underway.add(key);
-    try {
-      while (this.#unjudged.delete(key)) {
-        if (await this.#isJudged(key)) continue;
-        this.#unjudged.add(key);
-        return;
-      }
-    } catch (error) {
-      this.#unjudged.add(key);
-      this.#parts.log.error({ object: key, reason: reasonOf(error) }, 'an object that is held could not be looked at');
-    } finally {
-      this.#underway.delete(key);
-    }
-  }
-
-  /** What an action holds beside pods is not taken again: people decided on it, and hear of it. False where that has to wait. */
-  async #isJudged(key: string): Promise<boolean> {
-    const { objects, view } = this.#parts;
-    const held = objects.get(key);
-    if (!held) return true;
-    const { says, action, told } = held;
-    const { incident, step, object: about } = says;
-    if (this.#givingBack.has(incident)) return false;
-    const undos = this.#undos;
-    const { state, object, difference: changed } = await objects.look(key);
-    const despite = action === suspendCronJob.name && object ? runsDespite(object, { view, since: says.terms.at }) : [];
-    const difference = [...changed, ...despite];
-    // What was seen while something was given back may be half of it.
-    if (this.#stopped || this.#undos !== undos) return false;
-    const lacksLease = withoutLease.has(action);
-    if (difference.length > 0 && !lacksLease) {
-      const released = await this.#wasReleased({ key, incident, step, object: about, uid: held.uid });
-      if (released === undefined || this.#stopped) return false;
-      if (released) {
-        objects.forget(key);
-        return true;
-      }
-    }
-    if (told.join('\n') !== difference.join('\n')) {
-      const line = this.#fights.line(key, { isWrong: difference.length > 0 });
-      if (!line) return false;
-      objects.told(key, difference);
-      await this.#tell(
-        { uid: key, about, incident },
-        difference.length === 0
-          ? { kind: 'containment.whole', text: `${about} is again as ${action} left it` }
-          : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
-        line,
-      );
-    }
-    if ((state === 'gone' && !objects.outlivesObject(key)) || (state === 'not held' && lacksLease)) objects.forget(key);
-    return true;
+    if (mayBeRunByHand(pod)) for (const key of objects.in(pod.namespace, suspendCronJob.name)) this.#resources.judgeSoon(key);
   }
 
   #lookSoon(uid: string): void {
@@ -445,7 +288,7 @@ export class HoldContainment {
     const { pods, view } = this.#parts;
     const known = pods.get(uid);
     if (!known?.held) return;
-    if (!view.ready() || this.#givingBack.has(known.incident)) return this.#rounds.again(uid);
+    if (!view.ready() || this.#givingBack.isUnderway(known.incident)) return this.#rounds.again(uid);
     const pod = view.podByUid(uid);
     const proven = this.#provenBy(uid, known.held.note);
     if (!proven) {
@@ -453,14 +296,13 @@ export class HoldContainment {
       return;
     }
     const { state, marks } = proven;
-    if (!pod || pod.deleting) await this.#ending({ uid, name: known.held.pod, incident: state.incident, ends: pod?.endsAt });
+    if (!pod || pod.deleting)
+      await this.#containers.ending({ uid, name: known.held.pod, incident: state.incident, ends: pod?.endsAt });
     if (!pod) {
       this.#forget(uid);
       return;
     }
-    await this.#otherContainers(pod, state);
-    await this.#restarted(pod, state);
-    await this.#ended(pod, state);
+    await this.#containers.look(pod, state.incident);
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
     const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
     const open = this.#open(pod.namespace, state.incident);
@@ -474,7 +316,7 @@ export class HoldContainment {
       const failure = await this.#putBack(pod, state);
       if (failure === undefined) {
         this.#fights.putBack(uid);
-        await this.#tell(toTell(pod, state), {
+        await this.#tell(toTell(pod, state.incident), {
           kind: 'containment.reasserted',
           text: `somebody changed the quarantine of pod/${pod.namespace}/${pod.name}, and it is in force again: ${changed.join('; ')}`,
         });
@@ -507,102 +349,6 @@ export class HoldContainment {
     return proven;
   }
 
-  /**
-   * What it did is lost with it: whoever may delete pods can do that, and people hear of it. They may also say how long its containers get, so it is
-   * held on until it is gone.
-   */
-  async #ending(pod: {
-    readonly uid: string;
-    readonly name: string;
-    readonly incident: string;
-    readonly ends: string | undefined;
-  }): Promise<void> {
-    const { uid, name, incident, ends } = pod;
-    const { pods } = this.#parts;
-    if (pods.get(uid)?.held?.isEnding) return;
-    this.#keep(uid, pods.nowSays(uid, { isEnding: true }));
-    const until = ends === undefined ? '' : `; its containers may run until ${ends}`;
-    await this.#tell(
-      { uid, about: `pod/${name}`, incident },
-      { kind: 'containment.gone', text: `pod/${name} is being deleted, or is gone, while it is quarantined${until}` },
-      onlyLine(uid),
-    );
-  }
-
-  /**
-   * Whoever gives a container another image has the one before ended, with what is in its memory and its files; so may who gives it other resources or the pod a
-   * deadline. Who adds a container can change what is evidence. It holds all the same.
-   */
-  async #otherContainers(pod: PodRecord, state: BeforeState): Promise<void> {
-    const { pods } = this.#parts;
-    const before = pods.get(pod.uid)?.held?.runs ?? {};
-    const runs = runsIn(pod);
-    if (isDeepStrictEqual(before, runs)) return;
-    this.#keep(pod.uid, pods.nowSays(pod.uid, { runs }));
-    const about = `pod/${pod.namespace}/${pod.name}`;
-    const changed = [...new Set([...Object.keys(before), ...Object.keys(runs)])].filter((name) => runs[name] !== before[name]);
-    const containers = new Set(pod.containers.map(({ name }) => name));
-    const other = changed.filter((name) => before[name] !== undefined && !isTerm(name));
-    const added = changed.filter(
-      (name) => before[name] === undefined && containers.has(name) && !this.#isTools(name, runs[name]),
-    );
-    const terms = changed.filter(isTerm);
-    const texts = [
-      other.length > 0 &&
-        `somebody changed what runs in ${about} while it is quarantined, and what was in its memory and files is lost: ${other.map((name) => `container ${name} was ${before[name]}, and is ${runs[name] ?? 'not there any more'}`).join('; ')}`,
-      added.length > 0 &&
-        `somebody added a container to ${about} while it is quarantined, which can read and change what is in it: ${added.map((name) => `${name} (${runs[name]})`).join(', ')}`,
-      terms.length > 0 &&
-        `somebody changed ${about} while it is quarantined, so that its node may end what runs in it: ${terms.map((name) => `${name} was ${before[name] ?? 'not set'}, and is ${runs[name] ?? 'not set'}`).join('; ')}`,
-    ];
-    for (const text of texts) if (text !== false) await this.#tell(toTell(pod, state), { kind: 'containment.changed', text });
-  }
-
-  /** Our own tools come into a pod as ephemeral containers. Of their image nobody can run anything but them. */
-  #isTools(name: string, image: string | undefined): boolean {
-    const { toolsImage } = this.#parts;
-    return toolsImage !== undefined && image === toolsImage && name.startsWith(tools.namePrefix);
-  }
-
-  /**
-   * What was in its memory is lost, and its processes are other ones. Whoever is cut off may also end by itself again and again: of each container people hear
-   * once, and then of ten, a hundred and so on.
-   */
-  async #restarted(pod: PodRecord, state: BeforeState): Promise<void> {
-    const { pods } = this.#parts;
-    const known = pods.get(pod.uid)?.held?.restarts;
-    const containers = new Set(pod.containers.map(({ name }) => name));
-    const due = Object.entries(pod.restarted ?? {}).filter(
-      ([name, { times }]) => containers.has(name) && isNewsOf(times, known?.[name]),
-    );
-    if (!known || due.length === 0) return;
-    const told = due.map(([name, { times }]) => [name, { before: known[name]?.before ?? 0, told: times }] as const);
-    this.#keep(pod.uid, pods.nowSays(pod.uid, { restarts: { ...known, ...Object.fromEntries(told) } }));
-    const texts = due.map(([name, { times, ended }]) => {
-      const since = times - (known[name]?.before ?? 0);
-      return `${name}${since === 1 ? '' : `, ${since} times`}${ended === undefined ? '' : ` (${ended})`}`;
-    });
-    const text = `a container of pod/${pod.namespace}/${pod.name} has ended and was started again while it is quarantined, and what was in its memory is lost: ${texts.join('; ')}`;
-    await this.#tell(toTell(pod, state), { kind: 'containment.changed', text }, onlyLine(pod.uid, 'restart'));
-  }
-
-  /** By a deadline, by its node that is short of something, or by itself: what was in its memory is lost, however it came. */
-  async #ended(pod: PodRecord, state: BeforeState): Promise<void> {
-    const { uid, namespace, name, phase } = pod;
-    const { pods } = this.#parts;
-    const { held } = pods.get(uid) ?? {};
-    if ((phase !== 'Failed' && phase !== 'Succeeded') || !held || held.hasEnded) return;
-    this.#keep(uid, pods.nowSays(uid, { hasEnded: true }));
-    await this.#tell(
-      toTell(pod, state),
-      {
-        kind: 'containment.gone',
-        text: `all containers of pod/${namespace}/${name} have ended (${phase}) while it is quarantined: what was in their memory is lost`,
-      },
-      onlyLine(uid),
-    );
-  }
-
   /** Tells what is not as it should be, once. */
   async #judged(pod: PodRecord, state: BeforeState, wrong: readonly string[]): Promise<void> {
     const { pods } = this.#parts;
@@ -618,7 +364,7 @@ export class HoldContainment {
     this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
     if (!line) return;
     await this.#tell(
-      toTell(pod, state),
+      toTell(pod, state.incident),
       wrong.length === 0
         ? { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` }
         : {
@@ -639,7 +385,7 @@ export class HoldContainment {
     if (by === 'cell') return false;
     // As the way out by hand says. That stands, and is no secret.
     const how = by === 'hand' ? 'with the cell’s key' : 'while the cell was stopped';
-    await this.#tell(toTell(pod, state), {
+    await this.#tell(toTell(pod, state.incident), {
       kind: 'containment.changed',
       text: `the quarantine of pod/${namespace}/${name} was taken off by hand ${how}, and is not put back: somebody must decide`,
     });
@@ -699,8 +445,8 @@ export class HoldContainment {
   }
 
   async #tell(
-    { uid, about, incident }: { readonly uid: string; readonly about: string; readonly incident: string },
-    { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
+    { uid, about, incident }: Changed,
+    { kind, text }: Parameters<Tell>[1],
     line = this.#fights.line(uid, { isWrong: false }),
   ): Promise<void> {
     const { note, log } = this.#parts;
@@ -721,37 +467,10 @@ export class HoldContainment {
   }
 }
 
-/** Of an end there is one, and of restarts there are few: they are told however much was said before. */
-function onlyLine(of: string, what: 'end' | 'restart' = 'end'): Line {
-  return { id: `containment/${of}/${Date.now()}-${what}`, end: '' };
-}
-
-function restartsBefore({ restarted = {} }: PodRecord): Readonly<Record<string, ReportedRestarts>> {
-  return Object.fromEntries(Object.entries(restarted).map(([name, { times }]) => [name, { before: times, told: times }]));
-}
-
-function isNewsOf(times: number, { before, told }: ReportedRestarts = { before: 0, told: 0 }): boolean {
-  return told === before ? times > before : times - before >= 10 * (told - before);
-}
-
-/** Images by container, of those that its kubelet starts anew when the image is another one, and what else its node may end them for. */
-function runsIn({ containers, endsBy }: PodRecord): Readonly<Record<string, string>> {
-  return { ...Object.fromEntries(containers.map(({ name, image }) => [name, image])), ...endsBy };
-}
-
-/** Names of containers have no blank. */
-function isTerm(name: string): boolean {
-  return name.includes(' ');
-}
-
 /** Nothing of a quarantine is on it. */
 function isBare({ labels, annotations }: PodRecord): boolean {
   const marks = [names.beforeAnnotation, names.incidentAnnotation, names.stepAnnotation];
   return labels[names.quarantineLabel] === undefined && marks.every((name) => annotations[name] === undefined);
-}
-
-function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) {
-  return { uid, about: `pod/${namespace}/${name}`, incident };
 }
 
 /** Of the two actions that quarantine pods the one that took it: keys of steps name their action. */

@@ -26,7 +26,8 @@ import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster
 import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { ContainedPods, tellingDecided } from '../../../service/cell/contained-pods.ts';
 import { HeldObjects } from '../../../service/cell/containment/held-objects.ts';
-import { HoldContainment, type ReleaseSaid } from '../../../service/cell/containment/hold-containment.ts';
+import type { ReleaseSaid } from '../../../service/cell/containment/held-resources.ts';
+import { HoldContainment } from '../../../service/cell/containment/hold-containment.ts';
 import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 

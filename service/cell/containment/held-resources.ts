@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
+import type { TargetName } from '../../../core/action/plan.ts';
+import { actions, suspendCronJob } from '../../../core/actions/index.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { type Fights, onlyLine, type Tell } from './fights.ts';
+import type { GivingBack } from './giving-back.ts';
+import type { HeldObjects } from './held-objects.ts';
+import type { ChangedPolicy, MadePolicies } from './made-policies.ts';
+import { runsDespite } from './suspended-runs.ts';
+
+/** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
+export type ReleaseSaid = 'released' | 'being released' | 'not released';
+
+interface HeldResourcesParts {
+  readonly view: ClusterView;
+  readonly objects: HeldObjects;
+  readonly policies: MadePolicies;
+  /** What this cell has itself given back. */
+  readonly landed: Pick<LandedSteps, 'wasUndone' | 'wasReleased'>;
+  readonly givingBack: Pick<GivingBack, 'isUnderway' | 'begun'>;
+  readonly fights: Fights;
+  readonly tell: Tell;
+  readonly log: Logger;
+  readonly everyMs: number;
+  /** How long people are not told of a change while nobody can say whether another replica has given the object back. */
+  readonly unclearMs: number;
+}
+
+/** Those without a lease: their incident cannot say that it holds them still. */
+const withoutLease: ReadonlySet<string> = new Set(
+  actions.filter(({ effect }) => effect !== 'reversible').map(({ name }) => name),
+);
+
+/**
+ * What actions hold beside pods: the policies that they made, and other objects. What somebody changes of it is not made again: people decided on
+ * it, and hear of it.
+ */
+export class HeldResources {
+  readonly #parts: HeldResourcesParts;
+  /** Held objects that something may have become of. */
+  readonly #unjudged = new Set<string>();
+  readonly #underway = new Set<string>();
+  /** By held object or policy, since when nobody could say whether it was given back. */
+  readonly #unclear = new Map<string, number>();
+  #releaseSaid: ((incident: string, step: string) => Promise<ReleaseSaid>) | undefined;
+  #stopped = false;
+
+  constructor(parts: HeldResourcesParts) {
+    this.#parts = parts;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** From now on incidents can be asked. */
+  ask(releaseSaid: (incident: string, step: string) => Promise<ReleaseSaid>): void {
+    this.#releaseSaid = releaseSaid;
+  }
+
+  /** For what no watch brings, and for what could not be told. */
+  lookAgain(): void {
+    for (const namespace of this.#parts.policies.namespaces()) this.lookAtPolicies(namespace);
+    for (const key of this.#unjudged) void this.#judgeObject(key);
+  }
+
+  /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
+  lookAtPolicies(namespace: string): void {
+    const { view, policies, givingBack } = this.#parts;
+    // What was not listed yet is not gone.
+    if (!view.ready()) return;
+    const seen = {
+      namespace,
+      policies: [...view.policies(namespace), ...view.otherPolicies(namespace)],
+      pods: () => view.pods(namespace),
+    };
+    const changes = policies.changes(seen, (incident) => givingBack.isUnderway(incident));
+    for (const change of changes)
+      void this.#tellOfPolicy(change).catch((error: unknown) =>
+        this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'a changed policy could not be told'),
+      );
+  }
+
+  async #tellOfPolicy({ incident, step, object, isGone, problems }: ChangedPolicy): Promise<void> {
+    const { policies, fights, tell, everyMs } = this.#parts;
+    while (isGone) {
+      const released = await this.#wasReleased({ key: object, incident, step, object });
+      if (released || this.#stopped) return;
+      if (released === false) break;
+      await sleep(everyMs, undefined, { ref: false });
+    }
+    const isWrong = problems.length > 0;
+    const line = isGone ? onlyLine(object) : fights.line(object, { isWrong });
+    if (!line) return;
+    if (!isGone) policies.told(object, problems);
+    await tell(
+      { uid: object, about: object, incident },
+      !isGone && !isWrong
+        ? { kind: 'containment.whole', text: `${object} is as it was again` }
+        : {
+            kind: 'containment.changed',
+            text: `${object}, which this incident made, ${isGone ? 'is gone: what it denied may be open' : `does not hold any more as it should: ${problems.join('; ')}`}`,
+          },
+      line,
+    );
+  }
+
+  /**
+   * Whether what a step holds beside pods was given back: by this cell, or by a replica of it, as the incident says with a cell's signature. Nothing
+   * is put back by that, people are told or not: so an incident that is gone or does not know says no. Undefined where nobody can say for the
+   * moment, which lasts for a minute at most.
+   */
+  async #wasReleased(of: {
+    readonly key: string;
+    readonly incident: string;
+    readonly step: string;
+    readonly object: TargetName;
+    readonly uid?: string;
+  }): Promise<boolean | undefined> {
+    const { landed, unclearMs } = this.#parts;
+    const { key, incident, step } = of;
+    if (landed.wasUndone(step) || landed.wasReleased(of)) return true;
+    const said = await this.#releaseSaid?.(incident, step).catch(() => undefined);
+    if (said === 'released' || said === 'not released') {
+      this.#unclear.delete(key);
+      return said === 'released';
+    }
+    const since = this.#unclear.get(key) ?? Date.now();
+    this.#unclear.set(key, since);
+    if (Date.now() - since < unclearMs) return undefined;
+    this.#unclear.delete(key);
+    return false;
+  }
+
+  judgeSoon(key: string): void {
+    this.#unjudged.add(key);
+    void this.#judgeObject(key);
+  }
+
+  /** What it could not be told of now, it is told of at the next look. */
+  async #judgeObject(key: string): Promise<void> {
+    if (this.#stopped || this.#underway.has(key)) return;
+    this.#underway.add(key);
+    try {
+      while (this.#unjudged.delete(key)) {
+        if (await this.#isJudged(key)) continue;
+        this.#unjudged.add(key);
+        return;
+      }
+    } catch (error) {
+      this.#unjudged.add(key);
+      this.#parts.log.error({ object: key, reason: reasonOf(error) }, 'an object that is held could not be looked at');
+    } finally {
+      this.#underway.delete(key);
+    }
+  }
+
+  /** What an action holds beside pods is not taken again: people decided on it, and hear of it. False where that has to wait. */
+  async #isJudged(key: string): Promise<boolean> {
+    const { objects, view, givingBack, fights, tell } = this.#parts;
+    const held = objects.get(key);
+    if (!held) return true;
+    const { says, action, told } = held;
+    const { incident, step, object: about } = says;
+    if (givingBack.isUnderway(incident)) return false;
+    const undos = givingBack.begun;
+    const { state, object, difference: changed } = await objects.look(key);
+    const despite = action === suspendCronJob.name && object ? runsDespite(object, { view, since: says.terms.at }) : [];
+    const difference = [...changed, ...despite];
+    // What was seen while something was given back may be half of it.
+    if (this.#stopped || givingBack.begun !== undos) return false;
+    const lacksLease = withoutLease.has(action);
+    if (difference.length > 0 && !lacksLease) {
+      const released = await this.#wasReleased({ key, incident, step, object: about, uid: held.uid });
+      if (released === undefined || this.#stopped) return false;
+      if (released) {
+        objects.forget(key);
+        return true;
+      }
+    }
+    if (told.join('\n') !== difference.join('\n')) {
+      const line = fights.line(key, { isWrong: difference.length > 0 });
+      if (!line) return false;
+      objects.told(key, difference);
+      await tell(
+        { uid: key, about, incident },
+        difference.length === 0
+          ? { kind: 'containment.whole', text: `${about} is again as ${action} left it` }
+          : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
+        line,
+      );
+    }
+    if ((state === 'gone' && !objects.outlivesObject(key)) || (state === 'not held' && lacksLease)) objects.forget(key);
+    return true;
+  }
+}
