@@ -36,8 +36,10 @@ const lookEveryMs = 20_000;
 const pausesPerLook = 3;
 const mostBetweenLooksMs = 45_000;
 const callMs = 5_000;
-/** Those beyond are asked for one by one. */
+/** Those beyond are asked for one by one, in turn. */
 const mostListed = 20_000;
+/** Where the list cannot be had whole, so many of those that it lacks at each look: to ask for thousands one by one takes what Temporal is short of. */
+const mostUnlisted = 200;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
@@ -76,6 +78,7 @@ export class OpenIncidents {
   readonly #still: StillIncidents;
   /** Of incidents that another replica has begun: the run that was handed the records of those before it. */
   readonly #handedTo = new Map<string, string>();
+  #turn = 0;
 
   constructor(parts: OpenIncidentsParts) {
     this.#parts = parts;
@@ -188,14 +191,14 @@ export class OpenIncidents {
   }): Promise<readonly string[]> {
     const { client, signal } = options;
     const { kept, log } = this.#parts;
-    const listed = await runningIn(client).catch(() => new Map<string, string>());
-    const running: string[] = [];
-    for (const id of kept.ids()) {
+    const { runs, isWhole } = await runningIn(client);
+    const ids = [...kept.ids()];
+    const unlike = ids.filter((id) => !isAsListed(kept.head(id), runs.get(id)));
+    const asked = new Set(isWhole ? unlike : this.#inTurn(unlike));
+    // Of those that are not asked for this time nothing else is known.
+    const running = ids.filter((id) => !asked.has(id));
+    for (const id of asked) {
       if (signal.aborted) return [];
-      if (isAsListed(kept.head(id), listed.get(id))) {
-        running.push(id);
-        continue;
-      }
       const known = kept.get(id);
       if (!known) continue;
       try {
@@ -210,6 +213,12 @@ export class OpenIncidents {
       }
     }
     return running;
+  }
+
+  #inTurn(ids: readonly string[]): readonly string[] {
+    const begun = ids.length === 0 ? 0 : this.#turn % ids.length;
+    this.#turn += mostUnlisted;
+    return [...ids, ...ids].slice(begun, begun + mostUnlisted);
   }
 
   /** Tasks of incidents that another replica of this cell has begun are done here as well: what this one has seen made of their records. Never rejects. */
@@ -474,20 +483,24 @@ function isAsListed(head: OpenHead | undefined, run: string | undefined): boolea
   return head?.run !== undefined && head.run === run && !head.hasBefore;
 }
 
-/** Incidents that Temporal lists as running: id → run. The list lags behind, and may lack some: then each is asked for. */
-async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
+/** Incidents that Temporal lists as running: id → run, as far as it lists them in time. The list lags behind, and may lack some: then each is asked for. */
+async function runningIn(client: Client): Promise<{ readonly runs: ReadonlyMap<string, string>; readonly isWhole: boolean }> {
   const { namespace } = client.options;
   const query = `WorkflowType = '${incidentNames.workflow}' AND ExecutionStatus = 'Running'`;
   const runs = new Map<string, string>();
-  for (let token: Uint8Array | undefined; runs.size < mostListed; ) {
-    const asked = { namespace, query, pageSize: 1_000, ...(token && { nextPageToken: token }) };
-    const page = await client.withDeadline(Date.now() + callMs, () => client.workflowService.listWorkflowExecutions(asked));
-    for (const { execution } of page.executions)
-      if (execution?.workflowId && execution.runId) runs.set(execution.workflowId, execution.runId);
-    token = page.nextPageToken;
-    if (token.length === 0) break;
+  try {
+    for (let token: Uint8Array | undefined; runs.size < mostListed; ) {
+      const asked = { namespace, query, pageSize: 1_000, ...(token && { nextPageToken: token }) };
+      const page = await client.withDeadline(Date.now() + callMs, () => client.workflowService.listWorkflowExecutions(asked));
+      for (const { execution } of page.executions)
+        if (execution?.workflowId && execution.runId) runs.set(execution.workflowId, execution.runId);
+      token = page.nextPageToken;
+      if (token.length === 0) return { runs, isWhole: true };
+    }
+  } catch {
+    // It is slow, or away: those that it has listed need not be asked for.
   }
-  return runs;
+  return { runs, isWhole: false };
 }
 
 /** How an incident stands. That it has come to its own end only a cell can say. @throws what Temporal throws when it cannot say */

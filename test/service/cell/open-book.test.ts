@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import type { Client } from '@temporalio/client';
 import type { DurableValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { isIntakeReport } from '../../../core/alert/intake-report.ts';
@@ -10,6 +11,7 @@ import { OpenBook, type OpenIncident } from '../../../service/cell/open-book.ts'
 import { OpenIncidents } from '../../../service/cell/open-incidents.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { createLog } from '../../../service/process/log.ts';
+import { eventually } from '../../eventually.ts';
 import { alertOf, batchOf } from '../../workflows/people.ts';
 import { testCodecKeys } from '../../workflows/speakers.ts';
 
@@ -108,3 +110,58 @@ test('of more rules than a list shows none is named, and what is told stays with
   expect([report.count, report.worst.length]).toEqual([399, 100]);
   expect(report.worst.filter(({ rules }) => rules).length).toBeGreaterThan(20);
 });
+
+/** A Temporal that lists the first of them in time, and tells of each that it runs; `asked` are those that it is asked for. */
+function slowTemporal(listed: readonly string[], asked: string[]): Client {
+  const running = (workflowId: string, runId: string) => ({
+    ...{ workflowId, runId, status: { code: 1, name: 'RUNNING' }, historyLength: 3 },
+    raw: { workflowExecutionInfo: { firstRunId: runId, execution: { workflowId, runId } }, pendingActivities: [] },
+  });
+  return {
+    options: { namespace: 'default' },
+    withDeadline: <R>(_: number, call: () => Promise<R>): Promise<R> => call(),
+    workflowService: {
+      listWorkflowExecutions: async ({ nextPageToken }: { readonly nextPageToken?: Uint8Array }) => {
+        if (nextPageToken) throw new Error('DEADLINE_EXCEEDED');
+        const executions = listed.map((workflowId) => ({ execution: { workflowId, runId: workflowId.replace(/.*-/, 'run-') } }));
+        return { executions, nextPageToken: Buffer.from('next') };
+      },
+    },
+    workflow: {
+      getHandle: (workflowId: string) => ({
+        describe: async () => {
+          asked.push(workflowId);
+          return running(workflowId, workflowId.replace(/.*-/, 'run-'));
+        },
+      }),
+    },
+  } as unknown as Client;
+}
+
+test('of those that a slow Temporal does not list some are asked for at each look, and each in its turn', async () => {
+  const book = new OpenBook(memory.values('slow'));
+  const open = openIn(book);
+  for (let n = 0; n < 500; n += 1) {
+    const batch = batchOf([alertOf({ n })]);
+    open.hears(id(n), batch);
+    open.started(id(n), `run-${n}`, batch);
+  }
+  const asked: string[] = [];
+  const listed = Array.from({ length: 100 }, (_, n) => id(n));
+  const client = slowTemporal(listed, asked);
+  const gateway = { start: refused, signal: refused, note: refused };
+  const stopping = new AbortController();
+  const watching = open.watch({ client, gateway, signal: stopping.signal, everyMs: 1 });
+  await eventually('each that is not listed', () => new Set(asked.filter((one) => !listed.includes(one))).size === 400);
+  stopping.abort();
+  await watching;
+  // Two hundred of them at the first look, and none twice; some of all are asked for whether they go on.
+  const unlisted = asked.filter((one) => !listed.includes(one));
+  expect(new Set(unlisted.slice(0, 200)).size).toBe(200);
+  expect(asked.slice(0, 200).filter((one) => listed.includes(one))).toEqual([]);
+  expect(asked.slice(200, 210).every((one) => book.head(one) !== undefined)).toBe(true);
+});
+
+async function refused(): Promise<never> {
+  throw new Error('nothing is to be told');
+}
