@@ -1,4 +1,5 @@
 import { type Chokepoint, createChokepoint } from '../activities/chokepoint/chokepoint.ts';
+import { countedIn } from '../activities/chokepoint/reservations.ts';
 import { IncidentMemory } from '../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../activities/memory/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../core/action/action.ts';
@@ -65,7 +66,7 @@ export class SimulatedCell {
       keys: simulatedKeys,
       census: {
         ownerReplicas: () => replicas,
-        contained: () => cluster.contained,
+        ...countedIn(() => cluster.contained),
         containedBy: (_, namespace) =>
           new Set([...cluster.contained].flatMap(([uid, where]) => (where === namespace ? [uid] : []))),
       },

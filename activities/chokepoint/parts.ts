@@ -28,12 +28,19 @@ export interface RegisteredAction<Input = unknown, Output = unknown> {
   readonly implementation: ActionImplementation<Input, Output>;
 }
 
+/** Of the cluster, and of one namespace. */
+export interface ContainedCount {
+  readonly total: number;
+  readonly namespace: number;
+}
+
 /** Who knows how many there are. From the watch cache: no call on the fast path. */
 export interface Census {
   /** Pods of the workload, contained ones included. */
   ownerReplicas(call: StepCall): number | undefined;
-  /** Pods with the quarantine label: uid → namespace. */
-  contained(): ReadonlyMap<string, string>;
+  /** How many pods are contained, the one with this uid not counted. It is asked for each containment, so it does not list them. */
+  contained(except: string | undefined, namespace: string): ContainedCount;
+  isContained(uid: string): boolean;
   /** Pods of this namespace that this incident has taken, as their sealed before-states prove, with the label or robbed of it. */
   containedBy(incident: string, namespace: string): ReadonlySet<string>;
 }

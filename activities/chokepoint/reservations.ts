@@ -1,7 +1,7 @@
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
-import type { Census } from './parts.ts';
+import type { Census, ContainedCount } from './parts.ts';
 
 /** A watch that has not shown a containment after this has a problem of its own. */
 const unseenForMs = 60_000;
@@ -23,7 +23,7 @@ export interface Reservations {
    * How many pods are contained or about to be, the one with this uid not counted. Other cells are assumed to be doing right now as much as this one:
    * they would need a call for each containment to know better.
    */
-  contained(except: string | undefined, namespace: string): { readonly total: number; readonly namespace: number };
+  contained(except: string | undefined, namespace: string): ContainedCount;
   /** The pods of the namespace that this incident has contained or is about to. */
   containedBy(incident: string, namespace: string): ReadonlySet<string>;
   reserve(uid: string, plan: Plan, call: Pick<StepCall, 'key' | 'incident'>): void;
@@ -44,9 +44,9 @@ export function createReservations({
   const places = new Map<string, Reservation>();
   const settlesAfterMs = cells > 1 ? unseenByOthersMs : 0;
 
-  const dropSettled = (contained: ReadonlyMap<string, string>) => {
+  const dropSettled = () => {
     for (const [step, reservation] of places) {
-      if (contained.has(reservation.uid)) {
+      if (census.isContained(reservation.uid)) {
         reservation.seenAt ??= now();
         if (now() - reservation.seenAt >= settlesAfterMs) places.delete(step);
       } else if (now() - reservation.at > unseenForMs) places.delete(step);
@@ -55,23 +55,35 @@ export function createReservations({
 
   return {
     contained: (except, namespace) => {
-      const seen = census.contained();
-      dropSettled(seen);
+      dropSettled();
+      const seen = census.contained(except, namespace);
       const reserved = [...new Map([...places.values()].map((place) => [place.uid, place.namespace]))].filter(
         ([uid]) => uid !== except,
       );
-      const all = [...seen, ...reserved.filter(([uid]) => !seen.has(uid))].filter(([uid]) => uid !== except);
+      const here = reserved.filter(([, where]) => where === namespace);
       // One more: what is about to be done here may be done there, too.
-      const count = (pods: typeof all, own: typeof reserved) => pods.length + (own.length + 1) * (cells - 1);
-      const isHere = ([, where]: readonly [string, string]) => where === namespace;
-      return { total: count(all, reserved), namespace: count(all.filter(isHere), reserved.filter(isHere)) };
+      const count = (contained: number, own: typeof reserved) =>
+        contained + own.filter(([uid]) => !census.isContained(uid)).length + (own.length + 1) * (cells - 1);
+      return { total: count(seen.total, reserved), namespace: count(seen.namespace, here) };
     },
     containedBy: (incident, namespace) => {
+      dropSettled();
       const reserved = [...places.values()].filter((place) => place.incident === incident && place.namespace === namespace);
       return new Set([...census.containedBy(incident, namespace), ...reserved.map(({ uid }) => uid)]);
     },
     reserve: (uid, plan, { key, incident }) =>
       void places.set(key, { uid, namespace: plan.target.name.split('/')[1] ?? '', incident: incident.id, at: now() }),
     drop: (step) => void places.delete(step),
+  };
+}
+
+/** Counts in a list of uid → namespace. */
+export function countedIn(contained: () => ReadonlyMap<string, string>): Pick<Census, 'contained' | 'isContained'> {
+  return {
+    contained: (except, namespace) => {
+      const others = [...contained()].filter(([uid]) => uid !== except);
+      return { total: others.length, namespace: others.filter(([, where]) => where === namespace).length };
+    },
+    isContained: (uid) => contained().has(uid),
   };
 }

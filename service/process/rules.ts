@@ -1,4 +1,5 @@
 import type { Census } from '../../activities/chokepoint/parts.ts';
+import { countedIn } from '../../activities/chokepoint/reservations.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, laterState } from '../../core/cluster/before-state.ts';
@@ -40,7 +41,7 @@ export function askingOfEither(config: Config, ramping: Config | undefined): Ask
 /** Where no pod is ever touched (the desk), nothing is counted. */
 export const noCensus: Census = {
   ownerReplicas: () => undefined,
-  contained: () => new Map(),
+  ...countedIn(() => new Map()),
   containedBy: () => new Set(),
 };
 
@@ -78,22 +79,28 @@ export function createCensus({
   };
   const holderOf = (pod: PodRecord): string | undefined => sealedOn(pod)?.state?.incident;
   const isContainedBy = (pod: PodRecord, incident: string): boolean => holderOf(pod) === incident;
+  const isSealedSince = (pod: PodRecord, since: number): boolean => (sealedOn(pod)?.at ?? Number.NEGATIVE_INFINITY) > since;
   return {
     ownerReplicas: (call) => ownerReplicas({ view, call, holderOf }),
-    contained: () => {
-      const contained = new Map<string, string>();
+    contained: (except, namespace) => {
+      let [total, here] = [0, 0];
       const since = now() - windowMs;
       const count = (pod: PodRecord): void => {
-        const sealed = sealedOn(pod);
-        if (sealed && sealed.at > since) contained.set(pod.uid, pod.namespace);
+        if (pod.uid === except || !isSealedSince(pod, since)) return;
+        total += 1;
+        if (pod.namespace === namespace) here += 1;
       };
       for (const pod of view.notedPods()) count(pod);
       for (const uid of notes?.uids() ?? []) {
         const pod = view.podByUid(uid);
         if (pod && pod.annotations[names.beforeAnnotation] === undefined) count(pod);
       }
-      if (opened.size > 2 * contained.size + 1_000) for (const uid of opened.keys()) if (!view.podByUid(uid)) opened.delete(uid);
-      return contained;
+      if (opened.size > 2 * total + 1_000) for (const uid of opened.keys()) if (!view.podByUid(uid)) opened.delete(uid);
+      return { total, namespace: here };
+    },
+    isContained: (uid) => {
+      const pod = view.podByUid(uid);
+      return pod !== undefined && isSealedSince(pod, now() - windowMs);
     },
     containedBy: (incident, namespace) => {
       const taken = new Set<string>();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { countedIn } from '../../activities/chokepoint/reservations.ts';
 import { podUidOf, type StepCall } from '../../core/action/step.ts';
 import {
   approvalOf,
@@ -47,7 +48,7 @@ describe('caps, with a hundred calls at once', () => {
     const { contained } = world;
     setUp({
       rules: { ...rules, namespaceReserve: 2 },
-      census: { ownerReplicas: () => 1_000, contained: () => contained, containedBy: () => new Set() },
+      census: { ownerReplicas: () => 1_000, ...countedIn(() => contained), containedBy: () => new Set() },
     });
     for (let n = 0; n < 8; n += 1) contained.set(`decoy-${n}`, `attacker-${n % 2}`);
     const codes = await Promise.all(calls(() => ({})).map((call) => refusal(chokepoint.apply(call, context))));
@@ -82,7 +83,7 @@ describe('caps, with a hundred calls at once', () => {
       setUp({
         census: {
           ownerReplicas: () => replicas,
-          contained: () => contained,
+          ...countedIn(() => contained),
           containedBy: () => new Set(),
         },
       });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Chokepoint, createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { ChokepointParts, RegisteredAction } from '../../activities/chokepoint/parts.ts';
+import { countedIn } from '../../activities/chokepoint/reservations.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { StepContext } from '../../core/action/action.ts';
@@ -222,7 +223,7 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   rules,
   roster,
   keys: voteKeys,
-  census: { ownerReplicas: () => 1_000, contained: () => new Map(), containedBy: () => new Set() },
+  census: { ownerReplicas: () => 1_000, ...countedIn(() => new Map()), containedBy: () => new Set() },
   hasEvidence: async () => false,
   evidenceWait: { ms: 1_800_000 },
   asking: () => ({ playbooks: [], groups: ['oncall'] }),
@@ -282,7 +283,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,
-      contained: () => w.contained,
+      ...countedIn(() => w.contained),
       containedBy: () => w.containedByIncident,
     },
     hasEvidence: async (ref) => {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { RegisteredAction } from '../../activities/chokepoint/parts.ts';
+import { countedIn } from '../../activities/chokepoint/reservations.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { ActionDeclaration, StepContext } from '../../core/action/action.ts';
 import { type ChangeWindow, outsideOf } from '../../core/action/change-window.ts';
@@ -216,11 +217,13 @@ describe('no action gets past the guardrails', () => {
           census: {
             ownerReplicas: () => 2 * ownerCap,
             containedBy: () => new Set(world.held ? ['uid-1'] : []),
-            contained: () =>
-              new Map([
-                ...Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'] as const),
-                ...Array.from({ length: world.here }, (_, index) => [`here-${index}`, world.namespace] as const),
-              ]),
+            ...countedIn(
+              () =>
+                new Map([
+                  ...Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'] as const),
+                  ...Array.from({ length: world.here }, (_, index) => [`here-${index}`, world.namespace] as const),
+                ]),
+            ),
           },
           hasEvidence: async () => false,
           evidenceWait: { ms: 0 },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createReservations } from '../../activities/chokepoint/reservations.ts';
+import { countedIn, createReservations } from '../../activities/chokepoint/reservations.ts';
 import type { Plan } from '../../core/action/plan.ts';
 
 const cap = 10;
@@ -37,12 +37,14 @@ class Cluster {
         census: {
           ownerReplicas: () => 1_000,
           containedBy: () => new Set(),
-          contained: () =>
-            new Map(
-              this.contained
-                .filter(({ at }) => at <= this.now - (this.#lags[which] ?? 0))
-                .map(({ uid, namespace }) => [uid, namespace]),
-            ),
+          ...countedIn(
+            () =>
+              new Map(
+                this.contained
+                  .filter(({ at }) => at <= this.now - (this.#lags[which] ?? 0))
+                  .map(({ uid, namespace }) => [uid, namespace]),
+              ),
+          ),
         },
       }),
     );
@@ -73,7 +75,7 @@ describe('places of several steps on one pod', () => {
     const census = {
       ownerReplicas: () => 1_000,
       containedBy: () => new Set<string>(),
-      contained: () => new Map<string, string>(),
+      ...countedIn(() => new Map()),
     };
     return createReservations({ rules: {}, census });
   };

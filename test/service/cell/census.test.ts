@@ -52,12 +52,28 @@ function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
   return { census: createCensus({ view, cellKey, windowMs: 60 * minute, now: () => now, ...(notes && { notes }) }), index };
 }
 
-const counted = (pods: readonly PodRecord[]) => [...censusOf(pods).census.contained().keys()];
+/** Which of them the census takes for contained; it counts as many. */
+function containedOf({ census, index }: ReturnType<typeof censusOf>): readonly string[] {
+  const uids = [...index.all()].map(({ uid }) => uid).filter((uid) => census.isContained(uid));
+  expect(census.contained(undefined, 'shop')).toEqual({ total: uids.length, namespace: uids.length });
+  return uids;
+}
+
+const counted = (pods: readonly PodRecord[]) => containedOf(censusOf(pods));
 const minutesAgo = (minutes: number) =>
   ({ terms: { ...holdTermsNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
 
 test('what was contained within the window counts, and what was before does not, though it is contained', () => {
   expect(counted([podOf('new', minutesAgo(59)), podOf('old', minutesAgo(61))])).toEqual(['new']);
+});
+
+test('one is left out of the count, and those of its namespace are counted by themselves', () => {
+  const elsewhere = { ...podOf('elsewhere', minutesAgo(1)), namespace: 'till' };
+  const { census } = censusOf([podOf('one', minutesAgo(1)), podOf('two', minutesAgo(1)), elsewhere]);
+  expect(census.contained(undefined, 'shop')).toEqual({ total: 3, namespace: 2 });
+  expect(census.contained('one', 'shop')).toEqual({ total: 2, namespace: 1 });
+  expect(census.contained('elsewhere', 'shop')).toEqual({ total: 2, namespace: 2 });
+  expect(census.isContained('nobody')).toBe(false);
 });
 
 test('a label, or a note that the cell has not sealed for this pod, fills no cap; a note without the label does', () => {
@@ -108,17 +124,18 @@ test('a pod whose note was taken off or edited counts by what the cell remembers
   const texts = new Map([robbed, edited].map((pod) => [pod.uid, pod.annotations[names.beforeAnnotation]]));
   const remembered = new Map(texts);
   const notes: RememberedNotes = { of: (uid) => remembered.get(uid), uids: () => remembered.keys() };
-  const { census, index } = censusOf([robbed, edited], notes);
-  expect([...census.contained().keys()]).toEqual(['robbed', 'edited']);
+  const both = censusOf([robbed, edited], notes);
+  const { census, index } = both;
+  expect(containedOf(both)).toEqual(['robbed', 'edited']);
 
   index.set({ ...robbed, annotations: {}, resourceVersion: '2' });
   index.set({ ...edited, annotations: { [names.beforeAnnotation]: '{}' }, resourceVersion: '2' });
-  expect([...census.contained().keys()].sort()).toEqual(['edited', 'robbed']);
+  expect(containedOf(both).toSorted()).toEqual(['edited', 'robbed']);
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')].sort()).toEqual(['edited', 'robbed']);
 
   remembered.delete('robbed');
-  expect([...census.contained().keys()]).toEqual(['edited']);
+  expect(containedOf(both)).toEqual(['edited']);
   index.delete('edited');
-  expect([...census.contained().keys()]).toEqual([]);
+  expect(containedOf(both)).toEqual([]);
   expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual([]);
 });

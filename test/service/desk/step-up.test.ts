@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { z } from 'zod';
 import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { RegisteredAction } from '../../../activities/chokepoint/parts.ts';
+import { countedIn } from '../../../activities/chokepoint/reservations.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { Plan } from '../../../core/action/plan.ts';
@@ -266,7 +267,7 @@ describe('the cell', () => {
       roster,
       keys: voteKeys,
       signIns: desk.signIns,
-      census: { ownerReplicas: () => undefined, contained: () => new Map(), containedBy: () => new Set() },
+      census: { ownerReplicas: () => undefined, ...countedIn(() => new Map()), containedBy: () => new Set() },
       hasEvidence: async () => true,
       evidenceWait: { ms: 0 },
       asking: () => askingWith([action as unknown as RegisteredAction]),
