@@ -75,6 +75,15 @@ export function commentKeyOf(incident: IncidentRef, nth: number): string {
   return `${incident.run}/comment/${nth}`;
 }
 
+/**
+ * When the incident's run began, milliseconds since 1970: no ticket of it is older. What Temporal calls a run is a UUID of version 7, which begins with
+ * that time (RFC 9562, section 5.7). Undefined where it is none.
+ */
+export function begunAt({ run }: IncidentRef): number | undefined {
+  const digits = run.toLowerCase().replaceAll('-', '');
+  return /^[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/.test(digits) ? Number.parseInt(digits.slice(0, 12), 16) : undefined;
+}
+
 /** An incident has one ticket, whichever of its playbooks files it first. */
 export function ticketKeyOf(incident: IncidentRef): string {
   return `ticket/${incident.id}@${incident.run}`;

@@ -12,6 +12,8 @@ export interface Issue {
   readonly body: string;
   readonly open: boolean;
   readonly labels: readonly string[];
+  /** Milliseconds since 1970; NaN where GitHub does not say. */
+  readonly createdAt: number;
 }
 
 /** The first line of what we write: invisible on the page, and the same for the same key. Keys may hold anything, so they are hashed. */
@@ -27,13 +29,14 @@ function labelName(label: unknown): string {
 /** An issue as the API describes it; pull requests, which it lists among them, are none. */
 export function toIssue(value: unknown): Issue | undefined {
   if (!isObject(value) || typeof value.number !== 'number' || 'pull_request' in value) return undefined;
-  const { html_url: url, body, labels, state } = value;
+  const { html_url: url, body, labels, state, created_at: created } = value;
   return {
     number: value.number,
     url: typeof url === 'string' ? url : '',
     body: typeof body === 'string' ? body : '',
     open: state === 'open',
     labels: Array.isArray(labels) ? labels.map(labelName) : [],
+    createdAt: typeof created === 'string' ? Date.parse(created) : Number.NaN,
   };
 }
 
@@ -47,13 +50,22 @@ async function* pages(api: GithubApi, first: string, signal: AbortSignal): Async
   }
 }
 
-/** All issues with this key, oldest first. Newest pages are read first, and no further than the page of the first hit. */
-export async function findIssues(api: GithubApi, repository: string, key: string, signal: AbortSignal): Promise<Issue[]> {
+/**
+ * All issues with this key, oldest first. Newest pages are read first, and no further than the page of the first hit, or than `since` (milliseconds since
+ * 1970), before which none was made: a new ticket would read thousands otherwise.
+ */
+export async function findIssues(
+  api: GithubApi,
+  repository: string,
+  { key, since, signal }: { readonly key: string; readonly since?: number | undefined; readonly signal: AbortSignal },
+): Promise<Issue[]> {
   const path = `/repos/${repository}/issues?labels=${ticketLabel}&state=all&sort=created&direction=desc&per_page=100`;
   const marker = markerOf(key);
   for await (const page of pages(api, path, signal)) {
-    const found = page.map(toIssue).filter((issue) => issue?.body.startsWith(marker));
-    if (found.length > 0) return found.flatMap((issue) => issue ?? []).toSorted((a, b) => a.number - b.number);
+    const issues = page.flatMap((one) => toIssue(one) ?? []);
+    const found = issues.filter(({ body }) => body.startsWith(marker));
+    if (found.length > 0) return found.toSorted((a, b) => a.number - b.number);
+    if (since !== undefined && issues.some(({ createdAt }) => createdAt < since)) return [];
   }
   return [];
 }

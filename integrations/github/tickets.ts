@@ -4,6 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { visibleText } from '../../core/text/visible-text.ts';
 import { fillTemplate } from '../../core/tickets/template.ts';
 import {
+  begunAt,
   type Ticket,
   type TicketClosing,
   type TicketComment,
@@ -31,6 +32,11 @@ export interface GithubTicketsOptions {
 
 const repositoryCheckMs = 300_000;
 const rememberedTickets = 1_000;
+/** An issue that GitHub dates so long before its incident began is still looked at: its clock is another one. */
+const clocksApartMs = 10 * 60_000;
+
+type Sought = Parameters<typeof findIssues>[2];
+
 const bodyLimit = 60_000;
 
 function ticketBody(request: TicketRequest): string {
@@ -100,7 +106,7 @@ class GithubTickets implements TicketSystem {
   }
 
   async close({ id, reason, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
-    if (openedUnder !== undefined) await this.#find(openedUnder, signal);
+    if (openedUnder !== undefined) await this.#find({ key: openedUnder, signal });
     await this.#api.call({
       method: 'PATCH',
       path: this.#issuePath(id),
@@ -113,7 +119,9 @@ class GithubTickets implements TicketSystem {
     await this.#checkRepository(signal);
     const number = this.#numbers.get(request.key);
     if (number !== undefined) return this.#confirm({ key: request.key, number, state: 'existing', signal });
-    const existing = await this.#find(request.key, signal);
+    const begun = begunAt(request.incident);
+    const sought = { key: request.key, signal, ...(begun !== undefined && { since: begun - clocksApartMs }) };
+    const existing = await this.#find(sought);
     if (existing) return this.#known(request.key, existing, 'existing');
     const sentAt = this.#unanswered.get(request.key);
     if (sentAt !== undefined && Date.now() - sentAt < this.#settleMs) return { state: 'ambiguous' };
@@ -129,7 +137,7 @@ class GithubTickets implements TicketSystem {
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) throw error;
     }
-    if (!created) return this.#lookAgain(request.key, signal);
+    if (!created) return this.#lookAgain(sought);
     this.#numbers.set(request.key, created.number);
     return this.#confirm({ key: request.key, number: created.number, state: 'created', signal });
   }
@@ -161,13 +169,14 @@ class GithubTickets implements TicketSystem {
     return this.#known(of.key, issue, of.state);
   }
 
-  async #lookAgain(key: string, signal: AbortSignal): Promise<Ticket> {
+  async #lookAgain(sought: Sought): Promise<Ticket> {
+    const { key, signal } = sought;
     this.#unanswered.set(key, Date.now());
     for (const waitMs of [0, 500, 1_500]) {
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
       try {
-        const found = await this.#find(key, signal);
+        const found = await this.#find(sought);
         if (found) return this.#known(key, found, 'created');
       } catch (error) {
         if (!(error instanceof FirebreakError && error.retryable)) throw error;
@@ -177,8 +186,9 @@ class GithubTickets implements TicketSystem {
   }
 
   /** The oldest issue with this key. Later ones, made by somebody at the same moment, are closed as duplicates. */
-  async #find(key: string, signal: AbortSignal): Promise<Issue | undefined> {
-    const [first, ...doubles] = await findIssues(this.#api, this.#repository, key, signal);
+  async #find(sought: Sought): Promise<Issue | undefined> {
+    const { signal } = sought;
+    const [first, ...doubles] = await findIssues(this.#api, this.#repository, sought);
     for (const double of doubles.filter((issue) => issue.open))
       await this.close({ id: String(double.number), reason: 'not_planned' }, signal);
     return first;

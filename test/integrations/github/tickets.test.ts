@@ -69,6 +69,26 @@ describe('opening a ticket', () => {
     expect(fake.store.all()).toHaveLength(251);
   });
 
+  test('reads no further than its incident goes back: a repository may have thousands of older tickets', async () => {
+    const fake = await github();
+    const old = Date.now() - 3_600_000;
+    for (let index = 0; index < 950; index++)
+      fake.store.change(fake.store.create({ title: 'x', body: 'y', labels: ['firebreak'] }), { createdAt: old });
+    const run = `${Date.now()
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-7abc-8def-0123456789ab`;
+    const incident = { ...request.incident, run };
+    const lists = () => fake.calls.filter((call) => call === 'GET /repos/acme/incidents/issues').length;
+    expect(await tickets(fake).open({ ...request, incident }, signal)).toMatchObject({ state: 'created', id: '951' });
+    expect(lists()).toBe(1);
+    // By another process, which knows of none.
+    expect(await tickets(fake).open({ ...request, incident }, signal)).toMatchObject({ state: 'existing', id: '951' });
+    // Where nobody knows since when the incident runs, all are looked at.
+    await tickets(fake).open({ ...request, key: 'other' }, signal);
+    expect(lists()).toBeGreaterThan(10);
+  });
+
   test('makes one issue of two calls at once', async () => {
     const fake = await github();
     const system = tickets(fake);
