@@ -19,6 +19,9 @@ const gatherMs = 1_000;
 /** Records that may wait for others: repetitions, of which a storm makes many. */
 const patientKinds: ReadonlySet<string> = new Set(['alert.joined', 'alert.suppressed', 'step.seen']);
 
+/** Of these one comes long after all else, and nothing with it: a timer for others would be a task more of an incident that has to be read again for it. */
+const loneKinds: ReadonlySet<string> = new Set(['effect.checked', 'question.escalated']);
+
 /** One call for each signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in it meanwhile. */
 function patienceMs(): number {
   const { historyLength } = runInfo();
@@ -88,7 +91,7 @@ export class Outbox {
       await condition(() => this.#pending.length > 0);
       const patience = patienceMs();
       if (!this.#urgent && patience > 0) await condition(() => this.#urgent, patience);
-      await condition(() => this.#pending.length >= batchSize, gatherMs);
+      if (this.#mayBeJoined) await condition(() => this.#pending.length >= batchSize, gatherMs);
       const batch = this.#next();
       try {
         await this.#send(batch);
@@ -105,6 +108,10 @@ export class Outbox {
 
   get #urgent(): boolean {
     return this.#pending.length >= batchSize || this.#pending.some((record) => !patientKinds.has(record.kind));
+  }
+
+  get #mayBeJoined(): boolean {
+    return !this.#pending.every(({ kind }) => loneKinds.has(kind));
   }
 
   /** A payload of Temporal has 2 MB. */

@@ -213,8 +213,8 @@ export class Questions {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(nowMs() + withinMs).toISOString() });
+    // The card follows with who may answer now: see `waitAtLevel`.
     this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
-    this.#cards.get(id)?.touch();
     const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
     this.page(`${news} ${state.question.text}`);
   }

@@ -86,7 +86,7 @@ export class EffectChecks {
   async #look({ step: key, lease }: PendingEffect, afterMs: number): Promise<void> {
     const tell = (text: string): void => {
       const step = this.#model.steps.get(key);
-      if (step) this.#tell(`${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
+      if (step) this.#tell(key, `${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
     };
     let look: EffectLook;
     try {
@@ -119,13 +119,21 @@ export class EffectChecks {
     return withConnections(look, counts, look.pods?.there ?? pods.length);
   }
 
-  #tell(line: string): void {
+  #tell(step: string, line: string): void {
     this.#untold.push(line);
-    if (this.#untold.length === 1) void this.#model.during(this.#tellAll());
+    if (this.#untold.length === 1) void this.#model.during(this.#tellAll(step));
   }
 
-  async #tellAll(): Promise<void> {
-    await sleep(gatherMs);
+  /** Others are being looked at, or will be in a moment. */
+  #comesWithOthers(step: string): boolean {
+    const soon = nowMs() + gatherMs;
+    return [...this.#model.effects.values()].some(
+      (other) => other.step !== step && other.from + (other.due[0] ?? Number.POSITIVE_INFINITY) <= soon,
+    );
+  }
+
+  async #tellAll(step: string): Promise<void> {
+    if (this.#comesWithOthers(step)) await sleep(gatherMs);
     const lines = this.#untold;
     this.#untold = [];
     const more = lines.length - mostTold;

@@ -272,7 +272,7 @@ export class StepEngine {
 }
 
 /** Only the desk's own action says so: what acts on a cluster has always done something, whatever it answers. */
-function isSkipped({ pool, effect }: ActionDeclaration, output: unknown): boolean {
+export function isSkipped({ pool, effect }: ActionDeclaration, output: unknown): boolean {
   if (pool !== 'desk' || effect !== 'read' || typeof output !== 'object' || output === null) return false;
   return 'state' in output && output.state === 'skipped';
 }

@@ -27,6 +27,14 @@ function lookOf(over: Partial<EffectLook> = {}): EffectLook {
   };
 }
 
+/** The calls of an incident in their order, and the workflow task that has made each. */
+async function callsOf(id: string): Promise<readonly { readonly name: string; readonly task: string }[]> {
+  const { events } = await lab.env.client.workflow.getHandle(id).fetchHistory();
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: made }) =>
+    made ? [{ name: made.activityType?.name ?? '', task: String(made.workflowTaskCompletedEventId) }] : [],
+  );
+}
+
 const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'effect.checked' && chain.startsWith(id));
 const isQuarantined = ({ leases }: IncidentState) =>
   leases.some(({ action, state }) => action === 'quarantinePod' && state === 'active');
@@ -69,6 +77,30 @@ describe('some time after a quarantine', () => {
     );
     // It decides nothing.
     expect(await incident.state()).toMatchObject({ severity: 'critical', verdict: 'unknown' });
+  });
+
+  test('what it says then leaves in one task: it may be read again for each', async () => {
+    script.lookAtEffect = () => lookOf();
+    const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
+    await incident.until(isQuarantined, 'the quarantine');
+    await lab.env.sleep('11m');
+    await eventually('the record', async () => recordsOf(incident.id).length === 1);
+    const calls = await callsOf(incident.id);
+    const after = calls.slice(calls.findIndex(({ name }) => name === 'lookAtEffect') + 1);
+    expect(new Set(after.map(({ name }) => name))).toEqual(new Set(['recordAudit', 'postInThread', 'updateQuestion']));
+    expect(new Set(after.map(({ task }) => task)).size).toBe(1);
+  });
+
+  test('two of one incident are told in one line of the thread', async () => {
+    script.lookAtEffect = () => lookOf();
+    const incident = await lab.start([alertOf(), alertOf({ n: 2 })], { effectChecksMs: [10 * minute] });
+    await incident.until(({ leases }) => leases.filter(({ state }) => state === 'active').length === 2, 'both quarantines');
+    await lab.env.sleep('11m');
+    await eventually('both records', async () => recordsOf(incident.id).length === 2);
+    const told = await eventually('the line', () =>
+      lab.seen.threads.find((text) => ['cart-1', 'cart-2'].every((pod) => text.includes(`after ${pod} was quarantined`))),
+    );
+    expect(told.split('\n')).toHaveLength(2);
   });
 
   test('what was given back before is not looked at any more, and that is on record', async () => {
