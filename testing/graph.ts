@@ -52,7 +52,7 @@ function beatsOf({ story, turns }: Path): readonly Beat[] {
     at,
     kind: effect === 'destructive' ? ('destructive' as const) : ('step' as const),
     text: state === 'undone' ? `undo ${action}` : state === 'failed' ? `${action}: refused` : action,
-    label: state === 'done' ? (found.get(action)?.shift() ?? '') : '',
+    label: state === 'done' || state === 'skipped' ? (found.get(action)?.shift() ?? '') : '',
   }));
   const questions = story.questions.map(({ endedAt, text, answer }) => ({
     at: endedAt,

@@ -51,7 +51,7 @@ function timesOf(texts: readonly string[]): readonly string[] {
 }
 const mostInARow = 3;
 
-const stateWords = { done: '', failed: ' fails', joined: ' joined', undone: ' undone' };
+const stateWords = { done: '', failed: ' fails', joined: ' joined', undone: ' undone', skipped: ' skipped' };
 
 function stepText({ action, state, approvedBy }: StoryStep): string {
   return `${action}${stateWords[state]}${approvedBy.length > 0 ? ` by ${approvedBy.join(' and ')}` : ''}`;

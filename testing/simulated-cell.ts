@@ -17,6 +17,7 @@ import type { Roster } from '../core/people/roster.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 import { StepFailure } from '../workflows/step-failure.ts';
 import { targetText } from '../workflows/steps/step-data.ts';
+import { isSkipped } from '../workflows/steps/steps.ts';
 import { simulatedKeys } from './people.ts';
 import { type SimulatedCall, type SimulatedCluster, simulatedAction } from './simulated-actions.ts';
 import type { StoryStep } from './story.ts';
@@ -154,7 +155,9 @@ export class SimulatedCell {
   async #apply(call: StepCall): Promise<AppliedStep> {
     const approvedBy = peopleIn(call.approval);
     const applied = await this.#orTell(call, approvedBy, () => this.#chokepoint.apply(call, contextOf(call)));
-    this.#tell(call, { state: 'done', approvedBy });
+    const declaration = this.#declarations.get(call.action);
+    const state = declaration && isSkipped(declaration, applied.output) ? 'skipped' : 'done';
+    this.#tell(call, { state, approvedBy });
     return applied;
   }
 

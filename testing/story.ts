@@ -19,8 +19,8 @@ export interface StoryStep {
   readonly target: string;
   readonly effect: Effect;
   readonly reach: Reach;
-  /** `joined`: the same was in force already. `undone`: given back. */
-  readonly state: 'done' | 'failed' | 'joined' | 'undone';
+  /** `joined`: the same was in force already. `undone`: given back. `skipped`: it had nothing to work with, such as no ticket system. */
+  readonly state: 'done' | 'failed' | 'joined' | 'undone' | 'skipped';
   /** Of the people who approved it; empty for what was automatic. */
   readonly approvedBy: readonly string[];
   /** Why it failed. */

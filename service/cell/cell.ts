@@ -264,6 +264,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       releases: () => packsOfStore.releases(),
       running: enabled,
       params: config.playbooks.params,
+      hasTickets: followUpOf(config).tickets,
       note: (incident, note) => intake.note(incident, note),
       keeper: knowledge.observed,
       box: createBox({ keys: secrets.codecKeys }),

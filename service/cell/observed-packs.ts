@@ -66,6 +66,8 @@ interface ObservedPacksOptions {
   /** What runs: it says which alerts are left for a playbook of what nobody answers. */
   readonly running: readonly AnyPlaybook[];
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
+  /** Whether tickets can be filed. */
+  readonly hasTickets: boolean;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
   /** Where what was heard outlives the process: sealed, since it has alerts and what steps have found. */
   readonly keeper?: MemoryKeeper<Uint8Array>;
@@ -332,7 +334,7 @@ export class ObservedPacks implements IncidentListener {
   }
 
   async #observe({ incident, heard, tried }: Waiting, terms: PromotionTerms): Promise<void> {
-    const { params, note, stateDir } = this.#options;
+    const { params, hasTickets, note, stateDir } = this.#options;
     const { alert, playbooks, said: before } = tried;
     const { files } = await this.#load(terms);
     const observation: Observation = {
@@ -342,6 +344,7 @@ export class ObservedPacks implements IncidentListener {
       answers: heard.answers,
       failures: Object.fromEntries(heard.failures.map(({ name, code }) => [name, code])),
       outputs: heard.outputs,
+      hasTickets,
     };
     const told = seenSchema.parse(JSON.parse(await runPackProgram(files, 'service/packs/observe-main', observation)));
     const news = told.flatMap((one) => {

@@ -3,6 +3,7 @@
  * silence. It reads an `Observation`: see `runPackProgram`.
  */
 import { readFileSync } from 'node:fs';
+import { openTicket } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ErrorCode } from '../../core/errors.ts';
@@ -43,10 +44,12 @@ export interface Observation {
   readonly failures: Readonly<Record<string, ErrorCode>>;
   /** In their order. */
   readonly outputs: readonly ObservedOutput[];
+  /** Whether the configuration has a ticket system. Without one a step that files a ticket is skipped. */
+  readonly hasTickets: boolean;
 }
 
 const [folder = '', main = ''] = process.argv.slice(2);
-const { alert, playbooks, params, answers, failures, outputs }: Observation = JSON.parse(readFileSync(0, 'utf8'));
+const { alert, playbooks, params, answers, failures, outputs, hasTickets }: Observation = JSON.parse(readFileSync(0, 'utf8'));
 printToStandardError();
 const pack = await playedPack(folder, main);
 const seen: object[] = [];
@@ -90,7 +93,8 @@ function answering(used: ObservedAnswer[]): (question: SimulatedQuestion) => Sai
 /** As it was, of the same action about the same; each once, and the last one for those that come after it. */
 function giving(used: Set<string>): Readonly<Record<string, (input: unknown) => object>> {
   const byAction = Map.groupBy(outputs, ({ action }) => action);
-  return Object.fromEntries(
+  const skipped = hasTickets ? {} : { [openTicket.name]: () => ({ system: 'none', state: 'skipped' }) };
+  const asGiven = Object.fromEntries(
     [...byAction].map(([action, steps]) => {
       const left = [...steps];
       const give = (input: unknown): object => {
@@ -105,4 +109,5 @@ function giving(used: Set<string>): Readonly<Record<string, (input: unknown) => 
       return [action, give];
     }),
   );
+  return { ...skipped, ...asGiven };
 }

@@ -55,7 +55,7 @@ function cellWith(
   active: readonly PromotionTerms[],
   publicKeys: readonly string[] = [publicKey],
   packs: readonly string[] = ['acme'],
-  more: { readonly keeper?: MemoryKeeper<Uint8Array> } = {},
+  { hasTickets = true, ...more }: { readonly keeper?: MemoryKeeper<Uint8Array>; readonly hasTickets?: boolean } = {},
 ) {
   cells += 1;
   const stateDir = join(folder, `state-${cells}`);
@@ -67,6 +67,7 @@ function cellWith(
     releases: async () => ({ store, publishers: createVerifier({ publicKeys }) }),
     running: playbooksOf(),
     params: { 'acme/miner': { lease: '8h' } },
+    hasTickets,
     note: async (incident, note) => {
       notes.push({ ...note, incident });
     },
@@ -246,6 +247,41 @@ test('what a step has given in the incident it gives what is observed, about the
     ),
   ]);
   await memory.close();
+});
+
+const filers = {
+  'package.json': '{ "name": "filing-playbooks", "version": "1.0.0", "type": "module" }\n',
+  'firebreak.pack.ts': `import { openTicket } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+
+const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'File a ticket about a pod that mines',
+    on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
+    uses: { openTicket },
+  },
+  async ({ alert, steps }) => {
+    await steps.openTicket({ title: alert.title, body: alert.rule, labels: ['firebreak'] });
+  },
+);
+
+export default definePack({ name: 'files', version: '1.0.0', playbooks: [miner] });
+`,
+};
+
+test('where no ticket system is configured, what is observed files no ticket', async () => {
+  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  const pack = readPack({ folder: writePackFolder(join(folder, 'files'), filers) });
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  const terms = { ...observe, pack: 'files', integrity: pack.integrity };
+  const comesTo = async (hasTickets: boolean): Promise<string | undefined> => {
+    const { hears, notes } = cellWith([terms], [publicKey], ['files'], { hasTickets });
+    await hears(miner());
+    return notes[0]?.text.replace(/.* would come to: /, '');
+  };
+  expect(await comesTo(true)).toBe('openTicket');
+  expect(await comesTo(false)).toBe('openTicket skipped');
 });
 
 /** A disk that is as it was when the process ended, whatever that does then. */

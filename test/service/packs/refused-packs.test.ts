@@ -65,7 +65,7 @@ test('a pack that prints is read, tried and observed all the same', async () => 
   const tried: unknown = JSON.parse(await runPackProgram(printing, 'service/check/try-main', { alerts: [], params: {} }));
   expect(tried).toMatchObject([{ playbook: 'acme/miner' }]);
   const alert = alertOf({ rule: 'Detect crypto miners', severity: 'critical' });
-  const observation = { alert, playbooks: ['acme/miner'], params: {}, answers: [], failures: {}, outputs: [] };
+  const observation = { alert, playbooks: ['acme/miner'], params: {}, answers: [], failures: {}, outputs: [], hasTickets: true };
   const observed: unknown = JSON.parse(await runPackProgram(printing, 'service/packs/observe-main', observation));
   expect(observed).toMatchObject([{ playbook: 'acme/miner' }]);
 });
