@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './parts/alerts.ts';
 import { cpuMs, idle } from './parts/clock.ts';
 import type { CellPoint, IncidentPoint } from './parts/scale/model.ts';
+import { patientPack } from './parts/scale/patient-pack.ts';
 import { simulateCells } from './parts/scale/simulated-cells.ts';
 import { readScalePoints } from './parts/scale/tables.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
@@ -16,16 +18,21 @@ import { loadNow, round, writeResult } from './report.ts';
 const minutes = Number(process.env.BENCH_MINUTES ?? 10);
 /** So many critical alerts at once, in place of one level after another. */
 const burst = process.env.BENCH_BURST ? Number(process.env.BENCH_BURST) : undefined;
-const levels = burst === undefined ? [1, 10, 30, 100, 300, 1_000, 3_000, 10_000] : [burst];
+const levels = burst === undefined ? [1, 10, 30, 100, 300, 1_000, 3_000, 5_000, 7_000, 10_000] : [burst];
 const most = burst ?? Number(process.env.BENCH_COUNT ?? 10_000);
 const namespace = 'bench-scale';
 /** Minutes after a containment at which the cell looks whether it helped; usually ten and sixty, of which a short run sees little. */
 const effectChecks = process.env.BENCH_EFFECT_CHECKS?.split(',').map(Number);
+/** With `BENCH_FOLLOW_UPS=no` nothing is due of an incident after its question: what is measured is that it is open. */
+const followUps = process.env.BENCH_FOLLOW_UPS !== 'no';
 /** Pods that are made together, while the alerts about those before are answered. */
 const together = burst ?? 50;
 /** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
 const underway = burst ?? 40;
 const atOnce = 5;
+/** Chains with a question among the records up to that one. */
+const askedIn = new Set<string>();
+let askedUpTo = 0;
 
 const stage = await openStage({
   // A node has room for a thousand pods.
@@ -34,6 +41,7 @@ const stage = await openStage({
   // Slack takes a card a second: that is its limit, and not what is measured.
   configure: ({ slack: _, ...config }) => ({
     ...config,
+    ...(!followUps && { ...patientPack(mkdtempSync(join(tmpdir(), 'firebreak-patient-'))), incidents: { effectChecks: [] } }),
     ...(effectChecks && { incidents: { ...(isObject(config.incidents) && config.incidents), effectChecks } }),
   }),
 });
@@ -63,7 +71,7 @@ async function measure(): Promise<void> {
   };
   const write = (cells: readonly CellPoint[], stopped: string): void =>
     writeResult({
-      name: 'scale',
+      name: followUps ? 'scale' : 'scale-open',
       what: 'Open incidents (all roles in one process, no Slack, records in SQLite, Temporal’s dev server), and simulated cells on the same Temporal',
       figures: { ...figuresOf(points), 'by the minute': byMinute(), ...cellFigures(cells), stopped },
       goals: [],
@@ -116,9 +124,21 @@ async function measure(): Promise<void> {
   write(cells, open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`);
 }
 
-/** How many incidents have a question on record. */
+/** How many incidents have a question on record. Only what is new is read: to count all of thousands several times a second took a third of a processor. */
 function asked(): number {
-  return Number(fromRecords("SELECT COUNT(DISTINCT chain) AS value FROM audit_records WHERE kind = 'question.asked'"));
+  const database = records();
+  try {
+    const rows = database
+      .prepare('SELECT rowid AS place, chain, kind FROM audit_records WHERE rowid > ? ORDER BY rowid')
+      .all(askedUpTo);
+    for (const { place, chain, kind } of rows) {
+      askedUpTo = Number(place);
+      if (kind === 'question.asked') askedIn.add(String(chain));
+    }
+    return askedIn.size;
+  } finally {
+    database.close();
+  }
 }
 
 /** How many incidents came to their question in each minute, and of how many it was looked whether their containment helped. */
@@ -136,8 +156,12 @@ function recordBytes(): number {
   return Number(fromRecords('SELECT page_count * page_size AS value FROM pragma_page_count(), pragma_page_size()'));
 }
 
+function records(): DatabaseSync {
+  return new DatabaseSync(join(stage.settings.folder, 'state', 'audit.db'), { readOnly: true });
+}
+
 function fromRecords(sql: string): unknown {
-  const database = new DatabaseSync(join(stage.settings.folder, 'state', 'audit.db'), { readOnly: true });
+  const database = records();
   try {
     return database.prepare(sql).get()?.value;
   } finally {
