@@ -10,6 +10,8 @@ import type { FakeMessage, FakeView, SlackWorld } from './world.ts';
 
 /** https://docs.slack.dev/interactivity/handling-user-interaction: so long a trigger may be exchanged. */
 const usualTriggerMs = 3_000;
+/** Who was told something after a click is shown no dialog for it: but what they were told may be about something else, so it is waited for a while. */
+const toldInPlaceMs = 10_000;
 const responseUrlMs = 30 * 60_000;
 /** Buttons whose click is a question first. */
 const opensDialog = 'fb_decide';
@@ -59,18 +61,18 @@ export class Interactions {
 
   /** Clicks, waits for the dialog, and fills it in: what Slack would send when it is sent off, for whoever wants to send it themselves. */
   async clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown> {
-    const { trigger, delivery } = await this.#press(options);
-    const open = delivery.status === 200 ? await this.#dialogOf(trigger) : undefined;
+    const { delivery, ...pressed } = await this.#press(options);
+    const open = delivery.status === 200 ? await this.#dialogOf(pressed) : undefined;
     if (open === undefined) throw new Error(`no dialog opened: the app answered ${delivery.status}`);
     return this.#submission({ viewId: open.id, user: options.user, typed: carefullyTyped(open.view) }, open);
   }
 
   async #clickThrough(options: ClickOptions): Promise<Delivery> {
     const { dialog, user } = options;
-    const { clicked, trigger, delivery } = await this.#press(options);
+    const { clicked, delivery, ...pressed } = await this.#press(options);
     const opens = dialog === undefined ? clicked.actionId.startsWith(opensDialog) : dialog !== 'leave';
     if (!opens || delivery.status !== 200) return delivery;
-    const open = await this.#dialogOf(trigger);
+    const open = await this.#dialogOf(pressed);
     if (open === undefined) return delivery;
     const typed = { ...carefullyTyped(open.view), ...(dialog === 'leave' ? {} : dialog) };
     const sent = await this.submitView({ viewId: open.id, user, typed });
@@ -80,15 +82,29 @@ export class Interactions {
 
   async #press(options: ClickOptions) {
     const clicked = pressedBy(options, this.#world.messages);
-    const trigger = this.#trigger(options.user);
-    const delivery = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
-    return { clicked, trigger, delivery };
+    const { user } = options;
+    const [id, heard] = [this.#trigger(user), this.#world.ephemerals(user).length];
+    const delivery = await this.deliver(this.#blockActions(options, clicked, id), options.forge);
+    return { clicked, delivery, id, user, heard };
   }
 
-  /** The dialog that this click was exchanged for; none when its time has passed. */
-  async #dialogOf(id: string): Promise<FakeView | undefined> {
+  /** The dialog that this click was exchanged for; none when its time has passed, or the person was told something in place of it. */
+  async #dialogOf({
+    id,
+    user,
+    heard,
+  }: {
+    readonly id: string;
+    readonly user: string;
+    readonly heard: number;
+  }): Promise<FakeView | undefined> {
     const trigger = this.#world.triggers.get(id);
-    while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) await sleep(5);
+    let toldAt: number | undefined;
+    while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) {
+      if (this.#world.ephemerals(user).length > heard) toldAt ??= Date.now();
+      if (toldAt !== undefined && Date.now() - toldAt > toldInPlaceMs) break;
+      await sleep(5);
+    }
     return trigger?.viewId === undefined ? undefined : this.#world.views.get(trigger.viewId);
   }
 
