@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readPack } from '../../../service/packs/pack-files.ts';
 
 /** A pack of one playbook, as text: it is read, checked and bundled as the pack of a user. */
-const playbook = `import { deletePod, openTicket, quarantinePod, rotateSecret, snapshotPodState } from 'firebreak/actions';
+const playbook = `import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from 'firebreak/actions';
 import { definePack, definePlaybook } from 'firebreak/playbook';
 
 const contain = definePlaybook(
@@ -11,7 +11,7 @@ const contain = definePlaybook(
     id: 'contain',
     title: 'Contain the pod, and ask one group that has a day for its answer',
     on: { match: { rule: 'Fileless execution via memfd_create' }, minSeverity: 'critical', requires: ['pod'] },
-    uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod, openTicket },
+    uses: { quarantinePod, snapshotPodState, rotateSecret, deletePod },
     levels: [{ group: 'oncall', within: '24h', page: true }],
     headStart: 'quarantinePod',
   },
@@ -20,11 +20,12 @@ const contain = definePlaybook(
     const contained = steps.quarantinePod({ pod, lease: '24h' });
     const kept = settle({ evidence: steps.snapshotPodState({ pod }) });
     const quarantine = await contained;
-    const filed = settle({ ticket: steps.openTicket({ title: pod.name, body: alert.title, labels: ['firebreak'] }) });
     await kept;
-    const rotate = await steps.rotateSecret.plan({ suspect: pod });
-    const remove = await steps.deletePod.plan({ pod });
-    const release = await steps.quarantinePod.undo.plan(quarantine);
+    const [rotate, remove, release] = await Promise.all([
+      steps.rotateSecret.plan({ suspect: pod }),
+      steps.deletePod.plan({ pod }),
+      steps.quarantinePod.undo.plan(quarantine),
+    ]);
     const answer = await ask({
       question: 'Is the new binary in ' + pod.name + ' expected?',
       choices: { release: 'Yes', remove: 'No' },
@@ -38,7 +39,6 @@ const contain = definePlaybook(
       await steps.rotateSecret({ suspect: pod }, answer.approval);
       await steps.deletePod({ pod }, answer.approval);
     }
-    await filed;
   },
 );
 
@@ -46,8 +46,8 @@ export default definePack({ name: 'patient', version: '1.0.0', playbooks: [conta
 `;
 
 /**
- * What the configuration says of it. Its incidents take the steps that those of `firebreak/contain-dropped-binary` take up to their question, and
- * then nothing is due for a day: what they cost is that they are open.
+ * What the configuration says of it. Its incidents take the steps that those of `firebreak/contain-dropped-binary` take up to their question, without a
+ * ticket, and then nothing is due for a day: what they cost is that they are open.
  */
 export function patientPack(folder: string): Readonly<Record<string, unknown>> {
   mkdirSync(folder, { recursive: true });
