@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { modelOf, predicted, predictedOf, workerModelOf } from '../../bench/parts/scale/model.ts';
-import { readMemoryPoints, readScalePoints, readWorkerPoints, withScalingTables } from '../../bench/parts/scale/tables.ts';
+import { modelOf, openModelOf, predicted, predictedOf, predictedOpen, workerModelOf } from '../../bench/parts/scale/model.ts';
+import {
+  readMemoryPoints,
+  readOpenPoints,
+  readScalePoints,
+  readWorkerPoints,
+  withScalingTables,
+} from '../../bench/parts/scale/tables.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 
 const { incidents } = readScalePoints();
@@ -20,6 +26,12 @@ describe('the capacity model, against what the last runs of bench/scale and benc
 
   test.each(memory)('says within a quarter what memory %d open incidents take', (open, mb) => {
     expect(offBy(predicted(model, open).firebreakMb, mb)).toBeLessThanOrEqual(most);
+  });
+
+  test.each(readOpenPoints())('says within a quarter what $open open incidents take of which nothing is due', (measured) => {
+    const said = predictedOpen(openModelOf(readOpenPoints()), measured.open);
+    const off = Object.entries(said).map(([name, value]) => [name, offBy(value, measured[name as keyof typeof said])] as const);
+    expect(off.filter(([, share]) => share > most)).toEqual([]);
   });
 
   test('says within a quarter what several replicas take, and their records in PostgreSQL, once it is measured', () => {

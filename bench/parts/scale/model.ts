@@ -49,20 +49,33 @@ interface CapacityModel {
   readonly firebreakMb: Line & { readonly most: number };
 }
 
-/** Least squares of what is off relative to what was measured: small figures count as much as large ones. */
-function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line {
-  let [w, wx, wy, wxx, wxy] = [0, 0, 0, 0, 0];
-  for (const [x, y] of points) {
-    const weight = 1 / Math.max(y, 1e-9) ** 2;
-    w += weight;
-    wx += weight * x;
-    wy += weight * y;
-    wxx += weight * x * x;
-    wxy += weight * x * y;
+/** Least squares of what is off relative to what was measured: small figures count as much as large ones. A factor for each term. */
+function fitted(points: readonly { readonly terms: readonly number[]; readonly y: number }[]): readonly number[] {
+  const size = points[0]?.terms.length ?? 0;
+  const rows = Array.from({ length: size }, (_, row) =>
+    Array.from({ length: size + 1 }, (_, column) =>
+      points.reduce((sum, { terms, y }) => {
+        const other = column < size ? (terms[column] ?? 0) : y;
+        return sum + ((terms[row] ?? 0) * other) / Math.max(y, 1e-9) ** 2;
+      }, 0),
+    ),
+  );
+  // Gauss and Jordan: the terms are few, and differ.
+  for (const [place, pivot] of rows.entries()) {
+    const by = pivot[place] ?? 0;
+    if (by === 0) continue;
+    for (let column = 0; column <= size; column += 1) pivot[column] = (pivot[column] ?? 0) / by;
+    for (const row of rows) {
+      const factor = row === pivot ? 0 : (row[place] ?? 0);
+      if (factor !== 0) for (const [column, value] of pivot.entries()) row[column] = (row[column] ?? 0) - factor * value;
+    }
   }
-  const spread = w * wxx - wx * wx;
-  const each = spread === 0 ? 0 : (w * wxy - wx * wy) / spread;
-  return { base: (wy - each * wx) / w, each };
+  return rows.map((row) => row[size] ?? 0);
+}
+
+function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line {
+  const [base = 0, each = 0] = fitted(points.map(([x, y]) => ({ terms: [1, x], y })));
+  return { base, each };
 }
 
 /** The constants, from what was measured. Memory is also from bench/memory, which opens a thousand, with Slack, and lets the process come to rest. */
@@ -84,6 +97,46 @@ export function modelOf(
 }
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
+
+/** So many incidents are held in memory, of those that wait; of the others a cell keeps what it needs to know. */
+const held = 220;
+
+/** What thousands of open incidents take of which nothing is due. Each costs more the more there are, and those beyond the held ones take less memory. */
+export interface OpenModel {
+  /** `base + each × N + square × N²`, seconds. */
+  readonly firebreakCpuSeconds: Line & { readonly square: number };
+  readonly temporalCpuSeconds: Line & { readonly square: number };
+  /** `base + held × (N, 220 at most) + each × N`. */
+  readonly firebreakMb: Line & { readonly held: number };
+}
+
+export function openModelOf(points: readonly IncidentPoint[]): OpenModel {
+  const bent = (of: (point: IncidentPoint) => number) => {
+    const [base = 0, each = 0, square = 0] = fitted(
+      points.map((point) => ({ terms: [1, point.open, point.open ** 2], y: of(point) })),
+    );
+    return { base, each, square };
+  };
+  const memory = points.map(({ open, firebreakMb }) => ({ terms: [1, Math.min(open, held), open], y: firebreakMb }));
+  const [base = 0, ofHeld = 0, each = 0] = fitted(memory);
+  return {
+    firebreakCpuSeconds: bent(({ firebreakCpuSeconds }) => firebreakCpuSeconds),
+    temporalCpuSeconds: bent(({ temporalCpuSeconds }) => temporalCpuSeconds),
+    firebreakMb: { base, held: ofHeld, each },
+  };
+}
+
+export function predictedOpen(
+  model: OpenModel,
+  open: number,
+): Pick<IncidentPoint, 'firebreakMb' | 'firebreakCpuSeconds' | 'temporalCpuSeconds'> {
+  const bent = ({ square, ...line }: OpenModel['temporalCpuSeconds']): number => at(line, open) + square * open ** 2;
+  return {
+    firebreakMb: at(model.firebreakMb, open) + model.firebreakMb.held * Math.min(open, held),
+    firebreakCpuSeconds: bent(model.firebreakCpuSeconds),
+    temporalCpuSeconds: bent(model.temporalCpuSeconds),
+  };
+}
 
 /**
  * How much memory several replicas take, by how many they are, and what an incident takes in PostgreSQL, whoever works on it. Processor time is

@@ -1,6 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CellPoint, type IncidentPoint, modelOf, sizingRows, type WorkerPoint, workerModelOf } from './model.ts';
+import {
+  type CellPoint,
+  type IncidentPoint,
+  modelOf,
+  openModelOf,
+  sizingRows,
+  type WorkerPoint,
+  workerModelOf,
+} from './model.ts';
 
 /** What the last run of bench/scale has left. */
 interface ScalePoints {
@@ -15,6 +23,13 @@ const marks = ['<!-- written by bench/scale: begin -->', '<!-- written by bench/
 export function readScalePoints(): ScalePoints {
   const { points }: { readonly points: ScalePoints } = JSON.parse(readFileSync(join(results, 'scale.json'), 'utf8'));
   return points;
+}
+
+/** The same with nothing due of any incident after its question (`BENCH_FOLLOW_UPS=no`), and how many seconds each took. */
+export function readOpenPoints(): readonly (IncidentPoint & { readonly seconds: number })[] {
+  const { points }: { readonly points: { readonly incidents: readonly (IncidentPoint & { readonly seconds: number })[] } } =
+    JSON.parse(readFileSync(join(results, 'scale-open.json'), 'utf8'));
+  return points.incidents;
 }
 
 /** Empty until bench/workers has run. */
@@ -57,6 +72,8 @@ export function withScalingTables(text: string): string {
     '|---|---|---|---|---|---|---|---|---|',
     ...sizingRows(model, intake, [10, 100, 1_000]),
     '',
+    ...openLines(),
+    '',
     '| simulated cells on one Temporal | its processor time idle | for each incident that begins and waits |',
     '|---|---|---|',
     ...cells.map(simulatedRow),
@@ -69,6 +86,36 @@ export function withScalingTables(text: string): string {
   const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error('docs/scaling.md has no place for what bench/scale writes');
   return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n${text.slice(to)}`;
+}
+
+/** What so many incidents take that only wait for an answer: as the model has it, and as measured. */
+function openLines(): readonly string[] {
+  const points = readOpenPoints();
+  const { firebreakMb, firebreakCpuSeconds, temporalCpuSeconds } = openModelOf(points);
+  const bent = ({ base, each, square }: typeof firebreakCpuSeconds): string =>
+    `${figure(base)} + ${figure(each)} × N + ${figure(square * 1e6)} × (N / 1 000)² s`;
+  return [
+    '| N incidents open, nothing due of them | model |',
+    '|---|---|',
+    `| memory of Firebreak | ${figure(firebreakMb.base)} + ${figure(firebreakMb.held)} × (N, but 220 at most) + ${figure(firebreakMb.each)} × N MB |`,
+    `| processor time of Firebreak until all wait for an answer | ${bent(firebreakCpuSeconds)} |`,
+    `| the same of Temporal’s dev server | ${bent(temporalCpuSeconds)} |`,
+    '',
+    '| incidents open, nothing due of them | memory of Firebreak | of Temporal | processor time, Firebreak | Temporal | Temporal’s database | records | after |',
+    '|---|---|---|---|---|---|---|---|',
+    ...points.map((point) => {
+      const cells = [
+        `${figure(point.firebreakMb)} MB`,
+        `${figure(point.temporalMb)} MB`,
+        `${figure(point.firebreakCpuSeconds)} s`,
+        `${figure(point.temporalCpuSeconds)} s`,
+        `${figure(point.temporalDiskMb)} MB`,
+        `${figure(point.recordsDiskMb)} MB`,
+        `${point.seconds} s`,
+      ];
+      return `| ${point.open} | ${cells.join(' | ')} |`;
+    }),
+  ];
 }
 
 /** One to four replicas, from the model made of what they took, and the size of a thousand incidents in each kind of database. */
