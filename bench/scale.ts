@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -25,6 +25,7 @@ const namespace = 'bench-scale';
 const effectChecks = process.env.BENCH_EFFECT_CHECKS?.split(',').map(Number);
 /** With `BENCH_FOLLOW_UPS=no` nothing is due of an incident after its question: what is measured is that it is open. */
 const followUps = process.env.BENCH_FOLLOW_UPS !== 'no';
+const packFolder = mkdtempSync(join(tmpdir(), 'firebreak-patient-'));
 /** Pods that are made together, while the alerts about those before are answered. */
 const together = burst ?? 50;
 /** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
@@ -41,7 +42,7 @@ const stage = await openStage({
   // Slack takes a card a second: that is its limit, and not what is measured.
   configure: ({ slack: _, ...config }) => ({
     ...config,
-    ...(!followUps && { ...patientPack(mkdtempSync(join(tmpdir(), 'firebreak-patient-'))), incidents: { effectChecks: [] } }),
+    ...(!followUps && { ...patientPack(packFolder), incidents: { effectChecks: [] } }),
     ...(effectChecks && { incidents: { ...(isObject(config.incidents) && config.incidents), effectChecks } }),
   }),
 });
@@ -49,6 +50,7 @@ try {
   await measure();
 } finally {
   await stage.stop();
+  rmSync(packFolder, { recursive: true, force: true });
 }
 process.exit(0);
 
