@@ -1,5 +1,5 @@
 import type { ActionImplementation } from '../../core/action/action.ts';
-import type { OpenTicketInput, OpenTicketOutput } from '../../core/actions/open-ticket.schema.ts';
+import { noTicket, type OpenTicketInput, type OpenTicketOutput } from '../../core/actions/open-ticket.schema.ts';
 import { severities } from '../../core/alert/severity.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type TicketSystem, ticketKeyOf } from '../../core/tickets/ticket.ts';
@@ -20,7 +20,7 @@ export function openTicketImplementation({
     }),
     apply: async (input, { incident, run, signal }) => {
       // A playbook that files tickets runs where nobody has a system for them.
-      if (!tickets) return { system: 'none', state: 'skipped' };
+      if (!tickets) return noTicket;
       const ref = { id: incident, run };
       const { title, body, labels = [] } = input;
       const severity = severities.find((known) => labels.includes(known));

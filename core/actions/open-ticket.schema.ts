@@ -20,3 +20,6 @@ export const openTicketOutput = z.object({
   url: z.string().exactOptional(),
 });
 export type OpenTicketOutput = z.infer<typeof openTicketOutput>;
+
+/** Where no ticket system is configured. */
+export const noTicket: OpenTicketOutput = { system: 'none', state: 'skipped' };

@@ -23,6 +23,7 @@ import { kindOf } from '../intake/send/batch.ts';
 import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { Turns } from '../process/repeat.ts';
 import { isOpenRun } from '../temporal/held-up-runs.ts';
 import { StillIncidents, type StillLook } from '../temporal/still-incidents.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
@@ -78,7 +79,7 @@ export class OpenIncidents {
   readonly #still: StillIncidents;
   /** Of incidents that another replica has begun: the run that was handed the records of those before it. */
   readonly #handedTo = new Map<string, string>();
-  #turn = 0;
+  readonly #unlisted = new Turns(mostUnlisted);
 
   constructor(parts: OpenIncidentsParts) {
     this.#parts = parts;
@@ -194,7 +195,7 @@ export class OpenIncidents {
     const { runs, isWhole } = await runningIn(client);
     const ids = [...kept.ids()];
     const unlike = ids.filter((id) => !isAsListed(kept.head(id), runs.get(id)));
-    const asked = new Set(isWhole ? unlike : this.#inTurn(unlike));
+    const asked = new Set(isWhole ? unlike : this.#unlisted.next(unlike));
     // Of those that are not asked for this time nothing else is known.
     const running = ids.filter((id) => !asked.has(id));
     for (const id of asked) {
@@ -213,12 +214,6 @@ export class OpenIncidents {
       }
     }
     return running;
-  }
-
-  #inTurn(ids: readonly string[]): readonly string[] {
-    const begun = ids.length === 0 ? 0 : this.#turn % ids.length;
-    this.#turn += mostUnlisted;
-    return [...ids, ...ids].slice(begun, begun + mostUnlisted);
   }
 
   /** Tasks of incidents that another replica of this cell has begun are done here as well: what this one has seen made of their records. Never rejects. */

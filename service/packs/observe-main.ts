@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { openTicket } from '../../core/actions/index.ts';
+import { noTicket } from '../../core/actions/open-ticket.schema.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ErrorCode } from '../../core/errors.ts';
@@ -93,7 +94,7 @@ function answering(used: ObservedAnswer[]): (question: SimulatedQuestion) => Sai
 /** As it was, of the same action about the same; each once, and the last one for those that come after it. */
 function giving(used: Set<string>): Readonly<Record<string, (input: unknown) => object>> {
   const byAction = Map.groupBy(outputs, ({ action }) => action);
-  const skipped = hasTickets ? {} : { [openTicket.name]: () => ({ system: 'none', state: 'skipped' }) };
+  const skipped = hasTickets ? {} : { [openTicket.name]: () => noTicket };
   const asGiven = Object.fromEntries(
     [...byAction].map(([action, steps]) => {
       const left = [...steps];

@@ -25,3 +25,21 @@ export async function repeatAsItSays(options: {
     await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
+
+/** Some of many each time, so that each comes in its turn, also where others come and go meanwhile. */
+export class Turns {
+  readonly #most: number;
+  #begun = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Goes on where it stopped, and from the beginning again where it reaches the end. */
+  next<Item>(all: readonly Item[]): readonly Item[] {
+    const count = Math.min(this.#most, all.length);
+    const begun = all.length === 0 ? 0 : this.#begun % all.length;
+    this.#begun = begun + count;
+    return [...all, ...all].slice(begun, begun + count);
+  }
+}

@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { Turns } from '../process/repeat.ts';
 import { takeBack } from './held-up-runs.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
 import { stillAfterMs, WaitingCalls } from './waiting-calls.ts';
@@ -53,7 +54,7 @@ export class StillIncidents {
   readonly #heldUp = new Map<string, RepeatedTrouble>();
   /** Of each something may be remembered. */
   readonly #looked = new Set<string>();
-  #turn = 0;
+  readonly #turns = new Turns(mostLookedAt);
 
   constructor(parts: StillParts) {
     this.#parts = parts;
@@ -83,9 +84,7 @@ export class StillIncidents {
     stillMs = stillAfterMs,
     unreadableMs = unreadableAfterMs,
   }: StillLook): Promise<void> {
-    const count = Math.min(mostLookedAt, running.length);
-    const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
-    this.#turn += count;
+    const looked = this.#turns.next(running);
     const areRunning = new Set(running);
     for (const id of this.#looked) if (!areRunning.has(id)) this.forget(id);
     for (const id of looked) {

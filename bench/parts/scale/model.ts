@@ -98,15 +98,15 @@ export function modelOf(
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
 
-/** So many incidents are held in memory, of those that wait; of the others a cell keeps what it needs to know. */
-const held = 220;
+/** So many incidents that wait were held in memory when this was measured; of the others a cell keeps what it needs to know. */
+export const held = 220;
 
 /** What thousands of open incidents take of which nothing is due. Each costs more the more there are, and those beyond the held ones take less memory. */
 export interface OpenModel {
   /** `base + each × N + square × N²`, seconds. */
   readonly firebreakCpuSeconds: Line & { readonly square: number };
   readonly temporalCpuSeconds: Line & { readonly square: number };
-  /** `base + held × (N, 220 at most) + each × N`. */
+  /** `base + held × min(N, 220) + each × N`. */
   readonly firebreakMb: Line & { readonly held: number };
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CellPoint,
+  held,
   type IncidentPoint,
   modelOf,
   openModelOf,
@@ -97,7 +98,7 @@ function openLines(): readonly string[] {
   return [
     '| N incidents open, nothing due of them | model |',
     '|---|---|',
-    `| memory of Firebreak | ${figure(firebreakMb.base)} + ${figure(firebreakMb.held)} × (N, but 220 at most) + ${figure(firebreakMb.each)} × N MB |`,
+    `| memory of Firebreak | ${figure(firebreakMb.base)} + ${figure(firebreakMb.held)} × (N, but ${held} at most) + ${figure(firebreakMb.each)} × N MB |`,
     `| processor time of Firebreak until all wait for an answer | ${bent(firebreakCpuSeconds)} |`,
     `| the same of Temporal’s dev server | ${bent(temporalCpuSeconds)} |`,
     '',

@@ -25,6 +25,7 @@ import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { standingRecord } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
+import { Turns } from '../../process/repeat.ts';
 import type { ContainedPods } from '../contained-pods.ts';
 import { type Changed, Fights, type Tell } from './fights.ts';
 import { GivingBack } from './giving-back.ts';
@@ -82,7 +83,7 @@ interface ProvenNote {
  */
 export class LookRounds {
   readonly #again = new Set<string>();
-  #begun = 0;
+  readonly #turns = new Turns(mostInRound);
 
   /** It could not be looked at to the end: the next round has it. */
   again(uid: string): void {
@@ -95,11 +96,7 @@ export class LookRounds {
     if (held.size <= mostInRound) return held;
     const all = [...held];
     const urgent = all.filter((uid) => again.has(uid) || !isInOrder(uid));
-    const begun = this.#begun % all.length;
-    this.#begun = begun + mostInRound;
-    // From the beginning again where it reaches the end.
-    const inTurn = [...all, ...all].slice(begun, begun + mostInRound);
-    return new Set([...urgent, ...inTurn]);
+    return new Set([...urgent, ...this.#turns.next(all)]);
   }
 }
 

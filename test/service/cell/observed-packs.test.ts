@@ -47,6 +47,14 @@ beforeAll(async () => {
   };
 });
 
+/** In the store, signed by the publisher of all of them; and the terms of its being observed. */
+async function published(name: string, files: Readonly<Record<string, string>>): Promise<PromotionTerms> {
+  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  const pack = readPack({ folder: writePackFolder(join(folder, name), files) });
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  return { ...observe, pack: name, integrity: pack.integrity };
+}
+
 const box = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] });
 
 let cells = 0;
@@ -141,10 +149,7 @@ export default definePack({ name: 'asks', version: '1.0.0', playbooks: [miner] }
 };
 
 test('what people have decided, and what has failed, counts for what is observed as it did, each as this cell has heard of it itself', async () => {
-  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
-  const pack = readPack({ folder: writePackFolder(join(folder, 'asks'), askers) });
-  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
-  const terms = { ...observe, pack: 'asks', integrity: pack.integrity };
+  const terms = await published('asks', askers);
   const { observed, stateDir, notes, hears } = cellWith([terms], [publicKey], ['asks']);
   const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
   const asked = (text: string, over: object = {}) => ({ id: text, text, incident, ...over }) as Question;
@@ -208,10 +213,7 @@ export default definePack({ name: 'looks', version: '1.0.0', playbooks: [miner] 
 };
 
 test('what a step has given in the incident it gives what is observed, about the same pod; and all that was heard outlives the process', async () => {
-  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
-  const pack = readPack({ folder: writePackFolder(join(folder, 'looks'), lookers) });
-  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
-  const terms = { ...observe, pack: 'looks', integrity: pack.integrity };
+  const terms = await published('looks', lookers);
   const kept = join(folder, 'kept');
   const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
   const alert = miner();
@@ -271,10 +273,7 @@ export default definePack({ name: 'files', version: '1.0.0', playbooks: [miner] 
 };
 
 test('where no ticket system is configured, what is observed files no ticket', async () => {
-  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
-  const pack = readPack({ folder: writePackFolder(join(folder, 'files'), filers) });
-  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
-  const terms = { ...observe, pack: 'files', integrity: pack.integrity };
+  const terms = await published('files', filers);
   const comesTo = async (hasTickets: boolean): Promise<string | undefined> => {
     const { hears, notes } = cellWith([terms], [publicKey], ['files'], { hasTickets });
     await hears(miner());
