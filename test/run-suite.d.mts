@@ -6,6 +6,8 @@ export interface SuiteResult {
   readonly skippedIn: readonly string[];
   readonly notes: readonly string[];
   readonly failedIn: readonly { readonly file: string; readonly passed: number; readonly failed: number }[];
+  /** A line for each test that failed. */
+  readonly shortly: readonly string[];
   /** What each file took, by the clock and of the processor: of its own and of what it started, not of the servers that it shares. */
   readonly costs: readonly { readonly file: string; readonly seconds: number; readonly cpuSeconds: number }[];
   readonly cpuSeconds: number;

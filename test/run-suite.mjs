@@ -37,7 +37,7 @@ export function environmentOfTests(given) {
 }
 
 /**
- * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn, shortly }`; `failedIn` has for each file that failed how many of its tests did and passed, `shortly` a line for each failed test. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept. One that `yields` takes what of the processors the others leave.
  */
 export async function runSuite({
@@ -56,7 +56,17 @@ export async function runSuite({
   const account = join(folder, `${name}.jsonl`);
   const { code, ended } = await runJest({ root, node, files, workers, yields, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
-  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], costs: [], cpuSeconds: 0, failedIn: [] };
+  const result = {
+    passed: 0,
+    failed: 0,
+    skipped: 0,
+    skippedIn: [],
+    notes: [],
+    costs: [],
+    cpuSeconds: 0,
+    failedIn: [],
+    shortly: [],
+  };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
   const cpuMs = new Map(lines.flatMap((line) => (line.used === undefined ? [] : [[relative(root, line.used), line.cpuMs]])));
   const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
@@ -75,11 +85,14 @@ export async function runSuite({
     const failed = line.failed + (line.broken === undefined ? 0 : 1);
     if (failed > 0) result.failedIn.push({ file, passed: line.passed, failed });
     if (line.skipped > 0) result.skippedIn.push(`${line.skipped} in ${file}`);
-    for (const failure of line.failures)
+    for (const failure of line.failures) {
       result.notes.push(`${name}: ${file}: ${failure.name}: failed\n${beginning(failure.messages)}`);
+      result.shortly.push(`${file}: ${failure.name}: ${inOneLine(failure.messages)}`);
+    }
     if (line.broken === undefined) continue;
     result.failed += 1;
     result.notes.push(`${name}: ${file} could not be run\n${beginning([line.broken])}`);
+    result.shortly.push(`${file}: could not be run: ${inOneLine([line.broken])}`);
   }
   // Whatever else went wrong, such as a tear-down for all files.
   if (result.failed === 0 && (code !== 0 || !complete)) {
@@ -104,6 +117,7 @@ export function afterAgain(first, again) {
     passed: first.passed - before + again.passed,
     failed: first.failed - sum(first.failedIn, 'failed') + again.failed,
     failedIn: steady,
+    shortly: again.shortly,
     notes: [...first.notes, ...notes, ...again.notes],
     ...(unsteady.length > 0 && { why: [first.why, `unsteady: ${unsteady.join(', ')}`].filter(Boolean).join('; ') }),
   };
@@ -194,12 +208,26 @@ function readAccount(file) {
 
 /** Enough to know a failure by, where a log's middle is cut; the whole of it stands above. */
 function beginning(messages) {
-  const lines = stripVTControlCharacters(messages.join('\n')).split('\n');
-  return lines
-    .filter((line) => line.trim() !== '')
+  return linesOf(messages)
     .slice(0, 10)
     .map((line) => `    ${line.slice(0, 300)}`)
     .join('\n');
+}
+
+/** For whoever has no more than a log's last lines. */
+function inOneLine(messages) {
+  return linesOf(messages)
+    .map((line) => line.trim())
+    .filter((line) => !line.startsWith('at '))
+    .slice(0, 5)
+    .join(' ')
+    .replace(/^Error: expect\S+ \/\/ /, '')
+    .slice(0, 200);
+}
+
+function linesOf(messages) {
+  const lines = stripVTControlCharacters(messages.join('\n')).split('\n');
+  return lines.filter((line) => line.trim() !== '');
 }
 
 /**

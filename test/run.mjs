@@ -148,9 +148,13 @@ for (const note of [...notes, ...rows.flatMap(({ notes: of = [] }) => of)]) say(
 say('');
 for (const line of table()) say(line);
 for (const { file, seconds } of sortedBy('seconds').slice(0, 5)) if (seconds >= 30) say(`slow: ${file}: ${seconds} s`);
-for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 10))
+for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 5))
   if (cpuSeconds >= 10) say(`costly: ${file}: ${cpuSeconds} s of the processor`);
 say(`what each file took: ${relative(root, keepCosts())}`);
+// Of a long log often no more than the end is kept.
+const shortly = rows.flatMap(({ shortly: of = [] }) => of);
+for (const line of shortly.slice(0, 20)) say(`failed: ${line}`);
+if (shortly.length > 20) say(`failed: ${shortly.length - 20} more, see above`);
 const seconds = { all: inSeconds(cpuMsUsed()), servers: inSeconds(serversMs) };
 const ofSuites = Math.round(rows.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0));
 const rest = `suites ${ofSuites}, their common servers ${seconds.servers}, check, build and the rest ${seconds.all - ofSuites - seconds.servers}`;

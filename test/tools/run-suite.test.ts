@@ -94,6 +94,7 @@ describe('a suite', () => {
     const result = await run(['passes', 'fails']);
     expect(result).toMatchObject({ passed: 1, failed: 1, skipped: 1 });
     expect(result.notes).toEqual([expect.stringMatching(/^some: test\/fails\.test\.ts: does not hold: failed\n/)]);
+    expect(result.shortly).toEqual([expect.stringMatching(/^test\/fails\.test\.ts: does not hold: .*Expected: 2 Received: 1$/)]);
   });
 
   it('counts what passes alone the second time as passed, and names it; what fails twice has failed', async () => {
@@ -106,6 +107,7 @@ describe('a suite', () => {
     const again = await run(['unsteady', 'fails']);
     const whole = afterAgain(first, again);
     expect(whole).toMatchObject({ passed: 2, failed: 1, why: 'unsteady: test/unsteady.test.ts' });
+    expect(whole.shortly).toEqual([expect.stringMatching(/^test\/fails\.test\.ts: /)]);
     expect(whole.notes).toContainEqual(expect.stringMatching(/^test\/unsteady\.test\.ts: unsteady/));
     expect(whole.notes).toContainEqual(expect.stringMatching(/^some: test\/unsteady\.test\.ts: holds the second time: failed\n/));
   });
