@@ -10,10 +10,11 @@ import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
  * One with a lab gets a Kubernetes with a real node.
  * Suites of one `lane` run one after the other, and lanes side by side: what runs on real servers waits for them most of the time.
  * One that `yields` waits for nobody outside of itself, so it takes what of the processors the others leave: servers and who talks to them have time limits.
+ * It has a lane of its own: others that came after it would have to wait until it was let through.
  */
 export const suites = [
   // Half of their time they wait for what a product waits for, too: where no other suite fills it, more workers do.
-  { name: 'unit', workers: 2, workersAlone: 4, yields: true, missing: () => undefined },
+  { name: 'unit', workers: 2, workersAlone: 4, yields: true, lane: 'in between', missing: () => undefined },
   { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
   { name: 'platform', folder: 'platform', workers: 2, platform: true, lane: 'platform', missing: () => undefined },
