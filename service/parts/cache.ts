@@ -112,6 +112,23 @@ export async function withProgress<T>(options: {
   }
 }
 
+/**
+ * A registry that does not answer is asked again after these pauses: a fresh machine fetches many parts, and one refusal would end what needs them.
+ * `attempt` says why it came to nothing, and this the last reason.
+ */
+export async function askAgain(
+  attempt: () => Promise<string | undefined>,
+  pausesMs: readonly number[] = [10_000, 30_000],
+): Promise<string | undefined> {
+  let refused = await attempt();
+  for (const pauseMs of pausesMs) {
+    if (refused === undefined) return undefined;
+    await sleep(pauseMs);
+    refused = await attempt();
+  }
+  return refused;
+}
+
 async function lock(path: string, onWait: () => void): Promise<() => void> {
   for (let attempt = 0; ; attempt += 1) {
     try {

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
-import { cachedPart, type OnProgress, withProgress } from './cache.ts';
+import { askAgain, cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath } from './command.ts';
 import type { RunForPart } from './part-draft.ts';
 
@@ -56,12 +56,31 @@ export async function installWithPip(options: {
   readonly run: RunForPart;
   /** Whether pip has really put there what is wanted. */
   readonly isThere?: () => boolean;
+  /** Before it asks again. */
+  readonly pausesMs?: readonly number[];
 }): Promise<void> {
-  const { requirements, folder, run, isThere = () => true } = options;
+  const { requirements, pausesMs } = options;
+  const refused = await askAgain(() => tryPip({ isThere: () => true, ...options }), pausesMs);
+  if (refused !== undefined)
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirements.join(', ')} (${refused})`);
+}
+
+/** Why it could not. */
+async function tryPip({
+  requirements,
+  folder,
+  run,
+  isThere,
+}: {
+  readonly requirements: readonly string[];
+  readonly folder: string;
+  readonly run: RunForPart;
+  readonly isThere: () => boolean;
+}): Promise<string | undefined> {
   const python = findPython();
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', folder];
   const direct = await run({ command: python, args: [...pip, ...requirements] });
-  if (direct.code === 0 && isThere()) return;
+  if (direct.code === 0 && isThere()) return undefined;
   // Within what is made, so that it goes with it.
   ensureFolderSync(folder);
   const venv = mkdtempSync(join(folder, '.venv-'));
@@ -69,9 +88,8 @@ export async function installWithPip(options: {
     const made = await run({ command: python, args: ['-m', 'venv', venv] });
     const args = [...pip, ...requirements];
     const { code, stdout, stderr } = made.code === 0 ? await run({ command: join(venv, 'bin', 'python'), args }) : made;
-    if (code === 0 && isThere()) return;
-    const reason = (stderr || stdout || direct.stderr).trim().split('\n').at(-1) ?? '';
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirements.join(', ')} (${reason})`);
+    if (code === 0 && isThere()) return undefined;
+    return (stderr || stdout || direct.stderr).trim().split('\n').at(-1) ?? '';
   } finally {
     rmSync(venv, { recursive: true, force: true });
   }

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cachedPart } from '../../service/parts/cache.ts';
-import { runCommand } from '../../service/parts/command.ts';
+import { askAgain, cachedPart } from '../../service/parts/cache.ts';
+import { type RunCommandOptions, runCommand } from '../../service/parts/command.ts';
+import { installWithPip } from '../../service/parts/python-package.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { eventually } from '../eventually.ts';
 import { processesWith } from '../processes.ts';
@@ -72,6 +73,30 @@ describe('the cache of platform parts', () => {
     };
     await expect(cachedPart({ ...part, install: onFullDisk })).rejects.toThrow('ENOSPC');
     expect(readdirSync(cache)).toEqual([]);
+  });
+
+  test('a registry that refuses once is asked again, and one that refuses for good ends it with the last reason', async () => {
+    const answers = (...reasons: readonly (string | undefined)[]) => {
+      const left = [...reasons];
+      return { left, attempt: async () => left.shift() };
+    };
+    const once = answers('502 Bad Gateway', undefined, 'never asked');
+    expect(await askAgain(once.attempt, [1, 1])).toBeUndefined();
+    expect(once.left).toEqual(['never asked']);
+    expect(await askAgain(answers('a', 'b', 'c').attempt, [1, 1])).toBe('c');
+  });
+
+  test('pip is asked again as well, and what it said last is told', async () => {
+    const said = ['502 Bad Gateway', 'No matching distribution found'];
+    const calls: string[] = [];
+    const run = async ({ args }: RunCommandOptions) => {
+      calls.push(args.includes('venv') ? 'venv' : 'pip');
+      const isPip = args.includes('pip');
+      return { code: isPip ? 1 : 0, stdout: '', stderr: isPip ? `${said[calls.length > 3 ? 1 : 0]}` : '' };
+    };
+    const installing = installWithPip({ requirements: ['tool==1.0'], folder: join(cache, 'draft'), run, pausesMs: [1] });
+    await expect(installing).rejects.toThrow('pip could not install tool==1.0 (No matching distribution found)');
+    expect(calls).toEqual(['pip', 'venv', 'pip', 'pip', 'venv', 'pip']);
   });
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(

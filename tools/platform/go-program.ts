@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { askAgain, cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
 import { findOnPath, flags } from '../../service/parts/command.ts';
 import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
@@ -58,9 +58,18 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
         // What Go would do: only what its cache does not have. It fetches the modules, too.
         await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
         progress.begin();
-        const result = await run({ ...common, args: ['build', '-v', ...flags], onStderrLine: (line) => progress.compiled(line) });
-        if (result.code === 0) return;
-        const reason = result.stderr.trim().split('\n').slice(-3).join(' | ');
+        let failed: string | undefined;
+        await askAgain(async () => {
+          const result = await run({
+            ...common,
+            args: ['build', '-v', ...flags],
+            onStderrLine: (line) => progress.compiled(line),
+          });
+          failed = result.code === 0 ? undefined : result.stderr;
+          return failed !== undefined && notFetched.test(failed) ? failed : undefined;
+        });
+        if (failed === undefined) return;
+        const reason = failed.trim().split('\n').slice(-3).join(' | ');
         throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${title} could not be built with ${go}: ${reason}`);
       },
     });
@@ -121,6 +130,9 @@ export class BuildProgress {
     return `${of}, ${left < 60_000 ? 'less than a minute' : `about ${minutes} min`} left`;
   }
 }
+
+/** What Go says of a module that its proxy did not send. */
+const notFetched = /\b(?:Get|reading) "?https?:\/\//;
 
 class NoGo extends Error {}
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Admin } from '@platformatic/kafka';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { askAgain, cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
 import { findOnPath, runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { freePorts } from './ports.ts';
@@ -117,10 +117,13 @@ async function kafkaJars(onProgress: OnProgress): Promise<string> {
       onProgress,
       work: async () => {
         const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${draft}`, '-DincludeScope=runtime'];
-        const { code, stdout } = await run({ command: maven, args: ['-q', '-B', '-f', pom, ...copy] });
-        const isThere = existsSync(join(draft, 'kafka_2.13-4.3.1.jar'));
-        if (code === 0 && isThere) return;
-        throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Maven did not bring Kafka: ${stdout.trim().slice(-300)}`);
+        const refused = await askAgain(async () => {
+          const { code, stdout } = await run({ command: maven, args: ['-q', '-B', '-f', pom, ...copy] });
+          const isThere = existsSync(join(draft, 'kafka_2.13-4.3.1.jar'));
+          return code === 0 && isThere ? undefined : stdout.trim().slice(-300);
+        });
+        if (refused !== undefined)
+          throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Maven did not bring Kafka: ${refused}`);
       },
     });
   };
