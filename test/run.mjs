@@ -33,7 +33,7 @@ const named = suites.filter(({ name }) => words.includes(name));
 const chosen = named.length > 0 ? named : suites;
 
 // Nobody waits for a Kubernetes to be compiled whose tests do not want one.
-const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || name === 'cluster');
+const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || ['cluster', 'servers'].includes(name));
 const node = await ensureSetUp({ log: say, startsCluster: startsCluster && option < 0 });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
 

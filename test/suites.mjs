@@ -40,6 +40,8 @@ export const suites = [
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
   { name: 'node', folder: 'node', workers: 1, lab: true, lane: 'lab', missing: missingForRealNodes },
+  // What has servers of its own, and stops and kills them, or Firebreak.
+  { name: 'servers', folder: 'servers', workers: 1, lane: 'lab', missing: () => undefined },
 ];
 
 /** The test files of a suite, as paths from the root, that contain all of `filters`. */

@@ -81,7 +81,7 @@ describe('firebreak dev up --real-nodes', () => {
   const dev = (folder: string, env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
     runCommand({
       command: process.execPath,
-      args: [join(import.meta.dirname, '..', 'platform', 'dev', 'dev-command.ts'), 'dev', ...args, '--state', folder],
+      args: [join(import.meta.dirname, '..', 'servers', 'dev-command.ts'), 'dev', ...args, '--state', folder],
       env,
     });
 

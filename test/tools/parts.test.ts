@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(cache, { recursive: true, force: true }));
 
-const command = join(import.meta.dirname, '..', 'platform', 'dev', 'dev-command.ts');
+const command = join(import.meta.dirname, '..', 'servers', 'dev-command.ts');
 const parts = async (...args: readonly string[]) => {
   // Named, and not inherited: what a test sets in its environment is no other process's, and this removes.
   const env = { ...process.env, FIREBREAK_CACHE: cache };

@@ -5,11 +5,11 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runCommand } from '../../../service/parts/command.ts';
-import { projectRoot } from '../../../service/process/project-root.ts';
-import { freePorts } from '../../../tools/platform/ports.ts';
-import { eventually } from '../../eventually.ts';
-import { blocksOf } from '../../page-blocks.ts';
+import { runCommand } from '../../service/parts/command.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { freePorts } from '../../tools/platform/ports.ts';
+import { eventually } from '../eventually.ts';
+import { blocksOf } from '../page-blocks.ts';
 
 const blocks = blocksOf(readFileSync(join(projectRoot(), 'docs/quickstart.md'), 'utf8'));
 

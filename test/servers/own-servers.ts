@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Platform, startPlatform } from '../../../../tools/platform/platform.ts';
-import type { Servers } from './service.ts';
+import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
+import type { Servers } from '../platform/e2e/parts/service.ts';
 
 /** Servers of one's own, for tests that kill them or read their files. */
 export async function ownServers(): Promise<{

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditReport } from '../../../../service/commands/records/audit.ts';
-import { within } from '../../../eventually.ts';
-import { alertAbout } from './alerts.ts';
-import { until, type Workload } from './cluster.ts';
-import { containedAt, differences, ended, voteUntilAccepted } from './oracle.ts';
-import { Chance, seedOf } from './random.ts';
-import { ownServers } from './servers.ts';
-import { ana, ben, labels, Service } from './service.ts';
+import { auditReport } from '../../service/commands/records/audit.ts';
+import { within } from '../eventually.ts';
+import { alertAbout } from '../platform/e2e/parts/alerts.ts';
+import { until, type Workload } from '../platform/e2e/parts/cluster.ts';
+import { containedAt, differences, ended, voteUntilAccepted } from '../platform/e2e/parts/oracle.ts';
+import { Chance, seedOf } from '../platform/e2e/parts/random.ts';
+import { ana, ben, labels, Service } from '../platform/e2e/parts/service.ts';
+import { ownServers } from './own-servers.ts';
 
 interface RandomKillsOptions {
   readonly seed: number;
@@ -127,7 +127,7 @@ async function killUntil(options: {
   }
 }
 
-/** `node random-kills.ts [SECONDS [INCIDENTS [SEED]]]` */
+/** `node kill-at-random.ts [SECONDS [INCIDENTS [SEED]]]` */
 if (process.argv[1] === import.meta.filename) {
   const [seconds = '300', incidents = '60', seed] = process.argv.slice(2);
   const options = { seed: seedOf(seed), seconds: Number(seconds), incidents: Number(incidents), say: console.log };

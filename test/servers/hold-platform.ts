@@ -1,6 +1,6 @@
 /** Starts a platform, or only Temporal, in the folder it is given, prints the pids, and waits: the tests kill it. */
-import { startPlatform } from '../../../tools/platform/platform.ts';
-import { startTemporal } from '../../../tools/platform/temporal-server.ts';
+import { startPlatform } from '../../tools/platform/platform.ts';
+import { startTemporal } from '../../tools/platform/temporal-server.ts';
 
 const [stateDir = '', parts = 'both'] = process.argv.slice(2);
 process.stdout.write(`${JSON.stringify(await pids())}\n`);

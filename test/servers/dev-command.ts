@@ -1,7 +1,7 @@
 /** The `dev` command alone, as the command line has it. */
 import { Command } from 'commander';
-import { faultOf } from '../../../service/commands/output.ts';
-import { register } from '../../../tools/commands/dev.ts';
+import { faultOf } from '../../service/commands/output.ts';
+import { register } from '../../tools/commands/dev.ts';
 
 const program = new Command('firebreak');
 register(program);

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Receiver, StreamEvent } from '../../../core/streams/stream.ts';
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
-import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
-import type { Database } from '../../../integrations/database/queries.ts';
-import type { PostTls } from '../../../integrations/http-post.ts';
-import { createHttpReceiver } from '../../../integrations/streams/http-receiver.ts';
-import { createSyslogReceiver } from '../../../integrations/streams/syslog-receiver.ts';
-import { StreamRunner } from '../../../service/streams/stream-runner.ts';
-import { type CollectorServer, startCollector } from '../../../tools/platform/collector-server.ts';
+import type { Receiver, StreamEvent } from '../../core/streams/stream.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
+import type { Database } from '../../integrations/database/queries.ts';
+import type { PostTls } from '../../integrations/http-post.ts';
+import { createHttpReceiver } from '../../integrations/streams/http-receiver.ts';
+import { createSyslogReceiver } from '../../integrations/streams/syslog-receiver.ts';
+import { StreamRunner } from '../../service/streams/stream-runner.ts';
+import { type CollectorServer, startCollector } from '../../tools/platform/collector-server.ts';
 import {
   type LogServer,
   logServerCertificates,
@@ -19,12 +19,12 @@ import {
   startRsyslog,
   startVictoriaLogs,
   type VictoriaLogs,
-} from '../../../tools/platform/log-servers.ts';
-import { eventMaker, ocsfProblems } from '../../core/streams/events.ts';
-import { eventually } from '../../eventually.ts';
-import { startedOrWhyNot } from '../../started-or-why-not.ts';
-import { run } from '../../suites/audit-store.ts';
-import { makersTrust } from '../../suites/signed-records.ts';
+} from '../../tools/platform/log-servers.ts';
+import { eventMaker, ocsfProblems } from '../core/streams/events.ts';
+import { eventually } from '../eventually.ts';
+import { startedOrWhyNot } from '../started-or-why-not.ts';
+import { run } from '../suites/audit-store.ts';
+import { makersTrust } from '../suites/signed-records.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-logs-'));
 const tls = await logServerCertificates(stateDir);

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { seedOf } from './parts/random.ts';
-import { randomKills } from './parts/random-kills.ts';
+import { seedOf } from '../platform/e2e/parts/random.ts';
+import { randomKills } from './kill-at-random.ts';
 
 test('Firebreak and Temporal are killed at random: nothing is lost and nothing done twice', async () => {
   const seed = seedOf(process.env.FIREBREAK_E2E_SEED);

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { auditReport } from '../../../service/commands/records/audit.ts';
-import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, differences, ended, votedAt, voteUntilAccepted } from './parts/oracle.ts';
-import { Chance, seedOf } from './parts/random.ts';
-import { ownServers } from './parts/servers.ts';
-import { ana, labels, Service, spread } from './parts/service.ts';
+import { auditReport } from '../../service/commands/records/audit.ts';
+import { podOf, until, type Workload } from '../platform/e2e/parts/cluster.ts';
+import { containedAt, differences, ended, votedAt, voteUntilAccepted } from '../platform/e2e/parts/oracle.ts';
+import { Chance, seedOf } from '../platform/e2e/parts/random.ts';
+import { ana, labels, Service, spread } from '../platform/e2e/parts/service.ts';
+import { ownServers } from './own-servers.ts';
 
 const seed = seedOf(process.env.FIREBREAK_E2E_SEED);
 const chance = new Chance(seed);

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
-import { searchAttributes } from '../../../core/incident/search-attributes.ts';
-import { processExists } from '../../../integrations/running-process.ts';
-import { runCommand } from '../../../service/parts/command.ts';
-import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
-import { startTemporal } from '../../../tools/platform/temporal-server.ts';
-import { processesWith, survivors } from '../../processes.ts';
+import { searchAttributes } from '../../core/incident/search-attributes.ts';
+import { processExists } from '../../integrations/running-process.ts';
+import { runCommand } from '../../service/parts/command.ts';
+import { startKubernetes } from '../../tools/platform/kubernetes/kubernetes-server.ts';
+import { startTemporal } from '../../tools/platform/temporal-server.ts';
+import { processesWith, survivors } from '../processes.ts';
 
 const folders: string[] = [];
 const freshFolder = () => {
