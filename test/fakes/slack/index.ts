@@ -46,8 +46,6 @@ export interface SlackEmulatorOptions {
   readonly triggerMs?: number;
   /** Milliseconds that the app has, by HTTP, to say that it has heard. Absent: Slack's 3 s. */
   readonly ackMs?: number;
-  /** Milliseconds since 1970 by which the rate limits fill up again. Absent: this machine's clock. */
-  readonly limitsClock?: () => number;
   /** The app's Request URL; may be given later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
@@ -105,7 +103,7 @@ const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read'
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {
   const world = new SlackWorld(options);
   const faults = new Faults();
-  const limits = new RateLimits(options.limitsClock ?? Date.now);
+  const limits = new RateLimits(() => Date.now());
   let base = '';
   const socket = options.appToken === undefined ? undefined : new SocketMode({ world, baseUrl: () => base });
   const api = new WebApi({

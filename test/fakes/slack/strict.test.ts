@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { appId, botToken, channel, channels, signingSecret, teamId, users } from '../../integrations/slack/fixture.ts';
+import { stoppedClock } from '../../stopped-clock.ts';
 import { type SlackEmulator, startSlackEmulator } from './index.ts';
 
 let slack: SlackEmulator;
-/** It stands still while calls are made: how many of them pass does not depend on how fast this machine is. */
-let now = Date.now();
 beforeAll(async () => {
   const all = [...channels, { id: 'C0OLD', name: 'old', isArchived: true }];
   slack = await startSlackEmulator({
@@ -15,11 +14,13 @@ beforeAll(async () => {
     users,
     channels: all,
     userGroups: { S0LEADS: ['U0GRACE'] },
-    limitsClock: () => now,
   });
 });
 afterAll(() => slack.stop());
 beforeEach(() => slack.calm());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 async function call(
   method: string,
@@ -139,11 +140,12 @@ describe('every call', () => {
   });
 
   test('is limited: one message a second and channel after a short burst, with Retry-After', async () => {
+    const pass = stoppedClock();
     const answers = await Promise.all(Array.from({ length: 7 }, () => call('chat.postMessage', { channel, text: 'x' })));
     const limited = answers.filter((answer) => answer.status === 429);
     expect(limited).toHaveLength(2);
     expect(limited[0]).toMatchObject({ error: 'ratelimited', retryAfter: '1' });
-    now += 1_000;
+    pass(1_000);
     const later = await Promise.all([1, 2].map(() => call('chat.postMessage', { channel, text: 'x' })));
     expect(later.map(({ status }) => status).sort()).toEqual([200, 429]);
     expect(await call('chat.postMessage', { channel: 'C0OTHER', text: 'another channel has its own second' })).toMatchObject({
@@ -152,6 +154,7 @@ describe('every call', () => {
   });
 
   test('of a second tier method is limited to twenty and a few a minute', async () => {
+    stoppedClock();
     const answers = await Promise.all(Array.from({ length: 30 }, () => call('usergroups.users.list', { usergroup: 'S0LEADS' })));
     expect(answers.filter((answer) => answer.ok === true)).toHaveLength(24);
     expect(answers[0]).toMatchObject({ users: ['U0GRACE'] });

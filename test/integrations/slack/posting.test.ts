@@ -3,6 +3,7 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { eventually } from '../../eventually.ts';
+import { stoppedClock } from '../../stopped-clock.ts';
 import {
   answer,
   appId,
@@ -28,13 +29,6 @@ afterEach(async () => {
   jest.useRealTimers();
   await rig.stop();
 });
-
-/** The wall clock stands still until it is moved: how fast this machine is must not matter. Gives back what moves it. */
-function stoppedClock(): (ms: number) => void {
-  const doNotFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'] as const;
-  jest.useFakeTimers({ now: Date.now(), doNotFake: [...doNotFake, 'nextTick', 'queueMicrotask', 'performance', 'hrtime'] });
-  return (ms) => jest.setSystemTime(Date.now() + ms);
-}
 
 const cardsInChannel = () => rig.slack.channelMessages(channel).filter(canBeAnswered);
 const decided = { state: 'decided', choice: 'release', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
