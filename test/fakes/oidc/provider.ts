@@ -53,14 +53,15 @@ export async function startIdentityProvider(client: {
     const provider = new Provider(issuer, {
       jwks: { keys: [key] },
       ttl: {
-        AccessToken: aMinute,
-        AuthorizationCode: aMinute,
+        AccessToken: 20 * aMinute,
+        AuthorizationCode: 10 * aMinute,
         Grant: 60 * aMinute,
-        IdToken: client.device?.idTokenSeconds ?? aMinute,
+        // A slow machine takes minutes for what is done with one.
+        IdToken: client.device?.idTokenSeconds ?? 20 * aMinute,
         DeviceCode: 10 * aMinute,
         RefreshToken: 60 * aMinute,
-        Interaction: aMinute,
-        Session: aMinute,
+        Interaction: 10 * aMinute,
+        Session: 20 * aMinute,
       },
       clients: [
         {
