@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import type { CallsThatWait } from './waiting-calls.ts';
 
 const callMs = 5_000;
 const identity = 'firebreak';
@@ -73,6 +74,29 @@ export async function takeBack(
       ),
     );
   return { heldUp, failed };
+}
+
+/**
+ * Has calls done now that were put off, and what a run has said of them counts again where they wait: their queue, and what time they have. What they are
+ * tells `WaitingCalls`. Never rejects: it is tried again as long as they wait.
+ */
+export async function askAnew(
+  client: Client,
+  { workflowId, runId }: Pick<WorkflowExecutionDescription, 'workflowId' | 'runId'>,
+  { putOff, perhapsChanged }: Pick<CallsThatWait, 'putOff' | 'perhapsChanged'>,
+): Promise<void> {
+  const { namespace } = client.options;
+  const common = { namespace, execution: { workflowId, runId }, identity };
+  const calls = [
+    ...putOff.map(({ activityId }) => {
+      return () => client.workflowService.resetActivity({ ...common, id: activityId ?? '', restoreOriginalOptions: true });
+    }),
+    // An attempt that is under way goes on.
+    ...perhapsChanged.map(({ activityId }) => {
+      return () => client.workflowService.updateActivityOptions({ ...common, id: activityId ?? '', restoreOriginal: true });
+    }),
+  ];
+  await Promise.allSettled(calls.map((call) => client.withDeadline(Date.now() + callMs, call)));
 }
 
 type Override = NonNullable<

@@ -2,7 +2,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { Turns } from '../process/repeat.ts';
-import { takeBack } from './held-up-runs.ts';
+import { askAnew, takeBack } from './held-up-runs.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
 import { stillAfterMs, WaitingCalls } from './waiting-calls.ts';
 import { WaitingTasks } from './waiting-tasks.ts';
@@ -92,7 +92,9 @@ export class StillIncidents {
       try {
         const found = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
         await this.#takeBack(client, id, found);
-        if (await this.#calls.look(client, found, stillMs)) this.#waiting.add(id);
+        const waiting = await this.#calls.look(client, found, stillMs);
+        await askAnew(client, found, waiting);
+        if (waiting.areThere) this.#waiting.add(id);
         else this.#waiting.delete(id);
         const { forMs: waitedMs, unreadable } = (await this.#tasks.look(client, found)) ?? { forMs: 0 };
         if (waitedMs < stillMs) {

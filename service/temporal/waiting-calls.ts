@@ -11,6 +11,8 @@ import { RepeatedTrouble } from './repeated-trouble.ts';
 
 /** A call is taken within a second. One that has waited for so long nobody takes. */
 export const stillAfterMs = 120_000;
+/** Of ours none waits longer for its next attempt than five minutes, and the clocks of two machines may be as far apart. */
+const longestPauseMs = 11 * 60_000;
 const quietMs = 10 * 60_000;
 /** Between two calls of one name a run waits a minute at most. */
 const forgottenAfterMs = 5 * 60_000;
@@ -22,6 +24,8 @@ const texts = {
   'not answered':
     'what incidents have to have done is taken again and again, and nobody who is trusted says what becomes of it: look whether the process that does it is killed or hangs, ' +
     'whether its key is trusted, and who else takes work from its queue in Temporal',
+  'put off':
+    'somebody who reaches Temporal has put off what incidents have to have done, for longer than whoever does it has asked for: it is to be done now',
 } as const;
 
 type Trouble = keyof typeof texts;
@@ -39,6 +43,16 @@ interface ReadingClient {
 }
 
 type PendingCall = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** What of a workflow does not come to its answer. */
+export interface CallsThatWait {
+  /** Whether any do. */
+  readonly areThere: boolean;
+  /** Their next attempt is too far away. */
+  readonly putOff: readonly PendingCall[];
+  /** Which may be because somebody has changed their queue, or what time they have: each once in ten minutes. */
+  readonly perhapsChanged: readonly PendingCall[];
+}
 
 /** For how long something waits that has done so since `at` as Temporal says, in milliseconds; not longer than whoever looks has been looking. */
 export function waitsMs(
@@ -61,6 +75,8 @@ interface Unanswered {
 interface Heard {
   at: number;
   unanswered: Unanswered | undefined;
+  /** When they were last among those that are perhaps changed. */
+  changedAt: number | undefined;
   /** The attempts by their failures: one that comes a second time was played back. */
   readonly failures: Map<string, string>;
 }
@@ -87,7 +103,6 @@ export class WaitingCalls {
     this.#heard.delete(workflow);
   }
 
-  /** @returns whether there are any */
   async look(
     client: ReadingClient,
     {
@@ -97,25 +112,39 @@ export class WaitingCalls {
       readonly raw: Pick<WorkflowExecutionDescription['raw'], 'pendingActivities'>;
     },
     stillMs = stillAfterMs,
-  ): Promise<boolean> {
+  ): Promise<CallsThatWait> {
     const now = this.#now();
-    let areWaiting = false;
     const calls = raw.pendingActivities ?? [];
-    for (const call of calls) {
-      const { state, scheduledTime } = call;
-      const ms = state === isScheduled ? waitsMs(optionalTsToMs(scheduledTime), { now, lookingSince: this.#lookingSince }) : 0;
-      if (ms < stillMs) continue;
-      areWaiting = true;
-      this.#tell('not taken', workflowId, call, ms);
-    }
+    const putOff: PendingCall[] = [];
+    const perhapsChanged: PendingCall[] = [];
+    let areThere = false;
     for (const [name, ofName] of Map.groupBy(calls, ({ activityType }) => activityType?.name ?? 'unknown')) {
-      const ms = await this.#unansweredMs(client, workflowId, name, ofName);
-      if (ms === undefined || ms < stillMs || !ofName[0]) continue;
-      areWaiting = true;
-      this.#tell('not answered', workflowId, ofName.find(({ lastFailure }) => lastFailure) ?? ofName[0], ms);
+      const heard = this.#heardOf(workflowId, name);
+      let areWaiting = false;
+      for (const call of ofName.filter(({ state }) => state === isScheduled)) {
+        const at = optionalTsToMs(call.scheduledTime);
+        const ms = waitsMs(at, { now, lookingSince: this.#lookingSince });
+        if (ms >= stillMs) {
+          areWaiting = true;
+          this.#tell('not taken', workflowId, call, ms);
+        } else if (at !== undefined && at - now > longestPauseMs + (await askedPauseMs(client, workflowId, call))) {
+          putOff.push(call);
+          this.#tell('put off', workflowId, call, at - now);
+        }
+      }
+      const ms = await this.#unansweredMs(client, workflowId, heard, ofName);
+      if (ms !== undefined && ms >= stillMs && ofName[0]) {
+        areWaiting = true;
+        this.#tell('not answered', workflowId, ofName.find(({ lastFailure }) => lastFailure) ?? ofName[0], ms);
+      }
+      if (!areWaiting) continue;
+      areThere = true;
+      if (now - (heard.changedAt ?? Number.NEGATIVE_INFINITY) < quietMs) continue;
+      heard.changedAt = now;
+      perhapsChanged.push(...ofName);
     }
     this.#tidy(workflowId);
-    return areWaiting;
+    return { areThere: areThere || putOff.length > 0, putOff, perhapsChanged };
   }
 
   #tell(
@@ -129,23 +158,18 @@ export class WaitingCalls {
     const times = this.#told.get(key) ?? new RepeatedTrouble({ now: this.#now });
     this.#told.set(key, times);
     const said = times.met(key);
-    const waitsSeconds = Math.round(ms / 1_000);
+    const seconds = { [trouble === 'put off' ? 'putOffSeconds' : 'waitsSeconds']: Math.round(ms / 1_000) };
     const taken = trouble === 'not answered' && { attempt, takenBy: lastWorkerIdentity };
-    if (said) this.#log.error({ queue, incident, activity: activityType?.name, waitsSeconds, ...taken, ...said }, texts[trouble]);
+    if (said) this.#log.error({ queue, incident, activity: activityType?.name, ...seconds, ...taken, ...said }, texts[trouble]);
   }
 
   /** For how long attempts of these calls have ended without an answer; undefined where they do not. */
   async #unansweredMs(
     client: ReadingClient,
     workflow: string,
-    name: string,
+    heard: Heard,
     calls: readonly PendingCall[],
   ): Promise<number | undefined> {
-    const ofWorkflow = this.#heard.get(workflow) ?? new Map<string, Heard>();
-    this.#heard.set(workflow, ofWorkflow);
-    const heard = ofWorkflow.get(name) ?? { at: 0, unanswered: undefined, failures: new Map() };
-    ofWorkflow.set(name, heard);
-    heard.at = this.#now();
     const lost: string[] = [];
     let isAnswered = false;
     for (const call of calls) {
@@ -162,6 +186,15 @@ export class WaitingCalls {
       if (lost.some((attempt) => attempt !== before)) heard.unanswered.again = true;
     } else if (isAnswered) heard.unanswered = undefined;
     return heard.unanswered?.again ? heard.at - heard.unanswered.since : undefined;
+  }
+
+  #heardOf(workflow: string, name: string): Heard {
+    const ofWorkflow = this.#heard.get(workflow) ?? new Map<string, Heard>();
+    this.#heard.set(workflow, ofWorkflow);
+    const heard = ofWorkflow.get(name) ?? { at: 0, unanswered: undefined, changedAt: undefined, failures: new Map() };
+    ofWorkflow.set(name, heard);
+    heard.at = this.#now();
+    return heard;
   }
 
   #tidy(workflow: string): void {
@@ -188,7 +221,29 @@ async function isNews(
     heard,
   }: { readonly workflow: string; readonly call: PendingCall; readonly attempt: string; readonly heard: Heard },
 ): Promise<boolean> {
-  const { activityId, activityType, lastFailure } = call;
+  const { lastFailure } = call;
+  if ((await saidWhy(client, workflow, call)) === undefined) return false;
+  const digest = sha256Hex(lastFailure?.applicationFailureInfo?.details?.payloads?.[0]?.data ?? '');
+  const first = heard.failures.get(digest) ?? attempt;
+  heard.failures.set(digest, first);
+  const [oldest] = heard.failures.keys();
+  if (heard.failures.size > mostHeard && oldest !== undefined) heard.failures.delete(oldest);
+  return first === attempt;
+}
+
+/** How long whoever was called has asked to be left alone, such as a service that has had too many calls. */
+async function askedPauseMs(client: ReadingClient, workflow: string, call: PendingCall): Promise<number> {
+  const { retryAfterMs } = (await saidWhy(client, workflow, call)) ?? {};
+  return typeof retryAfterMs === 'number' ? retryAfterMs : 0;
+}
+
+/** Why its last attempt failed, as somebody has said it who is trusted. */
+async function saidWhy(
+  client: ReadingClient,
+  workflow: string,
+  { activityId, activityType, lastFailure }: PendingCall,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  if (!lastFailure) return undefined;
   const { loadedDataConverter } = client.options;
   // Whatever stands in it keeps nobody from looking at the others.
   const error = await decodeOptionalFailureToOptionalError(loadedDataConverter, lastFailure).catch(() => undefined);
@@ -203,11 +258,6 @@ async function isNews(
     asked,
     from: signingRoles,
   });
-  if (!read.ok) return false;
-  const digest = sha256Hex(lastFailure?.applicationFailureInfo?.details?.payloads?.[0]?.data ?? '');
-  const first = heard.failures.get(digest) ?? attempt;
-  heard.failures.set(digest, first);
-  const [oldest] = heard.failures.keys();
-  if (heard.failures.size > mostHeard && oldest !== undefined) heard.failures.delete(oldest);
-  return first === attempt;
+  if (!read.ok) return undefined;
+  return isObject(read.message.value) ? read.message.value : {};
 }

@@ -15,6 +15,7 @@ import {
   sentOrders,
   workflowTable,
 } from '../../core/messages/message-table.ts';
+import { namesIn, temporalCalls } from '../../core/messages/temporal-calls.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
 import { configInValues, configJsonSchema } from '../../service/config/json-schema.ts';
@@ -97,6 +98,17 @@ function hostileBusPage(): string {
     whatComesOf(Object.values(sentOrders)),
     'Old messages that were true once and are replayed, and runs that are set back or deleted, by whoever reaches Temporal, with whatever keys:',
     whatComesOf(Object.values(playedBack)),
+    'Everything that can be asked of Temporal itself, by the names of its interface. A test (`test/platform/temporal/temporal-calls.test.ts`) fails if Temporal has a call that is missing here:',
+    [
+      '| calls | what comes of them |',
+      '|---|---|',
+      ...temporalCalls.map(
+        (row) =>
+          `| ${namesIn(row)
+            .map((name) => `\`${name}\``)
+            .join(', ')} | ${row.outcome} |`,
+      ),
+    ].join('\n'),
     'An **answer** (of an activity or a query) counts only if the pool or cell that was asked has signed it for exactly that call. Otherwise the workflow asks again, and the asker is told. What remains is delay: a workflow can be ended, reset or filled up, and messages can be withheld.',
   ].join('\n\n');
 }

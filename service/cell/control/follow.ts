@@ -6,7 +6,7 @@ import type { CellActivities } from '../../../core/action/step.ts';
 import { type ControlActivities, type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
-import { takeBack } from '../../temporal/held-up-runs.ts';
+import { askAnew, takeBack } from '../../temporal/held-up-runs.ts';
 import { currentBuild, makeCurrent, takeBackRouting } from '../../temporal/versions.ts';
 import { type ErrorLog, WaitingCalls } from '../../temporal/waiting-calls.ts';
 import type { BookLog, DecisionBook } from './decision-book.ts';
@@ -219,7 +219,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   const handle = client.workflow.getHandle(id);
   const found = await client.withDeadline(Date.now() + callMs, () => handle.describe());
   const { runId } = found;
-  await calls.look(client, found, options.stillMs);
+  await askAnew(client, found, await calls.look(client, found, options.stillMs));
   const runsOn = buildOf(found);
   // Whoever makes that impossible keeps nobody from beginning it again.
   const { heldUp } = await takeBack(client, found, 'none');

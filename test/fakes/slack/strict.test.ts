@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { appId, botToken, channel, channels, signingSecret, teamId, users } from '../../integrations/slack/fixture.ts';
-import { stoppedClock } from '../../stopped-clock.ts';
+import { stoppedClock } from '../../jest/stopped-clock.ts';
 import { type SlackEmulator, startSlackEmulator } from './index.ts';
 
 let slack: SlackEmulator;

@@ -3,7 +3,7 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import { createSlackDesk } from '../../../integrations/slack/desk.ts';
 import { eventually } from '../../eventually.ts';
-import { stoppedClock } from '../../stopped-clock.ts';
+import { stoppedClock } from '../../jest/stopped-clock.ts';
 import {
   answer,
   appId,

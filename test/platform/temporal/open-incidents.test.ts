@@ -1,170 +1,56 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { describe, expect, jest, test } from '@jest/globals';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { NativeConnection } from '@temporalio/worker';
-import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { RecordMemory } from '../../../activities/memory/record-memory.ts';
-import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import type { DeskActivities } from '../../../core/action/step.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
-import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { activityTable } from '../../../core/messages/message-table.ts';
-import type { SigningRole } from '../../../core/messages/sender.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
-import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { OpenBook } from '../../../service/cell/open-book.ts';
-import { OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
-import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openIncidentIds, rowsOf } from '../../../service/incidents/rows.ts';
 import { type Session, sessionOver } from '../../../service/incidents/session.ts';
-import type { IncidentGateway, StartOptions } from '../../../service/intake/send/incident-gateway.ts';
-import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
-import { createLog } from '../../../service/process/log.ts';
-import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
-import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
-import { createActivityWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { createActivityWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
-import { testPlatform } from '../../platform.ts';
-import { bundlePath } from '../../workflows/bundle.ts';
-import type { Seen } from '../../workflows/harness.ts';
 import { alertOf, batchOf, subject } from '../../workflows/people.ts';
-import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
-import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
-
-const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
-const queues = queuesOf(cluster, cluster);
-const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
-const log = createLog({ log: { level: 'fatal', format: 'json' } });
-const starts = new StartMemory();
-const memory = new DurableMemory(folder, log);
-const records = new RecordMemory(memory.values('unsent-records'));
-const speaker = testSpeaker(cluster, { namespace, starts, records });
-const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
-const stopping = new AbortController();
-const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
-let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
-let build: WorkflowBuild;
-const deployment = deploymentName(cluster);
-const incidents = new IncidentMemory();
-
-let kept: OpenBook;
-let open: OpenIncidents;
-let gateway: IncidentGateway;
-let client: Client;
-let connection: NativeConnection;
-let lingerMs = 600_000;
-
-async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
-  const speakers = { cell: speaker, desk: ofDesk };
-  workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
-}
-
-/** What a cell, or a replica of it, knows to be open. */
-function openIncidents(of: OpenBook, recordsOf: RecordMemory): OpenIncidents {
-  return new OpenIncidents({
-    kept: of,
-    box: createBox({ keys: testCodecKeys }),
-    starts,
-    records: recordsOf,
-    asDecided: (alert) => alert,
-    // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
-    note: async (incident, note) => {
-      const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
-      void eventually('the note to be taken', isTaken).catch(() => undefined);
-    },
-    begunWith: (incident) => {
-      const buildId = incidents.buildOf(incident);
-      return buildId === undefined ? undefined : { deploymentName: deployment, buildId };
-    },
-    log,
-  });
-}
-
-beforeAll(async () => {
-  connection = await NativeConnection.connect({ address: temporalAddress });
-  client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  build = readBuild(await bundlePath());
-  await startWorkers();
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
-  kept = new OpenBook(memory.values('open'));
-  open = openIncidents(kept, records);
-  gateway = remembering(
-    temporalGateway({
-      client,
-      taskQueue: queues.cell,
-      begins: (_, start) => ({
-        build: build.id,
-        pinnedTo: { deploymentName: deployment, buildId: build.id },
-        input: {
-          start,
-          settings: {
-            queues,
-            playbooks: ['firebreak/contain-dropped-binary'],
-            levels: [{ group: 'oncall', withinMs: 900_000 }],
-            evidenceDeadlineMs: 60_000,
-            lingerMs,
-            maxBodies: 4,
-          },
-        },
-      }),
-      mayRun: (id, first, run) => starts.mayRunOn(id, first, run),
-      log,
-    }),
-    { incidents, open, playbooksOf: () => [] },
-  );
-  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000, unreadableMs: 6_000 });
-});
-
-afterAll(async () => {
-  stopping.abort();
-  for (const id of kept.ids())
-    await client.workflow
-      .getHandle(id)
-      .terminate()
-      .catch(() => undefined);
-  await workers?.stop();
-  await memory.close();
-  await connection.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const options = { eager: false, priority: 1, searchAttributes: {} } as const;
-
-async function begun(
-  name: string,
-  severity: 'critical' | 'low' = 'critical',
-  searchAttributes: StartOptions['searchAttributes'] = {},
-): Promise<{ id: string; run: string }> {
-  const own = { ...subject, cluster, name };
-  const id = incidentIdOf(own);
-  const batch = batchOf([alertOf({ cluster, severity })]);
-  const result = await gateway.start(id, { subject: own, batch }, { ...options, searchAttributes });
-  if (result.kind !== 'started') throw new Error(`not started: ${result.kind}`);
-  return { id, run: result.run };
-}
-
-const stateOf = ({ workflowId }: Pick<WorkflowHandle, 'workflowId'>) =>
-  client.workflow.getHandle(workflowId).query<IncidentState>(incidentNames.stateQuery);
-
-/** The state of a run that is not `run`, once it says that it was begun again. */
-function begunAgain(id: string, run: string): Promise<IncidentState> {
-  return eventually('the incident to be begun again', async () => {
-    const state = await stateOf({ workflowId: id }).catch(() => undefined);
-    return state?.incident.run !== run && state?.timeline.some(({ kind }) => kind === 'incident.restarted') && state;
-  });
-}
-
-const asks = ({ questions }: IncidentState): boolean => questions.some(({ status }) => status.state === 'open');
+import {
+  asks,
+  begun,
+  begunAgain,
+  build,
+  client,
+  cluster,
+  connection,
+  deployment,
+  folder,
+  gateway,
+  incidents,
+  kept,
+  log,
+  memory,
+  namespace,
+  ofDesk,
+  open,
+  openIncidents,
+  options,
+  queues,
+  records,
+  seen,
+  settings,
+  starts,
+  startWorkers,
+  stateOf,
+  stopping,
+  stopWorkers,
+} from './open-incidents-rig.ts';
 
 test('an incident that is still on its way to Temporal is not taken for one that somebody has deleted', async () => {
   const own = { ...subject, cluster, name: 'a-on-its-way' };
@@ -196,7 +82,7 @@ test('an incident that somebody ends is begun again with all its alerts, asks ag
 test.each(['ended', 'set back'] as const)(
   'what it has put on record is not lost where it is %s before the store has that',
   async (how) => {
-    await workers?.stop();
+    await stopWorkers();
     await startWorkers(['cell']);
     const { id, run } = await begun(`records-${how.replace(' ', '-')}`);
     await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
@@ -221,7 +107,7 @@ test.each(['ended', 'set back'] as const)(
     await eventually('the word of it', async () =>
       (await stateOf({ workflowId: id })).timeline.some(({ kind }) => kind === 'incident.restarted'),
     );
-    await workers?.stop();
+    await stopWorkers();
     await startWorkers();
     await eventually('its records', () => Promise.resolve(made.every(isThere)));
     await eventually('their end', () => Promise.resolve(records.before(id, all).length === 0));
@@ -260,9 +146,9 @@ test('what the next alert starts is told what the run before it knew', async () 
 });
 
 test('one that has come to its own end is not begun again, and cannot be set back', async () => {
-  lingerMs = 100;
+  settings.lingerMs = 100;
   const { id, run } = await begun('over', 'low');
-  lingerMs = 600_000;
+  settings.lingerMs = 600_000;
   expect(open.isOpen(id, run)).toBe(true);
   await eventually('its end', () => Promise.resolve(!kept.ids().includes(id)));
   expect(open.isOpen(id, run)).toBe(false);
@@ -500,7 +386,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
   test('paused while one of its tasks waits', async () => {
     const { id, run } = await begun('paused-with-a-task');
     await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
-    await workers?.stop();
+    await stopWorkers();
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 9, rule: 'Another rule' })]));
     await pause({ workflowId: id, runId: run });
     await startWorkers();
@@ -531,7 +417,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
         ([fields, message]) => isDeepStrictEqual({ ...Object(fields), incident: id }, fields) && message?.includes(text),
       );
     await eventually('the word of it', () => isTold('does not let that be taken back'));
-    await workers?.stop();
+    await stopWorkers();
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
     await eventually('that it stands still', () => isTold('stands still'));
     expect(open.standingStill()).toBeGreaterThan(0);
@@ -543,7 +429,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
 
   test('with the calls of another process paused', async () => {
     const said = jest.spyOn(log, 'error');
-    await workers?.stop();
+    await stopWorkers();
     await startWorkers(['cell']);
     const { id, run } = await begun('calls-paused');
     const callsNow = async () => (await client.workflow.getHandle(id).describe()).raw.pendingActivities ?? [];
@@ -554,7 +440,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
       await client.workflowService
         .pauseActivity({ namespace, execution: { workflowId: id, runId: run }, identity, id: activityId ?? '', reason: '' })
         .catch(() => undefined);
-    await workers?.stop();
+    await stopWorkers();
     await startWorkers();
     await eventually('its records', () => seen.records.some(({ chain }) => chain.startsWith(`${id}@`)));
     expect(said.mock.calls).toContainEqual([
@@ -575,8 +461,7 @@ const asOurBuild = () => ({
 test('one of whose tasks somebody else has done is told, left after a time, and begun again with all its alerts', async () => {
   const { id, run } = await begun('done-wrongly');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
-  await workers?.stop();
-  workers = undefined;
+  await stopWorkers();
   await client.workflow.getHandle(id).signal('anything', 0);
   const { CommandType, VersioningBehavior } = proto.temporal.api.enums.v1;
   const deploymentOptions = asOurBuild();
@@ -607,7 +492,7 @@ test('one of whose tasks somebody else has done is told, left after a time, and 
 
 test('one whose calls nobody takes is told, with the queue on which they wait', async () => {
   const said = jest.spyOn(log, 'error');
-  await workers?.stop();
+  await stopWorkers();
   await startWorkers(['cell']);
   await begun('not-taken');
   const told = await eventually('the line', () =>
@@ -619,7 +504,7 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
 });
 
 test('one whose calls somebody takes and never answers is told; so it is not while the desk itself says why it fails', async () => {
-  await workers?.stop();
+  await stopWorkers();
   await startWorkers(['cell']);
   const said = jest.spyOn(log, 'error');
   const told = () =>
@@ -656,7 +541,7 @@ test('one whose calls somebody takes and never answers is told; so it is not whi
   expect(line[0]).toMatchObject({ takenBy: 'somebody' });
   expect(open.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
-  await workers?.stop();
+  await stopWorkers();
   await startWorkers();
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
 });
@@ -665,8 +550,7 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
   const { id } = await begun('still');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   const said = jest.spyOn(log, 'error');
-  await workers?.stop();
-  workers = undefined;
+  await stopWorkers();
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 4, rule: 'Another rule' })]));
   const told = await eventually('the line', () =>
     Promise.resolve(
@@ -679,12 +563,11 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
 });
 
 test('one whose tasks somebody fails again and again in the name of our build is told, and goes on when they stop', async () => {
-  await workers?.stop();
+  await stopWorkers();
   await startWorkers();
   const { id } = await begun('failed-by-a-stranger');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
-  await workers?.stop();
-  workers = undefined;
+  await stopWorkers();
   const said = jest.spyOn(log, 'error');
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 2, rule: 'Another rule' })]));
   const identity = 'somebody';

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure, type ProtoFailure } from '@temporalio/common';
 import { encodeErrorToFailure, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { msToTs } from '@temporalio/common/lib/time.js';
@@ -6,7 +6,8 @@ import proto from '@temporalio/proto';
 import { WaitingCalls } from '../../../service/temporal/waiting-calls.ts';
 import { member, testSpeaker } from '../../workflows/speakers.ts';
 
-const { PENDING_ACTIVITY_STATE_STARTED: started } = proto.temporal.api.enums.v1.PendingActivityState;
+const { PENDING_ACTIVITY_STATE_STARTED: started, PENDING_ACTIVITY_STATE_SCHEDULED: scheduled } =
+  proto.temporal.api.enums.v1.PendingActivityState;
 const workflowId = 'incident/lab/x';
 const minute = 60_000;
 const cell = loadDataConverter(testSpeaker('lab').dataConverter);
@@ -15,8 +16,9 @@ const stranger = loadDataConverter(testSpeaker('lab', { signer: member('desk', u
 const timedOut: ProtoFailure = { message: 'activity Heartbeat timeout', timeoutFailureInfo: {} };
 
 /** As a worker says that its store is away. */
-function failure(by = desk, call = '5', to = 'failure:postQuestion'): Promise<ProtoFailure> {
-  const details = [{ to, workflow: workflowId, call, run: 'run-1', asked: 'digest', value: { type: 'FB_ERR_UNAVAILABLE' } }];
+function failure(by = desk, call = '5', to = 'failure:postQuestion', retryAfterMs?: number): Promise<ProtoFailure> {
+  const value = { type: 'FB_ERR_UNAVAILABLE', retryAfterMs };
+  const details = [{ to, workflow: workflowId, call, run: 'run-1', asked: 'digest', value }];
   return encodeErrorToFailure(by, ApplicationFailure.create({ message: 'Slack is away', details }));
 }
 
@@ -30,9 +32,29 @@ function looked() {
       now += ms;
     },
     forget: () => calls.forget(workflowId),
-    /** One call whose attempt before this one, the `n`th, ended with this. */
-    look: (lastFailure: ProtoFailure | undefined, n: number, { activityId = '5', attempt = n + 1 } = {}) =>
+    /** One call that waits, and is next tried then. */
+    lookAtWaiting: (scheduledInMs: number, lastFailure?: ProtoFailure) =>
       calls.look(
+        { options: { loadedDataConverter: cell } },
+        {
+          workflowId,
+          raw: {
+            pendingActivities: [
+              {
+                activityId: '5',
+                state: scheduled,
+                activityType: { name: 'postQuestion' },
+                activityOptions: { taskQueue: { name: 'desk-queue' } },
+                scheduledTime: msToTs(now + scheduledInMs),
+                ...(lastFailure && { lastFailure }),
+              },
+            ],
+          },
+        },
+      ),
+    /** One call whose attempt before this one, the `n`th, ended with this. */
+    look: async (lastFailure: ProtoFailure | undefined, n: number, { activityId = '5', attempt = n + 1 } = {}) => {
+      const { areThere } = await calls.look(
         { options: { loadedDataConverter: cell } },
         {
           workflowId,
@@ -52,7 +74,9 @@ function looked() {
             ],
           },
         },
-      ),
+      );
+      return areThere;
+    },
   };
 }
 
@@ -133,4 +157,40 @@ test('what is asked once more, as another call, counts on; what is gone for long
   expect(await look(timedOut, 2, { activityId: '9' })).toBe(true);
   forget();
   expect(await look(timedOut, 3, { activityId: '9' })).toBe(false);
+});
+
+describe('a call that waits', () => {
+  const hour = 60 * minute;
+
+  test('is told when nobody takes it, and said once in ten minutes to be perhaps changed', async () => {
+    const { lookAtWaiting, pass, said } = looked();
+    pass(2 * minute);
+    expect(await lookAtWaiting(-minute)).toEqual({ areThere: false, putOff: [], perhapsChanged: [] });
+    const ours = [expect.objectContaining({ activityId: '5' })];
+    expect(await lookAtWaiting(-2 * minute)).toEqual({ areThere: true, putOff: [], perhapsChanged: ours });
+    pass(9 * minute);
+    expect(await lookAtWaiting(-11 * minute)).toEqual({ areThere: true, putOff: [], perhapsChanged: [] });
+    pass(minute);
+    expect(await lookAtWaiting(-12 * minute)).toEqual({ areThere: true, putOff: [], perhapsChanged: ours });
+    expect(said[0]).toMatchObject({ queue: 'desk-queue', waitsSeconds: 120, text: expect.stringContaining('nobody takes it') });
+  });
+
+  test('is put off where its next attempt is further away than any of ours, and told so at once', async () => {
+    const { lookAtWaiting, said } = looked();
+    expect(await lookAtWaiting(10 * minute)).toEqual({ areThere: false, putOff: [], perhapsChanged: [] });
+    expect(said).toEqual([]);
+    const ours = [expect.objectContaining({ activityId: '5' })];
+    expect(await lookAtWaiting(10_000 * hour)).toEqual({ areThere: true, putOff: ours, perhapsChanged: [] });
+    expect(said).toEqual([expect.objectContaining({ putOffSeconds: 36_000_000, text: expect.stringContaining('has put off') })]);
+  });
+
+  test.each([
+    ['its process has asked for that', () => failure(desk, '5', 'failure:postQuestion', hour), 0],
+    ['its process has asked for less', () => failure(desk, '5', 'failure:postQuestion', minute), 1],
+    ['somebody else has asked for that', () => failure(stranger, '5', 'failure:postQuestion', hour), 1],
+    ['somebody has, and signed nothing', async () => timedOut, 1],
+  ])('is put off or not: %s', async (_, made, putOff) => {
+    const { lookAtWaiting } = looked();
+    expect((await lookAtWaiting(hour, await made())).putOff).toHaveLength(putOff);
+  });
 });
