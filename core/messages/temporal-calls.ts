@@ -80,11 +80,16 @@ export const temporalCalls: readonly TemporalCalls[] = [
     calls: 'createWorkflowRule deleteWorkflowRule triggerWorkflowRule',
   },
   {
+    outcome:
+      'nothing; where the server lets workers be told to give up what they do (off in 1.32), a call under way ends as if its process had crashed, and is made again',
+    calls: `startNexusOperationExecution createNexusEndpoint updateNexusEndpoint deleteNexusEndpoint pollNexusTaskQueue respondNexusTaskCompleted
+      respondNexusTaskFailed`,
+  },
+  {
     outcome: 'nothing: Firebreak has none of it',
     calls: `registerNamespace requestCancelActivityExecution terminateActivityExecution deleteActivityExecution pauseActivityExecution resetActivityExecution
-      unpauseActivityExecution updateActivityExecutionOptions pollActivityExecution startNexusOperationExecution requestCancelNexusOperationExecution
-      terminateNexusOperationExecution deleteNexusOperationExecution pollNexusOperationExecution pollNexusTaskQueue respondNexusTaskCompleted respondNexusTaskFailed
-      createNexusEndpoint updateNexusEndpoint deleteNexusEndpoint pollWorkflowExecutionUpdate addOrUpdateRemoteCluster removeRemoteCluster`,
+      unpauseActivityExecution updateActivityExecutionOptions pollActivityExecution requestCancelNexusOperationExecution terminateNexusOperationExecution
+      deleteNexusOperationExecution pollNexusOperationExecution pollWorkflowExecutionUpdate addOrUpdateRemoteCluster removeRemoteCluster`,
   },
   {
     outcome: 'they read what Temporal keeps: names, and with the payload key everything',
