@@ -38,6 +38,13 @@ export interface IncidentSummary {
   readonly begun: readonly string[];
   readonly ended: readonly string[];
   readonly containedAt: string | null;
+  /** Of each playbook the alert that started it, and when it first contained something. Absent in what an earlier version has written. */
+  readonly playbookTimes?: Readonly<Record<string, PlaybookTimes>>;
+}
+
+interface PlaybookTimes {
+  readonly alertAt: string;
+  readonly containedAt?: string;
 }
 
 /** The address of an incident's run: 128 bits of its chain's SHA-256. */
@@ -145,7 +152,7 @@ function withRecord(summary: IncidentSummary, record: AuditRecord): IncidentSumm
     case 'incident.reopened':
       return { ...now, state: 'open', closedAt: null };
     case 'playbook.started':
-      return { ...now, playbooks: withName(now.playbooks, actor.replace(/^playbook\//, '')) };
+      return withPlaybook(now, actor.replace(/^playbook\//, ''));
     case 'step.applied':
       return withStep(now, record);
     case 'lease.released':
@@ -180,12 +187,23 @@ function withAlerts(summary: IncidentSummary, { at, actor, body }: AuditRecord):
   return { ...summary, severity, alerts, rules, pods, sensors, lastAlertAt: at };
 }
 
-function withStep(summary: IncidentSummary, { at, body }: AuditRecord): IncidentSummary {
+function withPlaybook(summary: IncidentSummary, playbook: string): IncidentSummary {
+  const { playbooks: before, playbookTimes = {}, lastAlertAt, openedAt } = summary;
+  const playbooks = withName(before, playbook);
+  if (playbookTimes[playbook] || !playbooks.includes(playbook)) return { ...summary, playbooks };
+  return { ...summary, playbooks, playbookTimes: { ...playbookTimes, [playbook]: { alertAt: lastAlertAt ?? openedAt } } };
+}
+
+function withStep(summary: IncidentSummary, { at, actor, body }: AuditRecord): IncidentSummary {
   const effect = isObject(body.plan) ? body.plan.effect : undefined;
   if (effect === 'destructive') return { ...summary, reached: 'eradicated' };
   if (effect !== 'reversible' || typeof body.step !== 'string') return summary;
+  const playbook = actor.replace(/^playbook\//, '');
+  const times = summary.playbookTimes?.[playbook];
   return {
     ...summary,
+    ...(times &&
+      !times.containedAt && { playbookTimes: { ...summary.playbookTimes, [playbook]: { ...times, containedAt: at } } }),
     reached: summary.reached === 'detected' ? 'contained' : summary.reached,
     begun: withName(summary.begun, body.step, mostSteps),
     containedAt: summary.containedAt ?? at,

@@ -131,11 +131,11 @@ export function createOverviews(parts: {
         const text = on.match === undefined ? '' : typeof on.match === 'string' ? on.match : matchText(on.match);
         return {
           ...{ id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts },
-          toContain: rangeOf(secondsToContain(runs)),
+          toContain: rangeOf(secondsToContain(runs.flatMap(({ playbookTimes }) => playbookTimes?.[id] ?? []))),
           toDecide: rangeOf(secondsToAnswer(askedBy.get(`playbook/${id}`) ?? [])),
         };
       }),
-      times: { toContain: rangeOf(secondsToContain(incidents)), toDecide },
+      times: { toContain: rangeOf(secondsToContain(incidents.map(toContainmentOf))), toDecide },
       history: historyOf({ incidents, opened: counts.days, questions, now: now() }),
       questions: { asked, decided: answered, expired, open, quickApprovals },
     };
@@ -253,11 +253,20 @@ function alertsOf(incidents: readonly IncidentSummary[]): readonly Omit<ConsoleO
   return [...found.values()];
 }
 
-/** How long each took, in seconds, ascending. */
-function secondsToContain(incidents: readonly IncidentSummary[]): readonly number[] {
-  return incidents
-    .flatMap(({ openedAt, containedAt }) =>
-      containedAt === null ? [] : [Math.max(0, Date.parse(containedAt) - Date.parse(openedAt)) / 1_000],
+interface ToContainment {
+  readonly alertAt: string;
+  readonly containedAt?: string | null;
+}
+
+function toContainmentOf({ openedAt, containedAt }: IncidentSummary): ToContainment {
+  return { alertAt: openedAt, containedAt };
+}
+
+/** How long each took that came to a containment, in seconds, ascending. */
+function secondsToContain(ways: readonly ToContainment[]): readonly number[] {
+  return ways
+    .flatMap(({ alertAt, containedAt }) =>
+      containedAt ? [Math.max(0, Date.parse(containedAt) - Date.parse(alertAt)) / 1_000] : [],
     )
     .sort((a, b) => a - b);
 }
@@ -298,7 +307,7 @@ function historyOf({
       day,
       incidents: opened.get(day) ?? 0,
       questions: askedThen.length,
-      toContain: medianOf(secondsToContain(ofDay)),
+      toContain: medianOf(secondsToContain(ofDay.map(toContainmentOf))),
       toDecide: medianOf(secondsToAnswer(askedThen)),
     };
   });

@@ -290,15 +290,33 @@ test('a desk of several clusters asks each of them', async () => {
   expect(guardrails.restraints?.map(({ cluster }) => cluster)).toEqual(['eu', 'eu', 'eu', 'eu']);
 });
 
-test('a playbook is told with how long it took to contain, and people to answer what it asked', async () => {
-  const [id = ''] = (await overviewsOf(() => [], makersTrust, clockAt(21)).overview(viewer)).playbooks.map((one) => one.id);
-  const rows = asked(1);
-  const run = incidents.map((one) => ({ ...one, playbooks: [id], verdict: 'benign' as const, containedAt: isoAt(6) }));
-  const { playbooks } = await overviewsOf(() => [rows], makersTrust, clockAt(21), { incidents: run }).overview(viewer);
-  expect(playbooks.find((one) => one.id === id)).toMatchObject({
-    runs: 2,
-    verdicts: { benign: 2 },
-    toContain: { p50: 60, p90: 60 },
-    toDecide: null,
-  });
+test('a playbook is told with what it contained itself, how long that took from its alert, and people to answer what it asked', async () => {
+  const ids = (await overviewsOf(() => [], makersTrust, clockAt(21)).overview(viewer)).playbooks.map((one) => one.id);
+  const [contains = '', asks = '', idle = ''] = ids;
+  const [opened, started, applied] = incidentRecords('shop', 'cart', 'run-1', isoAt(5));
+  if (!opened || !started || !applied) throw new Error('no records');
+  const records = [
+    opened,
+    { ...started, actor: `playbook/${contains}` },
+    { ...applied, actor: `playbook/${contains}`, at: isoAt(6) },
+    // The second alert starts another playbook, and the first one contains once more.
+    { ...opened, kind: 'alert.joined', at: isoAt(8) },
+    { ...started, actor: `playbook/${asks}`, at: isoAt(8) },
+    { ...applied, actor: `playbook/${contains}`, at: isoAt(9), body: { ...applied.body, step: 's2' } },
+  ].map((record, index) => ({ ...record, number: index + 1 }));
+  const told = async (of: typeof records) => {
+    const found = summaryOf(of);
+    const run = found ? [{ ...found, verdict: 'benign' as const }] : [];
+    const { playbooks, times } = await overviewsOf(() => [], makersTrust, clockAt(21), { incidents: run }).overview(viewer);
+    const by = (id: string) => playbooks.find((one) => one.id === id);
+    return { contains: by(contains), asks: by(asks), idle: by(idle), times };
+  };
+  const aMinute = { p50: 60, p90: 60 };
+  const before = await told(records);
+  expect(before.contains).toMatchObject({ runs: 1, verdicts: { benign: 1 }, toContain: aMinute, toDecide: null });
+  expect(before.asks).toMatchObject({ runs: 1, toContain: null });
+  expect(before.idle).toMatchObject({ runs: 0, toContain: null });
+  const later = { ...applied, actor: `playbook/${asks}`, at: isoAt(9), number: 7, body: { ...applied.body, step: 's3' } };
+  const after = await told([...records, later]);
+  expect([after.contains?.toContain, after.asks?.toContain, after.times.toContain]).toEqual([aMinute, aMinute, aMinute]);
 });
