@@ -12,7 +12,12 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
       <Sheet title="Sensors" none={sensors.length === 0 ? 'No sensor has sent an alert yet.' : undefined}>
         <ul class="rows">
           {sensors.map((sensor) => (
-            <OneSensor key={`${sensor.cluster} ${sensor.name}`} sensor={sensor} days={days} showsHealth={intakes !== null} />
+            <OneSensor
+              key={`${sensor.cluster} ${sensor.name}`}
+              sensor={sensor}
+              days={days}
+              showsHealth={intakes !== null && !isNewsTo(intakes, sensor)}
+            />
           ))}
         </ul>
       </Sheet>
@@ -29,6 +34,17 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
   );
 }
 
+/** Whether its last alert came after each intake of its cluster has last said what it has heard: that it does not know it yet says nothing. */
+function isNewsTo(intakes: readonly Intake[], { cluster, lastAlertAt, health }: Sensor): boolean {
+  const there = intakes.filter((intake) => intake.cluster === cluster && !intake.isAway);
+  return (
+    health === null &&
+    lastAlertAt !== null &&
+    there.length > 0 &&
+    there.every(({ at }) => Date.parse(at) < Date.parse(lastAlertAt))
+  );
+}
+
 function OneSensor({
   sensor: { cluster, name, alerts, lastAlertAt, health },
   days,
@@ -36,7 +52,7 @@ function OneSensor({
 }: {
   readonly sensor: Sensor;
   readonly days: number;
-  /** Whether the reader may see it. */
+  /** Whether the reader may see it, and there is something to see. */
   readonly showsHealth: boolean;
 }) {
   const heardAt = health?.heardAt ?? lastAlertAt;

@@ -223,6 +223,9 @@ inBrowser('the console', () => {
   });
 
   test('tells of sensors who is silent where, who loses events, and what the intake turned away', async () => {
+    // Heard of just now, when no intake has spoken since.
+    const fresh = { cluster: 'prod-1', name: 'tracee', alerts: 1, lastAlertAt: new Date().toISOString(), health: null };
+    shown.desk.answers.overview = { ...sample.overview, sensors: [...sample.overview.sensors, fresh] };
     const page = await opened('/overview');
     const sensors = page.getByRole('region', { name: 'Sensors', exact: true });
     await sensors.getByText('Silent on 2 of 12 nodes').waitFor();
@@ -231,6 +234,7 @@ inBrowser('the console', () => {
       /It said 3 times that it lost events/,
       'On all 12 nodes',
       'Not heard of by an intake',
+      'tracee',
     ])
       expect(await sensors.getByText(text).count()).toBe(1);
     const intake = page.getByRole('region', { name: 'Intake' });
