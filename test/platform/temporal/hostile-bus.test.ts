@@ -977,7 +977,11 @@ describe('what was true once', () => {
 
   /** Nothing of it is under way then. */
   const askedBy = (handle: WorkflowHandle) =>
-    eventually('its question', async () => (await stateOf(handle)).questions.some(({ status }) => status.state === 'open'));
+    eventually('its question', async () => {
+      const isAsked = (await stateOf(handle)).questions.some(({ status }) => status.state === 'open');
+      const { pendingActivities } = (await handle.describe()).raw;
+      return isAsked && !pendingActivities?.some(({ activityType }) => activityType?.name?.startsWith('applyStep'));
+    });
 
   const callsOf = async ({ workflowId }: WorkflowHandle) => {
     const { events } = await cell.workflow.getHandle(workflowId).fetchHistory();
