@@ -116,7 +116,8 @@ function stateOf(shown: ShownIncident): PrintedIncident {
       ...{ id: lease, state: now, action, target: { name: target }, until: until === null ? 0 : Date.parse(until) },
       ...(refused !== null && { refused: { nextAt: Date.parse(refused.nextAt) } }),
     })),
-    evidence: evidence.map(({ artefacts }) => ({
+    evidence: evidence.map(({ manifest, target, artefacts }) => ({
+      ...{ manifestSha256: manifest, target: { name: target } },
       artefacts: artefacts.map(({ partial, ...artefact }) => ({ ...artefact, ...(partial !== null && { partial }) })),
     })),
   };

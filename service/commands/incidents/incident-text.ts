@@ -105,7 +105,7 @@ export interface PrintedIncident
     readonly target: Pick<Lease['target'], 'name'>;
     readonly refused?: Pick<RefusedRelease, 'nextAt'>;
   })[];
-  readonly evidence: readonly Pick<EvidenceRef, 'artefacts'>[];
+  readonly evidence: readonly EvidenceRef[];
   readonly timeline: readonly TimelineEntry[];
 }
 
@@ -186,11 +186,15 @@ export function printIncident(state: PrintedIncident, besides: Besides): void {
   if (state.evidence.length > 0) {
     heading('Evidence');
     printTable(
-      state.evidence.flatMap(({ artefacts }) => artefacts),
+      state.evidence.flatMap(({ manifestSha256, target, artefacts }) =>
+        artefacts.map((artefact) => ({ ...artefact, manifest: manifestSha256, target: target.name })),
+      ),
       [
+        { title: 'MANIFEST', text: (row) => row.manifest.slice(0, 12) },
+        { title: 'TARGET', text: (row) => row.target },
         { title: 'BYTES', text: (row) => String(row.bytes) },
+        { title: 'ARTEFACT', text: (row) => `${row.name}${row.partial === undefined ? '' : ` (partial: ${row.partial})`}` },
         { title: 'SHA-256', text: (row) => row.sha256 },
-        { title: 'NAME', text: (row) => `${row.name}${row.partial === undefined ? '' : ` (partial: ${row.partial})`}` },
       ],
     );
   }
