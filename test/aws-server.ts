@@ -41,7 +41,7 @@ export const region = 'eu-central-1';
 /** Where in a Secret what is, and how patient a test is. */
 export const awsShape = {
   keys: { accessKeyId: 'AWS_ACCESS_KEY_ID', secretAccessKey: 'AWS_SECRET_ACCESS_KEY', files: [] },
-  settle: { withinMs: 5_000, everyMs: 10, times: 2 },
+  settle: { withinMs: 60_000, everyMs: 10, times: 2 },
 };
 
 const fromDocs: unknown = JSON.parse(
