@@ -14,7 +14,7 @@ export const temporalCalls: readonly TemporalCalls[] = [
   },
   {
     outcome:
-      'no answer: the workflow asks again, for as long as the call may take. Calls that somebody has failed for hours ahead are put off, see below',
+      'no answer: the workflow asks again, for as long as the call may take. One that is failed with hours until its next attempt the cell has done when it looks next, and says so',
     calls: `respondActivityTaskCompleted respondActivityTaskCompletedById respondActivityTaskFailed respondActivityTaskFailedById respondActivityTaskCanceled
       respondActivityTaskCanceledById recordActivityTaskHeartbeat recordActivityTaskHeartbeatById`,
   },
