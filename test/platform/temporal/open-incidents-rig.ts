@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from '@jest/globals';
 import { Client, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
@@ -17,7 +16,7 @@ import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import type { IncidentGateway, StartOptions } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
@@ -28,71 +27,67 @@ import { alertOf, batchOf, subject } from '../../workflows/people.ts';
 import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
 import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
 
-/** A cell that looks after its open incidents on a real Temporal, as `OpenIncidents` does, with scripted workers; importing it starts it for the tests of a file. */
-export const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
-export const queues = queuesOf(cluster, cluster);
-export const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
-export const log = createLog({ log: { level: 'fatal', format: 'json' } });
-export const starts = new StartMemory();
-export const memory = new DurableMemory(folder, log);
-export const records = new RecordMemory(memory.values('unsent-records'));
-export const speaker = testSpeaker(cluster, { namespace, starts, records });
-export const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
-export const stopping = new AbortController();
-export const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
-let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
-export let build: WorkflowBuild;
-export const deployment = deploymentName(cluster);
-export const incidents = new IncidentMemory();
+/**
+ * A cell that looks after its open incidents on a real Temporal, as `OpenIncidents` does, with scripted workers. For the tests of one file: the next file has its own.
+ */
+export async function startOpenIncidents() {
+  const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
+  const queues = queuesOf(cluster, cluster);
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-incidents-'));
+  const log = createLog({ log: { level: 'fatal', format: 'json' } });
+  const starts = new StartMemory();
+  const memory = new DurableMemory(folder, log);
+  const records = new RecordMemory(memory.values('unsent-records'));
+  const speaker = testSpeaker(cluster, { namespace, starts, records });
+  const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
+  const stopping = new AbortController();
+  const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
+  let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
+  const connection = await NativeConnection.connect({ address: temporalAddress });
+  const client = new Client({ connection, namespace, ...clientOptions(speaker) });
+  const build = readBuild(await bundlePath());
+  const deployment = deploymentName(cluster);
+  const incidents = new IncidentMemory();
 
-export let kept: OpenBook;
-export let open: OpenIncidents;
-export let gateway: IncidentGateway;
-export let client: Client;
-export let connection: NativeConnection;
-/** Of an incident that begins now. */
-export const settings = { lingerMs: 600_000 };
+  /** Of an incident that begins now. */
+  const settings = { lingerMs: 600_000 };
 
-export async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
-  const speakers = { cell: speaker, desk: ofDesk };
-  workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
-}
+  async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
+    const speakers = { cell: speaker, desk: ofDesk };
+    workers = await startScriptedWorkers({ connection, namespace, cluster, build, speakers, seen, only });
+  }
 
-export async function stopWorkers(): Promise<void> {
-  await workers?.stop();
-  workers = undefined;
-}
+  async function stopWorkers(): Promise<void> {
+    await workers?.stop();
+    workers = undefined;
+  }
 
-/** What a cell, or a replica of it, knows to be open. */
-export function openIncidents(of: OpenBook, recordsOf: RecordMemory): OpenIncidents {
-  return new OpenIncidents({
-    kept: of,
-    box: createBox({ keys: testCodecKeys }),
-    starts,
-    records: recordsOf,
-    asDecided: (alert) => alert,
-    // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
-    note: async (incident, note) => {
-      const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
-      void eventually('the note to be taken', isTaken).catch(() => undefined);
-    },
-    begunWith: (incident) => {
-      const buildId = incidents.buildOf(incident);
-      return buildId === undefined ? undefined : { deploymentName: deployment, buildId };
-    },
-    log,
-  });
-}
+  /** What a cell, or a replica of it, knows to be open. */
+  function openIncidents(of: OpenBook, recordsOf: RecordMemory): OpenIncidents {
+    return new OpenIncidents({
+      kept: of,
+      box: createBox({ keys: testCodecKeys }),
+      starts,
+      records: recordsOf,
+      asDecided: (alert) => alert,
+      // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
+      note: async (incident, note) => {
+        const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
+        void eventually('the note to be taken', isTaken).catch(() => undefined);
+      },
+      begunWith: (incident) => {
+        const buildId = incidents.buildOf(incident);
+        return buildId === undefined ? undefined : { deploymentName: deployment, buildId };
+      },
+      log,
+    });
+  }
 
-beforeAll(async () => {
-  connection = await NativeConnection.connect({ address: temporalAddress });
-  client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  build = readBuild(await bundlePath());
   await startWorkers();
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
-  kept = new OpenBook(memory.values('open'));
-  open = openIncidents(kept, records);
-  gateway = remembering(
+  const kept = new OpenBook(memory.values('open'));
+  const open = openIncidents(kept, records);
+  const gateway: IncidentGateway = remembering(
     temporalGateway({
       client,
       taskQueue: queues.cell,
@@ -117,45 +112,77 @@ beforeAll(async () => {
     { incidents, open, playbooksOf: () => [] },
   );
   void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000, unreadableMs: 6_000 });
-});
 
-afterAll(async () => {
-  stopping.abort();
-  for (const id of kept.ids())
-    await client.workflow
-      .getHandle(id)
-      .terminate()
-      .catch(() => undefined);
-  await stopWorkers();
-  await memory.close();
-  await connection.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    for (const id of kept.ids())
+      await client.workflow
+        .getHandle(id)
+        .terminate()
+        .catch(() => undefined);
+    await stopWorkers();
+    await memory.close();
+    await connection.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
 
-export const options = { eager: false, priority: 1, searchAttributes: {} } as const;
+  const options = { eager: false, priority: 1, searchAttributes: {} } as const;
 
-export async function begun(
-  name: string,
-  severity: 'critical' | 'low' = 'critical',
-  searchAttributes: StartOptions['searchAttributes'] = {},
-): Promise<{ id: string; run: string }> {
-  const own = { ...subject, cluster, name };
-  const id = incidentIdOf(own);
-  const batch = batchOf([alertOf({ cluster, severity })]);
-  const result = await gateway.start(id, { subject: own, batch }, { ...options, searchAttributes });
-  if (result.kind !== 'started') throw new Error(`not started: ${result.kind}`);
-  return { id, run: result.run };
+  async function begun(
+    name: string,
+    severity: 'critical' | 'low' = 'critical',
+    searchAttributes: StartOptions['searchAttributes'] = {},
+  ): Promise<{ id: string; run: string }> {
+    const own = { ...subject, cluster, name };
+    const id = incidentIdOf(own);
+    const batch = batchOf([alertOf({ cluster, severity })]);
+    const result = await gateway.start(id, { subject: own, batch }, { ...options, searchAttributes });
+    if (result.kind !== 'started') throw new Error(`not started: ${result.kind}`);
+    return { id, run: result.run };
+  }
+
+  const stateOf = ({ workflowId }: Pick<WorkflowHandle, 'workflowId'>) =>
+    client.workflow.getHandle(workflowId).query<IncidentState>(incidentNames.stateQuery);
+
+  /** The state of a run that is not `run`, once it says that it was begun again. */
+  function begunAgain(id: string, run: string): Promise<IncidentState> {
+    return eventually('the incident to be begun again', async () => {
+      const state = await stateOf({ workflowId: id }).catch(() => undefined);
+      return state?.incident.run !== run && state?.timeline.some(({ kind }) => kind === 'incident.restarted') && state;
+    });
+  }
+
+  const asks = ({ questions }: IncidentState): boolean => questions.some(({ status }) => status.state === 'open');
+
+  return {
+    asks,
+    begun,
+    begunAgain,
+    build,
+    client,
+    cluster,
+    connection,
+    deployment,
+    folder,
+    gateway,
+    incidents,
+    kept,
+    log,
+    memory,
+    namespace,
+    ofDesk,
+    open,
+    openIncidents,
+    options,
+    queues,
+    records,
+    seen,
+    settings,
+    startWorkers,
+    starts,
+    stateOf,
+    stop,
+    stopping,
+    stopWorkers,
+  };
 }
-
-export const stateOf = ({ workflowId }: Pick<WorkflowHandle, 'workflowId'>) =>
-  client.workflow.getHandle(workflowId).query<IncidentState>(incidentNames.stateQuery);
-
-/** The state of a run that is not `run`, once it says that it was begun again. */
-export function begunAgain(id: string, run: string): Promise<IncidentState> {
-  return eventually('the incident to be begun again', async () => {
-    const state = await stateOf({ workflowId: id }).catch(() => undefined);
-    return state?.incident.run !== run && state?.timeline.some(({ kind }) => kind === 'incident.restarted') && state;
-  });
-}
-
-export const asks = ({ questions }: IncidentState): boolean => questions.some(({ status }) => status.state === 'open');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
@@ -21,7 +21,11 @@ import { type Session, sessionOver } from '../../../service/incidents/session.ts
 import { createActivityWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { alertOf, batchOf, subject } from '../../workflows/people.ts';
-import {
+import { startOpenIncidents } from './open-incidents-rig.ts';
+
+const rig = await startOpenIncidents();
+afterAll(() => rig.stop());
+const {
   asks,
   begun,
   begunAgain,
@@ -50,7 +54,7 @@ import {
   stateOf,
   stopping,
   stopWorkers,
-} from './open-incidents-rig.ts';
+} = rig;
 
 test('an incident that is still on its way to Temporal is not taken for one that somebody has deleted', async () => {
   const own = { ...subject, cluster, name: 'a-on-its-way' };

@@ -6,7 +6,11 @@ import { incidentNames } from '../../../core/incident/incident.ts';
 import { namesIn, temporalCalls } from '../../../core/messages/temporal-calls.ts';
 import { eventually } from '../../eventually.ts';
 import { alertOf, batchOf } from '../../workflows/people.ts';
-import {
+import { startOpenIncidents } from './open-incidents-rig.ts';
+
+const rig = await startOpenIncidents();
+afterAll(() => rig.stop());
+const {
   asks,
   begun,
   build,
@@ -22,7 +26,7 @@ import {
   startWorkers,
   stateOf,
   stopWorkers,
-} from './open-incidents-rig.ts';
+} = rig;
 
 const identity = 'somebody';
 const hours = msToTs('10000h');
