@@ -22,6 +22,9 @@ interface RandomKillsReport {
   readonly differences: readonly string[];
 }
 
+/** A slow machine takes longer than its time for so many. */
+const leastKills = 5;
+
 type Fate = 'remove' | 'release' | 'silence';
 
 /**
@@ -54,7 +57,7 @@ export async function randomKills({ seed, seconds, incidents, say }: RandomKills
     await ended(service, [...those('remove'), ...those('release')], 90_000);
     const expected = { all: workloads, removed: those('remove'), released: those('release') };
     // The last records and card edits are on their way.
-    await within(15_000, () => differences(service, expected).length === 0);
+    await within(120_000, () => differences(service, expected).length === 0);
     const { findings } = await auditReport({ config: service.settings.configFile });
     return { kills, differences: [...differences(service, expected), ...findings.map((finding) => JSON.stringify(finding))] };
   } finally {
@@ -106,7 +109,7 @@ async function killUntil(options: {
   let kills = 0;
   for (;;) {
     await sleep(500 + chance.upTo(5_500));
-    if (Date.now() > end) return kills;
+    if (Date.now() > end && kills >= leastKills) return kills;
     kills += 1;
     const which = chance.next();
     const at = `${((Date.now() - started) / 1_000).toFixed(2)} s`;
