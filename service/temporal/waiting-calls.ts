@@ -127,10 +127,13 @@ export class WaitingCalls {
         if (ms >= stillMs) {
           areWaiting = true;
           this.#tell('not taken', workflowId, call, ms);
-        } else if (at !== undefined && at - now > longestPauseMs + (await askedPauseMs(client, workflowId, call))) {
-          putOff.push(call);
-          this.#tell('put off', workflowId, call, at - now);
+          continue;
         }
+        const aheadMs = (at ?? now) - now;
+        // What its last failure says is opened only where it matters: of each call it would be opened twice.
+        if (aheadMs <= longestPauseMs || aheadMs <= longestPauseMs + (await askedPauseMs(client, workflowId, call))) continue;
+        putOff.push(call);
+        this.#tell('put off', workflowId, call, aheadMs);
       }
       const ms = await this.#unansweredMs(client, workflowId, heard, ofName);
       if (ms !== undefined && ms >= stillMs && ofName[0]) {
