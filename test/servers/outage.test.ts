@@ -122,8 +122,8 @@ test('that Temporal is away is one line in the log, however many polls find it o
     ...{ level: 'error', fields: { source: 'temporal', code: 'Unavailable', times: 1, forSeconds: 0 } },
     message: expect.anything(),
   });
-  // A slow machine may take minutes to have it back: then it is said again, counted.
-  for (const { fields } of more) expect(fields).toMatchObject({ times: expect.any(Number), forSeconds: expect.any(Number) });
+  // A slow machine may take minutes to have it back: then it is said again, after a minute at the earliest.
+  for (const { fields } of more) expect(Object(fields).forSeconds).toBeGreaterThanOrEqual(59);
   expect(more.length).toBeLessThan(3);
   expect(linesAbout('answers the workers again')).toMatchObject([{ level: 'info' }]);
   expect(linesAbout('gRPC call')).toEqual([]);
