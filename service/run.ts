@@ -13,7 +13,7 @@ import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
 import type { DecisionBook } from './cell/control/decision-book.ts';
 import { followDecisions } from './cell/control/follow.ts';
 import { PromotedPacks } from './cell/control/promoted-packs.ts';
-import { eitherOf, type RampingVersions } from './cell/incident-versions.ts';
+import { eitherOf, type RampingVersions } from './cell/builds/incident-versions.ts';
 import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';

@@ -1,26 +1,16 @@
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import type { IncidentListener } from '../../activities/chokepoint/cell.ts';
-import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
+import { cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
-import type { CellActivities, IncidentSettings, LookActivities, StepListener } from '../../core/action/step.ts';
-import { countConnections, quarantineWorkload } from '../../core/actions/index.ts';
+import type { StepListener } from '../../core/action/step.ts';
 import { namingActors } from '../../core/alert/actors.ts';
-import { atLeast } from '../../core/alert/severity.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { AskingIn } from '../../core/decide/asking.ts';
-import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
-import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
-import type { IncidentInput } from '../../core/incident/incident-input.ts';
-import type { IncidentState } from '../../core/incident/incident-state.ts';
-import type { Lease } from '../../core/incident/lease.ts';
 import type { NoveltyStore } from '../../core/novelty/novelty.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
-import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
@@ -32,64 +22,49 @@ import type { Config } from '../config/load.ts';
 import { enabledPlaybooks } from '../config/packs.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { followUpOf } from '../config/sections/ticket-sections.ts';
-import { unavailableActions } from '../config/unavailable.ts';
-import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
-import { type Beginning, temporalGateway } from '../intake/send/temporal-gateway.ts';
+import { createLateGateway } from '../intake/send/late-gateway.ts';
 import { type Intake, sourceOf, startIntake } from '../intake/start.ts';
 import { openKeyRegister } from '../process/evidence.ts';
-import { type Logger, reasonOf } from '../process/log.ts';
+import type { Logger } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
-import { askingOf, type RememberedNotes } from '../process/rules.ts';
+import type { RememberedNotes } from '../process/rules.ts';
 import type { Tracing } from '../process/telemetry/tracing.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
-import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
-import { deploymentName, makeCurrent } from '../temporal/versions.ts';
-import { warmUp } from '../temporal/warm-up.ts';
-import { cachedWorkflows, createCellWorker, hasHandsFull, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
+import { deploymentName } from '../temporal/versions.ts';
+import { hasHandsFull } from '../temporal/workers.ts';
 import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
-import { BegunBuilds } from './begun-builds.ts';
+import type { BegunBuilds } from './builds/begun-builds.ts';
+import { eitherOf, IncidentVersions } from './builds/incident-versions.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { HeldObjects } from './containment/held-objects.ts';
-import type { ReleaseSaid } from './containment/held-resources.ts';
 import { HoldContainment } from './containment/hold-containment.ts';
-import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
-import { expireEvidence } from './control/evidence-window.ts';
-import { followControl, Pace } from './control/follow.ts';
+import { createCellControl, expectedSensors } from './control/control.ts';
+import { Pace } from './control/follow.ts';
 import type { PromotedPacks } from './control/promoted-packs.ts';
-import { DurableBuilds } from './durable-builds.ts';
 import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
-import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuild, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
-import { runOlderBuilds } from './older-builds.ts';
-import { OpenIncidents, remembering } from './open-incidents.ts';
+import { OpenIncidents, remembering } from './open/open-incidents.ts';
+import { RunWatch } from './open/run-watch.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
 import { PostureLooks } from './posture-look.ts';
 import { reportInCluster } from './resources/report-mirror.ts';
 import { hearingQuestions, type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
-import { beginningsKnownTo } from './run-ends.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
+import { type IncidentsParts, leasesOf, startIncidents } from './start-incidents.ts';
 import { followSchedules } from './temporal-schedules.ts';
 
-interface CellParts {
+interface CellParts extends Pick<IncidentsParts, 'queues' | 'build' | 'ramping' | 'isWatched' | 'runWorker' | 'first'> {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
   readonly watch: ClusterWatch;
   readonly steps: OwnSteps;
   readonly knowledge: OwnKnowledge;
-  readonly queues: ReturnType<typeof queuesOf>;
-  readonly build: WorkflowBuild;
-  /** What some incidents begin with in its place. */
-  readonly ramping?: RampingVersions | undefined;
-  /** Its packs are being written: nobody waits for the first alert to be as fast as the next. */
-  readonly isWatched: boolean;
-  readonly runWorker: (worker: Worker) => void;
-  readonly first: ContainmentFirst;
   readonly rights: RightsWatch;
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;
@@ -117,9 +92,6 @@ interface RunningCell {
   /** After the workers. */
   close(): Promise<void>;
 }
-
-const currentWithinMs = 15_000;
-const askMs = 10_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
@@ -242,10 +214,15 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const open = new OpenIncidents({
     kept: knowledge.open,
     box: createBox({ keys: secrets.codecKeys }),
+    asDecided: (alert) => withDecided(alert, pods),
+    log,
+  });
+  const runs = new RunWatch({
+    kept: knowledge.open,
+    open,
     starts: knowledge.starts,
     judgements: knowledge.judgements,
     records: knowledge.records,
-    asDecided: (alert) => withDecided(alert, pods),
     note: (incident, note) => intake.note(incident, note),
     begunWith: (incident) => {
       const buildId = knowledge.incidents.buildOf(incident);
@@ -325,7 +302,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     storm: { ...config.intake.storm, tell: (report) => control.intake.storm(report) },
     reports: {
       open: () => open.report(),
-      standingStill: () => open.standingStill(),
+      standingStill: () => runs.standingStill(),
       releasesRefused: () => knowledge.refusedReleases.all(),
       tell: (report) => control.intake.report(report),
     },
@@ -347,8 +324,12 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     heard: listener,
     ...(control.packs && { packs: control.packs }),
     work: async (temporal) => {
-      begun = await work({
-        parts: { ...parts, build, ramping },
+      const { client } = temporal;
+      const { signal } = stopping;
+      begun = await startIncidents({
+        ...parts,
+        build,
+        ramping,
         workers,
         versions,
         activities: { ...activities, runDueSchedules: () => scheduled.look() },
@@ -357,30 +338,18 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         gateway,
         headStarts,
         hold,
-        follow: (client) => {
-          observed?.resume();
-          void open.watch({ client, gateway: heard, signal: stopping.signal });
-          void knowledge.refusedReleases.watch({
-            leasesOf: (incident) => leasesOf(client, incident),
-            signal: stopping.signal,
-          });
-          const containments = () => hold.containments();
-          const { signal } = stopping;
-          mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });
-          reportInCluster({ config, api: cluster.api, view: watch.view, knowledge, log, signal });
-          const { cell: taskQueue } = parts.queues;
-          void followSchedules({
-            client,
-            cluster: config.cluster,
-            taskQueue,
-            playbooks: scheduled.playbooks,
-            log,
-            signal: stopping.signal,
-          });
-        },
         temporal,
-        stopping: stopping.signal,
+        stopping: signal,
       });
+      // What is open is followed from when incidents can be started.
+      observed?.resume();
+      void runs.follow({ client, gateway: heard, signal });
+      void knowledge.refusedReleases.watch({ leasesOf: (incident) => leasesOf(client, incident), signal });
+      const containments = () => hold.containments();
+      mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });
+      reportInCluster({ config, api: cluster.api, view: watch.view, knowledge, log, signal });
+      const { cell: taskQueue } = parts.queues;
+      void followSchedules({ client, cluster: config.cluster, taskQueue, playbooks: scheduled.playbooks, log, signal });
     },
     adopt: async (next) => begun !== undefined && !ramping && (await begun.adopt(storeBuild(next, config.stateDir))),
     stop: async () => {
@@ -403,213 +372,8 @@ function noveltyOf(
   return { kept, learningMs: learningHours * hour, rolloutMs: rolloutHours * hour, raisesSeverity, ...runningIn(view) };
 }
 
-/** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
-async function work(options: {
-  readonly parts: CellParts;
-  /** Those that run. */
-  readonly workers: Set<Worker>;
-  readonly activities: CellActivities & LookActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
-  readonly versions: IncidentVersions;
-  readonly control: CellControl;
-  readonly pace: Pace;
-  readonly gateway: LateGateway;
-  readonly headStarts: HeadStarts;
-  readonly hold: HoldContainment;
-  /** What is open is followed from when incidents can be started. */
-  readonly follow: (client: Client) => void;
-  readonly temporal: TemporalConnected;
-  readonly stopping: AbortSignal;
-}): Promise<BegunBuilds> {
-  const { parts, workers, activities, versions, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
-  const { config, queues, build, ramping, runWorker, log } = parts;
-  const { cluster } = config;
-  const { base, client } = temporal;
-  const deployment = deploymentName(config.cluster);
-  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const start = async (which: WorkflowBuild, on: WorkerBase, place: 'first' | 'beside'): Promise<() => void> => {
-    const worker = await createCellWorker({
-      ...on,
-      taskQueue: queues.cell,
-      build: which,
-      deployment,
-      activities,
-      maxCachedWorkflows: cachedWorkflows(memory, place),
-    });
-    runWorker(worker);
-    workers.add(worker);
-    return () => {
-      workers.delete(worker);
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-    };
-  };
-  await start(build, base, 'first');
-  const startBeside = async (which: WorkflowBuild): Promise<() => void> => start(which, await temporal.apart(), 'beside');
-  const { stateDir } = config;
-  const builds = new DurableBuilds({ config, secrets: parts.secrets, log });
-  void builds.keep(build, stopping);
-  const fetch = (id: string) => builds.fetch(id);
-  if (ramping) {
-    // Apart, as older builds are: whoever is asked for a first task at once has the current build.
-    await startBeside(ramping.build);
-    void builds.keep(ramping.build, stopping);
-    void followRamp({ client, deployment, ramping, versions, log, signal: stopping });
-  }
-  const begun = new BegunBuilds({
-    first: build,
-    start: startBeside,
-    makeKnown: async (next) => {
-      await tellBuild({ client, deployment, of: { config, build: next } });
-      void builds.keep(next, stopping);
-      // For `builds list`, and for what begins without being told with which one. Nobody waits for it.
-      void makeCurrent({ client, deployment, buildId: next.id, withinMs: currentWithinMs, signal: stopping }).catch(
-        () => undefined,
-      );
-    },
-    signal: stopping,
-  });
-  void runOlderBuilds({
-    client,
-    deployment,
-    running: () => [...begun.running(), ...(ramping ? [ramping.build.id] : [])],
-    superseded: () => begun.superseded(),
-    stateDir,
-    fetch,
-    start: (which) => begun.start(which),
-    log,
-    signal: stopping,
-  });
-
-  let isCurrent = false;
-  const notCurrent = new RepeatedTrouble();
-  const becomeCurrent = async (): Promise<void> => {
-    try {
-      const of = { client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping };
-      if (await makeCurrent(of))
-        log.warn(
-          { deployment },
-          'somebody who reaches Temporal had it hear from nobody else which build is the current one: that is taken back',
-        );
-      isCurrent = true;
-      void tellBuilds({ client, deployment, current: { config, build }, ramping });
-    } catch (error) {
-      if (stopping.aborted) return;
-      const reason = reasonOf(error);
-      const said = notCurrent.met(reason);
-      if (said)
-        log.error({ build: build.id, reason, ...said }, 'this build could not be made the current one; it is tried again');
-      void becomeCurrent();
-    }
-  };
-  await becomeCurrent();
-  if (isCurrent && !parts.isWatched && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
-    log.warn({}, 'the first containment after this start may take a second longer');
-  control.intake.open(client);
-  control.evidence.open(client);
-  void followControl({
-    client,
-    cluster,
-    queues,
-    deployment,
-    buildId: build.id,
-    book: control.book,
-    signIns: control.signIns,
-    records: parts.knowledge.records,
-    wasBegun: beginningsKnownTo(client, parts.knowledge.starts),
-    pace,
-    log,
-    signal: stopping,
-  });
-  void expireEvidence({ client, cluster, signal: stopping });
-  headStarts.watch((incident, uid) => isHeld(client, incident, uid));
-  hold.ask((incident, step) => releaseSaid(client, incident, step));
-  gateway.open(
-    temporalGateway({
-      client,
-      taskQueue: queues.cell,
-      begins: (id, start): Beginning => {
-        const contains = start.batch.alerts.some(
-          ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
-        );
-        if (contains) parts.first.expect(incidentIdOf(start.subject));
-        const chosen = versions.of(id);
-        const isRamped = chosen.build.id !== build.id;
-        const buildId = isRamped ? chosen.build.id : begun.newest.id;
-        const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), build: buildId } };
-        return {
-          input,
-          build: buildId,
-          // By name: what Temporal calls the current one is what somebody who reaches it has said last. Until it knows ours, the start is refused, and tried again.
-          pinnedTo: { deploymentName: deployment, buildId },
-          mayBeEager: isCurrent && buildId === build.id,
-        };
-      },
-      mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
-      wasBegun: beginningsKnownTo(client, parts.knowledge.starts),
-      log,
-    }),
-  );
-  follow(client);
-  return begun;
-}
-
-/** Only an alarm follows from it: a pod that no incident holds stays contained. */
-async function isHeld(client: Client, incident: string, uid: string): Promise<boolean> {
-  // The lease on a workload's pods names the workload.
-  const own = (await leasesOf(client, incident)).filter(
-    ({ target, action }) => target.uid === uid || action === quarantineWorkload.name,
-  );
-  return own.some(({ state }) => state !== 'released');
-}
-
-/** A run that is gone, was set back or has begun anew knows of no release: that is no word of one. */
-async function releaseSaid(client: Client, incident: string, step: string): Promise<ReleaseSaid> {
-  const lease = (await leasesOf(client, incident)).find(({ stepKey }) => stepKey === step);
-  if (lease?.state === 'releasing') return 'being released';
-  return lease?.state === 'released' ? 'released' : 'not released';
-}
-
-async function leasesOf(client: Client, incident: string): Promise<readonly Lease[]> {
-  try {
-    const handle = client.workflow.getHandle(incident);
-    const ask = () => handle.query<IncidentState>(incidentNames.stateQuery);
-    return (await client.withDeadline(Date.now() + askMs, ask)).leases;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return [];
-    throw error;
-  }
-}
-
 /** Raw alerts hold what attackers and commands wrote, secrets too: on the disk they are only kept encrypted. */
 function sealRaw({ codecKeys }: Secrets): Parameters<typeof startIntake>[0]['seal'] {
   const box = createBox({ keys: codecKeys });
   return (bytes, aad) => box.seal(bytes, aad);
-}
-
-function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettings {
-  // Cut first: to try it takes longer, and says nothing of what was open.
-  const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
-  return {
-    queues,
-    configuration: config.fileSha256,
-    playbooks: askingOf(config).playbooks.map(({ id }) => id),
-    params: config.playbooks.params,
-    levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
-      group,
-      withinMs: withinMinutes * 60_000,
-      ...(page ? { page } : {}),
-    })),
-    followUp: followUpOf(config),
-    protectedNamespaces: config.guardrails.protectedNamespaces,
-    ...(config.stepUp && { stepUp: { reaches: config.stepUp.reaches } }),
-    evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
-    lingerMs: config.incidents.lingerSeconds * 1_000,
-    maxBodies: config.incidents.maxBodies,
-    ...(config.incidents.posture && { posture: true as const }),
-    ...(config.incidents.effectChecks.length > 0 && {
-      effectChecksMs: config.incidents.effectChecks.map((minutes) => minutes * 60_000),
-    }),
-    ...(config.actions.optIn.includes(countConnections.name) && { countsConnections: true as const }),
-    ...(afterQuarantine.length > 0 && { afterQuarantine }),
-    unavailable: unavailableActions(config),
-  };
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { enabledAmong } from '../../core/playbook/pack.ts';
 import { refuseUnfinishedRestore } from '../backup/unfinished.ts';
-import type { RampingVersions } from '../cell/incident-versions.ts';
+import type { RampingVersions } from '../cell/builds/incident-versions.ts';
 import { rampedFolder } from '../config/complete.ts';
 import { type Config, type ConfigSource, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';

@@ -28,7 +28,7 @@ import type { HeldObject } from '../containment/held-objects.ts';
 import type { MadePolicy } from '../containment/made-policies.ts';
 import { RefusedReleases } from '../containment/refused-releases.ts';
 import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
-import { OpenBook } from '../open-book.ts';
+import { OpenBook } from '../open/open-book.ts';
 
 const sweptAtOnce = 1_000;
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
-import { lotOf } from '../../../service/cell/incident-versions.ts';
+import { lotOf } from '../../../service/cell/builds/incident-versions.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
 import { readRandomKey } from '../../../service/process/keys/key-files.ts';

@@ -10,8 +10,9 @@ import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts'
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
-import { OpenBook } from '../../../service/cell/open-book.ts';
-import { OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
+import { OpenBook } from '../../../service/cell/open/open-book.ts';
+import { OpenIncidents, remembering } from '../../../service/cell/open/open-incidents.ts';
+import { RunWatch } from '../../../service/cell/open/run-watch.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import type { IncidentGateway, StartOptions } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
@@ -28,7 +29,7 @@ import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
 import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
 
 /**
- * A cell that looks after its open incidents on a real Temporal, as `OpenIncidents` does, with scripted workers. For the tests of one file: the next file has its own.
+ * A cell that looks after its open incidents on a real Temporal, as `RunWatch` does, with scripted workers. For the tests of one file: the next file has its own.
  */
 export async function startOpenIncidents() {
   const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
@@ -62,14 +63,14 @@ export async function startOpenIncidents() {
     workers = undefined;
   }
 
-  /** What a cell, or a replica of it, knows to be open. */
-  function openIncidents(of: OpenBook, recordsOf: RecordMemory): OpenIncidents {
-    return new OpenIncidents({
+  /** What a cell, or a replica of it, knows to be open, and how it looks after that. */
+  function cellKnowing(of: OpenBook, recordsOf: RecordMemory): { open: OpenIncidents; watch: RunWatch } {
+    const open = new OpenIncidents({ kept: of, box: createBox({ keys: testCodecKeys }), asDecided: (alert) => alert, log });
+    const watch = new RunWatch({
       kept: of,
-      box: createBox({ keys: testCodecKeys }),
+      open,
       starts,
       records: recordsOf,
-      asDecided: (alert) => alert,
       // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
       note: async (incident, note) => {
         const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
@@ -81,12 +82,13 @@ export async function startOpenIncidents() {
       },
       log,
     });
+    return { open, watch };
   }
 
   await startWorkers();
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
   const kept = new OpenBook(memory.values('open'));
-  const open = openIncidents(kept, records);
+  const { open, watch } = cellKnowing(kept, records);
   const gateway: IncidentGateway = remembering(
     temporalGateway({
       client,
@@ -111,7 +113,7 @@ export async function startOpenIncidents() {
     }),
     { incidents, open, playbooksOf: () => [] },
   );
-  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000, unreadableMs: 6_000 });
+  void watch.follow({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000, unreadableMs: 6_000 });
 
   const stop = async (): Promise<void> => {
     stopping.abort();
@@ -159,6 +161,7 @@ export async function startOpenIncidents() {
     begun,
     begunAgain,
     build,
+    cellKnowing,
     client,
     cluster,
     connection,
@@ -172,7 +175,6 @@ export async function startOpenIncidents() {
     namespace,
     ofDesk,
     open,
-    openIncidents,
     options,
     queues,
     records,
@@ -184,5 +186,6 @@ export async function startOpenIncidents() {
     stop,
     stopping,
     stopWorkers,
+    watch,
   };
 }

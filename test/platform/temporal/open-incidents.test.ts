@@ -14,7 +14,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import { activityTable } from '../../../core/messages/message-table.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
-import { OpenBook } from '../../../service/cell/open-book.ts';
+import { OpenBook } from '../../../service/cell/open/open-book.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openIncidentIds, rowsOf } from '../../../service/incidents/rows.ts';
 import { type Session, sessionOver } from '../../../service/incidents/session.ts';
@@ -30,6 +30,7 @@ const {
   begun,
   begunAgain,
   build,
+  cellKnowing,
   client,
   cluster,
   connection,
@@ -43,7 +44,6 @@ const {
   namespace,
   ofDesk,
   open,
-  openIncidents,
   options,
   queues,
   records,
@@ -54,6 +54,7 @@ const {
   stateOf,
   stopping,
   stopWorkers,
+  watch,
 } = rig;
 
 test('an incident that is still on its way to Temporal is not taken for one that somebody has deleted', async () => {
@@ -120,13 +121,13 @@ test.each(['ended', 'set back'] as const)(
 
 test('nor is what only another replica of the cell has seen made', async () => {
   const theirs = new RecordMemory(memory.values('records-of-another'));
-  const another = openIncidents(new OpenBook(memory.values('open-of-another')), theirs);
+  const { watch: another } = cellKnowing(new OpenBook(memory.values('open-of-another')), theirs);
   const { id, run } = await begun('of-another');
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
   const text = 'seen by another replica';
   const place = { chain: `${id}@${run}`, number: 900, at: new Date().toISOString() };
   theirs.made(run, { ...place, kind: 'step.applied', actor: 'engine', body: { text } });
-  void another.watch({ client, gateway, signal: stopping.signal, everyMs: 500, othersMs: 0 });
+  void another.follow({ client, gateway, signal: stopping.signal, everyMs: 500, othersMs: 0 });
   await client.workflow.getHandle(id).terminate('by a stranger');
   await eventually('its record', () => seen.records.some(({ chain, body }) => chain === place.chain && body.text === text));
 });
@@ -424,7 +425,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     await stopWorkers();
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
     await eventually('that it stands still', () => isTold('stands still'));
-    expect(open.standingStill()).toBeGreaterThan(0);
+    expect(watch.standingStill()).toBeGreaterThan(0);
     incidents.delivered(id, run, build.id);
     await startWorkers();
     await told(id, 2);
@@ -487,7 +488,7 @@ test('one of whose tasks somebody else has done is told, left after a time, and 
   });
   await startWorkers();
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
-  await eventually('its standing still', () => Promise.resolve(open.standingStill() > 0));
+  await eventually('its standing still', () => Promise.resolve(watch.standingStill() > 0));
   const again = await begunAgain(id, run);
   expect(again.total).toBe(2);
   await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
@@ -503,7 +504,7 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
     Promise.resolve(said.mock.calls.find(([fields]) => Object(fields).queue === queues.desk)),
   );
   expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
-  expect(open.standingStill()).toBeGreaterThan(0);
+  expect(watch.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
 });
 
@@ -543,7 +544,7 @@ test('one whose calls somebody takes and never answers is told; so it is not whi
     return told();
   });
   expect(line[0]).toMatchObject({ takenBy: 'somebody' });
-  expect(open.standingStill()).toBeGreaterThan(0);
+  expect(watch.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
   await stopWorkers();
   await startWorkers();
@@ -587,7 +588,7 @@ test('one whose tasks somebody fails again and again in the name of our build is
       ([fields, text]) => isDeepStrictEqual({ ...Object(fields), incident: id }, fields) && text?.includes('stands still'),
     );
   });
-  expect(open.standingStill()).toBeGreaterThan(0);
+  expect(watch.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
   await startWorkers();
   await eventually('what it was told meanwhile', async () => {

@@ -3,17 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from '@temporalio/client';
-import type { DurableValues } from '../../../activities/memory/memory.ts';
-import { StartMemory } from '../../../activities/memory/start-memory.ts';
-import { isIntakeReport } from '../../../core/alert/intake-report.ts';
-import { createBox } from '../../../integrations/crypto-box/box.ts';
-import { OpenBook, type OpenIncident } from '../../../service/cell/open-book.ts';
-import { OpenIncidents } from '../../../service/cell/open-incidents.ts';
-import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
-import { createLog } from '../../../service/process/log.ts';
-import { eventually } from '../../eventually.ts';
-import { alertOf, batchOf } from '../../workflows/people.ts';
-import { testCodecKeys } from '../../workflows/speakers.ts';
+import type { DurableValues } from '../../../../activities/memory/memory.ts';
+import { StartMemory } from '../../../../activities/memory/start-memory.ts';
+import { isIntakeReport } from '../../../../core/alert/intake-report.ts';
+import { createBox } from '../../../../integrations/crypto-box/box.ts';
+import { OpenBook, type OpenIncident } from '../../../../service/cell/open/open-book.ts';
+import { OpenIncidents } from '../../../../service/cell/open/open-incidents.ts';
+import { RunWatch } from '../../../../service/cell/open/run-watch.ts';
+import { DurableMemory } from '../../../../service/cell/pools/durable-memory.ts';
+import { createLog } from '../../../../service/process/log.ts';
+import { eventually } from '../../../eventually.ts';
+import { alertOf, batchOf } from '../../../workflows/people.ts';
+import { testCodecKeys } from '../../../workflows/speakers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-open-book-'));
 const log = createLog({ log: { level: 'fatal', format: 'json' } });
@@ -38,17 +39,10 @@ function counted(values: DurableValues<OpenIncident>, reads: string[]): DurableV
   };
 }
 
+const now = (): number => Date.parse('2026-06-01T10:00:00Z');
+
 const openIn = (book: OpenBook): OpenIncidents =>
-  new OpenIncidents({
-    records: { before: () => [], forget: () => undefined, waitingFor: () => [] },
-    kept: book,
-    box: createBox({ keys: testCodecKeys }),
-    starts: new StartMemory(),
-    asDecided: (alert) => alert,
-    note: () => Promise.resolve(),
-    log,
-    now: () => Date.parse('2026-06-01T10:00:00Z'),
-  });
+  new OpenIncidents({ kept: book, box: createBox({ keys: testCodecKeys }), asDecided: (alert) => alert, log, now });
 
 const id = (n: number): string => `incident/lab/shop/Deployment/cart-${n}`;
 
@@ -151,7 +145,16 @@ test('of those that a slow Temporal does not list some are asked for at each loo
   const client = slowTemporal(listed, asked);
   const gateway = { start: refused, signal: refused, note: refused };
   const stopping = new AbortController();
-  const watching = open.watch({ client, gateway, signal: stopping.signal, everyMs: 1 });
+  const watch = new RunWatch({
+    kept: book,
+    open,
+    starts: new StartMemory(),
+    records: { before: () => [], forget: () => undefined, waitingFor: () => [] },
+    note: refused,
+    log,
+    now,
+  });
+  const watching = watch.follow({ client, gateway, signal: stopping.signal, everyMs: 1 });
   await eventually('each that is not listed', () => new Set(asked.filter((one) => !listed.includes(one))).size === 400);
   stopping.abort();
   await watching;

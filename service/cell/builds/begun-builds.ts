@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
+import type { WorkflowBuild } from '../../temporal/bundle/bundle.ts';
 
 interface BegunBuildsOptions {
   /** The build that this process was started with. */

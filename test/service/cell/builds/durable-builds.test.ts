@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { openSigner } from '../../../integrations/keys/ed25519.ts';
-import { DurableBuilds } from '../../../service/cell/durable-builds.ts';
-import { loadConfig } from '../../../service/config/load.ts';
-import { createLog } from '../../../service/process/log.ts';
-import { storeBuild, storedBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
-import { eventually } from '../../eventually.ts';
+import { openSigner } from '../../../../integrations/keys/ed25519.ts';
+import { DurableBuilds } from '../../../../service/cell/builds/durable-builds.ts';
+import { loadConfig } from '../../../../service/config/load.ts';
+import { createLog } from '../../../../service/process/log.ts';
+import { storeBuild, storedBuild, type WorkflowBuild } from '../../../../service/temporal/bundle/bundle.ts';
+import { eventually } from '../../../eventually.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-builds-test-'));
 const stopping = new AbortController();

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { hasCode } from '../../core/errors.ts';
-import type { Config } from '../config/load.ts';
-import type { Secrets } from '../config/secrets.ts';
-import type { ReleaseStore } from '../packs/release-store.ts';
-import { type Logger, reasonOf } from '../process/log.ts';
-import { openReleases } from '../process/releases.ts';
-import { repeatAsItSays } from '../process/repeat.ts';
-import { openRoleSigner, openTrust } from '../process/trust.ts';
-import { storeCode, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
-import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { hasCode } from '../../../core/errors.ts';
+import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import type { ReleaseStore } from '../../packs/release-store.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { openReleases } from '../../process/releases.ts';
+import { repeatAsItSays } from '../../process/repeat.ts';
+import { openRoleSigner, openTrust } from '../../process/trust.ts';
+import { storeCode, type WorkflowBuild } from '../../temporal/bundle/bundle.ts';
+import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 
 const againMs = 30_000;
 const foreverMs = 2_147_483_647;

@@ -1,18 +1,18 @@
 import { createHmac } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
-import type { CellKey } from '../../core/cluster/before-state.ts';
-import { type Asking, type EnvelopeAsking, narrowerOf } from '../../core/decide/asking.ts';
-import type { IncidentRef } from '../../core/incident/incident.ts';
-import { type ActivePromotion, rampingOf } from '../../core/orders/promotion.ts';
-import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import type { Config } from '../config/load.ts';
-import { type Logger, reasonOf } from '../process/log.ts';
-import { repeat } from '../process/repeat.ts';
-import { askingOf } from '../process/rules.ts';
-import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
-import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
-import { knownBuilds, saidOfBuild, sayOfBuild } from '../temporal/versions.ts';
+import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import type { CellKey } from '../../../core/cluster/before-state.ts';
+import { type Asking, type EnvelopeAsking, narrowerOf } from '../../../core/decide/asking.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import { type ActivePromotion, rampingOf } from '../../../core/orders/promotion.ts';
+import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import type { Config } from '../../config/load.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { repeat } from '../../process/repeat.ts';
+import { askingOf } from '../../process/rules.ts';
+import type { WorkflowBuild } from '../../temporal/bundle/bundle.ts';
+import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
+import { knownBuilds, saidOfBuild, sayOfBuild } from '../../temporal/versions.ts';
 
 /** The versions of packs that an incident begins with: as a configuration reads them, and in one build. */
 interface PackVersions {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from '@temporalio/client';
-import { runOlderBuilds } from '../../../service/cell/older-builds.ts';
-import { createLog } from '../../../service/process/log.ts';
-import { storeBuild, storedBuild, storedBuilds } from '../../../service/temporal/bundle/bundle.ts';
-import { eventually } from '../../eventually.ts';
+import { runOlderBuilds } from '../../../../service/cell/builds/older-builds.ts';
+import { createLog } from '../../../../service/process/log.ts';
+import { storeBuild, storedBuild, storedBuilds } from '../../../../service/temporal/bundle/bundle.ts';
+import { eventually } from '../../../eventually.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-older-test-'));
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { type Logger, reasonOf } from '../process/log.ts';
-import { removeRetired, storedBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
-import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
-import { openBuilds } from '../temporal/versions.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { removeRetired, storedBuild, type WorkflowBuild } from '../../temporal/bundle/bundle.ts';
+import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
+import { openBuilds } from '../../temporal/versions.ts';
 
 /** Another process of an older build may still begin incidents while this one starts: so it is looked again. */
 const lookAgainMs = 60_000;

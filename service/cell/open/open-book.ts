@@ -1,5 +1,5 @@
-import type { DurableValues } from '../../activities/memory/memory.ts';
-import type { Severity } from '../../core/alert/severity.ts';
+import type { DurableValues } from '../../../activities/memory/memory.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
 
 /** An incident that this cell has begun or told something, and that has not come to its own end. */
 export interface OpenIncident {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
-import type { PromotionTerms } from '../../../core/orders/promotion.ts';
-import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
-import { containDroppedBinary } from '../../../playbooks/contain-dropped-binary.ts';
-import { eitherOf, IncidentVersions, lotOf, type RampingVersions } from '../../../service/cell/incident-versions.ts';
-import type { Config } from '../../../service/config/load.ts';
-import { enabledPlaybooks } from '../../../service/config/packs.ts';
+import { IncidentMemory } from '../../../../activities/memory/incident-memory.ts';
+import type { PromotionTerms } from '../../../../core/orders/promotion.ts';
+import type { AnyPlaybook } from '../../../../core/playbook/playbook.ts';
+import { containDroppedBinary } from '../../../../playbooks/contain-dropped-binary.ts';
+import { eitherOf, IncidentVersions, lotOf, type RampingVersions } from '../../../../service/cell/builds/incident-versions.ts';
+import type { Config } from '../../../../service/config/load.ts';
+import { enabledPlaybooks } from '../../../../service/config/packs.ts';
 
 const now = Date.parse('2026-11-27T12:00:00.000Z');
 const cellKey = Buffer.alloc(32, 7);

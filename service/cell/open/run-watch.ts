@@ -2,36 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
-import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
-import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
-import type { RecordMemory } from '../../activities/memory/record-memory.ts';
-import type { StartMemory } from '../../activities/memory/start-memory.ts';
-import type { Alert } from '../../core/alert/alert.ts';
-import { mostOf, type NamedIncident, type OpenReport, openReportOf } from '../../core/alert/intake-report.ts';
-import { worse } from '../../core/alert/severity.ts';
+import type { JudgementMemory } from '../../../activities/memory/judgement-memory.ts';
+import type { RecordMemory } from '../../../activities/memory/record-memory.ts';
+import type { StartMemory } from '../../../activities/memory/start-memory.ts';
 import {
-  type AlertBatch,
   type IncidentNote,
   type IncidentRef,
   type IncidentStart,
   incidentNames,
   subjectOfIncident,
-} from '../../core/incident/incident.ts';
-import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import type { Box } from '../../integrations/crypto-box/box.ts';
-import { kindOf } from '../intake/send/batch.ts';
-import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
-import { startOptionsOf } from '../intake/send/start-options.ts';
-import { type Logger, reasonOf } from '../process/log.ts';
-import { Turns } from '../process/repeat.ts';
-import { isOpenRun } from '../temporal/held-up-runs.ts';
-import { StillIncidents, type StillLook } from '../temporal/still-incidents.ts';
+} from '../../../core/incident/incident.ts';
+import type { IncidentGateway } from '../../intake/send/incident-gateway.ts';
+import { startOptionsOf } from '../../intake/send/start-options.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { Turns } from '../../process/repeat.ts';
+import { isOpenRun } from '../../temporal/held-up-runs.ts';
+import { StillIncidents, type StillLook } from '../../temporal/still-incidents.ts';
+import { beginningsKnownTo, hasSignedEnd, isSetBack } from '../run-ends.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
-import { beginningsKnownTo, hasSignedEnd, isSetBack } from './run-ends.ts';
+import type { OpenIncidents } from './open-incidents.ts';
 
-const mostKinds = 20;
-/** Of longer ones the incident itself is asked. */
-const mostRuleText = 400;
 const lookEveryMs = 20_000;
 /** To list thousands takes Temporal seconds: it has other work for three quarters of the time. Within a minute it is seen all the same that one was ended. */
 const pausesPerLook = 3;
@@ -48,15 +38,13 @@ const mostRemembered = 10;
 const othersAfterMs = 5 * 60_000;
 const mostOthers = 10;
 
-interface OpenIncidentsParts {
+interface RunWatchParts {
   readonly kept: OpenBook;
-  readonly box: Box;
+  readonly open: OpenIncidents;
   readonly starts: StartMemory;
   readonly judgements?: Pick<JudgementMemory, 'ended'>;
   /** Which the audit store does not have yet. */
   readonly records: Pick<RecordMemory, 'before' | 'forget' | 'waitingFor'>;
-  /** What people have decided about its pod since. */
-  readonly asDecided: (alert: Alert) => Alert;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
   /** The build that this cell has begun a run with, by its first run, as Temporal was told. Undefined where it does not know. */
   readonly begunWith?: (incident: IncidentRef) => WorkerDeploymentVersion | undefined;
@@ -70,18 +58,18 @@ type Stand =
   | { readonly kind: 'lost'; readonly how: string };
 
 /**
- * Which incidents are open is for the cell to know: whoever reaches Temporal can end a workflow, set it back or delete it. What has no end that a cell
+ * Looks after the runs of open incidents. Which are open is for the cell to know: whoever reaches Temporal can end a workflow, set it back or delete it. What has no end that a cell
  * has signed is begun again, with the alerts that are kept here, so that its questions are asked and its leases held.
  */
-export class OpenIncidents {
-  readonly #parts: OpenIncidentsParts;
+export class RunWatch {
+  readonly #parts: RunWatchParts;
   readonly #now: () => number;
   readonly #still: StillIncidents;
   /** Of incidents that another replica has begun: the run that was handed the records of those before it. */
   readonly #handedTo = new Map<string, string>();
   readonly #unlisted = new Turns(mostUnlisted);
 
-  constructor(parts: OpenIncidentsParts) {
+  constructor(parts: RunWatchParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
     this.#still = new StillIncidents({
@@ -94,76 +82,13 @@ export class OpenIncidents {
     });
   }
 
-  /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
-  isOpen(id: string, run: string): boolean {
-    return this.#parts.kept.head(id)?.first === run;
-  }
-
-  /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
-  report(): OpenReport {
-    return openReportOf([...this.#parts.kept.heads()].map(([incident, head]) => namedOf(incident, head)));
-  }
-
   /** How many did not go on when they were looked at last. */
   standingStill(): number {
     return this.#still.count;
   }
 
-  /** Before the incident hears of it. */
-  hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch): void {
-    const { kept, box } = this.#parts;
-    const known = kept.get(id);
-    const kinds = new Set(known?.kinds);
-    const fresh = alerts.filter((alert) => kinds.size < mostKinds && !kinds.has(kindOf(alert)) && kinds.add(kindOf(alert)));
-    const named =
-      actors.some((one) => !known?.actors.includes(one)) || requesters.some((one) => !known?.requesters.includes(one));
-    const severity = [...alerts, ...counts].reduce((worst, one) => worse(worst, one.severity), known?.severity ?? 'unknown');
-    const { rules: ruled = known ? undefined : [], ...rest } = known ?? {};
-    const rules = rulesOf(ruled, [...alerts, ...counts]);
-    const areSame = severity === known?.severity && rules.rules?.length === known.rules?.length;
-    if (known && fresh.length === 0 && !named && areSame) return;
-    const all = [...(known ? this.#alertsOf(id, known) : []), ...fresh];
-    kept.put(id, {
-      begunAgain: [],
-      ...rest,
-      ...rules,
-      alerts: fresh.length > 0 || !known ? box.seal(Buffer.from(JSON.stringify(all)), aadOf(id)) : known.alerts,
-      kinds: [...kinds],
-      severity,
-      actors: [...new Set([...(known?.actors ?? []), ...actors])],
-      requesters: [...new Set([...(known?.requesters ?? []), ...requesters])],
-    });
-  }
-
-  /** This cell has started that run. */
-  started(id: string, first: string, batch: AlertBatch): void {
-    const { kept, box } = this.#parts;
-    // The end of the run before was seen after this one had heard of its alerts.
-    if (!kept.get(id)) this.hears(id, batch);
-    const known = kept.get(id);
-    if (!known) return;
-    const { alerts, counts } = batch;
-    const startedAt = (known.first === first ? known.startedAt : undefined) ?? this.#now();
-    const started = { ...known, first, run: first, startedAt };
-    if (known.first === undefined || known.first === first) {
-      kept.put(id, started);
-      return;
-    }
-    const { rules: earlier, ...rest } = started;
-    const before = { first: known.first, alerts: known.alerts, ...(earlier && { rules: earlier }) };
-    const own = { alerts: box.seal(Buffer.from(JSON.stringify(alerts)), aadOf(id)), kinds: alerts.map(kindOf) };
-    kept.put(id, { ...rest, ...own, ...rulesOf([], [...alerts, ...counts]), before });
-  }
-
-  /** It runs: it has taken what it was told. */
-  told(id: string): void {
-    const { kept } = this.#parts;
-    const known = kept.get(id);
-    if (known && !known.told && known.first === undefined) kept.put(id, { ...known, told: true });
-  }
-
   /** Looks from time to time, until `signal`. Never rejects. */
-  async watch(
+  async follow(
     options: {
       readonly client: Client;
       readonly gateway: IncidentGateway;
@@ -205,7 +130,7 @@ export class OpenIncidents {
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
         const stand = await standOf(client, id, known.first);
-        await this.#follow(id, kept.get(id) ?? known, stand, options);
+        await this.#actOn(id, kept.get(id) ?? known, stand, options);
         // What Temporal does not list is looked at all the same: it lists none that somebody has paused. One that was set back first could not even be told what it has forgotten.
         if (stand.kind === 'running' && kept.get(id)?.first === stand.first) running.push(id);
       } catch (error) {
@@ -251,13 +176,13 @@ export class OpenIncidents {
     }
   }
 
-  async #follow(
+  async #actOn(
     id: string,
     known: OpenIncident,
     stand: Stand,
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
-    const { kept, starts, note } = this.#parts;
+    const { open, kept, starts, note } = this.#parts;
     if (stand.kind === 'ended') return this.#hasEnded(id, known);
     if (stand.kind === 'lost') {
       // Heard of, and on its way from the spool to a Temporal that was away or is slow: nobody can have ended it.
@@ -273,7 +198,7 @@ export class OpenIncidents {
       return this.#beginAgain(id, known, 'somebody else has its id', gateway);
     // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
     const told =
-      known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));
+      known.run === undefined || known.run === run ? undefined : await gateway.signal(id, open.batchOf(id, known, `run/${run}`));
     if (told !== undefined && told.kind !== 'signalled') return;
     if (told !== undefined && first === known.first && (await isSetBack(client, id, run))) {
       await note(id, this.#restarted(id, { first, run, isSetBack: true }, setBackText));
@@ -297,27 +222,18 @@ export class OpenIncidents {
   async #joinBefore(
     id: string,
     known: OpenIncident,
-    { first, alerts, rules: earlier }: NonNullable<OpenIncident['before']>,
+    { first, alerts }: NonNullable<OpenIncident['before']>,
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
-    const { kept, note } = this.#parts;
+    const { open, note } = this.#parts;
     const isOver = await hasSignedEnd(client, incidentNames.workflow, { id, run: first, first });
     if (!isOver) {
-      const told = await gateway.signal(id, this.#batchOf(id, { ...known, alerts }, `before/${first}`));
+      const told = await gateway.signal(id, open.batchOf(id, { ...known, alerts }, `before/${first}`));
       if (told.kind !== 'signalled') return;
       const newest = { first: known.first ?? '', run: known.run ?? '', isSetBack: false };
       await note(id, this.#restarted(id, newest, endedText('the run before'), first));
     }
-    const { before: _, rules, ...rest } = kept.get(id) ?? known;
-    kept.put(id, {
-      ...rest,
-      ...(isOver
-        ? rulesOf(rules, [])
-        : rulesOf(
-            rules,
-            earlier?.map((rule) => ({ rule })),
-          )),
-    });
+    open.joined(id, first, isOver ? 'over' : 'told');
   }
 
   /** Nobody can say from which event on it is not ours any more, and so to where it could be set back. */
@@ -341,14 +257,14 @@ export class OpenIncidents {
   }
 
   async #beginAgain(id: string, known: OpenIncident, how: string, gateway: IncidentGateway): Promise<void> {
-    const { kept, note, log } = this.#parts;
+    const { open, kept, note, log } = this.#parts;
     const subject = subjectOfIncident(id);
     const now = this.#now();
     const last = known.begunAgain.at(-1);
     if (!subject || !this.#mayBeginAgain(known)) return;
     const lasted = last !== undefined && now - last > longestPauseMs;
     const begunAgain = [...(lasted ? [] : known.begunAgain), now].slice(-mostRemembered);
-    const batch = this.#batchOf(id, known, `again/${known.first ?? ''}/${now}`);
+    const batch = open.batchOf(id, known, `again/${known.first ?? ''}/${now}`);
     const start: IncidentStart = { subject, batch };
     const result = await gateway.start(id, start, startOptionsOf({ subject, severity: known.severity, batch }));
     if (result.kind === 'unavailable') return;
@@ -369,108 +285,12 @@ export class OpenIncidents {
     const records = this.#parts.records.before(id, newest);
     return { id: `restarted/${about}`, kind: 'incident.restarted', text, about, ...(records.length > 0 && { records }) };
   }
-
-  #batchOf(id: string, known: OpenIncident, batch: string): AlertBatch {
-    const alerts = this.#alertsOf(id, known).map((alert) => this.#parts.asDecided(alert));
-    const { actors, requesters } = known;
-    return {
-      id: batch,
-      alerts,
-      counts: alerts.map(({ rule, severity, pod, time }) => ({
-        rule,
-        severity,
-        ...(pod && { pod: `${pod.namespace}/${pod.name}` }),
-        count: 1,
-        firstSeen: time,
-        lastSeen: time,
-      })),
-      ...(actors.length > 0 && { actors }),
-      ...(requesters.length > 0 && { requesters }),
-    };
-  }
-
-  /** None where the key of the seal is gone: it is begun again without them, and joined by the next one. */
-  #alertsOf(id: string, { alerts }: OpenIncident): readonly Alert[] {
-    try {
-      return JSON.parse(Buffer.from(this.#parts.box.open(alerts, aadOf(id))).toString()) as Alert[];
-    } catch {
-      this.#parts.log.error({ incident: id }, 'what is kept of an open incident does not open: its key is gone');
-      return [];
-    }
-  }
-}
-
-/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
-export function remembering(
-  gateway: IncidentGateway,
-  {
-    incidents,
-    open,
-    playbooksOf,
-  }: {
-    readonly incidents: IncidentMemory;
-    readonly open: OpenIncidents;
-    /** What an incident runs: not each has begun with the same versions. */
-    readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
-  },
-): IncidentGateway {
-  return {
-    start: async (id, start, options) => {
-      incidents.hears(id, start.batch, playbooksOf(id));
-      open.hears(id, start.batch);
-      const result = await gateway.start(id, start, options);
-      if (result.kind === 'started') {
-        incidents.delivered(id, result.run, result.build);
-        open.started(id, result.run, start.batch);
-      }
-      return result;
-    },
-    signal: async (id, batch) => {
-      incidents.hears(id, batch, playbooksOf(id));
-      open.hears(id, batch);
-      const result = await gateway.signal(id, batch);
-      if (result.kind === 'signalled') {
-        incidents.delivered(id);
-        open.told(id);
-      }
-      return result;
-    },
-    note: (id, note) => gateway.note(id, note),
-  };
 }
 
 const setBackText = 'A run of this incident was set back in Temporal: it goes on from there, and asks what it had asked.';
 
 function endedText(how: string): string {
   return `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
-}
-
-function aadOf(id: string): string {
-  return `open ${id}`;
-}
-
-/** What a report says of it. */
-function namedOf(incident: string, { severity, rules, first, startedAt }: OpenHead): NamedIncident {
-  return {
-    incident,
-    severity,
-    ...(rules && { rules }),
-    ...(first !== undefined && startedAt !== undefined && { started: { run: first, at: new Date(startedAt).toISOString() } }),
-  };
-}
-
-/** With those of what it is told. None where there are more than a list shows, or where it was so before. */
-function rulesOf(
-  known: readonly string[] | undefined,
-  said: readonly { readonly rule: string }[] | undefined,
-): Pick<OpenIncident, 'rules'> {
-  if (!known || !said) return {};
-  const rules = new Set(known);
-  for (const { rule } of said) {
-    rules.add(rule);
-    if (rules.size > mostOf.rules) return {};
-  }
-  return [...rules].join('').length > mostRuleText ? {} : { rules: [...rules] };
 }
 
 /** It runs on as it was seen last: nobody has to be asked. */

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { BegunBuilds } from '../../../service/cell/begun-builds.ts';
+import { BegunBuilds } from '../../../../service/cell/builds/begun-builds.ts';
 
 const [first, second, third] = ['1', '2', '3'].map((digit) => ({ id: digit.repeat(16), path: `${digit}.js` })) as [
   { id: string; path: string },

@@ -1,0 +1,205 @@
+import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { mostOf, type NamedIncident, type OpenReport, openReportOf } from '../../../core/alert/intake-report.ts';
+import { worse } from '../../../core/alert/severity.ts';
+import type { AlertBatch } from '../../../core/incident/incident.ts';
+import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import type { Box } from '../../../integrations/crypto-box/box.ts';
+import { kindOf } from '../../intake/send/batch.ts';
+import type { IncidentGateway } from '../../intake/send/incident-gateway.ts';
+import type { Logger } from '../../process/log.ts';
+import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
+
+const mostKinds = 20;
+/** Of longer ones the incident itself is asked. */
+const mostRuleText = 400;
+
+interface OpenIncidentsParts {
+  readonly kept: OpenBook;
+  readonly box: Box;
+  /** What people have decided about its pod since. */
+  readonly asDecided: (alert: Alert) => Alert;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+/** What the cell has told each incident that is open, with the alerts sealed: enough to tell another run of it the same. */
+export class OpenIncidents {
+  readonly #parts: OpenIncidentsParts;
+  readonly #now: () => number;
+
+  constructor(parts: OpenIncidentsParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+  }
+
+  /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
+  isOpen(id: string, run: string): boolean {
+    return this.#parts.kept.head(id)?.first === run;
+  }
+
+  /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
+  report(): OpenReport {
+    return openReportOf([...this.#parts.kept.heads()].map(([incident, head]) => namedOf(incident, head)));
+  }
+
+  /** Before the incident hears of it. */
+  hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch): void {
+    const { kept, box } = this.#parts;
+    const known = kept.get(id);
+    const kinds = new Set(known?.kinds);
+    const fresh = alerts.filter((alert) => kinds.size < mostKinds && !kinds.has(kindOf(alert)) && kinds.add(kindOf(alert)));
+    const named =
+      actors.some((one) => !known?.actors.includes(one)) || requesters.some((one) => !known?.requesters.includes(one));
+    const severity = [...alerts, ...counts].reduce((worst, one) => worse(worst, one.severity), known?.severity ?? 'unknown');
+    const { rules: ruled = known ? undefined : [], ...rest } = known ?? {};
+    const rules = rulesOf(ruled, [...alerts, ...counts]);
+    const areSame = severity === known?.severity && rules.rules?.length === known.rules?.length;
+    if (known && fresh.length === 0 && !named && areSame) return;
+    const all = [...(known ? this.#alertsOf(id, known) : []), ...fresh];
+    kept.put(id, {
+      begunAgain: [],
+      ...rest,
+      ...rules,
+      alerts: fresh.length > 0 || !known ? box.seal(Buffer.from(JSON.stringify(all)), aadOf(id)) : known.alerts,
+      kinds: [...kinds],
+      severity,
+      actors: [...new Set([...(known?.actors ?? []), ...actors])],
+      requesters: [...new Set([...(known?.requesters ?? []), ...requesters])],
+    });
+  }
+
+  /** This cell has started that run. */
+  started(id: string, first: string, batch: AlertBatch): void {
+    const { kept, box } = this.#parts;
+    // The end of the run before was seen after this one had heard of its alerts.
+    if (!kept.get(id)) this.hears(id, batch);
+    const known = kept.get(id);
+    if (!known) return;
+    const { alerts, counts } = batch;
+    const startedAt = (known.first === first ? known.startedAt : undefined) ?? this.#now();
+    const started = { ...known, first, run: first, startedAt };
+    if (known.first === undefined || known.first === first) {
+      kept.put(id, started);
+      return;
+    }
+    const { rules: earlier, ...rest } = started;
+    const before = { first: known.first, alerts: known.alerts, ...(earlier && { rules: earlier }) };
+    const own = { alerts: box.seal(Buffer.from(JSON.stringify(alerts)), aadOf(id)), kinds: alerts.map(kindOf) };
+    kept.put(id, { ...rest, ...own, ...rulesOf([], [...alerts, ...counts]), before });
+  }
+
+  /** It runs: it has taken what it was told. */
+  told(id: string): void {
+    const { kept } = this.#parts;
+    const known = kept.get(id);
+    if (known && !known.told && known.first === undefined) kept.put(id, { ...known, told: true });
+  }
+
+  /** Of the run before, by its first one: it has come to its end, or the newest run was told what that one knew. */
+  joined(id: string, before: string, how: 'over' | 'told'): void {
+    const { kept } = this.#parts;
+    const known = kept.get(id);
+    if (known?.before?.first !== before) return;
+    const { before: told, rules, ...rest } = known;
+    const earlier = how === 'over' ? [] : told.rules?.map((rule) => ({ rule }));
+    kept.put(id, { ...rest, ...rulesOf(rules, earlier) });
+  }
+
+  /** What a run of it is told that has heard of nothing yet. `batch` is the id under which it takes that once. */
+  batchOf(id: string, known: Pick<OpenIncident, 'alerts' | 'actors' | 'requesters'>, batch: string): AlertBatch {
+    const alerts = this.#alertsOf(id, known).map((alert) => this.#parts.asDecided(alert));
+    const { actors, requesters } = known;
+    return {
+      id: batch,
+      alerts,
+      counts: alerts.map(({ rule, severity, pod, time }) => ({
+        rule,
+        severity,
+        ...(pod && { pod: `${pod.namespace}/${pod.name}` }),
+        count: 1,
+        firstSeen: time,
+        lastSeen: time,
+      })),
+      ...(actors.length > 0 && { actors }),
+      ...(requesters.length > 0 && { requesters }),
+    };
+  }
+
+  /** None where the key of the seal is gone: it is begun again without them, and joined by the next one. */
+  #alertsOf(id: string, { alerts }: Pick<OpenIncident, 'alerts'>): readonly Alert[] {
+    try {
+      return JSON.parse(Buffer.from(this.#parts.box.open(alerts, aadOf(id))).toString()) as Alert[];
+    } catch {
+      this.#parts.log.error({ incident: id }, 'what is kept of an open incident does not open: its key is gone');
+      return [];
+    }
+  }
+}
+
+/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
+export function remembering(
+  gateway: IncidentGateway,
+  {
+    incidents,
+    open,
+    playbooksOf,
+  }: {
+    readonly incidents: IncidentMemory;
+    readonly open: OpenIncidents;
+    /** What an incident runs: not each has begun with the same versions. */
+    readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
+  },
+): IncidentGateway {
+  return {
+    start: async (id, start, options) => {
+      incidents.hears(id, start.batch, playbooksOf(id));
+      open.hears(id, start.batch);
+      const result = await gateway.start(id, start, options);
+      if (result.kind === 'started') {
+        incidents.delivered(id, result.run, result.build);
+        open.started(id, result.run, start.batch);
+      }
+      return result;
+    },
+    signal: async (id, batch) => {
+      incidents.hears(id, batch, playbooksOf(id));
+      open.hears(id, batch);
+      const result = await gateway.signal(id, batch);
+      if (result.kind === 'signalled') {
+        incidents.delivered(id);
+        open.told(id);
+      }
+      return result;
+    },
+    note: (id, note) => gateway.note(id, note),
+  };
+}
+
+function aadOf(id: string): string {
+  return `open ${id}`;
+}
+
+/** What a report says of it. */
+function namedOf(incident: string, { severity, rules, first, startedAt }: OpenHead): NamedIncident {
+  return {
+    incident,
+    severity,
+    ...(rules && { rules }),
+    ...(first !== undefined && startedAt !== undefined && { started: { run: first, at: new Date(startedAt).toISOString() } }),
+  };
+}
+
+/** With those of what it is told. None where there are more than a list shows, or where it was so before. */
+function rulesOf(
+  known: readonly string[] | undefined,
+  said: readonly { readonly rule: string }[] | undefined,
+): Pick<OpenIncident, 'rules'> {
+  if (!known || !said) return {};
+  const rules = new Set(known);
+  for (const { rule } of said) {
+    rules.add(rule);
+    if (rules.size > mostOf.rules) return {};
+  }
+  return [...rules].join('').length > mostRuleText ? {} : { rules: [...rules] };
+}
