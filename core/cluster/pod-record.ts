@@ -35,6 +35,10 @@ export interface PodRecord {
   readonly restarted?: Readonly<Record<string, RestartedContainer>>;
   /** Names of Secrets that it mounts, has in its environment, or pulls images with; sorted. */
   readonly secrets: readonly string[];
+  /** What other pods of its namespace may use too: `persistentvolumeclaim/data`, `resourceclaim/gpu`; sorted. Absent: nothing. */
+  readonly claims?: readonly string[];
+  /** Networks besides the cluster's, by what its annotations ask for. Absent: none. */
+  readonly otherNetworks?: readonly string[];
 }
 
 export interface ContainerRecord {

@@ -87,7 +87,7 @@ function combined(known: {
   readonly found: readonly Found[];
   /** In quarantine, whether they were looked at or not. */
   readonly pods: number;
-  /** What the configuration leaves open: true whatever a probe finds. */
+  /** What is left open: true whatever a probe finds. */
   readonly exceptions: readonly string[];
 }): Verification | undefined {
   const { before, found, pods, exceptions } = known;

@@ -8,6 +8,7 @@ import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../
 import { mirrorAnnotation, type ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { claimNotes } from './left-open.ts';
 
 /** The pod and what around it matters, as it was before the quarantine. */
 export interface Situation {
@@ -153,6 +154,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
       ...(owner && releaseEffects[owner.kind] ? [`On release ${owner.kind} ${owner.name} ${releaseEffects[owner.kind]}.`] : []),
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
       ...lostNotes(noted, 'The pod'),
+      ...claimNotes([pod]),
       ...sideEffects(situation),
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),

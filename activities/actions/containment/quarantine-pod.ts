@@ -29,6 +29,7 @@ import {
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { podRecord, policyRecord, type ServiceRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { leftOpen } from './left-open.ts';
 import { additivePolicies, policyName, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
 import { undoQuarantine } from './quarantine-undo.ts';
 
@@ -113,7 +114,7 @@ export function quarantinePodImplementation(
         });
         if (mark.kind !== 'ours' || markDifference(pod, quarantineMarks(state, cellKey)).length > 0)
           view.observePod(await putMarks({ api, pod, marks: quarantineMarks(state, cellKey), signal: context.signal }));
-        const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
+        const said = [...exceptionsSaid(exceptions, { denyTier: denyTier(), refused }), ...leftOpen([pod], view.pods(namespace))];
         return {
           pod: input.pod,
           labelsBefore: { ...state.labels },
@@ -125,7 +126,7 @@ export function quarantinePodImplementation(
           ],
           policy: names.standingPolicy,
           policyCreated: created,
-          ...(said.length > 0 && { exceptions: [...said] }),
+          ...(said.length > 0 && { exceptions: said }),
         };
       });
     },
@@ -166,7 +167,10 @@ export function quarantinePodImplementation(
           detail: `applied; but ${missing.length === 1 ? 'a policy still allows' : 'policies still allow'} traffic of the pod: ${missing.map(policyName).join(', ')}`,
           missing: missing.map(policyTarget),
         };
-      const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
+      const said = [
+        ...exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' }),
+        ...leftOpen([now], view.pods(pod.namespace)),
+      ];
       return {
         state: 'unverified',
         detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,

@@ -6,6 +6,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../../core/cluster/pod-record.ts';
 import type { ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
+import { claimNotes } from './left-open.ts';
 import { additivePolicies, lostNotes, meansNote, quarantineEffect } from './quarantine-plan.ts';
 
 /** Pure. What becomes of the pods, and of what counts on them. */
@@ -56,6 +57,7 @@ export function quarantineWorkloadPlan(situation: {
       ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not delay the quarantine.`),
       ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
       ...isolated.flatMap((pod) => lostNotes(beforeOf(pod) ?? notedOf(pod), nameOf(pod))),
+      ...claimNotes(isolated),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),

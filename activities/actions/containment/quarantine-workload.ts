@@ -33,6 +33,7 @@ import {
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type PodJson, podRecord, policyRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { leftOpen } from './left-open.ts';
 import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
 import { beforeStateOf, putMarks } from './quarantine-pod.ts';
 import { lookAtQuarantine, podGivenBack, undoQuarantine } from './quarantine-undo.ts';
@@ -173,17 +174,21 @@ export function quarantineWorkloadImplementation(parts: {
         reasons.push(...(await Promise.all(pods.slice(at, at + atOnce).map((pod) => contain(pod, together, context, refusals)))));
       const [refusal] = refusals;
       if (refusal && refusals.length === pods.length) throw refusal;
-      const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
+      const contained = pods.filter((_, at) => reasons[at] === undefined);
+      const said = [
+        ...exceptionsSaid(exceptions, { denyTier: denyTier(), refused }),
+        ...leftOpen(contained, view.pods(namespace)),
+      ];
       return {
         workload,
-        pods: pods.filter((_, at) => reasons[at] === undefined).map(({ name, uid }) => ({ namespace, name, uid })),
+        pods: contained.map(({ name, uid }) => ({ namespace, name, uid })),
         left: pods.flatMap(({ name }, at) => {
           const reason = reasons[at];
           return reason === undefined ? [] : [{ pod: `pod/${namespace}/${name}`, reason }];
         }),
         policy: names.standingPolicy,
         policyCreated: created,
-        ...(said.length > 0 && { exceptions: [...said] }),
+        ...(said.length > 0 && { exceptions: said }),
       };
     },
 
@@ -217,7 +222,12 @@ export function quarantineWorkloadImplementation(parts: {
           detail: `applied to ${many}; but traffic is still allowed by policies, or pods were left out`,
           missing,
         };
-      const said = exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' });
+      const uids = new Set(output.pods.map(({ uid }) => uid));
+      const contained = found.filter(({ uid }) => uids.has(uid));
+      const said = [
+        ...exceptionsSaid(exceptions, { denyTier: tier, refused: standing === 'strict' }),
+        ...leftOpen(contained, found),
+      ];
       return {
         state: 'unverified',
         detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,

@@ -12,7 +12,7 @@ export const quarantinePodOutput = z.object({
   additivePolicies: z.array(z.string()),
   policy: z.string(),
   policyCreated: z.boolean(),
-  /** What the configuration leaves open, in words. */
+  /** What is left open, in words: by the configuration, and what the pod has besides the cluster's network. */
   exceptions: z.array(z.string()).exactOptional(),
 });
 export type QuarantinePodOutput = z.infer<typeof quarantinePodOutput>;

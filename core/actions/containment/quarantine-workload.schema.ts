@@ -12,7 +12,7 @@ export const quarantineWorkloadOutput = z.object({
   left: z.array(z.object({ pod: z.string(), reason: z.string() })),
   policy: z.string(),
   policyCreated: z.boolean(),
-  /** What the configuration leaves open, in words. */
+  /** What is left open, in words: by the configuration, and what the pod has besides the cluster's network. */
   exceptions: z.array(z.string()).exactOptional(),
 });
 export type QuarantineWorkloadOutput = z.infer<typeof quarantineWorkloadOutput>;

@@ -15,6 +15,7 @@ import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
 import type { ContainerRecord, OwnerRef, PodRecord, PolicyRecord, RestartedContainer } from '../../../core/cluster/pod-record.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { crowdingIn } from '../annotation-room.ts';
+import { claimsOf, otherNetworksOf } from './beyond-network.ts';
 
 /** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
 export type Jsonify<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Jsonify<T[K]> } : T;
@@ -39,6 +40,8 @@ export function podRecord(pod: PodJson): PodRecord {
   ];
   const restarts = statuses.reduce((sum, { restartCount }) => sum + (restartCount ?? 0), 0);
   const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
+  const claims = claimsOf(metadata.name ?? '', spec ?? {});
+  const otherNetworks = otherNetworksOf(metadata.annotations ?? {});
   const crowding = crowdingIn(metadata.annotations ?? {}, (name) => keptOnPods.has(name));
   return {
     uid: metadata.uid ?? '',
@@ -78,6 +81,8 @@ export function podRecord(pod: PodJson): PodRecord {
     }),
     ...(spec && isMarked(metadata) && { endsBy: endsBy(spec), restarted: restartedIn(statuses) }),
     secrets: spec ? [...new Set(secretUses(spec).map(({ name }) => name))].sort() : [],
+    ...(claims.length > 0 && { claims }),
+    ...(otherNetworks.length > 0 && { otherNetworks }),
   };
 }
 

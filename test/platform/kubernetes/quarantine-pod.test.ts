@@ -18,6 +18,7 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
+import { boundClaim } from './parts/snapshotter.ts';
 
 const platform = await testPlatform();
 
@@ -234,6 +235,30 @@ describe('quarantining a pod', () => {
       detail: expect.stringContaining(`established connections may live; ${notInForce}`),
     });
     expect(await action().verify(output, context)).toMatchObject({ state: 'unverified' });
+  });
+
+  test('names what it does not cut: a volume claim, the pods that share it, and a network of its own', async () => {
+    const own = await platform.freshNamespace();
+    const claim = await boundClaim(cluster, own, 'data');
+    const spec = { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] };
+    const annotations = { 'k8s.v1.cni.cncf.io/networks': 'storage-net@eth1' };
+    const pod = await cluster.makePod(own, 'suspect', { metadata: { annotations }, spec });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext({ fast: true })];
+    const plan = await action().plan(input, context);
+    expect(plan.notes).toContainEqual(expect.stringContaining('Not cut: volume claim data. Other pods may use'));
+    const alone = ["network storage-net is not cut: NetworkPolicies are about the cluster's own network alone"];
+    expect((await action().apply(input, context)).exceptions).toEqual(alone);
+
+    await cluster.makePod(own, 'reader', { spec });
+    const output = await action().apply(input, context);
+    expect(output.exceptions).toEqual([...alone, 'volume claim data is shared with pod reader']);
+    expect(await action().verify(output, context)).toMatchObject({
+      state: 'unverified',
+      detail: expect.stringContaining(`established connections may live; ${output.exceptions?.join('; ')}`),
+    });
+    // Whoever approved it has approved this, whoever else mounts it by now.
+    expect(await action().plan(input, stepContext({ ...context, fast: false }))).toEqual(plan);
+    await claim.remove();
   });
 
   test('says partial and names the policy that still allows traffic', async () => {
