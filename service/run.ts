@@ -8,12 +8,12 @@ import type { StepListener } from '../core/action/step.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { Restrainable } from '../core/orders/restraint.ts';
 import { createBox } from '../integrations/crypto-box/box.ts';
+import { eitherOf, type RampingVersions } from './cell/builds/incident-versions.ts';
 import { startCell } from './cell/cell.ts';
 import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
 import type { DecisionBook } from './cell/control/decision-book.ts';
 import { followDecisions } from './cell/control/follow.ts';
 import { PromotedPacks } from './cell/control/promoted-packs.ts';
-import { eitherOf, type RampingVersions } from './cell/builds/incident-versions.ts';
 import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
@@ -134,9 +134,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     onRenewed: (outcome) =>
       outcome === 'renewed'
         ? log.info({}, 'the connections to Temporal use the renewed certificate or key')
-        : log.error({}, 'the renewed certificate or key for Temporal cannot be used: the connections stay as they are'),
+        : log.error({}, 'cannot use the renewed certificate or key for Temporal; the connections stay as they are'),
     onWaiting: (reason, { forSeconds }) =>
-      log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are taken and kept, and sent when it is there'),
+      log.error({ reason, forSeconds }, 'waiting for Temporal: alerts are accepted, kept on disk, and sent once it answers'),
   });
   const queues = queuesOf(config.cluster);
   const workers = new RunningWorkers();
@@ -175,7 +175,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   });
   const status =
     at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork, metrics })));
-  if (at && status) log.info({ url: `http://${at.host}:${at.port}` }, 'metrics and health are served');
+  if (at && status) log.info({ url: `http://${at.host}:${at.port}` }, 'serving metrics and health');
   if (has('cell'))
     void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });
   if (has('cell') || has('forensics')) {
@@ -263,7 +263,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     const temporalOfCell = asRole('cell');
     if (temporalOfCell) await cell?.work(temporalOfCell);
     isAtWork = true;
-    log.info({ roles, address, next: 'firebreak doctor says what is missing' }, 'at work: connected to Temporal');
+    log.info({ roles, address, next: 'firebreak doctor says what is missing' }, 'ready: connected to Temporal');
   })();
   atWork.catch((error: unknown) => workers.fail(error));
 

@@ -18,14 +18,14 @@ const saves = Number(process.argv[2] ?? 5);
 const goalMs = 2_000;
 /** What the service says of a save, in its order: of one that changes what a body does, and of one that changes an envelope. */
 const ofBody = [
-  ['seen, checked and built', 'what was saved is built: a worker for it starts'],
-  ['its worker known to Temporal', 'the saved code is live: new incidents run it, and open ones what they began with'],
+  ['seen, checked and built', 'built the saved code; starting a worker for it'],
+  ['its worker known to Temporal', 'the saved code is live: new incidents run it, open ones keep theirs'],
 ] as const;
 const ofEnvelope = [
-  ['seen, checked and built', 'the saved code is used from now on: the service restarts with it'],
+  ['seen, checked and built', 'restarting with the saved code'],
   ['stopped, and started again', 'the desk is open'],
   ['intake open', 'the intake is open'],
-  ['at work', 'at work: connected to Temporal'],
+  ['at work', 'ready: connected to Temporal'],
 ] as const;
 const saved = [
   ['a body', ofBody],

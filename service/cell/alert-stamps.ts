@@ -164,7 +164,7 @@ export class CellStamps implements StampSource {
       },
       awaited: sealedIn(awaited, box, log),
       notBefore: Date.now() + graceMs,
-      full: (condition) => log.error({ condition }, 'too many alerts are waited after: one more is not'),
+      full: (condition) => log.error({ condition }, 'too many alerts are waiting for a later event; one more is not tracked'),
     });
   }
 
@@ -203,10 +203,7 @@ export class CellStamps implements StampSource {
         if (await tellAgain(alert)) this.#stamps.told(condition, of);
       }
     } catch (error) {
-      this.#log.error(
-        { reason: reasonOf(error) },
-        'an alert after which nothing came could not be told again: it is tried once more',
-      );
+      this.#log.error({ reason: reasonOf(error) }, 'cannot report again an alert that nothing followed; trying once more');
     }
   }
 }
@@ -225,7 +222,7 @@ function sealedIn(kept: DurableValues<StoredAwaited>, box: Box, log: Pick<Logger
       try {
         return { due: entry.due, alert: JSON.parse(Buffer.from(box.open(entry.sealed, aadOf(key))).toString()) };
       } catch {
-        log.error({}, 'an alert after which something should have come does not open: its key is gone');
+        log.error({}, 'cannot decrypt an alert that a later event was expected after: its key is gone');
         return undefined;
       }
     },

@@ -338,7 +338,7 @@ export class EffectBook {
         this.#now(),
       );
     } catch (error) {
-      log.warn({ step: call.key, reason: reasonOf(error) }, 'how it was before a quarantine could not be noted');
+      log.warn({ step: call.key, reason: reasonOf(error) }, 'cannot record the state before a quarantine');
     }
   }
 

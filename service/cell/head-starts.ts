@@ -95,7 +95,7 @@ export class HeadStarts implements HeadStart {
     this.#looking = setInterval(() => {
       this.#learn();
       this.#lookForOrphans(holds).catch((error: unknown) =>
-        this.#parts.log.warn({ reason: reasonOf(error) }, 'whether each contained pod has an incident could not be told'),
+        this.#parts.log.warn({ reason: reasonOf(error) }, 'cannot tell whether each contained pod has an incident'),
       );
     }, lookEveryMs).unref();
   }
@@ -164,7 +164,7 @@ export class HeadStarts implements HeadStart {
     try {
       await this.#parts.pods.note(uid, { incident, at: Date.now(), adopted });
     } catch {
-      this.#parts.log.error({ incident }, 'that a pod is contained could not be noted');
+      this.#parts.log.error({ incident }, 'cannot record that a pod is contained');
     }
   }
 
@@ -191,7 +191,7 @@ export class HeadStarts implements HeadStart {
         continue;
       }
       orphans += 1;
-      log.error({ incident, pod: uid }, 'a pod is contained, and no incident holds it: see `firebreak release --offline`');
+      log.error({ incident, pod: uid }, 'a pod is contained but no incident holds it: see `firebreak release --offline`');
     }
     this.#orphans = orphans;
   }

@@ -330,7 +330,7 @@ export class ObservedPacks implements IncidentListener {
   #couldNot(terms: PromotionTerms, error: unknown): void {
     const reason = error instanceof Error ? error.message.slice(0, 300) : reasonOf(error);
     const said = this.#trouble.met(reason);
-    if (said) this.#options.log.warn({ pack: releaseText(terms), reason, ...said }, 'what is observed could not be tried');
+    if (said) this.#options.log.warn({ pack: releaseText(terms), reason, ...said }, 'cannot try the observed version of a pack');
   }
 
   async #observe({ incident, heard, tried }: Waiting, terms: PromotionTerms): Promise<void> {

@@ -123,7 +123,7 @@ export class ScheduledRuns {
     // Told first: after a crash between the two it is told again, and known by its id.
     this.#due.ran(run);
     await written();
-    log.info({ playbook: playbook.id, due: new Date(due).toISOString() }, 'a scheduled playbook was begun');
+    log.info({ playbook: playbook.id, due: new Date(due).toISOString() }, 'started a scheduled playbook');
     return true;
   }
 

@@ -75,7 +75,7 @@ export async function startIncidents(parts: IncidentsParts): Promise<BegunBuilds
   const begun = await runBuilds(parts);
   const isCurrent = await becomeCurrent(parts);
   if (isCurrent() && !parts.isWatched && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
-    log.warn({}, 'the first containment after this start may take a second longer');
+    log.warn({}, 'the first containment after this start may take one second longer');
   control.intake.open(client);
   control.evidence.open(client);
   void followControl({
@@ -170,7 +170,7 @@ async function becomeCurrent({ config, build, ramping, temporal, log, stopping }
       if (await makeCurrent(of))
         log.warn(
           { deployment },
-          'somebody who reaches Temporal had it hear from nobody else which build is the current one: that is taken back',
+          'somebody with access to Temporal stopped it from accepting a new current build; that is reverted',
         );
       isCurrent = true;
       void tellBuilds({ client, deployment, current: { config, build }, ramping });
@@ -178,8 +178,7 @@ async function becomeCurrent({ config, build, ramping, temporal, log, stopping }
       if (stopping.aborted) return;
       const reason = reasonOf(error);
       const said = notCurrent.met(reason);
-      if (said)
-        log.error({ build: build.id, reason, ...said }, 'this build could not be made the current one; it is tried again');
+      if (said) log.error({ build: build.id, reason, ...said }, 'cannot make this build the current one; trying again');
       void attempt();
     }
   };

@@ -67,7 +67,7 @@ export async function followSchedules(options: FollowSchedulesOptions): Promise<
     } catch (error) {
       const reason = reasonOf(error);
       if (reason !== said && !signal.aborted)
-        log.warn({ reason }, 'schedules could not be looked after in Temporal: what is due is begun some minutes late meanwhile');
+        log.warn({ reason }, 'cannot update schedules in Temporal; scheduled runs may start some minutes late');
       said = reason;
     }
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
@@ -84,20 +84,20 @@ async function putSchedules(
       const state = await stateOf(client, options.scheduleId);
       if (state === 'none') {
         await client.schedule.create(options);
-        log.info({ schedule: options.scheduleId }, 'a schedule was made');
+        log.info({ schedule: options.scheduleId }, 'created a schedule');
       } else if (isFirst || state === 'paused') {
         const { spec, action, policies } = options;
         await client.schedule
           .getHandle(options.scheduleId)
           .update(() => ({ spec, action, ...(policies && { policies }), state: { paused: false } }));
-        if (state === 'paused') log.warn({ schedule: options.scheduleId }, 'a schedule was paused by somebody: it goes on');
+        if (state === 'paused') log.warn({ schedule: options.scheduleId }, 'somebody paused a schedule; it is resumed');
       }
     }
     const prefix = scheduleIdOf(cluster, '');
     for await (const { scheduleId } of client.schedule.list()) {
       if (!scheduleId.startsWith(prefix) || wanted.some((one) => one.scheduleId === scheduleId)) continue;
       await client.schedule.getHandle(scheduleId).delete();
-      log.info({ schedule: scheduleId }, 'a schedule was removed: its playbook is not enabled, or has no target');
+      log.info({ schedule: scheduleId }, 'removed a schedule: its playbook is not enabled, or has no target');
     }
   });
 }

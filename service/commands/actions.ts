@@ -46,7 +46,7 @@ const withPacks = (command: Command): Command =>
 
 /** Adds `firebreak actions list|show`: what a playbook can do, from the declarations. */
 export function registerActionsCommand(program: Command): void {
-  const actions = program.command('actions').description('what a playbook can do, and the rights that it needs');
+  const actions = program.command('actions').description('the actions of playbooks, and the rights that they need');
   withExamples(withPacks(actions.command('list').description('list all actions')), ['firebreak actions list --json']).action(
     list,
   );
@@ -54,7 +54,7 @@ export function registerActionsCommand(program: Command): void {
     withPacks(
       actions
         .command('show')
-        .description('show one action: its fields, its rights, an example, its undo and what verifies it')
+        .description('show one action: its fields, rights, an example, its undo, and how it is verified')
         .argument('<name>', 'name of the action'),
     ),
     ['firebreak actions show quarantinePod'],

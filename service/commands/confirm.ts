@@ -28,7 +28,7 @@ export function withConfirmation(command: Command): Command {
       '--target <end>',
       `last ${typedCharacters} characters of the target’s name; asked for on a terminal, needed elsewhere`,
     )
-    .option('--yes', 'do not ask back; needed where there is no terminal');
+    .option('--yes', 'do not ask for confirmation; needed without a terminal');
 }
 
 function hasTerminal(): boolean {

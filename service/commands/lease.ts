@@ -18,7 +18,7 @@ import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 /** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each is a signed vote like any other. */
 export function registerLeaseCommand(program: Command): void {
-  const lease = program.command('lease').description('how long a containment lasts');
+  const lease = program.command('lease').description('extend, release or make permanent a containment');
   const subcommand = (choice: LeaseChoice) => {
     // What is kept or extended goes on protecting.
     const confirmed = choice === 'release' ? withConfirmation : (command: Command) => command;
@@ -28,7 +28,7 @@ export function registerLeaseCommand(program: Command): void {
           .command(choice)
           .description(choices[choice])
           .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-          .argument('[lease]', 'id of the lease; needed where more than one is active'),
+          .argument('[lease]', 'id of the lease; needed if more than one is active'),
       ),
     );
     const why = choice === 'release' ? '--reason "our own job" ' : '';

@@ -48,7 +48,7 @@ export function withConfig(command: Command): Command {
 
 /** `--as` and `--key`: who it is that orders or answers. Whoever does so often sets `FIREBREAK_AS` and `FIREBREAK_KEY`. */
 export function withPerson(command: Command, role = 'who answers'): Command {
-  const key = 'this person’s own Ed25519 private key (PEM); the roster lists its public half';
+  const key = 'your own Ed25519 private key (PEM); the roster lists the public key';
   return command
     .addOption(new Option('--as <person>', `${role}: an id of the roster`).env('FIREBREAK_AS').makeOptionMandatory())
     .addOption(new Option('--key <file>', key).env('FIREBREAK_KEY').makeOptionMandatory());

@@ -22,32 +22,32 @@ const tools = join(import.meta.dirname, '../../tools/commands');
 const commands: readonly LazyCommand[] = [
   {
     name: 'run',
-    description: 'the service: one or more of its roles',
+    description: 'run the service: one or more roles',
     register: async (program) => (await import('./run.ts')).registerRunCommand(program),
   },
   {
     name: 'incidents',
-    description: 'what happened, and what was done about it',
+    description: 'list, show, start and decide on incidents',
     register: async (program) => (await import('./incidents/incidents.ts')).registerIncidentsCommand(program),
   },
   {
     name: 'login',
-    description: 'sign in at a desk, to look from your own machine with --desk',
+    description: 'sign in to a desk, to read from your own machine with --desk',
     register: async (program) => (await import('./desk/sign-in.ts')).registerLoginCommand(program),
   },
   {
     name: 'logout',
-    description: 'end the sign-in at a desk',
+    description: 'sign out from a desk',
     register: async (program) => (await import('./desk/sign-in.ts')).registerLogoutCommand(program),
   },
   {
     name: 'quarantine',
-    description: 'cut a pod off at once, by order of a person; others decide what becomes of it',
+    description: 'cut off a pod now; other people decide what happens next',
     register: async (program) => (await import('./incidents/start-incident.ts')).registerQuarantineCommand(program),
   },
   {
     name: 'approve',
-    description: 'answer an open question with a choice that changes something',
+    description: 'answer an open question with a choice that makes changes',
     register: async (program) => (await import('./vote.ts')).registerApproveCommand(program),
   },
   {
@@ -57,7 +57,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'lease',
-    description: 'how long a containment lasts',
+    description: 'extend, release or make permanent a containment',
     register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
   },
   {
@@ -68,22 +68,22 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'suppress',
     alias: 'suppressions',
-    description: 'alerts that are hidden for a time: proposed by one person, approved by another',
+    description: 'hide alerts for a time: one person proposes it, another approves it',
     register: async (program) => (await import('./orders/suppress.ts')).registerSuppressCommand(program),
   },
   {
     name: 'freeze',
-    description: 'nothing is automatic for a time: each step becomes a question to people',
+    description: 'freeze: for a time nothing is automatic, and each step becomes a question',
     register: async (program) => (await import('./orders/restrain.ts')).registerFreezeCommand(program),
   },
   {
     name: 'observe',
-    description: 'nothing is done for a time: each step becomes a plan on record',
+    description: 'observe mode: for a time nothing is done, and each step becomes a recorded plan',
     register: async (program) => (await import('./orders/restrain.ts')).registerObserveCommand(program),
   },
   {
     name: 'break-glass',
-    description: 'caps, freezes and change windows do not hold for a short time, for one incident or one namespace',
+    description: 'lift caps, freezes and change windows for a short time, for one incident or namespace',
     register: async (program) => (await import('./orders/restrain.ts')).registerBreakGlassCommand(program),
   },
   {
@@ -93,22 +93,22 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'restraints',
-    description: 'freezes, observe modes and break-glass sessions: what is in force, and what is proposed',
+    description: 'freezes, observe modes and break-glass sessions, in force and proposed',
     register: async (program) => (await import('./orders/restrain.ts')).registerRestraintsCommand(program),
   },
   {
     name: 'deadlines',
-    description: 'by when authorities have to be notified of incidents',
+    description: 'deadlines for notifying authorities of incidents',
     register: async (program) => (await import('./records/deadlines.ts')).registerDeadlinesCommand(program),
   },
   {
     name: 'tune',
-    description: 'the noisiest rules and workloads, and what could be done about them',
+    description: 'find the noisiest rules and workloads, and what to do about them',
     register: async (program) => (await import('./records/tune.ts')).registerTuneCommand(program),
   },
   {
     name: 'report',
-    description: 'what the records of a time say: how people decide, what a framework asks for, drafts for authorities',
+    description: 'reports from the records: how people decide, compliance, drafts for authorities',
     register: async (program) => (await import('./records/report.ts')).registerReportCommand(program),
   },
   {
@@ -118,107 +118,107 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'why',
-    description: 'why a pod is cut off, and whom to ask, with nothing but a kubeconfig',
+    description: 'show why a pod is cut off, and whom to ask, with nothing but a kubeconfig',
     register: async (program) => (await import('./why.ts')).registerWhyCommand(program),
   },
   {
     name: 'get',
-    description: 'what is open and in force, as the cluster shows it, with nothing but a kubeconfig',
+    description: 'list incidents and containments with nothing but a kubeconfig',
     register: async (program) => (await import('./why.ts')).registerGetCommand(program),
   },
   {
     name: 'playbooks',
-    description: 'the procedures, and the alerts that they answer',
+    description: 'the playbooks, and the alerts that they answer',
     register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),
   },
   {
     name: 'pack',
-    description: 'playbooks of your own, in a folder of their own',
+    description: 'your own playbooks: create, check, publish and promote them',
     register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
   },
   {
     name: 'builds',
-    description: 'what open incidents run on',
+    description: 'the builds that open incidents use',
     register: async (program) => (await import('./pack/builds.ts')).registerBuildsCommand(program),
   },
   {
     name: 'simulate',
-    description: 'what playbooks would do about alerts, without a cluster',
+    description: 'show what playbooks would do about alerts, without a cluster',
     register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),
   },
   {
     name: 'snapshot',
-    description: 'record a cluster, to plan in it without it',
+    description: 'record a cluster, to make plans without it',
     register: async (program) => (await import('./playbooks/snapshot.ts')).registerSnapshotCommand(program),
   },
   {
     name: 'backtest',
-    description: 'what playbooks would have done about the alerts that came',
+    description: 'show what playbooks would have done about recorded alerts',
     register: async (program) => (await import('./playbooks/backtest.ts')).registerBacktestCommand(program),
   },
   {
     name: 'actions',
-    description: 'what a playbook can do, and the rights that it needs',
+    description: 'the actions of playbooks, and the rights that they need',
     register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),
   },
   {
     name: 'alerts',
-    description: 'alerts as the sensors send them',
+    description: 'read, send and inspect alerts',
     register: async (program) => (await import('./alerts/alerts.ts')).registerAlertsCommand(program),
   },
   {
     name: 'audit',
-    description: 'the record, and the proof of it',
+    description: 'verify and inspect the audit records',
     register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
     name: 'records',
-    description: 'how long records are kept, and what holds them',
+    description: 'retention of records, and legal holds',
     register: async (program) => (await import('./records/holds.ts')).registerRecordsCommand(program),
   },
   {
     name: 'stream',
-    description: 'records on their way to a SIEM or a store of events',
+    description: 'streams of records to a SIEM or an event store',
     register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),
   },
   {
     name: 'bundle',
-    description: 'an incident that was exported as one file, and the proof of it',
+    description: 'check an exported incident',
     register: async (program) => (await import('./records/bundle.ts')).registerBundleCommand(program),
   },
   {
     name: 'database',
-    description: 'the schema of the records’ database',
+    description: 'the schema of the database with the records',
     register: async (program) => (await import('./records/database.ts')).registerDatabaseCommand(program),
   },
   {
     name: 'version',
-    description: 'the version of this program, and whether all that runs goes together',
+    description: 'the version of this program, and whether everything running is compatible',
     register: async (program) => (await import('./config/version.ts')).registerVersionCommand(program),
   },
   {
     name: 'backup',
-    description: 'copy everything that cannot be recreated',
+    description: 'back up everything that cannot be recreated',
     register: async (program) => (await import('./records/backup.ts')).registerBackupCommand(program),
   },
   {
     name: 'restore',
-    description: 'put a backup back',
+    description: 'restore a backup',
     register: async (program) => (await import('./records/backup.ts')).registerRestoreCommand(program),
   },
   {
     name: 'evidence',
-    description: 'what was kept of the targets, and the proof of it',
+    description: 'list, verify and read the evidence',
     register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),
   },
   {
     name: 'keys',
-    description: 'the keys of an installation whose roles run apart',
+    description: 'the keys of an installation whose roles run separately',
     register: async (program) => (await import('./installation/keys.ts')).registerKeysCommand(program),
   },
   {
     name: 'rbac',
-    description: 'the rights in the cluster: the least that is needed, and what is missing',
+    description: 'the rights in the cluster: what is needed, and what is missing',
     register: async (program) => (await import('./rbac.ts')).registerRbacCommand(program),
   },
   {
@@ -228,12 +228,12 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'init',
-    description: 'what a new installation begins with: configuration, token, values, Secrets, the Slack app',
+    description: 'create a configuration, token, chart values, Secrets, and the Slack app manifest',
     register: async (program) => (await import('./installation/init.ts')).registerInitCommand(program),
   },
   {
     name: 'doctor',
-    description: 'all that an installation needs: what is wrong, and what to do',
+    description: 'check everything that an installation needs, and say what to do',
     register: async (program) => (await import('./installation/doctor.ts')).registerDoctorCommand(program),
   },
   {
@@ -244,7 +244,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'demo',
     needsCheckout: { instead: 'Get the source, then do what `firebreak docs quickstart` says.' },
-    description: 'all of it on this machine, and one incident from the alert to its end',
+    description: 'run everything on this machine, with one incident from alert to end',
     register: (program) => registerTool(program, 'demo'),
   },
   {
@@ -260,7 +260,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'completion',
     alias: 'complete',
-    description: 'completion of commands and options for bash, zsh and fish',
+    description: 'shell completion for bash, zsh and fish',
     register: async (program) => (await import('./installation/completion.ts')).registerCompletionCommand(program),
   },
 ];

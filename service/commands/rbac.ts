@@ -36,26 +36,28 @@ function withActions(command: Command): Command {
   return command
     .option(
       '--config <file>',
-      'for what this configuration turns on, with its image of the tools pinned and its protected namespaces closed to them (default: what is shipped)',
+      'grant what this configuration turns on; pin its tools image, and exclude its protected namespaces (default: the shipped settings)',
     )
     .option('--playbooks <ids>', 'only what these need, with commas between', list)
     .option('--actions <names>', 'these actions too, with commas between', list)
     .option('--pool <pool>', 'only this pool', pool)
     .option(
       '--namespace <name>',
-      'where Firebreak runs (default: kubernetes.ownNamespace of the configuration, else firebreak)',
+      'the namespace of Firebreak (default: kubernetes.ownNamespace of the configuration, else firebreak)',
       namespaceName,
     );
 }
 
 /** Adds `firebreak rbac manifests|network|risks|check`. */
 export function registerRbacCommand(program: Command): void {
-  const rbac = program.command('rbac').description('the rights in the cluster: the least that is needed, and what is missing');
+  const rbac = program.command('rbac').description('the rights in the cluster: what is needed, and what is missing');
   withExamples(
     withActions(
       rbac
         .command('manifests')
-        .description('print the least rights for playbooks, one account a pool, with the admission policies that narrow them'),
+        .description(
+          'print the minimal rights for playbooks, with one account for each pool, and the admission policies that narrow them',
+        ),
     ),
     [
       'firebreak rbac manifests --config firebreak.yaml > rbac.yaml',
@@ -67,25 +69,23 @@ export function registerRbacCommand(program: Command): void {
   withExamples(
     rbac
       .command('network')
-      .description('print a NetworkPolicy for each role: in by its own door only, out by the ports of what it talks to')
-      .option('--config <file>', 'for the ports of this configuration (default: the usual ones)')
+      .description('print a NetworkPolicy for each role: in to its own port only, out to the ports that it needs')
+      .option('--config <file>', 'use the ports of this configuration (default: the usual ones)')
       .option('--pool <pool>', 'only this role', pool)
       .option('--namespace <name>', 'where Firebreak runs (default: as for the manifests)', namespaceName),
     ['firebreak rbac network --config firebreak.yaml > network.yaml'],
   ).action((options: Pick<ManifestOptions, 'config' | 'pool' | 'namespace'>) => {
     process.stdout.write(network(options));
   });
-  withExamples(withJson(withActions(rbac.command('risks').description('what whoever has the token of an account could do'))), [
-    'firebreak rbac risks --config firebreak.yaml',
-    'firebreak rbac risks --pool forensics --actions killProcess --json',
-  ]).action(risks);
+  withExamples(
+    withJson(withActions(rbac.command('risks').description('show what somebody with the token of an account could do'))),
+    ['firebreak rbac risks --config firebreak.yaml', 'firebreak rbac risks --pool forensics --actions killProcess --json'],
+  ).action(risks);
   withExamples(
     withConfig(
       rbac
         .command('check')
-        .description(
-          'ask the API server, as this configuration reaches it, which rights are missing for which action; exit code 1 when one is',
-        )
+        .description('ask the API server of the configuration which rights are missing for which action; exit code 1 if any is')
         .option('--pool <pool>', 'the pool whose account this is', pool, 'cell'),
     ),
     ['firebreak rbac check', 'firebreak rbac check --pool secrets --json'],

@@ -24,15 +24,15 @@ interface ReleaseOptions extends ConfirmOptions {
 /** `firebreak release --offline`: the way out when Firebreak or Temporal is the incident. It needs a kubeconfig and nothing else. */
 export function registerReleaseCommand(program: Command): void {
   withJson(withConfirmation(program.command('release')))
-    .description('list and undo every containment with nothing but a kubeconfig')
-    .argument('[targets...]', 'only these: pods as namespace/name, others as kind/namespace/name; all where none is named')
-    .option('--offline', 'without Firebreak, Temporal or the database; with them use `firebreak lease release`')
+    .description('list and undo containments with nothing but a kubeconfig')
+    .argument('[targets...]', 'only these: pods as namespace/name, others as kind/namespace/name (default: all)')
+    .option('--offline', 'needed: works without Firebreak, Temporal and the database; with them, use `firebreak lease release`')
     .option('--kubeconfig <file>', 'an administrator’s kubeconfig')
     .option('--context <name>', 'the context in it, instead of the current one')
     .option('--cell-key <file>', 'the cell’s key: without it, what the pods carry cannot be authenticated')
     .option('-n, --namespace <name>', 'only this namespace: its pods need only their name')
-    .option('--dry-run', 'show what would change, and change nothing')
-    .option('--force', 'give labels back also where the pod was changed since; look at the difference first')
+    .option('--dry-run', 'show what would change, without changing it')
+    .option('--force', 'restore labels even if the pod was changed since; look at the difference first')
     .addHelpText(
       'after',
       '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key --namespace shop --target shop --yes',
@@ -45,7 +45,7 @@ export function registerReleaseCommand(program: Command): void {
 async function release(targets: readonly string[], options: ReleaseOptions): Promise<number> {
   const { kubeconfig, context, namespace, json = false, force = false } = options;
   if (!options.offline)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --offline. While Firebreak runs, use `firebreak lease release`');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --offline. While Firebreak is running, use `firebreak lease release`');
   if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --kubeconfig FILE: a cluster is never guessed');
   const cellKey = options.cellKey ? await readRandomKey(options.cellKey) : undefined;
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });

@@ -16,7 +16,7 @@ export function registerRosterCommand(program: Command): void {
   const roster = program.command('roster').description('who may decide, and who is on call');
   const show = roster
     .command('show')
-    .description('show who may answer for each group, and why: the same rules as when a vote is checked')
+    .description('show who may answer for each group, and why, by the rules that check votes')
     .option('--at <time>', 'at another time: YYYY-MM-DDTHH:MM in UTC, or with an offset; default: now');
   withExamples(withConfig(show), [
     'firebreak roster show',

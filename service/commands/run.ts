@@ -27,11 +27,11 @@ interface RunCommandOptions extends ConfiguredOptions {
 export function registerRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .description('the service: one or more of its roles')
+    .description('run the service: one or more roles')
     .option('--role <roles>', `what this process does: ${roles.join(', ')}, separated by commas`, roleList, [...roles])
     .option(
       '--watch <folders...>',
-      'packs that are being written: taken without a pin, and again at each save; only where Temporal and the cluster are on this machine',
+      'packs under development: used without a pin, and reloaded at each save; only if Temporal and the cluster are on this machine',
     );
   withExamples(withConfig(command), [
     'firebreak run --config firebreak.yaml',
@@ -69,8 +69,8 @@ export function registerRunCommand(program: Command): void {
           ...(saved ? [saved.then(() => 'saved' as const)] : []),
         ]);
         ended.abort();
-        if (end instanceof Error) log.error({ reason: reasonOf(end) }, 'a worker has ended by itself');
-        else log.info({}, 'stopping: what was taken is finished first');
+        if (end instanceof Error) log.error({ reason: reasonOf(end) }, 'a worker stopped unexpectedly');
+        else log.info({}, 'stopping: finishing the work in progress first');
         await firebreak.stop();
         // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
         if (end === 'promoted' || end === 'saved') continue;
@@ -100,10 +100,7 @@ async function rampingVersions(
     const { name: pack, integrity } = differs;
     return { config, build: await workflowBuild({ ...config, packs: builds ? config.packs : [] }), pack, integrity };
   } catch (error) {
-    log.error(
-      { reason: reasonOf(error) },
-      'the version of a pack that is promoted for some incidents cannot be run: none begins with it',
-    );
+    log.error({ reason: reasonOf(error) }, 'cannot run the partly promoted version of a pack; no incident starts with it');
     return undefined;
   }
 }
@@ -111,7 +108,7 @@ async function rampingVersions(
 /** Told, and no reason not to start: what contains needs nobody's answer. */
 function warnOfPlaybooks(config: Config, log: Logger): void {
   for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
-    log.error({ problem, remedy }, 'some questions can never be answered');
+    log.error({ problem, remedy }, 'some questions can never reach their quorum');
   const named = Object.values(config.sensors).flatMap(({ severities }) => Object.keys(severities));
   // Of the shipped ones a test says so.
   const ofPacks = enabledAmong(
@@ -119,5 +116,8 @@ function warnOfPlaybooks(config: Config, log: Logger): void {
     config.playbooks.enabled,
   );
   for (const unknown of unknownRules(ofPacks, named))
-    log.warn({ playbook: unknown.playbook, problem: unknownRuleText(unknown) }, 'a playbook asks for a rule that nobody has');
+    log.warn(
+      { playbook: unknown.playbook, problem: unknownRuleText(unknown) },
+      'a playbook matches a rule that no known rule set has',
+    );
 }

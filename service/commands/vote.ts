@@ -44,7 +44,7 @@ export function withVoter(command: Command): Command {
   return withConfig(
     withPerson(command)
       .addOption(reasonOption('why, for the record; needed where something is ended, or the response weakened'))
-      .option('--id-token <file>', 'for what needs a sign-in: the identity provider’s ID token, made for exactly this answer'),
+      .option('--id-token <file>', 'if the answer needs a sign-in: the identity provider’s ID token for exactly this answer'),
   );
 }
 
@@ -70,16 +70,16 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
         .command(kind)
         .description(description)
         .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-        .option('--choice <id>', 'which answer; needed where more than one is possible')
-        .option('--question <id>', 'which question; needed where more than one is open')
-        .option('--set <field=value...>', 'what the answer’s form asks for; people by their ids, separated by commas'),
+        .option('--choice <id>', 'which answer; needed if there is more than one')
+        .option('--question <id>', 'which question; needed if more than one is open')
+        .option('--set <field=value...>', 'a field of the answer’s form; people by their ids, separated by commas'),
     ),
   ).action((written: string, options: VoteOptions) => answer(kind, written, options));
 }
 
 /** Adds `firebreak approve`: a vote of somebody without Slack, signed by their own key. */
 export function registerApproveCommand(program: Command): void {
-  withExamples(registerVote(program, 'approve', 'answer an open question with a choice that changes something'), [
+  withExamples(registerVote(program, 'approve', 'answer an open question with a choice that makes changes'), [
     'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem',
     'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem --target x2x8 --yes',
   ]);

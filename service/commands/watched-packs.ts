@@ -116,7 +116,7 @@ export async function savedPacks({
     ready.again();
   };
   const taken = async (now: string): Promise<void> => {
-    if (now === live) return log.info({}, 'the pack is again what runs');
+    if (now === live) return log.info({}, 'the pack is the same as the running code again');
     // Beside the check, which runs the modules in a process of its own: the bundler only reads them. What is wrong with them the check says better.
     const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
     const described = source.watched.map((folder) => ready.describe(folder, running.stateDir));
@@ -124,25 +124,25 @@ export async function savedPacks({
     const checked = checkConfig(source);
     if (!checked.ok) {
       for (const { problem, remedy } of checked.problems)
-        log.error({ problem, remedy }, 'what was saved does not run: what ran goes on');
+        log.error({ problem, remedy }, 'the saved code does not run; the previous code stays live');
       return;
     }
     let made: WorkflowBuild;
     try {
       made = await build(checked.config);
     } catch (error) {
-      return log.error({ problem: reasonOf(error) }, 'what was saved does not run: what ran goes on');
+      return log.error({ problem: reasonOf(error) }, 'the saved code does not run; the previous code stays live');
     }
     if (differInBodies(running, checked.config)) {
-      log.info({ build: made.id }, 'what was saved is built: a worker for it starts');
+      log.info({ build: made.id }, 'built the saved code; starting a worker for it');
       if (await adopt(made)) {
         live = now;
         keepAsAccepted(checked.config, source.watched);
-        return log.info({ build: made.id }, 'the saved code is live: new incidents run it, and open ones what they began with');
+        return log.info({ build: made.id }, 'the saved code is live: new incidents run it, open ones keep theirs');
       }
     }
     isSaved = true;
-    log.info({}, 'the saved code is used from now on: the service restarts with it');
+    log.info({}, 'restarting with the saved code');
     stop.abort();
   };
   await repeat({ work, everyMs: lookEveryMs, signal: AbortSignal.any([signal, stop.signal]) });

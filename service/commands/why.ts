@@ -36,7 +36,7 @@ export function registerWhyCommand(program: Command): void {
     withCluster(
       program
         .command('why')
-        .description('why a pod is cut off, until when, whom to ask and how it is released, with nothing but a kubeconfig')
+        .description('show why a pod is cut off, until when, whom to ask, and how to release it, with nothing but a kubeconfig')
         .argument('<pod>', 'its name, also as pod/NAME or NAMESPACE/NAME', podWritten),
     ),
     [
@@ -53,9 +53,7 @@ export function registerGetCommand(program: Command): void {
       withCluster(
         program
           .command('get')
-          .description(
-            'incidents and containments, all or those of one pod, as the cluster shows them, with nothing but a kubeconfig',
-          )
+          .description('list incidents and containments, all or those of one pod, with nothing but a kubeconfig')
           .argument('[pod]', 'of this pod alone; its name, also as pod/NAME or NAMESPACE/NAME', podWritten)
           .option('-A, --all-namespaces', 'in all namespaces'),
       ),

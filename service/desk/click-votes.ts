@@ -215,7 +215,7 @@ export function createClickReplies(parts: {
       const to = { channel, user, ...(about !== undefined && { about }), ...(together && { together }) };
       const saved = store
         .saveReply({ click: clickId, signature, incident: button.incident.id, to, at: now() })
-        .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'where the answer to a click goes was not remembered'));
+        .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'cannot store where the answer to a click goes'));
       const late = new AbortController();
       await Promise.race([saved, sleep(saveWithinMs, undefined, { ref: false, signal: late.signal }).catch(() => undefined)]);
       late.abort();

@@ -147,7 +147,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       // Of two desks each may have a record of the same call.
       await post(kind === ownKinds.called ? String(body.key) : `${chain}#${number}`, incident, String(body.text));
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'a deadline could not be told in its thread: it is tried again');
+      log.warn({ reason: reasonOf(error) }, 'cannot post a deadline in its thread; trying again');
     }
   };
 
@@ -172,7 +172,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       await work();
     } catch (error) {
       failed.inc();
-      log.warn({ reason: reasonOf(error) }, 'people could not be called about a notification that is due: it is tried again');
+      log.warn({ reason: reasonOf(error) }, 'cannot page anybody about a notification that is due; trying again');
     }
   };
 
@@ -200,7 +200,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
         const ours = all.filter(({ incident }) => incident.id === id && incident.run === run);
         return ours.flatMap((one) => deadlineLines(one, now(), nameOf));
       } catch (error) {
-        log.warn({ reason: reasonOf(error) }, 'deadlines of notifications could not be read');
+        log.warn({ reason: reasonOf(error) }, 'cannot read the notification deadlines');
         return [];
       }
     },

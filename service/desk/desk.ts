@@ -85,7 +85,7 @@ async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   const { roster, desk } = config;
   const { publicKey } = await openSigner({ file: desk.voteKeyFile });
   const others = await readPublicKeys(desk.votePublicKeys).catch((error: unknown) => {
-    log.warn({ reason: reasonOf(error) }, 'the answers of other desks are not shown: their public keys cannot be read');
+    log.warn({ reason: reasonOf(error) }, 'cannot show answers from other desks: their public keys cannot be read');
     return [];
   });
   return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
@@ -136,19 +136,16 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   // Nothing waits for it: what it is about is rare.
   const named = { roster: config.roster, groups: config.evidence.stewards, desk: config.cluster };
   void nameStewards({ store, trust, signer, ...named }).catch((error: unknown) =>
-    log.error(
-      { reason: reasonOf(error) },
-      'who the stewards are could not be put on record: it is tried again at the next start',
-    ),
+    log.error({ reason: reasonOf(error) }, 'cannot record who the stewards are; trying again at the next start'),
   );
   const running = { sha256: config.fileSha256, version: firebreakVersion() };
   void recordConfiguration({ store, trust, journal, chain: journalChain, running }).catch((error: unknown) =>
-    log.warn({ reason: reasonOf(error) }, 'the configuration could not be put on record: it is tried again at the next start'),
+    log.warn({ reason: reasonOf(error) }, 'cannot record the configuration; trying again at the next start'),
   );
   const metrics = createDeskMetrics({ store, trust, roster: config.roster });
   const refusals = new RefusalCounts({
     tell: (refused) => {
-      log.warn({ ...refused }, 'strangers were refused at the desk');
+      log.warn({ ...refused }, 'refused requests from strangers at the desk');
       void journal.record({ kind: 'door.refused', actor: 'desk', body: { ...refused } });
     },
   });
@@ -174,7 +171,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
       onFinding: (finding) => {
         metrics.found(finding.kind);
-        log.error({ ...finding }, 'something is wrong with the records: run `firebreak audit verify`');
+        log.error({ ...finding }, 'the records do not verify: run `firebreak audit verify`');
       },
       ...(slack ? { cards: withNames(slack.desk, config.roster) } : {}),
     }),
@@ -313,7 +310,7 @@ async function expireAlerts(archive: AlertArchive, days: number, log: Logger): P
   try {
     await archive.expire(new Date(Date.now() - days * 86_400_000).toISOString());
   } catch (error) {
-    log.warn({ reason: reasonOf(error) }, 'alerts that are too old could not be destroyed: it is tried again in an hour');
+    log.warn({ reason: reasonOf(error) }, 'cannot delete expired alerts; trying again in an hour');
   }
 }
 

@@ -42,7 +42,7 @@ export async function startNotary({
     log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again');
   const onAlarm = (finding: Finding): void => {
     found(finding.kind);
-    log.error({ ...finding }, 'the audit store was changed behind our back');
+    log.error({ ...finding }, 'the audit store was changed from outside');
   };
   const anchor = createFileAnchor({ file: config.audit.anchorFile });
   const verifier = createVerifier({ publicKeys });
@@ -58,16 +58,14 @@ export async function startNotary({
     onAlarm,
     onError,
     onCaughtUp: (checkpoints) =>
-      log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
+      log.info({ checkpoints }, 'copied checkpoints that another desk signed into the anchor of this one'),
     beside: transparency.beginWith,
   });
   const publish = (): Promise<void> =>
     transparency
       .publish()
       .then(() => copies.update())
-      .catch((error: unknown) =>
-        log.warn({ reason: reasonOf(error) }, 'the transparency log is not up to date; it is tried again'),
-      );
+      .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'the transparency log is not up to date; trying again'));
   const stopping = new AbortController();
   // Not only with the first minute’s end: whoever verifies then wants to see a living notary.
   void notary
@@ -122,7 +120,7 @@ async function openTransparencyLog({
   const transparency = createTransparencyLog({
     ...{ store, anchor, signer, key: keys[0], verifier, noteVerifier, files, onAlarm },
     witnesses: witnessKeys.flatMap((key, index) => open?.({ url: witnesses[index]?.url ?? '', key }) ?? []),
-    onError: (error) => log.warn({ reason: reasonOf(error) }, 'a witness has not signed the log; it is asked again'),
+    onError: (error) => log.warn({ reason: reasonOf(error) }, 'a witness has not signed the log; asking again'),
   });
   const gitFolder = join(config.stateDir, 'anchor', 'git');
   return {
@@ -130,8 +128,7 @@ async function openTransparencyLog({
     copies: createLogCopies({
       copies: await openLogCopies({ copies, folder: gitFolder, key: keys[0], access, env: process.env }),
       ...{ files, origin: name, onAlarm },
-      onError: (error) =>
-        log.warn({ reason: reasonOf(error) }, 'a copy of the transparency log is not up to date; it is tried again'),
+      onError: (error) => log.warn({ reason: reasonOf(error) }, 'a copy of the transparency log is not up to date; trying again'),
     }),
   };
 }

@@ -63,7 +63,7 @@ export function followDuty(options: {
         const answer = await read({ schedule, now: now(), signal: stopping.signal });
         known.set(group, answer);
         if (answer.shifts.length === 0)
-          log.warn({ group, schedule }, 'nobody is on call by the outside schedule: the roster alone decides');
+          log.warn({ group, schedule }, 'the external schedule has nobody on call; using the roster alone');
       } catch (error) {
         if (stopping.signal.aborted) return;
         const last = known.get(group);

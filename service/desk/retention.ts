@@ -42,13 +42,16 @@ export async function createRetention({
       const ordered = await orderCuts({ ...parts, signer });
       const removed = carriesOutCuts ? await carryOutRemovals(parts) : undefined;
       for (const problem of [...(carried?.problems ?? []), ...ordered.problems, ...(removed?.problems ?? [])])
-        log.error({ problem }, 'records are kept that were to be cut, or to lose what they say: they are not as they were made');
-      if (removed && removed.records > 0) log.info({ records: removed.records }, 'what records say was removed by order');
+        log.error(
+          { problem },
+          'some records were not deleted or redacted as planned, because they were changed after they were made',
+        );
+      if (removed && removed.records > 0) log.info({ records: removed.records }, 'redacted records by order');
       const { chains, records, held } = ordered;
       if (chains + (carried?.chains ?? 0) > 0)
         log.info({ chains, records, held, deleted: carried?.records ?? 0 }, 'records are no longer kept');
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'records that are too old could not be cut: it is tried again');
+      log.warn({ reason: reasonOf(error) }, 'cannot delete expired records; trying again');
     }
   };
 }

@@ -39,7 +39,7 @@ export function followUserGroups(options: {
         const last = known.get(group);
         log.warn(
           { group, userGroup, reason: reasonOf(error), ...(last && { ageSeconds: Math.round((now() - last.readAt) / 1_000) }) },
-          'a user group of Slack could not be read: the last answer holds for 15 minutes, then nobody answers for the group in Slack',
+          'cannot read a Slack user group; its last members stay valid for 15 minutes, after that nobody can answer for the group in Slack',
         );
       }
     }

@@ -10,7 +10,7 @@ import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } fro
 import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
 
-/** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
+/** What can be asked about the alerts that are set aside, of the running service or of its spool. */
 export interface RejectedAlertsAccess {
   list(): Promise<readonly RejectedAlert[]>;
   show(id: string): Promise<ShownAlert | undefined>;

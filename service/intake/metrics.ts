@@ -93,7 +93,7 @@ export class IntakeMetrics implements Metrics {
     gauge('firebreak_intake_spool_used_ratio', 'Share of the spool that is used; at 1 alerts are refused', gauges.spoolShare);
     gauge('firebreak_intake_oldest_waiting_seconds', 'Age of the oldest alert that waits, at most', gauges.oldestSeconds);
     gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
-    gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
+    gauge('firebreak_intake_refused_by_temporal', 'Alerts set aside because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
     gauge('firebreak_incidents_standing_still', 'Open incidents that do not go on', gauges.standingStill);
     gauge(

@@ -170,9 +170,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, stopping: () => stopping, log });
   const warnOfFill = warnWhenFilling(spool, log);
   const forget = (): void => {
-    Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() =>
-      log.error({}, 'old alert ids could not be forgotten'),
-    );
+    Promise.all([spool.ledger.forget(), spool.hidden.forget()]).catch(() => log.error({}, 'cannot delete old alert ids'));
   };
   const forgetting = setInterval(forget, hourMs).unref();
   const end = (): void => {
@@ -198,7 +196,8 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     silence?.start();
     reporter?.start(standing.signal);
     forget();
-    if (spool.bytes() > 0) log.info({ waitingBytes: spool.bytes() }, 'alerts of before wait on the disk: they are sent first');
+    if (spool.bytes() > 0)
+      log.info({ waitingBytes: spool.bytes() }, 'alerts from before the start are on disk; they are sent first');
     return {
       url,
       metrics,
@@ -243,7 +242,7 @@ function warnWhenFilling(spool: Spool, log: IntakeLog): NodeJS.Timeout {
   return setInterval(() => {
     const share = spool.share();
     if (share >= shareToWarnAt && !warned)
-      log.error({ share: Math.round(share * 100) / 100 }, 'the spool is filling up: Temporal does not take the alerts');
+      log.error({ share: Math.round(share * 100) / 100 }, 'the spool is filling up: Temporal does not accept alerts');
     warned = share >= shareToWarnAt;
   }, lookAtFillMs).unref();
 }

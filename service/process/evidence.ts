@@ -118,7 +118,7 @@ export async function sweepEvidence(options: {
   const work = async (): Promise<void> => {
     // A store that does not answer is asked again in an hour; that it does not, who keeps evidence says.
     const removed = await store.sweep(new Date(Date.now() - orphanAfterMs)).catch(() => 0);
-    if (removed > 0) log.info({ removed }, 'took away what was left of evidence that never became whole');
+    if (removed > 0) log.info({ removed }, 'removed the remains of incomplete evidence');
   };
   await repeat({ work, everyMs: sweepEveryMs, signal });
 }

@@ -52,7 +52,7 @@ export class RightsWatch {
       }
       return true;
     } catch (error) {
-      log.warn({ pools, reason: reasonOf(error) }, 'whether rights are missing could not be asked');
+      log.warn({ pools, reason: reasonOf(error) }, 'cannot check for missing rights');
       return false;
     }
   }
@@ -63,8 +63,11 @@ export class RightsWatch {
     const isIn = (list: readonly MissingRight[], right: string): boolean => list.some((one) => one.right === right);
     for (const { right, neededBy } of found)
       if (!isIn(before, right))
-        log.warn({ pool, right, neededBy }, 'a right is missing in the cluster: firebreak rbac manifests prints what gives it');
+        log.warn(
+          { pool, right, neededBy },
+          'a right is missing in the cluster: `firebreak rbac manifests` prints the rules that grant it',
+        );
     for (const { right, neededBy } of before)
-      if (!isIn(found, right)) log.info({ pool, right, neededBy }, 'a right that was missing is there now');
+      if (!isIn(found, right)) log.info({ pool, right, neededBy }, 'a missing right has been granted');
   }
 }

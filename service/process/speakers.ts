@@ -26,7 +26,7 @@ export class RefusedCalls {
     this.#counts.set(key, { ...refused, times: (this.#counts.get(key)?.times ?? 0) + 1 });
     const soFar = this.#trouble.met(key);
     if (soFar)
-      this.#log.warn({ activity, why, ...soFar }, 'a call over Temporal was refused: it is not from a cell that is trusted');
+      this.#log.warn({ activity, why, ...soFar }, 'refused a call through Temporal: it does not come from a trusted cell');
   }
 
   all(): readonly (RefusedCall & { readonly times: number })[] {
@@ -59,7 +59,7 @@ export async function openSpeakers(parts: {
     if (soFar)
       log.error(
         { file, ...soFar },
-        'a public key that is trusted cannot be read: what it was before counts on, and it is tried again',
+        'cannot read a trusted public key; its previous value stays valid, and it is read again later',
       );
   };
   for (const role of allRoles.filter((one) => roles.includes(one))) {
@@ -71,6 +71,6 @@ export async function openSpeakers(parts: {
     speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, ...heard, tracing }));
   }
   const unread = unreadableTrust(config);
-  if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');
+  if (unread.length > 0) log.info({ files: unread }, 'nobody is trusted by these public keys until the files exist');
   return speakers;
 }

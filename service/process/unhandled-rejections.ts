@@ -11,10 +11,7 @@ let caught = 0;
 export function installLastNet(log: Pick<Logger, 'error'>): void {
   process.on('unhandledRejection', (reason) => {
     caught += 1;
-    log.error(
-      { reason: reasonOf(reason), at: placeOf(reason), caught },
-      'a promise was rejected, and nobody took it: please report it',
-    );
+    log.error({ reason: reasonOf(reason), at: placeOf(reason), caught }, 'unhandled promise rejection: please report it');
   });
 }
 

@@ -99,18 +99,20 @@ function observerOf(name: string, metrics: StreamMetrics, log: Logger): StreamOb
     },
     failed: (kind, reason) => {
       metrics.failures.inc({ stream: name, kind });
-      once(reason, () => log.warn({ stream: name, kind, reason }, 'a stream cannot be delivered: its records wait'));
+      once(reason, () =>
+        log.warn({ stream: name, kind, reason }, 'cannot deliver a stream; its records are kept until it works'),
+      );
     },
     unproven: ({ chain, place, problem }) => {
       metrics.unproven.inc({ stream: name });
       if (unproven.has(chain) || unproven.size === mostUnproven) return;
       unproven.add(chain);
-      log.error({ stream: name, chain, place, problem }, 'a record on its way out is not proven: run `firebreak audit verify`');
+      log.error({ stream: name, chain, place, problem }, 'a record in the stream does not verify: run `firebreak audit verify`');
     },
     broken: (error) => {
       metrics.failures.inc({ stream: name, kind: 'broken' });
       const reason = reasonOf(error);
-      once(`broken ${reason}`, () => log.error({ stream: name, reason }, 'a stream cannot be read: it is tried again'));
+      once(`broken ${reason}`, () => log.error({ stream: name, reason }, 'cannot read the records of a stream; trying again'));
     },
   };
 }

@@ -110,7 +110,7 @@ export class StillIncidents {
           await beginAgain(id, { id: found.runId, first });
       } catch (error) {
         // Temporal is away, or it has just ended: it is looked again.
-        this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'whether an incident goes on could not be told');
+        this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'cannot tell whether an incident makes progress');
       }
     }
   }

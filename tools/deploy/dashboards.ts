@@ -35,10 +35,10 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Alerts lost',
-        about: 'Accepted, and refused by Temporal for good: they are kept apart. The goal is none.',
+        about: 'Accepted, and refused by Temporal for good: they are set aside. The goal is none.',
         kind: 'stat',
         worseFrom: 1,
-        queries: [['sum(firebreak_intake_refused_by_temporal)', 'kept apart']],
+        queries: [['sum(firebreak_intake_refused_by_temporal)', 'set aside']],
       },
       {
         title: 'Contained within 5 s',

@@ -51,8 +51,7 @@ export class DurableBuilds {
         } catch (error) {
           const reason = reasonOf(error);
           const said = trouble.met(reason);
-          if (said)
-            this.#log.warn({ build: build.id, reason, ...said }, 'this build could not be put into the store; it is tried again');
+          if (said) this.#log.warn({ build: build.id, reason, ...said }, 'cannot put this build into the store; trying again');
           return againMs;
         }
       },
@@ -73,11 +72,11 @@ export class DurableBuilds {
           return sender?.role === 'cell' && sender.cluster === cluster;
         },
       });
-      this.#log.info({ build: id }, 'a build that was not in the state directory came from the store');
+      this.#log.info({ build: id }, 'fetched a build from the store that was not in the state directory');
       return storeCode(id, code, stateDir);
     } catch (error) {
       if (!hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_REFUSED')) throw error;
-      this.#log.warn({ build: id, reason: error.detail }, 'the store has not the build that open incidents need');
+      this.#log.warn({ build: id, reason: error.detail }, 'the store does not have the build that open incidents need');
       return undefined;
     }
   }

@@ -156,19 +156,13 @@ export async function followRamp(options: {
       versions.rampRuns();
       said = percent;
       trouble.over();
-      log.info(
-        { build: buildId, percent },
-        'so many of a hundred new incidents begin with the version that is promoted for some',
-      );
+      log.info({ build: buildId, percent }, 'changed the share of new incidents that start with the partly promoted version');
     } catch (error) {
       const reason = reasonOf(error);
       const told = trouble.met(reason);
       // That its worker has not asked for work yet is so after each start.
       if (told && told.times > 1)
-        log.warn(
-          { build: buildId, reason, ...told },
-          'Temporal does not know the build of the version that is promoted for some yet',
-        );
+        log.warn({ build: buildId, reason, ...told }, 'Temporal does not know the build of the partly promoted version yet');
     }
   };
   await repeat({ work, everyMs: followEveryMs, signal });

@@ -56,11 +56,11 @@ export async function runOlderBuilds(options: {
         }
         if (build) older.set(id, await start(build));
         known.add(id);
-        if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');
+        if (build) log.info({ build: id }, 'running an older build for the open incidents that started with it');
         else
           log.error(
             { build: id },
-            'open incidents need an older build that is neither in the state directory nor in the store: run its version of Firebreak once more',
+            'open incidents need an older build that is neither in the state directory nor in the store: run that version of Firebreak once more',
           );
       }
       // One of them may be what is begun with again.
@@ -69,18 +69,18 @@ export async function runOlderBuilds(options: {
         older.get(id)?.();
         older.delete(id);
         known.delete(id);
-        log.info({ build: id }, 'an older build has no open incident any more: its worker ends');
+        log.info({ build: id }, 'an older build has no more open incidents; its worker stops');
       }
       idle = new Set(drained);
       for (const id of removeRetired({ stateDir, needed: [...open, ...running(), ...older.keys()], nowMs: now() }))
-        log.info({ build: id }, 'nothing has needed this older build for a week: it is removed from the state directory');
+        log.info({ build: id }, 'no incident has needed this older build for a week; it is removed from the state directory');
       if (unanswered !== undefined) throw unanswered;
       trouble.over();
     } catch (error) {
       wait = retryMs;
       const reason = reasonOf(error);
       const said = trouble.met(reason);
-      if (said) log.warn({ reason, ...said }, 'older builds with open incidents could not be looked for; it is tried again');
+      if (said) log.warn({ reason, ...said }, 'cannot look for older builds with open incidents; trying again');
     }
     await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
   }

@@ -79,7 +79,7 @@ export class HeldResources {
     const changes = policies.changes(seen, (incident) => givingBack.isUnderway(incident));
     for (const change of changes)
       void this.#tellOfPolicy(change).catch((error: unknown) =>
-        this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'a changed policy could not be told'),
+        this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'cannot report a changed policy'),
       );
   }
 
@@ -151,7 +151,7 @@ export class HeldResources {
       }
     } catch (error) {
       this.#unjudged.add(key);
-      this.#parts.log.error({ object: key, reason: reasonOf(error) }, 'an object that is held could not be looked at');
+      this.#parts.log.error({ object: key, reason: reasonOf(error) }, 'cannot check an object that a step changed');
     } finally {
       this.#underway.delete(key);
     }

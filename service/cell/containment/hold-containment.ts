@@ -275,7 +275,7 @@ export class HoldContainment {
       await this.#look(uid);
     } catch (error) {
       this.#rounds.again(uid);
-      this.#parts.log.error({ pod: uid, reason: reasonOf(error) }, 'a quarantined pod could not be looked at');
+      this.#parts.log.error({ pod: uid, reason: reasonOf(error) }, 'cannot check a quarantined pod');
     } finally {
       this.#underway.delete(uid);
     }
@@ -433,10 +433,10 @@ export class HoldContainment {
     try {
       const signal = AbortSignal.timeout(applyWithinMs);
       await chokepoint.apply(call, { key: step, incident, run: '', fast: true, signal });
-      log.warn(said, 'a quarantine was changed by somebody, and is in force again');
+      log.warn(said, 'somebody changed a quarantine; it is restored');
       return undefined;
     } catch (error) {
-      log.error({ ...said, reason: reasonOf(error) }, 'a quarantine was changed by somebody, and could not be put back');
+      log.error({ ...said, reason: reasonOf(error) }, 'somebody changed a quarantine, and it could not be restored');
       return `it could not be put back: ${reasonOf(error)}`;
     }
   }
@@ -460,7 +460,7 @@ export class HoldContainment {
   }
 
   #keep(uid: string, kept: Promise<void>): void {
-    kept.catch(() => this.#parts.log.error({ pod: uid }, 'could not store what is known about a contained pod'));
+    kept.catch(() => this.#parts.log.error({ pod: uid }, 'cannot store the state of a contained pod'));
   }
 }
 

@@ -176,7 +176,8 @@ export class DecisionBook {
       const id = idOf(one);
       if (Date.parse(one?.proposal?.order?.terms?.until) <= beliefs.now) continue;
       if (!checked.ok) {
-        if (!this.#refused.has(id)) log.warn({ decision: id, reason: checked.reason }, 'a decision is not believed');
+        if (!this.#refused.has(id))
+          log.warn({ decision: id, reason: checked.reason }, 'ignored a decision that does not check out');
         this.#refused.add(id);
         continue;
       }
@@ -210,11 +211,11 @@ export class DecisionBook {
     const hasChanged = !isDeepStrictEqual([before, endedBefore], [this.#stored.decided, this.#stored.ended]);
     // Where nothing was decided yet there is nothing to tell.
     if (written === 'written' && hasChanged && !(before.length === 0 && believed.length === 0))
-      log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
+      log.info({ decisions: believed.map(idOf) }, 'freezes, observe modes or suppressions have changed');
     if (written === 'failed')
       log.warn(
         { file },
-        'decisions cannot be kept on disk: after a restart without Temporal nothing is hidden and nothing frozen',
+        'cannot store decisions on disk: after a restart without Temporal there would be no suppression and no freeze',
       );
   }
 }

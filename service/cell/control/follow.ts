@@ -125,7 +125,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
       if (run === undefined) silence = undefined;
       else if (silence?.run !== run) silence = { run, since: Date.now() };
       if (!down && !signal.aborted)
-        log.warn({}, 'the control workflow does not answer: what is hidden and frozen stays as it was');
+        log.warn({}, 'the control workflow does not answer; suppressions and freezes stay as they are');
       down = true;
     }
     await pace.pause(signal);
@@ -156,7 +156,7 @@ async function recallLost(
   );
   log.warn(
     counts,
-    'the control workflow has lost decisions or records that this cell knows of, as if it were ended or set back: it is told them again',
+    'the control workflow lost decisions or records that this cell knows of, as after a termination or a reset; they are sent again',
   );
   return Date.now();
 }
@@ -210,9 +210,9 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   // Whoever makes that impossible keeps nobody from beginning it.
   const rerouted = await client.withDeadline(Date.now() + callMs, () => takeBackRouting({ client, deployment })).catch(() => []);
   if (rerouted.length > 0)
-    log.warn({ deployment, rerouted }, 'somebody who reaches Temporal has changed how it begins runs: that is taken back');
+    log.warn({ deployment, rerouted }, 'somebody with access to Temporal changed how it starts runs; that is reverted');
   if (started !== undefined) {
-    log.info({ control: id }, 'the control workflow was started');
+    log.info({ control: id }, 'started the control workflow');
     // A run that has gone to nobody would wait for a quarter of an hour.
     return (rerouted.length > 0 ? await startControl(options, 'TERMINATE_EXISTING') : undefined) ?? started;
   }
@@ -224,7 +224,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   // Whoever makes that impossible keeps nobody from beginning it again.
   const { heldUp } = await takeBack(client, found, 'none');
   if (heldUp.length > 0)
-    log.warn({ control: id, heldUp }, 'somebody who reaches Temporal has held up the control workflow: that is taken back');
+    log.warn({ control: id, heldUp }, 'somebody with access to Temporal held up the control workflow; that is reverted');
   if (silence?.run === runId) {
     const silentMs = Date.now() - silence.since;
     const gone = await whyGone(options, found);

@@ -104,7 +104,7 @@ export class PromotedPacks {
         notBefore = this.#now() + againAfterMs;
         const reason = wordsOf(error);
         const said = trouble.met(reason);
-        if (said) log.error({ reason, ...said }, 'what was promoted cannot be run: what runs stays as it was');
+        if (said) log.error({ reason, ...said }, 'cannot run the promoted version; the running one stays');
       }
     };
     await repeat({ work, everyMs: lookEveryMs, signal: until });
@@ -181,10 +181,7 @@ export class PromotedPacks {
     renameSync(`${folder}.draft`, folder);
     if (ramping) renameSync(`${ramped}.draft`, ramped);
     const packs = next.packs.map(({ name, version }) => `${name}@${version}`);
-    log.info(
-      { packs, ...(ramping && { some: releaseText(ramping) }) },
-      'other versions of packs were promoted: the service restarts with them',
-    );
+    log.info({ packs, ...(ramping && { some: releaseText(ramping) }) }, 'restarting: other versions of packs were promoted');
   }
 
   /** These versions in a folder of their own, read as the next start will: with another version a parameter may be gone that the configuration sets. */

@@ -81,7 +81,7 @@ export class SignInMemory {
       }
     }
     if (down && !this.#down)
-      this.#log.warn({}, 'the identity provider cannot be asked: what was decided with a sign-in is not believed until it can');
+      this.#log.warn({}, 'cannot reach the identity provider; decisions that need a sign-in are not accepted until it answers');
     this.#down = down;
     this.#known = known;
     this.#write();
@@ -92,7 +92,7 @@ export class SignInMemory {
     if (!this.#stored || typeof text !== 'string') return none;
     const opened = unseal(domain, text, this.#stored.key);
     if (opened.kind !== 'read' || opened.authentic !== 'yes') {
-      this.#log.warn({}, 'the sign-ins that were kept are not this cell’s: they are asked for again');
+      this.#log.warn({}, 'the stored sign-ins do not belong to this cell; people will be asked again');
       return none;
     }
     // The MAC says that it is what was written below.

@@ -131,7 +131,7 @@ export class OpenIncidents {
     try {
       return JSON.parse(Buffer.from(this.#parts.box.open(alerts, aadOf(id))).toString()) as Alert[];
     } catch {
-      this.#parts.log.error({ incident: id }, 'what is kept of an open incident does not open: its key is gone');
+      this.#parts.log.error({ incident: id }, 'cannot decrypt the stored alerts of an open incident: their key is gone');
       return [];
     }
   }

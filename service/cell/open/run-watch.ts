@@ -135,7 +135,7 @@ export class RunWatch {
         if (stand.kind === 'running' && kept.get(id)?.first === stand.first) running.push(id);
       } catch (error) {
         // Temporal is away: it is looked again. What is kept stays.
-        log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
+        log.info({ incident: id, reason: reasonOf(error) }, 'cannot tell whether an incident is still running');
       }
     }
     return running;
@@ -171,7 +171,7 @@ export class RunWatch {
         await note(id, this.#restarted(id, { first, run, isSetBack: wasSetBack }, text, about));
         this.#handedTo.set(id, run);
       } catch (error) {
-        log.info({ incident: id, reason: reasonOf(error) }, 'whether records of an incident are missing could not be told');
+        log.info({ incident: id, reason: reasonOf(error) }, 'cannot tell whether records of an incident are missing');
       }
     }
   }
@@ -268,7 +268,7 @@ export class RunWatch {
     const start: IncidentStart = { subject, batch };
     const result = await gateway.start(id, start, startOptionsOf({ subject, severity: known.severity, batch }));
     if (result.kind === 'unavailable') return;
-    log.error({ incident: id, how, result: result.kind }, 'an incident was ended from outside, and is begun again');
+    log.error({ incident: id, how, result: result.kind }, 'an incident was terminated from outside; it is started again');
     const { before: _, ...heard } = kept.get(id) ?? known;
     kept.put(id, {
       ...heard,

@@ -164,7 +164,7 @@ export class DurableMemory {
   #watch(written: Promise<boolean>): void {
     const ended = written.then(
       () => undefined,
-      (error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'),
+      (error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'cannot write the memory of this process to disk'),
     );
     this.#written = this.#written.then(() => ended);
   }

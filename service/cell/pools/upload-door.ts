@@ -26,11 +26,11 @@ export async function openDoor({
   const { uploads, toolsImage } = config.forensics;
   if (!uploads) {
     if (toolsImage !== undefined)
-      log.info('files and memory come through the API server, which is slower: forensics.uploads is not configured');
+      log.info('forensics.uploads is not configured: files and memory are read through the API server, which is slower');
     return undefined;
   }
   const refusals = new RefusalCounts({
-    tell: (refused) => log.warn({ ...refused }, 'uploads of evidence were refused'),
+    tell: (refused) => log.warn({ ...refused }, 'refused uploads of evidence'),
     ...(everyMs !== undefined && { everyMs }),
   });
   const door = await listening('forensics.uploads.listen', uploads.listen, () =>
@@ -40,7 +40,7 @@ export async function openDoor({
       onRefused: ({ status }) => refusals.count('uploads', reasons[status]),
     }),
   );
-  log.info({ origin: door.origin, certificate: door.certificateSha256 }, 'evidence can be uploaded');
+  log.info({ origin: door.origin, certificate: door.certificateSha256 }, 'accepting uploads of evidence');
   return {
     ...door,
     close: async () => {

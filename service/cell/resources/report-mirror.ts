@@ -68,7 +68,7 @@ export class ReportMirror {
         this.#own.delete(place);
       }
     } catch (error) {
-      log.info({ reason: reasonOf(error) }, 'what workloads lack could not be reported in the cluster');
+      log.info({ reason: reasonOf(error) }, 'cannot report hardening findings in the cluster');
     }
     return true;
   }
@@ -85,7 +85,7 @@ export class ReportMirror {
     try {
       await work();
     } catch (error) {
-      this.#parts.log.debug({ report: place, reason: reasonOf(error) }, 'a report could not be written; it is tried again');
+      this.#parts.log.debug({ report: place, reason: reasonOf(error) }, 'cannot write a report; trying again');
     }
   }
 }

@@ -127,7 +127,7 @@ export class ResourceMirror {
   look(): Promise<boolean> {
     this.#underway ??= this.#look()
       .catch((error: unknown) => {
-        this.#parts.log.info({ reason: reasonOf(error) }, 'what is open and in force could not be shown in the cluster');
+        this.#parts.log.info({ reason: reasonOf(error) }, 'cannot show incidents and containments in the cluster');
         return true;
       })
       .finally(() => {
@@ -169,7 +169,7 @@ export class ResourceMirror {
       if (resource) this.#written.set(place, resource);
       else this.#written.delete(place);
     } catch (error) {
-      this.#parts.log.debug({ resource: place, reason: reasonOf(error) }, 'a resource could not be written; it is tried again');
+      this.#parts.log.debug({ resource: place, reason: reasonOf(error) }, 'cannot write a resource; trying again');
     }
   }
 
@@ -238,7 +238,7 @@ export class ResourceMirror {
       if (state.incident.run !== known.run) return;
       this.#remember(key, { ...known, openedAt: Date.parse(state.openedAt) || known.openedAt, said: saidOf(state) });
     } catch (error) {
-      log.debug({ incident: known.id, reason: reasonOf(error) }, 'an incident could not be asked what to show of it');
+      log.debug({ incident: known.id, reason: reasonOf(error) }, 'cannot ask an incident what to show');
     }
   }
 

@@ -26,16 +26,16 @@ const looksAt = 8_192;
 
 /** `firebreak alerts`: parse files, send a sample, look at what was rejected. */
 export function registerAlertsCommand(program: Command): void {
-  const alerts = program.command('alerts').description('alerts as the sensors send them');
+  const alerts = program.command('alerts').description('read, send and inspect alerts');
   alerts
     .command('parse')
-    .description('print the normalised alerts of files as JSON, one a line; what is no alert is told on standard error')
+    .description('print the normalised alerts of files as JSON lines; anything else is reported on standard error')
     .argument('[paths...]', 'files, or folders of .json, .jsonl, .ndjson and .log files; - or nothing for standard input')
     .addOption(
       new Option('--sensor <name>', 'whose alerts they are, instead of detecting it').choices(sensors.map(({ name }) => name)),
     )
     .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
-    .option('--config <file>', 'configuration file whose severities count (default: those of the sensors)')
+    .option('--config <file>', 'configuration file with the severities to use (default: those of the sensors)')
     .option('--json', 'JSON is what this prints anyway')
     .addHelpText(
       'after',

@@ -26,13 +26,13 @@ const kinds: readonly Kind[] = [
   {
     command: 'rejected',
     letter: 'r',
-    description: 'items that could not be read, or that their sender may not report',
+    description: 'alerts that could not be read, or that their sender may not report',
     none: 'Nothing was rejected.',
   },
   {
     command: 'refused',
     letter: 't',
-    description: 'alerts that were accepted, and that Temporal refuses for good',
+    description: 'alerts that were accepted, but that Temporal permanently refuses',
     none: 'Temporal refused nothing.',
   },
 ];
@@ -47,7 +47,7 @@ function registerKind(group: Command, kind: Kind): void {
   withExamples(withConfig(group.command('list').description('list them, newest first')), [
     `firebreak alerts ${command} list`,
   ]).action((options: ConfiguredOptions) => withRejected(options, ({ rejected }) => list(rejected, kind, options)));
-  withExamples(withConfig(group.command('show').description('show one with its bytes as they came').argument('<id>')), [
+  withExamples(withConfig(group.command('show').description('show one, with the bytes as received').argument('<id>')), [
     `firebreak alerts ${command} show ${letter}12`,
   ]).action((id: string, options: ConfiguredOptions) =>
     withRejected(options, (session) => show(session, kind, { id, ...options })),
@@ -56,9 +56,9 @@ function registerKind(group: Command, kind: Kind): void {
     withConfig(
       group
         .command('replay')
-        .description('take them again, after a fix: what is taken leaves the list')
+        .description('accept them again, after a fix: accepted ones leave the list')
         .argument('[ids...]')
-        .option('--all', 'all that are listed'),
+        .option('--all', 'all on the list'),
     ),
     [`firebreak alerts ${command} replay ${letter}12 ${letter}13`, `firebreak alerts ${command} replay --all`],
   ).action((ids: readonly string[], options: SeveralOptions, own: Command) => {
@@ -70,9 +70,9 @@ function registerKind(group: Command, kind: Kind): void {
       withConfig(
         group
           .command('drop')
-          .description('take them off the list for good: nothing is done about them any more')
+          .description('remove them from the list for good: nothing will be done about them')
           .argument('[ids...]')
-          .option('--all', 'all that are listed')
+          .option('--all', 'all on the list')
           .addOption(reasonOption('why; goes into the log').makeOptionMandatory()),
       ),
     ),
@@ -165,7 +165,7 @@ async function list(rejected: RejectedAlertsAccess, kind: Kind, { json }: Config
     ]);
   for (const other of kinds.filter((one) => one !== kind)) {
     const { length } = await listed(rejected, other);
-    if (length > 0) print(`\n${length} more are kept apart: firebreak alerts ${other.command} list`);
+    if (length > 0) print(`\n${length} more are set aside: firebreak alerts ${other.command} list`);
   }
 }
 

@@ -39,14 +39,14 @@ export function registerSendCommand(alerts: Command): void {
     withConfig(
       alerts
         .command('send')
-        .description('send an alert of a sensor about a pod, as a test: what answers it is done to that pod')
-        .option('--list', 'list the samples, and send nothing')
-        .option('--sample <name>', 'which one: a name of the list, or a sensor, of which it is the first')
+        .description('send a sensor’s sample alert about a pod, as a test: playbooks act on that pod')
+        .option('--list', 'list the samples without sending one')
+        .option('--sample <name>', 'the sample: a name from --list, or a sensor for its first one')
         .option('--pod <namespace/name>', 'the pod that it is about, or the beginning of its name')
-        .option('--to <url>', 'the intake (default: where that of the configuration listens, on this machine)')
+        .option('--to <url>', 'the intake (default: that of the configuration, on this machine)')
         .option(
           '--token-env <name>',
-          'the environment variable with the token (default: the first token of the configuration). With it and --to, no configuration is read and --pod is taken as it is',
+          'the environment variable with the token (default: the first token of the configuration). With this and --to, no configuration is read, and --pod is not checked',
         ),
     ),
     [

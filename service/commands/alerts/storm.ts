@@ -8,7 +8,9 @@ import { print, printFacts, printJson, printTable } from '../output.ts';
 /** `firebreak alerts storm`: how many alerts come, about whom, and whether it is a storm; on the machine of the cell. */
 export function registerStormCommand(alerts: Command): void {
   withExamples(
-    withConfig(alerts.command('storm').description('how many alerts come, what most of them are, and whether it is a storm')),
+    withConfig(
+      alerts.command('storm').description('show the rate of alerts, the most frequent ones, and whether there is a storm'),
+    ),
     ['firebreak alerts storm', 'firebreak alerts storm --json'],
   ).action(show);
 }

@@ -18,9 +18,9 @@ export function registerConfigCommand(program: Command): void {
   const config = program.command('config').description('the configuration file');
   const check = config
     .command('check')
-    .description('say at once all that is wrong with the file, and print the effective configuration with secrets hidden')
+    .description('report every problem of the file, and print the effective configuration with secrets hidden')
     .option('--role <roles>', 'whose secrets and files are looked for', roleList, roles)
-    .option('--connect', 'also try what it names: the files, Temporal, and the API server of the cluster');
+    .option('--connect', 'also connect to what it names: files, Temporal, and the API server of the cluster');
   withExamples(withConfig(check), [
     'firebreak config check --config firebreak.yaml',
     'firebreak config check --connect --role cell',

@@ -19,8 +19,8 @@ interface VersionOptions extends ConfiguredOptions {
 export function registerVersionCommand(program: Command): void {
   const command = program
     .command('version')
-    .description('the version of this program; with --skew of all that runs and is stored, and whether it goes together')
-    .option('--skew', 'look at the database, at Temporal and at the cluster; exit code 1 where something cannot work so');
+    .description('print the version; with --skew, the versions of everything running and stored, and whether they are compatible')
+    .option('--skew', 'check the database, Temporal and the cluster; exit code 1 if something is incompatible');
   withExamples(withConfig(command), ['firebreak version', 'firebreak version --skew --json']).action(version);
 }
 

@@ -16,7 +16,7 @@ export function registerLoginCommand(program: Command): void {
       withDeskAlone(
         program
           .command('login')
-          .description('sign in at a desk with a browser, here or on your phone, so that --desk can look; it decides nothing'),
+          .description('sign in to a desk in a browser, here or on your phone, to read with --desk; it cannot decide anything'),
       ),
     ),
     ['firebreak login --desk https://firebreak.example.com', 'FIREBREAK_DESK=https://firebreak.example.com firebreak login'],
@@ -28,7 +28,9 @@ export function registerLogoutCommand(program: Command): void {
   withExamples(
     withJson(
       withDeskAlone(
-        program.command('logout').description('end the sign-in at a desk: here, and for what renews it at the identity provider'),
+        program
+          .command('logout')
+          .description('sign out from a desk: delete the token here and revoke it at the identity provider'),
       ),
     ),
     ['firebreak logout --desk https://firebreak.example.com'],

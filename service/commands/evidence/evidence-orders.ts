@@ -32,7 +32,7 @@ export function registerEvidenceOrders(evidence: Command): void {
     withConfirmation(
       ordered(
         'destroy',
-        'destroy the keys of an incident that is over: what they sealed cannot be read any more; for evidence.stewards',
+        'destroy the keys of a closed incident, so that nobody can read its evidence any more; for evidence.stewards',
       ),
     )
       .option('--run <run>', 'only this run of the incident (default: all)')

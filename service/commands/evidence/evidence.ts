@@ -20,7 +20,7 @@ const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
 /** Adds `firebreak evidence list|get|verify|public-key|destroy|hold|unhold`. */
 export function registerEvidenceCommand(program: Command): void {
-  const evidence = program.command('evidence').description('what was kept of the targets, and the proof of it');
+  const evidence = program.command('evidence').description('list, verify and read the evidence');
   const about = (name: string, description: string, incident = '<incident>'): Command =>
     withConfig(
       evidence
@@ -28,7 +28,10 @@ export function registerEvidenceCommand(program: Command): void {
         .description(description)
         .argument(incident, 'id of the incident, or the SHA-256 of a manifest')
         .option('--run <run>', 'an earlier run of this incident')
-        .option('--public-key <files...>', 'trusted public keys (PEM; default: the .pub next to evidence.keyFile, or Vault’s)'),
+        .option(
+          '--public-key <files...>',
+          'trusted public keys (PEM; default: the .pub next to evidence.keyFile, or those in Vault)',
+        ),
     );
 
   withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [
@@ -42,15 +45,12 @@ export function registerEvidenceCommand(program: Command): void {
 
   withExamples(
     withPerson(
-      about(
-        'get',
-        'write what is kept into a new folder, with all that a check of it needs; asked for by a person, on the record',
-      ),
+      about('get', 'write evidence to a new folder, with everything needed to check it; the access is recorded with your name'),
       'who reads it',
     )
       .argument('[artefact]', 'only this artefact')
       .addOption(reasonOption('why, for the record').makeOptionMandatory())
-      .requiredOption('--out <folder>', 'the folder; it must not exist'),
+      .requiredOption('--out <folder>', 'the folder to create; it must not exist'),
     [
       'firebreak evidence get shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
       'firebreak evidence get shop/Deployment/cart logs/app.log --as ada --key ~/.firebreak/ada.pem --reason "case 17" --out case-17',
@@ -60,7 +60,7 @@ export function registerEvidenceCommand(program: Command): void {
   );
 
   withExamples(
-    about('verify', 'read it all back, check signature, custody list and hashes; exit code 1 when something is wrong'),
+    about('verify', 'read it all back, and check signature, custody list and hashes; exit code 1 if anything is wrong'),
     ['firebreak evidence verify shop/Deployment/cart', 'firebreak evidence verify 0f5c… --public-key /mnt/safe/evidence.pem.pub'],
   ).action(async (written: string, options: EvidenceOptions) => verify(await manifestsOf(written, options), options));
 
@@ -68,8 +68,8 @@ export function registerEvidenceCommand(program: Command): void {
     withConfig(
       evidence
         .command('public-key')
-        .description('print the public half of the key that signs manifests, to be handed out and kept elsewhere')
-        .argument('[key-id]', 'of an earlier version, where the key is in Vault (default: the newest)'),
+        .description('print the public key for evidence manifests, to be published and kept elsewhere')
+        .argument('[key-id]', 'an earlier version of a key in Vault (default: the newest)'),
     ),
     ['firebreak evidence public-key > evidence.pem.pub'],
   ).action(async (keyId: string | undefined, options: ConfiguredOptions) => printPublicKey(keyId, options));

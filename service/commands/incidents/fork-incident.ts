@@ -22,23 +22,21 @@ export function registerForkCommand(incidents: Command): void {
     withConfig(
       incidents
         .command('fork')
-        .description(
-          'tell a past incident otherwise, from its records: another playbook, answer or failure; nothing is done anywhere',
-        )
+        .description('replay a past incident from its records with another playbook, answer or failure; nothing is changed')
         .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-        .option('--run <run>', 'an earlier run of this id')
-        .option('--at <step>', 'up to this step as it was: deletePod, deletePod#2 (default: to its end)')
+        .option('--run <run>', 'an earlier run of this incident')
+        .option('--at <step>', 'as it was up to this step: deletePod, deletePod#2 (default: to its end)')
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
-        .option('--playbook <id...>', 'these in place of the playbooks that ran')
+        .option('--playbook <id...>', 'these playbooks instead of those that ran')
         .option(
           '--answer <choice>',
-          'STEP=CHOICE: to the question that shows the plan of this step; or CHOICE: to the next that has it; more than once for more',
+          'STEP=CHOICE answers the question about this step, CHOICE the next question that has it; may be repeated',
           answer,
           [],
         )
         .option(
           '--fail <step>',
-          'deletePod, deletePod#2, quarantinePod.plan, each with =CODE: it fails; more than once for more',
+          'make a step fail: deletePod, deletePod#2, quarantinePod.plan, each with =CODE; may be repeated',
           failure,
           {},
         )

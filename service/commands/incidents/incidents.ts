@@ -11,7 +11,7 @@ import type { ExportOptions } from './write-bundle.ts';
 
 /** Adds `firebreak incidents list|show|watch|start|fork`. */
 export function registerIncidentsCommand(program: Command): void {
-  const incidents = program.command('incidents').description('what happened, and what was done about it');
+  const incidents = program.command('incidents').description('list, show, start and decide on incidents');
 
   const list = incidents
     .command('list')
@@ -37,7 +37,7 @@ export function registerIncidentsCommand(program: Command): void {
           .command(name)
           .description(description)
           .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-          .option('--run <run>', 'an earlier run of this id'),
+          .option('--run <run>', 'an earlier run of this incident'),
       ),
     );
   withExamples(incident('show', 'show one incident: alerts, steps, questions, leases, evidence, timeline'), [
@@ -66,7 +66,7 @@ function registerExportCommand(incidents: Command): void {
   const command = withPerson(
     incidents
       .command('export')
-      .description('write one signed file of an incident, which others can check without Firebreak; on the record')
+      .description('export an incident as one signed file that others can check without Firebreak; the export is recorded')
       .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it'),
     'who hands it out',
   )
@@ -76,8 +76,8 @@ function registerExportCommand(incidents: Command): void {
       'the file: .html for a page that shows and checks itself, .json for the bundle alone',
       outFile,
     )
-    .option('--run <run>', 'an earlier run of this id (default: the newest)')
-    .option('--artefacts [names...]', 'evidence that goes along whole: all, or these names or SHA-256')
+    .option('--run <run>', 'an earlier run of this incident (default: the newest)')
+    .option('--artefacts [names...]', 'evidence to include as files: all of it, or these names or SHA-256')
     .addOption(retiredKeyOption());
   const who = '--as ada --key ~/.firebreak/ada.pem --reason "audit of March"';
   withExamples(withConfig(command), [

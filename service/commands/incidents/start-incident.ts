@@ -59,10 +59,8 @@ function withOrder(command: Command, reason: string): Command {
 /** Adds `start` to `firebreak incidents`. */
 export function registerStartCommand(incidents: Command): void {
   const start = withOrder(
-    incidents
-      .command('start')
-      .description('start an incident by hand: evidence is kept, and the others are asked, and decide on it'),
-    'what happened, for the people who decide and for the record',
+    incidents.command('start').description('start an incident by hand: evidence is kept, and other people are asked to decide'),
+    'what happened, for the people who decide and for the records',
   ).addOption(new Option('--severity <severity>', 'how bad it is').choices(startedAs).default('high'));
   withExamples(start, [
     'firebreak incidents start shop/cart-7d9f-x2x8k --reason "talks to an address that nobody knows" --as ada --key ~/.firebreak/ada.pem',
@@ -75,10 +73,8 @@ export function registerStartCommand(incidents: Command): void {
 /** Adds `firebreak quarantine`. */
 export function registerQuarantineCommand(program: Command): void {
   const command = withOrder(
-    program
-      .command('quarantine')
-      .description('cut a pod off at once, as a critical incident; the others decide what becomes of it'),
-    'why, for the people who decide and for the record',
+    program.command('quarantine').description('cut off a pod now, as a critical incident; other people decide what happens next'),
+    'why, for the people who decide and for the records',
   );
   withExamples(command, [
     'kubectl firebreak quarantine cart-7d9f-x2x8k -n shop --reason "it talks to a miner" --as ada --key ~/.firebreak/ada.pem',

@@ -23,7 +23,7 @@ export function registerCompletionCommand(program: Command): void {
   };
   program.commands
     .find((command) => command.name() === 'completion')
-    ?.description('completion of commands and options: source what it prints')
+    ?.description('print a script for shell completion, to be sourced')
     .addHelpText(
       'after',
       '\nExamples:\n  $ source <(firebreak completion bash)\n  $ firebreak completion zsh > ~/.zfunc/_firebreak   # a folder of your fpath\n  $ firebreak completion fish > ~/.config/fish/completions/firebreak.fish',

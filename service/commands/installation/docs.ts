@@ -21,7 +21,7 @@ export function registerDocsCommand(program: Command): void {
     withJson(
       program
         .command('docs')
-        .description('print a page of the documentation of this version, or list all pages')
+        .description('print a page of this version’s documentation, or list the pages')
         .argument('[page]', 'such as operations, sensors/falco; absent: the list'),
     ),
     ['firebreak docs', 'firebreak docs operations | less'],

@@ -19,15 +19,13 @@ const leftoverMs = 1_000;
 export function registerDoctorCommand(program: Command): void {
   const doctor = program
     .command('doctor')
-    .description(
-      'look at all that an installation needs, at once, and say what is wrong and what to do; exit code 1 where something is',
-    )
+    .description('check everything that an installation needs, and say what is wrong and what to do; exit code 1 if anything is')
     .option('--role <roles>', 'whose secrets, files and rights are here', roleList, roles)
     .option(
       '--probe',
-      'try whether NetworkPolicies are enforced: four pods and a policy for some seconds, as an account that may make them',
+      'test whether NetworkPolicies are enforced, with four pods and a policy for some seconds; needs the right to create them',
     )
-    .option('--metrics <file>', 'write what was found for Prometheus too, for the textfile collector of its node exporter');
+    .option('--metrics <file>', 'also write the findings as Prometheus metrics, for the textfile collector of the node exporter');
   withExamples(withConfig(doctor), [
     'firebreak doctor',
     'firebreak doctor --role desk --json',

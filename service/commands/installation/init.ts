@@ -51,17 +51,17 @@ const install = 'install';
 export function registerInitCommand(program: Command): void {
   const init = program
     .command('init')
-    .description('write what a new installation begins with: configuration, token, values of the charts, Secrets, the Slack app')
+    .description('write the files of a new installation: configuration, token, chart values, Secrets, and the Slack app manifest')
     .option('--out <dir>', 'folder to write into', 'firebreak')
-    .option('--yes', 'ask nothing: what no option says is found in the cluster, or the usual')
-    .option('--force', 'write over what is there; a token and keys that are there stay')
+    .option('--yes', 'ask nothing: use the options, what is found in the cluster, and defaults')
+    .option('--force', 'overwrite existing files, except for the token and keys')
     .option('--cluster <name>', 'name of the cluster (default: lab)')
     .option(
       '--temporal <address>',
       `Temporal’s frontend, or \`install\` for one that the chart brings, for a trial (default: its service in the cluster, else \`install\`; ${temporalHere} where no cluster is looked at)`,
     )
-    .option('--kubeconfig <file>', 'how the cluster is reached (default: KUBECONFIG; without one nothing is looked at)')
-    .option('--context <name>', 'which of its contexts (default: the current one)')
+    .option('--kubeconfig <file>', 'the kubeconfig (default: KUBECONFIG; without one, the cluster is not read)')
+    .option('--context <name>', 'the context in it (default: the current one)')
     .option('--person <id=name[:slack]>', 'who decides, several times: two at least for what is critical', person, [])
     .option('--slack <app,team,channel>', 'ids of the app, the workspace and the channel (default: no Slack)', slack)
     .option('--url <url>', 'where Slack and sensors from outside reach it', webAddress);

@@ -27,27 +27,25 @@ interface InstallOptions extends CommonOptions {
 
 /** Adds `firebreak keys make|manifests|install`. */
 export function registerKeysCommand(program: Command): void {
-  const keys = program.command('keys').description('the keys of an installation whose roles run apart');
+  const keys = program.command('keys').description('the keys of an installation whose roles run separately');
   const make = keys
     .command('make')
-    .description('make the keys that are not in a folder yet; what is there stays as it is')
-    .requiredOption('--folder <folder>', 'where they are kept: outside of every repository');
+    .description('create the missing keys in a folder; existing keys are kept')
+    .requiredOption('--folder <folder>', 'the folder for the keys, outside of every repository');
   withExamples(withJson(make), ['firebreak keys make --folder ~/firebreak-keys']).action(makeKeys);
   const manifests = keys
     .command('manifests')
-    .description('print a folder’s keys as Secrets, one for each reader, and the public halves as a ConfigMap')
-    .requiredOption('--folder <folder>', 'what `firebreak keys make` has filled')
+    .description('print the keys of a folder as Secrets, one for each reader, and the public keys as a ConfigMap')
+    .requiredOption('--folder <folder>', 'the folder of `firebreak keys make`')
     .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace);
   withExamples(manifests, ['firebreak keys manifests --folder ~/firebreak-keys | kubectl apply --filename -']).action(
     printManifests,
   );
   const install = keys
     .command('install')
-    .description(
-      'make the Secrets that are not in the namespace yet, with new keys; the chart does this before it starts anything',
-    )
+    .description('create the missing Secrets in the namespace, with new keys; the chart runs this first')
     .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace)
-    .option('--kubeconfig <file>', 'how the cluster is reached (default: as the pod that this runs in)');
+    .option('--kubeconfig <file>', 'the kubeconfig (default: the account of the pod that this runs in)');
   withExamples(withJson(install), ['firebreak keys install --namespace firebreak --kubeconfig ~/.kube/config']).action(
     installKeys,
   );

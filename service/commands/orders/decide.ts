@@ -69,7 +69,7 @@ export function requireReason(command: Command): Command {
 export function proposing(command: Command): Command {
   return requireReason(withConfirmation(withVoter(command))).option(
     '--owner <person>',
-    'who answers for it (default: who proposes it)',
+    'who is responsible for it (default: whoever proposes it)',
   );
 }
 
@@ -99,7 +99,7 @@ export async function propose<Options extends ProposeOptions>(
 export function registerApproval(parent: Command, noun: Noun): void {
   withExamples(
     withConfirmation(
-      withVoter(parent.command('approve').description('agree to a proposal of somebody else').argument('<id>', 'its id')),
+      withVoter(parent.command('approve').description('agree to somebody else’s proposal').argument('<id>', 'its id')),
     ),
     [`firebreak ${agreeing[noun]} 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem`],
   ).action((id: string, options: VoterOptions) => {
@@ -219,7 +219,7 @@ export function registerList(
   },
 ): void {
   const command = withDesk(
-    withConfig(parent.command('list').description(about.description).option('--all', 'also what is over')),
+    withConfig(parent.command('list').description(about.description).option('--all', 'also show those that have ended')),
   );
   withExamples(command, [`firebreak ${about.name} list`]).action((options: ListOptions, ran: Command) => {
     const at = deskOf(options, ran);

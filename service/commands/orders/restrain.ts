@@ -63,7 +63,7 @@ export function registerFreezeCommand(program: Command): void {
   registerProposal(
     program,
     'freeze',
-    'propose that nothing is automatic for a time: each step becomes a question; one other person must agree',
+    'propose a freeze: for a time nothing is automatic, and each step becomes a question; one other person must agree',
   );
 }
 
@@ -72,7 +72,7 @@ export function registerObserveCommand(program: Command): void {
   registerProposal(
     program,
     'observe',
-    'propose that nothing is done for a time: each step becomes a plan on record; two other people must agree',
+    'propose observe mode: for a time nothing is done, and each step becomes a recorded plan; two other people must agree',
   );
 }
 
@@ -82,7 +82,7 @@ export function registerBreakGlassCommand(program: Command): void {
     program
       .command('break-glass')
       .description(
-        'propose that caps, freezes and change windows do not hold for one incident or one namespace; one other person must agree, and everybody is told',
+        'propose to lift caps, freezes and change windows for one incident or namespace; one other person must agree, and everybody is told',
       ),
   )
     .addOption(new Option('--namespace <name>', 'only for steps in this namespace').conflicts('incident'))
@@ -109,7 +109,7 @@ export function registerUnfreezeCommand(program: Command): void {
 export function registerRestraintsCommand(program: Command): void {
   const restraints = program
     .command('restraints')
-    .description('freezes, observe modes and break-glass sessions: what is in force, and what is proposed');
+    .description('freezes, observe modes and break-glass sessions, in force and proposed');
   registerList(
     restraints,
     { name: 'restraints', description: 'list what is in force and proposed; with --desk what is in force' },

@@ -44,21 +44,21 @@ export function registerSuppressCommand(program: Command): void {
   const suppress = program
     .command('suppress')
     .alias('suppressions')
-    .description('alerts that are hidden for a time: proposed by one person, approved by another');
+    .description('hide alerts for a time: one person proposes it, another approves it');
 
   const add = proposing(suppress.command('add').description('propose to hide alerts; somebody else must approve it'))
     .requiredOption('--rule <name>', 'the rule, exactly')
     .addOption(new Option('--workload <namespace/Kind/name>', 'the one workload').argParser(workload).makeOptionMandatory())
     .addOption(new Option('--digest <sha256:…>', 'digest of the one image').argParser(digest).makeOptionMandatory())
     .addOption(
-      new Option('--up-to <severity>', 'the worst alert that is hidden; critical takes two approvals')
+      new Option('--up-to <severity>', 'the highest severity to hide; critical takes two approvals')
         .choices(severities)
         .default('medium'),
     )
     .option('--days <number>', 'for how long, 30 at most', days, 7)
     .option('--sensor <name>', 'only from this sensor')
-    .option('--exe <path>', 'only of this executable')
-    .option('--arguments <pattern>', 'only of command lines like this: * stands for any text, ? for one character');
+    .option('--exe <path>', 'only for this executable')
+    .option('--arguments <pattern>', 'only for command lines like this: * stands for any text, ? for one character');
   withExamples(add, [
     'firebreak suppress add --rule "Terminal shell in container" --workload shop/Deployment/debug --digest sha256:… --days 14 --reason "our own debug pod" --as ada --key ~/.firebreak/ada.pem',
   ]).action((options: AddOptions) => {
@@ -96,7 +96,7 @@ export function registerSuppressCommand(program: Command): void {
     withConfig(
       suppress
         .command('show')
-        .description('show one suppression, and what it has hidden')
+        .description('show one suppression, and which alerts it has hidden')
         .argument('<id>', 'id of the suppression'),
     ),
     ['firebreak suppress show 0123456789abcdef'],

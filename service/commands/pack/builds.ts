@@ -8,12 +8,12 @@ import { withSession } from '../session.ts';
 
 /** Adds `firebreak builds list`. */
 export function registerBuildsCommand(program: Command): void {
-  const builds = program.command('builds').description('what open incidents run on: Firebreak and packs, in one bundle each');
+  const builds = program
+    .command('builds')
+    .description('the builds that open incidents use: Firebreak and packs, in one bundle each');
   withExamples(
     withConfig(
-      builds
-        .command('list')
-        .description('list the current build, those that open incidents are pinned to, and those that are still kept here'),
+      builds.command('list').description('list the current build, those that open incidents use, and those that are stored here'),
     ),
     ['firebreak builds list'],
   ).action((options: ConfiguredOptions) => withSession(options, (session) => list(session, options)));

@@ -14,11 +14,9 @@ export function registerHistories(pack: Command): void {
     withJson(
       pack
         .command('histories')
-        .description(
-          'record what each playbook does on a real Temporal, in silence and for each answer, into the pack’s histories',
-        )
+        .description('record what each playbook does on a real Temporal, for silence and each answer, as the pack’s histories')
         .argument('[folder]', 'of the pack', '.')
-        .option('--check', 'only replay what is there; exit code 1 where a playbook goes another way'),
+        .option('--check', 'only replay the recorded histories; exit code 1 if a playbook takes another path'),
     ),
     ['firebreak pack histories', 'firebreak pack histories --check'],
   ).action(histories);

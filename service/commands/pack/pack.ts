@@ -15,11 +15,11 @@ import { registerPublishing } from './publish.ts';
 
 /** Adds `firebreak pack new|check|histories|integrity`, and what publishes and promotes one. */
 export function registerPackCommand(program: Command): void {
-  const pack = program.command('pack').description('playbooks of your own, in a folder of their own');
+  const pack = program.command('pack').description('your own playbooks: create, check, publish and promote them');
   withExamples(
     pack
       .command('new')
-      .description('make the folder of a pack: a playbook, its test and an alert to try it with')
+      .description('create the folder of a pack: a playbook, its test, and an alert to try it with')
       .argument('<name>', 'of the pack, and of the folder', packName)
       .addOption(new Option('--runner <name>', 'what runs its tests').choices(runners).default('node')),
     ['firebreak pack new our-playbooks', 'firebreak pack new our-playbooks --runner vitest'],
@@ -28,9 +28,7 @@ export function registerPackCommand(program: Command): void {
     withJson(
       pack
         .command('check')
-        .description(
-          'say what is wrong with a pack, with file and line, and replay its histories; exit code 1 where something is wrong',
-        )
+        .description('report every problem of a pack, with file and line, and replay its histories; exit code 1 if there is one')
         .argument('[where]', 'folder, or tarball of npm pack', '.'),
     ),
     ['firebreak pack check', 'firebreak pack check our-playbooks-1.0.0.tgz'],
@@ -40,7 +38,7 @@ export function registerPackCommand(program: Command): void {
     withJson(
       pack
         .command('integrity')
-        .description('print what pins a pack in the configuration')
+        .description('print the integrity hash that pins a pack in the configuration')
         .argument('[where]', 'folder, or tarball of npm pack', '.'),
     ),
     ['firebreak pack integrity our-playbooks'],

@@ -84,21 +84,21 @@ export function registerPromoting(pack: Command): void {
       pack
         .command('promote')
         .description(
-          'propose that a version of a pack is observed, or runs in some or all incidents from now on; one other person must agree',
+          'propose to observe a version of a pack, or to use it for some or all new incidents; one other person must agree',
         )
         .argument('<version>', 'PACK@VERSION', namedVersion),
     )
       .addOption(
-        new Option('--observe <time>', 'look for so long what it would do, and do nothing (default: 48h)')
+        new Option('--observe <time>', 'observe for this long what it would do, without doing it (default: 48h)')
           .argParser(observedFor)
           .conflicts(['all', 'percent']),
       )
       .addOption(
-        new Option('--percent <n>', 'let it run in so many of a hundred incidents that begin from now on, for 30 days at most')
+        new Option('--percent <n>', 'use it for this percentage of new incidents, for 30 days at most')
           .argParser(percentOf)
           .conflicts('all'),
       )
-      .option('--all', 'let it run in every incident that begins from now on'),
+      .option('--all', 'use it for every new incident'),
     [
       'firebreak pack promote acme@1.2.0 --reason "answers miners" --as ada --key ~/.firebreak/ada.pem',
       'firebreak pack promote acme@1.2.0 --percent 10 --reason "two days without a surprise" --as ada --key ~/.firebreak/ada.pem',
@@ -108,9 +108,7 @@ export function registerPromoting(pack: Command): void {
   ).action(promote);
   registerApproval(pack, 'promotion');
   registerEnd(
-    pack
-      .command('withdraw')
-      .description('withdraw a proposal, or end that a version is observed before its time; one person is enough'),
+    pack.command('withdraw').description('withdraw a proposal, or stop observing a version early; one person is enough'),
     'promotion',
     { problemOf: whyNotWithdrawn },
   );
@@ -118,7 +116,7 @@ export function registerPromoting(pack: Command): void {
     withConfig(
       pack
         .command('observed')
-        .description('what a version that is observed would have done about the alerts that came')
+        .description('show what an observed version would have done about the alerts so far')
         .argument('<version>', 'PACK@VERSION', namedVersion),
     ),
     ['firebreak pack observed acme@1.2.0'],
@@ -130,7 +128,7 @@ export function registerPromoting(pack: Command): void {
           pack
             .command('rollback')
             .description(
-              'end what a version runs by in some incidents, or else the newest promotion: the version before runs again; one person is enough',
+              'end a partial promotion, or else the newest promotion: the previous version runs again; one person is enough',
             )
             .argument('<pack>', 'name of the pack', namedPack),
         ),
@@ -145,8 +143,8 @@ export function registerPromoting(pack: Command): void {
     withConfig(
       pack
         .command('promotions')
-        .description('list which versions run, are observed, and are proposed')
-        .option('--all', 'also what is over'),
+        .description('list which versions run, are observed, or are proposed')
+        .option('--all', 'also show those that have ended'),
     ),
     ['firebreak pack promotions'],
   ).action((options: ListOptions) => withSession(options, (session) => list(session, options)));

@@ -43,20 +43,20 @@ export function registerPublishing(pack: Command): void {
       pack
         .command('publish')
         .description(
-          'check, build and sign this version of a pack, replay its histories and recent incidents on it, and put it into the store of releases, where it is never changed',
+          'check, build and sign this version of a pack, replay its histories and recent incidents on it, and add it to the store of releases, where it never changes',
         )
         .argument('[where]', 'folder, or tarball of npm pack', '.')
         .requiredOption('--key <file>', 'the publisher’s Ed25519 private key (PEM); releases.publishers names its public half')
         .option(
           '--incidents <number>',
-          'how many of the newest incidents are looked at, of those that Temporal still has',
+          'how many of the newest incidents to read, of those that Temporal still has',
           positive,
           50,
         )
         .addOption(durationOption('--within <duration>', 'how long that may take', '1m'))
         .option(
           '--allow-changed <reason>',
-          'publish it although histories go another way on it; the reason is signed with it',
+          'publish although some histories take another path now; the reason is signed, too',
           whyChanged,
         ),
     ),

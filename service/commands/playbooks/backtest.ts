@@ -35,8 +35,8 @@ export function registerBacktestCommand(program: Command): void {
     withConfig(
       program
         .command('backtest')
-        .description('say what playbooks would have done about the alerts that came; nothing is done anywhere')
-        .argument('[paths...]', 'files with alerts, - for standard input (default: what is on record of incidents)')
+        .description('show what playbooks would have done about recorded alerts; nothing is changed')
+        .argument('[paths...]', 'files with alerts, - for standard input (default: the recorded alerts)')
         .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--against <path>', 'another version of the pack, to compare with')
@@ -44,7 +44,7 @@ export function registerBacktestCommand(program: Command): void {
         .addOption(durationOption('--quiet <duration>', 'without news for so long an incident is over', '1h'))
         .option(
           '--fail-on <condition>',
-          'exit code 1 where it holds, such as "touched benign > 0"; more than once for more',
+          'exit code 1 if this is true, such as "touched benign > 0"; may be repeated',
           condition,
           [],
         )

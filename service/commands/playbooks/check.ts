@@ -17,12 +17,12 @@ interface CheckOptions extends CommonOptions {
 export function registerCheckCommand(group: Command): void {
   const command = group
     .command('check')
-    .description('look at packs before they are live: code, types, every answer, replay, rights, groups, guardrails, rules')
+    .description('check packs before they go live: code, types, every answer, replay, rights, groups, guardrails, rules')
     .option('--pack <path>', 'folder of a pack, or a tarball of npm pack (default: the packs of the configuration)')
     .option('--config <file>', 'the configuration that it will run with', process.env.FIREBREAK_CONFIG)
-    .option('--rules <folder>', 'your rule files: names are looked for there, and rules that nothing answers are listed')
-    .option('--live', 'ask the API server which rights are missing, as the configuration reaches it')
-    .option('--strict', 'exit code 1 also where there are only warnings');
+    .option('--rules <folder>', 'your rule files: rule names are looked up there, and unanswered rules are listed')
+    .option('--live', 'ask the API server which rights are missing')
+    .option('--strict', 'exit code 1 for warnings, too');
   withExamples(withJson(command), [
     'firebreak playbooks check --pack .',
     'firebreak playbooks check --pack . --config firebreak.yaml --rules /etc/falco/rules.d',

@@ -21,11 +21,11 @@ interface CoverageOptions extends CommonOptions {
 export function registerCoverageCommand(group: Command): void {
   const command = group
     .command('coverage')
-    .description('which rules the playbooks answer: of the public rule sets, or of your own rule files')
+    .description('show which rules the playbooks answer, of the public rule sets or of your own rule files')
     .option('--config <file>', 'with what this configuration enables, its packs too', process.env.FIREBREAK_CONFIG)
-    .option('--pack <path>', 'and with the playbooks of this pack: a folder, or a tarball of npm pack')
-    .option('--rules <folder>', 'your rule files: Falco’s, TracingPolicies, KubeArmor’s policies')
-    .option('--enabled <ids...>', 'only with these playbooks, and what takes the rest')
+    .option('--pack <path>', 'add the playbooks of this pack: a folder, or a tarball from `npm pack`')
+    .option('--rules <folder>', 'your rule files: Falco rules, TracingPolicies, KubeArmor policies')
+    .option('--enabled <ids...>', 'only these playbooks, and the one that answers everything else')
     .option('--layer <file>', 'write a layer for the ATT&CK Navigator (v19)')
     .option('--all', 'list the answered rules too');
   withExamples(withJson(command), [

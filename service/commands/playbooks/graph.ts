@@ -15,11 +15,11 @@ export function registerGraphCommand(playbooks: Command): void {
     withJson(
       playbooks
         .command('graph')
-        .description('draw a playbook: its steps, its questions and its ends, from a simulation of every answer')
+        .description('draw the steps, questions and outcomes of a playbook, by simulating every answer')
         .argument('<id>', 'id of the playbook')
-        .option('--svg', 'as a picture, instead of Mermaid')
+        .option('--svg', 'write an SVG picture instead of Mermaid')
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
-        .option('--alert <file>', 'the alert that it is tried on (default: one that is made up)'),
+        .option('--alert <file>', 'the alert to try it on (default: a sample)'),
     ),
     ['firebreak playbooks graph contain-dropped-binary', 'firebreak playbooks graph miner --pack . --svg > miner.svg'],
   ).action(draw);

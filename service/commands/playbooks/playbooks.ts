@@ -49,7 +49,7 @@ function shownJson({ answers: _, enabled: __, scheduled, ...playbook }: Describe
 
 /** Adds `firebreak playbooks list|show|check|coverage|graph`: the envelopes, which say what runs on which alert. */
 export function registerPlaybooksCommand(program: Command): void {
-  const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
+  const playbooks = program.command('playbooks').description('the playbooks, and the alerts that they answer');
   withExamples(withPacks(playbooks.command('list').description('list all playbooks')), [
     'firebreak playbooks list --json',
   ]).action((options: ListOptions, command: Command) => list(options, command));

@@ -39,13 +39,15 @@ export function registerSimulateCommand(program: Command): void {
     withConfig(
       program
         .command('simulate')
-        .description('say what playbooks would do about alerts; nothing is done anywhere, plans are sketches without a cluster')
-        .argument('[paths...]', 'files and folders with alerts, - for standard input; absent: an alert made up for each playbook')
+        .description(
+          'show what playbooks would do about alerts; nothing is changed, and without a cluster plans are only sketches',
+        )
+        .argument('[paths...]', 'files and folders with alerts, - for standard input (default: a sample alert for each playbook)')
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--playbook <id...>', 'only these playbooks')
-        .option('--answer <choice...>', 'what people answer, one question after another (default: silence)')
+        .option('--answer <choice...>', 'the answers, one for each question (default: silence)')
         .option('--fail <action...>', 'actions that fail: deletePod, deletePod#2, deletePod.plan=FB_ERR_NOT_FOUND', readFailures)
-        .option('--story', 'tell everything that happens, in its order')
+        .option('--story', 'print everything that happens, in order')
         .addOption(
           new Option('--every', 'every answer, silence, and each step failing: what a person should know').conflicts([
             'answer',
@@ -58,7 +60,7 @@ export function registerSimulateCommand(program: Command): void {
         .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
         .option('--records', 'about the alerts on record of incidents, as they were')
         .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
-        .option('--incident <incident>', 'of the records, those of this incident')
+        .option('--incident <incident>', 'only the records of this incident')
         .addOption(retiredKeyOption())
         .addOption(
           new Option('--live', 'plans of the real actions in the cluster, as if the alerts came now; it is only read').conflicts([
@@ -69,10 +71,9 @@ export function registerSimulateCommand(program: Command): void {
         .option('--kubeconfig <file>', 'with --live: this cluster, by the shipped settings (default: the configuration’s)')
         .option('--context <name>', 'the context in it, instead of the current one')
         .addOption(
-          new Option(
-            '--snapshot <file>',
-            'plans of the real actions in a cluster as firebreak snapshot has recorded it',
-          ).conflicts('every'),
+          new Option('--snapshot <file>', 'make the plans in a cluster that `firebreak snapshot` has recorded').conflicts(
+            'every',
+          ),
         ),
     ),
     [

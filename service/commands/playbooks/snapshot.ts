@@ -13,8 +13,8 @@ export function registerSnapshotCommand(program: Command): void {
     withConfig(
       program
         .command('snapshot')
-        .description('record what actions read of a cluster, to plan in it without it; values of Secrets are left out')
-        .argument('<file>', 'where it goes; one that is there is written over')
+        .description('record what actions read from a cluster, to make plans without it; values of Secrets are left out')
+        .argument('<file>', 'the file to write; an existing one is overwritten')
         .option('--kubeconfig <file>', 'this cluster (default: the configuration’s)')
         .option('--context <name>', 'the context in it, instead of the current one'),
     ),

@@ -25,17 +25,17 @@ interface WitnessOptions {
 export function registerLogCommands(audit: Command): void {
   const log = audit
     .command('log')
-    .description('the transparency log over the checkpoints: its key, how far it goes, and who has signed it');
+    .description('show the transparency log of the checkpoints: its key, its size, and who has signed it');
   withExamples(withConfig(log), ['firebreak audit log', 'firebreak audit log --json']).action(showLog);
   const witness = audit
     .command('witness')
     .description(
-      'run a witness for transparency logs (C2SP tlog-witness): it signs that a log has grown, and refuses one that has changed; best on a machine, and by people, who have no other part in Firebreak',
+      'run a witness for transparency logs (C2SP tlog-witness): it signs logs that only grew, and refuses changed ones; best run on a machine, and by people, that have no other part in Firebreak',
     )
     .requiredOption('--log <keys...>', 'NAME+ID+KEY of each log, as `firebreak audit log` prints it', logKey)
     .requiredOption('--name <name>', 'its own name, without spaces: best the address at which it is reached', keyName)
-    .requiredOption('--key <file>', 'its Ed25519 private key (PEM); made where there is none')
-    .requiredOption('--state <folder>', 'where it keeps what it has signed last: never go back to an older copy of it')
+    .requiredOption('--key <file>', 'its Ed25519 private key (PEM); created if missing')
+    .requiredOption('--state <folder>', 'the folder for its state: never restore an older copy of it')
     .option('--listen <host:port>', 'where it listens', hostAndPort, { host: '127.0.0.1', port: 8_780 });
   withExamples(witness, [
     'firebreak audit witness --log firebreak/prod-eu+1f2e3d4c+AZ… --name witness.example.com --key witness.pem --state /var/lib/witness',

@@ -30,18 +30,18 @@ interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
 
 /** Adds `firebreak audit verify|log|witness`. */
 export function registerAuditCommand(program: Command): void {
-  const audit = program.command('audit').description('the record, and the proof of it');
+  const audit = program.command('audit').description('verify and inspect the audit records');
   const verify = audit
     .command('verify')
     .description(
-      'check every record against its maker’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 when something was found',
+      'check every record against its author’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 if anything is wrong',
     )
     .option(
       '--public-key <files...>',
       'public keys (PEM) of the notary, that of today first (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
     )
-    .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
-    .option('--log <folder>', 'the transparency log, where a copy is to be believed (default: audit.log.folder)')
+    .option('--anchor <file>', 'a trusted copy of the anchor (default: audit.anchorFile)')
+    .option('--log <folder>', 'a trusted copy of the transparency log (default: audit.log.folder)')
     .option(
       '--witness <keys...>',
       'NAME+ID+KEY of witnesses that must have signed the log (default: those of audit.log.witnesses)',
@@ -50,10 +50,10 @@ export function registerAuditCommand(program: Command): void {
     .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
     .option(
       '--as-of <time>',
-      'for a copy, or what was stopped: the newest checkpoint was to be fresh at this time (ISO 8601)',
+      'check a copy, or a stopped desk, as of this time (ISO 8601): the newest checkpoint must have been fresh then',
       time,
     )
-    .option('--allow-stale <reason>', 'let the newest checkpoint be old; the reason goes into the report');
+    .option('--allow-stale <reason>', 'accept an old newest checkpoint; the reason goes into the report');
   withExamples(withConfig(verify), [
     'firebreak audit verify',
     'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',

@@ -36,23 +36,26 @@ interface RestoreCommandOptions extends ConfiguredOptions, ConfirmOptions, Retir
 export function registerBackupCommand(program: Command): void {
   const command = program
     .command('backup')
-    .description('copy everything that Firebreak cannot recreate, while it runs, into a folder or a bucket')
+    .description('back up everything that Firebreak cannot recreate, to a folder or a bucket, while it is running')
     .requiredOption('--to <place>', 'a folder, below which the backup gets one of its own, or s3: the bucket of backup.s3')
     .addOption(
-      new Option('--evidence <how>', 'of the evidence: its signed manifests, or its bytes and the keys of the incidents too')
+      new Option(
+        '--evidence <how>',
+        'how much of the evidence: its signed manifests, or also its bytes and the keys of the incidents',
+      )
         .choices(['none', 'manifests', 'bytes'])
         .default('manifests'),
     )
     .option(
       '--keys <file>',
-      'the private keys too, sealed with the key in this file (openssl rand -base64 32); keep it elsewhere',
+      'include the private keys, sealed with the key in this file (openssl rand -base64 32); keep that file elsewhere',
     )
     .option('--key <file>', 'private key (PEM) that signs the backup (default: audit.notaryKeyFile)')
-    .option('--verify', 'read all of it back, and check its signature and each part')
+    .option('--verify', 'read the backup back, and check its signature and each part')
     .addOption(
       new Option(
         '--keep <count>',
-        'of a folder: remove all but so many of this cluster’s backups, once the new one is verified',
+        'in a folder: remove all but this many backups of this cluster, once the new one is verified',
       ).argParser(atLeastOne),
     );
   withExamples(withConfig(command), [
@@ -151,7 +154,7 @@ function missingLines(missing: number): readonly string[] {
 export function registerRestoreCommand(program: Command): void {
   const command = program
     .command('restore')
-    .description('put a backup back where nothing is, and check the records afterwards; Firebreak must not run meanwhile')
+    .description('restore a backup to an empty place, and check the records afterwards; Firebreak must be stopped')
     .requiredOption('--from <place>', 'folder of the backup, or s3:NAME')
     .option(
       '--public-key <files...>',

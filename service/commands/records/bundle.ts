@@ -18,17 +18,14 @@ interface VerifyBundleOptions extends CommonOptions {
 
 /** Adds `firebreak bundle verify|keys`. */
 export function registerBundleCommand(program: Command): void {
-  const bundle = program.command('bundle').description('an incident that was exported as one file, and the proof of it');
+  const bundle = program.command('bundle').description('check an exported incident');
   withExamples(
     withJson(
       bundle
         .command('verify')
-        .description('check a bundle with nothing but the file; exit code 1 when it was changed')
+        .description('check a bundle with nothing but the file; exit code 1 if it was changed')
         .argument('<file>', 'the bundle (.json) or its page (.html)')
-        .option(
-          '--trust <file>',
-          'the keys that are believed: lines of OF and FINGERPRINT, as firebreak bundle keys prints them',
-        ),
+        .option('--trust <file>', 'the trusted keys: lines of OF and FINGERPRINT, as `firebreak bundle keys` prints them'),
     ),
     ['firebreak bundle verify cart.html', 'firebreak bundle verify cart.json --trust keys.txt'],
   ).action(async (file: string, { trust, json }: VerifyBundleOptions) => {
@@ -43,8 +40,8 @@ export function registerBundleCommand(program: Command): void {
     withConfig(
       bundle
         .command('keys')
-        .description('print the fingerprints of the keys that sign records, to be handed over by another way than a bundle')
-        .argument('[file]', 'of a bundle (default: of the configuration)')
+        .description('print the fingerprints of the keys that sign records; pass them on separately from the bundle')
+        .argument('[file]', 'those of a bundle (default: those of the configuration)')
         .addOption(retiredKeyOption()),
     ),
     ['firebreak bundle keys > keys.txt', 'firebreak bundle keys cart.html'],

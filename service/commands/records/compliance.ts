@@ -63,7 +63,9 @@ function periodIn(text: string): ReportPeriod {
 export function registerComplianceCommands(report: Command): void {
   const compliance = report
     .command('compliance')
-    .description('what the records of a period show of a framework, what they cannot, and the records behind each number')
+    .description(
+      'report what the records of a period prove for a framework, what they cannot, and the records behind each number',
+    )
     .addOption(
       new Option('--framework <name>', 'by which framework').choices(frameworks.map(({ id }) => id)).makeOptionMandatory(),
     )
@@ -74,7 +76,7 @@ export function registerComplianceCommands(report: Command): void {
     )
     .option('--cluster <name>', 'only the records of this cluster')
     .addOption(new Option('--format <format>', 'how it is written; html prints well').choices(formats).default('text'))
-    .option('--out <file>', 'into this file, which must not exist')
+    .option('--out <file>', 'the file to write; it must not exist')
     .addOption(retiredKeyOption());
   withExamples(withConfig(compliance), [
     'firebreak report compliance --framework nist-csf --period 2026-Q3',
@@ -93,11 +95,11 @@ export function registerComplianceCommands(report: Command): void {
 
   const notification = report
     .command('notification')
-    .description('draft the report of an incident to an authority, from its records; what people have to judge stays a question')
+    .description('draft the report of an incident to an authority from its records; what people have to judge stays open')
     .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
     .addOption(new Option('--regime <name>', 'by which law').choices(regimes).makeOptionMandatory())
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
-    .option('--run <run>', 'an earlier run of this id')
+    .option('--run <run>', 'an earlier run of this incident')
     .addOption(retiredKeyOption());
   withExamples(withConfig(notification), [
     'firebreak report notification shop/Deployment/cart --regime nis2 --stage early-warning > early-warning.md',

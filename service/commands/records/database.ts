@@ -15,27 +15,27 @@ interface BackOptions extends ConfiguredOptions, ConfirmOptions {
 
 /** Adds `firebreak database show|migrate|rights|back`. */
 export function registerDatabaseCommand(program: Command): void {
-  const database = program.command('database').description('the schema of the records’ database');
+  const database = program.command('database').description('the schema of the database with the records');
   const show = database
     .command('show')
-    .description('list the versions of the schema, which are done, and which older programs cannot work with');
+    .description('list the versions of the schema: which are applied, and which older programs cannot use');
   withExamples(withConfig(show), ['firebreak database show']).action(showSchema);
   const migrated = database
     .command('migrate')
-    .description('bring the schema up to date, where the desk’s user may not: as the owner of the database');
+    .description('upgrade the schema as the owner of the database, if the desk’s user may not');
   withExamples(withConfig(migrated), ['firebreak database migrate']).action(migrateSchema);
   const rights = database
     .command('rights')
-    .description('statements for PostgreSQL by which a desk can add records, and neither change nor delete one')
-    .requiredOption('--desk <user>', 'the user of `audit.url` of a desk')
-    .option('--cuts <user>', 'the user as whom `firebreak records cut` is run');
+    .description('print PostgreSQL grants that let a desk add records, but not change or delete them')
+    .requiredOption('--desk <user>', 'the database user in `audit.url` of a desk')
+    .option('--cuts <user>', 'the database user that runs `firebreak records cut`');
   withExamples(rights, ['firebreak database rights --desk firebreak_desk --cuts firebreak_cuts | psql "$OWNER_URL"']).action(
     (users: DatabaseUsers) => print(rightsStatements(users).join('\n')),
   );
   const back = database
     .command('back')
     .description(
-      'take newer versions of the schema back, with all that only they have, before an older program is put in; Firebreak must not run meanwhile',
+      'undo newer versions of the schema, with the data that only they have, before going back to an older program; Firebreak must be stopped',
     )
     .requiredOption(
       '--to <number>',

@@ -51,13 +51,13 @@ const as = '--as ada --key ~/.firebreak/ada.pem';
 export function registerDeadlinesCommand(program: Command): void {
   const deadlines = program
     .command('deadlines')
-    .description('by when authorities have to be notified of incidents; Firebreak calls people, and sends nothing itself');
+    .description('deadlines for notifying authorities of incidents; Firebreak reminds people and sends nothing itself');
   const named = (name: string, description: string): Command =>
     withConfig(
       withPerson(deadlines.command(name).description(description), 'who decides it')
         .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
         .addOption(new Option('--regime <name>', 'under which law').choices(regimes).makeOptionMandatory())
-        .option('--run <run>', 'an earlier run of this id'),
+        .option('--run <run>', 'an earlier run of this incident'),
     );
   const reasoned = (name: string, description: string): Command =>
     named(name, description).addOption(reasonOption('why, for the record').makeOptionMandatory());
@@ -72,7 +72,7 @@ export function registerDeadlinesCommand(program: Command): void {
     `firebreak deadlines start shop/Deployment/cart --regime cra-incident --aware 2026-03-01T10:00:00Z --reason "…" ${as}`,
   ]).action(startDeadlines);
 
-  const sent = named('sent', 'put on record that a notification was sent')
+  const sent = named('sent', 'record that a notification was sent')
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
     .requiredOption('--reference <text>', 'by which the authority knows it', reference)
     .option('--at <time>', 'when it was sent (ISO 8601); default: now', time);
@@ -82,21 +82,21 @@ export function registerDeadlinesCommand(program: Command): void {
 
   const measure = reasoned(
     'measure',
-    'put on record that a corrective or mitigating measure is available: the final report is due 14 days later',
+    'record that a corrective or mitigating measure is available: the final report is due 14 days later',
   ).option('--at <time>', 'since when (ISO 8601); default: now', time);
   withExamples(measure, [
     `firebreak deadlines measure shop/Deployment/cart --regime cra-vulnerability --reason "1.4.2 is out" ${as}`,
   ]).action(markMeasure);
 
-  const stop = reasoned('stop', 'decide that it does not have to be notified; somebody else than whoever started it');
+  const stop = reasoned('stop', 'decide that no notification is needed; not by the person who started the deadlines');
   withExamples(withConfirmation(stop), [
     `firebreak deadlines stop shop/Deployment/cart --regime nis2 --reason "it was a test" ${as}`,
   ]).action(stopDeadlines);
 
   const list = deadlines
     .command('list')
-    .description('what has to be sent, until when, and what was')
-    .option('--all', 'also what was stopped');
+    .description('list what has to be sent, until when, and what was sent')
+    .option('--all', 'also show those that were stopped');
   withExamples(withConfig(list), ['firebreak deadlines list', 'firebreak deadlines list --all --json']).action(listDeadlines);
 }
 

@@ -44,14 +44,14 @@ const as = '--as ada --key ~/.firebreak/ada.pem';
 
 /** Adds `firebreak records hold add|end|list`, `firebreak records remove` and `firebreak records cut`. */
 export function registerRecordsCommand(program: Command): void {
-  const records = program.command('records').description('how long records are kept, and what holds them');
+  const records = program.command('records').description('retention of records, and legal holds');
   const hold = records.command('hold').description('records that are kept whatever the configuration says');
   const ordered = (command: Command): Command =>
     withConfig(withPerson(command, 'who orders it').addOption(reasonOption('why, for the record').makeOptionMandatory()));
 
   const add = hold
     .command('add')
-    .description('keep the records of an incident, or all of a time, from every cut until two people end the hold')
+    .description('keep the records of an incident or a period until two people end the hold, whatever the retention says')
     .argument('[incident]', 'id of the incident; all its runs, also later ones')
     .option('--run <run>', 'only this run of the incident')
     .option('--from <time>', 'instead of an incident: all records of the cluster from then on (ISO 8601)', time)
@@ -63,7 +63,7 @@ export function registerRecordsCommand(program: Command): void {
 
   const end = hold
     .command('end')
-    .description('order the end of a hold; for evidence.stewards, two of whom have to order it within 7 days')
+    .description('order the end of a hold; for evidence.stewards, two of whom must order it within 7 days')
     .argument('<hold>', 'id of the hold');
   withExamples(withConfirmation(ordered(end)), [
     `firebreak records hold end 0123456789abcdef --reason "lawsuit 4711 is over" ${as}`,
@@ -75,7 +75,7 @@ export function registerRecordsCommand(program: Command): void {
   const remove = records
     .command('remove')
     .description(
-      'order what records say to be removed, such as personal data: who, what, and the salt; where, when and of what kind they were stays, and the chain fits as before. For evidence.stewards: two of them have to order the same within 7 days',
+      'order the redaction of records, for example of personal data. Their place, time and kind stay, and the chain still verifies. For evidence.stewards, two of whom must order the same within 7 days',
     )
     .argument('<chain>', 'the chain: INCIDENT@RUN, or desk/NAME')
     .requiredOption('--records <numbers>', 'numbers of the records, such as 3,7-9', recordNumbers);
@@ -86,7 +86,7 @@ export function registerRecordsCommand(program: Command): void {
   const cut = records
     .command('cut')
     .description(
-      'what is cut by records of the desk and still there, and what two people have had removed and records still say; for a database user that may do so, where the desk’s may not',
+      'delete records that the desk has marked as expired, and redact those that two people have ordered; for a database user with that right, if the desk’s user has none',
     )
     .option('--carry-out', 'delete and remove it')
     .addOption(retiredKeyOption());

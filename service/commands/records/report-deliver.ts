@@ -15,9 +15,7 @@ interface DeliverOptions extends ConfiguredOptions, RetiredKeysOption {
 export function registerDeliverCommand(report: Command): void {
   const deliver = report
     .command('deliver')
-    .description(
-      'make the reports of the configuration whose time is over, and send them where they go; exit code 1 where one fails',
-    )
+    .description('make and send the reports of the configuration that are due; exit code 1 if one fails')
     .option('--dry-run', 'only say what is due', false)
     .addOption(retiredKeyOption());
   withExamples(withConfig(deliver), ['firebreak report deliver --dry-run', 'firebreak report deliver']).action(deliverReports);

@@ -31,16 +31,16 @@ function spanMs(text: string): number {
 export function registerReportCommand(program: Command): void {
   const report = program
     .command('report')
-    .description('what the records of a time say: how people decide, what a framework asks for, drafts for authorities');
+    .description('reports from the records: how people decide, compliance, drafts for authorities');
   registerComplianceCommands(report);
   registerDeliverCommand(report);
   const decisions = report
     .command('decisions')
-    .description('time to answer, silence, approvals in under 10 s, and questions per person and shift; by playbook')
+    .description(
+      'show by playbook: time to answer, unanswered questions, approvals in under 10 s, and questions per person and shift',
+    )
     .addOption(
-      new Option('--since <span>', 'questions of the last so many hours, days or weeks')
-        .argParser(spanMs)
-        .default(30 * units.d, '30d'),
+      new Option('--since <span>', 'questions of the last hours, days or weeks').argParser(spanMs).default(30 * units.d, '30d'),
     )
     .addOption(retiredKeyOption());
   withExamples(withConfig(decisions), ['firebreak report decisions', 'firebreak report decisions --since 12w --json']).action(

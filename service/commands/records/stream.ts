@@ -14,12 +14,12 @@ import { existingAuditUrl } from './audit.ts';
 
 /** Adds `firebreak stream list|test`. */
 export function registerStreamCommand(program: Command): void {
-  const stream = program.command('stream').description('records on their way to a SIEM or a store of events');
+  const stream = program.command('stream').description('streams of records to a SIEM or an event store');
   const list = stream.command('list').description('how far each stream has come, and what holds it up');
   withExamples(withConfig(list), ['firebreak stream list', 'firebreak stream list --json']).action(listStreams);
   const test = stream
     .command('test')
-    .description('send one event that says that it is a test, and show what the receiver answers; exit code 1 unless it is taken')
+    .description('send one test event, and show the receiver’s answer; exit code 1 unless it was accepted')
     .argument('<name>', 'of the stream');
   withExamples(withConfig(test), ['firebreak stream test siem']).action(testStream);
 }

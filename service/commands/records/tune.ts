@@ -31,7 +31,9 @@ export function registerTuneCommand(program: Command): void {
   const command = withConfig(
     program
       .command('tune')
-      .description('the noisiest rules and workloads, how often they were harmless, and what could be done; changes nothing')
+      .description(
+        'list the noisiest rules and workloads, how often they were harmless, and what to do about them; changes nothing',
+      )
       .option('--days <number>', 'incidents of the last so many days', positive, 30)
       .option('--min-benign <number>', 'benign incidents before something is proposed', positive, 2)
       .option('--top <number>', 'rules and workloads that are listed', positive, 10)

@@ -113,7 +113,7 @@ export function createDeskConsole(parts: {
     publicUrl,
   });
   const withoutRole = (subject: string): void => {
-    log.warn({ subject }, 'somebody without a role has signed in at the console');
+    log.warn({ subject }, 'somebody without a role signed in to the console');
     refusals.count('console', 'no role');
   };
   const begun = (who: SignedIn): void =>

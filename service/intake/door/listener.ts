@@ -49,9 +49,9 @@ export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefin
       // Connections that are open go on; new ones get the new certificate.
       server.setSecureContext({ ...context, minVersion: 'TLSv1.2' });
       known = text;
-      log.info({}, 'the TLS certificate was read again');
+      log.info({}, 'reloaded the TLS certificate');
     } catch {
-      log.error({}, 'the TLS certificate cannot be read: the one before stays in use');
+      log.error({}, 'cannot read the TLS certificate; the previous one stays in use');
     }
   }, tls.lookEveryMs ?? 5_000).unref();
   return { ...guarded(server), stop: () => clearInterval(look) };

@@ -163,7 +163,7 @@ export class Receiver {
   #noAlert(item: Extract<ParsedItem, { readonly kind: 'health' | 'ignored' }>, { from }: Delivery): ItemAnswer {
     if (item.kind === 'ignored') return { status: 'ignored', reason: item.reason };
     const { metrics, health, log } = this.#options;
-    log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor speaks of its own health');
+    log.info({ from: from.name, sensor: item.sensor, time: item.time }, 'a sensor reports on its own health');
     metrics.health(item.sensor, health.message(saidBy(from, item)));
     return { status: 'health' };
   }
@@ -205,7 +205,7 @@ export class Receiver {
         ...(delivery.sensor && { sensor: delivery.sensor.name }),
       });
     } catch {
-      log.error({ from, reason }, 'a rejected item could not be kept');
+      log.error({ from, reason }, 'cannot keep a rejected alert');
     }
   }
 
@@ -255,7 +255,7 @@ export class Receiver {
       const { subject, ambiguous } = resolved;
       stamps?.heard(resolved.alert);
       const incident = incidentIdOf(subject);
-      if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
+      if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'cannot tell which pod an alert is about');
       const screening = screen.take({ alert: resolved.alert, incident, receivedAt });
       if (screening !== undefined) {
         const screened = await screening;
@@ -274,7 +274,7 @@ export class Receiver {
       return { status: 'accepted', id, incident };
     } catch (error) {
       const code = codeOf(error);
-      log.error({ code, alert: id }, 'an alert could not be taken');
+      log.error({ code, alert: id }, 'cannot accept an alert');
       metrics.refused('not_durable');
       return { status: 'unavailable', reason: 'the alert could not be made durable' };
     }

@@ -167,7 +167,7 @@ export class Delivery {
 
   #answered(): 'sent' {
     if ((this.#trouble.quietForMs() ?? 0) >= quietMs)
-      this.#log.info({ ...this.#trouble.over() }, 'Temporal takes all batches again');
+      this.#log.info({ ...this.#trouble.over() }, 'Temporal accepts all batches again');
     return 'sent';
   }
 

@@ -159,8 +159,8 @@ export class Dispatcher {
       this.#spool.sentBeforeWrite.stored(id);
       return place;
     } catch {
-      this.#log.error({ incident: line.id }, 'the spool cannot be written');
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool cannot be written');
+      this.#log.error({ incident: line.id }, 'cannot write to the spool');
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'cannot write to the spool');
     }
   }
 
@@ -196,7 +196,7 @@ export class Dispatcher {
     } catch (error) {
       failed = true;
       const code = codeOf(error);
-      if (!this.#stopped) this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
+      if (!this.#stopped) this.#log.error({ incident: line.id, code }, 'cannot read a batch from the spool');
     }
     this.#release(line, { failed });
   }
@@ -221,7 +221,7 @@ export class Dispatcher {
     if (typeof outcome === 'object') {
       this.#log.error(
         { incident: line.id, alerts: spooled.size, detail: outcome.refused },
-        'Temporal refuses alerts for good: they are kept apart',
+        'Temporal permanently refuses some alerts; they are set aside',
       );
       await this.#remove(line, spooled.upTo, outcome.refused);
       line.urgent = true;
@@ -286,7 +286,7 @@ export class Dispatcher {
     const tracked = work
       .catch((error: unknown) => {
         const code = codeOf(error);
-        if (!this.#stopped) this.#log.error({ code }, 'the spool failed under the dispatcher');
+        if (!this.#stopped) this.#log.error({ code }, 'cannot read from the spool');
       })
       .finally(() => this.#working.delete(tracked));
     this.#working.add(tracked);

@@ -160,7 +160,10 @@ class TemporalGateway implements IncidentGateway {
       this.#runs.set(id, runId);
       return { kind: 'already-started' };
     }
-    log.error({ incident: id, run: runId, type }, 'a workflow that no cell answers for has the id of an incident: it is ended');
+    log.error(
+      { incident: id, run: runId, type },
+      'terminated a workflow that uses the id of an incident but was started by no cell',
+    );
     await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('no cell answers for it'));
     return { kind: 'unavailable', detail: 'a workflow of somebody else had the id' };
   }

@@ -5,7 +5,7 @@ import type { Senders } from '../read/sender.ts';
 import type { Dispatcher } from '../send/dispatcher.ts';
 import type { Spool } from './spool.ts';
 
-/** Something that is kept apart, as it is listed. `r…`: rejected when it came; `t…`: accepted, and refused by Temporal for good. */
+/** Something that is set aside, as it is listed. `r…`: rejected when it came; `t…`: accepted, and refused by Temporal for good. */
 export interface RejectedAlert {
   readonly id: string;
   /** ISO 8601, UTC. */
@@ -46,7 +46,7 @@ interface Running {
   readonly log: IntakeLog;
 }
 
-/** The alerts that are kept apart: to be looked at, and to be sent again. Without the running intake only looked at and returned. */
+/** The alerts that are set aside: to be looked at, and to be sent again. Without the running intake only looked at and returned. */
 export class RejectedAlerts {
   readonly #spool: Spool;
   readonly #running: Running | undefined;
@@ -111,7 +111,7 @@ export class RejectedAlerts {
     await (id.startsWith('t') ? this.#spool.rejectedItems.forgetRefused(place) : this.#spool.rejectedItems.forgetRejected(place));
     this.#running?.log.warn(
       { ...facts, why: facts.reason, reason: reason.slice(0, 500) },
-      'dropped by hand: an alert that was kept apart',
+      'dropped by hand: an alert that was set aside',
     );
     return { id, outcome: 'dropped' };
   }

@@ -166,7 +166,7 @@ export class Spool {
     await this.#sending.remove(incident);
   }
 
-  /** Temporal has everything up to this place: it leaves the spool. With `refused` it does not, and never will: it is kept apart. */
+  /** Temporal has everything up to this place: it leaves the spool. With `refused` it does not, and never will: it is set aside. */
   async remove(incident: string, { upTo, refused }: { readonly upTo: number; readonly refused?: string }): Promise<void> {
     const at = new Date().toISOString();
     for (;;) {

@@ -100,7 +100,7 @@ export class SilenceWatch {
       // A node that is gone has nothing to say.
       for (const key of this.#watched.keys()) if (!seen.has(key)) this.#watched.delete(key);
     } catch {
-      log.error({}, 'it could not be looked whether sensors are silent');
+      log.error({}, 'cannot check whether a sensor is silent');
     } finally {
       this.#looking = false;
     }

@@ -111,10 +111,10 @@ export class StormWatch {
     if (rate >= alertsPerSecond / 2) this.#busyAt = now;
     if (!this.#on && rate >= alertsPerSecond && this.#recentWorkloads() >= workloads) {
       this.#on = true;
-      log.warn(this.#facts(), 'an alert storm has begun');
+      log.warn(this.#facts(), 'an alert storm has started');
       this.#owe('news');
     } else if (this.#on && now - this.#busyAt >= calmAfterSeconds * 1_000) {
-      log.warn(this.#facts(), 'the alert storm is over');
+      log.warn(this.#facts(), 'the alert storm has ended');
       this.#owe(this.#report('over'));
       this.#on = false;
       this.#begin(now);

@@ -56,7 +56,7 @@ export function openTelemetry(options: {
   const drop = (signal: OtlpSignal, count: number, reason: string): void => {
     dropped.inc({ signal }, count);
     const soFar = trouble.met(`${signal} ${reason}`);
-    if (soFar) log.warn({ signal, reason, ...soFar }, 'the OpenTelemetry collector does not take what it is sent: it is dropped');
+    if (soFar) log.warn({ signal, reason, ...soFar }, 'the OpenTelemetry collector does not accept data; it is dropped');
   };
   const senderOf = (signal: OtlpSignal): OtlpSender | undefined => {
     const to = otlp.signals[signal];
@@ -65,7 +65,7 @@ export function openTelemetry(options: {
   };
   const heard = (sent: OtlpOutcome): OtlpOutcome => {
     const over = sent.ok ? trouble.over() : undefined;
-    if (over) log.info({ ...over }, 'the OpenTelemetry collector takes what it is sent again');
+    if (over) log.info({ ...over }, 'the OpenTelemetry collector accepts data again');
     return sent;
   };
   const resource = {

@@ -97,22 +97,22 @@ cleanUp(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const atWork = 'at work: connected to Temporal';
-const stopping = 'stopping: what was taken is finished first';
+const atWork = 'ready: connected to Temporal';
+const stopping = 'stopping: finishing the work in progress first';
 /** All that each says from its start to its end. */
 const said = {
   cell: [
     'standing policy',
     'the intake is open',
-    'metrics and health are served',
+    'serving metrics and health',
     atWork,
-    'the control workflow was started',
+    'started the control workflow',
     stopping,
   ],
-  desk: ['the desk is open', 'metrics and health are served', atWork, stopping],
-  secrets: ['metrics and health are served', atWork, stopping],
-  forensics: ['metrics and health are served', atWork, stopping],
-  packs: ['metrics and health are served', atWork, stopping],
+  desk: ['the desk is open', 'serving metrics and health', atWork, stopping],
+  secrets: ['serving metrics and health', atWork, stopping],
+  forensics: ['serving metrics and health', atWork, stopping],
+  packs: ['serving metrics and health', atWork, stopping],
 } as const;
 type Apart = keyof typeof said;
 
@@ -131,7 +131,7 @@ test('a healthy start and end of each role alone is a few lines of its own, whic
     }),
   );
   const cell = started.find(({ role }) => role === 'cell')?.process;
-  await until('the control workflow', 120_000, () => cell?.log().includes('the control workflow was started'));
+  await until('the control workflow', 120_000, () => cell?.log().includes('started the control workflow'));
   await Promise.all(started.map(({ process }) => process.end('SIGTERM')));
   for (const { role, process } of started) {
     const lines = process

@@ -21,8 +21,8 @@ test.each([
     const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, change, appToken);
     try {
       await service.start();
-      await until('the service at work', 120_000, () => service.log.includes('at work: connected to Temporal'));
-      await until('the control workflow', 120_000, () => service.log.includes('the control workflow was started'));
+      await until('the service at work', 120_000, () => service.log.includes('ready: connected to Temporal'));
+      await until('the control workflow', 120_000, () => service.log.includes('started the control workflow'));
       await service.end();
       const worrying = service.log
         .trimEnd()
@@ -31,7 +31,7 @@ test.each([
       expect(worrying).toEqual([]);
       // One line for each thing, and none where nothing has happened.
       expect(service.log.split('\n').filter((line) => line.includes('the intake'))).toHaveLength(1);
-      expect(service.log).not.toContain('what stands above all incidents has changed');
+      expect(service.log).not.toContain('freezes, observe modes or suppressions have changed');
     } finally {
       await service.stop();
     }

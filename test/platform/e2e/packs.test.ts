@@ -65,7 +65,7 @@ async function publishBeta(version: string, changed?: (body: string) => string):
   return pack.integrity;
 }
 
-const starts = (): number => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
+const starts = (): number => service.log.split('\n').filter((line) => line.includes('ready: connected to Temporal')).length;
 /** The service has begun anew so often, the first start counted: each makes a bundle of its workflows. */
 const startsAre = (count: number) => until('the service at work', 300_000, () => starts() === count);
 
@@ -190,7 +190,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
   const running = ['pack', 'withdraw', id, '--reason', 'slower', ...meant('beta@1.1.0')];
   await expect(firebreak('ada', ...running)).rejects.toThrow('firebreak pack rollback beta ends it');
   await startsAre(3);
-  await until('its first incidents', 120_000, () => service.log.includes('new incidents begin with the version'));
+  await until('its first incidents', 120_000, () => service.log.includes('changed the share of new incidents'));
   expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.1\.0 +runs in 50 %/);
   expect(await answered(within, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['as 1.1.0 for 70m'] });
   expect(await answered(without, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['for 70m'] });
@@ -274,7 +274,7 @@ test('a pack that is being written is live when it is saved; a mistake is told w
   await until('the mistake to be told', 120_000, () =>
     service.log
       .split('\n')
-      .some((one) => one.includes('what ran goes on') && one.includes(`playbooks/miner.ts:${line}: Date.now`)),
+      .some((one) => one.includes('the previous code stays live') && one.includes(`playbooks/miner.ts:${line}: Date.now`)),
   );
   expect(starts()).toBe(5);
 

@@ -20,5 +20,5 @@ test('refused uploads are counted, and told once, however many there are', async
   expect(lines.filter(({ counts }) => counts)).toEqual([]);
   await door.close();
   const told = await eventually('the line', async () => lines.filter(({ counts }) => counts).at(0));
-  expect(told).toMatchObject({ msg: 'uploads of evidence were refused', counts: { 'no upload is expected there': 5 } });
+  expect(told).toMatchObject({ msg: 'refused uploads of evidence', counts: { 'no upload is expected there': 5 } });
 });

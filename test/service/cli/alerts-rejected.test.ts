@@ -114,13 +114,13 @@ describe('alerts refused, while the service runs', () => {
       const body = JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `${pod}-6d4cf56db6-xbcdf` }));
       await door?.post(body);
     }
-    await eventually('both alerts kept apart', async () => (await door?.rejected())?.length === 2);
+    await eventually('both alerts set aside', async () => (await door?.rejected())?.length === 2);
     const listed = linesOf(await firebreak('refused', 'list'));
     expect(listed[0]).toMatch(/^ID +WHEN +INCIDENT +RULE +WHY$/);
     expect(listed.slice(1).join('\n')).toMatch(
       /incident\/lab\/shop\/Deployment\/web[12] +Terminal shell in container +gRPC status 3/,
     );
-    expect(linesOf(await firebreak('rejected', 'list')).at(-1)).toBe('2 more are kept apart: firebreak alerts refused list');
+    expect(linesOf(await firebreak('rejected', 'list')).at(-1)).toBe('2 more are set aside: firebreak alerts refused list');
     // Each has a line of its own to Temporal: which was refused first is chance.
     const idOf = (pod: string): string => listed.find((line) => line.includes(`Deployment/${pod} `))?.split(' ')[0] ?? '';
     const [first, second] = [idOf('web1'), idOf('web2')];

@@ -88,7 +88,7 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   const mistake = 'saying.ts:1: Date.now reads the clock, and another one at each replay';
   await eventually('the mistake', () => said.includes(mistake));
   writePackFolder(pack, { 'saying.ts': acmeFiles['saying.ts'] });
-  await eventually('what runs', () => said.at(-1) === 'the pack is again what runs');
+  await eventually('what runs', () => said.at(-1) === 'the pack is the same as the running code again');
   expect(said).toHaveLength(2);
   writePackFolder(pack, {
     'test/other.test.ts': '// no part of it\n',

@@ -249,5 +249,5 @@ test('that Temporal does not take batches is said once for all incidents, and th
   jest.spyOn(Date, 'now').mockImplementation(() => real() + 11_000);
   gateway.failing = 'no';
   await until(() => gateway.runs.size === 20, 20_000);
-  expect(about('Temporal takes all batches again')).toHaveLength(1);
+  expect(about('Temporal accepts all batches again')).toHaveLength(1);
 });

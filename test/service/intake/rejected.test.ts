@@ -41,13 +41,13 @@ afterEach(async () => {
 });
 
 describe('what Temporal refuses for good', () => {
-  test('is kept apart, holds up nothing, and goes to its incident when it is replayed', async () => {
+  test('is set aside, holds up nothing, and goes to its incident when it is replayed', async () => {
     const gateway = new Picky();
     const opened = await door(gateway);
     expect((await opened.post(event())).status).toBe(200);
     await until(() => opened.intake.waitingBytes() > 0);
     const access = await running(opened);
-    const rejected = await eventually('an alert kept apart', async () => {
+    const rejected = await eventually('an alert set aside', async () => {
       const list = await access.list();
       return list.length > 0 && list;
     });
@@ -67,7 +67,7 @@ describe('what Temporal refuses for good', () => {
     const picky = new Picky();
     const first = await openDoor(picky);
     await first.post(event());
-    const rejected = await eventually('an alert kept apart', async () => {
+    const rejected = await eventually('an alert set aside', async () => {
       const list = await first.rejected();
       return list.length > 0 && list;
     });

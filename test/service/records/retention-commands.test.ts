@@ -54,7 +54,7 @@ describe('records whose time is over', () => {
     await old.look();
     await old.sign();
     await old.database.all(`UPDATE audit_records SET actor = 'somebody' WHERE kind = 'records.cut'`);
-    expect(await old.look()).toEqual(['records that are too old could not be cut: it is tried again']);
+    expect(await old.look()).toEqual(['cannot delete expired records; trying again']);
     expect(await counts()).toEqual([3, 3, 2]);
   });
 

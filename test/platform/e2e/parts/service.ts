@@ -183,7 +183,7 @@ export class Service {
     const log = (): string => readFileSync(logFile, 'utf8');
     await until(`${name} at work`, 120_000, () => {
       if (!server.isRunning()) throw new Error(`${name} has ended:\n${log()}`);
-      return log().includes('at work: connected to Temporal');
+      return log().includes('ready: connected to Temporal');
     });
     return { configFile, log, end: (signal) => this.#group.end(server, signal) };
   }
@@ -284,7 +284,7 @@ export class Service {
   /** Waits until what stands above all incidents, by the ids of the decisions, is so for the cell: it looks every few seconds, and says what has changed. */
   cellKnows(holds: (ids: string) => boolean): Promise<boolean> {
     return until('the cell to know it', 120_000, () => {
-      const changes = this.log.split('\n').filter((line) => line.includes('what stands above all incidents has changed'));
+      const changes = this.log.split('\n').filter((line) => line.includes('freezes, observe modes or suppressions have changed'));
       return changes.length > 0 && holds(changes.at(-1) ?? '');
     });
   }

@@ -103,7 +103,7 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   await until(
     'the cell to believe it',
     60_000,
-    () => service.log.includes('what stands above all incidents has changed') || undefined,
+    () => service.log.includes('freezes, observe modes or suppressions have changed') || undefined,
   );
 
   const { id } = (await controlState(await service.session())).decisions[0]?.proposal.order.terms ?? { id: '' };

@@ -23,7 +23,7 @@ export interface Door {
   readonly intake: Intake;
   readonly directory: string;
   post(body: string | Uint8Array, options?: PostOptions): Promise<Answered>;
-  /** What is kept apart, asked of the running intake. */
+  /** What is set aside, asked of the running intake. */
   rejected(): Promise<readonly RejectedAlert[]>;
 }
 
