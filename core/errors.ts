@@ -1,6 +1,6 @@
 /**
- * The one catalogue of errors. Code branches on `code`, never on a text; the reference page is generated from this list.
- * `retryable`: trying the same call again later may succeed. `remedy`: what a person does about it.
+ * The one catalogue of errors. Code branches on `code`, never on a message; the reference page is generated from this list. `retryable`: trying the same call
+ * again later may succeed. `remedy`: what a person can do about it.
  */
 export const errorCatalogue = {
   FB_ERR_ACTION_FAILED: {
@@ -255,8 +255,8 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 }
 
 /**
- * The only error that Firebreak throws on purpose. `detail` is safe to show: no secret, no response body, no header. `remedy` is what to do about this one,
- * where that is known better than for all of its code.
+ * The only error that Firebreak throws on purpose. `detail` is safe to show: no secret, no response body, no header. `remedy` says what to do about this
+ * particular error, if that is more specific than the remedy of its code.
  */
 export class FirebreakError extends Error {
   readonly code: ErrorCode;
@@ -280,17 +280,17 @@ export class FirebreakError extends Error {
   }
 }
 
-/** Of what nobody throws on purpose `FB_ERR_INTERNAL`. */
+/** The error's code; `FB_ERR_INTERNAL` for anything that is not thrown on purpose. */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
 }
 
-/** Whether it is one that Firebreak throws, with one of these codes. */
+/** Whether it is a Firebreak error with one of these codes. */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is FirebreakError {
   return error instanceof FirebreakError && codes.includes(error.code);
 }
 
-/** For `catch`: what failed with one of these codes comes to nothing, and all else is thrown on. */
+/** For `catch`: an error with one of these codes becomes undefined; any other is rethrown. */
 export function undefinedIf(...codes: readonly ErrorCode[]): (error: unknown) => undefined {
   return (error) => {
     if (!hasCode(error, ...codes)) throw error;

@@ -1,6 +1,6 @@
 /**
- * The code of an error that the operating system, a library or a server gave (`EEXIST`, an SQLSTATE); undefined for any other. It asks the error itself
- * and not its class: a test's sandbox has an `Error` of its own, to which Node's errors do not belong.
+ * The code of an error from the operating system, a library or a server (`EEXIST`, an SQLSTATE); undefined for any other. It checks the error itself, not its
+ * class: a test's sandbox has its own `Error`, of which Node's errors are not instances.
  */
 export function systemErrorCode(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
@@ -14,7 +14,7 @@ const fileWords: Readonly<Record<string, string>> = {
   EPERM: 'you may not read it',
 };
 
-/** Why a file cannot be read, in words for who named it. */
+/** Why a file cannot be read, in words for the person who named it. */
 export function fileProblem(error: unknown): string {
   const code = systemErrorCode(error);
   return code === undefined ? 'it cannot be read' : (fileWords[code] ?? `it cannot be read (${code})`);
@@ -31,7 +31,7 @@ const writeWords: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 };
 
-/** Why a file or folder cannot be written, in words for who named it. */
+/** Why a file or folder cannot be written, in words for the person who named it. */
 export function writeProblem(error: unknown): string {
   const code = systemErrorCode(error);
   return code === undefined ? 'for no known reason' : (writeWords[code] ?? code);

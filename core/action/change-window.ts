@@ -4,16 +4,16 @@ import type { Effect, Plan, Reach } from './plan.ts';
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 type Weekday = (typeof weekdays)[number];
 
-/** Times of the wall clock at which it is open on some days; one that ends before it begins ends on the next day. */
+/** Wall-clock times at which it is open on some days; a range that ends before it begins ends on the next day. */
 export interface OpenTimes {
   readonly days: readonly Weekday[];
   /** `09:00` */
   readonly from: string;
-  /** The first minute that is no longer part of it. */
+  /** The first minute after it. */
   readonly until: string;
 }
 
-/** When destructive and wide steps may run. What is not in any window's namespaces and playbooks may always. */
+/** When destructive and wide steps may run. Steps outside any window's namespaces and playbooks always may. */
 export interface ChangeWindow {
   readonly name: string;
   /** Absent: all. */
@@ -22,7 +22,7 @@ export interface ChangeWindow {
   readonly playbooks?: readonly string[];
   readonly timeZone: string;
   readonly open: readonly OpenTimes[];
-  /** What holds while it is closed: one more person than usual must agree, or nobody can. */
+  /** What applies while it is closed: one more person than usual must agree, or nobody can. */
   readonly outside: 'oneMore' | 'refuse';
 }
 
@@ -48,7 +48,7 @@ export function isOpen({ timeZone, open }: Pick<ChangeWindow, 'timeZone' | 'open
   });
 }
 
-/** When it opens next, in milliseconds since 1970; undefined when never. */
+/** When it next opens, in milliseconds since 1970; undefined if never. */
 export function opensNext({ timeZone, open }: Pick<ChangeWindow, 'timeZone' | 'open'>, now: number): number | undefined {
   const midnight = Math.floor(wallClockAt(now, timeZone) / dayMs) * dayMs;
   const begins = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((day) =>
@@ -60,7 +60,7 @@ export function opensNext({ timeZone, open }: Pick<ChangeWindow, 'timeZone' | 'o
   return later.length === 0 ? undefined : Math.min(...later);
 }
 
-/** The strictest window that is closed for a step; undefined where none is. Reversible steps on one pod wait for nothing. */
+/** The strictest window that is closed for a step; undefined if there is none. Reversible steps on one pod never wait. */
 export function closedWindow(
   windows: readonly ChangeWindow[],
   step: {
@@ -75,7 +75,7 @@ export function closedWindow(
   if (effect === 'read' || reach === 'outside' || (effect === 'reversible' && reach === 'pod')) return undefined;
   const closed = windows.filter(
     (window) =>
-      // What is in no namespace, such as a node, is in all of them.
+      // Anything without a namespace, such as a node, counts as being in all of them.
       (window.namespaces === undefined || namespaces.length === 0 || window.namespaces.some((one) => namespaces.includes(one))) &&
       (window.playbooks === undefined || window.playbooks.includes(playbook)) &&
       !isOpen(window, now),
@@ -83,7 +83,7 @@ export function closedWindow(
   return closed.find(({ outside }) => outside === 'refuse') ?? closed[0];
 }
 
-/** The plan as it is asked about while a window is closed: who reads it knows, and one more person must agree. */
+/** The plan as it is put to people while a window is closed: it tells the reader, and one more person must agree. */
 export function outsideOf<P extends Plan>(plan: P, window: string): P {
   const note = `Outside of the change window ${window}: one more person than usual must agree.`;
   return { ...plan, outsideWindow: window, notes: [...plan.notes, note] };

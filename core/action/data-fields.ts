@@ -2,13 +2,13 @@ import type { PodRef, WorkloadRef } from '../alert/alert.ts';
 import { isObject } from '../text/plain-json.ts';
 
 interface DescribedField {
-  /** One sentence: what it is, its unit. */
+  /** One sentence: its meaning and its unit. */
   readonly about: string;
   /** It may be left out. */
   readonly optional?: true;
 }
 
-/** One field of what an action is called with, or gives back. Plain data: the pool checks values by it, pages and the command line show it. */
+/** One field of an action's input or output. Plain data: the pool checks values by it; pages and the command line show it. */
 export type DataField = DescribedField &
   (
     | { readonly kind: 'text'; readonly longest?: number }
@@ -18,7 +18,7 @@ export type DataField = DescribedField &
     | { readonly kind: 'texts'; readonly most?: number }
   );
 
-/** By the fields' names. */
+/** Fields by name. */
 export type DataFields = Readonly<Record<string, DataField>>;
 
 /** A field whose value has this type. */
@@ -30,22 +30,22 @@ export type FieldOf<Value> = DataField & {
 type FieldValue<F> = F extends { readonly type?: infer Value } ? Exclude<Value, undefined> : unknown;
 type OptionalNames<F extends DataFields> = { [K in keyof F]: F[K] extends { readonly optional: true } ? K : never }[keyof F];
 
-/** What these fields hold. */
+/** The type of a value with these fields. */
 export type DataOf<F extends DataFields> = {
   readonly [K in Exclude<keyof F, OptionalNames<F>>]: FieldValue<F[K]>;
 } & { readonly [K in OptionalNames<F>]?: FieldValue<F[K]> };
 
-/** A pod with the uid that the alert named: another one of the same name is not meant. */
+/** A pod with the uid that the alert named: not another one of the same name. */
 type KnownPod = PodRef & { readonly uid: string };
 
 /**
- * Makes the fields of an action's input and output, each with a sentence for whoever reads them:
- * `input: { group: data.text('Id of the security group'), port: data.number('Port', { min: 1, max: 65_535 }) }`.
+ * Makes the fields of an action's input and output, each with a sentence for its readers: `input: { group: data.text('Id of the security group'), port:
+ * data.number('Port', { min: 1, max: 65_535 }) }`.
  */
 export const data = {
-  /** `longest` in characters, 1 000 where it is absent. */
+  /** `longest` in characters; 1 000 if absent. */
   text: (about: string, bounds: { readonly longest?: number } = {}): FieldOf<string> => ({ kind: 'text', about, ...bounds }),
-  /** Bounds count as allowed. */
+  /** Bounds are inclusive. */
   number: (about: string, bounds: { readonly min?: number; readonly max?: number } = {}): FieldOf<number> => ({
     kind: 'number',
     about,
@@ -57,23 +57,23 @@ export const data = {
     about,
     choices,
   }),
-  /** A list, `most` 100 where it is absent. */
+  /** A list; `most` is 100 if absent. */
   texts: (about: string, bounds: { readonly most?: number } = {}): FieldOf<readonly string[]> => ({
     kind: 'texts',
     about,
     ...bounds,
   }),
-  /** `alert.pod` of a playbook that requires it. Evidence of it has to be kept before what is destructive. */
+  /** `alert.pod` of a playbook that requires it. Evidence of it has to be kept before a destructive step. */
   pod: (about: string): FieldOf<KnownPod> => ({ kind: 'pod', about }),
   workload: (about: string): FieldOf<WorkloadRef> => ({ kind: 'workload', about }),
-  /** What may be left out. */
+  /** A field that may be left out. */
   optional: <F extends DataField>(field: F): F & { readonly optional: true } => ({ ...field, optional: true }),
 } as const;
 
 const longestText = 1_000;
 const mostTexts = 100;
 
-/** What of a value is not as the fields say. Nothing may be added. */
+/** How a value differs from what the fields specify. Additional fields are not allowed. */
 export function problemsOfData(
   fields: DataFields,
   value: unknown,

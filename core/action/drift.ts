@@ -1,4 +1,4 @@
-/** The difference between two sets of labels in words, one a label, sorted by key. Empty when they are the same. */
+/** Describes the difference between two sets of labels, one entry per label, sorted by key. Empty if they are the same. */
 export function labelDifference(options: {
   readonly expected: Readonly<Record<string, string>>;
   readonly found: Readonly<Record<string, string>>;

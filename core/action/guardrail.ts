@@ -5,30 +5,30 @@ import type { ActionDeclaration } from './action.ts';
 import type { ChangeWindow } from './change-window.ts';
 import { namespacesOf, nodesOf, type Plan } from './plan.ts';
 
-/** The rules above all playbooks. From configuration: never from anything a tenant could write. */
+/** The rules above all playbooks. From configuration only: never from anything that a tenant could write. */
 export interface GuardrailRules {
   readonly protectedNamespaces: readonly string[];
-  /** Names of nodes to which nothing is done, by whomever it is approved; `*` stands for any characters. Absent: none. */
+  /** Names of nodes that are never touched, whoever approves it; `*` stands for any characters. Absent: none. */
   readonly protectedNodes?: readonly string[];
   /** Firebreak's own namespace, always protected. */
   readonly ownNamespace: string;
-  /** From this severity on a reversible step with reach `pod` runs at once. */
+  /** From this severity, a reversible step with reach `pod` runs at once. */
   readonly automaticFrom: Severity;
   /** Share of a workload's replicas that may be contained automatically; at least one pod. */
   readonly ownerShare: number;
   readonly namespaceCap: number;
-  /** Pods of each namespace that are contained also where the cluster's cap is full: no other namespace can spend them. Absent: none. */
+  /** Pods of each namespace that may be contained even if the cluster's cap is full: no other namespace can use these up. Absent: none. */
   readonly namespaceReserve?: number;
   readonly clusterCap: number;
-  /** Cells of this cluster that run side by side and share the caps. Absent: one. */
+  /** Number of cells of this cluster that run in parallel and share the caps. Absent: one. */
   readonly cells?: number;
-  /** No step takes anything for longer at once. Absent: as long as a call says. */
+  /** Maximum time for which a step takes anything at once. Absent: as long as a call says. */
   readonly longestLeaseHours?: number;
   /** When destructive and wide steps may run; absent: always. */
   readonly changeWindows?: readonly ChangeWindow[];
 }
 
-/** Where the configuration says nothing. */
+/** Defaults if the configuration sets nothing. */
 export const defaultGuardrails = {
   protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
   ownNamespace: 'firebreak',
@@ -43,18 +43,18 @@ interface GuardrailFacts {
   readonly declaration: ActionDeclaration;
   readonly plan: Plan;
   readonly severity: Severity;
-  /** A verified approval stands behind the step. */
+  /** Whether the step has a verified approval. */
   readonly approved: boolean;
   readonly doubt: string | undefined;
-  /** Why a change window lets nobody allow it now. */
+  /** Why nobody can allow it now because of a change window. */
   readonly closed?: string | undefined;
-  /** The freeze, observe mode or break-glass session that decides on this step. */
+  /** The freeze, observe mode or break-glass session that applies to this step. */
   readonly restraint?: ActiveRestraint | undefined;
-  /** Pods of the owner, contained ones included; undefined when nobody can say. */
+  /** Number of pods of the owner, including contained ones; undefined if unknown. */
   readonly ownerReplicas: number | undefined;
-  /** This incident holds the target already, as its sealed mark proves: doing it again takes no place under a cap. */
+  /** Whether this incident already holds the target, as its sealed mark proves: doing it again takes no place under a cap. */
   readonly held: boolean;
-  /** Contained or about to be, this target not counted. */
+  /** Contained or about to be, not counting this target. */
   readonly ownerContained: number;
   readonly namespaceContained: number;
   readonly clusterContained: number;
@@ -69,7 +69,7 @@ function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string):
   });
 }
 
-/** Who decides on an action, in words, by its declaration alone. */
+/** Describes who decides on an action, by its declaration alone. */
 export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effect' | 'reach' | 'own'>): string {
   if (effect === 'read')
     return own ? 'nobody: it only looks, says its author' : 'nobody: it ends nothing, and changes nothing of what runs';
@@ -78,17 +78,17 @@ export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effec
     : 'people, each time';
 }
 
-/** How many pods of an owner may be contained automatically. Without a known number: one. */
+/** How many pods of an owner may be contained automatically. One if the number is unknown. */
 export function ownerCap(replicas: number | undefined, share: number): number {
   return Math.max(1, Math.floor((replicas ?? 1) * share));
 }
 
-/** One answer for every action, at plan and at apply. Fails closed: what is not known counts against the step. */
+/** One answer for every action, at plan and at apply. Fails closed: anything unknown counts against the step. */
 export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswer {
   const { declaration, plan } = facts;
   const looks = declaration.effect === 'read';
   if (declaration.reach === 'outside' || (looks && plan.changes.length === 0)) return { ok: true };
-  // Its own namespace is nobody's to open; in the others two people may decide, which the approval was checked for.
+  // Nobody can open Firebreak's own namespace; in the others two people may decide, which the approval was checked for.
   const guarded = new Set([...(facts.approved ? [] : rules.protectedNamespaces), rules.ownNamespace]);
   const hit = namespacesOf(plan).find((namespace) => guarded.has(namespace));
   if (hit !== undefined)
@@ -96,7 +96,7 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
   const node = (rules.protectedNodes ?? []).length > 0 ? nodesOf(plan).find((name) => isProtectedNode(rules, name)) : undefined;
   if (node !== undefined) return { ok: false, code: 'FB_ERR_PROTECTED', reason: `node ${node} is protected; it was not touched` };
   const { restraint } = facts;
-  // What was contained before stays contained: doing that again is not new.
+  // What was contained before stays contained: containing it again is not new.
   const again = declaration.contains === true && facts.held;
   if (restraint?.terms.mode === 'observe' && !again)
     return {
@@ -106,9 +106,9 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     };
   if (facts.closed !== undefined && !again)
     return { ok: false, code: 'FB_ERR_OUTSIDE_WINDOW', reason: `nothing was done to ${plan.target.name}: ${facts.closed}` };
-  // To look needs no people, also where it leaves a trace: what is protected, and an observed cell, are left without one.
+  // Looking needs no people, even if it leaves a trace; protected targets, and an observed cell, are left without one.
   if (facts.approved || looks) return { ok: true };
-  // What a pack says of its own actions nobody has made sure of: none of them is automatic.
+  // Nobody has verified what a pack says about its own actions: none of them is automatic.
   if (plan.effect !== 'reversible' || plan.reach !== 'pod' || declaration.own) {
     return {
       ok: false,
@@ -116,7 +116,7 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
       reason: `${declaration.name} (${plan.effect}, reach ${plan.reach}) needs people to approve it`,
     };
   }
-  // It was allowed when the incident took it, and its sealed mark is still there.
+  // It was allowed when the incident first contained it, and its sealed mark is still there.
   if (again) return { ok: true };
   if (facts.severity === 'unknown' || !atLeast(facts.severity, rules.automaticFrom)) {
     return {
@@ -133,7 +133,7 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     };
   if (facts.doubt !== undefined)
     return { ok: false, code: 'FB_ERR_ASK_FIRST', reason: `${declaration.name} is not automatic here: ${facts.doubt}` };
-  // Who broke the glass answers for more than the caps allow.
+  // Whoever used break-glass takes responsibility for more than the caps allow.
   return declaration.contains && !restraint ? checkCaps(rules, facts) : { ok: true };
 }
 

@@ -1,6 +1,9 @@
 import { isObject } from '../text/plain-json.ts';
 
-/** What a workload can be given of Pod Security's "restricted", and a little more. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+/**
+ * Which of Pod Security's "restricted" settings a workload can be given, and a little more.
+ * https://kubernetes.io/docs/concepts/security/pod-security-standards/
+ */
 export const hardenings = [
   'dropCapabilities',
   'seccomp',
@@ -20,14 +23,14 @@ interface Container extends Fields {
   readonly securityContext?: Fields;
 }
 
-/** The spec of a pod template, as far as it is hardened. */
+/** The parts of a pod template's spec that are hardened. */
 export interface HardenedSpec extends Fields {
   readonly containers?: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly securityContext?: Fields;
 }
 
-/** What the touched fields were before: absent ones are null. */
+/** Previous values of the touched fields: absent ones are null. */
 interface HardeningBefore {
   readonly pod: {
     readonly securityContext: Fields | null;
@@ -38,7 +41,7 @@ interface HardeningBefore {
   readonly containers: Readonly<Record<string, Fields | null>>;
 }
 
-/** The spec with everything that it lacks, but for what is left out. Processes, images and volumes stay as they are. */
+/** Adds every hardening that the spec lacks, except those left out. Processes, images and volumes stay as they are. */
 export function harden(spec: HardenedSpec, leave: readonly Hardening[] = []): HardenedSpec {
   const does = (one: Hardening): boolean => !leave.includes(one);
   const each = (list: readonly Container[] | undefined) =>
@@ -53,7 +56,7 @@ export function harden(spec: HardenedSpec, leave: readonly Hardening[] = []): Ha
       ...(does('appArmor') && profileOf('appArmorProfile', spec.securityContext, true)),
       ...(does('runAsNonRoot') && { runAsNonRoot: true }),
     },
-    // A pod that shares a namespace of its node cannot have users of its own.
+    // A pod that shares a namespace of its node cannot have its own users.
     ...(does('userNamespace') && !sharesWithNode(spec) && { hostUsers: false }),
     ...(does('noToken') && { automountServiceAccountToken: false }),
   };
@@ -69,7 +72,7 @@ function hardenContainer(context: Fields, does: (one: Hardening) => boolean): Fi
     ...(does('dropCapabilities') && { capabilities: { drop: ['ALL'], ...keptCapabilities(context.capabilities) } }),
     ...(does('seccomp') && profileOf('seccompProfile', context, false)),
     ...(does('appArmor') && profileOf('appArmorProfile', context, false)),
-    // A privileged container has every right whatever else is said.
+    // A privileged container has every right, whatever else is set.
     ...(does('noPrivilegeEscalation') && {
       allowPrivilegeEscalation: false,
       ...(context.privileged === true && { privileged: false }),
@@ -79,13 +82,13 @@ function hardenContainer(context: Fields, does: (one: Hardening) => boolean): Fi
   };
 }
 
-/** The one that "restricted" lets be added. */
+/** The only capability that "restricted" allows to be added. */
 function keptCapabilities(capabilities: unknown): Fields {
   const added = isObject(capabilities) && Array.isArray(capabilities.add) ? capabilities.add : [];
   return added.includes('NET_BIND_SERVICE') ? { add: ['NET_BIND_SERVICE'] } : {};
 }
 
-/** A profile of its own is at least as strict; none, or `Unconfined`, is not. */
+/** The workload's own profile is at least as strict; none, or `Unconfined`, is not. */
 function profileOf(field: 'seccompProfile' | 'appArmorProfile', context: Fields | undefined, always: boolean): Fields {
   const profile = context?.[field];
   const type = isObject(profile) ? profile.type : undefined;
@@ -102,7 +105,7 @@ export function hardeningBefore(spec: HardenedSpec): HardeningBefore {
   };
 }
 
-/** The touched fields, a line for the pod and one for each container. CEL reads no JSON: admission compares these with what it sees. */
+/** The touched fields, one line for the pod and one for each container. CEL cannot parse JSON: admission compares these lines with what it sees. */
 export function hardenedFieldsText(spec: HardenedSpec): string {
   const types = (context: Fields | undefined): readonly unknown[] =>
     [context?.seccompProfile, context?.appArmorProfile].map((profile) => (isObject(profile) ? profile.type : undefined));
@@ -117,7 +120,7 @@ export function hardenedFieldsText(spec: HardenedSpec): string {
   return [texts(['/', hostUsers, token, pod?.runAsNonRoot, ...types(pod)]), ...containers].join('\n');
 }
 
-/** Gives exactly the touched fields back; what else has changed since stays. */
+/** Restores exactly the touched fields; any other changes since then stay. */
 export function unharden(spec: HardenedSpec, before: HardeningBefore): HardenedSpec {
   const each = (list: readonly Container[] | undefined) =>
     list?.map((container) =>
@@ -133,7 +136,7 @@ export function unharden(spec: HardenedSpec, before: HardeningBefore): HardenedS
   };
 }
 
-/** null and undefined take a field away. */
+/** null and undefined remove a field. */
 function withFields<T extends Fields>(object: T, fields: Fields): T {
   const kept = Object.entries({ ...object, ...fields }).filter(([, value]) => value !== null && value !== undefined);
   return Object.fromEntries(kept) as T;

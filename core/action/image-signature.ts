@@ -1,11 +1,11 @@
-/** `unknown` is no finding: nobody could look, or nobody is trusted for the repository. Nothing may follow from it. */
+/** `unknown` is not a finding: nobody could look, or nobody is trusted for the repository. Nothing may be concluded from it. */
 export const signatureStates = ['signed', 'unsigned', 'unknown'] as const;
 type SignatureState = (typeof signatureStates)[number];
 
-/** What is known of the signature of one image that runs. */
+/** What is known about the signature of one running image. */
 export interface ImageCheck {
   readonly container: string;
-  /** As the pod writes it. */
+  /** As the pod specifies it. */
   readonly image: string;
   /** What really runs: `sha256:…`. */
   readonly digest?: string;
@@ -14,11 +14,11 @@ export interface ImageCheck {
   readonly by: readonly string[];
   /** Why it is unsigned or unknown, or what else there is to say. */
   readonly reason?: string;
-  /** Statements about it by trusted identities: the type of the predicate, and who made it. */
+  /** Statements about it by trusted identities: the predicate's type, and who made it. */
   readonly attestations: readonly { readonly type: string; readonly by: string }[];
 }
 
-/** Of several images: one that is unsigned decides, then one that nobody knows of. */
+/** The worst state among several images: unsigned first, then unknown. */
 export function worstSignature(checks: readonly Pick<ImageCheck, 'signature'>[]): SignatureState {
   const states = new Set(checks.map(({ signature }) => signature));
   if (states.has('unsigned')) return 'unsigned';
@@ -36,14 +36,14 @@ export interface PodImage extends ImageCheck {
   readonly podUid: string;
 }
 
-/** What an incident knows by now, with what a check has found; the last look at a container counts. */
+/** What an incident knows so far, updated with the results of a check; the last look at a container counts. */
 export function withImages(known: readonly PodImage[], podUid: string, found: readonly ImageCheck[]): readonly PodImage[] {
   const looked = new Set(found.map(({ container }) => container));
   const others = known.filter((one) => one.podUid !== podUid || !looked.has(one.container));
   return [...others, ...found.map((one) => ({ ...one, podUid }))].slice(-mostImages);
 }
 
-/** What a card says of the image of an alert: of its container, or, where the alert names none, of all of its pod. */
+/** What a card says about the image of an alert: that of its container, or, if the alert names none, those of its whole pod. */
 export function signatureOfAlert(
   known: readonly PodImage[],
   { pod, container }: { readonly pod?: { readonly uid?: string }; readonly container?: { readonly name?: string } },
@@ -54,7 +54,7 @@ export function signatureOfAlert(
   return texts.length === 0 ? undefined : texts.join('; ');
 }
 
-/** What the records of an incident say of its images. That nobody has looked is said, too: it is no sign that they are signed. */
+/** What the records of an incident say about its images. If nobody has looked, that is stated, too: it does not mean that they are signed. */
 export function imagesLine(checks: readonly Pick<ImageCheck, 'container' | 'signature' | 'by' | 'reason'>[]): string {
   if (checks.length === 0) return 'Signatures of its images: not checked in this incident.';
   const each = [...new Set(checks.map((check) => `${check.container} ${signatureText(check)}`))];
@@ -63,5 +63,5 @@ export function imagesLine(checks: readonly Pick<ImageCheck, 'container' | 'sign
 
 const mostShown = 5;
 
-/** An incident must not grow without bound: it remembers the last ones. */
+/** An incident must not grow without bound: it remembers the most recent ones. */
 const mostImages = 50;

@@ -1,10 +1,10 @@
 /** One node that is cut off at its provider, by one step. */
 export interface NodeIsolation {
-  /** The same for the order, the look and the end of it; no two steps share one. */
+  /** The same for the order, the look and the release; no two steps share one. */
   readonly key: string;
   readonly incident: string;
   readonly cluster: string;
-  /** As far as the cluster knows it: after the node was deleted, its name alone. */
+  /** As far as the cluster knows it: only its name after the node was deleted. */
   readonly node: {
     readonly name: string;
     readonly uid?: string;
@@ -15,22 +15,22 @@ export interface NodeIsolation {
 }
 
 export interface IsolationLook {
-  /** `unknown`: the provider has given no answer that says either. */
+  /** `unknown`: the provider has given no clear answer. */
   readonly state: 'isolated' | 'open' | 'unknown';
   /** In the provider's words, or why it is not known. */
   readonly detail: string;
 }
 
 /**
- * What holds the network of the nodes from outside of the cluster: security groups, a switch. A cordon contains nothing; this does. Every call
- * may come again after a crash, and then changes nothing more.
+ * Controls the nodes' network from outside the cluster: security groups, a switch. A cordon contains nothing; this does. Every call may be repeated after a
+ * crash, and must then change nothing more.
  */
 export interface NodeIsolator {
-  /** As plans and results name it: `the webhook at nodes.example.com`. */
+  /** Name in plans and results: `the webhook at nodes.example.com`. */
   readonly title: string;
   isolate(isolation: NodeIsolation, signal: AbortSignal): Promise<void>;
-  /** What it is like now, as the provider reads it back. */
+  /** The current state, as the provider reads it back. */
   look(isolation: NodeIsolation, signal: AbortSignal): Promise<IsolationLook>;
-  /** Ends this isolation and no other; one that never came about is ended already. */
+  /** Ends this isolation and no other; one that never took effect counts as ended. */
   release(isolation: NodeIsolation, signal: AbortSignal): Promise<void>;
 }

@@ -2,10 +2,10 @@ import type { ActionDeclaration, OwnParts, Requirement, Right } from './action.t
 import { type DataFields, type DataOf, problemsOfData } from './data-fields.ts';
 import type { Effect, Reach } from './plan.ts';
 
-/** How wide an action of a pack may act. Nothing of a pack is `outside` of the rules. */
+/** How wide an action of a pack may act. No action of a pack is `outside` of the rules. */
 export type OwnReach = Exclude<Reach, 'outside'>;
 
-/** An action of a pack, as data. What does it is in a file of its own, which nothing but its pool's process loads. */
+/** An action of a pack, as data. Its implementation is in its own file, which only its pool's process loads. */
 export interface OwnAction<Name extends string = string, Input = unknown, Output = unknown, E extends Effect = Effect>
   extends ActionDeclaration<Name, Input, Output, E> {
   readonly pool: 'packs';
@@ -15,14 +15,14 @@ export interface OwnAction<Name extends string = string, Input = unknown, Output
 
 const fieldName = /^[a-z][A-Za-z0-9]{0,39}$/;
 const longestMs = 600_000;
-/** An output with such a field would be taken for what Firebreak itself has kept, or has found out. */
+/** An output with such a field would be mistaken for something that Firebreak itself has stored or found out. */
 const reserved: readonly string[] = ['evidence', 'images'];
 const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
 /**
- * An action that Firebreak does not have, for playbooks of the same pack. It is declared here, as data; what it does is in
- * `implementations/`, and runs in a process of its own that gets nothing but what is declared. It is never automatic: unless it only looks, people
- * approve its plan each time. List it in `definePack({ actions: [closePort] })`; outside of the pack it is called `PACK/closePort`.
+ * Defines an action that Firebreak does not have, for playbooks of the same pack. It is declared here, as data; its implementation is in `implementations/`,
+ * and runs in its own process that gets only what is declared. It is never automatic: unless it only looks, people approve its plan each time. List it in
+ * `definePack({ actions: [closePort] })`; outside of the pack it is called `PACK/closePort`.
  *
  * ```ts
  * export const closePort = defineAction({
@@ -37,8 +37,7 @@ const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'p
  *   verifiedBy: 'The group is read back.',
  *   undo: 'Adds exactly the rules again that were removed.',
  *   example: { group: 'sg-1', port: 8080 },
- *   sample: { removed: 1 },
- * });
+ *   sample: { removed: 1 }, });
  * ```
  *
  * @throws TypeError for a declaration that contradicts itself.
@@ -50,29 +49,29 @@ export function defineAction<
   const I extends DataFields,
   const O extends DataFields,
 >(action: {
-  /** As in a program: `closePort`. */
+  /** An identifier: `closePort`. */
   readonly name: Name;
   /** What it does, in the imperative: `Close a port of a security group`. */
   readonly title: string;
-  /** `read` changes nothing; `reversible` has an exact undo; else `destructive`. */
+  /** `read` changes nothing; `reversible` has an exact undo; otherwise `destructive`. */
   readonly effect: E;
   readonly reach: R;
   readonly weakens?: true;
   readonly input: I;
   readonly output: O;
-  /** In the folder `implementations` of the pack. */
+  /** File in the pack's `implementations` folder. */
   readonly implementation: string;
   readonly secrets?: readonly string[];
   readonly settings?: readonly string[];
-  /** In the cluster, of the account of the pool `packs`. Absent: none. */
+  /** Rights in the cluster for the account of the pool `packs`. Absent: none. */
   readonly rights?: readonly Right[];
   /** What the alert has to name. Absent: nothing. */
   readonly requires?: readonly Requirement[];
-  /** Milliseconds for one attempt. Absent: 10 s to plan, 30 s to apply and to verify. */
+  /** Timeouts of one attempt, in milliseconds. Absent: 10 s to plan, 30 s to apply and to verify. */
   readonly timeouts?: Partial<ActionDeclaration['timeouts']>;
   /** What is read back, or probed. */
   readonly verifiedBy: string;
-  /** What giving it back does, or why that cannot be. */
+  /** What releasing it does, or why that is impossible. */
   readonly undo: string;
   readonly example: DataOf<I>;
   readonly sample: DataOf<O>;
@@ -92,7 +91,7 @@ export function defineAction<
   return declared;
 }
 
-/** What is wrong with a declaration, to be read after its name; undefined where nothing is. Of its shape the compiler or a schema has made sure. */
+/** What is wrong with a declaration, to be read after its name; undefined if nothing is. The compiler or a schema has already checked its shape. */
 export function problemOfOwnAction({ name, effect, reach, rights, timeouts, example, own }: OwnAction): string | undefined {
   const { input, output, implementation, secrets, settings, sample } = own;
   const bare = name.split('/').at(-1) ?? '';
@@ -116,7 +115,7 @@ export function problemOfOwnAction({ name, effect, reach, rights, timeouts, exam
   return wrongSample && `has a sample whose ${wrongSample.field} is wrong: ${wrongSample.problem}`;
 }
 
-/** The same action under the name that it has outside of its pack. */
+/** The same action under its name outside of its pack. */
 export function ofPack<A extends OwnAction>(pack: string, action: A): A {
   return { ...action, name: `${pack}/${action.name}` };
 }

@@ -3,67 +3,67 @@ import type { InputOf, OutputOf, UndoResult, Verification } from './action.ts';
 import type { OwnAction } from './own-action.ts';
 import type { Change, TargetName } from './plan.ts';
 
-/** What an action of a pack asks of a service. */
+/** A request from an action of a pack to a service. */
 export interface OwnRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Is sent as JSON. */
+  /** Sent as JSON. */
   readonly body?: unknown;
 }
 
 export interface OwnResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed, where it is JSON. */
+  /** Parsed, if it is JSON. */
   readonly body: unknown;
 }
 
-/** What an action of a pack gets, and all that it gets. */
+/** Everything that an action of a pack gets. */
 export interface OwnCall<Input = unknown> {
   readonly input: Input;
-  /** The same on every attempt of this step, and of no other: 64 hex digits. Give it to a service as its idempotency key. */
+  /** The same on every attempt of this step, and different for every other step: 64 hex digits. Pass it to a service as its idempotency key. */
   readonly key: string;
   /**
-   * Answers also with what is no success, but for 429 and 5xx: these, and no answer in time, end the attempt, and Firebreak tries again later, after
-   * `Retry-After` where that is said. Follows no redirect.
+   * Also resolves for error responses, except 429 and 5xx: these, and a timeout, end the attempt, and Firebreak retries later, after `Retry-After` if given.
+   * Follows no redirect.
    */
   readonly http: (request: OwnRequest) => Promise<OwnResponse>;
-  /** Those that the action declares. They are cut out of everything that it says. */
+  /** The secrets that the action declares. They are removed from all its output. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
-  /** One line in the log of the pool. */
+  /** Writes one line to the pool's log. */
   readonly log: (text: string) => void;
-  /** Aborts when the attempt is given up. */
+  /** Aborts when the attempt is abandoned. */
   readonly signal: AbortSignal;
 }
 
-/** What a step would change, and how that is now. */
+/** What a step would change, and the current state of that. */
 export interface OwnPlan<State extends Json = Json> {
-  /** `kind/name`, or `kind/namespace/name` of what is in a namespace of the cluster. */
+  /** `kind/name`, or `kind/namespace/name` for an object in a namespace of the cluster. */
   readonly target: TargetName;
-  /** None: nothing is to be done. Of an action that only looks there are none. */
+  /** Empty: there is nothing to do. Always empty for an action that only looks. */
   readonly changes: readonly Change[];
-  /** What whoever approves it has to know. */
+  /** What approvers have to know. */
   readonly notes?: readonly string[];
-  /** How it is before the step. Firebreak keeps it on its disk before `apply` is called, and gives it to `apply`, `verify` and `undo`. */
+  /** The state before the step. Firebreak stores it on disk before `apply` is called, and passes it to `apply`, `verify` and `undo`. */
   readonly state: State;
 }
 
-/** What does an action of a pack. Each may be called again under the same key, also after a crash in its middle: then it must do nothing twice. */
+/** Implements an action of a pack. Each function may be called again with the same key, also after a crash midway: it must then do nothing twice. */
 export interface OwnImplementation<Input = unknown, Output = unknown, State extends Json = Json> {
-  /** Changes nothing. Only what identifies the change belongs in a plan: people approve it, and another one is refused. */
+  /** Changes nothing. A plan must contain only what identifies the change: people approve it, and a different one is refused. */
   readonly plan: (call: OwnCall<Input>) => Promise<OwnPlan<State>>;
   readonly apply: (call: OwnCall<Input> & { readonly state: State }) => Promise<Output>;
   readonly verify: (call: OwnCall<Input> & { readonly state: State; readonly output: Output }) => Promise<Verification>;
-  /** Gives back exactly what `state` says; `output` is absent where `apply` was cut short. */
+  /** Restores exactly what `state` says; `output` is absent if `apply` was interrupted. */
   readonly undo?: (call: OwnCall<Input> & { readonly state: State; readonly output?: Output }) => Promise<UndoResult>;
 }
 
-/** What is reversible has one. A condition around the whole would keep the compiler from seeing what the state is. */
+/** Reversible actions have one. A condition around the whole type would keep the compiler from inferring the state. */
 type UndoOf<E> = E extends 'reversible' ? { readonly undo: unknown } : unknown;
 
-/** What a file in `implementations` exports by default. */
+/** The default export of a file in `implementations`. */
 export interface ImplementedAction {
   /** Name of the action in its pack. */
   readonly action: string;
@@ -73,16 +73,15 @@ export interface ImplementedAction {
 }
 
 /**
- * What does an action that `defineAction` has declared, the default export of its file in `implementations`. It runs in a process of its own, without
- * Firebreak's keys, environment and files.
+ * Implements an action declared with `defineAction`; the default export of its file in `implementations`. It runs in its own process, without Firebreak's keys,
+ * environment and files.
  *
  * ```ts
  * export default implementAction(closePort, {
  *   plan: async ({ input, http, settings }) => ({ target: `security-group/${input.group}`, changes: […], state: … }),
  *   apply: async ({ input, state, key, http }) => ({ removed: … }),
  *   verify: async ({ input, http }) => ({ state: 'applied', detail: 'no rule opens the port' }),
- *   undo: async ({ state, key, http }) => ({ state: 'undone', detail: 'the rules are there again' }),
- * });
+ *   undo: async ({ state, key, http }) => ({ state: 'undone', detail: 'the rules are there again' }), });
  * ```
  */
 export function implementAction<A extends OwnAction, State extends Json>(
@@ -92,14 +91,14 @@ export function implementAction<A extends OwnAction, State extends Json>(
   return { action: action.name, does };
 }
 
-/** By this name a refusal is known in another process. */
+/** Identifies a refusal in another process. */
 const refusalName = 'OwnRefusal';
 
 class OwnRefusal extends Error {
   override readonly name = refusalName;
 }
 
-/** Ends an attempt for good: it is not tried again, and people are told the reason. No secret belongs in it. */
+/** Ends an attempt for good: it is not retried, and people see the reason, which must not contain a secret. */
 export function refuse(reason: string): never {
   throw new OwnRefusal(reason);
 }

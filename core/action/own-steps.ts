@@ -1,6 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 
-/** A step of Firebreak's: what an alert that it causes belongs to. */
+/** A step of Firebreak: an alert that it causes belongs to it. */
 export interface OwnStep {
   readonly key: string;
   readonly action: string;
@@ -12,18 +12,18 @@ export interface UnderwayStep extends OwnStep {
   readonly targets: readonly string[];
 }
 
-/** A step as a request of it says so, whichever process made it. */
+/** A step as one of its requests identifies it, whichever process made it. */
 export interface StampedStep extends OwnStep {
-  /** As whom the API server knows that process. */
+  /** The account under which the API server knows that process. */
   readonly account: string;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
 
-/** How far the clocks of the API server and of the process that stamped may be apart. Milliseconds. */
+/** Maximum clock difference between the API server and the process that stamped, in milliseconds. */
 export const stampToleranceMs = 30_000;
 
-/** How a User-Agent with a stamp begins. */
+/** Start of a User-Agent with a stamp. */
 export const stampPrefix = 'firebreak step/';
 
 const verbs: Readonly<Record<string, string>> = {
@@ -38,7 +38,7 @@ const verbs: Readonly<Record<string, string>> = {
   deletecollection: 'delete',
 };
 
-/** One request, the same text from its method as from the audit's verb. @param path without the query */
+/** Text for one request, the same whether built from its method or from the audit's verb. @param path without the query */
 export function requestText({ method, path }: { readonly method: string; readonly path: string }): string {
   return `${verbs[method] ?? method} ${path}`;
 }
@@ -49,13 +49,13 @@ interface OpenStep extends UnderwayStep {
   readonly to?: number;
 }
 
-/** Clocks of the API server and of this machine differ by no more, and an event is stamped when its request came in. */
+/** Maximum clock difference between the API server and this machine; an event is stamped when its request came in. */
 const toleranceMs = 2_000;
-/** The API server sends its audit events in batches, and sends them again. */
+/** The API server sends its audit events in batches, and may send them again. */
 const rememberedMs = 15 * 60_000;
 const mostSteps = 5_000;
 
-/** The steps that this process itself takes. */
+/** The steps that this process itself runs. */
 export class OpenSteps {
   readonly #steps = new Map<number, OpenStep>();
   readonly #now: () => number;
@@ -66,12 +66,12 @@ export class OpenSteps {
     this.#now = now;
   }
 
-  /** The name that the API server has authenticated us as. Until it is known, nothing is ours. */
+  /** Sets the name under which the API server has authenticated us. Until it is known, nothing is ours. */
   knownAs(account: string): void {
     this.#account = account;
   }
 
-  /** Returns what ends it. */
+  /** Returns a function that ends it. */
   begin(step: UnderwayStep): () => void {
     this.#last += 1;
     const place = this.#last;
@@ -84,8 +84,8 @@ export class OpenSteps {
   }
 
   /**
-   * The step that this alert tells of: the API server's own word for the account, and an open step on that object at that time. A name, an
-   * image or a label is never enough, and who acts as another account is not us.
+   * The step that caused this alert, by the account that the API server itself reports, and an open step on that object at that time. A name, an image or a
+   * label is never enough, and anything that acts as another account is not us.
    */
   causing(alert: Alert): OpenStep | undefined {
     const { apiRequest } = alert;

@@ -1,6 +1,6 @@
-/** What may be paused of what declares workloads elsewhere, as the configuration says; see `docs/gitops.md`. */
+/** Which tools that declare workloads elsewhere may be paused, according to the configuration; see `docs/gitops.md`. */
 export interface Pausing {
-  /** Where applications are whose tracking mark names no namespace. */
+  /** Namespace of applications whose tracking mark names none. */
   readonly argocd?: { readonly namespace: string; readonly instanceLabel?: string } | undefined;
   readonly flux?: boolean | undefined;
 }

@@ -1,42 +1,45 @@
 import { digestOf } from '../text/digest.ts';
 
-/** `read` changes nothing of what runs (what evidence leaves in the cluster is in its plan), `reversible` has an exact undo. Whatever ends a running container is `destructive`. */
+/**
+ * `read` changes nothing that runs (what evidence leaves in the cluster is in its plan), `reversible` has an exact undo. Anything that ends a running container
+ * is `destructive`.
+ */
 export type Effect = 'read' | 'reversible' | 'destructive';
 
-/** How wide a step acts. Automatic is only: reversible, reach `pod`, within the caps. */
+/** How wide a step acts. Only reversible steps with reach `pod` and within the caps are automatic. */
 export type Reach = 'pod' | 'workload' | 'namespace' | 'node' | 'cluster' | 'outside';
 
-/** `kind/namespace/name`, as people and the blast radius write it. */
+/** `kind/namespace/name`, as shown to people and in the blast radius. */
 export type TargetName = string;
 
 export interface Change {
   readonly target: TargetName;
-  /** One sentence in the present: `replaces all labels by firebreak.dev/quarantine`. */
+  /** One sentence in the present tense: `replaces all labels by firebreak.dev/quarantine`. */
   readonly what: string;
 }
 
 /**
- * What a step would change, before it changes it. A person approves its digest, so only what identifies the change belongs in:
- * nothing that moves by itself (no resourceVersion, no age, no readiness).
+ * What a step would change, before it changes it. A person approves its digest, so it must contain only what identifies the change: nothing that changes by
+ * itself (no resourceVersion, no age, no readiness).
  */
 export interface Plan<Action extends string = string> {
   readonly action: Action;
   readonly effect: Effect;
   readonly reach: Reach;
-  /** Giving containment back: a release is a decision too. */
+  /** It releases containment: a release is a decision too. */
   readonly weakens?: true;
-  /** Asked about while this change window is closed: one more person than usual must agree. */
+  /** This change window is closed: one more person than usual must agree. */
   readonly outsideWindow?: string;
-  /** The one object that the step is about, with the uid it had. */
+  /** The one object that the step is about, with its uid at the time. */
   readonly target: { readonly name: TargetName; readonly uid?: string };
-  /** Whose evidence has to be kept before it is done, where that is not the target. */
+  /** Whose evidence has to be kept beforehand, if not the target's. */
   readonly evidenceOf?: { readonly name: TargetName; readonly uid: string };
   readonly changes: readonly Change[];
-  /** Everything that the step would touch, sorted, without doubles. */
+  /** Everything that the step would touch, sorted, without duplicates. */
   readonly blastRadius: readonly TargetName[];
-  /** What the reader must know: `partial`, limits, consequences. Part of the digest: it was read and approved. */
+  /** What the reader must know: `partial`, limits, consequences. Part of the digest: people read and approve it. */
   readonly notes: readonly string[];
-  /** What such a step would be expected to change too, and leaves as it is: the notes say why. Absent: nothing. */
+  /** What such a step would be expected to change too, but leaves as it is: the notes say why. Absent: nothing. */
   readonly except?: readonly TargetName[];
   /** Digest of the step's input. */
   readonly inputDigest: string;
@@ -57,7 +60,7 @@ export function nodesOf(plan: Plan): readonly string[] {
   return [...new Set(namesIn(plan).flatMap((name) => (name.startsWith('node/') ? [name.slice('node/'.length)] : [])))];
 }
 
-/** Namespaces that a plan touches, from everything that it names: `kind/namespace/name`, and `namespace/name` itself. */
+/** Namespaces that a plan touches, from all names in it: `kind/namespace/name`, and `namespace/name` itself. */
 export function namespacesOf(plan: Plan): readonly string[] {
   const found = namesIn(plan).flatMap((name) => {
     const [kind, first, second] = name.split('/');

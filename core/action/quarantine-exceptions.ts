@@ -1,19 +1,19 @@
 import type { DenyTier } from '../cluster/deny-tier.ts';
 
-/** What a quarantined pod may do all the same: of the configuration alone, for every quarantine of the cell. Absent: nothing. */
+/** What a quarantined pod may still do: from the configuration alone, for every quarantine of the cell. Absent: nothing. */
 export interface QuarantineExceptions {
-  /** Whom it may ask on port 53. */
+  /** Resolvers that it may query on port 53. */
   readonly dns?: {
     readonly namespace: string;
     readonly podLabels: Readonly<Record<string, string>>;
-    /** Besides these pods: CIDRs of one address each. */
+    /** In addition to these pods: CIDRs of one address each. */
     readonly addresses: readonly string[];
   };
   /** Whose pods may connect to it. */
   readonly forensics?: { readonly namespace: string };
 }
 
-/** The exceptions and what they leave open, in words; nothing where there are none. */
+/** Describes the exceptions and what they leave open; empty if there are none. */
 export function exceptionsSaid(
   { dns, forensics }: QuarantineExceptions,
   { denyTier, refused }: { readonly denyTier: DenyTier | undefined; readonly refused: boolean },
@@ -40,7 +40,7 @@ export function exceptionNotes(exceptions: QuarantineExceptions, denyTier: DenyT
   );
 }
 
-/** What the standing policy does to a pod, in words. */
+/** Describes what the standing policy does to a pod. */
 export function standingText(exceptions: QuarantineExceptions, whose: string): string {
   const but = exceptions.dns || exceptions.forensics ? ' except for the exceptions of the configuration' : '';
   return `denies all traffic of ${whose}, in and out${but}; created where it is missing`;

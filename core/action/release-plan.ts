@@ -3,7 +3,7 @@ import type { ReleasedObject } from '../incident/hold.ts';
 import { digestOf } from '../text/digest.ts';
 import type { Plan } from './plan.ts';
 
-/** What gives the effect of a step back, for people to approve. The cell makes it again from the step itself, and compares. */
+/** The plan that releases the effect of a step, for people to approve. The cell derives it again from the step itself, and compares. */
 export function releasePlanOf(plan: Plan, key: string): Plan {
   return {
     action: `undo:${plan.action}`,
@@ -18,7 +18,7 @@ export function releasePlanOf(plan: Plan, key: string): Plan {
   };
 }
 
-/** Whether a plan is of the release of this very step, and says of it what there is to say: only what it touches is not known yet. */
+/** Whether a plan releases this very step, and says everything about it that it should: only what it touches is not known yet. */
 export function isReleaseOf(
   plan: Plan,
   { action, input, key }: { readonly action: string; readonly input: unknown; readonly key: string },
@@ -26,7 +26,7 @@ export function isReleaseOf(
   return digestOf(plan) === digestOf(releasePlanOf({ ...plan, action, inputDigest: digestOf(input) }, key));
 }
 
-/** The name of a step's release, for whoever remembers what people have said about it. */
+/** The name of a step's release, under which people's decisions about it are remembered. */
 export function releaseIdOf({
   action,
   input,
@@ -39,13 +39,13 @@ export function releaseIdOf({
   return nameOf({ action: `undo:${action}`, inputDigest: digestOf({ key, input: digestOf(input) }) });
 }
 
-/** The same of the one release that a question offers. Undefined where it offers none, or several. */
+/** The same for the only release that a question offers. Undefined if it offers none, or several. */
 export function releaseOf({ choices }: Pick<Question, 'choices'>): string | undefined {
   const [release, ...others] = choices.flatMap(({ plans }) => plans);
   return release && others.length === 0 ? nameOf(release) : undefined;
 }
 
-/** Whether some answer to a question gives this back, alone or together with other things. */
+/** Whether some answer to a question releases this, alone or together with other things. */
 export function offersRelease({ choices }: Pick<Question, 'choices'>, release: string): boolean {
   return choices.some(({ plans }) => plans.some((plan) => nameOf(plan) === release));
 }
@@ -54,7 +54,7 @@ function nameOf({ action, inputDigest }: Pick<Plan, 'action' | 'inputDigest'>): 
   return `${action}\n${inputDigest}`;
 }
 
-/** Why a plan is not of what is given back, by what the cell has sealed on it; undefined where it is. */
+/** Why a plan does not match what is to be released, by the cell's sealed notes on it; undefined if it does. */
 export function problemOfRelease({ target, blastRadius, reach }: Plan, notes: readonly ReleasedObject[]): string | undefined {
   for (const { object, uid, terms } of notes) {
     if (object !== target.name && !blastRadius.includes(object)) return `${object} is not what people were shown`;

@@ -1,55 +1,55 @@
-/** Values of a Secret by key, decoded. They stay in the activity that reads them: in no plan, output, error or log. */
+/** Values of a Secret by key, decoded. They stay in the activity that reads them: never in a plan, output, error or log. */
 export type SecretValues = Readonly<Record<string, string>>;
 
 /** One credential as a Secret holds it. */
 export interface Credential {
   readonly values: SecretValues;
-  /** What the provider calls it, where it lends it for a time. Not secret: it is kept in an annotation. */
+  /** The provider's name for it, if it is lent for a time. Not secret: it is kept in an annotation. */
   readonly lease?: string;
 }
 
 /**
- * Where a credential is valid: a database, a vault. A value that is new in a Secret only is worth nothing while the provider takes the
- * old one. Every call may come again after a crash, and then changes nothing more. Errors hold no value.
+ * Where a credential is valid: a database, a vault. A value that is new only in a Secret is worthless while the provider accepts the old one. Every call may be
+ * repeated after a crash, and must then change nothing more. Errors contain no values.
  */
 export interface RotationProvider {
-  /** What it is, as plans and errors name it: `PostgreSQL, roles shop_a and shop_b`. */
+  /** Name in plans and errors: `PostgreSQL, roles shop_a and shop_b`. */
   readonly title: string;
   /** Keys of the Secret that get new values; all others are copied. */
   readonly keys: readonly string[];
-  /** Whether the old credential is still valid while its users roll; else they are refused from the new one's beginning until they have rolled. */
+  /** Whether the old credential is still valid while its users roll; otherwise they are refused from the start of the new one until they have rolled. */
   readonly overlaps: boolean;
-  /** Whether it can end the old one before there is a new one. */
+  /** Whether it can revoke the old one before there is a new one. */
   readonly endsFirst: boolean;
-  /** Why the old credential is not one of this provider's, from its values alone; undefined where it may be. */
+  /** Why the old credential does not belong to this provider, from its values alone; undefined if it may. */
   whyNot(old: Credential): string | undefined;
-  /** Why the old credential cannot be rotated as things stand at the provider now; undefined where it can. Asked before this step has kept a new one. */
+  /** Why the old credential cannot currently be rotated at the provider; undefined if it can. Called before this step has stored a new one. */
   whyNotNow?(
     old: Credential,
     asked: { readonly step: string; readonly revokeFirst: boolean; readonly signal: AbortSignal },
   ): Promise<string | undefined>;
   /**
-   * Makes a credential in the place of the old one. One that is made and never kept must be ended: by the next `fresh`, or by `revoke`.
-   * `step`: the same whenever this step is tried again, 32 letters and digits.
+   * Creates a credential to replace the old one. One that is created but never kept must be revoked: by the next `fresh`, or by `revoke`. `step`: the same on
+   * every attempt of this step, 32 letters and digits.
    */
   fresh(old: Credential, signal: AbortSignal, step: string): Promise<Credential>;
-  /** From here on the new one is valid. */
+  /** Makes the new one valid. */
   activate(both: { readonly old: Credential; readonly next: Credential }, signal: AbortSignal): Promise<void>;
-  /** Whether it is valid now; undefined where that cannot be tried. */
+  /** Whether it is valid now; undefined if that cannot be tested. */
   accepts(credential: Credential, signal: AbortSignal): Promise<boolean | undefined>;
-  /** Ends the old one, and what is open under it. Without `next`: before there is a new one, where it can. */
+  /** Revokes the old one, and ends what is open under it. Without `next`: before there is a new one, if supported. */
   revoke(both: { readonly old: Credential; readonly next?: Credential }, signal: AbortSignal): Promise<void>;
-  /** Whether the old one has ended; undefined where that cannot be tried. */
+  /** Whether the old one has ended; undefined if that cannot be tested. */
   ended(both: { readonly old: Credential; readonly next: Credential }, signal: AbortSignal): Promise<boolean | undefined>;
 }
 
-/** Which Secret is of which provider. From the configuration: nothing that can be written in a namespace chooses it. */
+/** Which Secret belongs to which provider. From the configuration: nothing that can be written in a namespace affects it. */
 export interface RotationRule {
   readonly namespace: string;
-  /** Its first name; its successors are meant too. */
+  /** Its original name; includes its successors. */
   readonly secret: string;
   readonly provider: RotationProvider;
-  /** Keys whose values the provider also puts where an ExternalSecret reads them; absent where it puts none there. */
+  /** Keys whose values the provider also stores where an ExternalSecret reads them; absent if there are none. */
   readonly stored?: readonly string[];
 }
 

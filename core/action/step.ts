@@ -24,7 +24,7 @@ import type { TicketNews } from '../tickets/ticket-news.ts';
 import type { Pool, UndoResult, Verification } from './action.ts';
 import type { Plan } from './plan.ts';
 
-/** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
+/** One call of an action in a playbook, as the workflow passes it to the chokepoint. */
 export interface StepCall {
   readonly key: string;
   readonly action: string;
@@ -35,48 +35,48 @@ export interface StepCall {
   readonly playbook: string;
   readonly severity: Severity;
   readonly workload?: WorkloadRef;
-  /** Of a step whose effect lasts for a time. Absent: as long as `defaultLeaseMs`, and silence renews it. */
+  /** For a step whose effect lasts for a time. Absent: `defaultLeaseMs`, renewed by silence. */
   readonly lease?: LeaseTerms;
-  /** Pods of this incident that are contained or about to be, this one not counted: for the cap per owner. */
+  /** Pods of this incident that are contained or about to be, not counting this one: for the cap per owner. */
   readonly ownerContained: number;
   readonly evidence: readonly EvidenceRef[];
-  /** ISO 8601: after this a destructive step no longer waits for evidence, where the cell comes to the same. */
+  /** ISO 8601: after this, a destructive step no longer waits for evidence, if the cell comes to the same conclusion. */
   readonly evidenceDeadline: string;
   readonly approval?: ApprovalProof;
-  /** People's word that it need not wait for evidence: see `waiverOf`. */
+  /** People's approval not to wait for evidence: see `waiverOf`. */
   readonly waiver?: ApprovalProof;
-  /** The cell's word that both hold, for a pool that has seen no votes. */
+  /** The cell's confirmation that both are valid, for a pool that has seen no votes. */
   readonly warrant?: SignedWarrant;
-  /** Ids of people whom the incident's alerts name as the actor: no vote of theirs counts. Absent: nobody. */
+  /** Ids of people whom the incident's alerts name as the actor: their votes do not count. Absent: nobody. */
   readonly actors?: readonly string[];
-  /** Why the alert behind it is not enough to act on without people. */
+  /** Why the alert that led to it is not enough to act on without people. */
   readonly doubt?: string;
 }
 
 export interface AppliedStep {
   readonly plan: Plan;
   readonly output: unknown;
-  /** On which terms it was taken, as the note on it says: a call says no more than what is asked for. Absent: nothing was taken for a time. */
+  /** The terms under which it was taken, according to its note: a call only says what is requested. Absent: nothing was taken for a time. */
   readonly lease?: LeaseTerms & { readonly longestMs?: number };
 }
 
-/** Who hears what came of steps, for what decides nothing. It answers at once, and never throws. */
+/** Hears the results of steps, for purposes that decide nothing. Returns at once, and never throws. */
 export interface StepListener {
-  /** It is not tried again. */
+  /** The step failed, and is not retried. */
   failed(call: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void;
-  /** Again, where it is asked for again. */
+  /** Called again if the step is requested again. */
   done(call: Pick<StepCall, 'incident' | 'action' | 'input'>, output: unknown): void;
 }
 
 /**
- * Why a containment is given back: people said so, its lease ended where silence may free, its step did not come about, or the part of
- * a playbook that it belongs to did not. On a critical incident a lease ends only with the answer of two people that said `benign`.
+ * Why a containment is released: people said so, its lease ended and silence may free it, its step failed, or the part of a playbook that it belongs to failed.
+ * On a critical incident a lease ends only with the answer of two people that said `benign`.
  */
 export type UndoReason =
   | { readonly kind: 'approved'; readonly proof: ApprovalProof; readonly plan: Plan }
   | { readonly kind: 'lease-ended'; readonly verdict: Verdict; readonly severity: Severity; readonly proof?: ApprovalProof }
   | { readonly kind: 'step-failed' }
-  /** It was part of a saga, of which a later part failed. */
+  /** It was part of a saga, and a later part failed. */
   | { readonly kind: 'saga-failed' };
 
 export interface UndoCall {
@@ -84,104 +84,104 @@ export interface UndoCall {
   readonly reason: UndoReason;
 }
 
-/** What runs where the cluster's rights are (and, for their actions, in the other pools). */
+/** Activities that run where the cluster's rights are (and, for their actions, in the other pools). */
 export interface CellActivities {
   planStep(call: StepCall): Promise<Plan>;
   applyStep(call: StepCall): Promise<AppliedStep>;
-  /** The fast path: at most 2 s and one mutating call, planned from what the cell watches. */
+  /** The fast path: at most 2 s and one mutating call, planned from the cell's watches. */
   applyStepNow(call: StepCall): Promise<AppliedStep>;
   verifyStep(step: { readonly call: StepCall; readonly output: unknown }): Promise<Verification>;
   undoStep(undo: UndoCall): Promise<UndoResult>;
-  /** Signature, roster, group and question of one vote. No I/O. */
+  /** Checks signature, roster, group and question of one vote. No I/O. */
   verifyVote(check: {
     readonly vote: SignedVote;
     readonly question: Question;
     readonly level: number;
-    /** Ids of people whom the incident's alerts name as the actor by now. */
+    /** Ids of people whom the incident's alerts so far name as the actor. */
     readonly actors?: readonly string[];
   }): Promise<VoteCheck>;
-  /** The same of what somebody says without deciding. */
+  /** Checks the same for a remark, which decides nothing. */
   verifyRemark(check: { readonly remark: SignedRemark; readonly question: Question; readonly level: number }): Promise<VoteCheck>;
-  /** Who may answer a question now, by the roster. No I/O. */
+  /** Who may answer a question now, according to the roster. No I/O. */
   answerersTo(asked: { readonly question: Question; readonly actors?: readonly string[] }): Promise<Answerers>;
 }
 
-/** What only the cell says, to its pools. */
+/** Statements that only the cell makes, for its pools. */
 export interface WarrantActivities {
-  /** Of an approved step that another pool does. */
+  /** For an approved step that another pool does. */
   issueWarrant(call: StepCall): Promise<SignedWarrant>;
-  /** Of the release of a step that another pool has done, which people have approved. */
+  /** For the release of a step that another pool has done and whose release people have approved. */
   issueReleaseWarrant(undo: UndoCall): Promise<SignedWarrant>;
 }
 
-/** What only the cell sees, and says of itself: nothing is decided by it. */
+/** What only the cell sees and reports: nothing is decided by it. */
 export interface LookActivities {
-  /** What has become of a quarantine. */
+  /** Checks the effect of a quarantine. */
   lookAtEffect(asked: AskedEffect): Promise<EffectLook>;
-  /** What a workload is allowed. */
+  /** Checks what a workload is allowed to do. */
   lookAtPosture(asked: AskedPosture): Promise<Posture>;
 }
 
-/** What runs at the desk, which holds no cluster rights. */
+/** Activities that run at the desk, which holds no cluster rights. */
 export interface DeskActivities {
-  /** Posts the card that the desk makes of the question, and signs no answer to another one. */
+  /** Posts the card that the desk derives from the question; the desk signs no answer to any other. */
   postQuestion(post: QuestionPost): Promise<MessageRef | null>;
   updateQuestion(post: QuestionPost): Promise<void>;
   postInThread(post: ThreadPost): Promise<MessageRef | null>;
-  /** Posts it, or brings the one that is there up to date. */
+  /** Posts it, or updates the existing one. */
   showNotice(notice: Notice): Promise<MessageRef | null>;
   answerClick(answer: ClickAnswer): Promise<void>;
-  /** The workflow, which has no key, gives the records; the cell adds a signature for each as they leave it. */
+  /** The workflow, which has no key, provides the records; the cell adds a signature for each as they leave it. */
   recordAudit(records: readonly OutgoingRecord[], signatures?: readonly RecordSignature[]): Promise<ChainHead>;
 }
 
-/** The most events that one answer of `ticketNews` holds. */
+/** Maximum number of events in one answer of `ticketNews`. */
 export const newsAtOnce = 20;
 
-/** What follows an incident outside, at the desk too: the ticket is kept up to date, and people are called. */
+/** Follow-up of an incident in external systems, also at the desk: keeps the ticket up to date, and calls people. */
 export interface FollowUpActivities {
-  /** The comment, then the closing; both once, however often it is called. */
+  /** Adds the comment, then closes the ticket; each once, however often it is called. */
   updateTicket(update: TicketUpdate): Promise<void>;
-  /** Under the one key that this page of the incident has. */
+  /** Pages under the one key of this page of the incident. */
   callPeople(page: Omit<Page, 'key'> & PageBegan): Promise<void>;
-  /** Nobody is needed any more. */
+  /** Ends the page: nobody is needed any more. */
   endPage(page: Omit<PageRef, 'key'> & PageBegan & { readonly incident: IncidentRef }): Promise<void>;
-  /** What people did to the ticket or the page where it is, after the event of that number. */
+  /** What people did to the ticket or the page in its own system, after the event with that number. */
   ticketNews(of: { readonly incident: IncidentRef; readonly after: number }): Promise<readonly TicketNews[]>;
 }
 
-/** What an incident is started with besides its first alerts: the cell's settings at that time. */
+/** What an incident is started with, in addition to its first alerts: the cell's settings at that time. */
 export interface IncidentSettings {
   readonly queues: Readonly<Record<Pool, string>>;
   readonly playbooks: readonly string[];
-  /** Who decides on leases, and is paged when one is renewed in silence. */
+  /** Who decides on leases, and is paged when silence renews one. */
   readonly levels: readonly { readonly group: string; readonly withinMs: number; readonly page?: true }[];
-  /** What there is to follow it with: absent where neither a ticket system nor a pager is configured. */
+  /** Available systems for following it up: absent if neither a ticket system nor a pager is configured. */
   readonly followUp?: { readonly tickets: boolean; readonly pages: boolean };
   readonly evidenceDeadlineMs: number;
   /** How long an incident with nothing left to do waits for further alerts before it ends. */
   readonly lingerMs: number;
-  /** Namespaces in which one person's word is not enough. */
+  /** Namespaces in which one person's approval is not enough. */
   readonly protectedNamespaces?: readonly string[];
   /** Choices for which people are told to sign in. Absent: none. */
   readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
-  /** Actions that look and keep, and are off or have no tools: bodies go on without them. Absent: none. */
+  /** Read-only and evidence actions that are turned off or have no tools: bodies continue without them. Absent: none. */
   readonly unavailable?: readonly string[];
-  /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
+  /** Actions that follow each quarantine of a pod, in this order, in addition to the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];
-  /** What the workload is allowed is read when the incident opens. Absent: it is not. */
+  /** Whether to read what the workload is allowed to do when the incident opens. Absent: no. */
   readonly posture?: true;
-  /** When after a quarantine it is looked whether it has helped, in milliseconds. Absent: never. */
+  /** When to check after a quarantine whether it has helped, in milliseconds. Absent: never. */
   readonly effectChecksMs?: readonly number[];
-  /** Then what its pods have open is counted on their nodes, too. Absent: it is not. */
+  /** Whether these checks also count the pods' open connections on their nodes. Absent: no. */
   readonly countsConnections?: true;
-  /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */
+  /** Playbook parameters set by configuration, by playbook id. Absent: none, the defaults apply. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
-  /** Bodies that may run at the same time. */
+  /** Maximum number of bodies that run at the same time. */
   readonly maxBodies: number;
   /**
-   * The hash of all workflows and playbooks as they were built, for the record: of the build that the cell began it with, on which it stays. What
-   * Temporal says of it is another thing when a history is read again. Absent in tests.
+   * Hash of all workflows and playbooks as built, for the record: of the build that the cell began the incident with, on which it stays. What Temporal reports
+   * may differ when a history is replayed. Absent in tests.
    */
   readonly build?: string;
   /** SHA-256 of the cell's configuration file, for the record. Absent in tests. */

@@ -2,7 +2,7 @@ import type { EvidenceRef } from '../evidence/evidence.ts';
 import { digestOf } from '../text/digest.ts';
 import type { Plan } from './plan.ts';
 
-/** Whose evidence has to be kept before a step: an object by its uid, or, for what has none, by name. */
+/** Whose evidence has to be kept before a step: an object by its uid, or by name if it has none. */
 export type EvidenceSubject = Plan['target'];
 
 export function evidenceSubject({ target, evidenceOf }: Plan): EvidenceSubject {
@@ -14,8 +14,8 @@ export function isEvidenceOf({ target }: EvidenceRef, { name, uid }: EvidenceSub
 }
 
 /**
- * What people agree to who do not wait for evidence of an object: that approved steps of this incident end it before anything of it is kept.
- * It weakens the response. The cell makes it again from the plan of the step, and compares.
+ * What people agree to if they do not wait for evidence of an object: that approved steps of this incident end it before anything of it is kept. It weakens the
+ * response. The cell derives it again from the plan of the step, and compares.
  */
 export function waiverOf({ name, uid }: EvidenceSubject): Plan {
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A container as the alert names it: `alert.container` as it stands. The id counts; without one, the run that is there now. */
+/** A container as the alert names it: `alert.container` unchanged. The id counts; without one, the run that is there now. */
 export const containerSchema = z.object({
   id: z
     .string()

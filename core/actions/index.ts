@@ -112,5 +112,5 @@ const all = [
 /** One of them, as it is declared. */
 export type DeclaredAction = (typeof all)[number];
 
-/** Every action there is: from it come the RBAC manifests, the reference, and what a release without a cell looks for. */
+/** Every action there is: the source for the RBAC manifests, the reference, and what a release without a cell looks for. */
 export const actions: readonly ActionDeclaration[] = all;

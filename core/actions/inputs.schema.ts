@@ -74,5 +74,5 @@ const all = {
   verifyImage: verifyImageInput,
 } satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<InputOf<A>> };
 
-/** What each action is called with: by it the chokepoint checks a call, and the reference says what may be given. */
+/** Input schema of each action: the chokepoint checks calls by it, and the reference documents it. */
 export const actionInputs: Readonly<Record<string, z.ZodObject>> = all;

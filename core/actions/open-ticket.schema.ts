@@ -21,5 +21,5 @@ export const openTicketOutput = z.object({
 });
 export type OpenTicketOutput = z.infer<typeof openTicketOutput>;
 
-/** Where no ticket system is configured. */
+/** Output if no ticket system is configured. */
 export const noTicket: OpenTicketOutput = { system: 'none', state: 'skipped' };

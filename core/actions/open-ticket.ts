@@ -1,7 +1,7 @@
 import { declareAction } from '../action/action.ts';
 import type { OpenTicketInput, OpenTicketOutput } from './open-ticket.schema.ts';
 
-/** Files one ticket for the incident, found again by its key: never two. */
+/** Files one ticket per incident, found again by its key: never two. */
 export const openTicket = declareAction<OpenTicketInput, OpenTicketOutput>()({
   name: 'openTicket',
   title: 'Open a ticket',

@@ -74,5 +74,5 @@ const all = {
   verifyImage: verifyImageOutput,
 } satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<OutputOf<A>> };
 
-/** What each action gives back: by it a simulation makes up what a playbook goes on with. */
+/** The output schema of each action. A simulation makes up outputs from it, so that a playbook can go on. */
 export const actionOutputs: Readonly<Record<string, z.ZodObject>> = all;

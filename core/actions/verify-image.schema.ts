@@ -16,7 +16,7 @@ const state = z.enum(signatureStates);
 
 export const verifyImageOutput = z.object({
   pod: podSchema,
-  /** The worst of them: one unsigned image makes it `unsigned`, else one that nobody knows of `unknown`. */
+  /** The worst of all images: `unsigned` if any image is unsigned, else `unknown` if nothing is known about any of them. */
   signature: state,
   images: z.array(
     z.object({

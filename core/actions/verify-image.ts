@@ -1,7 +1,7 @@
 import { declareAction } from '../action/action.ts';
 import type { VerifyImageInput, VerifyImageOutput } from './verify-image.schema.ts';
 
-/** Whether what runs is signed by somebody who is trusted for its repository. In the pool that may read the pull secrets. */
+/** Checks whether the running images are signed by somebody trusted for their repository. Runs in the pool that may read the pull secrets. */
 export const verifyImage = declareAction<VerifyImageInput, VerifyImageOutput>()({
   name: 'verifyImage',
   title: 'Check the signature of the image that runs',

@@ -2,7 +2,7 @@ import { peopleKnownAs, type Roster } from '../people/roster.ts';
 import { actorsOf } from './alert.ts';
 import type { ResolvedAlert, SubjectResolver } from './subject-resolver.ts';
 
-/** The same resolver, which also says who of the roster an alert names as the actor: by name, before anything is only counted. */
+/** Wraps a resolver so that it also says which people of the roster an alert names as the actor, before anything is merely counted. */
 export function namingActors(resolver: SubjectResolver, roster: Roster): SubjectResolver {
   return {
     resolve: (alert): ResolvedAlert => {

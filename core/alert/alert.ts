@@ -4,11 +4,11 @@ import type { Severity } from './severity.ts';
 export interface PodRef {
   readonly namespace: string;
   readonly name: string;
-  /** Absent until the cell's watch cache has resolved it. Nothing automatic is done to a pod without one. */
+  /** Absent until the cell's watch cache has resolved it. Nothing automatic is done to a pod without a uid. */
   readonly uid?: string;
 }
 
-/** What owns the pod, from its owner references; `guessed` when only the pod's name told. */
+/** The owner of the pod, from its owner references; `guessed` if derived from the pod's name only. */
 export interface WorkloadRef {
   readonly kind: string;
   readonly namespace: string;
@@ -16,10 +16,10 @@ export interface WorkloadRef {
   readonly guessed?: true;
 }
 
-/** When what runs in the pod was rolled out last, as its ReplicaSet tells. */
+/** When the code running in the pod was last rolled out, according to its ReplicaSet. */
 export interface RolloutRef {
   readonly revision: string;
-  /** ISO 8601, UTC. Absent: an older template was rolled out again, and nothing says when. */
+  /** ISO 8601, UTC. Absent: an older template was rolled out again, and nothing records when. */
   readonly at?: string;
 }
 
@@ -44,14 +44,14 @@ export interface Observable {
   readonly value: string;
 }
 
-/** A request to the API server, as its audit event tells it. */
+/** A request to the API server, as its audit event describes it. */
 export interface ApiRequest {
-  /** Whom the API server authenticated. */
+  /** The account that the API server authenticated. */
   readonly account: string;
-  /** Whom that account acted as. */
+  /** The user that this account impersonated. */
   readonly impersonates?: string;
   readonly verb: string;
-  /** What the request says about itself, if it claims to be a step of Firebreak's. Whether it is, only the key tells. */
+  /** What the request says about itself, if it claims to be a step of Firebreak. Only the key can tell whether it is. */
   readonly stamp?: { readonly request: string; readonly sealed: string };
   readonly resource?: string;
   readonly subresource?: string;
@@ -61,38 +61,38 @@ export interface ApiRequest {
 
 /** What the cell has found out about an alert, as far as an enabled playbook asks for it. Absent: not known. */
 export interface AlertFacts {
-  /** Labels of its pod: all of them, or as many as are kept, and those that an enabled playbook asks for; null for one that it does not have. */
+  /** Labels of its pod: all of them, or as many as are kept, plus those that an enabled playbook asks for; null for a label it does not have. */
   readonly labels?: Readonly<Record<string, string | null>>;
-  /** Its pod has no other labels than these. */
+  /** The pod has no labels other than these. */
   readonly hasAllLabels?: true;
   /** Some container of its pod runs privileged. */
   readonly privileged?: boolean;
-  /** By what its pod is reached; empty: by nothing. */
+  /** How its pod can be reached; empty: not at all. */
   readonly exposure?: readonly Exposure[];
-  /** How often such alerts came, by the condition that counts them: this one included. */
+  /** How often such alerts came, by the condition that counts them, including this one. */
   readonly counts?: Readonly<Record<string, number>>;
-  /** Conditions of which the time is over, and what should have come has not. */
+  /** Conditions whose time is over without the expected alert. */
   readonly missing?: readonly string[];
-  /** What of it is new for whom it is about. Absent: nothing, or it cannot be told. */
+  /** What is new about it for its subject. Absent: nothing, or it cannot be determined. */
   readonly novelty?: AlertNovelty;
 }
 
-/** That an alert tells what was not seen before of its workload. It only ever raises how the alert is handled. */
+/** The alert shows something not seen before for its workload. It can only raise how the alert is handled. */
 export interface AlertNovelty {
-  /** `learning`: what is new is expected for a time, after a rollout. */
+  /** `learning`: new behaviour is expected for a time after a rollout. */
   readonly state: 'novel' | 'learning';
-  /** None of the workloads of its namespace, or with its image, is known to do it. */
+  /** No workload in its namespace or with its image is known to do it. */
   readonly amongPeers?: true;
-  /** One sentence for people, with words that may be the attacker's. */
+  /** One sentence for people; it may contain the attacker's words. */
   readonly text: string;
 }
 
-/** By what a pod is reached: a Service within the cluster, one that is open to the outside (a node's port, a load balancer), an Ingress. */
+/** How a pod is reached: a Service within the cluster, one that is open to the outside (a node's port, a load balancer), an Ingress. */
 export type Exposure = 'service' | 'external' | 'ingress';
 
 /**
- * One detection, normalised and redacted. Every text in it is the attacker's: escape it wherever it is shown.
- * Absent is absent: never `"<NA>"`, `""` or `null`.
+ * One detection, normalised and redacted. Every text in it is under the attacker's control: escape it wherever it is shown. Unknown fields are absent: never
+ * `"<NA>"`, `""` or `null`.
  */
 export interface Alert {
   /** Hash of sensor, rule, time text, host and the identifying fields: the same for a redelivery. 32 hex digits. */
@@ -100,15 +100,15 @@ export interface Alert {
   readonly sensor: string;
   readonly rule: string;
   readonly severity: Severity;
-  /** How bad the sensor itself called it, in its own words. */
+  /** The severity in the sensor's own words. */
   readonly priority?: string;
-  /** RFC 3339 as the sensor wrote it, nanoseconds and all. */
+  /** RFC 3339 as the sensor wrote it, including nanoseconds. */
   readonly time: string;
-  /** When the intake took it, by the intake's clock: ISO 8601, UTC. */
+  /** When the intake accepted it, by the intake's clock: ISO 8601, UTC. */
   readonly receivedAt?: string;
-  /** The two are more than 60 s apart: a clock is wrong, or it was long on its way. A name alone then tells no pod. */
+  /** The two times are more than 60 s apart: a clock is wrong, or the alert was delayed. A name alone then does not identify a pod. */
   readonly clockSuspect?: true;
-  /** Why what it names is not believed; the pod then has no uid, so that nothing automatic is done. */
+  /** Why its claims about its subject are not believed; the pod then has no uid, so nothing automatic is done. */
   readonly doubt?: string;
   readonly title: string;
   readonly cluster: string;
@@ -121,28 +121,28 @@ export interface Alert {
   readonly process?: ProcessRef;
   /** Only from the API server's audit. */
   readonly apiRequest?: ApiRequest;
-  /** Ids of people of the roster whom it names as the one who did it. Of the cell's making: no sensor says so. */
+  /** Ids of people of the roster whom the alert names as the actor. Set by the cell, never by a sensor. */
   readonly actors?: readonly string[];
-  /** Id of the person of the roster who has ordered it by hand. Of the cell's making. */
+  /** Id of the person of the roster who ordered it by hand. Set by the cell. */
   readonly requester?: string;
-  /** That people gave its pod back as harmless, also in an earlier incident. Of the cell's making. */
+  /** People released its pod as harmless, possibly in an earlier incident. Set by the cell. */
   readonly decided?: HarmlessDecision;
-  /** Of the cell's making: no sensor says so. */
+  /** Set by the cell, never by a sensor. */
   readonly facts?: AlertFacts;
-  /** Ids of the enabled playbooks that it calls for. Of the cell's making. */
+  /** Ids of the enabled playbooks that it calls for. Set by the cell. */
   readonly calls?: readonly string[];
-  /** Ids of those that it would call for, had it come often enough, or had nothing else come in time. Of the cell's making. */
+  /** Ids of the playbooks that it would call for if it had come often enough, or if nothing else had come in time. Set by the cell. */
   readonly countedFor?: readonly string[];
-  /** Ids of those that it is told once more for, since a time is over: the others have had it. Of the cell's making. */
+  /** Ids of the playbooks that this alert is repeated for because a time is over: the others have had it already. Set by the cell. */
   readonly againFor?: readonly string[];
-  /** Id of the scheduled playbook whose time has come. Of the cell's making. */
+  /** Id of the scheduled playbook that is due. Set by the cell. */
   readonly scheduledFor?: string;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];
 }
 
-/** User names of whom the alert names as having done it: what a sensor saw, and whom the API server authenticated, also behind another's name. */
+/** Returns the user names that the alert names as actors: what a sensor saw, and whom the API server authenticated, even when impersonating somebody else. */
 export function actorsOf(alert: Alert): readonly string[] {
   const users = alert.observables.filter(({ type }) => type === 'user').map(({ value }) => value);
   const { account, impersonates } = alert.apiRequest ?? {};

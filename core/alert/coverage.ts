@@ -6,7 +6,7 @@ export interface AlertKind {
   readonly severity: Severity;
 }
 
-/** That people called something harmless, and what they knew of then: their answer covers that, and nothing else or worse. */
+/** People called something harmless. Their answer covers what they knew of then, and nothing else or worse. */
 export interface HarmlessDecision {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -15,10 +15,10 @@ export interface HarmlessDecision {
   readonly covers: readonly AlertKind[];
 }
 
-/** From this severity on what came after an answer is not only counted. */
+/** From this severity on, alerts that come after an answer are not merely counted. */
 export const asksAgainFrom: Severity = 'high';
 
-/** Kinds that are remembered: beyond them nothing is covered. */
+/** Maximum number of kinds remembered: beyond that nothing is covered. */
 const mostKinds = 50;
 
 export function covers(kinds: readonly AlertKind[], { rule, severity }: AlertKind): boolean {

@@ -1,24 +1,24 @@
 import { compareTexts, isObject } from '../text/plain-json.ts';
 import { isSeverity, type Severity, severities } from './severity.ts';
 
-/** What an intake has heard of a sensor, whatever its hosts. Times are ISO 8601, UTC. */
+/** What an intake has heard from a sensor, across all its hosts. Times are ISO 8601, UTC. */
 interface HeardSensor {
   readonly sensor: string;
   readonly alerts: number;
-  /** How often it spoke of events that it dropped, and when it did last. */
+  /** How often it reported dropped events, and when it last did. */
   readonly drops: number;
   readonly droppedAt?: string;
   readonly heardAt: string;
-  /** What its own settings keep out of its events. */
+  /** What the sensor's own settings leave out of its events. */
   readonly lacks: readonly string[];
 }
 
-/** A sensor that nodes have to have. */
+/** A sensor that nodes are required to run. */
 export interface WatchedSensor {
   readonly sensor: string;
   readonly nodes: number;
   readonly silent: number;
-  /** Some of the silent ones, longest first. */
+  /** Some of the silent nodes, longest first. */
   readonly longest: readonly { readonly node: string; readonly since: string }[];
 }
 
@@ -26,22 +26,22 @@ export interface WatchedSensor {
 export interface NamedIncident {
   readonly incident: string;
   readonly severity: Severity;
-  /** Of all alerts that this cell has told it of. Absent: there are more than a report holds. */
+  /** Rules of all alerts that this cell has sent to it. Absent: more than a report can hold. */
   readonly rules?: readonly string[];
-  /** Its first run, and since when that is. Absent: another cell has started it. */
+  /** Its first run, and when that started. Absent: another cell started it. */
   readonly started?: { readonly run: string; readonly at: string };
 }
 
-/** What a cell knows to be open, whatever Temporal lists. */
+/** The incidents that a cell knows to be open, whatever Temporal lists. */
 export interface OpenReport {
   readonly count: number;
-  /** The worst first; of too many only these. */
+  /** The worst first; if there are too many, only these. */
   readonly worst: readonly NamedIncident[];
-  /** Of the others, those that were started last. Absent: there are no others. */
+  /** The most recently started of the others. Absent: there are no others. */
   readonly newest?: readonly NamedIncident[];
 }
 
-/** The health of an intake and its sensors, and what is open. Counts are since it began to listen. */
+/** The health of an intake and its sensors, and the open incidents. Counts start when it began to listen. */
 export interface IntakeReport {
   /** Which intake. */
   readonly source: string;
@@ -49,23 +49,23 @@ export interface IntakeReport {
   readonly since: string;
   readonly accepted: number;
   readonly duplicates: number;
-  /** What was not taken, by its reason. */
+  /** Number of rejected requests, by reason. */
   readonly refused: Readonly<Record<string, number>>;
-  /** How many alerts each suppression has hidden so far. */
+  /** Number of alerts that each suppression has hidden so far. */
   readonly hidden: Readonly<Record<string, number>>;
   readonly sensors: readonly HeardSensor[];
   readonly watched: readonly WatchedSensor[];
   readonly open: OpenReport;
 }
 
-/** More of a sort are left out: whoever makes up names fills no report. */
+/** Maximum number of entries of each sort; the rest is left out, so that nobody can flood a report with made-up names. */
 export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100, newest: 100, rules: 10 } as const;
 const mostIntakes = 8;
 const longest = 120_000;
 const longestText = 300;
 /** A namespace, a kind and a name of any length that Kubernetes allows, and a uid. */
 const longestIncident = 500;
-/** What is said of open incidents besides their names. */
+/** Maximum size of what is said about open incidents besides their names. */
 const longestOpen = 50_000;
 
 function isCount(value: unknown): boolean {
@@ -129,7 +129,7 @@ function isOpenReport(value: unknown): value is OpenReport {
   );
 }
 
-/** What of them is told. Whoever makes up rules and names keeps no incident out: then less is said of each, and each is asked. */
+/** Builds the report of open incidents. Made-up rules and names cannot crowd an incident out: then less is said about each, and each one is asked. */
 export function openReportOf(open: readonly NamedIncident[]): OpenReport {
   const named = open.filter(({ incident }) => incident.length <= longestIncident);
   const worstFirst = named.toSorted((a, b) => rankOf(a) - rankOf(b) || compareTexts(a.incident, b.incident));
@@ -161,18 +161,18 @@ function rankOf({ severity }: NamedIncident): number {
   return severities.indexOf(severity);
 }
 
-/** All that it names. */
+/** Returns all incidents that the report names. */
 export function namedIn({ worst, newest = [] }: OpenReport): readonly NamedIncident[] {
   return [...worst, ...newest];
 }
 
-/** The worst that one can be which is open, and not named. Undefined: there is none. */
+/** Returns the worst severity that an open but unnamed incident can have. Undefined: there is none. */
 export function worstUnnamed(open: OpenReport): Severity | undefined {
   if (open.count <= namedIn(open).length) return undefined;
   return (open.worst.length < mostOf.open ? undefined : open.worst.at(-1)?.severity) ?? 'critical';
 }
 
-/** Whether what a signal brought is a report: what is shown of it is read without a further look. */
+/** Returns whether a signal's payload is a report: what is shown of it is read without further checks. */
 export function isIntakeReport(value: unknown): value is IntakeReport {
   return (
     isObject(value) &&
@@ -190,7 +190,10 @@ export function isIntakeReport(value: unknown): value is IntakeReport {
   );
 }
 
-/** What each intake said last, newest first. An older report that comes late changes nothing; of too many intakes those heard of last stay. */
+/**
+ * Returns the last report of each intake, newest first. An older report that arrives late changes nothing; if there are too many intakes, the most recently
+ * heard ones stay.
+ */
 export function withIntakeReport(known: readonly IntakeReport[], report: IntakeReport): readonly IntakeReport[] {
   const before = known.find(({ source }) => source === report.source);
   if (before && before.at >= report.at) return known;
@@ -199,8 +202,8 @@ export function withIntakeReport(known: readonly IntakeReport[], report: IntakeR
 }
 
 /**
- * What a report says of refused requests that belongs on record: each reason with which it is the 1st, 10th, 100th and so on since the intake began. Of a record for
- * each, strangers would make as many as they like.
+ * Returns the refused requests of a report that belong on record: each reason at its 1st, 10th, 100th and so on since the intake began. With one record for
+ * each request, strangers could create as many as they like.
  */
 export function newlyRefused(known: readonly IntakeReport[], report: IntakeReport): Readonly<Record<string, number>> {
   const before = known.find(({ source }) => source === report.source);
@@ -210,22 +213,22 @@ export function newlyRefused(known: readonly IntakeReport[], report: IntakeRepor
   return Object.fromEntries(Object.entries(report.refused).filter(([reason, count]) => digits(count) > digits(earlier[reason])));
 }
 
-/** An intake that has said nothing for so long is away. Milliseconds. */
+/** Milliseconds without a report after which an intake counts as away. */
 export const awayAfterMs = 15 * 60_000;
 
-/** A sensor, as the intakes that are there know it together. */
+/** The state of a sensor, combined from all present intakes. */
 interface SensorState {
   readonly sensor: string;
   readonly drops: number;
   readonly droppedAt: string | null;
-  /** Null: it was not heard of since the intakes began. */
+  /** Null: not heard from since the intakes began. */
   readonly heardAt: string | null;
   readonly lacks: string[];
-  /** Null: nobody has said which nodes have to have it. */
+  /** Null: nobody has said which nodes must run it. */
   readonly watched: { nodes: number; silent: number; longest: { node: string; since: string }[] } | null;
 }
 
-/** By name. Each node is heard by one intake or another: it is silent where no intake hears it. */
+/** By name. Each node is heard by one intake or another: it is silent if no intake hears it. */
 export function sensorStates(reports: readonly IntakeReport[]): readonly SensorState[] {
   const heard = Map.groupBy(
     reports.flatMap(({ sensors }) => sensors),

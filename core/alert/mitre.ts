@@ -21,13 +21,12 @@ const tactics: Readonly<Record<string, string>> = {
 };
 
 /**
- * Version 19 split Defense Evasion, which sensors still name: what hides is Stealth, which kept the id, and what switches defences
- * off is Defense Impairment: T1562 with all below it, which is T1685 to T1690 now.
- * https://attack.mitre.org/resources/updates/updates-april-2026/
+ * Version 19 split Defense Evasion, which sensors still name. Hiding is now Stealth, which kept the id. Switching defences off is Defense Impairment: T1562
+ * with everything below it, now T1685 to T1690. https://attack.mitre.org/resources/updates/updates-april-2026/
  */
 const impairsDefenses = /^T(?:1562|168[5-9]|1690)(?:\.|$)/;
 
-/** The id of a tactic by its id or its name (`Credential Access`, `credential-access`); undefined for what is none. */
+/** Returns the id of a tactic from its id or its name (`Credential Access`, `credential-access`); undefined if it is not a tactic. */
 export function tacticId(written: string): string | undefined {
   const id = written.toUpperCase();
   if (Object.values(tactics).includes(id)) return id;
@@ -36,9 +35,8 @@ export function tacticId(written: string): string | undefined {
 }
 
 /**
- * The ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order: alone, or within a longer
- * tag (`T1562-impair-defenses`, `MITRE_T1552_unsecured_credentials`, `attack.t1059`). They stay as they are written, also where
- * version 19 has revoked one.
+ * Returns the ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order: alone, or within a longer tag
+ * (`T1562-impair-defenses`, `MITRE_T1552_unsecured_credentials`, `attack.t1059`). They stay as written, even if version 19 has revoked one.
  */
 export function mitreIds(tags: readonly string[]): readonly string[] {
   const told = tags.map(toldBy);
@@ -46,22 +44,22 @@ export function mitreIds(tags: readonly string[]): readonly string[] {
   return [...new Set(told.flatMap(({ ids, isEvasion }) => (isEvasion ? evasion : ids)))].slice(0, atMost);
 }
 
-// Not within the functions: each time that a pattern is come to there, one more is made.
+// Outside the functions, because a pattern inside one is created again on every call.
 const idInTag = /(?<![a-z0-9])(?:t[01]\d{3}(?:\.\d{3})?|ta0\d{3})(?![a-z0-9])/gi;
 const tacticTag = /^(?:mitre[_.-]|attack\.)(\w[\w-]*)$/i;
 
-/** Longer than any tag, and more than any alert is about: both are the attacker's to choose. */
+/** Longer than any real tag, and more than any alert is about: the attacker chooses both. */
 const longestTag = 256;
 const atMost = 64;
 
 interface Told {
   readonly ids: readonly string[];
-  /** It names the tactic that version 19 has split. */
+  /** It names the tactic that version 19 split. */
   readonly isEvasion: boolean;
   readonly impairs: boolean;
 }
 
-/** What tags tell, by tag: a sensor's rules have some dozens, and each alert brings its rule's again. */
+/** What tags say, by tag: a sensor's rules have a few dozen, and each alert repeats those of its rule. */
 const known = new Map<string, Told>();
 const mostKnown = 1_000;
 
@@ -69,7 +67,7 @@ function toldBy(tag: string): Told {
   const before = known.get(tag);
   if (before !== undefined) return before;
   const told = read(tag.slice(0, longestTag));
-  // Whoever sends others each time makes it begin anew, and no larger.
+  // A sender that always uses new tags makes the cache start over, but not grow.
   if (known.size >= mostKnown) known.clear();
   if (tag.length <= longestTag) known.set(tag, told);
   return told;

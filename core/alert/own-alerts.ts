@@ -1,9 +1,9 @@
 import type { Alert } from './alert.ts';
 
-/** As what Firebreak's own alerts come: a person's order, a sensor that is silent, a playbook whose time has come. No sensor's decoder and no sender has this name. */
+/** Sensor name of Firebreak's own alerts: a person's order, a silent sensor, a scheduled playbook that is due. No decoder and no sender has this name. */
 export const ownSensor = 'firebreak';
 
-/** The rules of Firebreak's own alerts. Playbooks follow them as a person's word or the cell's own finding, so nobody else may say them. */
+/** The rules of Firebreak's own alerts. Playbooks trust them as a person's word or the cell's own finding, so nobody else may use them. */
 export const ownRules = {
   look: 'Incident started by a person',
   quarantine: 'Quarantine ordered by a person',
@@ -13,10 +13,10 @@ export const ownRules = {
 
 const names: ReadonlySet<string> = new Set(Object.values(ownRules));
 
-/** Whether whoever sent it may say this rule: Firebreak's own rules come from Firebreak alone, and all others from sensors alone. */
+/** Returns whether this sender may use this rule: Firebreak's own rules come only from Firebreak, and all others only from sensors. */
 export function mayCarryRule({ sensor, rule }: Pick<Alert, 'sensor' | 'rule'>): boolean {
   return names.has(rule) === (sensor === ownSensor);
 }
 
-/** Why a sensor's alert under one of these names is not believed. */
+/** Why a sensor's alert with one of these names is not believed. */
 export const borrowedRule = 'a sensor sent it under the name of a rule that only Firebreak itself has';

@@ -1,24 +1,24 @@
 import { isObject } from '../text/plain-json.ts';
 import { redactSecrets } from '../text/redact.ts';
 
-/** How unknown is spelt by sensors, besides null, absence and empty objects. */
+/** How sensors spell unknown, besides null, absent fields and empty objects. */
 const unknownWords: ReadonlySet<string> = new Set(['', '<NA>']);
 
-/** Before redaction: bounds its cost. So many times what is wanted of a text, and a little more, since what is redacted gets shorter. */
+/** Bounds the cost of redaction: this many times the wanted length is read, and a little more, since redacted text gets shorter. */
 const readTimes = 4;
 const readMore = 256;
-/** The last word may be half a secret that no pattern knows, so it goes, up to so many characters. */
+/** The last word may be half a secret that no pattern matches, so it is dropped, up to this many characters. */
 const longestWord = 512;
 /**
- * Characters of one alert's texts that are redacted, all together. Beyond it each text is read up to the length of a name only: who fills one
- * field hides no pod.
+ * Number of characters of one alert's texts that are redacted in total. Beyond that, each text is only read up to the length of a name: filling one field
+ * cannot hide a pod.
  */
 const budget = 32_768;
 const nameLength = 256;
 
 /**
- * Short texts that leave the decoder as they came: rules, tags, names and images come again with each alert of a storm. Whoever sends ever other
- * texts makes it begin anew, and no larger.
+ * Short texts that needed no change: rules, tags, names and images repeat with every alert of a storm. A sender of ever new texts makes the cache start over,
+ * but not grow.
  */
 const clean = new Map<string, string>();
 const mostClean = 2_000;
@@ -26,7 +26,7 @@ const longestClean = 128;
 
 let left = Number.POSITIVE_INFINITY;
 
-/** Decodes one alert, with a bound on what all of its texts together cost. Not for work that waits. */
+/** Decodes one alert, with a bound on the total cost of its texts. Not for asynchronous work. */
 export function withTextBudget<T>(decode: () => T): T {
   left = budget;
   try {
@@ -37,8 +37,8 @@ export function withTextBudget<T>(decode: () => T): T {
 }
 
 /**
- * A text of a sensor, fit to leave the decoder: well-formed, bounded, without known secrets. Undefined when the sensor does
- * not know it, or sent anything but a text.
+ * Returns a sensor's text in a form fit to leave the decoder: well-formed, bounded, without known secrets. Undefined if the sensor does not know it, or sent
+ * anything but a text.
  */
 export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   if (typeof value !== 'string') return undefined;
@@ -63,7 +63,7 @@ export function sensorText(value: unknown, atMost = 1_024): string | undefined {
 
 function remember(text: string): void {
   if (clean.size >= mostClean) clean.clear();
-  // A copy: a part of a long text would keep all of it in memory.
+  // Copied, because a slice of a long text would keep all of it in memory.
   const copy = Buffer.from(text).toString();
   clean.set(copy, copy);
 }
@@ -75,8 +75,8 @@ function withoutLastWord(text: string): string {
 }
 
 /**
- * The first of these that the sensor knows, as it stands. An empty text, which many write for what they do not know, hides no
- * other field; `??` would stop at it.
+ * Returns the first value that the sensor knows, unchanged. Many sensors write an empty text for an unknown value; it must not hide other fields, and `??`
+ * would stop at it.
  */
 export function firstKnown(...values: readonly unknown[]): unknown {
   return values.find((value) => {
@@ -84,7 +84,7 @@ export function firstKnown(...values: readonly unknown[]): unknown {
   });
 }
 
-/** The first of these that is an object with anything in it: an empty one, as many write for what they do not know, hides no other. */
+/** Returns the first non-empty object: many sensors write an empty one for an unknown value, and it must not hide another. */
 export function firstFilled(...values: readonly unknown[]): Fields | undefined {
   const objects = values.map(objectOf);
   return objects.find((object) => object !== undefined && Object.keys(object).length > 0);
@@ -92,33 +92,33 @@ export function firstFilled(...values: readonly unknown[]): Fields | undefined {
 
 const nameOfObject = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** A name as Kubernetes allows it for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */
+/** Returns a name that Kubernetes allows for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */
 export function objectName(value: unknown): string | undefined {
   return typeof value === 'string' && nameOfObject.test(value) ? value : undefined;
 }
 
-/** A count or an id that was not rounded on the way; sensors also write them as texts. */
+/** Returns a count or an id that was not rounded on the way; sensors may also write them as texts. */
 export function wholeNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
-/** RFC 3339, any number of second digits. */
+/** RFC 3339, with any number of fractional digits. */
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,12})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 
 /** How Go writes a time that was never set. https://pkg.go.dev/time#Time.IsZero */
 const zeroTime = /^0001-01-01[Tt ]00:00:00/;
 
-/** The time as the sensor wrote it, nanoseconds and all, if it is one. */
+/** Returns the time as the sensor wrote it, including nanoseconds, if it is one. */
 export function timeText(value: unknown): string | undefined {
   if (typeof value !== 'string' || !rfc3339.test(value) || zeroTime.test(value)) return undefined;
   return Number.isNaN(Date.parse(value)) ? undefined : value;
 }
 
-/** What a sensor wrote into an object: nothing is known of it yet. */
+/** An object that a sensor wrote: nothing is known about it yet. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The object itself when it is one: neither null nor a list. */
+/** Returns the value if it is an object: neither null nor a list. */
 export function objectOf(value: unknown): Fields | undefined {
   return isObject(value) ? value : undefined;
 }

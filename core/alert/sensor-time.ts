@@ -4,8 +4,8 @@ import { timeText } from './sensor-text.ts';
 const fractions = [0, 3, 6, 9] as const;
 
 /**
- * RFC 3339 for a count since 1970 in whatever unit it is written, told by its size (between 1973 and 5138): seconds as
- * `1780308001`, up to nanoseconds as `"1676925283242804700"`. Texts of digits are exact. Undefined for anything else.
+ * Returns RFC 3339 for a count since 1970 in any unit, which is recognised by its size (between 1973 and 5138): seconds as `1780308001`, up to nanoseconds as
+ * `"1676925283242804700"`. Texts of digits are exact. Undefined for anything else.
  */
 export function timeFromEpoch(value: unknown): string | undefined {
   const digits = digitsOf(value);
@@ -18,8 +18,8 @@ export function timeFromEpoch(value: unknown): string | undefined {
 }
 
 /**
- * RFC 3339 for a count of nanoseconds since 1970, from September 2001 on. Whoever counts in nanoseconds always means the time since
- * its boot by a smaller count, and 31 years after a boot nobody is there to ask: that is no time of day.
+ * Returns RFC 3339 for a count of nanoseconds since 1970, from September 2001 on. A smaller count of nanoseconds is always the time since boot, and no host is
+ * up for 31 years, so it is not a time of day.
  */
 export function timeFromNanoseconds(value: unknown): string | undefined {
   return digitsOf(value)?.length === 19 ? timeFromEpoch(value) : undefined;
@@ -31,7 +31,7 @@ function digitsOf(value: unknown): string | undefined {
   return BigInt(Math.trunc(value)).toString();
 }
 
-/** The first of these that is a time: RFC 3339 as it is written, or a count since 1970. */
+/** Returns the first value that is a time: RFC 3339 as written, or a count since 1970. */
 export function firstTime(...values: readonly unknown[]): string | undefined {
   for (const value of values) {
     const time = timeText(value) ?? timeFromEpoch(value);

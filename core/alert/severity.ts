@@ -13,7 +13,7 @@ export function atLeast(severity: Severity, minimum: Severity): boolean {
   return rank[severity] >= rank[minimum];
 }
 
-/** The worse of the two; `unknown` only when both are. */
+/** Returns the worse of the two; `unknown` only if both are. */
 export function worse(a: Severity, b: Severity): Severity {
   return rank[a] >= rank[b] ? a : b;
 }

@@ -1,7 +1,7 @@
 import type { Notice } from '../cards/card.ts';
 import { isObject } from '../text/plain-json.ts';
 
-/** What alerts a great deal in a storm. `count` is at least so many. */
+/** A workload with many alerts in a storm. `count` is a lower bound. */
 interface StormTalker {
   /** The incident's subject, such as `shop/Deployment/cart`. */
   readonly workload: string;
@@ -17,21 +17,21 @@ export interface StormReport {
   readonly state: 'on' | 'over';
   readonly began: string;
   readonly at: string;
-  /** Accepted since it began. */
+  /** Alerts accepted since it began. */
   readonly alerts: number;
   readonly critical: number;
   readonly perSecond: number;
-  /** About so many: they are estimated, not remembered. */
+  /** Approximate: estimated, not remembered. */
   readonly workloads: number;
-  /** Most first. */
+  /** Most alerts first. */
   readonly top: readonly StormTalker[];
 }
 
-/** The storm of a cluster: what each of its intakes said last. */
+/** The storm of a cluster: the last report of each of its intakes. */
 export interface StormState {
   readonly began: string;
   readonly reports: readonly StormReport[];
-  /** Of intakes that count anew: after a restart, or a short calm. */
+  /** Totals of intakes that restarted their count: after a restart, or a short calm. */
   readonly earlier: { readonly alerts: number; readonly critical: number };
 }
 
@@ -52,7 +52,7 @@ function isTalker(value: unknown): boolean {
   return [value.workload, value.rule, value.sensor].every((text) => typeof text === 'string');
 }
 
-/** Whether what a signal brought is a report: whoever reaches Temporal can send anything. */
+/** Returns whether a signal's payload is a report: anyone who can reach Temporal can send anything. */
 export function isStormReport(value: unknown): value is StormReport {
   return (
     isObject(value) &&
@@ -69,7 +69,7 @@ export function isStormReport(value: unknown): value is StormReport {
   );
 }
 
-/** The storm with what an intake says now. Undefined where there is none, and this begins none. */
+/** Returns the storm updated with an intake's report. Undefined if there is no storm, and this report begins none. */
 export function withReport(storm: StormState | undefined, report: StormReport): StormState | undefined {
   if (storm === undefined) {
     return report.state === 'on' ? { began: report.began, reports: [report], earlier: { alerts: 0, critical: 0 } } : undefined;
@@ -77,7 +77,7 @@ export function withReport(storm: StormState | undefined, report: StormReport): 
   const others = storm.reports.filter(({ source }) => source !== report.source);
   if (others.length >= mostSources) return storm;
   const before = storm.reports.find(({ source }) => source === report.source);
-  // What it said before is no news, whoever sends it again.
+  // An older report is no news, whoever sends it again.
   if (before && Date.parse(before.at) > Date.parse(report.at)) return storm;
   const { alerts, critical } = storm.earlier;
   const countsAnew = before !== undefined && before.began !== report.began;
@@ -85,7 +85,7 @@ export function withReport(storm: StormState | undefined, report: StormReport): 
   return { ...storm, reports: [...others, report], earlier };
 }
 
-/** An intake that has said nothing for so long says nothing more. Milliseconds. */
+/** Milliseconds without a report after which an intake no longer counts. */
 const lostAfterMs = 10 * 60_000;
 
 export function isLate({ at }: Pick<StormReport, 'at'>, now: number): boolean {
@@ -96,7 +96,7 @@ export function isStormOver({ reports }: StormState, now: number): boolean {
   return reports.every((report) => report.state === 'over' || isLate(report, now));
 }
 
-/** All intakes together. */
+/** Totals over all intakes. */
 export function stormTotals({ reports, earlier }: StormState): Omit<StormReport, 'source' | 'state' | 'began'> {
   const sum = (of: (report: StormReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
   const counts = new Map<string, StormTalker>();
@@ -109,13 +109,13 @@ export function stormTotals({ reports, earlier }: StormState): Omit<StormReport,
     alerts: earlier.alerts + sum(({ alerts }) => alerts),
     critical: earlier.critical + sum(({ critical }) => critical),
     perSecond: sum(({ state, perSecond }) => (state === 'on' ? perSecond : 0)),
-    // Sensors stay with one intake, workloads need not: at least as many as the one that sees most.
+    // Sensors stay with one intake, workloads need not: at least as many as the intake that sees most.
     workloads: Math.max(0, ...reports.map(({ workloads }) => workloads)),
     top: [...counts.values()].sort((a, b) => b.count - a.count).slice(0, mostTalkers),
   };
 }
 
-/** What people see of a storm: one message, brought up to date until it is over. */
+/** Returns what people see of a storm: one message, updated until it is over. */
 export function stormNotice(storm: StormState, { cluster, over }: { readonly cluster: string; readonly over: boolean }): Notice {
   const { at, alerts, critical, perSecond, workloads, top } = stormTotals(storm);
   return {
@@ -133,7 +133,7 @@ export function stormNotice(storm: StormState, { cluster, over }: { readonly clu
   };
 }
 
-/** The last word on a storm: a message of its own. */
+/** Returns the final message about a storm: a message of its own. */
 export function stormOverNotice(storm: StormState, { cluster, now }: { readonly cluster: string; readonly now: string }): Notice {
   const { alerts, critical, workloads } = stormTotals(storm);
   const minutes = Math.max(1, Math.round((Date.parse(now) - Date.parse(storm.began)) / 60_000));

@@ -2,13 +2,13 @@ import type { Subject } from '../incident/incident.ts';
 import type { Alert, PodRef, WorkloadRef } from './alert.ts';
 import type { ResolvedAlert, SubjectResolver } from './subject-resolver.ts';
 
-/** The letters that Kubernetes draws generated names from: no vowels, no 0, 1 and 3 (apimachinery, util/rand). */
+/** The letters that Kubernetes uses in generated names: no vowels, no 0, 1 and 3 (apimachinery, util/rand). */
 const drawn = 'bcdfghjklmnpqrstvwxz2456789';
 const deploymentPod = new RegExp(`^(.+)-[${drawn}]{1,10}-[${drawn}]{5}$`);
 const generatedPod = new RegExp(`^(.+)-[${drawn}]{5}$`);
 const ordinalPod = /^(.+)-\d+$/;
 
-/** The owner as the pod's name tells it, for when nobody who knows can be asked. Always marked `guessed`. */
+/** Guesses the owner from the pod's name, for when the cluster cannot be asked. Always marked `guessed`. */
 export function guessWorkload(pod: PodRef): WorkloadRef {
   const guess = (kind: string, name: string): WorkloadRef => ({ kind, namespace: pod.namespace, name, guessed: true });
   const deployment = deploymentPod.exec(pod.name)?.[1];
@@ -20,7 +20,7 @@ export function guessWorkload(pod: PodRef): WorkloadRef {
   return guess('Pod', pod.name);
 }
 
-/** Whom the alert's incident is about: the workload, else the node, else the cluster as a whole. */
+/** Returns the subject of the alert's incident: the workload, else the node, else the whole cluster. */
 export function subjectOf(alert: Alert): Subject {
   const workload = alert.workload ?? (alert.pod ? guessWorkload(alert.pod) : undefined);
   if (workload) {
@@ -32,7 +32,7 @@ export function subjectOf(alert: Alert): Subject {
     : { kind: 'node', cluster: alert.cluster, node: alert.node };
 }
 
-/** For where no cluster can be asked: the names in the alert are all that is known, and a pod never gets a uid. */
+/** For when no cluster can be asked: only the names in the alert are known, and a pod never gets a uid. */
 export const resolverFromNames: SubjectResolver = {
   resolve(alert: Alert): ResolvedAlert {
     const completed = alert.pod && !alert.workload ? { ...alert, workload: guessWorkload(alert.pod) } : alert;

@@ -3,17 +3,17 @@ import { type SuppressionMatch, suppressionKey, type UnsuppressibleReason } from
 import { isObject } from '../text/plain-json.ts';
 import { type Severity, severities, worse } from './severity.ts';
 
-/** One kind of alert that an incident has seen, which a suppression could hide. */
+/** One kind of alert that an incident has seen and that a suppression could hide. */
 export interface SuppressibleKind {
   readonly match: SuppressionMatch;
-  /** The worst one of this kind. */
+  /** The worst severity of this kind. */
   readonly severity: Severity;
 }
 
 export interface Suppressible {
-  /** The newest first. */
+  /** Newest first. */
   readonly kinds: readonly SuppressibleKind[];
-  /** Rules of which some alert cannot be hidden, and why not. */
+  /** Rules with some alert that cannot be hidden, and why not. */
   readonly not: readonly { readonly rule: string; readonly why: string }[];
 }
 
@@ -27,7 +27,7 @@ const reasons: Readonly<Record<UnsuppressibleReason, string>> = {
   'unknown image': 'the digest of its image is not known',
 };
 
-/** What an incident’s records say about which of its alerts could be hidden. Its workflow has asked `matchOf` about each of them. */
+/** Returns what an incident’s records say about which of its alerts could be hidden. Its workflow has called `matchOf` for each of them. */
 export function suppressibleIn(records: readonly AuditRecord[]): Suppressible {
   const kinds = new Map<string, SuppressibleKind>();
   const not = new Map<string, string>();
@@ -41,7 +41,7 @@ export function suppressibleIn(records: readonly AuditRecord[]): Suppressible {
       }
       const key = JSON.stringify([suppressionKey(found.match), found.match.sensor]);
       const before = kinds.get(key);
-      // Taken out first: a map keeps the order in which keys came.
+      // Deleted first: a map keeps the insertion order of its keys.
       kinds.delete(key);
       kinds.set(key, { ...found, severity: worse(before?.severity ?? 'unknown', found.severity) });
     }
@@ -52,7 +52,7 @@ export function suppressibleIn(records: readonly AuditRecord[]): Suppressible {
   };
 }
 
-/** The kind of one alert on record, or why it cannot be hidden. */
+/** Returns the kind of one alert on record, or why it cannot be hidden. */
 function kindIn(entry: Readonly<Record<string, unknown>>): SuppressibleKind | string {
   const { rule, digest, sensor, workload, severity, unsuppressible } = entry;
   const why = Object.entries(reasons).find(([name]) => name === unsuppressible);

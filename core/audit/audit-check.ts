@@ -15,8 +15,8 @@ import { headsDigest, type StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
 
 /**
- * Compares one chain's rows with their own hashes, with what checkpoints state of it (`stated`: by number, from low to high), and
- * with the keys of those whose chain it is.
+ * Compares one chain's rows with their own hashes, with the heads that checkpoints state (`stated`: by number, ascending), and with the keys of the chain's
+ * maker.
  */
 export function checkChain({
   stored,
@@ -30,10 +30,10 @@ export function checkChain({
 interface ChainAbout {
   readonly chain: string;
   readonly stated: readonly StatedHead[];
-  /** `headsDigest` over the heads, where not each has its hash. */
+  /** `headsDigest` over the heads, if not every head has its hash. */
   readonly digest?: string | undefined;
   readonly trust: Trust;
-  /** What was proven to be cut of it, from low to high. */
+  /** The proven cuts of the chain, ascending. */
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[];
   /** Numbers of records whose content two people have had removed. */
   readonly removals?: ReadonlySet<number>;
@@ -41,15 +41,15 @@ interface ChainAbout {
 
 export interface CheckedChain {
   readonly findings: readonly Finding[];
-  /** The place up to which rows are gone by a cut; 0: none. */
+  /** The place up to which rows were deleted by a cut; 0: none. */
   readonly cutTo: number;
   /** The place of the last row. */
   readonly end: number;
-  /** Numbers of the records that say nothing any more, by order. */
+  /** Numbers of the records whose content was removed by order. */
   readonly removed: readonly number[];
 }
 
-/** The same, some rows at a time: of a chain of any length it holds what is odd about it, and no row but those that it was just given. */
+/** The same check, some rows at a time: for a chain of any length it only holds the findings and the rows it was just given. */
 export class ChainCheck {
   readonly #about: ChainAbout;
   readonly #rows: RowCheck;
@@ -64,7 +64,7 @@ export class ChainCheck {
     this.#origin = new OwnNumbers(about.chain, about.removals);
   }
 
-  /** The next ones, by place. Returns the records whose signature shows whose they are. */
+  /** Adds the next rows, by place. Returns the records whose signature proves their origin. */
   add(rows: readonly StoredRecord[]): readonly SignedRecord[] {
     const [first] = rows;
     if (!first) return [];
@@ -91,7 +91,7 @@ export class ChainCheck {
       return { findings: [{ kind: 'chain-missing', chain, ...missing, checkpoint: last.checkpoint, text }], ...about };
     }
     const stored = isEmpty ? begin : { number: end, hash: endHash };
-    // A row that was taken out lacks in both ways of counting: it is named once.
+    // A deleted row is missing in both numberings: report it once.
     const isMissing = this.#rows.findings.some(({ kind }) => kind === 'record-missing');
     const origin = this.#origin.finish(begin.number);
     const findings = [
@@ -103,7 +103,7 @@ export class ChainCheck {
     return { findings, ...about };
   }
 
-  /** What the first row has to follow from: what was cut before it, or nothing. */
+  /** Returns what the first row must follow: the cut before it, or nothing. */
   #beginAt(first: StoredRecord | undefined): Begin {
     const { cuts = [] } = this.#about;
     const cut = first ? cuts.findLast(({ to }) => to < first.place) : cuts.at(-1);
@@ -114,20 +114,20 @@ export class ChainCheck {
 
 type Begin = Pick<ChainHead, 'number' | 'hash'>;
 
-/** What may be counted or shown of rows that anybody with the database's password can have written. */
+/** What may be counted or shown from rows that anybody with the database's password could have written. */
 interface ProvenRecords {
   readonly records: readonly AuditRecord[];
-  /** Rows that their chain's own cell or desk has not signed, and copies of others. */
+  /** Rows not signed by their chain's own cell or desk, and copies of other rows. */
   readonly leftOut: number;
 }
 
-/** The records that their chain's own cell or desk has signed, each once. */
+/** Returns the records signed by their chain's own cell or desk, each once. */
 export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRecords {
   const proven = provenRows(rows, trust);
   return { records: [...proven.values()], leftOut: rows.length - proven.size };
 }
 
-/** Each by what a copy has in common with it. */
+/** Returns each proven record by a key that its copies share. */
 export function provenRows(rows: readonly RecordProof[], trust: Trust): ReadonlyMap<string, AuditRecord> {
   const problems = originProblems(rows, trust);
   const proven = new Map<string, AuditRecord>();
@@ -139,14 +139,17 @@ export function provenRows(rows: readonly RecordProof[], trust: Trust): Readonly
   return proven;
 }
 
-/** The same of what is rare, of rows that come by time, some at once. Anybody with the database's password can have written any number of rows: only what is proven is held. */
+/**
+ * The same for rare records, from rows that come by time, some at once. Anybody with the database's password can have written any number of rows, so only
+ * proven ones are held.
+ */
 export async function provenIn(pages: AsyncIterable<readonly StoredRecord[]>, trust: Trust): Promise<ProvenRecords> {
   const records: AuditRecord[] = [];
   const leftOut = await takeProven(pages, trust, (record) => records.push(record));
   return { records, leftOut };
 }
 
-/** Each proven record of rows that come by time, some at once, is given to `take`. Returns how many rows are left out. */
+/** Passes each proven record to `take`, from rows that come by time, some at once. Returns how many rows were left out. */
 export async function takeProven(
   pages: AsyncIterable<readonly StoredRecord[]>,
   trust: Trust,
@@ -155,7 +158,7 @@ export async function takeProven(
   let rows = 0;
   let taken = 0;
   let time = '';
-  /** Of the last time: a copy says the same one. */
+  /** Records with the last time: a copy has the same time. */
   const seen = new Set<string>();
   for await (const page of pages) {
     rows += page.length;
@@ -171,7 +174,7 @@ export async function takeProven(
   return rows - taken;
 }
 
-/** As `originProblem`, of each row; the rows of a chain stand in its order. */
+/** As `originProblem`, for each row; the rows of a chain must be in its order. */
 export function originProblems(
   rows: readonly RecordProof[],
   trust: Trust,
@@ -186,17 +189,17 @@ export function originProblems(
   return problems;
 }
 
-/** Whether their makers' own numbers are all there, each once. */
+/** Checks that their makers' own numbers are all there, each once. */
 class OwnNumbers {
   readonly #chain: string;
   readonly #findings: Finding[] = [];
-  /** Numbers that stand there, whoever wrote them: what is missing at a false one is named by that. */
+  /** All numbers found, whoever wrote them: a false record reports the missing one already. */
   readonly #there = new NumberSpans();
   readonly #genuine = new NumberSpans();
-  /** Digests by number, of the last ones: what a second one of a number is compared with. */
+  /** Digests of the most recent numbers, to compare with a second record of the same number. */
   readonly #recent = new Map<number, string>();
 
-  /** Those that say nothing any more, by order. */
+  /** Numbers of records whose content was removed by order. */
   readonly removed: number[] = [];
   readonly #removals: ReadonlySet<number>;
 
@@ -205,7 +208,7 @@ class OwnNumbers {
     this.#removals = removals;
   }
 
-  /** Whether it is its maker's. */
+  /** Returns whether the record is its maker's. */
   add(place: number, signed: SignedRecord, problem: string | undefined): boolean {
     const chain = this.#chain;
     const { number } = signed.record;
@@ -228,7 +231,7 @@ class OwnNumbers {
     return true;
   }
 
-  /** @param cutTo the place up to which rows are gone by a cut */
+  /** @param cutTo the place up to which rows were deleted by a cut */
   finish(cutTo: number): readonly Finding[] {
     const chain = this.#chain;
     const missing = this.#there.gapsAfter(cutTo).map(([number, to]): Finding => {
@@ -237,7 +240,7 @@ class OwnNumbers {
     return [...this.#findings, ...missing];
   }
 
-  /** A copy is no record that its maker has made: it may stand where one was that no checkpoint names yet. */
+  /** A copy is not a record that its maker made: it may have replaced one that no checkpoint names yet. */
   #doubled(number: number, place: number, digest: string): string {
     const known = this.#recent.get(number);
     if (known === undefined) return `${this.#chain} has the number ${number} twice: the second is row ${place}`;
@@ -255,9 +258,9 @@ class OwnNumbers {
 
 const mostRecent = 1_000;
 
-/** Whole numbers, as the spans that they make: those of a sound chain are one. */
+/** Whole numbers, stored as spans: those of a sound chain are a single span. */
 class NumberSpans {
-  /** First and last number of each, from low to high. */
+  /** First and last number of each, ascending. */
   readonly #spans: [number, number][] = [];
 
   has(number: number): boolean {
@@ -286,7 +289,7 @@ class NumberSpans {
     this.#spans.splice(at + 1, 1);
   }
 
-  /** What is not among them, between that number and the highest. */
+  /** Returns the gaps between that number and the highest. */
   gapsAfter(start: number): readonly (readonly [from: number, to: number])[] {
     const gaps: [number, number][] = [];
     let before = start;
@@ -299,7 +302,7 @@ class NumberSpans {
   }
 }
 
-/** Whether each row follows from the one before it, and is what its hash says. */
+/** Checks that each row follows from the one before it, and matches its hash. */
 class RowCheck {
   readonly #chain: string;
   readonly findings: Finding[] = [];
@@ -342,13 +345,13 @@ class RowCheck {
   }
 }
 
-/** Whether rows have the hashes that checkpoints name. Only the first difference: all that follows differs for the same reason. */
+/** Checks that rows have the hashes that checkpoints name. Reports only the first difference: all later ones have the same cause. */
 class StatedCheck {
   readonly #about: Pick<ChainAbout, 'chain' | 'stated' | 'digest'>;
   #finding: Finding | undefined;
   #next = 0;
   #agreed = 0;
-  /** Over the hashes of the rows that are stated. */
+  /** Digest over the hashes of the stated rows. */
   #digest = '';
 
   constructor(about: Pick<ChainAbout, 'chain' | 'stated' | 'digest'>) {
@@ -370,7 +373,7 @@ class StatedCheck {
     }
   }
 
-  /** A digest says that one of them differs, and not which. */
+  /** A digest only shows that one of them differs, not which. */
   finish(): readonly Finding[] {
     const { stated, digest } = this.#about;
     const last = stated.at(-1);

@@ -8,22 +8,22 @@ import type { AuditRecord, SignedRecord } from './audit.ts';
 import type { Finding } from './audit-report.ts';
 import { isQuestion } from './decision-events.ts';
 
-/** Who may have signed the votes on record: the desks' and people's keys of today, and those that are retired. */
+/** Who may have signed the votes on record: the current and retired keys of desks and people. */
 export interface VoteSigners extends SignatureVerifier {
-  /** Ids of the keys that sign, or signed, this person's answers that came this way. */
+  /** Returns the ids of the keys that sign, or signed, this person's answers given this way. */
   keyIdsFor(person: string, via: Vote['via']): readonly string[];
 }
 
 /**
- * Checks what a chain's genuine records say of people: each vote has the signature of its desk or person and is about this incident, and
- * each decision follows from the votes before it. So a cell that was taken over cannot invent a person's word, not even on record. It is given some records at a time.
+ * Checks what a chain's genuine records say about people: each vote is signed by its desk or person and is about this incident, and each decision follows from
+ * the votes before it. So a compromised cell cannot invent a person's word, not even on record. It takes some records at a time.
  */
 export class DecisionCheck {
   readonly #chain: string;
   readonly #signers: VoteSigners;
   readonly #asked = new Map<string, Question>();
   readonly #votes: Vote[] = [];
-  /** A question or a vote was removed by order: what was decided afterwards cannot be followed. */
+  /** A question or a vote was removed by order: later decisions cannot be verified. */
   #isPartial = false;
   readonly findings: Finding[] = [];
 
@@ -32,7 +32,7 @@ export class DecisionCheck {
     this.#signers = signers;
   }
 
-  /** The next ones, in their order. */
+  /** Adds the next records, in order. */
   add(records: readonly SignedRecord[]): void {
     for (const { record, removed } of records) {
       if (removed === undefined) this.#add(record);
@@ -45,7 +45,7 @@ export class DecisionCheck {
     const found = (finding: 'vote-forged' | 'order-forged' | 'decision-unproven', problem: string): void => {
       this.findings.push({ kind: finding, chain: this.#chain, number, text: `${this.#chain} record ${number}: ${problem}` });
     };
-    // Of a lease nobody is asked before somebody answers: its decision brings the question.
+    // For a lease, nobody is asked before somebody answers: its decision contains the question.
     for (const value of [body.question, body.asked]) if (isQuestion(value)) this.#asked.set(value.id, value);
     if (kind === 'vote.accepted') {
       const problem = voteProblem(record, this.#signers);
@@ -60,7 +60,7 @@ export class DecisionCheck {
   }
 }
 
-/** Without these nobody can say whether a decision follows. */
+/** Without these, nobody can say whether a decision follows. */
 const decisive: ReadonlySet<string> = new Set(['question.asked', 'question.decided', 'vote.accepted']);
 
 function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
@@ -74,12 +74,15 @@ function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners):
   return signers.verify({ keyId, bytes: voteBytes(vote), signature }) ? undefined : `${of} does not have a valid signature`;
 }
 
-/** Whether `DecisionCheck` looks at what such a record says: of all others their hash and their signature say enough. A question that stands elsewhere is not found without its body. */
+/**
+ * Returns whether `DecisionCheck` looks at such a record: for all others the hash and the signature suffice. A question that is stored in another record is not
+ * found without its body.
+ */
 export function isDecision({ kind }: Pick<AuditRecord, 'kind'>): boolean {
   return decisive.has(kind) || Object.hasOwn(signedIn, kind);
 }
 
-/** Where a record of such a kind holds what a person or a desk has signed. */
+/** The field in which a record of such a kind holds what a person or a desk signed. */
 const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'suppression.proposed': 'proposal',
   'suppression.ended': 'order',
@@ -101,7 +104,7 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'question.comment': 'remark',
 };
 
-/** Whether the order that this record holds is signed by the person who is on record as having given it. */
+/** Returns whether the order in this record is signed by the person who is on record as having given it. */
 export function isOrderOf(record: AuditRecord, signers: VoteSigners): boolean {
   return signedIn[record.kind] === 'order' && orderProblem(record, signers) === undefined;
 }
@@ -130,7 +133,7 @@ function orderIn(signed: unknown): Said | undefined {
   if (!isObject(signed) || !isOrder(signed.order)) return undefined;
   const { order, keyId, signature } = signed;
   if (typeof keyId !== 'string' || typeof signature !== 'string') return undefined;
-  // What does not say that it came by way of a desk is signed by its person.
+  // An order that does not say it came through a desk is signed by its person.
   const via = 'via' in order && order.via === 'slack' ? 'slack' : 'cli';
   return { person: order.person, via, keyId, bytes: orderBytes(order), signature };
 }
@@ -168,12 +171,12 @@ function decisionProblem(
   return people < quorum ? `it needs ${quorum} people, and names ${people}` : undefined;
 }
 
-/** Today a decision names its question by id; one of a lease brings the whole of it as `asked`. */
+/** Today a decision names its question by id; one about a lease contains the whole question as `asked`. */
 function idOf(question: unknown): string | undefined {
   return typeof question === 'string' ? question : undefined;
 }
 
-/** Who asked, and whom the alerts name, decide nothing. */
+/** The person who asked, and the people named by alerts, may not decide. */
 function mayDecide(person: string, { requester, actors = [] }: Question): boolean {
   return requester !== `person/${person}` && !actors.includes(person);
 }

@@ -1,12 +1,12 @@
 /** What a check of the audit store found. */
 export type FindingKind =
-  /** A record's content is not what its hash says. */
+  /** A record's content does not match its hash. */
   | 'record-changed'
   /** A number is missing between others. */
   | 'record-missing'
   /** It is not signed by the cell or desk whose chain it is in. */
   | 'record-forged'
-  /** Its maker signed another record with the same number, too: Temporal set an incident back, or a key is in other hands. */
+  /** Its maker signed another record with the same number as well: Temporal reset an incident, or a key is in other hands. */
   | 'record-doubled'
   /** A row stands where no record can be. */
   | 'record-inserted'
@@ -14,54 +14,54 @@ export type FindingKind =
   | 'record-unlinked'
   /** The chain ends before what was stated about it. */
   | 'records-cut'
-  /** The hashes fit together, but they are not those that the notary signed. */
+  /** The hashes fit together, but they are not the ones that the notary signed. */
   | 'records-rewritten'
   | 'chain-missing'
   /** A vote on record that its desk or person did not sign. */
   | 'vote-forged'
   /** An order, a proposal or a comment on record that its desk or person did not sign. */
   | 'order-forged'
-  /** An order on record of somebody who was not allowed to give it then, as desks have it on record. */
+  /** An order on record of somebody who, by the desks' records, was not allowed to give it then. */
   | 'order-unauthorised'
-  /** A decision on record for which the votes on record do not suffice. */
+  /** A decision on record that the votes on record do not support. */
   | 'decision-unproven'
   | 'head-changed'
-  /** A record says that others were cut, which is not as it says. */
+  /** A record claims a cut of other records, but the claim does not hold. */
   | 'cut-forged'
-  /** What was cut was to be kept for longer. */
+  /** What was cut should have been kept for longer. */
   | 'cut-early'
-  /** What was cut was held. */
+  /** What was cut was under a hold. */
   | 'cut-held'
-  /** What a record said is gone, and no two people have ordered that. */
+  /** The content of a record is gone, and no two people have ordered that. */
   | 'content-removed'
-  /** It was removed by order, though a hold was on it, and is still. */
+  /** It was removed by order although it was, and still is, under a hold. */
   | 'removal-held'
   | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'
   | 'checkpoint-unlinked'
   | 'checkpoint-inconsistent'
-  /** The newest is older than the notary lets it get, older than one that is remembered, or dated in the future. */
+  /** The newest checkpoint is older than the notary allows, older than one that is remembered, or dated in the future. */
   | 'checkpoint-stale'
   | 'anchor-changed'
   | 'anchor-missing'
-  /** The transparency log says something else than the checkpoints, or goes further: one of both was rolled back or made anew. */
+  /** The transparency log contradicts the checkpoints, or goes further: one of the two was rolled back or recreated. */
   | 'log-forked'
   /** It is not signed with the notary's key. */
   | 'log-forged'
-  /** A file of it is not what the checkpoints make of it. */
+  /** One of its files does not match the checkpoints. */
   | 'log-changed'
-  /** It ends long before the checkpoints, or is not there. */
+  /** It ends long before the checkpoints, or is missing. */
   | 'log-behind'
-  /** A witness has refused to sign what it was shown. */
+  /** A witness refused to sign what it was shown. */
   | 'witness-refused'
-  /** A witness has not signed for longer than the notary's checkpoints may be apart. */
+  /** A witness has not signed for longer than the maximum interval between the notary's checkpoints. */
   | 'witness-missing';
 
 export interface Finding {
   readonly kind: FindingKind;
   readonly chain?: string;
-  /** The record it is about, the first one where there are several. */
+  /** The record it is about; the first one if there are several. */
   readonly number?: number;
   readonly to?: number;
   readonly checkpoint?: number;
@@ -77,15 +77,15 @@ export interface AuditReport {
   readonly chains: number;
   readonly records: number;
   readonly checkpoints: number;
-  /** Number and digest can be remembered elsewhere, for the next check: nobody can go back behind them. */
+  /** Number and digest can be stored elsewhere for the next check, so that nobody can roll back past them. */
   readonly lastCheckpoint?: { readonly number: number; readonly at: string; readonly keyId: string; readonly digest: string };
   readonly anchor: string;
-  /** What is gone by proven cuts, and how many cuts are ordered whose records are still there. */
+  /** What is gone by proven cuts, and how many cuts are ordered but not yet carried out. */
   readonly cut: { readonly chains: number; readonly records: number; readonly ordered: number };
-  /** How many records say nothing any more by order of two people, and how many such orders are not carried out. */
+  /** How many records had their content removed by order of two people, and how many such orders are not carried out yet. */
   readonly removed: { readonly records: number; readonly ordered: number };
   readonly findings: readonly Finding[];
-  /** Records that no checkpoint vouches for yet: a rewrite of these with fitting hashes would not be seen. */
+  /** Records that no checkpoint vouches for yet: rewriting these with matching hashes would go unnoticed. */
   readonly notCovered: readonly { readonly chain: string; readonly from: number; readonly to: number }[];
   readonly notes: readonly string[];
 }

@@ -4,32 +4,35 @@ import { canonicalJson, sha256Hex } from '../text/digest.ts';
 import { plainJson } from '../text/plain-json.ts';
 import type { Finding } from './audit-report.ts';
 
-/** Who did it: `playbook/ID`, `person/ID`, `engine`, `sensor/NAME`, `slack/USER` for a refused stranger, `claimed/ID` where only a name says who. */
+/** Who did it: `playbook/ID`, `person/ID`, `engine`, `sensor/NAME`, `slack/USER` for a rejected stranger, `claimed/ID` if only an unproven name says who. */
 export type Actor = string;
 
-/** One line of the record, as its maker numbers it. Numbers of a chain begin at 1 and have no gap. */
+/** One record, numbered by its maker. The numbers of a chain begin at 1 and have no gap. */
 export interface AuditRecord {
-  /** `INCIDENT@RUN`, or `desk/NAME` for what belongs to no incident. It says whose record it is: `originOf`. */
+  /** `INCIDENT@RUN`, or `desk/NAME` for what belongs to no incident. It determines whose record it is: `originOf`. */
   readonly chain: string;
   readonly number: number;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** `incident.opened`, `alert.joined`, `step.planned`, `step.applied`, `step.checked` (whatever was found), `question.asked`, `vote.accepted`, `vote.refused`, `lease.renewed` … */
+  /**
+   * `incident.opened`, `alert.joined`, `step.planned`, `step.applied`, `step.checked` (whatever the result), `question.asked`, `vote.accepted`, `vote.refused`,
+   * `lease.renewed` …
+   */
   readonly kind: string;
   readonly actor: Actor;
-  /** Plain JSON, redacted; null is used for absent. */
+  /** Plain JSON, redacted; null stands for absent. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** By whom a record was made: the cell or the desk whose chain it belongs to. */
+/** Who made a record: the cell or the desk that owns its chain. */
 export interface RecordSignature {
   readonly keyId: string;
   /**
-   * `recordLink` of the record that its maker signed before it in this chain; `genesisHash` where it vouches for none. So whoever proves the last one of a
-   * run has proven all of them: the check of a signature takes as long as that of 50 hashes.
+   * `recordLink` of the previous record that its maker signed in this chain; `genesisHash` if it vouches for none. So proving the last record of a run proves
+   * all of them: checking a signature takes as long as computing 50 hashes.
    */
   readonly follows: string;
-  /** 32 hex digits that only its maker can make: what is removed of a record is not found out by trying what it may have said. Empty where it is removed. */
+  /** 32 hex digits that only its maker can make, so that removed content cannot be recovered by guessing. Empty if the content was removed. */
   readonly salt: string;
   /** Ed25519 over `recordBytes(signed)`, base64. */
   readonly signature: string;
@@ -37,16 +40,19 @@ export interface RecordSignature {
 
 export interface SignedRecord extends RecordSignature {
   readonly record: AuditRecord;
-  /** Of a record whose content was removed: the SHA-256 of what its maker had signed of it. `record` says nothing then but where and of what kind it was. */
+  /** For a record with removed content: the SHA-256 of the content that its maker signed. `record` then only says where it stood and of what kind it was. */
   readonly removed?: string;
 }
 
-/** A record as a store has it. `bodyText`: the canonical JSON of its body; from it the hash is known at once, where making the text anew takes as long as the rest of a check. */
+/**
+ * Returns a record as a store holds it. `bodyText`: the canonical JSON of its body, from which the hash is computed directly; rebuilding the text takes as long
+ * as the rest of a check.
+ */
 export function storedRecord(record: AuditRecord, bodyText: string, salt: string): AuditRecord {
   return new StoredAuditRecord(record, salt, hashOfContent(record.actor, bodyText, salt));
 }
 
-/** Has its hash with it: millions of entries in a WeakMap kept the collection of garbage busy. */
+/** Stores its hash in itself: millions of entries in a WeakMap kept the garbage collector busy. */
 class StoredAuditRecord implements AuditRecord {
   readonly chain: string;
   readonly number: number;
@@ -79,19 +85,19 @@ function hashOfContent(actor: Actor, bodyText: string, salt: string): string {
   return sha256Hex(`{"actor":${quoted(actor)},"body":${bodyText},"salt":${quoted(salt)}}`);
 }
 
-/** What is left of a record whose content was removed. */
+/** Returns what is left of a record whose content was removed. */
 export function removedRecord({ chain, number, at, kind }: Pick<AuditRecord, 'chain' | 'number' | 'at' | 'kind'>): AuditRecord {
   return { chain, number, at, kind, actor: removedActor, body: { text: 'what it said was removed by order' } };
 }
 
 const removedActor = 'removed';
 
-/** Whether what this record said is gone, by order. */
+/** Returns whether the content of this record was removed by order. */
 export function isRemoved({ actor }: Pick<AuditRecord, 'actor'>): boolean {
   return actor === removedActor;
 }
 
-/** SHA-256 over who did it and what it says, with the salt: what can be removed, and is signed by this hash alone. */
+/** SHA-256 over the actor and the content, with the salt. This is the removable part; the signature covers only this hash. */
 export function recordContent({ record, salt, removed }: Pick<SignedRecord, 'record' | 'salt' | 'removed'>): string {
   if (removed !== undefined) return removed;
   const stored = StoredAuditRecord.contentOf(record, salt);
@@ -103,37 +109,37 @@ export function recordContent({ record, salt, removed }: Pick<SignedRecord, 'rec
   return content;
 }
 
-/** The bytes that are signed: where it stands, its kind and the hash of its content. It cannot be moved. */
+/** Returns the bytes that are signed: the record's place, its kind and the hash of its content. So it cannot be moved. */
 export function recordBytes(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>): Uint8Array {
   return new TextEncoder().encode(`firebreak.record.v3\n{${signedText(unsigned, '')}}`);
 }
 
-/** What is signed, as canonical JSON has it. `between`: what a link has beside that, and where it belongs by name. */
+/** Returns the signed text as canonical JSON. `between`: the additional fields of a link, at their sorted position. */
 function signedText(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>, between: string): string {
   const { at, chain, kind, number } = unsigned.record;
   const first = `"at":${quoted(at)},"chain":${quotedChain(chain)},"content":"${recordContent(unsigned)}","follows":${quoted(unsigned.follows)}`;
   return `${first},${between}"kind":${quoted(kind)},"number":${JSON.stringify(number)}`;
 }
 
-/** @param follows `recordLink` of what the same signer has signed before it in this chain, and only of that */
+/** @param follows `recordLink` of the previous record that the same signer signed in this chain, and only of that */
 export async function signRecord(given: AuditRecord, signer: Signer, follows = genesisHash): Promise<SignedRecord> {
   const record = storable(given);
   const salt = await saltFor(record, signer);
   return { record, keyId: signer.keyId, follows, salt, signature: await signer.sign(recordBytes({ record, follows, salt })) };
 }
 
-/** The same for a record that is signed again, since an answer was lost; made by nobody without the key. */
+/** Returns the same salt if a record is signed again because an answer was lost; nobody can make it without the key. */
 async function saltFor({ chain, number, at }: AuditRecord, signer: Signer): Promise<string> {
   const bytes = new TextEncoder().encode(`firebreak.salt.v1\n${canonicalJson({ at, chain, number })}`);
   return sha256Hex(await signer.sign(bytes)).slice(0, 32);
 }
 
-/** What a later record of the same maker names it by: it holds the signature too, so that nothing of it can be changed. */
+/** Returns the link by which a later record of the same maker refers to this one. It covers the signature too, so nothing can be changed. */
 export function recordLink(signed: SignedRecord): string {
   return sha256Hex(`{${signedText(signed, `"keyId":${quoted(signed.keyId)},`)},"signature":${quoted(signed.signature)}}`);
 }
 
-/** The same chain comes many times in a row. */
+/** The same chain often comes many times in a row. */
 function quotedChain(chain: string): string {
   if (chain !== lastChain.name) lastChain = { name: chain, text: quoted(chain) };
   return lastChain.text;
@@ -141,14 +147,14 @@ function quotedChain(chain: string): string {
 
 let lastChain = { name: '', text: '""' };
 
-/** A text as JSON has it. What is to be hashed is put together by hand: it is made for each record and each head that is checked. */
+/** Returns a text as JSON. Hashed texts are assembled by hand, since this runs for each record and each head that is checked. */
 export function quoted(text: string): string {
   return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 const plain = /^[\w+/=@.:-]*$/;
 
-/** The record as both databases keep it: signature and hash are over this. PostgreSQL's text cannot hold a NUL. */
+/** Returns the record as both databases store it: signature and hash are computed over this. PostgreSQL's text cannot hold a NUL. */
 export function storable(record: AuditRecord): AuditRecord {
   const { chain, number, at, kind, actor, body } = record;
   const fields = Object.entries(body).filter(([, value]) => value !== undefined);
@@ -168,15 +174,15 @@ function storableText(text: string): string {
 
 export const genesisHash = '0'.repeat(64);
 
-/** The hash that links a row to the one before it: `previous` is that one's hash, 64 zeros for the first. */
+/** Returns the hash that links a row to the one before it: `previous` is that row's hash, 64 zeros for the first. */
 export function recordHash(signed: SignedRecord, previous: string, link = recordLink(signed)): string {
   return sha256Hex(`{"link":"${link}","previous":${quoted(previous)}}`);
 }
 
-/** Whose records a chain holds. Nobody else's belong into it. */
+/** Whose records a chain holds. No others belong in it. */
 type Origin = Pick<Sender, 'role' | 'cluster'>;
 
-/** `incident/CLUSTER/…@RUN` and `control/CLUSTER@RUN` are of that cluster's cell, `desk/…` of a desk. Undefined: nobody writes such a chain. */
+/** `incident/CLUSTER/…@RUN` and `control/CLUSTER@RUN` belong to that cluster's cell, `desk/…` to a desk. Undefined: nobody writes such a chain. */
 export function originOf(chain: string): Origin | undefined {
   const [root, next = ''] = chain.split('/', 2);
   if (root === 'desk' && next !== '') return { role: 'desk' };
@@ -185,7 +191,9 @@ export function originOf(chain: string): Origin | undefined {
   return { role: 'cell', cluster };
 }
 
-/** Why this is no record of its chain's own cell or desk; undefined where it is one. Of several of one chain ask `OriginCheck`: it is much faster. */
+/**
+ * Returns why this is not a record of its chain's own cell or desk; undefined if it is. For several records of one chain use `OriginCheck`: it is much faster.
+ */
 export function originProblem(signed: SignedRecord, trust: Trust): string | undefined {
   const { record, keyId, signature } = signed;
   const origin = originOf(record.chain);
@@ -198,8 +206,8 @@ export function originProblem(signed: SignedRecord, trust: Trust): string | unde
 }
 
 /**
- * Whose records these are, where several are asked about, the later ones of a chain first: what its maker has named in a later record that is proven needs no
- * check of its own signature.
+ * Checks the origin of several records, the later ones of a chain first: a record named by its maker in a later, proven record needs no signature check of its
+ * own.
  */
 export class OriginCheck {
   readonly #trust: Trust;
@@ -227,31 +235,31 @@ function makerName({ role, cluster }: Sender): string {
 
 export interface ChainHead {
   readonly chain: string;
-  /** The place of the last row: the number of its record, where nobody else wrote. */
+  /** The place of the last row: the number of its record, unless somebody else wrote there. */
   readonly number: number;
   readonly hash: string;
 }
 
-/** What became of records that were given to the store: all are in it. */
+/** The result of an append: all records are in the store. */
 export interface Appended {
   readonly head: ChainHead;
-  /** What else stands under their numbers, or is missing before them: somebody wrote to the store, or two records were made under one number. */
+  /** What else has their numbers, or is missing before them: somebody else wrote to the store, or two records were made with one number. */
   readonly found: readonly Finding[];
 }
 
-/** What the workflow's outbox and everyone else writes to. */
+/** Used by the workflow's outbox and every other writer. */
 export interface AuditWriter {
   /**
-   * A record that is there is acknowledged, not written again. One whose number is taken by another is written beside it: whoever got a
-   * false record in keeps no true one out, and both are there for proof. The batch: one run of numbers of one chain, its origin proven.
+   * A record that is already there is acknowledged, not written again. If its number is taken by another record, it is written next to that one: a false record
+   * cannot keep a true one out, and both stay as proof. The batch: one run of consecutive numbers of one chain, its origin proven.
    * @throws FB_ERR_AUDIT_CONFLICT for another batch.
    */
   append(records: readonly SignedRecord[]): Promise<Appended>;
-  /** One record at the end of a chain that several write: the store gives the number, by its own lock. */
+  /** Appends one record to a chain with several writers: the store assigns the number, under its own lock. */
   appendNext(chain: string, make: (number: number) => Promise<SignedRecord>): Promise<ChainHead>;
 }
 
-/** The actor of a record about what carries somebody's name and was not proven to be theirs: anybody can write a name. */
+/** Returns the actor for a record that carries somebody's name without proof that it is theirs: anybody can write a name. */
 export function claimedBy(person: string): string {
   return `claimed/${person.slice(0, 100)}`;
 }

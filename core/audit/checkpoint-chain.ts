@@ -6,17 +6,17 @@ import { HeadHistory, headsDigest, headsIn, type StatedHead } from './head-histo
 import { HeadsTree } from './heads-tree.ts';
 
 /**
- * What is kept of the heads that checkpoints state. `usual`: of incidents, which are very many, no hashes but the last and a digest over all; of the other chains everything. `last`: nobody
- * asks for `stated` or `timeOf`. A set: everything of these chains.
+ * Which stated heads are kept. `usual`: for incidents, which are very many, only the last hash and a digest over all; for other chains everything. `last`: for
+ * callers that never use `stated` or `timeOf`. A set: everything for these chains.
  */
 export type RetainedHeads = 'usual' | 'last' | ReadonlySet<string>;
 
-/** Follows checkpoints by number and holds what they state. Give each number at most once, rising. */
+/** Follows checkpoints by number and holds what they state. Pass each number at most once, in ascending order. */
 export class CheckpointChain {
   readonly #stated = new HeadHistory();
   readonly #heads = new HeadsTree();
   readonly #keeps: RetainedHeads;
-  /** Of chains that were read once more. */
+  /** Heads of chains that were read a second time. */
   readonly #whole = new Map<string, readonly Required<StatedHead>[]>();
   readonly #wanted: readonly number[];
   readonly #remembered = new Map<number, SignedCheckpoint>();
@@ -24,7 +24,7 @@ export class CheckpointChain {
   #last: SignedCheckpoint | undefined;
   #count = 0;
 
-  /** `remember`: the numbers of checkpoints that are asked for later. */
+  /** `remember`: the numbers of checkpoints that are needed later. */
   constructor({
     remember = [],
     keeps = 'usual',
@@ -55,7 +55,7 @@ export class CheckpointChain {
     return this.#times.of(number);
   }
 
-  /** Every stated head of a chain, from low to high; of an incident the last one has a hash, and `digestOf` is over all. */
+  /** Returns every stated head of a chain, ascending; for an incident only the last one has a hash, and `digestOf` is over all. */
   stated(chain: string): readonly StatedHead[] {
     const whole = this.#whole.get(chain);
     const place = this.#heads.placeOf(chain);
@@ -65,21 +65,21 @@ export class CheckpointChain {
     return heads.map((head, index) => (index === heads.length - 1 && hash !== undefined ? { ...head, hash } : head));
   }
 
-  /** `headsDigest` over all stated heads of a chain; undefined where each has its hash. */
+  /** `headsDigest` over all stated heads of a chain; undefined if each has its hash. */
   digestOf(chain: string): string | undefined {
     const place = this.#heads.placeOf(chain);
     return place === undefined || this.#whole.has(chain) || this.#isWhole(chain) ? undefined : this.#stated.digestOf(place);
   }
 
-  /** The stated heads of a chain as another thread is given them: `headsIn`. */
+  /** Returns the stated heads of a chain in the form that is passed to another thread: `headsIn`. */
   bytesOf(chain: string): Uint8Array | undefined {
     const place = this.#heads.placeOf(chain);
     return place === undefined ? undefined : this.#stated.bytesOf(place);
   }
 
   /**
-   * Takes the hashes of a chain's heads from checkpoints that were read once more: since then there may be later ones.
-   * @returns whether they are those of before
+   * Takes the hashes of a chain's heads from checkpoints that were read a second time: there may be later ones since.
+   * @returns whether they match the earlier ones
    */
   learn(chain: string, again: CheckpointChain): boolean {
     const heads: Required<StatedHead>[] = [];
@@ -98,7 +98,7 @@ export class CheckpointChain {
     return typeof this.#keeps === 'string' ? !chain.startsWith('incident/') : this.#keeps.has(chain);
   }
 
-  /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
+  /** Adds a checkpoint whose signature was found genuine, and reports what does not fit the ones before. */
   follow(signed: SignedCheckpoint): readonly Finding[] {
     const { checkpoint } = signed;
     const findings = linkFindings(checkpoint, this.#last);
@@ -116,7 +116,7 @@ export class CheckpointChain {
     return findings;
   }
 
-  /** Whether the heads that the checkpoints name one by one are all the heads that the last one vouches for. */
+  /** Checks that the heads that the checkpoints name one by one are all the heads that the last one vouches for. */
   finish(): readonly Finding[] {
     const last = this.#last?.checkpoint;
     if (!last || (last.chains === this.#heads.size && last.allHeads === this.#heads.root())) return [];
@@ -125,10 +125,10 @@ export class CheckpointChain {
   }
 }
 
-/** When each checkpoint was signed, as numbers: a year has half a million. */
+/** The signing times of checkpoints, as numbers: a year has half a million. */
 class Times {
   readonly #milliseconds: number[] = [];
-  /** What is not as `toISOString` writes it. */
+  /** Times not in the format of `toISOString`. */
   readonly #others = new Map<number, string>();
 
   set(number: number, at: string): void {
@@ -161,25 +161,28 @@ function linkFindings(checkpoint: Checkpoint, before: SignedCheckpoint | undefin
   ];
 }
 
-/** Whether it is the next one. */
+/** Returns whether it is the next checkpoint. */
 export function follows({ number, previous }: Checkpoint, before: SignedCheckpoint | undefined): boolean {
   return number === (before?.checkpoint.number ?? 0) + 1 && previous === (before ? checkpointDigest(before) : genesisHash);
 }
 
-/** Whether a genuine one proves the signature of this one, too: it names it, and is by the same key. Another key would say what a replaced one had signed. */
+/**
+ * Returns whether a genuine checkpoint also proves the signature of this one: it names it, and has the same key. A different key would vouch for what a
+ * replaced key signed.
+ */
 export function vouchesFor({ checkpoint, keyId }: SignedCheckpoint, before: SignedCheckpoint): boolean {
   return keyId === before.keyId && follows(checkpoint, before);
 }
 
 /**
- * By a trusted key, and by none that had been replaced when the checkpoint before it was signed: of the verifier's keys the notary's of today is the
- * first, and each other one was replaced by the one in front of it. Whoever has a replaced key cannot go on with it.
+ * Returns whether it is signed by a trusted key that had not been replaced when the checkpoint before it was signed. The first of the verifier's keys is the
+ * notary's current one; each other key was replaced by the one before it in the list. So nobody can continue with a replaced key.
  */
 export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier, before: SignedCheckpoint | undefined): boolean {
   return isByKeyOfThen(signed, verifier, before) && verifier.verify(signedBytesOf(signed));
 }
 
-/** The same without the signature itself, for who has that checked elsewhere: `signedBytesOf`. */
+/** The same without the signature check, for callers that have it checked elsewhere: `signedBytesOf`. */
 export function isByKeyOfThen(
   { keyId }: SignedCheckpoint,
   { keyIds }: Pick<SignatureVerifier, 'keyIds'>,

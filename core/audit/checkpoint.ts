@@ -5,8 +5,8 @@ import { type HeadsTree, headLeaf, headText } from './heads-tree.ts';
 import { type InclusionProof, inclusionProof, merkleRoot } from './merkle.ts';
 
 /**
- * What the notary states at a time about all chains. Checkpoints are a chain of their own. A later one names every chain that
- * an earlier one named, so a chain that is gone is missed.
+ * What the notary states about all chains at a point in time. Checkpoints form a chain of their own. A later one covers every chain that an earlier one named,
+ * so a deleted chain is noticed.
  */
 export interface Checkpoint {
   readonly version: 1;
@@ -14,18 +14,18 @@ export interface Checkpoint {
   readonly number: number;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** `checkpointDigest` of the one before, with its signature; 64 zeros for the first. */
+  /** `checkpointDigest` of the previous one, with its signature; 64 zeros for the first. */
   readonly previous: string;
-  /** Heads that have moved since the one before, by chain. */
+  /** Heads that have moved since the previous checkpoint, by chain. */
   readonly moved: readonly ChainHead[];
-  /** How many chains there are, and the root of the tree over the heads of all of them, moved or not. */
+  /** The number of chains, and the root of the tree over all their heads, moved or not. */
   readonly chains: number;
   readonly allHeads: string;
 }
 
-/** What is signed of a checkpoint: of the heads only the roots of their trees, so that one incident can be proven to somebody who may know of no other. */
+/** The signed part of a checkpoint: only the roots of the trees of heads, so that one incident can be proven to somebody who must not learn of any other. */
 interface CheckpointHeader extends Omit<Checkpoint, 'moved'> {
-  /** The root of the tree over the heads that have moved, and how many these are. */
+  /** The root of the tree over the heads that have moved, and their number. */
   readonly moved: string;
   readonly movedCount: number;
 }
@@ -37,7 +37,7 @@ export interface SignedCheckpoint {
   readonly signature: string;
 }
 
-/** Has its digest with it, once that was asked for: with half a million of them in a WeakMap each lived on until all that is old was collected. */
+/** Stores its digest in itself, once requested: in a WeakMap, half a million of them lived on until a full garbage collection. */
 class ReadCheckpoint implements SignedCheckpoint {
   readonly checkpoint: Checkpoint;
   readonly keyId: string;
@@ -58,10 +58,10 @@ class ReadCheckpoint implements SignedCheckpoint {
   }
 }
 
-/** How often the notary signs where nothing moves, milliseconds: that it still does shows that nobody went back to an older state. */
+/** Milliseconds between the notary's signatures if nothing moves: continued signing shows that nobody went back to an older state. */
 export const heartbeatMs = 15 * 60_000;
 
-/** A newest checkpoint that is older shows that the notary does not run, or that database and anchor were both rolled back. */
+/** A newest checkpoint older than this shows that the notary is not running, or that database and anchor were both rolled back. */
 export const staleAfterMs = heartbeatMs + 5 * 60_000;
 
 export function headerOf(checkpoint: Checkpoint): CheckpointHeader {
@@ -74,7 +74,7 @@ export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
   return new TextEncoder().encode(`firebreak.checkpoint.v1\n${headerText(checkpoint)}`);
 }
 
-/** Over the signature, too: whoever proves the last of some checkpoints has proven those before it. The check of a signature takes as long as that of 50 hashes. */
+/** Covers the signature, too: proving the last of some checkpoints proves those before it. Checking a signature takes as long as computing 50 hashes. */
 export function checkpointDigest(signed: SignedCheckpoint): string {
   return ReadCheckpoint.digestOf(signed);
 }
@@ -84,19 +84,19 @@ function digestOf({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   return sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
 }
 
-/** What another thread has found to be one, and whose digest it has worked out. */
+/** Returns a checkpoint that another thread has parsed and whose digest it has computed. */
 export function checkpointWithDigest(text: string, digest: string): SignedCheckpoint {
   return new ReadCheckpoint(JSON.parse(text), digest);
 }
 
-/** The canonical JSON of its header, put together by hand: it is made for each of the half a million that a year has. */
+/** The canonical JSON of its header, assembled by hand: this runs for each of the half a million checkpoints in a year. */
 function headerText(checkpoint: Checkpoint): string {
   const { version, number, at, previous, moved, movedCount, chains, allHeads } = headerOf(checkpoint);
   const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":"${moved}","movedCount":${movedCount}`;
   return `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
 }
 
-/** The canonical JSON of a signed one, as database and anchor have it. */
+/** The canonical JSON of a signed checkpoint, as stored in database and anchor. */
 export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
   const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":[${moved.map(headText).join(',')}]`;
@@ -104,15 +104,15 @@ export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoin
   return `{"checkpoint":${stated},"keyId":${quoted(keyId)},"signature":${quoted(signature)}}`;
 }
 
-/** That a chain's head is among these, which are the leaves of a tree in this order; undefined where it is not. */
+/** Returns the proof that a chain's head is among these, which are the leaves of a tree in this order; undefined if it is not. */
 export function headProof(heads: readonly ChainHead[], chain: string): InclusionProof | undefined {
   const index = heads.findIndex((head) => head.chain === chain);
   return index === -1 ? undefined : inclusionProof(heads.map(headLeaf), index);
 }
 
 /**
- * Compares all heads that the store shows, some at a time, with those that are stated. What was stated once stays stated: a head that went back, changed
- * in place or vanished is in `retracted`, for an alarm, as it was stated; all others move on.
+ * Compares all heads that the store shows, some at a time, with the stated ones. What was stated stays stated: a head that went back, changed in place or
+ * vanished is put into `retracted`, as it was stated, for an alarm; all others move on.
  */
 export class HeadsComparison {
   readonly #stated: HeadsTree;
@@ -142,7 +142,7 @@ export class HeadsComparison {
   }
 }
 
-/** `stated` stays as it is: set what has moved once it is signed. */
+/** Does not change `stated`: set what has moved once the checkpoint is signed. */
 export function nextCheckpoint({
   last,
   stated,
@@ -171,17 +171,20 @@ function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
   return [...heads].sort((a, b) => (a.chain < b.chain ? -1 : a.chain > b.chain ? 1 : 0));
 }
 
-/** Where checkpoints are kept outside the database, by other credentials than its writer's. */
+/** Keeps checkpoints outside the database, with credentials other than those of its writer. */
 export interface Anchor {
   /** For people: `file /var/lib/firebreak/anchor.jsonl`. */
   readonly description: string;
-  /** Some, in their order. Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when the number of one is taken by another one. */
+  /**
+   * Appends checkpoints in order. Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when a number is taken by another
+   * checkpoint.
+   */
   append(...signed: readonly SignedCheckpoint[]): Promise<void>;
-  /** Its lines as they are, in the order in which they were written, some at a time: `checkpointOfLine`. */
+  /** Returns its lines unchanged, in the order in which they were written, some at a time: `checkpointOfLine`. */
   read(): AsyncIterable<readonly string[]>;
 }
 
-/** What a line of an anchor says; undefined where it cannot be read, as one that a crash tore. */
+/** Parses a line of an anchor; undefined if it cannot be read, such as one torn by a crash. */
 export function checkpointOfLine(line: string): SignedCheckpoint | undefined {
   try {
     return asSignedCheckpoint(JSON.parse(line));
@@ -190,7 +193,7 @@ export function checkpointOfLine(line: string): SignedCheckpoint | undefined {
   }
 }
 
-/** Reads what JSON gave as a signed checkpoint; undefined for anything of another shape. Whether it is genuine the signature says. */
+/** Reads parsed JSON as a signed checkpoint; undefined for any other shape. Whether it is genuine, the signature shows. */
 export function asSignedCheckpoint(value: unknown): SignedCheckpoint | undefined {
   return isSignedCheckpoint(value) ? new ReadCheckpoint(value) : undefined;
 }
@@ -215,7 +218,7 @@ function isHead(value: unknown): value is ChainHead {
   return typeof value.chain === 'string' && Number.isSafeInteger(value.number) && typeof value.hash === 'string';
 }
 
-/** Nothing beside what is known: what is not signed would be read by nobody, and told by nobody. */
+/** No unknown fields: what is not signed would be ignored by every reader, and reported by none. */
 function hasOnly(value: object, fields: number): boolean {
   return Object.keys(value).length === fields;
 }

@@ -7,13 +7,16 @@ import { covers, type RecordHold, wasInForce } from './record-holds.ts';
 
 /** What the notary has signed: cuts are judged by its times alone. */
 export interface Vouched {
-  /** Every stated head of a chain, from low to high. */
+  /** Returns every stated head of a chain, ascending. */
   stated(chain: string): readonly StatedHead[];
   /** When a checkpoint was signed: ISO 8601, UTC. */
   timeOf(checkpoint: number): string | undefined;
 }
 
-/** A cut that the notary's word, its last record and its place among the cuts of its chain prove. The record itself is kept no longer: of cuts there are as many as of incidents. */
+/**
+ * A cut proven by the notary's word, its last record and its place among the cuts of its chain. The record itself is dropped: there are as many cuts as
+ * incidents.
+ */
 export interface ProvenCut extends Omit<RecordCut, 'last' | 'lastPrevious'> {
   /** The first checkpoint that vouches for its record; absent: none yet, and nothing may be deleted by it. */
   readonly vouchedBy?: number;
@@ -21,7 +24,7 @@ export interface ProvenCut extends Omit<RecordCut, 'last' | 'lastPrevious'> {
 
 const dayMs = 86_400_000;
 
-/** The first checkpoint that vouches for a record. */
+/** Returns the first checkpoint that vouches for a record. */
 export function vouchedBy(vouched: Pick<Vouched, 'stated'>, chain: string, place: number): number | undefined {
   return vouched.stated(chain).find(({ number }) => number >= place)?.checkpoint;
 }
@@ -34,13 +37,12 @@ interface CutJudgement {
 }
 
 /**
- * Judges each cut on record: that it names what was there, as the notary had signed it, and that it was old enough by what is
- * configured. Whoever has a desk's key and the database's password can cut nothing that was not to be cut anyway. What does not prove itself is no cut: what it
- * names is missing.
+ * Judges each cut on record: that it names what was there, as signed by the notary, and that it was old enough by the configuration. So nobody with a desk's
+ * key and the database's password can cut anything that was not due to be cut anyway. An unproven cut does not count: what it names is missing.
  */
 export class CutCheck {
   readonly #by: CutJudgement;
-  /** By chain, from low to high. */
+  /** By chain, ascending. */
   readonly cuts = new Map<string, ProvenCut[]>();
   readonly findings: Finding[] = [];
   /** Chains that have grown since they were cut: a hash is needed that is not their last one. */
@@ -51,7 +53,7 @@ export class CutCheck {
     this.#by = by;
   }
 
-  /** The records of the chain of cuts, signed by a desk, in their order. */
+  /** Adds a record of the chain of cuts, signed by a desk, in order. */
   add(record: AuditRecord): void {
     const cut = cutIn(record);
     if (!cut) {
@@ -64,7 +66,7 @@ export class CutCheck {
     else this.#judge(record, cut);
   }
 
-  /** Once every head of the `unknown` is known with its hash. */
+  /** Finishes the check, once every head of the `unknown` chains is known with its hash. */
   finish(): void {
     for (const record of this.#waiting) {
       const cut = cutIn(record);
@@ -98,7 +100,7 @@ export class CutCheck {
   }
 }
 
-/** An incident is cut as a whole: its last record says of what class it is. Only a journal is cut from its beginning on. */
+/** An incident is cut as a whole: its last record determines its class. Only a journal is cut from its beginning on. */
 function partProblem({ chain, to, class: kind }: RecordCut, vouched: Vouched, by: number | undefined): string | undefined {
   if (kind === 'journals') return undefined;
   const later = vouched.stated(chain).find(({ number }) => number > to);
@@ -125,7 +127,7 @@ function earlyProblem({
   return age >= days * dayMs ? undefined : `came after ${Math.floor(age / dayMs)} days: ${cut.class} are kept for ${days}`;
 }
 
-/** Of a cut whose records are gone: the hold that should have kept them. */
+/** Returns the hold that should have kept the records of a cut that are now gone. */
 export function heldBefore(cut: ProvenCut, vouched: Vouched, holds: readonly RecordHold[]): RecordHold | undefined {
   const { vouchedBy: by } = cut;
   if (by === undefined) return undefined;

@@ -2,7 +2,7 @@ import type { Question, SignedVote } from '../decide/approval.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { AuditRecord } from './audit.ts';
 
-/** Records that tell how people were asked, and what they said. */
+/** Records about how people were asked, and what they said. */
 export const decisionKinds = [
   'question.asked',
   'question.escalated',
@@ -12,13 +12,13 @@ export const decisionKinds = [
   'vote.accepted',
 ] as const;
 
-/** One question from beginning to end, as its records tell it. Times are milliseconds since 1970. */
+/** One question from beginning to end, according to its records. Times are milliseconds since 1970. */
 export interface AskedOnce {
   readonly question: string;
   readonly incident: string;
   /** The chain of its records. */
   readonly chain: string;
-  /** `playbook/ID`, or who else asked. */
+  /** `playbook/ID`, or whoever else asked. */
   readonly requester: string;
   readonly actors: readonly string[];
   readonly askedAt: number;
@@ -26,7 +26,7 @@ export interface AskedOnce {
   readonly asked: readonly { readonly group: string; readonly at: number }[];
   readonly votes: readonly RecordedVote[];
   readonly end: 'open' | 'decided' | 'expired' | 'void';
-  /** When the answer was given that decided it. */
+  /** When the deciding answer was given. */
   readonly answeredAt?: number;
 }
 
@@ -34,22 +34,22 @@ interface RecordedVote {
   readonly person: string;
   readonly choice: string;
   readonly at: number;
-  /** Something is done on this choice: it is an approval, and no comfort. */
+  /** This choice leads to an action: it is an approval. */
   readonly approves: boolean;
 }
 
-/** Of a question itself only what is counted: its plans and texts are a hundred times as much. */
+/** Only what is counted from a question: its plans and texts are a hundred times as large. */
 interface Told extends Pick<AskedOnce, 'question' | 'incident' | 'chain' | 'requester' | 'actors' | 'askedAt'> {
   /** Groups, by level. */
   readonly levels: readonly string[];
-  /** Choices on which something is done. */
+  /** Choices that lead to an action. */
   readonly approving: readonly string[];
   readonly asked: { readonly group: string; readonly at: number }[];
   readonly votes: RecordedVote[];
   end: AskedOnce['end'];
 }
 
-/** Puts the records of questions together, one by one. What belongs to a question that was asked before the first record is left out. */
+/** Reconstructs questions from their records, one by one. Records of a question that was asked before the first record are left out. */
 export class RecordedQuestions {
   readonly #told = new Map<string, Told>();
 
@@ -101,12 +101,12 @@ function counted({ person, choice, at }: SignedVote['vote'], { approving }: Told
 }
 
 function finished({ levels: _, approving: __, ...told }: Told): AskedOnce {
-  // The last word is the one that decided, also where silence let a no stand.
+  // The last vote is the one that decided, even if a no stood because of silence.
   const last = told.votes.at(-1);
   return { ...told, ...(told.end === 'decided' && last && { answeredAt: last.at }) };
 }
 
-/** The store gives back what this program wrote, of whichever version: only what is needed is looked for. */
+/** The store returns what any version of this program wrote: only the needed fields are checked. */
 function questionIn({ question }: AuditRecord['body']): Question | undefined {
   return isQuestion(question) ? question : undefined;
 }

@@ -3,7 +3,7 @@ import { compareTexts } from '../text/plain-json.ts';
 import type { AskedOnce } from './decision-events.ts';
 import { percentile } from './percentile.ts';
 
-/** An approval that came faster than this was hardly read. */
+/** Milliseconds: a faster approval was hardly read. */
 const quickMs = 10_000;
 const dayMs = 86_400_000;
 
@@ -13,9 +13,9 @@ export interface QuestionStats {
   readonly expired: number;
   readonly void: number;
   readonly open: number;
-  /** From the question to the answer that decided it; null where none was decided. */
+  /** From the question to the deciding answer; null if none was decided. */
   readonly secondsToAnswer: { readonly p50: number; readonly p90: number } | null;
-  /** Votes for something that is done, within 10 s of the question. */
+  /** Votes for an action within 10 s of the question. */
   readonly quickApprovals: number;
 }
 
@@ -25,7 +25,7 @@ interface PersonStats {
   readonly questions: number;
   readonly answers: number;
   readonly quickApprovals: number;
-  /** Shifts with a question; a day, where the group has no schedule. */
+  /** Shifts with a question; days, if the group has no schedule. */
   readonly shifts: number;
   readonly perShift: number;
   readonly mostInAShift: number;
@@ -39,7 +39,7 @@ export interface DecisionReport {
   readonly people: readonly PersonStats[];
 }
 
-/** How people decide: whoever is asked too often says yes without reading, and that is a fault of ours. */
+/** Reports how people decide: people who are asked too often say yes without reading, and that is our fault. */
 export function reportOfQuestions({
   questions,
   roster,
@@ -125,7 +125,7 @@ function personStats(person: string, { questions, byShift, answers, quick }: Loa
   };
 }
 
-/** A shift is known by its end: who has none has days. */
+/** A shift is identified by its end: people without one are counted by days. */
 function whoWasAsked(
   { asked, requester, actors }: AskedOnce,
   roster: Roster,

@@ -5,18 +5,18 @@ import type { ChainHead } from './audit.ts';
 /** A head that a genuine checkpoint names. */
 export interface StatedHead extends Pick<ChainHead, 'number'> {
   readonly checkpoint: number;
-  /** Absent where only `headsDigest` holds it. */
+  /** Absent if only `headsDigest` holds it. */
   readonly hash?: string;
 }
 
-/** Over the hashes of a chain's heads in their order, of which the first `before` stands for: ''. */
+/** Digest over the hashes of a chain's heads in order; `before` is the digest of the earlier ones, '' for none. */
 export function headsDigest(before: string, hash: string): string {
   return sha256Hex(`${before} ${hash}`);
 }
 
 /**
- * All heads that checkpoints have stated, by the numbers of their chains. A year of a busy house has millions: with its hash one takes 36 bytes, and without it three. Whoever
- * reads all rows of a chain needs no more than that and the digest over the hashes.
+ * All heads that checkpoints have stated, by the numbers of their chains. A busy house has millions in a year: a head takes 36 bytes with its hash, and three
+ * without. A reader of all rows of a chain only needs the latter and the digest over the hashes.
  */
 export class HeadHistory {
   readonly #bytes = new ByteLists();
@@ -39,18 +39,18 @@ export class HeadHistory {
     last.digest = headsDigest(last.digest, hash);
   }
 
-  /** '' where there is none. */
+  /** '' if there is none. */
   digestOf(chain: number): string {
     return this.#chains[chain]?.digest ?? '';
   }
 
-  /** What `headsIn` reads. */
+  /** The input of `headsIn`. */
   bytesOf(chain: number): Uint8Array {
     return this.#bytes.of(chain);
   }
 }
 
-/** In the order in which they were stated. */
+/** Returns heads in the order in which they were stated. */
 export function headsIn(bytes: Uint8Array): readonly StatedHead[] {
   const heads: StatedHead[] = [];
   let at = 0;
@@ -83,10 +83,10 @@ export function headsIn(bytes: Uint8Array): readonly StatedHead[] {
   return heads;
 }
 
-/** In place of its length: one of ours, in half the bytes. */
+/** Stands in for the length of one of our own hashes, which is stored in half the bytes. */
 const usualHash = -1;
 
-/** What is no SHA-256 is kept as it is: the notary signs what the table of heads says, and anybody with the database's password can write there. */
+/** A hash that is not SHA-256 is kept unchanged: the notary signs what the table of heads says, and anybody with the database's password can write there. */
 function addHash(bytes: number[], hash: string): void {
   const isUsual = /^[0-9a-f]{64}$/.test(hash);
   const given = isUsual ? hexToBytes(hash) : new TextEncoder().encode(hash);
@@ -94,7 +94,7 @@ function addHash(bytes: number[], hash: string): void {
   for (const byte of given) bytes.push(byte);
 }
 
-/** The smaller, the fewer bytes. */
+/** Smaller numbers take fewer bytes. */
 function addVariable(bytes: number[], value: number): void {
   let left = value >= 0 ? value * 2 : -value * 2 - 1;
   for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
@@ -106,7 +106,10 @@ const linkBytes = 4;
 const dataBytes = blockBytes - linkBytes;
 const blocksAtOnce = 32_768;
 
-/** Very many lists of a few bytes, which grow in turn: in blocks of shared arrays, each of which names the one before it. An array for each list would take more than what is in it. */
+/**
+ * Very many lists of a few bytes that grow in turn: stored in blocks of shared arrays, each pointing to the one before it. An array for each list would take
+ * more memory than its content.
+ */
 class ByteLists {
   readonly #parts: DataView[] = [];
   #blocks = 0;

@@ -6,26 +6,29 @@ export function headLeaf(head: ChainHead): LeafHash {
   return leafHash(headText(head));
 }
 
-/** Its canonical JSON, written by hand: `canonicalJson` takes seconds for 100 000. */
+/** Returns its canonical JSON, assembled by hand: `canonicalJson` takes seconds for 100 000 heads. */
 export function headText({ chain, number, hash }: ChainHead): string {
   return `{"chain":${quoted(chain)},"hash":${quoted(hash)},"number":${number}}`;
 }
 
 const hashBytes = 32;
 
-/** More are in memory together for nothing: after a start all of them have moved. What lies above several parts is made again for each, which is little. */
+/**
+ * Bounds memory: after a start all heads have moved, and holding more at once gains nothing. Nodes above several parts are rebuilt for each, which costs
+ * little.
+ */
 const climbedAtOnce = 4_096;
 
 /**
- * The last head of each chain, in the order in which checkpoints have named the chains first, and the tree over them, as `merkleRoot` makes it. A new root costs what has
- * moved, and not what there is: of 100 000 chains a handful moves in a minute.
+ * The last head of each chain, in the order in which checkpoints first named the chains, and the tree over them, as `merkleRoot` builds it. The cost of a new
+ * root depends on what has moved, not on the total: of 100 000 chains a handful moves in a minute.
  */
 export class HeadsTree {
   readonly #heads: ChainHead[] = [];
   readonly #places = new Map<string, number>();
   /** From the leaves to the root. */
   readonly #levels: HashList[] = [];
-  /** Places that were set since the levels were made. */
+  /** Places set since the levels were built. */
   readonly #moved = new Set<number>();
 
   get size(): number {
@@ -37,7 +40,7 @@ export class HeadsTree {
     return place === undefined ? undefined : this.#heads[place];
   }
 
-  /** The number of a chain, by which it was named first: from 0. */
+  /** Returns the number of a chain, in the order in which chains were first named: from 0. */
   placeOf(chain: string): number | undefined {
     return this.#places.get(chain);
   }
@@ -55,7 +58,7 @@ export class HeadsTree {
     const place = this.#places.get(chain) ?? this.size;
     const known = this.#heads[place]?.chain;
     if (known === undefined) this.#places.set(chain, place);
-    // The same text as the key: each checkpoint that is read brings another copy of it.
+    // Reuses the key's text: each checkpoint that is read brings another copy of it.
     this.#heads[place] = { chain: known ?? chain, number, hash };
     this.#moved.add(place);
     return place;
@@ -65,7 +68,7 @@ export class HeadsTree {
     return this.rootWith([]);
   }
 
-  /** The root, were these set. */
+  /** Returns the root as if these heads were set. */
   rootWith(heads: readonly ChainHead[]): string {
     let leaves = new Map<number, LeafHash>();
     for (const place of this.#moved) {
@@ -86,7 +89,7 @@ export class HeadsTree {
     return bytesToHex(this.#climb(moved, this.size + added.size, false));
   }
 
-  /** From these leaves to the root, of so many leaves: only what lies above them is made anew. */
+  /** Computes from these leaves up to the root, for this number of leaves: only the nodes above them are rebuilt. */
   #climb(leaves: ReadonlyMap<number, LeafHash>, count: number, isKept: boolean): LeafHash {
     let changed = leaves;
     let length = count;
@@ -97,7 +100,7 @@ export class HeadsTree {
       for (const index of changed.keys()) {
         const parent = index >> 1;
         const left = at(2 * parent);
-        // The last of an odd number goes up as it is.
+        // The last of an odd number moves up unchanged.
         const right = 2 * parent + 1 < length ? at(2 * parent + 1) : undefined;
         if (left && !above.has(parent)) above.set(parent, right ? parentHash(left, right) : left);
       }
@@ -114,7 +117,7 @@ export class HeadsTree {
   }
 }
 
-/** Hashes behind one another in one array: as values of their own, each takes four times as much memory. */
+/** Hashes stored one after another in one array: as separate values, each takes four times as much memory. */
 class HashList {
   #bytes = new Uint8Array(hashBytes * 16);
 

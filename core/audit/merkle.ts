@@ -2,8 +2,8 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { sha256 } from '../text/digest.ts';
 
 /**
- * The tree of RFC 9162 (2.1): whoever has its root can be shown that one leaf is in it by a few hashes, and learns nothing of the others. Leaves and
- * inner nodes are hashed behind another byte each, so that none is ever taken for the other.
+ * The tree of RFC 9162 (2.1): a holder of its root can be shown with a few hashes that one leaf is in it, and learns nothing about the others. Leaves and inner
+ * nodes are hashed with different prefix bytes, so that neither is ever mistaken for the other.
  */
 export type LeafHash = Uint8Array;
 
@@ -11,9 +11,9 @@ export function leafHash(text: string): LeafHash {
   return sha256(`\0${text}`);
 }
 
-/** The hashes beside and above one leaf, from below: what `rootAlong` needs besides the leaf itself. */
+/** The sibling hashes on the way from one leaf to the root, bottom up: what `rootAlong` needs besides the leaf itself. */
 export interface InclusionProof {
-  /** Of the leaf, from 0. */
+  /** Index of the leaf, from 0. */
   readonly index: number;
   /** Lower-case hex. */
   readonly path: readonly string[];
@@ -31,9 +31,9 @@ export function merkleRootHash(leaves: readonly LeafHash[]): Uint8Array {
   return level[0] ?? sha256(new Uint8Array());
 }
 
-/** The root of a tree that leaves are added to: it holds as many hashes as the tree is high. */
+/** The root of a tree that grows by leaves: it holds as many hashes as the tree is high. */
 export class GrowingRoot {
-  /** Of trees without a gap, from the largest to the smallest: the sizes are the bits of the number of leaves. */
+  /** Roots of complete trees, from the largest to the smallest: their sizes are the bits of the number of leaves. */
   readonly #whole: Uint8Array[] = [];
   size = 0;
 
@@ -56,7 +56,7 @@ export function inclusionProof(leaves: readonly LeafHash[], index: number): Incl
   let level = leaves;
   for (let at = index; level.length > 1; at = Math.floor(at / 2)) {
     const beside = level[at % 2 === 0 ? at + 1 : at - 1];
-    // The last of an odd number goes up as it is.
+    // The last of an odd number moves up unchanged.
     if (beside) path.push(bytesToHex(beside));
     level = nextLevel(level);
   }

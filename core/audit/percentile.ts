@@ -1,5 +1,5 @@
 /**
- * The nearest rank: a value that was really measured; 0 of none.
+ * Returns the percentile by nearest rank: a value that was really measured; 0 for an empty list.
  * @param sorted from low to high
  * @param share from 0 to 1
  */

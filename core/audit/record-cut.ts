@@ -5,28 +5,28 @@ import type { StoredRecord } from './audit-store.ts';
 import { GrowingRoot, leafHash } from './merkle.ts';
 
 /**
- * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those
- * that playbooks answered by themselves; `decisions`: those about which people were asked, and those that did not close; `journals`: what desks write of themselves.
+ * Classes of records by retention. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those that playbooks
+ * answered by themselves; `decisions`: those about which people were asked, and those that did not close; `journals`: what desks record about themselves.
  */
 const recordClasses = ['unanswered', 'incidents', 'decisions', 'journals'] as const;
 type RecordClass = (typeof recordClasses)[number];
 
-/** Days for which each class is kept, from when the notary vouched for its last record. Absent: for ever. */
+/** Days for which each class is kept, counted from when the notary vouched for its last record. Absent: for ever. */
 type RecordDays = Readonly<Partial<Record<RecordClass, number>>>;
 
 export interface RecordRetention {
   readonly days: RecordDays;
-  /** What held for cuts until then (ISO 8601, UTC): they are judged by it. */
+  /** The settings that applied to cuts until then (ISO 8601, UTC): those cuts are judged by them. */
   readonly earlier: readonly { readonly until: string; readonly days: RecordDays }[];
 }
 
-/** What held at that time (ISO 8601, UTC). */
+/** Returns the settings that applied at that time (ISO 8601, UTC). */
 export function daysAt({ days, earlier }: RecordRetention, at: string): RecordDays {
   const then = earlier.filter(({ until }) => at < until).sort((one, other) => (one.until < other.until ? -1 : 1));
   return then[0]?.days ?? days;
 }
 
-/** Who was asked about an incident: its closing record says so, since what it was is gone after a cut. */
+/** Who was asked about an incident: stored in its closing record, since the rest is gone after a cut. */
 export const answeredBy = ['nobody', 'playbooks', 'people'] as const;
 export type AnsweredBy = (typeof answeredBy)[number];
 
@@ -36,10 +36,12 @@ const classOfAnswer: Readonly<Record<AnsweredBy, RecordClass>> = {
   people: 'decisions',
 };
 
-/** The chain in which desks say what was cut: one for all, so that none cuts what another has. No cluster's journal has this name. It is never cut itself. */
+/**
+ * The chain in which desks record cuts: one for all desks, so that none cuts what another has cut. No cluster's journal has this name. It is never cut itself.
+ */
 export const cutsChain = 'desk/all/retention';
 
-/** By the last record of what is cut. Undefined: never cut, as decisions above all incidents, holds, cuts, and who the stewards are. */
+/** Returns the class by the last record of what is cut. Undefined: never cut, such as decisions above all incidents, holds, cuts, and who the stewards are. */
 export function classOf({ chain, kind, body }: Pick<AuditRecord, 'chain' | 'kind' | 'body'>): RecordClass | undefined {
   if (chain === cutsChain || chain === stewardsChain || chain.startsWith('control/')) return undefined;
   const origin = originOf(chain);
@@ -51,35 +53,35 @@ export function classOf({ chain, kind, body }: Pick<AuditRecord, 'chain' | 'kind
 
 export const cutKind = 'records.cut';
 
-/** The beginning of a chain, or all of it, that is no longer kept. Its record stays for ever. */
+/** The beginning of a chain, or all of it, that is no longer kept. The record of the cut stays for ever. */
 export interface RecordCut {
   readonly chain: string;
-  /** Places, both included: what was cut before ends where this begins. */
+  /** Places, both inclusive: an earlier cut ends where this one begins. */
   readonly from: number;
   readonly to: number;
-  /** Hash of the row before the first one; 64 zeros where it begins the chain. */
+  /** Hash of the row before the first one; 64 zeros at the beginning of the chain. */
   readonly before: string;
-  /** Hash of the last one, which the notary has signed in this checkpoint: what follows is linked to it. */
+  /** Hash of the last one, which the notary has signed in this checkpoint: the next row is linked to it. */
   readonly after: string;
   readonly checkpoint: number;
-  /** Root of the tree (RFC 9162) over the hashes of all rows: whoever has them from elsewhere, as in a bundle, shows that they are these. */
+  /** Root of the tree (RFC 9162) over the hashes of all rows: anyone who has the rows from elsewhere, such as from a bundle, can show that they are these. */
   readonly root: string;
   readonly class: RecordClass;
-  /** By the configuration that ordered it. */
+  /** As set by the configuration that ordered it. */
   readonly days: number;
-  /** The last record, as its maker signed it, and the hash before it: it shows of what class all of it was. */
+  /** The last record, as its maker signed it, and the hash before it: it shows the class of all the records. */
   readonly last: SignedRecord;
   readonly lastPrevious: string;
 }
 
-/** What is on record of it. */
+/** Returns the body of its record. */
 export function cutBody(cut: RecordCut): Readonly<Record<string, unknown>> {
   const { chain, from, to, days } = cut;
   const count = to - from + 1;
   return { text: `${count} records of ${chain} are no longer kept (${cut.class}, ${days} days)`, count, cut };
 }
 
-/** Rows that follow one another, some at a time: of any number it holds the first and the last one. */
+/** Consecutive rows, some at a time: for any number of rows it only holds the first and the last. */
 export class CutRows {
   readonly #root = new GrowingRoot();
   #first: Pick<StoredRecord, 'place' | 'previous'> | undefined;
@@ -97,13 +99,13 @@ export class CutRows {
     return this.#root.size;
   }
 
-  /** Whether they are what a cut names. */
+  /** Returns whether they are the rows that a cut names. */
   are({ from, to, before, root }: Pick<RecordCut, 'from' | 'to' | 'before' | 'root'>): boolean {
     const isWhole = this.count === to - from + 1 && this.#first?.place === from && this.#first.previous === before;
     return isWhole && this.#root.root() === root;
   }
 
-  /** The cut of them, where they were found to be whole. */
+  /** Returns the cut of these rows, if they were found to be complete. */
   cut({ checkpoint, days, ...by }: Pick<RecordCut, 'checkpoint' | 'class' | 'days'>): RecordCut | undefined {
     const [first, last] = [this.#first, this.#last];
     if (!first || !last?.signed) return undefined;
@@ -114,7 +116,7 @@ export class CutRows {
   }
 }
 
-/** Reads what a record of a cut holds; undefined for anything of another shape. */
+/** Reads the content of a cut's record; undefined for any other shape. */
 export function cutIn({ kind, body }: Pick<AuditRecord, 'kind' | 'body'>): RecordCut | undefined {
   return kind === cutKind && isCut(body.cut) ? body.cut : undefined;
 }
@@ -140,7 +142,7 @@ function isSigned(value: unknown): value is SignedRecord {
   );
 }
 
-/** Why what it says of itself does not fit together; undefined where it does. `previous`: the cut of this chain before it. */
+/** Returns why its statements about itself are inconsistent; undefined if they are not. `previous`: the cut of this chain before it. */
 export function problemOfCut(cut: RecordCut, previous: Pick<RecordCut, 'to' | 'after'> | undefined): string | undefined {
   const { chain, from, to, before, after, last, lastPrevious } = cut;
   if (from !== (previous?.to ?? 0) + 1 || before !== (previous?.after ?? genesisHash) || to < from)

@@ -2,15 +2,15 @@ import { type HoldRecords, recordOrderDone, recordOrderIn, secondWithinMs, type 
 import { type AuditRecord, originOf } from './audit.ts';
 import { isOrderOf, type VoteSigners } from './audit-decisions.ts';
 
-/** A hold as the records of the control chains tell it. */
+/** A hold, according to the records of the control chains. */
 export interface RecordHold {
   readonly order: HoldRecords;
   /** The checkpoint that vouches for its record; absent: none yet. */
   readonly since?: number;
-  /** Who has ordered its end, and has nobody beside them yet. */
+  /** The person who has ordered its end, while no second person has. */
   readonly asked?: { readonly person: string; readonly at: string };
   readonly ended?: {
-    /** The two. */
+    /** The two people. */
     readonly by: readonly string[];
     readonly at: string;
     readonly reason: string;
@@ -26,8 +26,8 @@ export interface VouchedRecord {
 }
 
 /**
- * Holds count as soon as a cell has them on record; their ends only with the signatures of two people. So nobody who could forge a record has anything
- * cut by it, and a person who left, and whose key is unknown, holds on. Records by chain, each in its order.
+ * Returns the holds. They count as soon as a cell has them on record; their ends count only with the signatures of two people. So nobody who could forge a
+ * record can get anything cut by it, and the hold of a person who left, and whose key is unknown, stays in force. Records by chain, each in its order.
  */
 export function holdsIn(records: Iterable<VouchedRecord>, signers: VoteSigners): readonly RecordHold[] {
   const holds = new Map<string, RecordHold>();
@@ -56,14 +56,14 @@ function askedToEnd(hold: RecordHold, { person, at, reason }: UnholdRecords, che
   };
 }
 
-/** Records from place to place, and when the notary vouched for the first and the last of them (milliseconds since 1970). */
+/** The range of places, and when the notary vouched for the first and the last of them (milliseconds since 1970). */
 interface HeldQuestion {
   readonly chain: string;
   readonly from: number;
   readonly until: number;
 }
 
-/** The notary signs at least each minute, while it runs; what it comes to later is held rather too long. */
+/** The notary signs at least each minute while it runs; if it gets to a record later, that record is held rather too long. */
 const vouchedWithinMs = 20 * 60_000;
 
 export function covers({ order: { scope, cluster } }: Pick<RecordHold, 'order'>, { chain, from, until }: HeldQuestion): boolean {
@@ -77,7 +77,7 @@ export function covers({ order: { scope, cluster } }: Pick<RecordHold, 'order'>,
   return chain.slice(0, cut) === scope.incident && (scope.run === undefined || chain.slice(cut + 1) === scope.run);
 }
 
-/** Whether it was in force, as the notary has seen it, when this checkpoint was signed. */
+/** Returns whether the hold was in force, as seen by the notary, when this checkpoint was signed. */
 export function wasInForce({ since, ended }: RecordHold, checkpoint: number): boolean {
   if (since === undefined || since >= checkpoint) return false;
   return !ended || ended.checkpoint === undefined || ended.checkpoint > checkpoint;

@@ -1,4 +1,4 @@
-/** Each kind of record that Firebreak writes, by subject. `docs/records.md` says of each what it is: a test holds that. */
+/** Every kind of record that Firebreak writes, by subject. `docs/records.md` explains each one, which a test enforces. */
 export const recordKinds = [
   'actor.named',
   'alert.joined',

@@ -4,11 +4,11 @@ import { isOrderOf, type VoteSigners } from './audit-decisions.ts';
 import { type Vouched, vouchedBy } from './cut-check.ts';
 import { covers, type RecordHold, type VouchedRecord } from './record-holds.ts';
 
-/** An order to remove what records say, as the records of the control chains tell it. */
+/** An order to remove the content of records, according to the records of the control chains. */
 export interface RecordRemoval extends Pick<RemoveContent, 'removal' | 'chain' | 'records' | 'cluster'> {
-  /** Who has ordered it: it counts with two. */
+  /** Who has ordered it: it takes effect with two people. */
   readonly by: readonly string[];
-  /** Of the last of their orders. */
+  /** When the last of their orders was given. */
   readonly at: string;
   readonly reason: string;
   readonly isOrdered: boolean;
@@ -16,7 +16,10 @@ export interface RecordRemoval extends Pick<RemoveContent, 'removal' | 'chain' |
   readonly vouchedBy?: number;
 }
 
-/** Each with the signatures of its people: whoever could forge a record has nothing removed by it. Records by chain, each in its order. Without signers, by the cell's word for them. */
+/**
+ * Returns the removals, each with the signatures of its people, so that nobody who could forge a record can get anything removed. Records by chain, each in its
+ * order. Without signers, the cell's word is taken for them.
+ */
 export function removalsIn(records: Iterable<VouchedRecord>, signers?: VoteSigners): readonly RecordRemoval[] {
   const removals = new Map<string, RecordRemoval>();
   for (const { record, checkpoint } of records) {
@@ -41,8 +44,9 @@ export function removalsIn(records: Iterable<VouchedRecord>, signers?: VoteSigne
 }
 
 /**
- * The hold that should have kept what a record said: one that stood before the second order, and has not ended. When a removal was carried out is not on record, so of a hold that
- * came later or has ended nobody can say. Undefined too where another order of two people, under no such hold, names the record.
+ * Returns the hold that should have kept the content of a record: one that was there before the second order and has not ended. When a removal was carried out
+ * is not on record, so a hold that came later or has ended cannot be judged. Also undefined if another order of two people, under no such hold, names the
+ * record.
  */
 export function holdAgainst(
   { chain, number }: { readonly chain: string; readonly number: number },
@@ -57,7 +61,7 @@ export function holdAgainst(
   return by.includes(undefined) ? undefined : by[0];
 }
 
-/** Numbers of the records of each chain whose content two people have had removed. */
+/** Returns, by chain, the numbers of the records whose content two people have had removed. */
 export function removedNumbers(removals: readonly RecordRemoval[]): ReadonlyMap<string, ReadonlySet<number>> {
   const numbers = new Map<string, Set<number>>();
   for (const { chain, records, isOrdered } of removals)

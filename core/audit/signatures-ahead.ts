@@ -5,12 +5,12 @@ import { recordBytes, type SignedRecord } from './audit.ts';
 import type { RecordProof } from './audit-store.ts';
 
 /**
- * Finds out whose signatures these are beside this thread, before somebody asks: the check of one takes as long as all else about some ten records. It
- * believes what the other trust believes, and whatever was not found ahead is asked there.
+ * Verifies signatures on other threads before they are asked for: checking one takes as long as everything else about some ten records. It trusts what the
+ * other trust trusts, and asks it about everything not verified ahead.
  */
 export class SignaturesAhead implements Trust {
   readonly #trust: Trust;
-  /** Those that are genuine, of the last rows and of those before them, by all that was signed. */
+  /** Genuine signatures of the last rows and of those before them, keyed by everything that was signed. */
   #found = new Map<string, Sender>();
   #before = new Map<string, Sender>();
 
@@ -18,7 +18,7 @@ export class SignaturesAhead implements Trust {
     this.#trust = trust;
   }
 
-  /** Each page once its signatures are found, while the next one is read and looked at. */
+  /** Yields each page once its signatures are verified, while the next one is read and verified. */
   async *each<Row extends RecordProof>(pages: AsyncIterable<readonly Row[]>): AsyncGenerator<readonly Row[], undefined> {
     let first: { readonly page: readonly Row[]; readonly isReady: Promise<void> } | undefined;
     for await (const page of pages) {
@@ -31,18 +31,18 @@ export class SignaturesAhead implements Trust {
     if (first) yield first.page;
   }
 
-  /** Of rows that are asked about next, those of a chain in its order: the last one of each vouches for what is before it. */
+  /** Verifies rows that are asked about next, those of a chain in its order: the last one of each vouches for those before it. */
   async find(rows: readonly RecordProof[]): Promise<void> {
     const found = this.#beginNext();
     const last = rows.flatMap((row, index) => (rows[index + 1]?.chain !== row.chain ? [row] : []));
     await Promise.all(last.map((row) => this.#findOne(row, found)));
   }
 
-  /** The same of whole chains, one after another: each is given once its own are found, while the next ones are looked at. */
+  /** The same for whole chains, one after another: each is yielded once its own signatures are verified, while the next ones are in progress. */
   async *eachChain<Row extends RecordProof>(chains: readonly (readonly Row[])[]): AsyncGenerator<readonly Row[], undefined> {
     const found = this.#beginNext();
     const ready = chains.map((rows) => this.#findOne(rows.at(-1), found));
-    // Who comes to the chain is told.
+    // The error is reported to whoever gets to the chain.
     for (const one of ready) one.catch(() => undefined);
     for (const [index, rows] of chains.entries()) {
       await ready[index];

@@ -1,7 +1,7 @@
 import type { Order } from '../orders/order.ts';
 import type { RemoveContent } from '../orders/record-hold.ts';
 
-/** The file that an incident leaves the house in, as `docs/spec/bundle.md` specifies it. */
+/** The file in which an incident leaves the house, as specified in `docs/spec/bundle.md`. */
 export interface Bundle {
   readonly format: 'firebreak.bundle.v1';
   readonly content: BundleContent;
@@ -15,13 +15,13 @@ export interface BundleContent {
   readonly madeBy: string;
   /** By place, from 1. */
   readonly records: readonly BundleRow[];
-  /** Orders by which what records said was removed: two of different people for each. */
+  /** Orders that removed the content of records: each with two orders of different people. */
   readonly removals: readonly BundleRemoval[];
   readonly checkpoints: readonly BundleCheckpoint[];
   readonly evidence: readonly BundleManifest[];
   readonly artefacts: readonly BundleArtefact[];
   readonly keys: readonly BundleKey[];
-  /** Of people, by their ids: for who reads. Nothing is proven of it. */
+  /** Names of people, by their ids: for readers only. They prove nothing. */
   readonly names: Readonly<Record<string, string>>;
 }
 
@@ -34,10 +34,10 @@ export interface BundleRow {
     /** SHA-256 of the canonical JSON of `said`. */
     readonly content: string;
   };
-  /** Null where it was removed by order. `salt`: 32 hex digits that only the maker can make. */
+  /** Null if it was removed by order. `salt`: 32 hex digits that only the maker can make. */
   readonly said: { readonly actor: string; readonly body: Readonly<Record<string, unknown>>; readonly salt: string } | null;
   readonly keyId: string;
-  /** The link of the record that its maker signed before it; 64 zeros where it vouches for none. */
+  /** The link of the previous record that its maker signed; 64 zeros if it vouches for none. */
   readonly follows: string;
   readonly signature: string;
   readonly hash: string;
@@ -49,7 +49,7 @@ export interface BundleRemoval {
   readonly signature: string;
 }
 
-/** A checkpoint without the heads of other chains, and the proof that it vouches for one of this chain. */
+/** A checkpoint without the heads of other chains, and the proof that it vouches for one head of this chain. */
 export interface BundleCheckpoint {
   readonly header: {
     readonly version: 1;
@@ -79,7 +79,7 @@ export interface BundleManifest {
 
 export interface BundleArtefact {
   readonly sha256: string;
-  /** Base64, of the bytes as they were taken. */
+  /** Base64 of the bytes as they were captured. */
   readonly data: string;
 }
 
@@ -90,14 +90,14 @@ export interface BundleKey {
   readonly spki: string;
 }
 
-/** The order of the person who exports: it holds the digest of the content, so its signature is that of the bundle. */
+/** The order of the person who exports: it contains the digest of the content, so its signature covers the bundle. */
 export interface BundleExport {
   readonly order: ExportOrder;
   readonly keyId: string;
   readonly signature: string;
 }
 
-/** A person's order to hand an incident out. It is on record before the file is written. */
+/** A person's order to export an incident. It is on record before the file is written. */
 export interface ExportOrder extends Omit<Order, 'via'> {
   readonly kind: 'incident.export';
   readonly cluster: string;
@@ -105,12 +105,12 @@ export interface ExportOrder extends Omit<Order, 'via'> {
   readonly run: string;
   /** SHA-256 over the canonical JSON of the content. */
   readonly bundle: string;
-  /** Artefacts that are in it, by SHA-256. */
+  /** SHA-256 of the artefacts in it. */
   readonly artefacts: readonly string[];
   readonly reason: string;
 }
 
-/** A key that was handed over at another time, by another way than the bundle. */
+/** A key that was received at another time, by another way than the bundle. */
 export interface KeyFingerprint {
   readonly of: string;
   /** SHA-256 of the SPKI, lower-case hex. */

@@ -1,6 +1,6 @@
 /**
- * Checks a bundle as `docs/spec/bundle.md` says. This file imports nothing and asks for nothing but what browsers have, too: it is put into the page of
- * a bundle as it stands, so the page and the command line check the same.
+ * Checks a bundle as `docs/spec/bundle.md` specifies. This file imports nothing and only uses what browsers also have: it is embedded in the page of a bundle
+ * as it is, so the page and the command line run the same check.
  */
 import type {
   Bundle,
@@ -21,9 +21,9 @@ export interface IntactBundle {
   readonly ok: true;
   readonly chain: string;
   readonly records: number;
-  /** Places of those that say nothing any more, by order of two people. */
+  /** Places of the records whose content was removed by order of two people. */
   readonly removed: readonly number[];
-  /** So many of them are vouched for by a checkpoint. */
+  /** Number of records that a checkpoint vouches for. */
   readonly covered: number;
   readonly lastCheckpoint: { readonly number: number; readonly at: string; readonly digest: string };
   /** Whether the incident was over when it was exported. */
@@ -32,7 +32,7 @@ export interface IntactBundle {
   readonly keys: readonly KeyFingerprint[];
   /** Whether the keys were compared with a list of trusted ones. */
   readonly compared: boolean;
-  /** Evidence that the records name, and whose manifests are not in the bundle. */
+  /** Evidence that the records name, but whose manifests are not in the bundle. */
   readonly missingManifests: readonly string[];
 }
 
@@ -91,7 +91,7 @@ function must(isRight: boolean, code: BundleFault, at?: number, what?: number | 
   if (!isRight) throw new Refusal(code, at, what);
 }
 
-/** @param trusted which keys are believed, where the reader was given them by another way. Never throws. */
+/** @param trusted the keys to trust, if the reader got them by another way. Never throws. */
 export async function verifyBundle(file: Uint8Array, trusted?: readonly KeyFingerprint[]): Promise<BundleVerdict> {
   try {
     const bundle = readBundle(file);
@@ -103,7 +103,7 @@ export async function verifyBundle(file: Uint8Array, trusted?: readonly KeyFinge
   }
 }
 
-/** Step 1: undefined for what is no bundle, whatever else it says. */
+/** Step 1: returns undefined if it is not a bundle, whatever else it says. */
 export function readBundle(file: Uint8Array): Bundle | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(file);
@@ -124,13 +124,13 @@ const opening = '<script id="bundle" type="application/json">';
 function bundleOfPage(text: string): string {
   const [, from] = text.split(opening, 2);
   const end = from?.indexOf('</script>') ?? -1;
-  // The empty text is no JSON.
+  // An empty text is not JSON.
   return from?.slice(0, Math.max(0, end)) ?? '';
 }
 
 const mostLevels = 100;
 
-/** RFC 8785. @throws RangeError for what is nested too deep, and for what has no canonical form */
+/** RFC 8785. @throws RangeError if a value is nested too deep or has no canonical form */
 function canonicalText(value: unknown, level = 1): string {
   if (typeof value === 'string') {
     if (/\p{Surrogate}/u.test(value)) throw new RangeError('a lone surrogate');
@@ -170,7 +170,7 @@ function listOf<T>(isOne: Guard<T>): Guard<readonly T[]> {
   return (value): value is readonly T[] => Array.isArray(value) && value.every(isOne);
 }
 
-/** Exactly these fields. */
+/** Accepts exactly these fields. */
 function shaped<T extends object>(fields: { readonly [Name in keyof T]-?: Guard<T[Name]> }): Guard<T> {
   const guards = new Map<string, Guard<unknown>>(Object.entries(fields));
   return (value): value is T =>
@@ -297,7 +297,7 @@ function importKey(spki: Uint8Array<ArrayBuffer>) {
   return crypto.subtle.importKey('spki', spki, 'Ed25519', false, ['verify']);
 }
 
-/** What each step needs of the whole. */
+/** What each step needs to know about the whole bundle. */
 interface Known {
   readonly content: BundleContent;
   readonly incident: string;
@@ -430,7 +430,7 @@ async function checkCheckpoints({
   return { covered: proof.head.number, lastCheckpoint: { number: header.number, at: header.at, digest } };
 }
 
-/** What the next one names it by. */
+/** The digest by which the next checkpoint refers to it. */
 function digestOfSigned({ header, keyId, signature }: BundleCheckpoint): Promise<string> {
   return digestOf({ header, keyId, signature });
 }

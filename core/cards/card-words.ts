@@ -6,15 +6,15 @@ import { lastPart, shortName, spelt } from '../text/object-name.ts';
 import type { HeldEffect, QuestionCard } from './card.ts';
 
 /**
- * What people read of a question, on a card, a page or in a terminal: whole sentences and their parts, without markup, times and escaping, which
- * are the surface's. How they are written: docs/writing.md, which a test holds.
+ * What people read of a question, on a card, a page or in a terminal: whole sentences and their parts. Markup, times and escaping are left to the surface.
+ * Style: docs/writing.md, enforced by a test.
  */
 
 type Happened = QuestionCard['happened'];
 type Choice = QuestionCard['choices'][number];
 type About = Pick<QuestionCard, 'happened'> & { readonly incident: Pick<QuestionCard['incident'], 'id' | 'title'> };
 
-/** `shop/cart`, `node n1`, `the whole cluster`: what the incident is about, without the kind of its owner. */
+/** Returns `shop/cart`, `node n1`, `the whole cluster`: what the incident is about, without the kind of its owner. */
 export function placeOf({ id, title }: Pick<QuestionCard['incident'], 'id' | 'title'>): string {
   const subject = subjectOfIncident(id);
   if (!subject) return title;
@@ -22,7 +22,7 @@ export function placeOf({ id, title }: Pick<QuestionCard['incident'], 'id' | 'ti
   return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
 }
 
-/** Where it happened, as it stands in a sentence. */
+/** Returns where it happened, as it appears in a sentence. */
 function whereOf({ happened, incident }: About): string {
   const subject = subjectOfIncident(incident.id);
   if (happened.pod !== undefined) return `in ${shortName(lastPart(happened.pod))}`;
@@ -30,12 +30,12 @@ function whereOf({ happened, incident }: About): string {
   return subject?.kind === 'workload' ? `in ${subject.name}` : '';
 }
 
-/** Names of rules that are written for programs read as words: `k8s_service_account_token`. */
+/** Turns rule names written for programs, such as `k8s_service_account_token`, into words. */
 export function ruleText(rule: string): string {
   return /\s/.test(rule) ? rule : rule.replaceAll(/[_-]+/g, ' ');
 }
 
-/** Verbs of the Kubernetes API, in the past. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb */
+/** Verbs of the Kubernetes API, in the past tense. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb */
 const did: Readonly<Record<string, string>> = {
   get: 'read',
   list: 'listed',
@@ -53,7 +53,7 @@ const reached: Readonly<Record<string, string>> = {
   ephemeralcontainers: 'added a container to',
 };
 
-/** `system:serviceaccount:shop:cart` is `The service account shop/cart`; other names stay as they are. */
+/** Turns `system:serviceaccount:shop:cart` into `The service account shop/cart`; other names stay as they are. */
 function accountText(account: string): string {
   const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(account) ?? [];
   return namespace === undefined ? `User ${account}` : `The service account ${namespace}/${name}`;
@@ -67,7 +67,7 @@ function requestText({ account, verb, resource, subresource, namespace, name }: 
   return `${accountText(account)} ${did[verb] ?? `did “${verb}” to`} ${resource ?? 'something'}${target}`;
 }
 
-/** Who did what, where: in one sentence, of what the alert names. */
+/** Returns who did what, where, in one sentence, from what the alert names. */
 export function happenedText(about: About): string {
   const { happened } = about;
   const where = whereOf(about);
@@ -78,7 +78,7 @@ export function happenedText(about: About): string {
   return happened.user === undefined ? `${program} ran${at}` : `User ${happened.user} ran ${program}${at}`;
 }
 
-/** What each tactic of ATT&CK comes to, the worst first. Of an alert only the id counts, so the words are never the attacker's. */
+/** What each ATT&CK tactic means, the worst first. Only the id is taken from an alert, so the words are never the attacker's. */
 const tacticWords: readonly (readonly [id: string, why: string])[] = [
   ['TA0040', 'Data or services may be destroyed'],
   ['TA0010', 'Data may be leaving'],
@@ -96,22 +96,22 @@ const tacticWords: readonly (readonly [id: string, why: string])[] = [
   ['TA0043', 'Somebody may be looking for a way in'],
 ];
 
-/** Why it matters, in one clause, by the tactic that the rule names. Undefined where it names none. */
+/** Returns why it matters, in one clause, by the tactic that the rule names. Undefined if it names none. */
 export function mattersText({ tactics = [] }: Pick<Happened, 'tactics'>): string | undefined {
   return tacticWords.find(([id]) => tactics.includes(id))?.[1];
 }
 
-/** Whether the sentence is of the alert's own facts: then the name of its rule stands beside it. */
+/** Returns whether the sentence states the alert's own facts: then the name of its rule is shown next to it. */
 export function hasOwnFacts({ request, process }: Happened): boolean {
   return request !== undefined || process !== undefined;
 }
 
-/** The time follows. */
+/** Followed by the time. */
 export function alertsText({ count }: Pick<Happened, 'count'>): string {
   return count === 1 ? '1 alert at' : `${count} alerts since`;
 }
 
-/** In two words; `signature` is what the cell says of it. Undefined where nobody knows. */
+/** Returns two words; `signature` is what the cell says about it. Undefined if nobody knows. */
 export function signedText({ signature = '' }: Pick<Happened, 'signature'>): string | undefined {
   if (signature.startsWith('signed')) return 'image signed';
   return signature.startsWith('unsigned') ? 'image not signed' : undefined;
@@ -131,26 +131,26 @@ export const sureness: Readonly<Record<HeldEffect['state'], string>> = {
   skipped: 'skipped',
 };
 
-/** The same of what is in force: that it is still there although it was to be given back comes first. */
+/** The same for what is in force: a refused release comes first. */
 export function surenessOf({ state, isReleaseRefused }: Pick<HeldEffect, 'state' | 'isReleaseRefused'>): string {
   return isReleaseRefused ? 'release refused' : sureness[state];
 }
 
-/** The same of a step of any action: what contains nothing, such as keeping evidence, proves nothing by a test. */
+/** The same for a step of any action: a step that contains nothing, such as keeping evidence, cannot be proven by a test. */
 export function stepSureness({ action, state }: Pick<HeldEffect, 'action' | 'state'>): string {
   const contains = actions.find(({ name }) => name === action)?.words?.held !== undefined;
   if (contains || !(state === 'applied' || state === 'verified' || state === 'unverified')) return sureness[state];
   return state === 'verified' ? 'done and checked' : 'done, not checked';
 }
 
-/** What is in force: `cart-7d9c5b6f4-x2x8k quarantined`. The pod of the alert needs no name: `Quarantined`. */
+/** Returns what is in force: `cart-7d9c5b6f4-x2x8k quarantined`. The pod of the alert needs no name: `Quarantined`. */
 export function heldText({ action, target }: Pick<HeldEffect, 'action' | 'target'>, pod?: string): string {
   const held = actions.find(({ name }) => name === action)?.words?.held ?? `“${spelt(action)}”`;
   if (pod === undefined || target !== `pod/${pod}`) return `${lastPart(target)} ${held}`;
   return `${held.charAt(0).toUpperCase()}${held.slice(1)}`;
 }
 
-/** What happens to a containment while nobody decides, as it is told in its thread, on a page and in its ticket. */
+/** News about a containment while nobody decides, for its thread, a page and its ticket. */
 export const leaseNews = {
   renewed: (lease: Lease): string =>
     `${containmentText(lease)}: nobody has decided, so it stays for one more term. A containment is never lifted because nobody answered.`,
@@ -172,20 +172,20 @@ export const leaseNews = {
 
 type Lease = { readonly action: string; readonly target: { readonly name: string } };
 
-/** `cart-7d9c5b6f4-x2x8k quarantined`: a containment by its object. */
+/** Returns `cart-7d9c5b6f4-x2x8k quarantined`: a containment by its object. */
 export function containmentText({ action, target }: Lease): string {
   return heldText({ action, target: target.name });
 }
 
-/** What is asked about a containment for as long as it is in force. How long that is stands beside it, in the reader's zone. */
+/** Returns the question asked about a containment for as long as it is in force. The duration is shown next to it, in the reader's time zone. */
 export function standingQuestionText(lease: Lease): string {
   return `${containmentText(lease)}: extend it, keep it for good, or end it?`;
 }
 
-/** What is said where nothing is in force. */
+/** Shown if nothing is in force. */
 export const notHeld = 'Not contained: it runs as before';
 
-/** What a yes would cost. */
+/** Returns what a yes would cost. */
 export function leftText({ ready, pods }: Pick<WorkloadLeft, 'ready' | 'pods'>): string {
   if (pods === 0) return 'no pod is left';
   return `${ready} of ${pods} ${pods === 1 ? 'pod' : 'pods'} ready`;
@@ -197,14 +197,14 @@ export function similarText({ total, more, verdicts }: Similar): string {
   return harmless === 0 ? `similar: ${many}, none harmless` : `similar: ${harmless} of ${many} harmless`;
 }
 
-/** How many people it takes, and who of them has said so by now. */
+/** Returns how many people it takes, and who of them has agreed so far. */
 export function needsText({ quorum, id }: Pick<Choice, 'quorum' | 'id'>, votes: QuestionCard['votes']): string {
   const said = votes.filter(({ choice }) => choice === id).map(({ person }) => person);
   const people = quorum === 1 ? '1 person' : `${quorum} people`;
   return said.length === 0 ? people : `${said.length} of ${people} (${said.join(', ')})`;
 }
 
-/** What it comes to, in a few words. */
+/** Returns the effect of a choice in a few words. */
 export function effectText({ destructive, weakens, stepUp, actions: runs = [], changes, form }: Choice): string {
   const endsOnly = runs.length > 0 && runs.every((action) => action.startsWith('undo:'));
   const weaker =
@@ -214,12 +214,12 @@ export function effectText({ destructive, weakens, stepUp, actions: runs = [], c
   return [effect, ...(stepUp ? ['needs a sign-in'] : []), ...(form ? ['has a form'] : [])].join(', ');
 }
 
-/** Who is asked after those who are asked now. */
+/** Returns who is asked next. */
 export function nextText({ next }: Pick<QuestionCard['level'], 'next'>): string {
   return next === undefined ? 'then nobody' : `then ${next}`;
 }
 
-/** What became of a question, in capitals at the head of its card. */
+/** The outcome of a question, in capitals at the top of its card. */
 export const ended: Readonly<Record<Exclude<QuestionCard['status']['state'], 'open'>, string>> = {
   decided: 'DECIDED',
   expired: 'NO ANSWER',

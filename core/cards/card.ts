@@ -10,7 +10,7 @@ import type { Lease } from '../incident/lease.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
 
-/** One reversible step that is in force, as a card tells it: see `heldText` for the words. */
+/** One reversible step that is in force, as shown on a card: see `heldText` for the words. */
 export interface HeldEffect {
   /** Name of the action. */
   readonly action: string;
@@ -19,16 +19,16 @@ export interface HeldEffect {
   readonly state: StepState['state'];
   /** What was read back or probed, and what was not. */
   readonly detail?: string;
-  /** Whether it has helped, as the cell found last. */
+  /** Whether it has helped, according to the cell's last check. */
   readonly effect?: string;
   readonly since: string;
   /** Absent: until somebody ends it. */
   readonly until?: string;
-  /** It was to be given back, and that is refused: `detail` says by what. */
+  /** Its release was due but was refused: `detail` gives the cause. */
   readonly isReleaseRefused?: true;
 }
 
-/** What a lease holds, if it is in force; `step` is the one that it came from. */
+/** Returns what a lease holds, if it is in force; `step` is the step that created it. */
 export function heldEffects(
   lease: Lease,
   step: Pick<StepState, 'state' | 'detail' | 'effect'> | undefined,
@@ -54,7 +54,7 @@ function foundText({ afterMs, look }: NonNullable<StepState['effect']>): string 
   return `${afterText(afterMs)} later: ${[effectText(look), unknownText(look)].filter((text) => text !== '').join(' ')}`;
 }
 
-/** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
+/** What the on-call sees of a question: plain data, with all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
   readonly incident: IncidentRef & { readonly title: string; readonly severity: Severity; readonly cluster: string };
   readonly questionId: string;
@@ -65,34 +65,34 @@ export interface QuestionCard {
     readonly sensor: string;
     readonly at: string;
     readonly count: number;
-    /** Why what the alert says of its subject is not taken for sure. */
+    /** Why the alert's claims about its subject are not taken as certain. */
     readonly doubt?: string;
     readonly pod?: string;
     readonly image?: string;
-    /** `signed by …`, `unsigned: …`, `unknown: …`; absent where nobody has looked. */
+    /** `signed by …`, `unsigned: …`, `unknown: …`; absent if nobody has checked. */
     readonly signature?: string;
-    /** What of it was not seen before of its workload, in one sentence. */
+    /** What was not seen before for its workload, in one sentence. */
     readonly novelty?: string;
-    /** ATT&CK tactics that the rule names, by their ids: why it matters is said in words of ours. */
+    /** Ids of the ATT&CK tactics that the rule names: why it matters is said in our own words. */
     readonly tactics?: readonly string[];
-    /** When what runs there was rolled out last. */
+    /** When the code running there was last rolled out. */
     readonly rollout?: RolloutRef;
     readonly process?: string;
     readonly commandLine?: string;
-    /** Whose process it is, by the sensor's word. */
+    /** The user of the process, according to the sensor. */
     readonly user?: string;
-    /** Of an alert of the API server's audit: who asked it for what. */
+    /** For an alert from the API server's audit: who requested what. */
     readonly request?: Pick<ApiRequest, 'account' | 'verb' | 'resource' | 'subresource' | 'namespace' | 'name'>;
   };
-  /** What is left of the workload; absent where the cell did not say. */
+  /** What is left of the workload; absent if the cell did not say. */
   readonly left?: WorkloadLeft;
-  /** Of the desk's making, which remembers incidents; absent where it could not say in time, or knows none. */
+  /** Added by the desk, which remembers incidents; absent if it could not say in time, or knows none. */
   readonly similar?: Similar;
   /** What was already done, and until when it lasts. */
   readonly contained: readonly HeldEffect[];
-  /** What the workload was allowed when the incident opened, a line each; absent where nobody could say. */
+  /** What the workload was allowed to do when the incident opened, a line each; absent if nobody could say. */
   readonly posture?: readonly string[];
-  /** What somebody did last to the ticket or the page, where it is. */
+  /** The last thing somebody did to the ticket or the page in its own system. */
   readonly ticketNews?: string;
   readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];
   readonly choices: readonly {
@@ -105,9 +105,9 @@ export interface QuestionCard {
     readonly weakens: boolean;
     /** Each answer needs a sign-in at the identity provider. */
     readonly stepUp?: true;
-    /** What is filled in with it; of people, who may be named. */
+    /** The form that is filled in with it; for people, those who may be named. */
     readonly form?: Readonly<Record<string, ShownField>>;
-    /** What a destructive choice ends: who decides it types the end of its name. */
+    /** What a destructive choice ends: the decider types the end of its name. */
     readonly target?: string;
     readonly changes: readonly string[];
     readonly blastRadius: readonly string[];
@@ -120,9 +120,9 @@ export interface QuestionCard {
     readonly reason?: string;
     readonly answers?: FormAnswers;
   }[];
-  /** What comes of it when nobody answers, as whoever answers signs it. */
+  /** What happens if nobody answers, as covered by the signature of each answer. */
   readonly onSilence: string;
-  /** ISO 8601: silence counts from then on. */
+  /** ISO 8601: after it, silence counts. */
   readonly deadline?: string;
   /** Who is asked now, and until when; who is next. */
   readonly level: {
@@ -130,9 +130,9 @@ export interface QuestionCard {
     readonly until: string;
     readonly next?: string;
     readonly number: number;
-    /** Names of who may answer now; absent where nobody has said it. */
+    /** Names of the people who may answer now; absent if nobody has said so. */
     readonly people?: readonly string[];
-    /** Who ordered what it is about, and whether they may answer all the same. Absent: nobody. */
+    /** Who ordered what it is about, and whether they may answer nevertheless. Absent: nobody. */
     readonly requesters?: Answerers['requesters'];
   };
   readonly status:
@@ -142,7 +142,7 @@ export interface QuestionCard {
     | { readonly state: 'void'; readonly why: string; readonly at: string };
 }
 
-/** Where a message is: Slack's channel and ts. */
+/** Location of a message: Slack's channel and ts. */
 export interface MessageRef {
   readonly channel: string;
   readonly ts: string;
@@ -155,20 +155,20 @@ export interface ThreadPost {
   readonly text: string;
 }
 
-/** A message that belongs to no incident and is edited in place; all texts unescaped. Times are ISO 8601, UTC. */
+/** A message that belongs to no incident and is edited in place; all texts are unescaped. Times are ISO 8601, UTC. */
 export interface Notice {
-  /** One key, one message. */
+  /** One message per key. */
   readonly key: string;
   readonly title: string;
   /** As of when. */
   readonly time: string;
   readonly lines: readonly string[];
-  /** Below the rest, in a typewriter's letters; as many as there is room for. */
+  /** Below the rest, in a monospaced font; as many lines as there is room for. */
   readonly table: readonly string[];
   readonly tableTitle?: string;
 }
 
-/** What a button stands for. The button itself carries only `buttonId`, which is random; everything else is looked up. */
+/** The meaning of a button. The button itself carries only `buttonId`, which is random; everything else is looked up. */
 export interface StoredButton {
   readonly buttonId: string;
   readonly incident: IncidentRef;
@@ -178,20 +178,20 @@ export interface StoredButton {
   readonly label: string;
   /** Which groups of the roster may answer now. */
   readonly groups: readonly string[];
-  /** Who asked: may not answer. */
+  /** Who asked: this person may not answer. */
   readonly requester: string;
 }
 
-/** The card as it was last shown: what a click on it is about, and what the dialogs that it opens tell. */
+/** The card as it was last shown: what a click on it is about, and what the dialogs opened from it show. */
 export interface ShownCard {
   readonly card: QuestionCard;
-  /** Milliseconds since 1970: when an edit last changed what is decided. 0: as it was first posted. */
+  /** Milliseconds since 1970 of the last edit that changed what is decided. 0: unchanged since it was posted. */
   readonly changedAt: number;
-  /** The summary in whose thread it stands. Absent: in the channel. */
+  /** The summary whose thread it is in. Absent: it is in the channel. */
   readonly overflow?: MessageRef;
   /** The group whose card it is on. Absent: none. */
   readonly group?: string;
-  /** Runs that have asked the same before. Absent: none. */
+  /** Runs that have asked the same question before. Absent: none. */
   readonly askedBefore?: readonly string[];
 }
 

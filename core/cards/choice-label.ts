@@ -3,12 +3,12 @@ import type { Plan } from '../action/plan.ts';
 import { actions } from '../actions/index.ts';
 import { spelt } from '../text/object-name.ts';
 
-/** What may stand before what a choice does: it answers the question, and promises nothing. */
+/** What may precede the effect of a choice: it answers the question, and promises nothing. */
 export const leads = ['', 'Yes', 'No'] as const;
 type Lead = (typeof leads)[number];
 const inFront = /^(?:Yes|No)\b/;
 
-/** Of what is no action, but stands on a button all the same. */
+/** Labels of things that are not actions but still appear on a button. */
 const others: Readonly<Record<string, ActionWords>> = {
   'waive-evidence': { does: 'go on without evidence' },
   suppress: { does: 'hide alerts' },
@@ -25,7 +25,7 @@ function deedOf({ action }: Plan): string {
   return words[undone]?.undo ?? `undo “${words[undone]?.does ?? spelt(undone)}”`;
 }
 
-/** Whether anything is different afterwards. */
+/** Returns whether the plan changes nothing. */
 function changesNothing({ changes }: Plan): boolean {
   return changes.length === 0;
 }
@@ -50,7 +50,7 @@ function listed(parts: readonly string[]): string {
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }
 
-/** What runs on a choice, and what of it would change nothing: from the plans, so that no button promises what they deny. */
+/** Returns what runs on a choice, and which parts would change nothing: taken from the plans, so that no button promises what they deny. */
 export function labelOfPlans(plans: readonly Plan[], lead: Lead = ''): string {
   const does = counted(plans.filter((plan) => !changesNothing(plan)).map(deedWithLimits));
   const denied = counted(plans.filter(changesNothing).map(nothingOf));
@@ -59,7 +59,7 @@ export function labelOfPlans(plans: readonly Plan[], lead: Lead = ''): string {
   return lead === '' ? `${said.charAt(0).toUpperCase()}${said.slice(1)}` : `${lead}: ${said}`;
 }
 
-/** What people read of a choice: its own words where nothing runs on it, else those of its plans, whatever stands in its label. */
+/** Returns what people read of a choice: its own words if nothing runs on it, else those of its plans, whatever its label says. */
 export function labelOf({ label, plans }: { readonly label: string; readonly plans: readonly Plan[] }): string {
   if (plans.length === 0) return label;
   return labelOfPlans(
@@ -68,7 +68,7 @@ export function labelOf({ label, plans }: { readonly label: string; readonly pla
   );
 }
 
-/** The same of the choice with that id. */
+/** The same for the choice with that id. */
 export function labelIn(
   { choices }: { readonly choices: readonly { readonly id: string; readonly label: string; readonly plans: readonly Plan[] }[] },
   id: string,
@@ -77,7 +77,7 @@ export function labelIn(
   return found ? labelOf(found) : id;
 }
 
-/** The label of a choice that is asked about: of words that are given for one with plans only the `Yes` or `No` in front counts. */
+/** Returns the label of a choice that is asked about: if words are given for a choice with plans, only the leading `Yes` or `No` counts. */
 export function labelFor(given: string, plans: readonly Plan[]): string {
   if (plans.length === 0) return given;
   const said = inFront.exec(given)?.[0];

@@ -8,17 +8,17 @@ import type { QuestionCard } from './card.ts';
 /** A choice as people see it, in Slack, on a page or in a terminal. */
 type ShownChoice = QuestionCard['choices'][number];
 
-/** Nobody ends something, or gives protection up, with one tap: it takes a reason, and the end of the name of what ends. */
+/** Nobody ends something, or gives up protection, with one tap: it takes a reason, and the end of the name of what ends. */
 export function isGuarded({ destructive, weakens }: Pick<ShownChoice, 'destructive' | 'weakens'>): boolean {
   return destructive || weakens;
 }
 
-/** Whether its answer takes more than a tap: its whole plan is read first, and a reason, the name of what ends or a form filled in. */
+/** Returns whether its answer takes more than a tap: reading its whole plan first, and giving a reason, the name of what ends, or a filled-in form. */
 export function needsDialog(choice: Pick<ShownChoice, 'destructive' | 'weakens' | 'form' | 'changes'>): boolean {
   return isGuarded(choice) || choice.form !== undefined || choice.changes.length > 0;
 }
 
-/** What has to be typed: the end of the name of what would be ended. A card that names no target is about the incident as a whole. */
+/** Returns what has to be typed: the end of the name of what would be ended. A card without a target is about the incident as a whole. */
 export function nameToType(
   card: { readonly incident: Pick<QuestionCard['incident'], 'title'> },
   { destructive, target, blastRadius }: ShownChoice,
@@ -27,7 +27,7 @@ export function nameToType(
   return lastPart(target ?? blastRadius.at(-1) ?? card.incident.title);
 }
 
-/** What somebody typed with a choice: in a dialog of Slack, or on a page. */
+/** What somebody typed with a choice: in a Slack dialog, or on a page. */
 interface TypedWithChoice {
   readonly reason: string;
   readonly target: string | undefined;
@@ -35,7 +35,7 @@ interface TypedWithChoice {
 }
 
 interface ChoiceProblem {
-  /** Of a form: `form.NAME`. */
+  /** For a form: `form.NAME`. */
   readonly field: 'reason' | 'target' | `form.${string}`;
   readonly text: string;
 }
@@ -44,7 +44,7 @@ type FilledChoice =
   | { readonly ok: true; readonly reason?: string; readonly answers?: FormAnswers }
   | { readonly ok: false; readonly problems: readonly ChoiceProblem[] };
 
-/** Whether what was typed is right. Case is let pass: telephones begin with a capital. */
+/** Returns whether the typed text is right. Case is ignored: telephones begin with a capital. */
 export function filledChoice(typed: TypedWithChoice, card: Parameters<typeof nameToType>[0], choice: ShownChoice): FilledChoice {
   const { reason } = typed;
   const { form } = choice;

@@ -12,20 +12,20 @@ import { personById, type Roster } from '../people/roster.ts';
 import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
 
-/** What a card tells around a question of an incident: the cell's word. It is shown, and decides nothing. */
+/** What a card shows around a question of an incident, according to the cell. It is only shown, and decides nothing. */
 interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
   readonly kind: 'incident';
 }
 
-/** The signed proposal that a question above all incidents was made of. */
+/** The signed proposal behind a question above all incidents. */
 interface ProposalFacts {
   readonly kind: 'proposal';
   readonly proposal: SignedProposal;
 }
 
-/** How a question stands. The votes are shown where their signatures hold, and the rest decides nothing. */
+/** The state of a question. Votes are shown if their signatures hold; the rest decides nothing. */
 export interface QuestionStand extends Pick<QuestionCard, 'status'> {
-  /** Of the incident by now: it may have become worse since. */
+  /** The current severity of the incident: it may have become worse since. */
   readonly severity: Severity;
   /** Index into the question's levels. */
   readonly level: number;
@@ -36,7 +36,7 @@ export interface QuestionStand extends Pick<QuestionCard, 'status'> {
   readonly requesters?: QuestionCard['level']['requesters'];
 }
 
-/** What the desk is told of a question: the question itself, of which it makes the card and the digest that it signs. */
+/** What the desk receives about a question: the question itself, from which it makes the card and the digest that it signs. */
 export interface QuestionPost {
   readonly question: Question;
   readonly about: IncidentFacts | ProposalFacts;
@@ -55,7 +55,7 @@ function endedBy({ plans }: Pick<Choice, 'plans'>): { readonly target?: string }
   return plan ? { target: plan.target.name } : {};
 }
 
-/** A choice as people see it. All of it comes from the choice, which a vote's digest covers. */
+/** Returns a choice as people see it. Everything comes from the choice, which a vote's digest covers. */
 export function shownChoice(
   choice: Choice,
   quorum = choice.quorum,
@@ -87,12 +87,12 @@ function shownForm(form: Form, roster: Pick<Roster, 'people' | 'groups'> | undef
   return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, shown(of)]));
 }
 
-/** The groups that a question asks, sooner or later. */
+/** Returns the groups that a question asks, sooner or later. */
 export function groupsOf({ levels }: Pick<Question, 'levels'>): readonly string[] {
   return [...new Set(levels.map(({ group }) => group))];
 }
 
-/** Whose incident or decisions a question is about, in the words of its own id. */
+/** Returns whose incident or decisions a question is about, derived from its own id. */
 export function titleOfQuestion({ incident }: Pick<Question, 'incident'>): { readonly title: string; readonly cluster: string } {
   const subject = subjectOfIncident(incident.id);
   if (subject) return { title: subjectTitle(subject), cluster: subject.cluster };
@@ -100,7 +100,7 @@ export function titleOfQuestion({ incident }: Pick<Question, 'incident'>): { rea
   return { title: `decisions of ${cluster}`, cluster };
 }
 
-/** Votes on exactly this question whose signatures hold: nobody is shown to have said what they have not signed. */
+/** Returns the votes on exactly this question whose signatures hold: nobody is shown as saying what they have not signed. */
 export function signedVotes(
   votes: readonly SignedVote[],
   question: Question,
@@ -130,7 +130,7 @@ function aboutOf(
   if (about.kind === 'incident') {
     if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents comes without its proposal');
     const { happened, left, contained, posture, ticketNews, evidence } = about;
-    // Named one by one: what else came along is not on the card.
+    // Listed one by one, so that additional fields do not get onto the card.
     return {
       happened,
       ...(left && { left }),
@@ -149,7 +149,7 @@ function aboutOf(
 
 function levelOf({ question, stand }: QuestionPost): QuestionCard['level'] {
   const { level, until, people, requesters } = stand;
-  // Above all incidents everybody is asked at once.
+  // Above all incidents, everybody is asked at once.
   const isControl = subjectOfIncident(question.incident.id) === undefined;
   const next = question.levels[level + 1]?.group;
   return {
@@ -163,7 +163,7 @@ function levelOf({ question, stand }: QuestionPost): QuestionCard['level'] {
 }
 
 /**
- * The card of a question: what is asked, what each choice runs and needs, and what is signed on a click, from the question alone.
+ * Builds the card of a question: what is asked, what each choice runs and needs, and what is signed on a click, from the question alone.
  * @throws FB_ERR_REFUSED for a decision above all incidents that nobody has proposed in these words.
  */
 export function questionCard(post: QuestionPost, beliefs: CardBeliefs): QuestionCard {

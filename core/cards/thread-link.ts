@@ -2,35 +2,35 @@ import type { IncidentRef } from '../incident/incident.ts';
 import type { Page, Pager } from '../tickets/paging.ts';
 import { type TicketSystem, ticketKeyOf } from '../tickets/ticket.ts';
 
-/** The address of an incident's thread in Slack; undefined where there is none yet, or Slack does not say. Never throws, and never waits for long. */
+/** Returns the address of an incident's thread in Slack; undefined if there is none yet, or Slack does not say. Never throws, and never waits for long. */
 export type ThreadOf = (incident: IncidentRef) => Promise<string | undefined>;
 
-/** What of a ticket carries the address of its incident's thread: `none` where it was filed before there was a thread. */
+/** Which part of a ticket contains the address of its incident's thread: `none` if it was filed before there was a thread. */
 export interface ThreadPlace {
   readonly carrier: 'body' | 'none' | `comment:${string}`;
   /** Empty with `none`. */
   readonly url: string;
 }
 
-/** Remembers it through crashes: what is sent again is the same, and no other comment says it again. */
+/** Remembers the place across crashes: a resent ticket is the same, and no second comment repeats the address. */
 export interface ThreadPlaces {
   of(ticketKey: string): Promise<ThreadPlace | undefined>;
-  /** The first word holds, except that a comment follows `none`. What holds. */
+  /** Stores a place and returns the one that holds: the first one wins, except that a comment may follow `none`. */
   claim(ticketKey: string, place: ThreadPlace): Promise<ThreadPlace>;
 }
 
-/** Only characters that are markup nowhere: the address goes into a ticket as it is. */
+/** Only characters that are never markup: the address goes into a ticket unescaped. */
 const message =
   /^https:\/\/[a-z0-9-]+(\.enterprise)?\.slack(-gov)?\.com\/archives\/[A-Z0-9]+\/p\d+(\?thread_ts=\d+\.\d+&cid=[A-Z0-9]+)?$/;
 
-/** Whether this is the address of a message in Slack, and nothing else. */
+/** Returns whether this is the address of a message in Slack, and nothing else. */
 export function isSlackMessage(url: string): boolean {
   return message.test(url);
 }
 
 /**
- * The same system, whose tickets say once where their incident's thread is: in the body, or, where there was no thread yet, in the first comment
- * after there was one.
+ * Wraps a ticket system so that its tickets contain the address of their incident's thread once: in the body, or, if there was no thread yet, in the first
+ * comment after there was one.
  */
 export function threadedTickets({
   system,
@@ -41,7 +41,7 @@ export function threadedTickets({
   readonly system: TicketSystem;
   readonly places: ThreadPlaces;
   readonly threadOf: ThreadOf;
-  /** Whose ticket of this system it is. */
+  /** Returns the incident that a ticket of this system belongs to. */
   readonly ownerOf: (ticket: { readonly system: string; readonly id: string }) => Promise<IncidentRef | undefined>;
 }): TicketSystem {
   const { name } = system;
@@ -63,7 +63,7 @@ export function threadedTickets({
     name,
     open: async (request, signal) => {
       const { key, incident } = request;
-      // Decided before it is sent: a ticket whose answer was lost is found again as it was filed.
+      // Decided before sending: a ticket whose response was lost is found again as it was filed.
       const place = (await places.of(key)) ?? (await places.claim(key, await inBody(incident)));
       return system.open(place.carrier === 'body' ? { ...request, thread: place.url } : request, signal);
     },
@@ -72,7 +72,7 @@ export function threadedTickets({
   };
 }
 
-/** The same pager, whose calls say where the incident's thread is. */
+/** Wraps a pager so that its calls say where the incident's thread is. */
 export function threadedPager(pager: Pager, threadOf: ThreadOf): Pager {
   const withThread = async (page: Page): Promise<Page> => {
     const thread = await threadOf(page.incident);

@@ -7,25 +7,25 @@ import type { PodRecord } from './pod-record.ts';
 export type { CellKey };
 
 /**
- * What a pod was like before it was quarantined. It is written onto the pod in the same patch as the change, so that the undo
- * needs nothing else. Who may patch the pod may edit it: the MAC by the cell's key tells.
+ * The state of a pod before its quarantine. It is written onto the pod in the same patch as the change, so that the undo needs nothing else. Anyone who may
+ * patch the pod may edit it: the MAC with the cell's key detects that.
  */
 export interface BeforeState {
   readonly version: 1;
-  /** The incident's whole id. */
+  /** The incident's full id. */
   readonly incident: string;
   /** The key of the step that made the change. */
   readonly step: string;
   readonly podUid: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** The controller that owned it, and the workload at the top of its owners: the owner reference goes when the labels go. */
+  /** The controller that owned it, and the workload at the top of its owners: the owner reference is removed along with the labels. */
   readonly owner?: NamedKind;
   readonly workload?: NamedKind;
-  /** Annotations that the quarantine set for autoscalers, as they were; null: not there. */
+  /** Annotations that the quarantine set for autoscalers, with their earlier values; null: not there. */
   readonly annotations?: Readonly<Record<string, string | null>>;
-  /** How many annotations and labels left this note no room: they are not restored. Absent: none. */
+  /** Number of annotations and labels that did not fit into this note: they are not restored. Absent: none. */
   readonly lost?: { readonly annotations: number; readonly labels: number };
-  /** Marks of all pods that the same step is about (`podMark`), where that is more than this one. */
+  /** Marks of all pods of the same step (`podMark`), if there are more than this one. */
   readonly together?: readonly string[];
   readonly terms: HoldTerms;
 }
@@ -35,14 +35,14 @@ export interface NamedKind {
   readonly name: string;
 }
 
-/** Stands for a pod in the notes of all pods of a workload, which may be thousands: it tells them apart, and proves nothing. 8 hex digits. */
+/** Stands for a pod in the notes of all pods of a workload, which may be thousands: it tells them apart, but proves nothing. 8 hex digits. */
 export function podMark(uid: string): string {
   return sha256Hex(uid).slice(0, 8);
 }
 
 const domain = 'firebreak.before-state.v1\n';
 
-/** The annotation's text. @throws RangeError when the key has less than 32 bytes. */
+/** Returns the annotation's text. @throws RangeError when the key has less than 32 bytes. */
 export function sealBeforeState(state: BeforeState, key: CellKey): string {
   return seal(domain, state, key);
 }
@@ -50,10 +50,10 @@ export function sealBeforeState(state: BeforeState, key: CellKey): string {
 type OpenedBeforeState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable' }
-  /** The state as it stands there, and whether the cell wrote it. `unknown`: no key was given to tell. */
+  /** The state in the annotation, and whether the cell wrote it. `unknown`: no key was given to check it. */
   | { readonly kind: 'read'; readonly state: BeforeState; readonly authentic: 'yes' | 'no' | 'unknown' };
 
-/** Reads the annotation of the pod with this uid. A state of another pod, copied here, is not authentic. */
+/** Reads the annotation of the pod with this uid. A state copied from another pod is not authentic. */
 export function openBeforeState(options: {
   readonly text: string | undefined;
   readonly podUid: string;
@@ -67,7 +67,7 @@ export function openBeforeState(options: {
   return { kind: 'read', state, authentic: authentic === 'yes' && state.podUid !== podUid ? 'no' : authentic };
 }
 
-/** The state, where the cell itself wrote this text for the pod with this uid. */
+/** Returns the state if the cell itself wrote this text for the pod with this uid. */
 export function authenticState(of: {
   readonly text: string | undefined;
   readonly podUid: string;
@@ -77,14 +77,14 @@ export function authenticState(of: {
   return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
 }
 
-/** Whether the cell itself has quarantined the pod. The label alone says nothing: whoever makes a pod can write it. */
+/** Returns whether the cell itself has quarantined the pod. The label alone proves nothing: anyone who creates a pod can set it. */
 export function isHeldByCell(pod: Pick<PodRecord, 'uid' | 'annotations'>, key: CellKey): boolean {
   return authenticState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key }) !== undefined;
 }
 
 /**
- * Of two notes of one pod the one that holds: an older one that somebody has kept and put back is as good as none. Of the same time the first,
- * which is what the pod says.
+ * Returns the valid one of two notes of a pod: an older note that somebody has kept and put back counts for nothing. With equal times the first one wins, which
+ * is what the pod says.
  */
 export function laterState(found: BeforeState | undefined, known: BeforeState | undefined): BeforeState | undefined {
   if (!found || !known) return found ?? known;
@@ -96,14 +96,14 @@ export function heldSince({ terms }: BeforeState): number {
   return Date.parse(terms.at);
 }
 
-/** Who gave a pod back: a cell, or a person with the cell's key and without a cell. */
+/** Who released a pod: a cell, or a person with the cell's key and without a cell. */
 export type GivenBackBy = 'cell' | 'hand';
 
 const releaseDomain = 'firebreak.release-mark.v1\n';
 
 /**
- * What is written onto a pod in the same patch that gives it back: each replica of the cell sees from it that the pod was not robbed of its
- * quarantine. It names the note that it ends, so one that somebody has kept ends no later quarantine.
+ * Returns the mark that is written onto a pod in the same patch that releases it: it shows each replica of the cell that the quarantine was not removed by
+ * somebody else. It names the note that it ends, so a kept mark cannot end a later quarantine.
  */
 export function releaseMark(before: BeforeState, by: GivenBackBy, key: CellKey): Readonly<Record<string, string>> {
   const { incident, podUid, step } = before;
@@ -111,7 +111,7 @@ export function releaseMark(before: BeforeState, by: GivenBackBy, key: CellKey):
   return { [names.releasedAnnotation]: seal(releaseDomain, mark, key) };
 }
 
-/** Who has ended exactly this quarantine, by the mark on its pod; undefined where nobody has who holds the cell's key. */
+/** Returns who has ended exactly this quarantine, by the mark on its pod; undefined if nobody with the cell's key has. */
 export function givenBackBy(
   pod: { readonly uid: string; readonly annotations: Readonly<Record<string, string>> },
   before: BeforeState,
@@ -124,12 +124,12 @@ export function givenBackBy(
   return isOfThis && (by === 'cell' || by === 'hand') ? by : undefined;
 }
 
-/** Of the note as the cell writes it, whatever its text was made to look like meanwhile. */
+/** Digest of the note as the cell writes it, however its text was changed meanwhile. */
 function noteDigest(before: BeforeState, key: CellKey): string {
   return sha256Hex(sealBeforeState(before, key));
 }
 
-/** Everything that a quarantine has on its pod. */
+/** Everything that a quarantine puts on its pod. */
 export interface QuarantineMarks {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -147,17 +147,17 @@ export function quarantineMarks(state: BeforeState, key: CellKey): QuarantineMar
   };
 }
 
-/** Of the room that a note has, as JSON and before it is encoded. Ordinary pods have less than a twentieth. */
+/** Share of a note's room for labels, as JSON before encoding. Ordinary pods use less than a twentieth. */
 const labelBytes = 64 * 1024;
 const disruptionBytes = 1024;
-/** Of each label as JSON, besides its name and value: `"":"",` */
+/** JSON overhead of each label besides its name and value: `"":"",` */
 const labelFrame = 6;
 const ownLabels: ReadonlySet<string> = new Set([names.quarantineLabel, names.incidentLabel]);
 
 /**
- * What a note says that a pod was like. Whoever makes a pod could give it so much of everything that no note fits, and so escape: what is beyond any
- * ordinary pod is lost, the longest first, and the note says how much. So is what it has of our own labels, which somebody else has written: a pod
- * that is given back is in no quarantine.
+ * Returns what a note says about a pod. The creator of a pod could give it so much of everything that no note fits, and so escape: whatever exceeds any
+ * ordinary pod is dropped, the longest first, and the note says how much. Our own labels on it are dropped as well, since somebody else wrote them: a released
+ * pod is in no quarantine.
  */
 export function notedOf({
   labels,
@@ -185,7 +185,7 @@ export function notedOf({
   };
 }
 
-/** All labels of a quarantined pod: ours, and nobody else's. */
+/** All labels of a quarantined pod: ours, and no others. */
 export function quarantineLabels(incident: string): Readonly<Record<string, string>> {
   return { [names.quarantineLabel]: 'active', [names.incidentLabel]: incidentHash(incident) };
 }

@@ -6,13 +6,13 @@ export interface Cidr {
   /** The first address. */
   readonly base: ipaddr.IPv4 | ipaddr.IPv6;
   readonly prefix: number;
-  /** `203.0.113.0/24`: of a single address too, and with the bits beyond the prefix at zero. */
+  /** `203.0.113.0/24`: for a single address too, and with the bits after the prefix set to zero. */
   readonly text: string;
 }
 
 /**
- * An address or a CIDR, of IPv4 or IPv6; undefined when it is neither. What is read in two ways is not taken: parts in octal or hex, fewer than
- * four of them, zones, and IPv4 inside IPv6.
+ * Parses an address or a CIDR, IPv4 or IPv6; undefined if it is neither. Ambiguous texts are rejected: parts in octal or hex, fewer than four of them, zones,
+ * and IPv4 inside IPv6.
  */
 export function parseCidr(text: string): Cidr | undefined {
   const [address = '', length] = text.split('/');
@@ -27,12 +27,12 @@ export function parseCidr(text: string): Cidr | undefined {
   return { version, base, prefix, text: `${base}/${prefix}` };
 }
 
-/** Whether all of `inner` is in `outer`. */
+/** Returns whether all of `inner` is in `outer`. */
 export function contains(outer: Cidr, inner: Cidr): boolean {
   return outer.version === inner.version && outer.prefix <= inner.prefix && inner.base.match(outer.base, outer.prefix);
 }
 
-/** What both have; undefined when it is nothing. One of two blocks that overlap is always inside the other. */
+/** Returns the intersection; undefined if it is empty. If two blocks overlap, one is always inside the other. */
 export function overlap(a: Cidr, b: Cidr): Cidr | undefined {
   if (contains(a, b)) return b;
   return contains(b, a) ? a : undefined;

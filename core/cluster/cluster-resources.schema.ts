@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
 
-/** What `kubectl get incidents` and `kubectl get containments` show. The definitions of the resources are made from this: `tools/deploy/generate.ts`. */
+/** What `kubectl get incidents` and `kubectl get containments` show. The resource definitions are generated from this: `tools/deploy/generate.ts`. */
 
 const severity = z.enum(severities).meta({ description: 'Of the worst alert.' });
 const moment = (description: string) => z.string().meta({ description, format: 'date-time' });

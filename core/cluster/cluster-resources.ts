@@ -10,13 +10,13 @@ import { oneLine } from '../text/visible-text.ts';
 import type { ContainmentResourceStatus, IncidentResourceStatus, ResourceCondition } from './cluster-resources.schema.ts';
 import { incidentHash, names } from './labels.ts';
 
-/** Where the resources that show what Firebreak does are in the API. */
+/** API group of the resources that show what Firebreak does. */
 export const resourceGroup = 'firebreak.dev';
 export const resourceVersion = 'v1alpha1';
 export const resourcePlurals = { Incident: 'incidents', Containment: 'containments' } as const;
 export type ResourceKind = keyof typeof resourcePlurals;
 
-/** One resource as it should be. Firebreak writes it, and decides nothing by it. */
+/** The desired state of one resource. Firebreak writes it, but decides nothing by it. */
 export interface ShownResource {
   readonly kind: ResourceKind;
   readonly namespace: string;
@@ -25,7 +25,7 @@ export interface ShownResource {
   readonly status: IncidentResourceStatus | ContainmentResourceStatus;
 }
 
-/** What the cell knows of an incident: that it is open by its own memory, the rest as the incident itself has said last. */
+/** What the cell knows of an incident: that it is open, from its own memory, and the rest as the incident last reported it. */
 export interface SeenIncident {
   readonly id: string;
   /** Its first run. */
@@ -40,7 +40,7 @@ export interface SeenIncident {
   };
 }
 
-/** Something that is in force, as the cell's own note on it says. */
+/** Something that is in force, according to the cell's own note on it. */
 export interface HeldContainment {
   readonly target: TargetName;
   readonly uid?: string;
@@ -48,12 +48,12 @@ export interface HeldContainment {
   readonly incident: string;
   readonly step: string;
   readonly terms: HoldTerms;
-  /** What of it is not as it should be. */
+  /** What about it is not as it should be. */
   readonly problems: readonly string[];
 }
 
 export interface ResourceWords {
-  /** For what is in no namespace. */
+  /** The namespace for what is in no namespace. */
   readonly ownNamespace: string;
   readonly groups: readonly string[];
   readonly contact?: string | undefined;
@@ -63,16 +63,16 @@ const mostRules = 10;
 const mostProblems = 10;
 const longestText = 300;
 
-/** What is kept of an incident's own word. */
+/** Returns the part of an incident's own report that is kept. */
 export function saidOf(state: IncidentState): NonNullable<SeenIncident['said']> {
   const { severity, verdict, reached, total, counts, questions } = state;
   const rules = [...new Set(counts.map(({ rule }) => shown(rule)))].slice(0, mostRules);
-  // What becomes of a lease may be answered at any time, and need not be.
+  // Questions about a lease may be answered at any time, and need not be.
   const openQuestions = questions.filter(({ question, status }) => status.state === 'open' && !isOfLease(question.id)).length;
   return { severity, verdict, reached, alerts: total, rules, openQuestions };
 }
 
-/** The resource of an incident; undefined for an id that is of none. */
+/** Returns the resource of an incident; undefined if the id is not an incident's. */
 export function incidentResource(
   seen: SeenIncident,
   held: readonly HeldContainment[],
@@ -121,7 +121,7 @@ export function incidentResource(
   };
 }
 
-/** The resource of something that is held. `until` in milliseconds since 1970; infinite: for good. */
+/** Returns the resource of something that is held. `until` in milliseconds since 1970; infinite: for good. */
 export function containmentResource(
   held: HeldContainment,
   { until, changedAt, words }: { readonly until: number; readonly changedAt: number; readonly words: ResourceWords },
@@ -157,13 +157,13 @@ export function containmentResource(
   };
 }
 
-/** When its time is over: by people's word, or, where silence renews, at the end of the term that runs. */
+/** Returns when it expires: by people's decision, or, if silence renews it, at the end of the current term. */
 export function shownUntil(end: number, { lease }: HoldTerms, now: number): number {
   if (end > now || lease.onExpiry === 'release' || !(lease.durationMs > 0)) return end;
   return end + Math.ceil((now - end + 1) / lease.durationMs) * lease.durationMs;
 }
 
-/** The incident of another namespace is none of the reader's business; nodes and the cluster are everybody's. */
+/** An incident of another namespace is none of the reader's business; those of nodes and the cluster are visible to everybody. */
 function incidentTitle(incident: string, namespace: string | undefined): string {
   const subject = subjectOfIncident(incident);
   if (!subject) return 'unknown';
@@ -188,7 +188,7 @@ function kindOf(lower: string): string {
   return spelled.get(lower.toLowerCase()) ?? lower;
 }
 
-/** What a name of a resource may hold, and the same for the same thing: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+/** Returns a valid resource name, the same for the same thing: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 export function resourceName(text: string, identity: string): string {
   const readable = text
     .toLowerCase()
@@ -198,7 +198,7 @@ export function resourceName(text: string, identity: string): string {
   return `${readable || 'x'}-${sha256Hex(identity).slice(0, 10)}`;
 }
 
-/** By which Firebreak finds what it shows of an incident. */
+/** Labels by which Firebreak finds the resources it shows for an incident. */
 export function labelsOfShown(incident: string): Readonly<Record<string, string>> {
   return { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(incident) };
 }
@@ -223,10 +223,10 @@ function shown(text: string): string {
   return oneLine(redactSecrets(text), longestText);
 }
 
-/** The last moment that a Date can say. */
+/** The latest time that a Date can represent. */
 const latest = 8.64e15;
 
-/** Kubernetes writes times to the second. */
+/** Kubernetes writes times in whole seconds. */
 function secondsOf(at: number): string {
   return new Date(Math.min(at, latest)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

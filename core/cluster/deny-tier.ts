@@ -3,8 +3,8 @@ import { names } from './labels.ts';
 import type { PolicyRecord } from './pod-record.ts';
 
 /**
- * A policy of the whole cluster that denies a quarantined pod's traffic before any NetworkPolicy can allow it. The platform team applies it
- * once (`deploy/deny-tier`); Firebreak only reads it, since who may write it may cut off the whole cluster.
+ * A cluster-wide policy that denies a quarantined pod's traffic before any NetworkPolicy can allow it. The platform team applies it once (`deploy/deny-tier`);
+ * Firebreak only reads it, since anyone who may write it may cut off the whole cluster.
  */
 export interface DenyTier {
   readonly kind: string;
@@ -12,9 +12,9 @@ export interface DenyTier {
   readonly version: string;
   readonly resource: string;
   readonly spec: Readonly<Record<string, unknown>>;
-  /** What the API server fills in by itself. */
+  /** Fields that the API server fills in by itself. */
   readonly filledIn?: Readonly<Record<string, unknown>>;
-  /** Its rules cannot name who is outside of the cluster: what a NetworkPolicy lets in from there comes in. */
+  /** Its rules cannot name peers outside of the cluster: what a NetworkPolicy lets in from there comes in. */
   readonly letsInFromOutside?: true;
 }
 
@@ -41,7 +41,7 @@ export const denyTiers: readonly DenyTier[] = [
     },
   },
   {
-    // https://docs.tigera.io/calico/latest/reference/resources/globalnetworkpolicy: the lowest order is first, NetworkPolicies have 1000
+    // https://docs.tigera.io/calico/latest/reference/resources/globalnetworkpolicy: the lowest order comes first, NetworkPolicies have 1000
     kind: 'GlobalNetworkPolicy',
     group: 'projectcalico.org',
     version: 'v3',
@@ -74,13 +74,13 @@ export const denyTiers: readonly DenyTier[] = [
   },
 ];
 
-/** Whether it is exactly the policy that Firebreak knows: one that was changed counts for nothing. */
+/** Returns whether it is exactly the policy that Firebreak knows: a changed one does not count. */
 export function isDenyTier(tier: DenyTier, spec: Readonly<Record<string, unknown>> | undefined): boolean {
   const filledIn = Object.entries(tier.filledIn ?? {}).filter(([key]) => spec?.[key] !== undefined);
   return spec !== undefined && digestOf(spec) === digestOf({ ...tier.spec, ...Object.fromEntries(filledIn) });
 }
 
-/** Which of these policies, that allow something of a quarantined pod, it leaves in force. */
+/** Returns those of these policies, which allow traffic of a quarantined pod, that the tier leaves in force. */
 export function notDenied(policies: readonly PolicyRecord[], tier: DenyTier | undefined): readonly PolicyRecord[] {
   if (!tier) return policies;
   return policies.filter(({ allowsFromOutside, deniedBy }) =>

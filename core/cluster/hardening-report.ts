@@ -3,10 +3,10 @@ import { oneLine } from '../text/visible-text.ts';
 import { labelsOfShown, resourceName } from './cluster-resources.ts';
 import { findingText, type LookedAtSpec, type PostureFinding, postureResults } from './posture.ts';
 
-/** Where reports are in the API: https://github.com/openreports/reports-api, v0.2.1 */
+/** API group of the reports: https://github.com/openreports/reports-api, v0.2.1 */
 export const reportGroup = 'openreports.io';
 export const reportVersion = 'v1alpha1';
-/** Says whose a report is; others write reports of their own into the same namespaces. */
+/** Identifies our reports; others write their own into the same namespaces. */
 export const reportSource = 'firebreak';
 
 /** Kinds whose pod template `hardenWorkload` can change. */
@@ -22,7 +22,7 @@ interface ReportResult {
   readonly message: string;
 }
 
-/** A report of OpenReports as it should be. Firebreak writes it, and decides nothing by it. */
+/** The desired state of an OpenReports report. Firebreak writes it, but decides nothing by it. */
 export interface HardeningReport {
   readonly namespace: string;
   readonly name: string;
@@ -41,15 +41,15 @@ export interface HardeningReport {
   };
 }
 
-/** A workload that an incident is about, as the API has it. */
+/** The workload of an incident, as returned by the API. */
 export interface ReportedWorkload {
   readonly uid: string;
   readonly spec: LookedAtSpec;
-  /** Why it cannot be given an AppArmor profile; absent where it can. */
+  /** Why it cannot be given an AppArmor profile; absent if it can. */
   readonly noAppArmor?: string | undefined;
 }
 
-/** The workload of an incident, if there are findings for its kind. */
+/** Returns the workload of an incident, if there are findings for its kind. */
 export function reportedSubject(incident: string) {
   const subject = subjectOfIncident(incident);
   if (subject?.kind !== 'workload') return undefined;
@@ -58,7 +58,7 @@ export function reportedSubject(incident: string) {
   return kind && { kind, namespace, name };
 }
 
-/** What the workload of an incident keeps and breaks of the rules that an incident's posture is judged by; undefined where there are no findings for its kind. */
+/** Returns which rules of an incident's posture its workload keeps and breaks; undefined if there are no findings for its kind. */
 export function hardeningReport(incident: string, { uid, spec, noAppArmor }: ReportedWorkload): HardeningReport | undefined {
   const subject = reportedSubject(incident);
   if (!subject) return undefined;
@@ -81,13 +81,13 @@ export function hardeningReport(incident: string, { uid, spec, noAppArmor }: Rep
 
 const longestMessage = 500;
 
-/** A posture says it of the account. */
+/** In a posture, this is part of the account. */
 const tokenRule: PostureFinding = { id: 'service-account-token', text: 'is given a token of its service account' };
 
 const policies = {
   baseline: { policy: 'pod-security-baseline', result: 'fail', severity: 'high', scored: true },
   restricted: { policy: 'pod-security-restricted', result: 'fail', severity: 'medium', scored: true },
-  // As OpenReports counts: what nobody has asked for is a warning.
+  // As OpenReports counts: a rule that nobody has asked for is a warning.
   neither: { policy: 'firebreak-hardening', result: 'warn', severity: 'low', scored: false },
 } as const;
 

@@ -1,6 +1,6 @@
-/** A reference of an image, taken apart. */
+/** A parsed image reference. */
 interface ImageReference {
-  /** With its registry, as short as it was written. */
+  /** Includes the registry, if the reference does. */
   readonly repository: string;
   readonly tag?: string;
   /** `sha256:…` */
@@ -17,7 +17,7 @@ export function parseReference(text: string): ImageReference {
   return { repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
 }
 
-/** Every way in which a pod can write this tag: with and without the registry and the `latest` that are meant where none is written. */
+/** Returns every way in which a pod can write this tag: with and without the default registry and the default `latest`. */
 export function spellingsOf({ repository, tag }: ImageReference): readonly string[] {
   if (tag === undefined) return [];
   const repositories = spellingsOfRepository(repository);
@@ -35,7 +35,7 @@ function spellingsOfRepository(repository: string): readonly string[] {
   return paths.flatMap((one) => [one, `docker.io/${one}`, `index.docker.io/${one}`]);
 }
 
-/** Host and path of a repository as a registry knows them: `cart` is `docker.io` and `library/cart`. */
+/** Returns host and path of a repository as a registry knows them: `cart` is `docker.io` and `library/cart`. */
 export function placeOf(repository: string): { readonly host: string; readonly path: string } {
   const [first = '', ...rest] = repository.split('/');
   const hasRegistry = rest.length > 0 && (first.includes('.') || first.includes(':') || first === 'localhost');

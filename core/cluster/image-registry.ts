@@ -1,4 +1,4 @@
-/** What an OCI manifest says of one other object. https://github.com/opencontainers/image-spec/blob/main/descriptor.md */
+/** A reference to one other object in an OCI manifest. https://github.com/opencontainers/image-spec/blob/main/descriptor.md */
 export interface Descriptor {
   readonly mediaType: string;
   /** `sha256:…` */
@@ -16,16 +16,16 @@ export interface ImageManifest {
   readonly artifactType?: string;
   readonly config?: Descriptor;
   readonly layers: readonly Descriptor[];
-  /** Of an index: the images of all platforms. */
+  /** For an index: the images of all platforms. */
   readonly manifests?: readonly Descriptor[];
 }
 
-/** One repository of a registry, to read from. Everything it gives was compared with its digest. */
+/** Read access to one repository of a registry. Everything it returns was checked against its digest. */
 export interface ImageRepository {
-  /** By `sha256:…` or by tag; undefined where there is none. @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED */
+  /** Returns a manifest by `sha256:…` or by tag; undefined if there is none. @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED */
   manifest(reference: string): Promise<ImageManifest | undefined>;
   /** @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED; FB_ERR_NOT_FOUND */
   blob(descriptor: Descriptor): Promise<Buffer>;
-  /** What refers to this digest. `all` is false where the registry has more than is read. @throws as `manifest` */
+  /** Returns what refers to this digest. `all` is false if the registry has more than is read. @throws as `manifest` */
   referrers(digest: string): Promise<{ readonly found: readonly Descriptor[]; readonly all: boolean }>;
 }

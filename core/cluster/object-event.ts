@@ -12,59 +12,59 @@ export interface Regarding {
   readonly kind: string;
   /** `v1`, `apps/v1` */
   readonly apiVersion: string;
-  /** Absent for what is in no namespace. */
+  /** Absent if the object is in no namespace. */
   readonly namespace?: string;
   readonly name: string;
   /** Without it `kubectl describe` does not find the Event. */
   readonly uid?: string;
 }
 
-/** One Event that the owner of an object should find there. */
+/** An Event that the owner of an object should find on it. */
 export interface ObjectEvent {
-  /** The same for the same outcome of the same step on the same object: it is written once. */
+  /** The same for the same outcome of the same step on the same object, so that it is written once. */
   readonly name: string;
   readonly regarding: Regarding;
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly action: string;
-  /** At most 1 024 bytes, which is what the API takes. */
+  /** At most 1 024 bytes, the limit of the API. */
   readonly note: string;
 }
 
-/** What became of a step, as the cell itself knows it. */
+/** The outcome of a step, as the cell itself knows it. */
 export interface StepOutcome {
   readonly action: { readonly name: string; readonly title: string; readonly outcomes?: Outcomes };
   readonly outcome: 'done' | 'undone' | 'extended' | 'permanent';
   readonly incident: string;
-  /** Names what must not be written twice: the key of the step, or the digest of an answer. */
+  /** Identifies what must not be written twice: the key of the step, or the digest of an answer. */
   readonly key: string;
   readonly objects: readonly { readonly name: TargetName; readonly uid?: string }[];
-  /** What an action has given back: its `pods` are touched too. */
+  /** Output of the action: its `pods` are touched too. */
   readonly output?: unknown;
-  /** Of what was done. */
+  /** For a step that was done. */
   readonly playbook?: string;
   readonly terms?: Omit<HoldTerms, 'at'>;
-  /** Of what was done: the name of its release, by which people's word about it is remembered. */
+  /** For a step that was done: the name of its release, under which people's decision about it is remembered. */
   readonly release?: string;
-  /** Of what was given back: whether people said so. */
+  /** For a release: whether people ordered it. */
   readonly byPeople?: boolean;
 }
 
 /** Whom an application's owner may ask. */
 export interface EventWords {
-  /** The groups of people who decide, the first of them first. */
+  /** The groups of people who decide, in the order in which they are asked. */
   readonly groups: readonly string[];
-  /** Where they are found, in the words of the configuration. */
+  /** How to reach them, as worded in the configuration. */
   readonly contact?: string | undefined;
   readonly titleOf: (playbook: string) => string | undefined;
 }
 
 const mostObjects = 20;
 const mostBytes = 1_024;
-/** The last moment that a Date can say. */
+/** The latest time that a Date can represent. */
 const latest = 8.64e15;
 
-/** Kinds that people look at. What is in no namespace has its Events in `default`. */
+/** Kinds that people look at. Events of objects in no namespace are in `default`. */
 const kinds: ReadonlyMap<string, Pick<Regarding, 'kind' | 'apiVersion'>> = new Map(
   [
     ['v1', 'Pod', 'Node', 'Namespace', 'ServiceAccount', 'Secret'],
@@ -74,7 +74,7 @@ const kinds: ReadonlyMap<string, Pick<Regarding, 'kind' | 'apiVersion'>> = new M
   ].flatMap(([apiVersion = '', ...named]) => named.map((kind) => [kind.toLowerCase(), { kind, apiVersion }])),
 );
 
-/** The Events that tell of a step's outcome, one on each object that it touched. None where the action has no word for it. */
+/** Returns the Events about a step's outcome, one on each object that it touched. None if the action has no word for it. */
 export function eventsOf(step: StepOutcome, words: EventWords, now: number): readonly ObjectEvent[] {
   const { outcome, action, key } = step;
   const reason = reasonFor(step);
@@ -124,8 +124,8 @@ function* podsIn(output: unknown): Generator<{ readonly namespace: string; reado
 }
 
 /**
- * Everybody who may look into the namespace reads it, also who has taken a pod of it over: so it says nothing that an alert says, and nothing of
- * other namespaces.
+ * Readable by everybody with access to the namespace, including an attacker who has taken over one of its pods: so it says nothing from an alert, and nothing
+ * about other namespaces.
  */
 function noteOn(regarding: Regarding, step: StepOutcome, { groups, contact, titleOf }: EventWords, now: number): string {
   const { action, outcome, playbook, terms, byPeople } = step;
@@ -151,7 +151,7 @@ function noteOn(regarding: Regarding, step: StepOutcome, { groups, contact, titl
   return oneLine(redactSecrets(text), mostBytes);
 }
 
-/** Its title, where it is about the same namespace, or about what everybody sees. */
+/** Returns its title, if it is about the same namespace, or about something that everybody sees. */
 function incidentFor({ namespace }: Regarding, incident: string): string {
   const subject = subjectOfIncident(incident);
   if (!subject) return 'unknown';

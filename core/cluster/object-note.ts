@@ -5,25 +5,25 @@ import { canonicalJson, digestOf, sha256Hex } from '../text/digest.ts';
 import { isJson, type Json } from '../text/plain-json.ts';
 
 /**
- * What a step did to an object other than a pod, written onto the object in the same call as the change: who did it, and what gives it
- * back exactly. Who may write the object may edit the note: the MAC by the cell's key tells. (Pods have theirs in `before-state.ts`.)
+ * What a step did to an object other than a pod, written onto the object in the same call as the change: who did it, and what exactly undoes it. Anyone who may
+ * write the object may edit the note: the MAC with the cell's key detects that. (Pods have theirs in `before-state.ts`.)
  */
 export interface ObjectNote {
   readonly version: 2;
-  /** The incident's whole id. */
+  /** The incident's full id. */
   readonly incident: string;
   /** The key of the step that made the change. */
   readonly step: string;
   readonly action: string;
   readonly object: TargetName;
-  /** Absent where the step made the object: it had none yet. */
+  /** Absent if the step created the object: it had no uid yet. */
   readonly uid?: string;
   readonly change: FieldChange | EntriesChange | MadeObjectNote;
-  /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
+  /** Everything that the same step changes, if that is more than this object: an interrupted step is finished on these only. */
   readonly together?: readonly TargetName[];
-  /** What gives the same in another way and was left, each with its uid: what comes after is news. */
+  /** Objects that grant the same in another way and were left, each with its uid: anything added later is news. */
   readonly left?: readonly string[];
-  /** How many annotations left this note no room: they are not restored. Absent: none. */
+  /** Number of annotations that did not fit into this note: they are not restored. Absent: none. */
   readonly lost?: number;
   readonly terms: HoldTerms;
 }
@@ -32,19 +32,19 @@ export interface FieldChange {
   readonly kind: 'field';
   /** From the object's root: `['spec', 'replicas']`. */
   readonly path: readonly string[];
-  /** Absent: the field was not there. */
+  /** Absent: the field did not exist. */
   readonly before?: Json;
   readonly set?: Json;
 }
 
 /**
- * Entries that were taken out of a list. Whoever writes the object could make the list so long that no note with all of it fits: what was taken is
+ * Entries that were removed from a list. Anyone who can write the object could make the list so long that no note could hold all of it; what was removed is
  * always short.
  */
 export interface EntriesChange {
   readonly kind: 'entries';
   readonly path: readonly string[];
-  /** Each that was taken, with its places in the list before, each as the distance to the one before it. */
+  /** Each removed entry, with its places in the earlier list, each as the distance to the previous one. */
   readonly taken: readonly { readonly value: Json; readonly steps: readonly number[] }[];
   /** Digest of the list without them. */
   readonly rest: string;
@@ -52,15 +52,15 @@ export interface EntriesChange {
 
 interface MadeObjectNote {
   readonly kind: 'made';
-  /** Digest of what the object says, without its metadata. */
+  /** Digest of the object's content, without its metadata. */
   readonly digest: string;
-  /** Of a policy that blocks addresses: which, as CIDRs. */
+  /** For a policy that blocks addresses: which ones, as CIDRs. */
   readonly denies?: readonly string[];
 }
 
 const domain = 'firebreak.object-note.v2\n';
 
-/** Takes entries out of a list: what is left, undefined where nothing is, and how it is given back. */
+/** Removes entries from a list: returns what is left, undefined if nothing is, and how to restore them. */
 export function takeEntries(
   path: readonly string[],
   list: readonly Json[],
@@ -88,7 +88,7 @@ export function takeEntries(
   return { rest, change };
 }
 
-/** The list as it was before the entries were taken out of it. */
+/** Returns the list as it was before the entries were removed. */
 export function withEntries({ taken }: EntriesChange, rest: readonly Json[]): readonly Json[] {
   const back = taken.flatMap(({ value, steps }) => {
     let at = 0;
@@ -106,12 +106,12 @@ export function withEntries({ taken }: EntriesChange, rest: readonly Json[]): re
   return [...list, ...rest.slice(next)];
 }
 
-/** One annotation an action: two different actions may hold the same object. */
+/** One annotation per action: two different actions may hold the same object. */
 export function noteAnnotation(action: string): string {
   return `firebreak.dev/before-${action.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** The annotation's text. @throws RangeError when the key has less than 32 bytes. */
+/** Returns the annotation's text. @throws RangeError when the key has less than 32 bytes. */
 export function sealNote(note: ObjectNote, key: CellKey): string {
   return seal(domain, note, key);
 }
@@ -119,10 +119,10 @@ export function sealNote(note: ObjectNote, key: CellKey): string {
 type OpenedNote =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable' }
-  /** `unknown`: no key was given to tell whether the cell wrote it. */
+  /** `unknown`: no key was given to check whether the cell wrote it. */
   | { readonly kind: 'read'; readonly note: ObjectNote; readonly authentic: 'yes' | 'no' | 'unknown' };
 
-/** Reads the note of one action on the object with this name and uid. One that was copied from another object is not authentic. */
+/** Reads the note of one action on the object with this name and uid. A note copied from another object is not authentic. */
 export function openNote(options: {
   readonly text: string | undefined;
   readonly action: string;
@@ -139,7 +139,7 @@ export function openNote(options: {
   return { kind: 'read', note, authentic: authentic === 'yes' && !isOfThis ? 'no' : authentic };
 }
 
-/** Our own notes on exactly this object, whoever's step wrote them, by their annotations. */
+/** Returns our own notes on exactly this object, from any step, by their annotations. */
 export function notesOn(options: {
   readonly annotations: Readonly<Record<string, string>>;
   readonly object: TargetName;
@@ -160,12 +160,12 @@ export function notesOn(options: {
   return found;
 }
 
-/** What a note says, for whoever allows that it is given back. */
+/** Returns what a note says, for the check that allows the release. */
 export function releasedBy({ object, uid, incident, step, terms }: ObjectNote): ReleasedObject {
   return { object, ...(uid !== undefined && { uid }), incident, step, terms };
 }
 
-/** Part of the names of objects that a step makes: the same for the same incident and input, so that it is made once. 12 hex digits. */
+/** Returns part of the names of objects that a step creates: the same for the same incident and input, so that each is created once. 12 hex digits. */
 export function madeNameOf(options: {
   readonly incident: string;
   readonly action: string;

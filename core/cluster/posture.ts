@@ -4,29 +4,29 @@ import type { IncidentRef } from '../incident/incident.ts';
 import { canonicalJson } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 
-/** How far a pod is from https://kubernetes.io/docs/concepts/security/pod-security-standards/. `privileged` meets none of the two. */
+/** Pod Security level of a pod: https://kubernetes.io/docs/concepts/security/pod-security-standards/. `privileged` meets neither of the other two. */
 const postureLevels = ['privileged', 'baseline', 'restricted'] as const;
 type PostureLevel = (typeof postureLevels)[number];
 
 /** One thing that a pod is allowed to do. */
 export interface PostureFinding {
   readonly id: string;
-  /** Which profile of Pod Security forbids it: what `baseline` forbids, `restricted` forbids too. Absent: neither. */
+  /** The Pod Security profile that forbids it: `restricted` also forbids everything that `baseline` forbids. Absent: neither. */
   readonly against?: 'baseline' | 'restricted';
-  /** Of the CIS Kubernetes Benchmark v2.0.1, by the numbers that https://github.com/aquasecurity/kube-bench has for it (`cfg/cis-2.0`). */
+  /** Check of the CIS Kubernetes Benchmark v2.0.1, by the number that https://github.com/aquasecurity/kube-bench has for it (`cfg/cis-2.0`). */
   readonly cis?: string;
   readonly text: string;
-  /** Of which containers; absent: of the pod. */
+  /** The containers it applies to; absent: the pod. */
   readonly containers?: readonly string[];
 }
 
-/** What the cell is asked about: the workload of an incident, best by the pod that the alert names. */
+/** What the cell is asked about: the workload of an incident, preferably by the pod that the alert names. */
 export interface AskedPosture {
   readonly incident: IncidentRef;
   readonly pod?: { readonly namespace: string; readonly name: string; readonly uid: string };
 }
 
-/** What a pod was allowed when its incident opened, as the API server had it. It decides nothing. */
+/** What a pod was allowed to do when its incident opened, according to the API server. It decides nothing. */
 export interface Posture {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -34,16 +34,16 @@ export interface Posture {
   readonly of: TargetName;
   readonly level: PostureLevel;
   readonly findings: readonly PostureFinding[];
-  /** Of which the pod has a token, or could have one. */
+  /** The account whose token the pod has, or could have. */
   readonly account?: {
     readonly name: string;
     readonly hasToken: boolean;
-    /** What it may do, by the API server's own word. */
+    /** What it may do, according to the API server itself. */
     readonly may: readonly string[];
   };
   /** What `hardenWorkload` would change. */
   readonly proposal?: HardeningProposal;
-  /** What could not be known, in words. */
+  /** What could not be determined, in words. */
   readonly unknown: readonly string[];
 }
 
@@ -51,11 +51,11 @@ export interface HardeningProposal {
   readonly workload: TargetName;
   /** Fields that differ, as the API server would store them. */
   readonly changes: readonly string[];
-  /** To be tried: it changes nothing while it says `--dry-run=server`. */
+  /** For trying out: it changes nothing while it says `--dry-run=server`. */
   readonly command?: string;
 }
 
-/** The parts of a pod's spec that are looked at. */
+/** The checked parts of a pod's spec. */
 export interface LookedAtSpec extends HardenedSpec {
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
@@ -66,7 +66,7 @@ export interface LookedAtSpec extends HardenedSpec {
   readonly volumes?: readonly { readonly name?: string; readonly hostPath?: unknown }[];
 }
 
-/** What "baseline" lets be added. */
+/** Capabilities that "baseline" allows to be added. */
 const baselineCapabilities: ReadonlySet<unknown> = new Set([
   ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID'],
   ...['SETPCAP', 'SETUID', 'SYS_CHROOT'],
@@ -182,7 +182,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Every rule, and what breaks it: of all containers but ephemeral ones, which people put in later. */
+/** Returns every rule, and what breaks it: for all containers except ephemeral ones, which people add later. */
 export function postureResults(
   spec: LookedAtSpec,
 ): readonly { readonly rule: Omit<PostureFinding, 'containers'>; readonly finding?: PostureFinding }[] {
@@ -200,7 +200,7 @@ export function postureFindings(spec: LookedAtSpec): readonly PostureFinding[] {
   return postureResults(spec).flatMap(({ finding }) => finding ?? []);
 }
 
-/** The strictest profile that it meets. */
+/** Returns the strictest profile that it meets. */
 export function postureLevel(findings: readonly Pick<PostureFinding, 'against'>[]): PostureLevel {
   if (findings.some(({ against }) => against === 'baseline')) return 'privileged';
   return findings.some(({ against }) => against === 'restricted') ? 'baseline' : 'restricted';
@@ -212,7 +212,7 @@ const levelTexts: Readonly<Record<PostureLevel, string>> = {
   restricted: 'meets the profile “restricted” of Pod Security',
 };
 
-/** Short lines for people; the first says all in one. */
+/** Returns short lines for people; the first one summarises everything. */
 export function postureLines({ of, level, findings, account, proposal, unknown }: Posture): readonly string[] {
   const against = findings.filter((one) => one.against !== undefined);
   const many =
@@ -244,8 +244,8 @@ function accountText({ name, hasToken, may }: NonNullable<Posture['account']>): 
 }
 
 /**
- * What gives a template everything that it lacks, as somebody types it: a strategic merge patch of the fields that differ, without an AppArmor profile, which not
- * every node has. Undefined where it lacks nothing.
+ * Returns a command that gives a template everything it lacks: a strategic merge patch of the fields that differ, without an AppArmor profile, which not every
+ * node has. Undefined if it lacks nothing.
  */
 export function hardeningCommand(
   workload: { readonly kind: string; readonly namespace: string; readonly name: string },
@@ -262,7 +262,7 @@ export function hardeningCommand(
   if (Object.keys(fields).length === 0) return undefined;
   const patch = JSON.stringify({ spec: { template: { spec: fields } } });
   const { kind, namespace, name } = workload;
-  // Names of objects and containers have no quotes, and nothing else in it is somebody's.
+  // Safe without escaping: names of objects and containers have no quotes, and everything else is ours.
   return `kubectl --namespace ${namespace} patch ${kind.toLowerCase()} ${name} --dry-run=server --output yaml --patch '${patch}'`;
 }
 
@@ -283,7 +283,7 @@ function contextOf(from: Context | undefined, to: Context | undefined): Readonly
   const keys = Object.keys(to ?? {});
   const changed: Record<string, unknown> = differing(from ?? {}, to ?? {}, keys);
   const { capabilities } = changed;
-  // Merged, what was added would stay.
+  // A merge would keep the added capabilities.
   if (isObject(capabilities) && capabilities.add === undefined) changed.capabilities = { add: null, ...capabilities };
   return Object.keys(changed).length === 0 ? {} : { securityContext: changed };
 }
@@ -300,7 +300,7 @@ function listIn({ securityContext }: LookedAtContainer, field: 'add' | 'drop'): 
   return Array.isArray(list) ? list : [];
 }
 
-/** The container's own word counts before the pod's. */
+/** The container's own setting takes precedence over the pod's. */
 function profileIn(
   field: 'seccompProfile' | 'appArmorProfile',
   { securityContext }: LookedAtContainer,

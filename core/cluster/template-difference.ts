@@ -3,15 +3,15 @@ import { isObject } from '../text/plain-json.ts';
 
 const shownText = 200;
 
-/** Names of fields whose values are said; everything else may hold a secret, and is only named. */
+/** Names of fields whose values are shown; all others may hold a secret, and are only named. */
 const shown: ReadonlySet<string> = new Set([
   ...['image', 'serviceAccountName', 'privileged', 'runAsUser', 'hostNetwork', 'hostPID', 'hostUsers', 'runAsNonRoot'],
   ...['automountServiceAccountToken', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'drop'],
 ]);
 
 /**
- * What differs between two pod templates, in words, one field a line, sorted. Values are said of images and rights only: environment, commands
- * and annotations can hold secrets.
+ * Returns the differences between two pod templates in words, one field a line, sorted. Values are shown for images and rights only: environment, commands and
+ * annotations can hold secrets.
  */
 export function templateDifference(from: unknown, to: unknown): readonly string[] {
   return differences(from, to, '').sort();
@@ -20,7 +20,7 @@ export function templateDifference(from: unknown, to: unknown): readonly string[
 function differences(from: unknown, to: unknown, path: string): string[] {
   if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
   if (isNamedList(from) && isNamedList(to)) return byName(from, to, path);
-  // A whole container or variable that comes or goes is one line; a section is what is in it.
+  // A container or variable that is added or removed is one line; a section is expanded into its fields.
   const whole = path.endsWith(']') && (from === undefined || to === undefined);
   const [before, after] = [from ?? {}, to ?? {}];
   if (!whole && isObject(before) && isObject(after)) return ofRecords(before, after, path);

@@ -1,19 +1,19 @@
 import type { Framework, RequirementMapping } from './framework.ts';
 import { isOfDesks, type Measure } from './measures.ts';
 
-/** What the records of a period show of a framework, and what they cannot. */
+/** What the records of a period show about a framework, and what they cannot show. */
 export interface ComplianceReport {
   readonly framework: Pick<Framework, 'id' | 'name' | 'source' | 'notListed'>;
-  /** Whose records these are. */
+  /** The clusters whose records these are. */
   readonly clusters: readonly string[];
-  /** Only its records were looked at, and none that desks have made for all clusters. Absent: all records were. */
+  /** Only this cluster's records were read, without those that desks have made for all clusters. Absent: all records were. */
   readonly onlyCluster?: string | undefined;
-  /** ISO 8601, UTC; the end is not in it. */
+  /** ISO 8601, UTC; the end is exclusive. */
   readonly since: string;
   readonly until: string;
   readonly madeAt: string;
   readonly program: string;
-  /** Records of the period that were counted, and rows that are not proven and were left out. */
+  /** Records of the period that were counted, and unproven rows that were left out. */
   readonly records: { readonly counted: number; readonly leftOut: number };
   readonly requirements: readonly ShownRequirement[];
   readonly measures: readonly Measure[];
@@ -21,8 +21,9 @@ export interface ComplianceReport {
 
 export interface ShownRequirement extends RequirementMapping {
   /**
-   * `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `nothing-proven`: the same, but records were left out that are not
-   * proven, and may have been of it. `not-looked-at`: the same, but desks may have records of it, which a report of one cluster does not read. `described`: no record counts it.
+   * `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `nothing-proven`: the same, but unproven records
+   * were left out that may have shown it. `not-looked-at`: the same, but desks may have records of it, which a report of one cluster does not read.
+   * `described`: no record counts it.
    */
   readonly basis: 'numbers' | 'nothing-happened' | 'nothing-proven' | 'not-looked-at' | 'described';
 }
@@ -68,14 +69,14 @@ export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
   described: 'described only: no record counts it',
 };
 
-/** Of a report of one cluster; with a space before it. */
+/** For a report of one cluster; with a leading space. */
 export function withoutDesksText({ onlyCluster }: Pick<ComplianceReport, 'onlyCluster'>): string {
   return onlyCluster === undefined
     ? ''
     : ` Only records of the cluster ${onlyCluster} were looked at, and none that desks have made for all clusters: calls, exports, cuts, refused attempts.`;
 }
 
-/** `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */
+/** Returns `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */
 export function valueText({ unit, value, parts }: Measure): string {
   if (value === null) return '-';
   if (unit === 'number') return String(value);
@@ -83,7 +84,7 @@ export function valueText({ unit, value, parts }: Measure): string {
   return `${secondsText(value)} (p90 ${secondsText(p90)}, longest ${secondsText(longest)})`;
 }
 
-/** Parts of a number; a time's own are in its text. */
+/** Returns the parts of a number; those of a time are in its text. */
 export function partsText({ unit, parts }: Measure): string {
   if (unit === 'seconds') return '';
   return Object.entries(parts)

@@ -11,9 +11,9 @@ import {
 } from '../orders/deadline-order.ts';
 import { type CountedFrom, dueAt, type Entity, type NotificationStage, type Regime, rules, stages } from './notification.ts';
 
-/** One run of an incident that has to be notified under one law, as the records tell it. */
+/** One run of an incident that must be notified under one law, according to the records. */
 export interface IncidentDeadlines {
-  /** The record of its first start, `CHAIN#NUMBER`: another start after a stop is another. */
+  /** The record of its first start, `CHAIN#NUMBER`: a new start after a stop has a new id. */
   readonly id: string;
   readonly cluster: string;
   readonly incident: IncidentRef;
@@ -21,7 +21,7 @@ export interface IncidentDeadlines {
   /** The earliest moment that anybody has named: milliseconds since 1970. */
   readonly awareAt: number;
   readonly startedBy: readonly string[];
-  /** From when on a corrective or mitigating measure was available. */
+  /** When a corrective or mitigating measure became available. */
   readonly measureAt?: number;
   readonly reason: string;
   readonly stages: readonly StageDeadline[];
@@ -31,12 +31,12 @@ export interface IncidentDeadlines {
 interface StageDeadline {
   readonly stage: NotificationStage;
   readonly title: string;
-  /** Milliseconds since 1970; absent: nobody can say yet. */
+  /** Milliseconds since 1970; absent: not known yet. */
   readonly dueAt?: number;
   readonly sent?: { readonly by: string; readonly at: number; readonly reference: string };
 }
 
-/** The records that deadlines are read from. */
+/** The records that deadlines are computed from. */
 export const deadlineKinds: readonly string[] = Object.values(deadlineOrderDone);
 
 interface Open {
@@ -48,8 +48,9 @@ interface Open {
 }
 
 /**
- * A start counts as soon as a cell has it on record; what quietens (sent, stopped), and what is counted from, only with the signature of the person.
- * So nobody who could forge a record of a cell keeps people from being called. Nobody stops what they have started; the earliest moment of several counts.
+ * Returns the deadlines. A start counts as soon as a cell has it on record; what silences calls (sent, stopped), and the moment that is counted from, only
+ * count with the person's signature. So nobody who could forge a cell's record can keep people from being called. Nobody stops what they have started; the
+ * earliest of several moments counts.
  * @param records proven ones of all chains, by time
  */
 export function deadlinesIn(records: Iterable<AuditRecord>, signers: VoteSigners, entity: Entity): readonly IncidentDeadlines[] {
@@ -123,7 +124,7 @@ function deadlinesOf({ id, starts, sent, measure, stopped }: Open, entity: Entit
   };
 }
 
-/** What a draft is counted from. */
+/** Returns the moment that a draft is counted from. */
 export function clockOf(
   { awareAt, startedBy, measureAt, stages: all }: IncidentDeadlines,
   nameOf: (id: string) => string,
@@ -132,20 +133,20 @@ export function clockOf(
   return { awareAt, by: startedBy.map(nameOf).join(' and '), notifiedAt: notified, measureAt };
 }
 
-/** People have to be called because a notification is not sent, and soon has to be. */
+/** A call to people because a notification that is due soon has not been sent. */
 export interface DeadlineCall {
   readonly deadlines: IncidentDeadlines;
   readonly stage: StageDeadline & { readonly dueAt: number };
-  /** Milliseconds before the end; 0: it has run out. */
+  /** Milliseconds before the deadline; 0: it has passed. */
   readonly before: number;
-  /** The same call has the same key, whoever computes it. */
+  /** The same for the same call, whoever computes it. */
   readonly key: string;
 }
 
-/** What ran out longer ago is no news: it is counted, and nobody is called. So it does not matter when the record of the call is no longer kept. */
+/** A deadline that passed longer ago is no news: it is counted, but nobody is called. So it does not matter if the record of the call is no longer kept. */
 const newsForMs = 7 * 86_400_000;
 
-/** Of each notification that is not sent the most pressing call whose time has come: of those that were missed nobody is called one after another. */
+/** Returns, for each notification that was not sent, the most pressing call that is due: missed calls are not made one after another. */
 export function callsDue(all: readonly IncidentDeadlines[], now: number, befores: readonly number[]): readonly DeadlineCall[] {
   return all.flatMap((deadlines) => {
     if (deadlines.stopped) return [];
@@ -159,17 +160,17 @@ export function callsDue(all: readonly IncidentDeadlines[], now: number, befores
   });
 }
 
-/** Of a change of the moment that is counted from, the calls are new ones. */
+/** If the moment that is counted from changes, the calls get new keys. */
 function callKey({ id }: IncidentDeadlines, { stage, dueAt: due }: StageDeadline, before: number): string {
   return `deadline/${id}/${stage}/${due}/${before}`;
 }
 
-/** Whether a stage's time is over without it. */
+/** Returns whether a stage's deadline passed without it being sent. */
 export function isMissed({ stopped }: IncidentDeadlines, { dueAt: due, sent }: StageDeadline, now: number): boolean {
   return !stopped && !sent && due !== undefined && now >= due;
 }
 
-/** One line a stage, for people, whom `nameOf` names. Times are ISO 8601. */
+/** Returns one line a stage, for people, using `nameOf` for names. Times are ISO 8601. */
 export function deadlineLines(deadlines: IncidentDeadlines, now: number, nameOf: (id: string) => string): readonly string[] {
   const { awareAt, stages: all, stopped, startedBy, regime } = deadlines;
   if (stopped) return [`${regime}: not to be notified, by ${nameOf(stopped.by)} ${stopped.at}: ${stopped.reason}`];
@@ -185,7 +186,7 @@ export function deadlineLines(deadlines: IncidentDeadlines, now: number, nameOf:
   });
 }
 
-/** What writes the draft of a notification. */
+/** Returns the command that writes the draft of a notification. */
 export function draftCommand(
   { incident, regime }: Pick<IncidentDeadlines, 'incident' | 'regime'>,
   stage: NotificationStage,

@@ -12,7 +12,7 @@ interface RecordRef {
   readonly number: number;
 }
 
-/** How many records a measure names; it counts all of them. */
+/** Maximum number of records that a measure names; it counts all of them. */
 export const mostRefs = 20;
 
 /** One number of a report. */
@@ -20,23 +20,23 @@ export interface Measure {
   readonly id: MeasureId;
   readonly title: string;
   readonly unit: 'number' | 'seconds';
-  /** null where nothing was there to measure. */
+  /** null if there was nothing to measure. */
   readonly value: number | null;
-  /** What it is made of: by severity, by verdict; p50 and p90 of times. */
+  /** Its breakdown: by severity, by verdict; p50 and p90 of times. */
   readonly parts: Readonly<Record<string, number>>;
-  /** Where it comes from: the first ones of `counted`. */
+  /** Its source: the first of the `counted` records. */
   readonly records: readonly RecordRef[];
   readonly counted: number;
-  /** Of those that show how something went on: where each part comes from, by its first ones. */
+  /** For trends: the first records behind each part. */
   readonly partRecords?: Readonly<Record<string, readonly RecordRef[]>>;
 }
 
-/** How many records each part of a trend names. */
+/** Maximum number of records that each part of a trend names. */
 const mostPartRefs = 3;
 
 const trends = ['posture-trend', 'posture-opened', 'posture-gone'] as const;
 
-/** What is shown over time. */
+/** A measure shown over time. */
 export type TrendId = (typeof trends)[number];
 
 export function isTrend(id: MeasureId): id is TrendId {
@@ -90,12 +90,12 @@ const titlesOfOthers = {
   'notifications-called': 'Times that people were called because a notification was due, by law and stage',
 } as const;
 
-/** Of one law, and of one of its stages: an article that asks for one of them is not shown by another. */
+/** For one law and one of its stages: an article that requires one stage is not covered by another. */
 export type LawMeasureId = `${Regime}-due` | `${Regime}-${NotificationStage}-${'sent' | 'called'}`;
 
 export type MeasureId = keyof typeof titlesOfOthers | LawMeasureId;
 
-/** As they are shown; `firebreak deadlines` has them by their ids. */
+/** The displayed names; `firebreak deadlines` uses their ids. */
 const lawNames: Readonly<Record<Regime, string>> = {
   nis2: 'NIS2, Article 23',
   'cra-incident': 'CRA, Article 14(4)',
@@ -128,7 +128,7 @@ interface Counter {
   readonly times: number[];
 }
 
-/** What was counted of some chains, of each to its end: plain data, as another thread can be given it. */
+/** The counts of some chains, each counted to its end: plain data that can be passed to another thread. */
 export interface Counted {
   readonly counters: ReadonlyMap<MeasureId, Readonly<Counter>>;
   readonly looks: readonly PostureLook[];
@@ -143,8 +143,8 @@ const containing: ReadonlySet<string> = new Set(
 );
 
 /**
- * Counts records of a period, those of a chain in their order; each at most once. It holds the numbers, and the incidents and questions that
- * are open, and what was found at workloads, never the records. What belongs to an incident or a question that began before the first record has no time to its containment or decision.
+ * Counts records of a period, those of a chain in order, each at most once. It holds the numbers, the open incidents and questions, and what was found at
+ * workloads, but never the records. For an incident or a question that began before the first record, no time to containment or decision is measured.
  */
 export class Measures {
   readonly #counters = new Map<MeasureId, Counter>();
@@ -153,7 +153,7 @@ export class Measures {
   readonly #postures = new PostureTrend();
   readonly #step: TrendStep;
 
-  /** `by`: what goes on over time is counted by it. */
+  /** `by`: the interval by which trends are counted. */
   constructor({ by = 'month' }: { readonly by?: TrendStep } = {}) {
     this.#step = by;
   }
@@ -179,13 +179,13 @@ export class Measures {
     return { counters: this.#counters, looks: this.#postures.looks() };
   }
 
-  /** Counts what was counted of other chains: as if their records came now. */
+  /** Adds the counts of other chains, as if their records came now. */
   join({ counters, looks }: Counted): void {
     for (const [id, other] of counters) addTo(this.#counterOf(id), other);
     for (const look of looks) this.#postures.add(look, look.found);
   }
 
-  /** All of them, in the order of `measureIds`; those that nothing was counted for too. */
+  /** Returns all measures, in the order of `measureIds`, including those with nothing counted. */
   all(): readonly Measure[] {
     const counters = new Map([...this.#counters, ...this.#changesOfPostures()]);
     return measureIds.map((id) => {
@@ -207,7 +207,7 @@ export class Measures {
 
   #looked(record: AuditRecord): void {
     const posture = findingsIn(record.body.posture);
-    // Nothing of what could not be read.
+    // An unreadable posture is not counted.
     if (!posture) return;
     const { level, found } = posture;
     const when = trendPart(record.at, this.#step);
@@ -292,7 +292,7 @@ function count(counter: Counter, { chain, number }: RecordRef, parts: readonly s
   }
 }
 
-/** As what of which law a record is counted; undefined where it names none. */
+/** Returns the measure and law that a record counts for; undefined if it names no law. */
 function countedByLaw({ kind, body }: AuditRecord): LawMeasureId | undefined {
   if (kind === 'deadline.called') {
     const regime = regimes.find((one) => one === body.regime);
@@ -304,7 +304,7 @@ function countedByLaw({ kind, body }: AuditRecord): LawMeasureId | undefined {
   return order?.kind === 'deadline.sent' ? `${order.regime}-${order.stage}-sent` : undefined;
 }
 
-/** What one record is counted as by itself, and as which parts of it. */
+/** Returns the measures that one record counts for by itself, and the parts of each. */
 function countedBy({ kind, body, actor }: AuditRecord): readonly (readonly [id: MeasureId, ...parts: readonly string[]])[] {
   const known = byKind[kind];
   if (known) return [known.part ? [known.id, known.part(body, actor)] : [known.id]];
@@ -360,18 +360,18 @@ const decisions: Readonly<Record<string, MeasureId>> = {
   promotion: 'promotions',
 };
 
-/** What desks put on record, of no cluster: a report of one cluster does not count it. */
+/** Measures from records that desks make for no particular cluster: a report of one cluster does not count them. */
 const deskMeasures: ReadonlySet<MeasureId> = new Set<MeasureId>([
   ...(['exports', 'records-cut', 'strangers', 'notifications-called'] as const),
   ...regimes.flatMap((regime) => stages.map((stage) => `${regime}-${stage}-called` as const)),
 ]);
 
-/** Whether desks have a part in what a measure counts. */
+/** Returns whether records of desks contribute to a measure. */
 export function isOfDesks(id: MeasureId): boolean {
   return deskMeasures.has(id);
 }
 
-/** The records that measures are made of. */
+/** Kinds of records that measures are computed from. */
 export const measuredKinds: readonly string[] = [
   ...Object.keys(byKind),
   ...strangers,

@@ -3,34 +3,34 @@ import { isObject } from '../text/plain-json.ts';
 
 const hourMs = 3_600_000;
 
-/** CRA Article 14 has two: an actively exploited vulnerability in a product, and a severe incident that touches its security. */
+/** CRA Article 14 has two: an actively exploited vulnerability in a product, and a severe incident that affects its security. */
 export const regimes = ['nis2', 'cra-incident', 'cra-vulnerability'] as const;
 export const stages = ['early-warning', 'notification', 'final'] as const;
 export type Regime = (typeof regimes)[number];
 export type NotificationStage = (typeof stages)[number];
 
-/** What the organisation is under NIS2, where that changes a time. */
+/** What the organisation is under NIS2, if that changes a deadline. */
 export const entities = ['other', 'trust-service-provider'] as const;
 export type Entity = (typeof entities)[number];
 
-/** From when a stage has how long. */
+/** The length of a stage's term, and what it is counted from. */
 type Term =
   | { readonly from: 'awareness'; readonly hours: number }
-  /** One month after the notification was sent; while it is not, after the last moment for it. */
+  /** One month after the notification was sent; while it is not sent, after its deadline. */
   | { readonly from: 'notification'; readonly months: 1 }
-  /** After a corrective or mitigating measure is available: until then nobody can say when. */
+  /** After a corrective or mitigating measure is available: until then the deadline is unknown. */
   | { readonly from: 'measure'; readonly days: number };
 
 interface StageTerm {
   readonly term: Term;
   readonly by: string;
-  /** What the law asks for and no record holds. */
+  /** What the law asks for and no record contains. */
   readonly toFillIn: readonly string[];
 }
 
 interface StageRule extends StageTerm {
   readonly title: string;
-  /** What holds instead for providers of trust services. Absent: the same. */
+  /** The term that applies to providers of trust services instead. Absent: the same. */
   readonly ofTrustServices?: StageTerm;
 }
 
@@ -138,23 +138,23 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
   },
 };
 
-/** As it holds for an organisation. */
+/** Returns the rule as it applies to an organisation. */
 export function ruleOf(regime: Regime, stage: NotificationStage, entity: Entity): Omit<StageRule, 'ofTrustServices'> {
   const { ofTrustServices, ...rule } = rules[regime][stage];
   return entity === 'trust-service-provider' ? { ...rule, ...ofTrustServices } : rule;
 }
 
-/** What the law counts from, in milliseconds since 1970. */
+/** The moments that the law counts from, in milliseconds since 1970. */
 export interface CountedFrom {
   readonly entity: Entity;
   readonly awareAt: number;
   /** When the notification was sent. */
   readonly notifiedAt?: number | undefined;
-  /** From when on a corrective or mitigating measure was available. */
+  /** When a corrective or mitigating measure became available. */
   readonly measureAt?: number | undefined;
 }
 
-/** The last moment for a stage, in milliseconds since 1970; undefined where nobody can say yet. */
+/** Returns the deadline of a stage, in milliseconds since 1970; undefined if it is not known yet. */
 export function dueAt(regime: Regime, stage: NotificationStage, from: CountedFrom): number | undefined {
   const { term } = ruleOf(regime, stage, from.entity);
   if (term.from === 'awareness') return from.awareAt + term.hours * hourMs;
@@ -163,7 +163,7 @@ export function dueAt(regime: Regime, stage: NotificationStage, from: CountedFro
   return notified === undefined ? undefined : monthAfter(notified);
 }
 
-/** The same day and hour of the next month, or its last day (Regulation (EEC, Euratom) 1182/71, Article 3(2)(c), whose day ends later), in UTC. */
+/** Returns the same day and hour of the next month, or its last day (Regulation (EEC, Euratom) 1182/71, Article 3(2)(c), whose day ends later), in UTC. */
 function monthAfter(ms: number): number {
   const at = new Date(ms);
   const [year, month] = [at.getUTCFullYear(), at.getUTCMonth()];
@@ -177,9 +177,9 @@ export interface NotificationDraft {
   readonly incident: string;
   /** ISO 8601, UTC. */
   readonly awareAt: string;
-  /** Which moment that is. */
+  /** Explains which moment that is. */
   readonly awareBy: string;
-  /** null: nobody can say yet. */
+  /** null: not known yet. */
   readonly dueAt: string | null;
   /** What the records say. */
   readonly facts: readonly (readonly [name: string, text: string])[];
@@ -187,14 +187,14 @@ export interface NotificationDraft {
   readonly toFillIn: readonly string[];
 }
 
-/** What happened, what was done and what was decided; nobody is told of every check. */
+/** Records of what happened, what was done and what was decided, without every single check. */
 const courseKinds =
   /^(?:incident\.(?:opened|verdict|closed|reopened)|step\.(?:applied|failed)|question\.(?:decided|expired)|lease\.released|containment\.(?:changed|gone))$/;
 const mostOfCourse = 100;
 
 /**
- * A draft from the proven records of one run of an incident, in their order. It fills in no judgement: what the law asks of people stands as a question.
- * @throws RangeError where the records do not begin with the incident's opening
+ * Builds a draft from the proven records of one run of an incident, in order. It contains no judgement: what the law asks of people is left as a question.
+ * @throws RangeError if the records do not begin with the incident's opening
  */
 export function notificationDraft({
   incident,
@@ -209,7 +209,7 @@ export function notificationDraft({
   readonly regime: Regime;
   readonly stage: NotificationStage;
   readonly entity: Entity;
-  /** What people have put on record of it. Absent: it is counted from the first alert. */
+  /** What people have put on record about it. Absent: counted from the first alert. */
   readonly clock?: (Omit<CountedFrom, 'entity'> & { readonly by: string }) | undefined;
 }): NotificationDraft {
   const opened = records.find(({ kind }) => kind === 'incident.opened');
@@ -272,7 +272,7 @@ function verdictIn(records: readonly AuditRecord[]): string {
   return typeof given.body.incident === 'string' ? given.body.incident : 'none yet';
 }
 
-/** Markdown, for whatever form the authority has. */
+/** Returns Markdown, for whatever form the authority has. */
 export function notificationText(draft: NotificationDraft): string {
   const { title, by, incident, awareAt, awareBy, facts, course, toFillIn } = draft;
   const due = draft.dueAt === null ? 'Nobody can say yet when it is due.' : `Due ${draft.dueAt}.`;
@@ -298,7 +298,7 @@ export function notificationText(draft: NotificationDraft): string {
   ].join('\n');
 }
 
-/** Texts of alerts are strangers' texts: no markup of theirs, and one line. */
+/** Texts of alerts come from strangers: their markup is neutralised, and they stay on one line. */
 function inline(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>#|!]/g, (sign) => `\\${sign}`);
 }

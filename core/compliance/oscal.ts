@@ -5,8 +5,8 @@ import type { Measure } from './measures.ts';
 const oscalVersion = '1.2.1';
 
 /**
- * The report as OSCAL assessment results: one result of the period, an observation a measure, a finding a requirement. A finding's target is
- * never `satisfied` by us: the state says that an assessor has to look, and the observations are what they look at.
+ * Returns the report as OSCAL assessment results: one result for the period, an observation for each measure, a finding for each requirement. We never set a
+ * finding's target to `satisfied`: the state says that an assessor has to look, and the observations are what they look at.
  * @param uuid a new UUID (v4) at each call.
  */
 export function reportOscal(report: ComplianceReport, uuid: () => string): Readonly<Record<string, unknown>> {
@@ -89,7 +89,7 @@ function findingOf(
   };
 }
 
-/** A token of OSCAL: begins with a letter, without spaces and brackets. */
+/** Returns an OSCAL token: begins with a letter, without spaces and brackets. */
 function tokenOf(id: string): string {
   const text = id.toLowerCase().replaceAll('(', '.').replaceAll(')', '');
   return /^[a-z_]/.test(text) ? text : `r-${text}`;

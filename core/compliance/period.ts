@@ -1,24 +1,24 @@
-/** How often a report of the time that is over is due. */
+/** How often a report of the past period is due. */
 export const reportIntervals = ['week', 'month', 'quarter', 'year'] as const;
 export type ReportInterval = (typeof reportIntervals)[number];
 
-/** Some days, in UTC. */
+/** A range of days, in UTC. */
 export interface ReportPeriod {
-  /** `2026`, `2026-Q3`, `2026-11`, or `2026-11-01..2026-11-15` with the last day in it. */
+  /** `2026`, `2026-Q3`, `2026-11`, or `2026-11-01..2026-11-15` including the last day. */
   readonly name: string;
-  /** Milliseconds since 1970; the end is not in it. */
+  /** Milliseconds since 1970; the end is exclusive. */
   readonly since: number;
   readonly until: number;
 }
 
 const dayMs = 86_400_000;
-/** Records of the last minutes of a period reach the desk later, those of a cell that was cut off much later. */
+/** Milliseconds to wait: records of a period's last minutes reach the desk later, and those of a disconnected cell much later. */
 const settleMs = 3_600_000;
 
-/** Undefined where nothing of the kind was written, or a day that no calendar has. */
+/** Undefined if the text is no such period, or contains a day that does not exist. */
 export function periodNamed(name: string): ReportPeriod | undefined {
   const period = daysNamed(name);
-  // JavaScript takes the first hundred years for those from 1900 on.
+  // JavaScript takes the first hundred years as those from 1900 on.
   return period && period.since >= 0 && period.since < period.until ? { name, ...period } : undefined;
 }
 
@@ -35,19 +35,19 @@ function daysNamed(name: string): Omit<ReportPeriod, 'name'> | undefined {
   return since === undefined || last === undefined ? undefined : { since, until: last + dayMs };
 }
 
-/** JavaScript takes the 30th of February for the 2nd of March. */
+/** JavaScript takes 30 February as 2 March. */
 function dayNamed(text: string): number | undefined {
   const day = Date.parse(`${text}T00:00:00Z`);
   return Number.isNaN(day) || dayOf(day) !== text ? undefined : day;
 }
 
-/** As people say it, with the last day in it. ISO 8601, UTC; `until` itself is not in it. */
+/** Returns a range of days for people, including the last day. ISO 8601, UTC; `until` itself is exclusive. */
 export function daysText({ since, until }: { readonly since: string; readonly until: string }): string {
   return `${since.slice(0, 10)} to ${dayOf(Math.max(Date.parse(since), Date.parse(until) - 1))}`;
 }
 
 /**
- * Which periods are over and not yet reported, oldest first: all since the last one that was, twelve at most; the last one where none was.
+ * Returns the past periods that were not reported yet, oldest first: all since the last reported one, at most twelve; only the last one if none was reported.
  * @param reported names of periods
  */
 export function periodsDue(every: ReportInterval, reported: ReadonlySet<string>, now: number): readonly ReportPeriod[] {

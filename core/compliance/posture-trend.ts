@@ -1,27 +1,27 @@
 import type { AuditRecord } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
 
-/** A look at what a workload is allowed, and what had changed since the look before. */
+/** A check of what a workload is allowed to do, and what had changed since the check before. */
 interface PostureChange {
-  /** The later look. */
+  /** The later check. */
   readonly look: Pick<AuditRecord, 'chain' | 'number' | 'at'>;
   readonly opened: readonly string[];
   readonly gone: readonly string[];
 }
 
-/** A look at a workload, as its record tells it. */
+/** A check of a workload, according to its record. */
 export interface PostureLook extends Pick<AuditRecord, 'chain' | 'number' | 'at'> {
-  /** What it found, sorted. */
+  /** Its findings, sorted. */
   readonly found: readonly string[];
 }
 
 /**
- * What is found at workloads from one look to the next. Each incident of a workload has a chain of its own, and chains come in no order of time: so it holds all looks of the period, without
- * their texts.
+ * Compares the findings at workloads from one check to the next. Each incident of a workload has its own chain, and chains come in no order of time: so it
+ * holds all checks of the period, without their texts.
  */
 export class PostureTrend {
   readonly #looks = new Map<string, PostureLook[]>();
-  /** Each list of findings once: there are few of them, and many looks. */
+  /** Stores each list of findings once: there are few lists, and many checks. */
   readonly #lists = new Map<string, readonly string[]>();
 
   add({ chain, number, at }: Pick<AuditRecord, 'chain' | 'number' | 'at'>, found: readonly string[]): void {
@@ -35,7 +35,7 @@ export class PostureTrend {
     return [...this.#looks.values()].flat();
   }
 
-  /** Of each workload that was looked at more than once: the first look shows no change. */
+  /** Returns changes of each workload that was checked more than once: the first check shows no change. */
   changes(): readonly PostureChange[] {
     return [...this.#looks.values()].flatMap((looks) =>
       looks.toSorted(inTime).flatMap((look, index, inOrder): readonly PostureChange[] => {
@@ -62,7 +62,7 @@ function inTime(a: PostureLook, b: PostureLook): number {
   return a.number - b.number;
 }
 
-/** What the record of a look found, each once; undefined where nothing could be read. */
+/** Returns the findings in a check's record, each once; undefined if nothing could be read. */
 export function findingsIn(posture: unknown): { readonly level: unknown; readonly found: readonly string[] } | undefined {
   if (!isObject(posture)) return undefined;
   const findings: readonly unknown[] = Array.isArray(posture.findings) ? posture.findings : [];
@@ -70,7 +70,7 @@ export function findingsIn(posture: unknown): { readonly level: unknown; readonl
   return { level: posture.level, found: [...new Set(ids)] };
 }
 
-/** How a period is divided: a short one by weeks. */
+/** The interval by which a period is divided: short periods by weeks. */
 export type TrendStep = 'week' | 'month';
 
 const dayMs = 86_400_000;
@@ -80,7 +80,7 @@ export function trendStepOf({ since, until }: { readonly since: number; readonly
   return until - since <= longestByWeek ? 'week' : 'month';
 }
 
-/** `2026-07`, or the Monday of the week: `2026-07-06`. By UTC. */
+/** Returns `2026-07`, or the Monday of the week: `2026-07-06`. In UTC. */
 export function trendPart(at: string, step: TrendStep): string {
   const time = Date.parse(at);
   if (step === 'month' || Number.isNaN(time)) return at.slice(0, 7);

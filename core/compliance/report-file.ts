@@ -5,14 +5,14 @@ import { reportCsv, reportHtml } from './report-text.ts';
 export const reportFormats = ['html', 'csv', 'json', 'oscal'] as const;
 export type ReportFormat = (typeof reportFormats)[number];
 
-/** What a report is written as, and how such a file is called and sent. */
+/** The format of a report, and how such a file is named and sent. */
 export interface ReportFile {
   readonly text: string;
   readonly extension: string;
   readonly mediaType: string;
 }
 
-/** @param newUuid for OSCAL, where each part has an id */
+/** @param newUuid for OSCAL, which needs an id for each part */
 export function reportFile(report: ComplianceReport, format: ReportFormat, newUuid: () => string): ReportFile {
   switch (format) {
     case 'html':
@@ -30,7 +30,7 @@ export function reportFile(report: ComplianceReport, format: ReportFormat, newUu
   }
 }
 
-/** The report in a few lines without any formatting, for a message: how much is shown, and each number. */
+/** Returns the report in a few lines without formatting, for a message: how much is shown, and each number. */
 export function reportSummary(report: ComplianceReport, period: string): string {
   const { framework, clusters, records, requirements, measures } = report;
   const shown = requirements.filter(({ basis }) => basis === 'numbers').length;

@@ -11,7 +11,7 @@ import {
 import { isTrend, type Measure, mostRefs, type TrendId } from './measures.ts';
 import { daysText } from './period.ts';
 
-/** One line a measure of each requirement, for a spreadsheet (RFC 4180). */
+/** Returns one line for each measure of each requirement, for a spreadsheet (RFC 4180). */
 export function reportCsv({ framework, since, until, requirements, measures }: ComplianceReport): string {
   const byId = new Map(measures.map((measure) => [measure.id, measure]));
   const head = [
@@ -48,13 +48,13 @@ export function reportCsv({ framework, since, until, requirements, measures }: C
   return [head, ...rows, others].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
-/** What a spreadsheet would run as a formula is text: a workload or a rule may be called so. */
+/** Neutralises text that a spreadsheet would run as a formula: a workload or a rule may have such a name. */
 function cell(value: string): string {
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** One page that prints well, without scripts. */
+/** Returns one page that prints well, without scripts. */
 export function reportHtml(report: ComplianceReport): string {
   const { framework, clusters, madeAt, program, records, requirements, measures } = report;
   const byId = new Map(measures.map((measure) => [measure.id, measure]));
@@ -83,7 +83,7 @@ function requirementHtml(one: ShownRequirement, measures: ReadonlyMap<string, Me
   const rows = one.measures.flatMap((id) => {
     const measure = measures.get(id);
     if (!measure) return [];
-    // Those over time are in a table of their own.
+    // Trends are in a table of their own.
     const parts = isTrend(id) ? '' : partsText(measure);
     return [
       `<tr><td><a href="#${measure.id}">${escaped(measure.title)}</a></td><td>${escaped(valueText(measure))}${parts === '' ? '' : `<br><small>${escaped(parts)}</small>`}</td></tr>`,
@@ -94,10 +94,12 @@ function requirementHtml(one: ShownRequirement, measures: ReadonlyMap<string, Me
 <p class="not">Not shown here: ${coded(one.notShown)}</p></section>`;
 }
 
-/** So many times stand beside one another on paper. */
+/** Maximum number of time columns that fit on paper. */
 const mostTimes = 12;
 
-/** What was found over time: a row for each finding, and in each month or week how many workloads had it, and at how many it was new or gone. */
+/**
+ * Returns the findings over time: a row for each finding, with the number of workloads that had it in each month or week, and at how many it was new or gone.
+ */
 function trendHtml(measures: readonly Measure[]): string {
   const trends = measures.filter(({ id }) => isTrend(id));
   const cells = new Set(trends.flatMap(({ parts }) => Object.keys(parts)));
@@ -123,7 +125,7 @@ function trendHtml(measures: readonly Measure[]): string {
 <table class="trend"><thead><tr><th></th>${heads.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
-/** A number with its records; those of a chain stand together, since its name is long. */
+/** Returns a number with its records; records of a chain are grouped, since its name is long. */
 function sourceHtml(measure: Measure): string | readonly [] {
   const { id, title, records, partRecords, parts, counted } = measure;
   if (counted === 0) return [];
@@ -152,18 +154,18 @@ function uncountedHtml(measures: readonly Measure[]): string {
   return `<section><h3>Of these there were no records in this period</h3><ul>${items}</ul></section>`;
 }
 
-/** On each page of paper: what it is of, and which page. */
+/** On each printed page: the title and the page number. */
 function footer(title: string, days: string): string {
   const text = `${title}, ${days}`;
   return `\n@page{size:A4;margin:16mm 15mm 18mm;@bottom-left{content:"${cssText(text)}";font:9px system-ui,sans-serif;color:#555}@bottom-right{content:counter(page) " / " counter(pages);font:9px system-ui,sans-serif;color:#555}}`;
 }
 
-/** Inside of a string of CSS: all but plain letters by their number. */
+/** Escapes text for a CSS string: everything but plain letters becomes its code point. */
 function cssText(text: string): string {
   return text.replace(/[^A-Za-z0-9 .,:-]/gu, (sign) => `\\${(sign.codePointAt(0) ?? 0).toString(16)} `);
 }
 
-/** Words of ours, with code in backticks. Nothing of it breaks at a hyphen: `--regime` is one word. */
+/** Formats our own words, with code in backticks. Nothing in them breaks at a hyphen: `--regime` is one word. */
 function coded(text: string): string {
   return escaped(text).replace(
     /`([^`]+)`/g,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** Where a secret is: never in the configuration file itself. */
+/** The location of a secret: never in the configuration file itself. */
 export type SecretRef = { readonly env: string } | { readonly file: string };
 
-/** Those of a file that was checked: by its shape alone one cannot be told from what somebody writes into a field of a ticket. */
+/** Secrets of a validated file: the shape alone does not distinguish one from what somebody writes into a field of a ticket. */
 const secretRefs = new WeakSet<object>();
 
 function marked(ref: SecretRef): SecretRef {
@@ -11,7 +11,7 @@ function marked(ref: SecretRef): SecretRef {
   return ref;
 }
 
-/** A secret is named, not written: `{ env: NAME }` or `{ file: PATH }`. */
+/** A secret is referenced, not written: `{ env: NAME }` or `{ file: PATH }`. */
 export const secret = z
   .strictObject(
     {
@@ -33,7 +33,7 @@ export const secret = z
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' });
 
-/** A section in which each secret is there itself. */
+/** A section in which each secret reference is replaced by the secret itself. */
 export type OpenedSection<Section> = Section extends SecretRef
   ? string
   : Section extends readonly (infer Item)[]
@@ -42,7 +42,7 @@ export type OpenedSection<Section> = Section extends SecretRef
       ? { readonly [Key in keyof Section]: OpenedSection<Section[Key]> }
       : Section;
 
-/** The section with its secrets, which `read` gets with their places in the file. */
+/** Returns the section with its secrets; `read` is called with their locations from the file. */
 export function openedSection<Section>(
   section: Section,
   path: string,
@@ -51,7 +51,7 @@ export function openedSection<Section>(
   return replaced(section, path, read) as OpenedSection<Section>;
 }
 
-/** The section with its secrets in other places. */
+/** Returns the section with its secrets at other locations. */
 export function movedSecrets<Section>(section: Section, to: (ref: SecretRef) => SecretRef): Section {
   return replaced(section, '', (_, ref) => marked(to(ref))) as Section;
 }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
 import { consoleRoles } from './routes.ts';
 
-// What the console's server and the browser say to each other. Texts are as they were recorded, unescaped: whoever shows them escapes them. Times are ISO 8601,
-// UTC. `null` is what is not known, or not there; a list is never null.
+// Messages between the console's server and the browser. Texts are as they were recorded, unescaped: whoever shows them must escape them. Times are ISO 8601,
+// UTC. `null` means not known, or not there; a list is never null.
 
 const text = z.string();
 const time = z.iso.datetime();
@@ -30,33 +30,33 @@ export const errorBody = z.object({
     code: text,
     message: text,
     help: text,
-    /** Of an answer: what is wrong with which field (`reason`, `target`, `choice`, `form.NAME`). */
+    /** For an answer: what is wrong with which field (`reason`, `target`, `choice`, `form.NAME`). */
     fields: z.record(z.string(), text).exactOptional(),
   }),
 });
 export type ConsoleError = z.output<typeof errorBody>;
 
-/** With a token of this client of the provider somebody may ask what their role opens. */
+/** Somebody with a token of this client of the provider may request what their role allows. */
 export const deviceSignIn = z.object({
   issuer: z.url({ protocol: /^https?$/ }),
   clientId: text,
-  /** Besides `openid`. */
+  /** In addition to `openid`. */
   scopes: z.array(text),
 });
 export type DeviceSignIn = z.output<typeof deviceSignIn>;
 
 export const session = z.object({
   person: z.object({
-    /** Of the roster; null for who is not on it, and so decides nothing. */
+    /** Id in the roster; null for somebody who is not in it, and so decides nothing. */
     id: text.nullable(),
     name: text,
   }),
   roles: z.array(z.enum(consoleRoles)),
   /** Null: all. */
   namespaces: z.array(text).nullable(),
-  /** To be sent with whatever changes something. Null: who shows a token changes nothing. */
+  /** To be sent with every change. Null: a session with a token cannot change anything. */
   csrf: text.nullable(),
-  /** However busy. */
+  /** However active the session is. */
   endsAt: time,
   /** Made for a screen on a wall: it only reads, and does not end while its page is open. */
   wall: z.boolean(),
@@ -68,13 +68,13 @@ export type ConsoleSession = z.output<typeof session>;
 
 const listedIncident = z.object({
   key: incidentKey,
-  /** Goes up with each change. */
+  /** Increases with each change. */
   revision: count,
   id: text,
   run: text,
   title: text,
   cluster: text,
-  /** Null for those of a node or the cluster. */
+  /** Null for incidents of a node or the cluster. */
   namespace: text.nullable(),
   kind: z.enum(['workload', 'node', 'cluster']),
   severity,
@@ -84,20 +84,20 @@ const listedIncident = z.object({
   openedAt: time,
   changedAt: time,
   closedAt: time.nullable(),
-  /** How many came. */
+  /** Number of alerts. */
   alerts: count,
   rules: z.array(text),
   pods: z.array(text),
   playbooks: z.array(text),
   openQuestions: count,
-  /** Containments that are in force. */
+  /** Containments in force. */
   contained: count,
 });
 export type ListedIncident = z.output<typeof listedIncident>;
 
 const oneOrMore = <Item extends z.ZodType>(item: Item) => z.union([item.transform((one) => [one]), z.array(item).max(20)]);
 
-/** Filters that the address of the page can hold; of several values of one filter any fits. */
+/** Filters that the page's address can contain; with several values of one filter, any may match. */
 export const incidentQuery = z.strictObject({
   state: z.enum(['open', 'closed']).exactOptional(),
   severity: oneOrMore(severity).exactOptional(),
@@ -105,12 +105,12 @@ export const incidentQuery = z.strictObject({
   cluster: text.max(100).exactOptional(),
   namespace: oneOrMore(text.max(100)).exactOptional(),
   playbook: text.max(100).exactOptional(),
-  /** In title, rules, pods and playbooks, whatever the case. */
+  /** Searched in title, rules, pods and playbooks, ignoring case. */
   text: text.max(100).exactOptional(),
-  /** Opened at or after, and before. */
+  /** Opened at or after `from`, and before `until`. */
   from: time.exactOptional(),
   until: time.exactOptional(),
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   cursor: text.max(200).exactOptional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
@@ -123,14 +123,14 @@ const shownActor = z.object({
   name: text,
 });
 
-/** One record as people read it. `kind` is the record's own; `text` what the engine wrote. */
+/** One record as people read it. `kind` is the record's own; `text` was written by the engine. */
 const timelineRecord = z.object({
   number: count,
   at: time,
   kind: text,
   actor: shownActor,
   text,
-  /** The action and its object, where it is about a step. */
+  /** The action and its object, if it is about a step. */
   action: text.nullable(),
   target: target.nullable(),
 });
@@ -147,7 +147,7 @@ const shownStep = z.object({
   detail: text,
   startedAt: time,
   endedAt: time.nullable(),
-  /** How it was looked at, newest last. */
+  /** How it was checked, newest last. */
   proof: z.array(z.object({ at: time, state: text, detail: text })),
   changes: z.array(z.object({ target, what: text })),
 });
@@ -163,10 +163,10 @@ const shownLease = z.object({
   /** Null: until somebody ends it. */
   until: time.nullable(),
   renewals: count,
-  /** Why its release is refused, and when it is tried again; null where it is not. */
+  /** Why its release is refused, and when it is retried; null if it is not refused. */
   refused: z.object({ why: text, nextAt: time }).nullable(),
   onSilence: text,
-  /** Where it can be extended, kept or released; null where that is not asked, or not for the reader. */
+  /** The question by which it can be extended, kept or released; null if none is asked, or not of the reader. */
   question: questionId.nullable(),
 });
 export type ShownLease = z.output<typeof shownLease>;
@@ -193,7 +193,7 @@ const alertSample = z.object({
   pod: text.nullable(),
   container: text.nullable(),
   image: text.nullable(),
-  /** From the first ancestor that is known down to the process itself. */
+  /** From the first known ancestor down to the process itself. */
   processes: z.array(
     z.object({
       name: text.nullable(),
@@ -212,21 +212,21 @@ const alertSample = z.object({
 });
 export type AlertSample = z.output<typeof alertSample>;
 
-/** What an incident touches, as a picture is made of it. */
+/** What an incident touches, as data for a picture. */
 export const blastRadius = z.object({
   workload: target.nullable(),
-  /** Of the pods that are not contained; null while nobody has said. */
+  /** Among the pods that are not contained; null while not known. */
   ready: count.nullable(),
   pods: count.nullable(),
-  /** As of when `ready`, `pods` and what has `reaches` are said. */
+  /** When `ready`, `pods` and everything with `reaches` were reported. */
   at: time.nullable(),
   objects: z.array(
     z.object({
       name: target,
       kind: text,
-      /** `cut`: a containment holds it. `changed`: a step changed it. `planned`: an open question would change it. `reaches`: it is reached by what is left. */
+      /** `cut`: a containment holds it. `changed`: a step changed it. `planned`: an open question would change it. `reaches`: what is left can reach it. */
       state: z.enum(['cut', 'changed', 'planned', 'reaches']),
-      /** Actions, by their titles. */
+      /** Titles of the actions. */
       by: z.array(text),
     }),
   ),
@@ -237,7 +237,7 @@ const shownEvidence = z.object({
   manifest: sha256,
   target,
   artefacts: z.array(z.object({ name: text, sha256, bytes: count, partial: text.nullable() })),
-  /** What is typed to get it: the desk cannot open what is kept. */
+  /** The command to get it: the desk cannot open what is kept. */
   command: text,
 });
 
@@ -256,12 +256,12 @@ export const shownChoice = z.object({
   id: text,
   label: text,
   quorum: count,
-  /** People who have chosen it. */
+  /** Number of people who have chosen it. */
   votes: count,
   destructive: z.boolean(),
   weakens: z.boolean(),
   needsReason: z.boolean(),
-  /** Of whose name the last characters are typed; null: of nothing. */
+  /** The object of whose name the last characters must be typed; null: none. */
   target: text.nullable(),
   form: z.record(z.string(), formField),
   changes: z.array(text),
@@ -281,10 +281,10 @@ export const shownQuestionBody = z.object({
     namespace: text.nullable(),
   }),
   text,
-  /** What an answer is bound to: sent with it. */
+  /** An answer is bound to this digest, and must be sent with it. */
   digest: sha256,
   state: z.enum(['open', 'decided', 'expired', 'void']),
-  /** What came of it, once it is over. */
+  /** The outcome, once it is over. */
   outcome: text.nullable(),
   happened: z.array(text),
   contained: z.array(z.object({ text, sure: text, since: time, until: time.nullable(), detail: text.nullable() })),
@@ -292,36 +292,36 @@ export const shownQuestionBody = z.object({
   left: text.nullable(),
   choices: z.array(shownChoice),
   votes: z.array(z.object({ person: text, choice: text, at: time, reason: text.nullable() })),
-  /** Who is asked, and until when the next are. */
+  /** Who is asked, and when the next group is. */
   level: z.object({ group: text, until: time, next: text.nullable(), people: z.array(text).nullable() }),
   deadline: time.nullable(),
   onSilence: text,
-  /** Whether the incident itself has said so just now; otherwise it is as it was shown last. */
+  /** Whether the incident itself has just reported this; otherwise it is as last shown. */
   live: z.boolean(),
   mine: z.object({
     may: z.boolean(),
     /** Why not, in one sentence. */
     why: text.nullable(),
-    /** What the reader has said already. */
+    /** The reader's answer so far. */
     said: text.nullable(),
   }),
 });
 export type ConsoleQuestion = z.output<typeof shownQuestionBody>;
 
-/** One that is over, as its records tell it. */
+/** A question that is over, according to its records. */
 const pastQuestion = z.object({
-  /** Of the record that ended it. */
+  /** Number of the record that ended it. */
   number: count,
   kind: z.enum(['question', 'lease']),
   text,
   state: z.enum(['decided', 'expired', 'void']),
   askedAt: time,
   endedAt: time,
-  /** In words; null where nothing was chosen. */
+  /** In words; null if nothing was chosen. */
   choice: text.nullable(),
-  /** Whose answers decided it. */
+  /** The people whose answers decided it. */
   by: z.array(text),
-  /** Why it is over without an answer. */
+  /** Why it ended without an answer. */
   why: text.nullable(),
   answers: z.array(z.object({ person: text, choice: text, at: time, reason: text.nullable() })),
 });
@@ -339,7 +339,7 @@ export const answerBody = z.strictObject({
 });
 export type AnswerBody = z.output<typeof answerBody>;
 
-/** Nothing is decided yet: the browser goes there, signs in for exactly this answer, and comes back to the question. */
+/** Nothing is decided yet: the browser goes to this address, signs in for exactly this answer, and returns to the question. */
 export const answerAccepted = z.object({ signIn: z.url(), text });
 export type AnswerAccepted = z.output<typeof answerAccepted>;
 
@@ -348,7 +348,7 @@ const recordsProof = z.object({
   whole: z.boolean(),
   findings: z.array(text),
   stored: count,
-  /** Rows that are nobody's: shown nowhere. */
+  /** Number of unproven rows: not shown anywhere. */
   leftOut: count,
   head: sha256.nullable(),
 });
@@ -373,7 +373,7 @@ export type ShownRecords = z.output<typeof recordsBody>;
 
 export const shownIncident = z.object({
   incident: listedIncident,
-  /** Whether the incident has answered just now; if not, all is from the records. */
+  /** Whether the incident has just responded; if not, everything is from the records. */
   live: z.boolean(),
   verdictWhy: text.nullable(),
   timeline: z.array(timelineRecord),
@@ -383,13 +383,13 @@ export const shownIncident = z.object({
   samples: z.array(alertSample),
   blastRadius,
   evidence: z.array(shownEvidence),
-  /** What the workload was allowed when the incident opened, a line each. */
+  /** What the workload was allowed to do when the incident opened, a line each. */
   posture: z.array(text),
-  /** Notifications to authorities that people have found due, a line each. */
+  /** Notifications to authorities that people have declared due, a line each. */
   deadlines: z.array(text),
-  /** Open ones. */
+  /** Open questions. */
   questions: z.array(shownQuestionBody),
-  /** Those that are over, newest first. */
+  /** Questions that are over, newest first. */
   pastQuestions: z.array(pastQuestion),
   tickets: z.array(z.object({ id: text.nullable(), url: z.url().nullable() })),
   thread: z.url().nullable(),
@@ -404,9 +404,9 @@ const range = z.object({ p50: z.number(), p90: z.number() }).nullable();
 
 export const overview = z.object({
   at: time,
-  /** Of the last so many days, where a number is of a time. */
+  /** Number of past days that the numbers cover, if they are about a period. */
   days: count,
-  /** What sensors, playbooks and the time to contain are reckoned from: the newest incidents of these days, of all that there were. */
+  /** The incidents that sensors, playbooks and the time to contain are computed from: the newest of these days, and the total number. */
   reckoned: z.object({ incidents: count, of: count }),
   clusters: z.array(
     z.object({
@@ -415,7 +415,7 @@ export const overview = z.object({
       critical: count,
       contained: count,
       lastAlertAt: time.nullable(),
-      /** Whether its cell says now what is decided above its incidents; null: the desk trusts no cell of it any more. */
+      /** Whether its cell currently reports what is decided above its incidents; null: the desk no longer trusts any of its cells. */
       answers: z.boolean().nullable(),
     }),
   ),
@@ -423,31 +423,31 @@ export const overview = z.object({
     z.object({
       cluster: text,
       name: text,
-      /** In incidents. */
+      /** Number of alerts in incidents. */
       alerts: count,
       lastAlertAt: time.nullable(),
-      /** By the intakes of its cluster. Null: none is there that says so, or not to who sees some namespaces only. */
+      /** According to the intakes of its cluster. Null: no intake reports it, or the reader only sees some namespaces. */
       health: z
         .object({
           /** The last sign of life; null: none since the intakes began to listen. */
           heardAt: time.nullable(),
-          /** How often it said that it dropped events, which nobody has looked at then. */
+          /** How often it reported dropped events, which nobody has looked at. */
           drops: count,
           droppedAt: time.nullable(),
-          /** What its own settings keep out of its events. */
+          /** What its own settings leave out of its events. */
           lacks: z.array(text),
-          /** Of the nodes that have to have it; null: that is not configured. */
+          /** The nodes that must run it; null: not configured. */
           watched: z.object({ nodes: count, silent: count, longest: z.array(z.object({ node: text, since: time })) }).nullable(),
         })
         .nullable(),
     }),
   ),
-  /** Null: for who sees some namespaces only. */
+  /** Null: the reader only sees some namespaces. */
   intakes: z
     .array(
       z.object({
         ...{ cluster: text, source: text, at: time, since: time },
-        /** It has said nothing for longer than it would be silent. */
+        /** It has said nothing for longer than a live intake would. */
         isAway: z.boolean(),
         /** Since it began to listen. */
         ...{ accepted: count, duplicates: count },
@@ -460,7 +460,7 @@ export const overview = z.object({
   ),
   guardrails: z.object({
     protectedNamespaces: z.array(text),
-    /** Freezes, observe modes and broken glass. Null while no cell says. */
+    /** Freezes, observe modes and broken glass. Null while no cell reports. */
     restraints: z
       .array(
         z.object({
@@ -469,7 +469,7 @@ export const overview = z.object({
           mode: z.enum(['freeze', 'observe', 'break-glass']),
           scope: z.object({
             kind: z.enum(['cluster', 'namespace', 'playbook', 'incident']),
-            /** Of anything but the whole cluster. */
+            /** Set unless it is the whole cluster. */
             name: text.exactOptional(),
           }),
           title: text,
@@ -485,7 +485,7 @@ export const overview = z.object({
       z.object({
         ...{ id: text, cluster: text, title: text, rule: text, workload: text, owner: text, reason: text },
         ...{ upTo: severity, until: time },
-        /** Alerts, so far; null: no intake says. */
+        /** Alerts hidden so far; null: no intake reports it. */
         hidden: count.nullable(),
       }),
     )
@@ -498,13 +498,13 @@ export const overview = z.object({
       rules: z.array(text),
       runs: count,
       verdicts: z.record(verdict, count),
-      /** Of its incidents, and of its own questions. */
+      /** Times of its incidents, and of its own questions. */
       ...{ toContain: range, toDecide: range },
     }),
   ),
-  /** Seconds. */
+  /** In seconds. */
   times: z.object({ toContain: range, toDecide: range }),
-  /** A line for each day of them, oldest first; a day is one of UTC. The times are medians, in seconds. */
+  /** A line for each of the days, oldest first, in UTC. The times are medians, in seconds. */
   history: z.array(
     z.object({
       day: z.iso.date(),
@@ -518,7 +518,7 @@ export const overview = z.object({
 });
 export type ConsoleOverview = z.output<typeof overview>;
 
-/** What a playbook says of itself, without its code. */
+/** A playbook's own description, without its code. */
 const describedPlaybook = z.object({
   id: text,
   title: text,
@@ -529,7 +529,7 @@ const describedPlaybook = z.object({
   per: text,
   priority: z.number(),
   exclusive: z.boolean(),
-  /** Whom its questions ask, one level after the other; null: whom the configuration names. */
+  /** The groups that its questions ask, level by level; null: those in the configuration. */
   levels: z
     .array(
       z.object({
@@ -543,7 +543,7 @@ const describedPlaybook = z.object({
   headStart: text.nullable(),
   evidenceFirst: text.nullable(),
   uses: z.array(z.object({ name: text, title: text, effect: text, reach: text, undo: text })),
-  /** When a scheduled one runs, in words, and next; null: it answers alerts. */
+  /** When a scheduled playbook runs, in words, and next; null: it answers alerts. */
   scheduled: z.object({ times: text, next: time.nullable() }).nullable(),
 });
 export type DescribedPlaybook = z.output<typeof describedPlaybook>;
@@ -551,9 +551,9 @@ export const playbookList = z.object({ items: z.array(describedPlaybook) });
 
 const rectangle = { x: count, y: count, width: count, height: count };
 
-/** Every way that a playbook can go, from an alert down to the ends, as a picture: where each box and each label stands. It is data; whoever shows it draws it. */
+/** Every path through a playbook, from an alert to the ends, as a picture: the position of each box and each label. It is data, drawn by whoever shows it. */
 const drawing = z.object({
-  /** What it was tried on: rule and severity. */
+  /** The alert that it was tried on: rule and severity. */
   alert: text,
   width: count,
   height: count,
@@ -566,11 +566,11 @@ const drawing = z.object({
   ),
   ways: z.array(
     z.object({
-      /** Places in `boxes`. */
+      /** Indexes into `boxes`. */
       ...{ from: count, to: count },
-      /** As SVG has it. */
+      /** SVG path data. */
       path: z.string().regex(/^[MVC0-9 ]+$/),
-      /** What is written on it; null if there is only one way. */
+      /** The text on it; null if there is only one way. */
       label: z.object({ ...rectangle, lines: z.array(text) }).nullable(),
     }),
   ),
@@ -578,32 +578,32 @@ const drawing = z.object({
 export type PlaybookDrawing = z.output<typeof drawing>;
 
 export const drawingsQuery = z.strictObject({
-  /** Which is drawn, of those of packs. */
+  /** The playbook of a pack to draw. */
   playbook: text.max(200).exactOptional(),
 });
-/** `why`: there is none, and this is the reason. */
+/** `why`: the reason if there are none. */
 export const drawingsBody = z.object({ items: z.array(drawing), why: text.nullable() });
 
 export const coverageQuery = z.strictObject({
-  /** Whose rules are listed. */
+  /** The playbook whose rules are listed. */
   playbook: text.max(200).exactOptional(),
 });
 
-/** Of the rules of the public rule sets, by alerts as each sensor sends them. */
+/** Coverage of the rules of the public rule sets, by alerts as each sensor sends them. */
 export const coverageBody = z.object({
   sets: z.array(
     z.object({
-      /** `from`: the repository; `version`: as of when it was read. */
+      /** `from`: the repository; `version`: when it was read. */
       ...{ title: text, from: text, version: text, rules: count },
-      /** By a playbook that is for it, wherever it may happen; at some places only; by a playbook that takes the rest; by nothing. */
+      /** Answered by a playbook made for it, anywhere; only in some places; by a playbook that takes the rest; by nothing. */
       ...{ answered: count, partly: count, rest: count, none: count },
     }),
   ),
-  /** By nothing. */
+  /** Rules that nothing answers. */
   unanswered: z.array(z.object({ rule: text, set: text, severity })),
-  /** How many rules each is for. */
+  /** Number of rules that each is for. */
   playbooks: z.array(z.object({ id: text, rules: count })),
-  /** Of the playbook that was asked for; `places`: where it answers, if not everywhere. */
+  /** Rules of the requested playbook; `places`: where it answers, if not everywhere. */
   rules: z.array(z.object({ rule: text, set: text, severity, mitre: z.array(text), places: z.array(text) })),
 });
 export type ConsoleCoverage = z.output<typeof coverageBody>;
@@ -626,7 +626,7 @@ export const peopleBody = z.object({
 export type ConsolePeople = z.output<typeof peopleBody>;
 
 /**
- * Event `incident`: how it is listed now; with another number of `openQuestions` than before, questions are asked for anew. Event `reload`: too much was missed, and all is asked
- * for anew. Event `end`: the session is over.
+ * Event `incident`: its current entry in the list; if the number of `openQuestions` changed, the questions are requested again. Event `reload`: too much was
+ * missed, and everything is requested again. Event `end`: the session is over.
  */
 export const consoleEvents = { incident: listedIncident, reload: z.object({}), end: z.object({}) } as const;

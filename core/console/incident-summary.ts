@@ -6,18 +6,18 @@ import { sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { ListedIncident } from './console.schema.ts';
 
-/** More of a sort are only counted. */
+/** Maximum number of names of a sort; more are only counted. */
 const mostNames = 20;
 const mostSteps = 500;
 
-/** What of an incident is listed, as its records tell it. Made record by record: the same records make the same summary. */
+/** The list entry of an incident, according to its records. Built record by record: the same records give the same summary. */
 export interface IncidentSummary {
   readonly incident: IncidentRef;
   readonly cluster: string;
   readonly namespace: string | null;
   readonly kind: ListedIncident['kind'];
   readonly title: string;
-  /** Number of the last record that is in it. */
+  /** Number of the last record in it. */
   readonly seen: number;
   readonly severity: Severity;
   readonly state: 'open' | 'closed';
@@ -32,13 +32,13 @@ export interface IncidentSummary {
   readonly pods: readonly string[];
   readonly playbooks: readonly string[];
   readonly sensors: Readonly<Record<string, number>>;
-  /** Ids of questions that are open. */
+  /** Ids of open questions. */
   readonly questions: readonly string[];
-  /** Keys of steps that began a containment, and ids of the leases that are over: what is in force is the difference. */
+  /** Keys of steps that began a containment, and ids of the leases that have ended: the difference is in force. */
   readonly begun: readonly string[];
   readonly ended: readonly string[];
   readonly containedAt: string | null;
-  /** Of each playbook the alert that started it, and when it first contained something. Absent in what an earlier version has written. */
+  /** For each playbook, the alert that started it, and when it first contained something. Absent in summaries written by an earlier version. */
   readonly playbookTimes?: Readonly<Record<string, PlaybookTimes>>;
 }
 
@@ -47,7 +47,7 @@ interface PlaybookTimes {
   readonly containedAt?: string;
 }
 
-/** The address of an incident's run: 128 bits of its chain's SHA-256. */
+/** Returns the address of an incident's run: 128 bits of its chain's SHA-256. */
 export function incidentKeyOf(chain: string): string {
   return sha256Hex(chain).slice(0, 32);
 }
@@ -87,14 +87,14 @@ export function containedIn({ begun, ended }: Pick<IncidentSummary, 'begun' | 'e
   return Math.max(0, begun.length - ended.length);
 }
 
-/** @param records of one chain, proven, from the first on. Undefined where they are of no incident. */
+/** @param records of one chain, proven, from the first on. Returns undefined if they do not belong to an incident. */
 export function summaryOf(records: readonly AuditRecord[]): IncidentSummary | undefined {
   const [first] = records;
   const begun = first && emptySummary(first);
   return begun && withRecords(begun, records);
 }
 
-/** Records that are in it already change nothing. */
+/** Ignores records that are already in it. */
 export function withRecords(summary: IncidentSummary, records: readonly AuditRecord[]): IncidentSummary {
   return records.reduce((now, record) => (record.number <= now.seen ? now : withRecord(now, record)), summary);
 }
@@ -130,7 +130,7 @@ function emptySummary({ chain, at }: AuditRecord): IncidentSummary | undefined {
   };
 }
 
-/** Bodies are read with care: a record is proven to be its cell's, and may be of another version. */
+/** Reads bodies with care: a record is proven to be its cell's, but may be of another version. */
 function withRecord(summary: IncidentSummary, record: AuditRecord): IncidentSummary {
   const { number, at, kind, actor, body } = record;
   const now = { ...summary, seen: number, changedAt: at };

@@ -3,7 +3,7 @@ import { errorBody } from './console.schema.ts';
 import { type RouteShape, routeShapes } from './routes.schema.ts';
 import { type ConsoleRoute, consoleRoutes, csrfHeader } from './routes.ts';
 
-/** The description of the console's API, made of the same shapes that it is checked with. https://spec.openapis.org/oas/v3.1.1.html */
+/** Returns the OpenAPI description of the console's API, made of the same schemas that validate it. https://spec.openapis.org/oas/v3.1.1.html */
 export function openApiDescription(version: string): Readonly<Record<string, unknown>> {
   const names = Object.keys(consoleRoutes) as (keyof typeof consoleRoutes)[];
   const paths: Record<string, Record<string, unknown>> = {};

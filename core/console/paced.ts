@@ -1,6 +1,6 @@
 /**
- * Does the first of a burst at once, and what comes soon after it together, no more often than `rest` lets it: who waits for one thing hears of it without
- * delay, and a storm costs no more than a steady rate. `rest` calls back when a rest is over; whose clock it goes by, it knows.
+ * Runs the first call of a burst at once, and later ones combined, no more often than `rest` allows: a single event is delivered without delay, and a storm
+ * costs no more than a steady rate. `rest` calls back when a rest is over; it decides which clock to use.
  */
 export function paced(act: () => void, rest: (over: () => void) => void): () => void {
   let isResting = false;

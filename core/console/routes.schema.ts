@@ -23,9 +23,9 @@ import {
 } from './console.schema.ts';
 import type { ConsoleRouteName } from './routes.ts';
 
-/** What a route takes and gives. */
+/** What a route accepts and returns. */
 export interface RouteShape {
-  /** Of `{name}` in the path. */
+  /** For `{name}` in the path. */
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
@@ -57,7 +57,7 @@ export const routeShapes = {
   events: { response: z.string().meta({ description: 'text/event-stream' }) },
 } as const satisfies Readonly<Record<ConsoleRouteName, RouteShape>>;
 
-/** What a client asks with, and what it is answered, by the route's name. */
+/** Requests and responses, by the route's name. */
 export type ConsoleApi = {
   readonly [Name in ConsoleRouteName]: {
     readonly request: (typeof routeShapes)[Name] extends { readonly query: infer Query extends z.ZodType }

@@ -1,11 +1,11 @@
 /**
- * What somebody may do in the console, from the groups of the identity provider. A role opens a page; who may decide on a question the roster says, in the
- * console as in Slack.
+ * What somebody may do in the console, from the groups of the identity provider. A role opens a page; who may decide on a question is determined by the roster,
+ * in the console as in Slack.
  */
 export const consoleRoles = ['viewer', 'responder', 'approver', 'admin', 'auditor'] as const;
 export type ConsoleRole = (typeof consoleRoles)[number];
 
-/** Whose incidents somebody sees: those of these namespaces, or all, those of nodes and of the cluster itself included. */
+/** Whose incidents somebody sees: those of these namespaces, or all, including those of nodes and of the cluster itself. */
 export type VisibleNamespaces = readonly string[] | 'all';
 
 export function sees(visible: VisibleNamespaces, namespace: string | null): boolean {
@@ -14,16 +14,16 @@ export function sees(visible: VisibleNamespaces, namespace: string | null): bool
 
 export interface ConsoleRoute {
   readonly method: 'GET' | 'POST';
-  /** With `{name}` for what is taken from it. */
+  /** With `{name}` for parameters. */
   readonly path: string;
-  /** Who may ask: one of these roles is enough. `anybody`: nobody has signed in yet. */
+  /** Who may request it: one of these roles is enough. `anybody`: no sign-in needed yet. */
   readonly roles: readonly ConsoleRole[] | 'anybody';
   readonly summary: string;
 }
 
 const everybody = consoleRoles;
 
-/** Everything that the console's server answers, but for its files and the sign-in itself. Whatever has no line here does not exist. */
+/** Every route of the console's server, except its files and the sign-in itself. A route without a line here does not exist. */
 export const consoleRoutes = {
   openapi: { method: 'GET', path: '/api/v1/openapi.json', roles: 'anybody', summary: 'This description.' },
   deviceSignIn: {
@@ -111,18 +111,18 @@ export const consoleRoutes = {
 
 export type ConsoleRouteName = keyof typeof consoleRoutes;
 
-/** Where the browser signs in: a page, not a route. `to` is where it comes back to, a path of the console; `display=wall` asks for the session of a wall. */
+/** Where the browser signs in: a page, not a route. `to` is the path of the console to return to; `display=wall` requests the session of a wall. */
 export const signInPath = '/console/sign-in';
-/** The console's own files are below this. */
+/** Path prefix of the console's own files. */
 export const consolePath = '/console/';
 
-/** Where a browser shows an incident. @param publicUrl of the desk, without a slash at its end */
+/** Returns the address of an incident for a browser. @param publicUrl of the desk, without a trailing slash */
 export function incidentAddress(publicUrl: string, key: string): string {
   return `${publicUrl}${consolePath}incidents/${key}`;
 }
-/** Has to have the session's `csrf` in whatever changes something. */
+/** Must carry the session's `csrf` in every request that changes something. */
 export const csrfHeader = 'x-firebreak-csrf';
-/** How often an event stream says that it is there where nothing happens. */
+/** Milliseconds between heartbeats of an event stream if nothing happens. */
 export const eventsHeartbeatMs = 15_000;
-/** After the sign-in for an answer the browser comes back to the question's page: `PATH` and the question's id. */
+/** After the sign-in for an answer, the browser returns to the question's page: `PATH` and the question's id. */
 export const questionPagePath = '/console/questions/';

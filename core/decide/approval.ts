@@ -8,15 +8,15 @@ import type { Form, FormAnswers } from './form.ts';
 export interface Choice {
   readonly id: string;
   readonly label: string;
-  /** What would run on this choice. None: the choice changes nothing, and one approver's word is enough (a veto). */
+  /** What would run on this choice. If empty, the choice changes nothing, and one approver's word is enough (a veto). */
   readonly plans: readonly Plan[];
-  /** Distinct people needed. Worked out by `quorumOf`, and worked out again in the cell: never taken on trust. */
+  /** Number of distinct people needed. Computed by `quorumOf`, and computed again in the cell: never taken on trust. */
   readonly quorum: number;
-  /** Calls the incident harmless: that weakens the response, whether something runs on it or not. */
+  /** Calls the incident harmless: that weakens the response, whether or not something runs on it. */
   readonly harmless?: true;
-  /** What an answer says besides. Absent: nothing. */
+  /** Additional fields of an answer. Absent: none. */
   readonly form?: Form;
-  /** Each answer needs a fresh sign-in at the identity provider too. For people to see: the cell works it out again from the plans. */
+  /** Each answer also needs a fresh sign-in at the identity provider. Only informs people: the cell computes it again from the plans. */
   readonly stepUp?: true;
 }
 
@@ -25,11 +25,11 @@ export interface Level {
   readonly group: string;
   /** Milliseconds until the next level is asked. */
   readonly withinMs: number;
-  /** Calls the group, where a pager is configured: a message does not wake people. */
+  /** Calls the group, if a pager is configured: a message does not wake people. */
   readonly page?: true;
 }
 
-/** The question to people. Its digest binds incident, text, plans and levels: a vote names exactly this question. */
+/** The question to people. Its digest covers incident, text, plans and levels: a vote names exactly this question. */
 export interface Question {
   readonly id: string;
   readonly incident: IncidentRef;
@@ -39,18 +39,18 @@ export interface Question {
   readonly levels: readonly Level[];
   /** Who asked: a playbook, or a person, who then may not answer. */
   readonly requester: string;
-  /** What comes of it when nobody answers, in words: whoever says nothing has been shown what that means. */
+  /** What happens if nobody answers, in words: it shows people what staying silent means. */
   readonly onSilence: string;
-  /** ISO 8601, UTC: silence counts from then on, and no vote any more. Absent: it is asked for as long as what it is about is in force. */
+  /** ISO 8601, UTC: after this, silence counts and votes no longer do. Absent: the question stays open while its subject is in force. */
   readonly until?: string;
   /**
-   * ISO 8601, UTC: when it was asked. Only of what is asked again in the same words, as about a lease: an answer counts for one asking, and one that is
-   * sent again later is about another question.
+   * ISO 8601, UTC: when it was asked. Only for questions that are repeated in the same words, as about a lease: an answer counts for one asking only, so that
+   * one resent later does not answer the next.
    */
   readonly asked?: string;
   /** Ids of people whom the incident's alerts named as the actor when this was asked: they may not answer. Absent: nobody. */
   readonly actors?: readonly string[];
-  /** Ids of people who had ordered by hand what this is about: others answer, for as long as there are any. Absent: nobody. */
+  /** Ids of people who ordered by hand what this is about: others answer, as long as there are any. Absent: nobody. */
   readonly requesters?: readonly string[];
 }
 
@@ -58,15 +58,15 @@ export function questionDigest(question: Question): string {
   return digestOfFixed(question);
 }
 
-/** Reaches at which one person is not enough for a destructive step. */
+/** Reaches for which one person is not enough for a destructive step. */
 const wide: ReadonlySet<string> = new Set(['namespace', 'node', 'cluster']);
 
-/** More objects than this are a wide blast radius, whatever the reach is called. */
+/** More objects than this are a wide blast radius, whatever the declared reach. */
 const manyObjects = 20;
 
 const workloadKinds: ReadonlySet<string> = new Set(['deployment', 'statefulset', 'daemonset', 'replicaset', 'job', 'cronjob']);
 
-/** A workload that is not the incident's own, such as another one that reads the same Secret. */
+/** Returns whether the plan touches a workload that is not the incident's own, such as another one that reads the same Secret. */
 function touchesOthers(plan: Plan, incident: string | undefined): boolean {
   const subject = incident === undefined ? undefined : subjectOfIncident(incident);
   const own =
@@ -75,9 +75,8 @@ function touchesOthers(plan: Plan, incident: string | undefined): boolean {
 }
 
 /**
- * Distinct people that a choice needs. Two for weakening the response on a critical rule; for a destructive step that reaches wide, touches
- * much, or touches the workloads of others; and for whatever changes a protected namespace.
- * One more outside of a change window.
+ * Returns the number of distinct people that a choice needs. Two for weakening the response on a critical rule; for a destructive step that reaches wide,
+ * touches much, or touches the workloads of others; and for any change in a protected namespace. One more outside of a change window.
  */
 export function quorumOf(asked: {
   readonly plans: readonly Plan[];
@@ -99,31 +98,31 @@ export function quorumOf(asked: {
   return (two ? 2 : 1) + (plans.some(({ outsideWindow }) => outsideWindow !== undefined) ? 1 : 0);
 }
 
-/** Gives protection up, or says that there is nothing to protect from. */
+/** Returns whether the choice gives up protection, or says that there is nothing to protect from. */
 export function isWeakening({ plans, harmless }: Pick<Choice, 'plans' | 'harmless'>): boolean {
   return harmless === true || plans.some((plan) => plan.weakens === true);
 }
 
-/** Whoever ends something for good, or weakens the response, says why. */
+/** Returns whether a reason is required: for ending something for good, or weakening the response. */
 export function needsReason(choice: Pick<Choice, 'plans' | 'harmless'>): boolean {
   return isWeakening(choice) || choice.plans.some((plan) => plan.effect === 'destructive');
 }
 
-/** Of the name of what ends: whoever decides it types so many of its last characters, wherever it is decided. */
+/** Number of last characters of the name of what ends that the decider must type, wherever it is decided. */
 export const typedCharacters = 4;
 
-/** What has to be typed of a name. Case is let pass: telephones begin with a capital. */
+/** Returns the part of a name that has to be typed. Case is ignored: telephones begin with a capital. */
 export function typedEnd(name: string): string {
   return lastPart(name).slice(-typedCharacters).toLowerCase();
 }
 
-/** By which an answer can come, and what signs it there. */
+/** The ways in which an answer can arrive; each determines who signs it. */
 export const waysIn = ['slack', 'page', 'cli'] as const;
 
 /** One person's answer. Signed by the desk (Slack, its page) or by the person's own key (command line). */
 export interface Vote {
   readonly version: 1;
-  /** Unique per click; the same when a click is delivered again. */
+  /** Unique per click; the same if a click is delivered again. */
   readonly id: string;
   readonly incident: IncidentRef;
   readonly question: string;
@@ -131,12 +130,12 @@ export interface Vote {
   readonly choice: string;
   /** The roster's id of the person. */
   readonly person: string;
-  /** `page`: the desk's own, where nothing but the identity provider says who it is: it needs its word, whatever is decided. */
+  /** `page`: the desk's own, where only the identity provider says who the person is: its word is required, whatever is decided. */
   readonly via: (typeof waysIn)[number];
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly reason?: string;
-  /** What was filled in, where the choice has a form. */
+  /** What was filled in, if the choice has a form. */
   readonly answers?: FormAnswers;
 }
 
@@ -145,11 +144,11 @@ export interface SignedVote {
   readonly keyId: string;
   /** Ed25519 over `voteBytes(vote)`, base64. */
   readonly signature: string;
-  /** The identity provider's own word, where the choice needs one: it carries its own signature, and names this very answer. */
+  /** The identity provider's own token, if the choice needs one: it carries its own signature, and names this very answer. */
   readonly idToken?: string;
 }
 
-/** The bytes that are signed: a domain prefix, so that no signature for another purpose is ever taken for a vote. */
+/** Returns the bytes that are signed, with a domain prefix, so that no signature for another purpose can be taken for a vote. */
 export function voteBytes(vote: Vote): Uint8Array {
   return new TextEncoder().encode(`firebreak.vote.v1\n${canonicalJson(vote)}`);
 }
@@ -161,7 +160,7 @@ export interface ApprovalProof {
   readonly votes: readonly SignedVote[];
 }
 
-/** What `ask` hands to the playbook. `covers` exists for the compiler: an approval of one action is not one of another. */
+/** The result of `ask` for the playbook. `covers` exists for the compiler: an approval of one action is not an approval of another. */
 export interface Approval<Action extends string = string> {
   readonly proof: ApprovalProof;
   readonly covers: Readonly<Record<Action, true>>;

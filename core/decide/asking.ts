@@ -3,17 +3,17 @@ import type { IncidentRef } from '../incident/incident.ts';
 import type { AnyPlaybook } from '../playbook/playbook.ts';
 import type { ApprovalProof, Question } from './approval.ts';
 
-/** What of an envelope says who is asked, and for what. */
+/** The parts of an envelope that determine who is asked, and for what. */
 export interface AskingPlaybook extends Pick<AnyPlaybook, 'id' | 'sagaUndo'> {
   readonly on: Pick<AnyPlaybook['on'], 'minSeverity'>;
   readonly uses: Readonly<Record<string, { readonly name: string }>>;
   readonly levels?: readonly { readonly group: string }[];
 }
 
-/** Who asks whom about what, as a process knows it of its own: the playbooks of its build, and its configuration. */
+/** Who asks whom about what, as a process knows it from its own sources: the playbooks of its build, and its configuration. */
 export interface Asking {
   readonly playbooks: readonly AskingPlaybook[];
-  /** Groups of the roster that decide on incidents (`incidents.levels`), one after another. */
+  /** Groups of the roster that decide on incidents (`incidents.levels`), in order. */
   readonly groups: readonly string[];
 }
 
@@ -22,10 +22,10 @@ export interface EnvelopeAsking extends Asking {
   readonly playbooks: readonly AnyPlaybook[];
 }
 
-/** Who asks whom in an incident. Not each has begun with the same version of the playbooks. */
+/** Who asks whom in an incident. Incidents may have begun with different versions of the playbooks. */
 export type AskingIn = (incident: IncidentRef) => Asking;
 
-/** What an approval is brought along for. */
+/** The purpose for which an approval is presented. */
 export type Approved = 'step' | 'release' | 'waiver';
 
 function playbookOf({ requester }: Pick<Question, 'requester'>, { playbooks }: Asking): AskingPlaybook | undefined {
@@ -33,8 +33,8 @@ function playbookOf({ requester }: Pick<Question, 'requester'>, { playbooks }: A
 }
 
 /**
- * The groups that a question of this asker may be put to, whatever it says: nobody of another one may answer it. None for an asker that this process
- * does not know. A playbook that no alert was heard to call for asks only whom others may ask, too; `calledFor` is empty where nothing was heard.
+ * Returns the groups that a question of this asker may be put to, whatever it says: nobody from another group may answer it. None for an asker that this
+ * process does not know. A playbook that no known alert called for may only ask groups that others may ask, too; `calledFor` is empty if no calls are known.
  */
 export function groupsAskedBy(
   question: Pick<Question, 'requester'>,
@@ -57,8 +57,8 @@ function groupsIn({ levels }: AskingPlaybook, { groups }: Asking): readonly stri
 }
 
 /**
- * Why a question cannot approve this for a step of that playbook; undefined where it can. What ends something for good is for the people whom
- * its own playbook asks; to do without evidence, for those who decide on incidents.
+ * Returns why a question cannot approve this for a step of that playbook; undefined if it can. Ending something for good is decided by the people whom its own
+ * playbook asks; doing without evidence, by those who decide on incidents.
  */
 export function problemOfApproval(
   { question, choice }: ApprovalProof,
@@ -79,12 +79,12 @@ export function problemOfApproval(
   return Object.values(asker.uses).some(({ name }) => name === action) ? undefined : `${asker.id} does not use ${action}`;
 }
 
-/** At least so bad is an incident in which this playbook runs, or asks. */
+/** Returns the minimum severity of an incident in which this playbook runs, or asks. */
 export function leastSeverityOf(playbook: string, { playbooks }: Asking): Severity {
   return playbooks.find(({ id }) => id === playbook)?.on.minSeverity ?? 'unknown';
 }
 
-/** What both versions allow: where nobody can say by which of them an incident goes. */
+/** Returns what both versions allow: for when nobody can say which of them an incident uses. */
 export function narrowerOf(one: Asking, other: Asking): Asking {
   const playbooks = one.playbooks.flatMap((mine): readonly AskingPlaybook[] => {
     const theirs = other.playbooks.find(({ id }) => id === mine.id);
@@ -105,7 +105,7 @@ export function narrowerOf(one: Asking, other: Asking): Asking {
   return { playbooks, groups: one.groups.filter((group) => other.groups.includes(group)) };
 }
 
-/** What either version allows: where a cell, which knows by which of them an incident goes, has had its word before. */
+/** Returns what either version allows: for when a cell, which knows which of them an incident uses, has checked before. */
 export function widerOf(one: Asking, other: Asking): Asking {
   const both = one.playbooks.map((mine): AskingPlaybook => {
     const theirs = other.playbooks.find(({ id }) => id === mine.id);

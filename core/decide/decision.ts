@@ -28,11 +28,11 @@ import { type ProposeRestraint, restraintKind } from '../orders/restraint.ts';
 import { type ProposeSuppression, suppressionKind } from '../orders/suppression.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
 
-/** What people decide on above all incidents: a kind of decision is one declaration, and one line here and in `order.schema.ts`. */
+/** What people decide on above all incidents: each kind of decision is one declaration, and one line here and in `order.schema.ts`. */
 export type Propose = ProposeSuppression | ProposeRestraint | ProposePromotion;
 export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint> | SignedOrder<ProposePromotion>;
 
-/** What the control workflow of a cluster takes: each is proven by the cell first. */
+/** The orders that the control workflow of a cluster accepts: the cell verifies each first. */
 export type AnyOrder =
   | Propose
   | EndDecision
@@ -43,7 +43,7 @@ export type AnyOrder =
   | DeadlineOrder
   | StartIncident;
 
-/** An order that is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
+/** An order that is handled at once. Orders about evidence are handled separately: its store may be slow. */
 export type PromptOrder =
   | SignedProposal
   | SignedEnd
@@ -58,7 +58,7 @@ export type PromptOrder =
   | SignedOrder<RemoveContent>
   | SignedOrder<StartIncident>;
 
-/** A decision with everything that proves it: whoever believes it checks all of it. */
+/** A decision with everything that proves it: anyone who relies on it checks all of it. */
 export interface ProvenDecision<Proposal = SignedProposal> {
   readonly proposal: Proposal;
   readonly proof: ApprovalProof;
@@ -67,13 +67,13 @@ export interface ProvenDecision<Proposal = SignedProposal> {
 export type DecisionStatus =
   | { readonly state: 'proposed' }
   | { readonly state: 'active'; readonly since: string }
-  /** Before it was active, or since. */
+  /** Before or after it was active. */
   | { readonly state: 'rejected' | 'lapsed' | 'expired'; readonly at: string }
   | { readonly state: 'ended'; readonly at: string; readonly by: SignedEnd };
 
 export interface DecisionState<Proposal = SignedProposal> {
   readonly proposal: Proposal;
-  /** Which of the state's questions it is decided by. */
+  /** The question of the state by which it is decided. */
   readonly question: string;
   readonly status: DecisionStatus;
 }
@@ -82,7 +82,7 @@ export type SuppressionState = DecisionState<SignedOrder<ProposeSuppression>>;
 type RestraintState = DecisionState<SignedOrder<ProposeRestraint>>;
 type PromotionState = DecisionState<SignedOrder<ProposePromotion>>;
 
-/** Of an order about a decision: of which sort it is. An end of one sort ends none of the other. */
+/** Returns the sort of decision that an order is about. An end of one sort ends none of the other. */
 export function nounOf({ kind }: Pick<Propose | EndDecision, 'kind'>): DecisionNoun {
   return nouns[kind];
 }
@@ -127,12 +127,12 @@ export function isRestraint(state: DecisionState): state is RestraintState {
   return state.proposal.order.kind === 'restraint.propose';
 }
 
-/** The question by which it is decided. The same for everybody who makes it: the cell makes it again and compares. */
+/** Returns the question by which it is decided. The same for everybody who builds it: the cell builds it again and compares. */
 export function questionOf(asked: {
   readonly proposal: Pick<SignedProposal, 'order'>;
   readonly control: IncidentRef;
   readonly levels: readonly Level[];
-  /** The mark for people that a yes needs a sign-in: see `Choice`. */
+  /** Tells people that a yes needs a sign-in: see `Choice`. */
   readonly stepUp?: true | undefined;
 }): Question {
   const { proposal, control, levels, stepUp } = asked;
@@ -161,12 +161,12 @@ export function questionOf(asked: {
   };
 }
 
-/** Whether people were told that a yes needs a sign-in. Whether it does, the cell's own policy says when it checks the votes. */
+/** Returns whether people were told that a yes needs a sign-in. Whether it does is decided by the cell's own policy when it checks the votes. */
 export function markedIn({ choices }: Question): true | undefined {
   return choices.find(({ id }) => id === approveChoice)?.stepUp;
 }
 
-/** Whether the question is about this proposal, asked in the one way in which it is asked. */
+/** Returns whether the question is about this proposal, asked in the only allowed way. */
 export function isQuestionOf(proposal: SignedProposal, question: Question): boolean {
   const { incident: control, levels } = question;
   const asked = questionOf({ proposal, control, levels, stepUp: markedIn(question) });

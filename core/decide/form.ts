@@ -2,22 +2,22 @@ import { digestOf } from '../text/digest.ts';
 import { redactSecrets } from '../text/redact.ts';
 
 interface Labelled {
-  /** What stands above the field. */
+  /** The text above the field. */
   readonly label: string;
   readonly hint?: string;
 }
 
-/** One thing that an answer says besides its choice. Plain data: it is part of the question, whose digest each vote signs. */
+/** One thing that an answer contains besides its choice. Plain data: it is part of the question, whose digest each vote signs. */
 export type FormField = Labelled &
   (
     | { readonly kind: 'choice'; readonly options: Readonly<Record<string, string>> }
     | { readonly kind: 'number'; readonly min: number; readonly max: number }
     | { readonly kind: 'text'; readonly longest: number }
-    /** Of a group of the roster; or of all of it. */
+    /** From a group of the roster, or from all of it. */
     | { readonly kind: 'people'; readonly group?: string; readonly most: number }
   );
 
-/** A field as somebody fills it in: of people, who may be named. */
+/** A field as shown to the person who fills it in: for people, with those who may be named. */
 export type ShownField = FormField & { readonly people?: PeopleOfForms['people'] };
 
 export type FormValue = string | number | readonly string[];
@@ -25,10 +25,10 @@ export type FormValue = string | number | readonly string[];
 /** By the fields' names. */
 export type Form = Readonly<Record<string, FormField>>;
 
-/** What somebody filled in, as their vote signs it: people by their ids of the roster. */
+/** What somebody filled in, as signed by their vote: people by their roster ids. */
 export type FormAnswers = Readonly<Record<string, FormValue>>;
 
-/** A field whose value the body gets as this type. */
+/** A field whose value is passed to the body as this type. */
 export type TypedField<Value extends FormValue> = FormField & {
   /** For the compiler only; never set. */
   readonly type?: Value;
@@ -42,13 +42,13 @@ const mostPeople = 10;
  * approves nothing: what a choice runs is its plan.
  */
 export const field = {
-  /** Option id → what it says. */
+  /** Option id → its text. */
   choice: <const Options extends Readonly<Record<string, string>>>(
     label: string,
     options: Options,
     more: { readonly hint?: string } = {},
   ): TypedField<keyof Options & string> => ({ kind: 'choice', label, options, ...more }),
-  /** Bounds count as allowed. */
+  /** Bounds are inclusive. */
   number: (
     label: string,
     { min, max, hint }: { readonly min: number; readonly max: number; readonly hint?: string },
@@ -58,7 +58,7 @@ export const field = {
     label: string,
     { longest = longestText, hint }: { readonly longest?: number; readonly hint?: string } = {},
   ): TypedField<string> => ({ kind: 'text', label, longest, ...(hint !== undefined && { hint }) }),
-  /** At least one of them, `most` at most. */
+  /** At least one person, at most `most`. */
   people: (
     label: string,
     { group, most = mostPeople, hint }: { readonly group?: string; readonly most?: number; readonly hint?: string } = {},
@@ -71,21 +71,21 @@ export const field = {
   }),
 } as const;
 
-/** As far as forms need it. */
+/** The part of a roster that forms need. */
 interface PeopleOfForms {
   readonly people: readonly { readonly id: string; readonly name: string }[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Who may be named in a field. */
+/** Returns the people who may be named in a field. */
 export function namable(of: FormField & { readonly kind: 'people' }, roster: PeopleOfForms): PeopleOfForms['people'] {
   const { group } = of;
   return group === undefined ? roster.people : roster.people.filter(({ id }) => roster.groups[group]?.includes(id) === true);
 }
 
 /**
- * By field, what is wrong with what was filled in; empty where nothing is. Nothing may be left out, and nothing added. Without a roster people are
- * those whom the field shows.
+ * Returns, by field, what is wrong with what was filled in; empty if nothing is. No field may be missing or added. Without a roster, the people are those that
+ * the field shows.
  */
 export function problemsOfAnswers(
   form: Readonly<Record<string, ShownField>>,
@@ -124,7 +124,7 @@ function problemOfValue(of: ShownField, value: unknown, roster: PeopleOfForms | 
   }
 }
 
-/** What was typed into fields that know only texts, as an answer: people are separated by commas. Whether it fits is another question. */
+/** Converts typed texts into answers: people are separated by commas. Whether the answers are valid is checked elsewhere. */
 export function answersTyped(form: Form, typed: (name: string) => string | undefined): FormAnswers {
   const read = (of: FormField, text: string): FormValue => {
     if (of.kind === 'number') return text === '' ? Number.NaN : Number(text);
@@ -137,7 +137,7 @@ export function answersTyped(form: Form, typed: (name: string) => string | undef
   return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, read(of, typed(name)?.trim() ?? '')]));
 }
 
-/** Without the secrets that people paste. */
+/** Removes secrets that people paste. */
 export function answersToSign(form: Form, answers: FormAnswers): FormAnswers {
   const clean = (name: string, value: FormValue): FormValue => {
     const of = form[name];
@@ -146,7 +146,7 @@ export function answersToSign(form: Form, answers: FormAnswers): FormAnswers {
   return Object.fromEntries(Object.entries(answers).map(([name, value]) => [name, clean(name, value)]));
 }
 
-/** What a field asks for, in a few words. */
+/** Returns what a field asks for, in a few words. */
 export function askedFor(of: ShownField): string {
   switch (of.kind) {
     case 'choice':
@@ -162,11 +162,11 @@ export function askedFor(of: ShownField): string {
 
 const fieldName = /^[a-z][A-Za-z0-9]{0,29}$/;
 const mostFields = 10;
-/** What Slack takes in one list. */
+/** Slack's maximum for one list. */
 const mostOptions = 100;
 const longestLabel = 100;
 
-/** Why nobody could fill a form in; undefined where everybody can, in every way in. */
+/** Returns why a form could not be filled in; undefined if everybody can fill it in, in every way in. */
 export function problemOfForm(form: Form): string | undefined {
   const fields = Object.entries(form);
   if (fields.length === 0 || fields.length > mostFields) return `a form has 1 to ${mostFields} fields`;
@@ -180,12 +180,12 @@ export function problemOfForm(form: Form): string | undefined {
   return undefined;
 }
 
-/** Of one choice with one form filled in: only who says the same agrees. */
+/** Identifies one choice with one filled-in form: only people with the same answer agree. */
 export function sayingOf({ choice, answers }: { readonly choice: string; readonly answers?: FormAnswers }): string {
   return answers === undefined ? choice : `${choice} ${digestOf(answers)}`;
 }
 
-/** `hours 4, who ana and ben`. */
+/** Returns `hours 4, who ana and ben`. */
 export function answersText(answers: FormAnswers): string {
   const text = (value: FormValue): string => (typeof value === 'object' ? value.join(' and ') : String(value));
   return Object.entries(answers)
@@ -193,7 +193,7 @@ export function answersText(answers: FormAnswers): string {
     .join(', ');
 }
 
-/** Whether a value has the shape of answers, whatever they say. */
+/** Returns whether a value has the shape of answers, whatever their content. */
 export function areAnswers(value: unknown): value is FormAnswers {
   return (
     typeof value === 'object' &&

@@ -11,15 +11,15 @@ import {
 } from './approval.ts';
 import { answersText, sayingOf } from './form.ts';
 
-/** What a verified vote did to its question. `reply` is what the clicker is told. */
+/** The effect of a verified vote on its question. `reply` is the answer to the clicker. */
 interface VoteResult {
   readonly state: QuestionState;
-  /** `repeated`: this very vote was counted before, and nothing has changed now. */
+  /** `repeated`: this same vote was counted before, and nothing has changed now. */
   readonly outcome: 'counted' | 'repeated' | 'refused';
   readonly reply: string;
 }
 
-/** A question in the first moment, before anybody has answered. `at` and `levelUntil`: milliseconds since 1970. */
+/** Returns the initial state of a question, before any answer. `at` and `levelUntil`: milliseconds since 1970. */
 export function openState(
   question: Question,
   {
@@ -40,19 +40,19 @@ export function openState(
   };
 }
 
-/** Also a vote that its person took back since: delivered again, it must not bring their mind back. */
+/** Includes a vote that its person has taken back since: if it is delivered again, it must not undo that. */
 function wasCounted(state: QuestionState, { vote }: SignedVote): boolean {
   const known = [...state.votes, ...(state.withdrawn ?? [])];
   return known.some((other) => other.vote.id === vote.id && other.vote.person === vote.person);
 }
 
-/** A counted vote in one line: `Ada Byron: remove: not ours`; with what was filled in: `Ada Byron: extend (hours 4): not done yet`. */
+/** Returns a counted vote in one line: `Ada Byron: remove: not ours`; with a filled-in form: `Ada Byron: extend (hours 4): not done yet`. */
 export function saidBy(name: string, label: string, { reason, answers }: Pick<Vote, 'reason' | 'answers'>): string {
   const what = answers === undefined ? label : `${label} (${answersText(answers)})`;
   return reason === undefined ? `${name}: ${what}` : `${name}: ${what}: ${reason}`;
 }
 
-/** Distinct people that a choice needs now: more than when it was asked, if the incident has become worse since, or somebody said no. */
+/** Returns the number of distinct people that a choice needs now: more than when it was asked if the incident has become worse since, or somebody said no. */
 export function quorumNow(
   { question, veto }: Pick<QuestionState, 'question' | 'veto'>,
   { plans, harmless, quorum }: Choice,
@@ -62,18 +62,18 @@ export function quorumNow(
   return Math.max(quorum, quorumOf({ plans, harmless, severity, incident: question.incident.id }), overrules ? 2 : 1);
 }
 
-/** A no to something destructive: another choice of the question would end or change what cannot be given back. */
+/** Returns whether it is a no to something destructive: another choice of the question would end or change something irreversibly. */
 function isVeto(question: Question, choice: Choice): boolean {
   return choice.plans.length === 0 && question.choices.some(({ plans }) => plans.some(({ effect }) => effect === 'destructive'));
 }
 
-/** Distinct people who said this, with the same filled in: quorum counts people, not clicks. */
+/** Returns the distinct people who gave this answer, with the same form filled in: quorum counts people, not clicks. */
 export function peopleFor(state: QuestionState, said: Pick<Vote, 'choice' | 'answers'>): readonly string[] {
   const wanted = sayingOf(said);
   return [...new Set(state.votes.filter(({ vote }) => sayingOf(vote) === wanted).map(({ vote }) => vote.person))];
 }
 
-/** What a decided question shows for its choice. Undefined while it is not decided. */
+/** Returns the proof of a decided question's choice. Undefined while it is not decided. */
 export function proofOf(state: QuestionState): ApprovalProof | undefined {
   if (state.status.state !== 'decided') return undefined;
   const { choice } = state.status;
@@ -92,9 +92,9 @@ function choiceOf(question: Question, id: string): Choice | undefined {
 }
 
 /**
- * The one reducer of votes: pure and idempotent. The vote was verified before (signature, roster, group): here it is only counted.
- * The first choice that reaches its quorum decides; a choice that changes nothing needs one; later ones are told so. A no to something
- * destructive asks the next level at once, if there is one: two people of it can overrule the no, and silence lets it stand.
+ * The only reducer of votes: pure and idempotent. The vote was verified before (signature, roster, group): here it is only counted. The first choice that
+ * reaches its quorum decides; a choice that changes nothing needs one vote; later votes are told so. A no to something destructive asks the next level at once,
+ * if there is one: two people of it can overrule the no, and silence lets it stand.
  */
 export function countVote(
   state: QuestionState,
@@ -109,7 +109,7 @@ export function countVote(
     readonly severity: Severity;
     /** The last of the asked levels that the person may answer for: see `VoteCheck`. */
     readonly level?: number;
-    /** Ids of people whom the alerts name as the actor by now. */
+    /** Ids of people whom the alerts name as the actor so far. */
     readonly actors?: readonly string[];
   },
 ): VoteResult {
@@ -124,7 +124,7 @@ export function countVote(
     return { state, outcome: 'refused', reply: 'This card is out of date: look at the newest one.' };
   const choice = choiceOf(state.question, vote.choice);
   if (!choice) return { state, outcome: 'refused', reply: 'This choice does not exist.' };
-  // A person may change their mind while the question is open; their last word counts.
+  // A person may change their mind while the question is open; their last vote counts.
   const earlier = state.votes.filter((known) => known.vote.person === vote.person);
   const { veto } = state;
   if (veto !== undefined && level <= veto.level)
@@ -133,11 +133,11 @@ export function countVote(
       outcome: 'refused',
       reply: `${veto.by} has said no: only ${groupsAfter(state, veto.level)} can overrule it.`,
     };
-  // One that was held up on its way must not undo what its person has said since.
+  // A delayed vote must not undo what its person has said since.
   const said = [...earlier, ...(state.withdrawn ?? []).filter((known) => known.vote.person === vote.person)];
   if (said.some((known) => Date.parse(known.vote.at) > Date.parse(vote.at)))
     return { state, outcome: 'refused', reply: 'You have answered again since: your later answer counts.' };
-  // Whom an alert names by now decides nothing, whenever they voted.
+  // People whom an alert names by now decide nothing, whenever they voted.
   const voided = state.votes.filter((known) => actors.includes(known.vote.person) && known.vote.person !== vote.person);
   const gone = [...earlier, ...voided];
   const votes = [...state.votes.filter((known) => !gone.includes(known)), signed];
@@ -161,7 +161,7 @@ export function countVote(
   };
 }
 
-/** Everybody starts anew: what was said before the no was said without knowing of it. */
+/** Everybody starts again: earlier votes were cast without knowing of the no. */
 function vetoed(
   state: QuestionState,
   signed: SignedVote,
@@ -190,7 +190,7 @@ function groupsAfter({ question, level }: QuestionState, veto: number): string {
     .join(' or ');
 }
 
-/** What silence makes of an open question: a no stands, and without one nobody has decided. */
+/** Returns the outcome of silence on an open question: a no stands, and without one nobody has decided. */
 export function silenceOn(
   { veto, votes }: QuestionState,
   { now, actors = [] }: { readonly now: string; readonly actors?: readonly string[] },

@@ -5,10 +5,10 @@ import type { Choice, Question } from './approval.ts';
 
 const prefix = 'lease:';
 
-/** The answer that gives back what a lease is about. To extend or keep it takes nothing from anybody. */
+/** The answer that releases what a lease is about. Extending or keeping it takes nothing from anybody. */
 export const releaseChoice = 'release';
 
-/** Id of the standing question about a lease. */
+/** Returns the id of the standing question about a lease. */
 export function standingIdOf(lease: string): string {
   return `${prefix}${lease}`;
 }
@@ -28,8 +28,8 @@ function doesAsItSays({ id, plans, harmless }: Choice): boolean {
 }
 
 /**
- * Whether this is the standing question of an incident's lease, and each of its choices does what its name says. Who extends or releases by a
- * word reads no plan before: what Temporal answers may be another question, and is signed only where it cannot be one.
+ * Returns whether this is the standing question of an incident's lease, and each of its choices does what its name says. People who extend or release with a
+ * word do not read a plan first: what Temporal returns may be another question, and is signed only if it cannot be one.
  */
 export function isStandingQuestion(question: Question, { id, run }: { readonly id: string; readonly run?: string }): boolean {
   const { incident, choices } = question;
@@ -37,15 +37,15 @@ export function isStandingQuestion(question: Question, { id, run }: { readonly i
   return isOfIncident && isOfLease(question.id) && choices.every(doesAsItSays);
 }
 
-/** What is asked, by the plan that a vote for the release covers, and not by the text that Temporal has brought. */
+/** Returns what is asked, from the plan that a vote for the release covers, and not from the text that came through Temporal. */
 export function standingText({ text, choices }: Question): string {
   const plan = choices.flatMap(({ plans }) => plans)[0];
   return plan ? standingQuestionText({ action: plan.action.replace(/^undo:/, ''), target: plan.target }) : text;
 }
 
 /**
- * The open question of a playbook that asks whether to give back what this standing question is about. While there is one, it is
- * released there and not here: people who answer the same thing in two places do not see each other's answers.
+ * Returns the open question of a playbook that asks whether to release what this standing question is about. While there is one, it is released there and not
+ * here: people who answer the same thing in two places do not see each other's answers.
  */
 export function askedElsewhere(standing: Question, questions: Iterable<QuestionState>): Question | undefined {
   const release = isOfLease(standing.id) ? releaseOf(standing) : undefined;
@@ -55,7 +55,7 @@ export function askedElsewhere(standing: Question, questions: Iterable<QuestionS
   return undefined;
 }
 
-/** Where to answer then. */
+/** Returns where to answer then. */
 export function elsewhereText({ text }: Pick<Question, 'text'>): string {
   return `An open question decides whether this is released: “${text}” Answer that question.`;
 }

@@ -3,7 +3,7 @@ import { nextHandOver } from '../people/hand-over.ts';
 import { answerersOf, answersFor, personById, type Roster } from '../people/roster.ts';
 import type { Question } from './approval.ts';
 
-/** What says who may answer a question, whatever way the answer comes. */
+/** The facts that determine who may answer a question, however the answer arrives. */
 export interface Standing {
   readonly question: Pick<Question, 'choices' | 'levels' | 'requester'> & Partial<Pick<Question, 'actors' | 'requesters'>>;
   readonly roster: Roster;
@@ -11,42 +11,42 @@ export interface Standing {
   readonly actors?: readonly string[];
   /** Ids of people who ordered what it is about, besides those whom it names. */
   readonly requesters?: readonly string[];
-  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  /** Groups that may be asked, as the checking process itself knows. Absent: those that the question names. */
   readonly groups?: readonly string[];
-  /** Whether a right of the roster counts now, such as by an outside on-call: it can only take away. */
+  /** Returns whether a right of the roster counts now, for example by an external on-call: it can only restrict. */
   readonly narrowed?: (holder: string, group: string) => boolean;
 }
 
-/** Who may answer a question, in the words of a card: names. */
+/** Who may answer a question, as shown on a card: names. */
 export interface Answerers {
-  /** For each level of the question, in their order. */
+  /** For each level of the question, in order. */
   readonly levels: readonly (readonly string[])[];
-  /** Who has ordered what it is about, and whether they may answer all the same: because nobody else can be asked. */
+  /** Who ordered what it is about, and whether they may answer nevertheless, because nobody else can be asked. */
   readonly requesters: readonly { readonly name: string; readonly alone: boolean }[];
-  /** Milliseconds since 1970: when somebody else may answer, by the roster. Absent: nothing is known to change. */
+  /** Milliseconds since 1970 when the answerers next change, by the roster. Absent: no change is known. */
   readonly changesAt?: number;
-  /** What is left of the workload, where the cell knows it: asked for together. */
+  /** What is left of the workload, if the cell knows it: requested together. */
   readonly left?: WorkloadLeft;
 }
 
 export type Stands =
-  /** `level`: the last of the asked levels that the person may answer for. `alone`: though they ordered it, since nobody else can be asked. */
+  /** `level`: the last of the asked levels that the person may answer for. `alone`: they may although they ordered it, since nobody else can be asked. */
   { readonly ok: true; readonly level: number; readonly alone?: true } | { readonly ok: false; readonly reason: string };
 
-/** Who asked the question itself, where that is a person. */
+/** Returns who asked the question itself, if that is a person. */
 function askerOf({ requester }: Pick<Question, 'requester'>): string | undefined {
   const [kind, id] = requester.split('/');
   return kind === 'person' ? id : undefined;
 }
 
-/** All who are known to have ordered it. */
+/** Returns all people known to have ordered it. */
 function requestersOf({ question, requesters = [] }: Standing): readonly string[] {
   return [...new Set([...(question.requesters ?? []), ...requesters])];
 }
 
 /**
- * Whether nobody but those who ordered it can be asked, on any level, at that time. By the roster alone: whom an alert names as the actor counts
- * as somebody who could, since an alert may shut a person out and must never let one in.
+ * Returns whether nobody but those who ordered it can be asked, on any level, at that time. By the roster alone: people whom an alert names as the actor count
+ * as available, since an alert may shut a person out but must never let one in.
  */
 function isAlone(standing: Standing, at: number): boolean {
   const { question, roster } = standing;
@@ -54,7 +54,7 @@ function isAlone(standing: Standing, at: number): boolean {
   const requesters = requestersOf(standing);
   const asker = askerOf(question);
   const without = asker === undefined ? requesters : [...requesters, asker];
-  // A question that leaves a group out does not make anybody alone.
+  // Other known groups count as well: a question that leaves a group out does not make anybody alone.
   const all = new Set([...levels.map(({ group }) => group), ...(standing.groups ?? [])]);
   return [...all].every((group) =>
     answerersOf(roster, group, at).every(
@@ -63,15 +63,15 @@ function isAlone(standing: Standing, at: number): boolean {
   );
 }
 
-/** An order cuts off or asks; it ends nothing. What would end something is another question than what was ordered. */
+/** An order contains or asks; it ends nothing. A question that would end something is not the same as what was ordered. */
 function endsSomething({ choices }: Pick<Question, 'choices'>): boolean {
   return choices.some(({ plans }) => plans.some(({ effect }) => effect === 'destructive'));
 }
 
 /**
- * Whether a person may answer for one of the first `asked` levels, at each of these times (milliseconds since 1970): on call or by delegation,
- * neither who asked nor named as the actor. Who ordered what it is about lets the others answer; on what ends something they may answer where
- * nobody else can be asked.
+ * Returns whether a person may answer for one of the first `asked` levels, at each of these times (milliseconds since 1970): on call or by delegation, and
+ * neither the asker nor named as the actor. People who ordered what it is about leave the answer to others; if it ends something, they may answer when nobody
+ * else can be asked.
  */
 export function standingOf(standing: Standing, person: string, times: readonly number[], asked: Question['levels']): Stands {
   const { question, roster, actors: named = [], groups: known, narrowed = () => true } = standing;
@@ -97,7 +97,7 @@ export function standingOf(standing: Standing, person: string, times: readonly n
   return ordered ? { ok: true, level, alone: true } : { ok: true, level };
 }
 
-/** Who may answer for each level now, for a card and for who waits. */
+/** Returns who may answer for each level now, for a card and for those who wait. */
 export function answerersTo(standing: Standing, at: number): Answerers {
   const { question, roster } = standing;
   const nameOf = (id: string): string => personById(roster, id)?.name ?? id;

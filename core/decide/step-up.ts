@@ -5,24 +5,23 @@ import { digestOf } from '../text/digest.ts';
 import type { FormAnswers } from './form.ts';
 
 /**
- * Decisions above all incidents that can need a sign-in, too: to hide critical alerts; to freeze or only observe the whole cluster, or a playbook
- * in all of it; to end one of these before its time; to break the glass.
+ * Decisions above all incidents that can also need a sign-in: hiding critical alerts; freezing or only observing the whole cluster, or a playbook in all of it;
+ * ending one of these early; breaking the glass.
  */
 export const stepUpDecisions = ['critical-suppression', 'cluster-restraint', 'cluster-restraint-end', 'break-glass'] as const;
 export type StepUpDecision = (typeof stepUpDecisions)[number];
 
 /**
- * Which steps and decisions need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow has
- * a say in it.
+ * Which steps and decisions need a fresh sign-in at the identity provider besides the vote. From the cell's own configuration: no workflow can influence it.
  */
 export interface StepUpPolicy {
   readonly issuer: string;
-  /** Whose tokens count: our client id at the provider. */
+  /** The audience of accepted tokens: our client id at the provider. */
   readonly audience: string;
-  /** Steps that act this wide. */
+  /** Reaches of the steps that need one. */
   readonly reaches: readonly Reach[];
   readonly decisions: readonly StepUpDecision[];
-  /** The person typed their password, or what else the provider asks for, at most so long before the vote. */
+  /** Maximum time between the person's authentication (with a password, or whatever the provider asks for) and the vote. */
   readonly maxAgeMs: number;
 }
 
@@ -33,13 +32,13 @@ export interface SignIn {
   readonly nonce: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** When the person was asked who they are; absent where the provider does not say. */
+  /** When the person was authenticated; absent if the provider does not say. */
   readonly authenticatedAt?: number;
 }
 
 const clockToleranceMs = 60_000;
 
-/** What an answer with this plan decides: a step, or something above all incidents; undefined for what is never wide. */
+/** Returns what an answer with this plan decides: a step, or something above all incidents; undefined for plans that are never wide. */
 function decidedBy({ action, reach }: Plan, severity: Severity): 'step' | StepUpDecision | undefined {
   switch (action) {
     case 'suppress':
@@ -66,14 +65,14 @@ export function needsStepUp(
   });
 }
 
-/** Whether ending what this plan has begun needs one. */
+/** Returns whether ending what this plan has begun needs a sign-in. */
 export function endNeedsStepUp(plan: Plan, { decisions }: Pick<StepUpPolicy, 'decisions'>): boolean {
   return decisions.includes('cluster-restraint-end') && decidedBy(plan, 'unknown') === 'cluster-restraint';
 }
 
 /**
- * What the provider must sign: this answer of this person, with what is filled in, to exactly this question, whose digest binds the plans. A token for anything else is
- * worth nothing here, and one of an earlier sign-in neither.
+ * Returns what the provider must sign: this answer of this person, with the filled-in form, to exactly this question, whose digest covers the plans. A token
+ * for anything else, or from an earlier sign-in, is worthless here.
  */
 export function stepUpNonce(answer: {
   readonly questionDigest: string;
@@ -85,7 +84,7 @@ export function stepUpNonce(answer: {
   return digestOf({ for: 'firebreak.step-up.v1', questionDigest, choice, person, ...(answers && { answers }) });
 }
 
-/** Why a sign-in does not carry this vote; undefined when it does. `at` is the vote's own time. */
+/** Returns why a sign-in does not support this vote; undefined if it does. `at` is the vote's own time. */
 export function signInRefusal(check: {
   readonly policy: StepUpPolicy;
   readonly vote: Parameters<typeof stepUpNonce>[0];

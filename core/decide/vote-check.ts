@@ -27,47 +27,50 @@ export interface VoteKeys {
   verify(keyId: string, bytes: Uint8Array, signature: string): boolean;
 }
 
-/** What the identity provider says of votes, its signatures checked: reading tokens waits for its keys, and what is decided by them does not. */
+/**
+ * The identity provider's tokens for votes, with their signatures checked beforehand: reading tokens waits for the provider's keys, but decisions based on them
+ * must not wait.
+ */
 export interface StepUp {
   readonly policy: StepUpPolicy;
   signInOf(signed: SignedVote): SignIn | undefined;
 }
 
-/** What every check of a vote knows. */
+/** What every check of a vote needs. */
 interface Known {
   readonly roster: Roster;
   readonly keys: VoteKeys;
-  /** Milliseconds since 1970, by the clock of the one who checks. */
+  /** Milliseconds since 1970, by the clock of the checking process. */
   readonly now: number;
   /** Ids of people whom the incident's alerts have named as the actor since the question was asked. */
   readonly actors?: readonly string[];
-  /** Ids of people who are known to have ordered what it is about, besides those whom the question names. */
+  /** Ids of people known to have ordered what it is about, besides those whom the question names. */
   readonly requesters?: readonly string[];
-  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  /** Groups that may be asked, as the checking process itself knows. Absent: those that the question names. */
   readonly groups?: readonly string[];
   /** Absent: no step needs a sign-in. */
   readonly stepUp?: StepUp;
 }
 
-/** Two machines' clocks may differ by this much. */
+/** Maximum difference between two machines' clocks. */
 export const clockToleranceMs = 5 * 60_000;
-/** A vote may be this long on its way without its shift being looked at again: whoever answered in the last minute of it has answered. */
+/** A vote may arrive this much later without its shift being checked again: an answer in the last minute of a shift counts. */
 const travelMs = 15 * 60_000;
 
 const utcTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 
-/** When a vote was cast; undefined for what is no time in UTC. */
+/** Returns when a vote was cast; undefined if it is not a time in UTC. */
 export function timeOf({ at }: Vote): number | undefined {
   const time = utcTime.test(at) ? Date.parse(at) : Number.NaN;
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** Ids of the keys that sign for a person: by way of Slack or the desk’s page only a desk’s, from the command line only their own. */
+/** Returns the ids of the keys that sign for a person: only a desk’s for Slack or the desk’s page, only their own for the command line. */
 export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']): readonly string[] {
   return via === 'slack' || via === 'page' ? keys.deskKeyIds : keys.keyIdsOf(person);
 }
 
-/** Signed by who may sign for that person. */
+/** Returns why it is not signed by a key that may sign for that person. */
 function unsignedReason(signed: SignedVote, { roster, keys }: Known): string | undefined {
   const { vote } = signed;
   if (vote.version !== 1 || !waysIn.includes(vote.via)) return 'This kind of vote is not known.';
@@ -79,7 +82,7 @@ function unsignedReason(signed: SignedVote, { roster, keys }: Known): string | u
   return undefined;
 }
 
-/** Not of the future, and about exactly this question: who the person is does not matter yet. */
+/** Checks that it is not from the future, and is about exactly this question; who the person is does not matter yet. */
 function refusalOf(
   signed: SignedVote,
   question: Question,
@@ -92,7 +95,7 @@ function refusalOf(
   const choice = question.choices.find((offered) => offered.id === vote.choice);
   if (!choice) return 'This choice does not exist.';
   const { reason = '' } = vote;
-  // Whoever answers is asked for it, in every way in: a vote without one did not come by any.
+  // Every way in asks for a reason: a vote without one came through none of them.
   if (needsReason(choice) && reason.trim() === '') return 'This answer needs a reason.';
   const unreasoned = needsReason(choice) ? problemOfReason(reason) : tooLong(reason);
   if (unreasoned !== undefined) return unreasoned;
@@ -101,7 +104,7 @@ function refusalOf(
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
   const { until } = question;
-  // Neither a late one, nor one that says that it is not.
+  // Rejects late votes, including those that claim an earlier time.
   if (until !== undefined && !(at <= Date.parse(until) + clockToleranceMs && arrived <= Date.parse(until) + travelMs))
     return 'The time to answer this question is over.';
   if (vote.via === 'page' && !stepUp)
@@ -113,7 +116,7 @@ function refusalOf(
   return signInRefusal({ policy: stepUp.policy, vote, at, person, signIn: stepUp.signInOf(signed) });
 }
 
-/** A vote as it was when it arrived, and was found good by `checkVote`. */
+/** A vote as it was when it arrived, and was accepted by `checkVote`. */
 export interface SeenVote {
   readonly signed: SignedVote;
   /** Milliseconds since 1970. */
@@ -121,21 +124,21 @@ export interface SeenVote {
   /** The last of the asked levels that its person might answer for; and the last that was asked. */
   readonly level: number;
   readonly asked: number;
-  /** Ids of people whom alerts had named as the actor by then: what they had said counted no more. */
+  /** Ids of people whom alerts had named as the actor by then: their earlier votes no longer counted. */
   readonly actors: readonly string[];
 }
 
 /**
- * Everything that one vote must be: signed by who may sign it, about exactly this question, by a person who may answer for a group that is
- * asked, both when the vote was cast and when it arrived, and who neither asked nor is named as the actor. The check at the click, in the
- * incident's cell; before a step it is the same, of the moment in which the vote arrived.
+ * Checks everything that one vote must be: signed by a key that may sign it, about exactly this question, by a person who may answer for a group that is asked,
+ * both when the vote was cast and when it arrived, and who neither asked nor is named as the actor. The same check runs at the click, in the incident's cell,
+ * and before a step, then for the moment in which the vote arrived.
  */
 export function checkVote(
   check: Known & {
     readonly signed: SignedVote;
     readonly question: Question;
     readonly level: number;
-    /** When it was seen first, in milliseconds since 1970. Absent: now. */
+    /** When it was first seen, in milliseconds since 1970. Absent: now. */
     readonly arrived?: number | undefined;
   },
 ): VoteCheck {
@@ -146,7 +149,7 @@ export function checkVote(
   const refusal = refusalOf(signed, question, { ...check, arrived });
   if (refusal !== undefined) return { ok: false, reason: refusal, signed: true };
   const cast = timeOf(signed.vote) ?? arrived;
-  // Back-dating a vote to a shift of one's own, or to a stand-in's time, gives no right that one has not when it arrives.
+  // Back-dating a vote to one's own shift, or to a stand-in's time, gives no right that the person does not have when it arrives.
   const times = arrived - cast <= travelMs ? [cast] : [cast, arrived];
   const { person: id } = signed.vote;
   const { actors = [], requesters = [], groups } = check;
@@ -160,9 +163,9 @@ export function checkVote(
 }
 
 /**
- * Whether a proof carries its choice: enough distinct people, each of whom might answer when they did, none of whom is named as the actor since or
- * has taken it back, against no decision and no veto that was seen. The quorum is worked out here again from the plans; what the workflow says
- * about it is not trusted.
+ * Returns whether a proof supports its choice: enough distinct people, each of whom might answer when they did, none of whom has been named as the actor since
+ * or has taken the vote back, against no decision and no veto that was seen. The quorum is computed again here from the plans; what the workflow says about it
+ * is not trusted.
  */
 export function checkProof(
   check: Known & {
@@ -170,9 +173,9 @@ export function checkProof(
     readonly severity: Severity;
     /** Namespaces in which one person is never enough. */
     readonly protectedNamespaces?: readonly string[];
-    /** Votes on this question that the one who checks has seen, in the order in which they came. */
+    /** Votes on this question that the checking process has seen, in the order of arrival. */
     readonly seen?: readonly SeenVote[];
-    /** When a vote came that is not among them, in milliseconds since 1970. Absent, or where it does not know: now. */
+    /** When a vote that is not among them arrived, in milliseconds since 1970. Absent, or if it returns undefined: now. */
     readonly cameAt?: (signed: SignedVote) => number | undefined;
   },
 ): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
@@ -189,7 +192,7 @@ export function checkProof(
     if (first && sayingOf(first.vote) !== sayingOf(signed.vote))
       return { ok: false, reason: 'the people have not filled in the same' };
     const known = seen.find((one) => one.signed.signature === signed.signature);
-    // A shift that has ended since takes no vote back: the second of two people may answer after the hand-over.
+    // A shift that has ended since does not invalidate a vote: the second of two people may answer after the hand-over.
     const arrived = known?.at ?? cameAt?.(signed) ?? now;
     const result = checkVote({ ...check, signed, question, level: last, arrived });
     if (!result.ok) return { ok: false, reason: result.reason };
@@ -200,7 +203,7 @@ export function checkProof(
   const { status, votes, withdrawn = [], veto } = tallyOf(question, seenVotes, severity);
   if (status.state === 'decided' && sayingOf(status) !== (first ? sayingOf(first.vote) : proof.choice))
     return { ok: false, reason: `people have decided otherwise: ${status.choice}` };
-  // Who agreed when it was decided already has agreed all the same.
+  // A vote for it that came after the decision still counts, unless it was taken back.
   const counts = ({ signature }: SignedVote): boolean =>
     status.state === 'decided'
       ? !withdrawn.some((one) => one.signature === signature)
@@ -213,7 +216,7 @@ export function checkProof(
   return { ok: true };
 }
 
-/** What has become of a question by these votes: counted as the workflow counts them, in the order in which they came. */
+/** Returns the state of a question after these votes: counted as the workflow counts them, in the order of arrival. */
 export function tallyOf(question: Question, arrived: readonly SeenVote[], severity: Severity): QuestionState {
   let state = openState(question, { at: 0 });
   for (const { signed, at, level, asked, actors } of arrived) {
@@ -232,8 +235,8 @@ export type VoteCheck =
       readonly level: number;
       /** They ordered it, and nobody else can be asked. */
       readonly alone?: true;
-      /** What the identity provider has said, where the choice needs it. */
+      /** What the identity provider has said, if the choice needs it. */
       readonly signIn?: SignIn;
     }
-  /** `signed`: it is theirs whose name it carries. Else that is a claim, which anybody can make. */
+  /** `signed`: it is signed for the person whose name it carries. Otherwise the name is a claim, which anybody can make. */
   | { readonly ok: false; readonly reason: string; readonly signed?: true };

@@ -13,14 +13,14 @@ const voteTexts = [
   'at',
 ] as const satisfies readonly (keyof Vote)[];
 
-/** Whether each of these names stands for a text. */
+/** Whether each of these properties is a string. */
 export function hasTexts(value: unknown, names: readonly string[]): boolean {
   return isObject(value) && names.every((name) => typeof value[name] === 'string');
 }
 
 /**
- * Whether what a signal brought has the shape of a vote. It says nothing of who sent it: whoever reaches Temporal can send anything, and
- * what is not even a vote must stop nobody else's.
+ * Whether a signal's payload has the shape of a vote. It does not say who sent it: anyone who can reach Temporal can send anything, and a malformed vote must
+ * not block anyone else's.
  */
 export function isVoteShaped(value: unknown): value is SignedVote {
   return (

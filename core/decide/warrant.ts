@@ -3,12 +3,12 @@ import type { IncidentRef } from '../incident/incident.ts';
 import { canonicalJson, digestOf } from '../text/digest.ts';
 import type { ApprovalProof } from './approval.ts';
 
-/** So long a pool may begin a step on a warrant. */
+/** How long a pool may begin a step on a warrant. */
 export const warrantLastsMs = 5 * 60_000;
-/** The clocks of a cell and of its pools may differ so much. */
+/** Maximum difference between the clocks of a cell and its pools. */
 const clocksDifferMs = 60_000;
 
-/** What of a step's call a warrant is bound to. */
+/** The parts of a step's call that a warrant is bound to. */
 export interface WarrantedCall {
   readonly key: string;
   readonly action: string;
@@ -18,18 +18,18 @@ export interface WarrantedCall {
   readonly waiver?: ApprovalProof;
 }
 
-/** Who has decided, and when the cell saw it: a shift that has ended since takes no vote back. */
+/** Who decided, and when the cell saw it: a shift that has ended since does not withdraw a vote. */
 interface WarrantedVote {
   readonly person: string;
-  /** The vote's own. */
+  /** The vote's own signature. */
   readonly signature: string;
   /** Milliseconds since 1970, by the cell's clock. */
   readonly at: number;
 }
 
 /**
- * A cell's word to a pool in a process of its own: this one step is approved, by these people. The pool has heard no alerts and has seen no votes
- * arrive. What it can check itself it checks all the same.
+ * A cell's statement to a pool that runs in its own process: this one step is approved, by these people. The pool has heard no alerts and has seen no votes
+ * arrive. It still checks whatever it can check itself.
  */
 export interface Warrant {
   readonly version: 1;
@@ -39,14 +39,14 @@ export interface Warrant {
   readonly step: string;
   readonly action: string;
   readonly inputDigest: string;
-  /** Of the plan that people approved. */
+  /** Digest of the plan that people approved. */
   readonly planDigest: string;
-  /** Of the question, the choice and the votes: of the approval, and of the waiver, if there is one. */
+  /** Digest of the question, the choice and the votes of the approval, and of the waiver if there is one. */
   readonly proofDigest: string;
-  /** Of the incident, as the cell knows it. */
+  /** Severity of the incident, as the cell knows it. */
   readonly severity: Severity;
   readonly deciders: readonly WarrantedVote[];
-  /** Ids of people whom its alerts name as the actor, and of those who ordered it. */
+  /** Ids of people whom the incident's alerts name as the actor, and of those who ordered it. */
   readonly actors: readonly string[];
   readonly requesters: readonly string[];
   /** Milliseconds since 1970, by the cell's clock. */
@@ -61,25 +61,25 @@ export interface SignedWarrant {
   readonly signature: string;
 }
 
-/** The bytes that are signed: a domain prefix, so that no signature for another purpose is ever taken for a warrant. */
+/** The bytes that are signed, with a domain prefix so that a signature made for another purpose is never accepted as a warrant. */
 export function warrantBytes(warrant: Warrant): Uint8Array {
   return new TextEncoder().encode(`firebreak.warrant.v1\n${canonicalJson(warrant)}`);
 }
 
-/** What a warrant for the release of a step is bound to: the step, and what people have said of its release. */
+/** What a warrant for the release of a step is bound to: the step, and what people have decided about its release. */
 export function releaseOfCall(call: WarrantedCall, proof: ApprovalProof): WarrantedCall {
   const { key, action, input, incident } = call;
   return { key, action: `undo:${action}`, input, incident, approval: proof };
 }
 
-/** What the people of a call have said, in all. */
+/** Digest of everything that the people of a call have decided. */
 export function proofDigestOf({ approval, waiver }: Pick<WarrantedCall, 'approval' | 'waiver'>): string {
   const bare = (proof: ApprovalProof | undefined) =>
     proof ? { question: proof.question, choice: proof.choice, votes: proof.votes.map(({ signature }) => signature) } : null;
   return digestOf({ approval: bare(approval), waiver: bare(waiver) });
 }
 
-/** Why a warrant is not for this call; undefined where it is. Whether it is too late is another question: see `isOutdated`. */
+/** Why a warrant does not apply to this call; undefined if it does. Whether it has expired is a separate check: see `isOutdated`. */
 export function problemOfWarrant(warrant: Warrant, call: WarrantedCall, planDigest: string | undefined): string | undefined {
   if (warrant.version !== 1) return 'the warrant is of a kind that is not known';
   if (warrant.incident.id !== call.incident.id || warrant.incident.run !== call.incident.run)
@@ -91,7 +91,7 @@ export function problemOfWarrant(warrant: Warrant, call: WarrantedCall, planDige
   return undefined;
 }
 
-/** Its time is over, has not begun, or is longer than a cell gives. */
+/** Whether the warrant has expired, is not valid yet, or is valid for longer than a cell grants. */
 export function isOutdated({ at, until }: Warrant, now: number): boolean {
   return !(at <= now + clocksDifferMs && now <= until + clocksDifferMs && until - at <= warrantLastsMs);
 }

@@ -28,7 +28,7 @@ export function unsignedManifest({ draft, keyId }: { readonly draft: ManifestDra
   };
 }
 
-/** Each entry holds the digest of the one before it, the first one 64 zeros: none can be left out or put in between. */
+/** Each entry holds the digest of the one before it (the first one: 64 zeros), so none can be removed or inserted. */
 function linkCustody(entries: readonly Omit<CustodyEntry, 'previous'>[]): readonly CustodyEntry[] {
   let previous = genesisHash;
   return entries.map(({ at, who, did }) => {
@@ -58,7 +58,7 @@ export function evidenceRef({
   return { manifestSha256, target: manifest.target, artefacts };
 }
 
-/** Reads what JSON gave as a manifest; undefined for anything of another shape. Whether it is genuine the signature says. */
+/** Reads parsed JSON as a manifest; undefined for any other shape. Only the signature shows whether it is genuine. */
 export function asManifest(value: unknown): EvidenceManifest | undefined {
   return isManifest(value) ? value : undefined;
 }

@@ -1,11 +1,11 @@
 import type { EvidenceClass } from './evidence.ts';
 import type { EvidenceHold, RegisteredKey } from './incident-key.ts';
 
-/** How long a class is kept, counted from when its key was made. */
+/** How long a class is kept, counted from the creation of its key. */
 interface Retention {
-  /** Nobody destroys it before. */
+  /** Nobody may destroy it before this. */
   readonly atLeastDays: number;
-  /** After that it is destroyed by itself; absent: never. */
+  /** Destroyed automatically after this; absent: never. */
   readonly atMostDays?: number;
 }
 
@@ -17,7 +17,7 @@ function retainedUntil({ class: kind, madeAt }: Pick<RegisteredKey, 'class' | 'm
   return new Date(Date.parse(madeAt) + rules[kind].atLeastDays * dayMs);
 }
 
-/** When it is destroyed by itself; undefined: never. */
+/** When the key is destroyed automatically; undefined: never. */
 export function expiresAt(
   { class: kind, madeAt }: Pick<RegisteredKey, 'class' | 'madeAt'>,
   rules: RetentionRules,
@@ -26,7 +26,7 @@ export function expiresAt(
   return atMostDays === undefined ? undefined : new Date(Date.parse(madeAt) + atMostDays * dayMs);
 }
 
-/** Why a key must not be destroyed now, in words; undefined when it may be, by the rules. What the store and the incident say is asked elsewhere. */
+/** Why the rules forbid destroying a key now, in words; undefined if they allow it. The store and the incident are checked elsewhere. */
 export function whyRetained(key: RegisteredKey, rules: RetentionRules, now: number): string | undefined {
   const { hold } = key;
   if (hold) return `it is held since ${day(hold.since)} by ${hold.by}: ${hold.reason}${ended(hold)}`;
@@ -36,7 +36,7 @@ export function whyRetained(key: RegisteredKey, rules: RetentionRules, now: numb
   return undefined;
 }
 
-/** What is to be said of a key in a list. */
+/** A key's status, as lists show it. */
 export function standingOf(key: RegisteredKey, rules: RetentionRules): string {
   const { destroyed, hold, locked } = key;
   if (destroyed) return `destroyed ${day(destroyed.destroyedAt)} by ${destroyed.by}: ${destroyed.reason}`;

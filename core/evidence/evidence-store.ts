@@ -1,22 +1,25 @@
 import type { Artefact, ClockOffset, CustodyEntry, EvidenceClass, EvidenceManifest, EvidenceRef } from './evidence.ts';
 
-/** Bytes at once, or as they come: a stream is never held in memory. */
+/** Bytes in one piece or as a stream. A stream is never held in memory as a whole. */
 export type EvidenceBytes = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Where artefacts are kept, named by their SHA-256 in lower-case hex. Putting the same bytes twice is one object. */
+/** Where artefacts are kept, named by their SHA-256 in lower-case hex. Storing the same bytes twice yields one object. */
 export interface EvidenceStore {
-  /** Durable when it resolves. `kind` says how long the store is to keep it from everybody, where it can. @throws FB_ERR_UNAVAILABLE when the store does not take it. */
+  /**
+   * Durable when it resolves. `kind` determines how long the store protects it from everybody, if it can. @throws FB_ERR_UNAVAILABLE when the store does not
+   * accept it.
+   */
   put(data: EvidenceBytes, mediaType: string, kind?: EvidenceClass): Promise<{ readonly sha256: string; readonly bytes: number }>;
-  /** @throws FB_ERR_NOT_FOUND when there is none, FB_ERR_EVIDENCE_DAMAGED when the bytes read are not those of the name. */
+  /** @throws FB_ERR_NOT_FOUND when there is none, FB_ERR_EVIDENCE_DAMAGED when the bytes do not match the name. */
   get(sha256: string): Promise<Uint8Array>;
-  /** The same as it comes, for what may be large: that the bytes are right is known at the end only, where it throws otherwise. */
+  /** The same as a stream, for large artefacts: the bytes are verified only at the end, and it throws there if they are damaged. */
   read(sha256: string): AsyncIterable<Uint8Array>;
   has(sha256: string): Promise<boolean>;
-  /** Takes away what processes that died before have left of artefacts that were not whole yet; how many. @throws FB_ERR_UNAVAILABLE */
+  /** Removes incomplete artefacts that crashed processes left behind; returns how many. @throws FB_ERR_UNAVAILABLE */
   sweep(before: Date): Promise<number>;
 }
 
-/** A manifest before it is signed: custody entries get their links when it is written. */
+/** A manifest before it is signed: custody entries are linked when it is written. */
 export interface ManifestDraft {
   readonly incident: string;
   readonly run: string;
@@ -24,19 +27,19 @@ export interface ManifestDraft {
   readonly target: EvidenceManifest['target'];
   readonly artefacts: readonly Artefact[];
   readonly custody: readonly Omit<CustodyEntry, 'previous'>[];
-  /** ISO 8601, UTC. Give the step's own time, not the clock's: the same draft must make the same manifest. */
+  /** ISO 8601, UTC. Use the step's own time, not the current time: the same draft must produce the same manifest. */
   readonly createdAt: string;
   readonly clock?: ClockOffset;
 }
 
-/** Signs manifests with the cell's evidence key and keeps them beside the artefacts that they list. */
+/** Signs manifests with the cell's evidence key and stores them next to the artefacts that they list. */
 export type WriteManifest = (draft: ManifestDraft) => Promise<EvidenceRef>;
 
-/** Which manifests there are of an incident, for when Temporal no longer knows it. */
+/** The manifests of each incident, for when Temporal no longer knows the incident. */
 export interface ManifestIndex {
   add(manifest: { readonly incident: string; readonly manifestSha256: string }): Promise<void>;
   of(incident: string): Promise<readonly string[]>;
 }
 
-/** Reads manifest and artefacts back: hashes, signature, custody. Answers what is wrong, in words; nothing when all is well. */
+/** Reads back a manifest and its artefacts and checks hashes, signature and custody. Returns the problems in words; empty when all is well. */
 export type VerifyManifest = (manifestSha256: string) => Promise<readonly string[]>;

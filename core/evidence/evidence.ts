@@ -1,6 +1,6 @@
 /**
- * What is kept for different times: what the API server and the process list say, logs, files, packets, memory. Each class of an incident has a
- * key of its own, so that memory can be gone when the logs are still needed.
+ * Kinds of evidence with different retention: what the API server and the process list report, logs, files, packets, memory. Each class of an incident has its
+ * own key, so that memory can be destroyed while the logs are still needed.
  */
 export const evidenceClasses = ['state', 'logs', 'files', 'traffic', 'memory'] as const;
 export type EvidenceClass = (typeof evidenceClasses)[number];
@@ -12,17 +12,17 @@ export interface Artefact {
   readonly sha256: string;
   readonly bytes: number;
   readonly collectedAt: string;
-  /** With its version, where it is ours. */
+  /** With its version, if the tool is ours. */
   readonly tool: string;
-  /** What the tool was told, where one was run for it. */
+  /** The command line, if a tool was run for it. */
   readonly command?: readonly string[];
-  /** Left out or cut, in words; absent when whole. */
+  /** What was left out or truncated, in words; absent when complete. */
   readonly partial?: string;
-  /** How it lies in the store, where that is sealed: `sha256` and `bytes` above are of what was taken, these of the sealed object. */
+  /** The object in the store, if it is sealed: `sha256` and `bytes` above describe the original, these the sealed object. */
   readonly sealed?: { readonly keyId: string; readonly sha256: string; readonly bytes: number };
 }
 
-/** The object in the store. */
+/** The artefact's object in the store. */
 export function storedAs({ sealed, sha256, bytes }: Pick<Artefact, 'sealed' | 'sha256' | 'bytes'>): {
   readonly sha256: string;
   readonly bytes: number;
@@ -30,14 +30,14 @@ export function storedAs({ sealed, sha256, bytes }: Pick<Artefact, 'sealed' | 's
   return sealed ?? { sha256, bytes };
 }
 
-/** How the clock that dated what was kept stands to another one: so far ahead of it (negative: behind), give or take. */
+/** Offset between the clock that dated the evidence and another clock (positive: ahead, negative: behind), with its uncertainty. */
 export interface ClockOffset {
   readonly against: 'kubernetes-api';
   readonly aheadMs: number;
   readonly withinMs: number;
 }
 
-/** What was taken of one target by one step, signed by the cell's evidence key (Ed25519 over the canonical JSON of the rest). */
+/** What one step collected from one target, signed by the cell's evidence key (Ed25519 over the canonical JSON of the rest). */
 export interface EvidenceManifest {
   readonly version: 1;
   readonly incident: string;
@@ -47,7 +47,7 @@ export interface EvidenceManifest {
   readonly artefacts: readonly Artefact[];
   readonly custody: readonly CustodyEntry[];
   readonly createdAt: string;
-  /** Absent where it could not be told. */
+  /** Absent if it could not be determined. */
   readonly clock?: ClockOffset;
   readonly keyId: string;
   readonly signature: string;
@@ -61,7 +61,7 @@ export interface CustodyEntry {
   readonly previous: string;
 }
 
-/** What the workflow remembers of evidence: the manifest's own address. */
+/** What the workflow remembers about evidence: the manifest's own address. */
 export interface EvidenceRef {
   readonly manifestSha256: string;
   readonly target: { readonly name: string; readonly uid?: string };

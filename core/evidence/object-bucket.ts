@@ -1,14 +1,14 @@
-/** What keeps an object from being removed or overwritten, by anybody (`compliance`) or by who has no special right (`governance`). */
+/** Protects an object from being removed or overwritten by anybody (`compliance`), or by anyone without a special permission (`governance`). */
 export interface ObjectLock {
   readonly mode: 'governance' | 'compliance';
   readonly until: Date;
-  /** Hex: the store must compare it, and S3 asks for a checksum with each lock. */
+  /** Hex: the store must verify it, and S3 requires a checksum with each lock. */
   readonly sha256: string;
 }
 
-/** The few calls that are needed of an object store such as S3. @throws FB_ERR_UNAVAILABLE when it does not serve one. */
+/** The few operations needed from an object store such as S3. @throws FB_ERR_UNAVAILABLE when the store does not serve one. */
 export interface ObjectBucket {
-  /** `written` is false when `ifAbsent` was asked for and the key is taken. */
+  /** `written` is false when `ifAbsent` was set and the key exists already. */
   put(object: {
     readonly key: string;
     readonly body: Uint8Array | AsyncIterable<Uint8Array>;
@@ -19,10 +19,10 @@ export interface ObjectBucket {
   }): Promise<{ readonly written: boolean }>;
   /** @throws FB_ERR_NOT_FOUND */
   get(key: string): Promise<Uint8Array>;
-  /** The same as it comes. */
+  /** The same as a stream. */
   read(key: string): AsyncIterable<Uint8Array>;
   has(key: string): Promise<boolean>;
-  /** All versions of it, where the bucket keeps them. @throws FB_ERR_REFUSED while the bucket keeps one for anybody. */
+  /** Removes all versions, if the bucket keeps versions. @throws FB_ERR_REFUSED while the bucket prevents everybody from removing one. */
   remove(key: string): Promise<void>;
   /** Keys below a folder, in order. */
   keys(folder: string): AsyncIterable<string>;

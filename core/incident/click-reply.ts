@@ -1,29 +1,29 @@
 import type { IncidentRef } from './incident.ts';
 
-/** Whom to tell what became of an answer, and where. */
+/** Who is told the result of an answer, and where. */
 export interface ReplyTo {
   readonly channel: string;
   readonly user: string;
-  /** What the question is about, in a few words: who answers several in a minute is told which of them each answer is of. */
+  /** What the question is about, in a few words, so that a person who answers several within a minute can tell the replies apart. */
   readonly about?: string;
-  /** One answer to several questions: what became of each is told together, by the name of what it is about. */
+  /** One answer to several questions: the results are reported together, each under the name of its subject. */
   readonly together?: { readonly id: string; readonly name: string };
 }
 
-/** Where the answer to a click goes. Only the desk that took the click says so: an incident names the click, and no place. */
+/** Where the reply to a click goes. Only the desk that received the click decides this: an incident names the click, but no place. */
 export interface ClickReply {
-  /** Id of the vote or remark that it became. */
+  /** Id of the vote or remark created from the click. */
   readonly click: string;
-  /** The desk's signature of that vote or remark: who cannot show it is not answering it. */
+  /** The desk's signature of that vote or remark: a reply without it is not accepted. */
   readonly signature: string;
-  /** Id of the incident that was to hear of it. */
+  /** Id of the incident that the click was meant for. */
   readonly incident: string;
   readonly to: ReplyTo;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
 
-/** What became of a click, for the one who clicked. */
+/** The result of a click, for the person who clicked. */
 export interface ClickAnswer {
   readonly incident: IncidentRef;
   readonly click: string;
@@ -31,15 +31,15 @@ export interface ClickAnswer {
   readonly text: string;
 }
 
-/** The desk's durable memory of where answers go: in the same database as its cards. */
+/** The desk's durable store of where replies go, in the same database as its cards. */
 export interface ReplyStore {
-  /** Idempotent by click. Those of another day are forgotten. */
+  /** Idempotent per click. Entries of another day are deleted. */
   saveReply(reply: ClickReply): Promise<void>;
-  /** Undefined for a click that is not known, or was answered as often as anybody needs to hear of one. */
+  /** Undefined for a click that is unknown, or that has been answered the maximum number of times. */
   reply(click: string): Promise<ClickReply | undefined>;
-  /** It was answered once more. */
+  /** Counts one more answer to the click. */
   answered(click: string): Promise<void>;
 }
 
-/** Reminders and all: nobody needs to hear of one click more often. */
+/** Maximum number of answers to one click, reminders included. */
 export const mostAnswers = 6;

@@ -1,28 +1,28 @@
 import type { CountConnectionsOutput } from '../actions/containment/count-connections.schema.ts';
 
-/** What the connection table of a node has of one pod. */
+/** What a node's connection table contains about one pod. */
 type CountedConnections = Pick<CountConnectionsOutput, 'node' | 'open' | 'others' | 'neighbours'>;
 
-/** Of the pods of a containment that are still there. */
+/** Connections of the contained pods that still exist. */
 export interface LookedAtConnections {
   /** Established TCP connections. */
   readonly open: number;
-  /** Of UDP, and of TCP that is being opened or closed. */
+  /** UDP connections, and TCP connections that are being opened or closed. */
   readonly others: number;
-  /** Pods of which it is known, of how many. */
+  /** Pods whose connections are known, out of `of`. */
   readonly pods: number;
   readonly of: number;
 }
 
-/** Of what can be asked about one pod: how many, or why that is not known. */
+/** Result of counting one pod's connections: the counts, or why they are not known. */
 export type ConnectionCount = { readonly found: CountedConnections } | { readonly unknown: string };
 
-/** Where a table has nothing of a pod, and nothing of other pods there either, the network may keep what is open elsewhere. */
+/** If a table contains nothing about a pod or about other pods there, the network may track open connections elsewhere. */
 export function isTracked({ open, others, neighbours }: Pick<CountedConnections, 'open' | 'others' | 'neighbours'>): boolean {
   return open + others + neighbours > 0;
 }
 
-/** What was counted at one pod, in words. */
+/** The counts of one pod, in words. */
 export function countedText(found: CountedConnections): string {
   const { node, open, others, neighbours } = found;
   if (!isTracked(found)) return untrackedText(node);
@@ -31,7 +31,7 @@ export function countedText(found: CountedConnections): string {
   return `${open} established${others > 0 ? `, ${others} ${otherKinds}` : ''}, by the connection table of node ${node}`;
 }
 
-/** Adds up what was counted at pods. `of`: how many there are, counted or not. */
+/** Adds up the counts of pods. `of`: total number of pods, counted or not. */
 export function addConnections(
   counts: readonly ConnectionCount[],
   of: number,
@@ -47,7 +47,7 @@ export function addConnections(
   return { connections: { open: sum('open'), others: sum('others'), pods: known.length, of }, unknown };
 }
 
-/** One sentence. Empty where nothing was counted. */
+/** One sentence. Empty if nothing was counted. */
 export function connectionsText(connections: LookedAtConnections | undefined): string {
   if (!connections) return '';
   const { open, others, pods, of } = connections;

@@ -4,21 +4,21 @@ import { lastPart } from '../text/object-name.ts';
 import { addConnections, type ConnectionCount, connectionsText, type LookedAtConnections } from './connections.ts';
 import type { IncidentRef } from './incident.ts';
 
-/** What the cell is asked about: a containment, by the key of its step. All else it knows itself. */
+/** What the cell is asked about: a containment, by the key of its step. The cell knows everything else itself. */
 export interface AskedEffect {
   readonly incident: IncidentRef;
   readonly step: string;
-  /** What its pods have open is counted on their nodes, by another pool: the cell need not say that it does not know. */
+  /** Another pool counts the pods' open connections on their nodes, so the cell need not report them as unknown. */
   readonly countsConnections?: true;
 }
 
-/** What was contained where it is no pod: an account (`system:serviceaccount:…`), a node, a namespace, a workload (`deployment/shop/cart`). */
+/** What was contained, if it is not pods: an account (`system:serviceaccount:…`), a node, a namespace, a workload (`deployment/shop/cart`). */
 export interface EffectScope {
   readonly kind: 'account' | 'node' | 'namespace' | 'workload';
   readonly name: string;
 }
 
-/** Actions that contain something else than pods, and what that is. Of others nothing that the cell watches says what came of them. */
+/** Actions that contain something other than pods, and what they contain. For other actions, nothing that the cell watches shows their effect. */
 export const lookedAtScopes: Readonly<Record<string, EffectScope['kind']>> = {
   [revokeServiceAccount.name]: 'account',
   [cordonNode.name]: 'node',
@@ -32,68 +32,68 @@ export interface PodsReady {
   readonly pods: number;
 }
 
-/** How it was just before the containment, with what was contained, and how it is now, without. */
+/** Readiness just before the containment, including what was contained, and now, without it. */
 interface ReadyChange {
   /** Absent: the cell does not remember. */
   readonly before?: PodsReady;
   readonly now: PodsReady;
 }
 
-/** By alerts, unless the containment itself is not as it should be. `unknown`: this cell does not know the containment, or not how it is now. */
+/** Based on alerts, unless the containment itself has problems. `unknown`: this cell does not know the containment, or not its current state. */
 const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
 export type EffectOutcome = (typeof effectOutcomes)[number];
 
 /**
- * What is found some time after a quarantine: whether it helped, and what it cost. It decides nothing. Alerts are those that the cell itself has taken
- * in; connections are what the forensics pool has counted; all else is what the cell watches of the API server.
+ * What is found some time after a quarantine: whether it helped, and what it cost. It decides nothing. Alerts are those that the cell itself has accepted;
+ * connections are counted by the forensics pool; everything else is what the cell watches on the API server.
  */
 export interface EffectLook {
   readonly outcome: EffectOutcome;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** The API server has not answered for a while: alerts were counted, and nothing else is known. */
+  /** The API server has not answered for a while: alerts were counted, but nothing else is known. */
   readonly isStale?: true;
-  /** Since when the cell counts; absent where it does not know the containment. */
+  /** When the cell began to count; absent if it does not know the containment. */
   readonly since?: string;
   /** Absent: a quarantine of pods. */
   readonly scope?: EffectScope;
-  /** Of the contained pods, or of what is contained, since then. */
+  /** Alerts of the contained pods, or of whatever is contained, since then. */
   readonly alerts?: {
     readonly counts: Readonly<Partial<Record<Severity, number>>>;
     /** Absent: none came. */
     readonly lastAt?: string;
-    /** How many of them name an address or a domain, as those about connections do. Absent: none. */
+    /** Number of alerts that name an address or a domain, as those about connections do. Absent: none. */
     readonly addressed?: number;
   };
-  /** What of it is not as it should be. */
+  /** Problems with the containment. */
   readonly problems: readonly string[];
-  /** Contained pods that are still there, of how many. */
+  /** Contained pods that still exist, and how many there were. */
   readonly pods?: { readonly there: number; readonly of: number };
-  /** Restarts of their containers since then. Absent: how many there were before is not known. */
+  /** Container restarts since then. Absent: the number before is not known. */
   readonly restarts?: number;
-  /** Of the workload that the pods were taken from. */
+  /** The workload that the pods were taken from. */
   readonly workload?: ReadyChange & { readonly name: string };
   /** Pods behind the Services that had selected the contained ones. Absent: there are none. */
   readonly neighbours?: ReadyChange & {
     readonly services: readonly string[];
-    /** Of their containers since then. Absent: none. */
+    /** Restarts of their containers since then. Absent: none. */
     readonly restarts?: number;
   };
   /** Warning Events of the namespace since then, the most frequent reasons first. Absent: they could not be read. */
   readonly warnings?: { readonly total: number; readonly reasons: Readonly<Record<string, number>> };
-  /** What its pods have open, as their nodes know it. Absent: it was not counted, or nobody can say. */
+  /** Open connections of the pods, as their nodes report them. Absent: they were not counted, or no node knows. */
   readonly connections?: LookedAtConnections;
-  /** What could not be known, in words. */
+  /** What could not be determined, in words. */
   readonly unknown: readonly string[];
 }
 
-/** A containment that is looked at again, as its incident remembers it. */
+/** A containment that is to be checked again, as its incident remembers it. */
 export interface PendingEffect {
   readonly step: string;
   readonly lease: string;
-  /** Milliseconds since 1970: when it was applied. */
+  /** Milliseconds since 1970: when the containment was applied. */
   readonly from: number;
-  /** Milliseconds after that, the next first. */
+  /** Milliseconds after `from`, in ascending order. */
   readonly due: readonly number[];
 }
 
@@ -104,7 +104,7 @@ export function afterText(ms: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-/** In a few short sentences, with what it cost. What could not be known is not in it: see `unknownText`. */
+/** The effect and its cost in a few short sentences, without what could not be determined: see `unknownText`. */
 export function effectText(look: EffectLook): string {
   const sentences = [
     alertsText(look),
@@ -118,7 +118,7 @@ export function effectText(look: EffectLook): string {
   return sentences.filter((text) => text !== '').join(' ');
 }
 
-/** With what was counted at pods of it. */
+/** Adds the connections counted at its pods. */
 export function withConnections(look: EffectLook, counts: readonly ConnectionCount[], pods: number): EffectLook {
   const { connections, unknown } = addConnections(counts, pods);
   return { ...look, ...(connections && { connections }), unknown: [...unknown, ...look.unknown] };
@@ -182,7 +182,7 @@ function warningsText({ warnings }: EffectLook): string {
   return `Warnings in the namespace since: ${reasons.join(', ')}.`;
 }
 
-/** Came in the second half of the time: what stops needs a moment to stop, and a sensor one to tell. */
+/** Whether the alert came in the second half of the period: activity needs a moment to stop, and a sensor a moment to report it. */
 export function isRecent(lastAt: string, at: string, since: string): boolean {
   return Date.parse(lastAt) > (Date.parse(at) + Date.parse(since)) / 2;
 }

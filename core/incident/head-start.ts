@@ -4,19 +4,19 @@ import { answering } from '../playbook/answering.ts';
 import type { AnyPlaybook } from '../playbook/playbook.ts';
 import { incidentIdOf, type Subject, subjectTitle } from './incident.ts';
 
-/** An alert that waited for longer is about another time: what it asks for is left to its incident. */
+/** An alert that waited longer than this is out of date: its incident decides what to do. */
 export const headStartWithinMs = 15 * 60_000;
 
 export interface HeadStartRequest {
   readonly alert: Alert;
   readonly subject: Subject;
-  /** ISO 8601: when the intake took it. */
+  /** ISO 8601: when the intake accepted it. */
   readonly receivedAt: string;
 }
 
 /**
- * The step that the cell may begin beside the start of an alert's incident: the one that an enabled playbook says it begins with.
- * None for an alert that is in doubt, names no pod for sure, whose workload is a guess, or that waited for too long.
+ * The step that the cell may begin while an alert's incident starts: the one that an enabled playbook declares as its first. None for an alert that is in
+ * doubt, does not identify a pod for certain, whose workload is a guess, or that waited too long.
  *
  * @param now milliseconds since 1970
  */
@@ -35,7 +35,7 @@ export function headStartOf(
     key: `${incident}/head-start/${alert.id}/${playbook.id}/pod:${uid}/${playbook.headStart}`,
     action: playbook.headStart,
     input: { pod: { namespace, name, uid } },
-    // The run is not known yet: what is held by this incident is held by its next run too.
+    // The run is not known yet: whatever this incident holds, its next run holds too.
     incident: { id: incident, run: '' },
     incidentTitle: subjectTitle(subject),
     playbook: playbook.id,

@@ -3,17 +3,17 @@ import { type Severity, severities } from '../alert/severity.ts';
 import { isObject } from '../text/plain-json.ts';
 import { defaultLeaseMs } from './lease.ts';
 
-/** For how long something is taken, and whether silence gives it back then, where it may. */
+/** How long an effect lasts, and whether silence releases it then, if that is allowed. */
 export interface LeaseTerms {
   readonly durationMs: number;
   readonly onExpiry: 'renew' | 'release';
-  /** It is part of a saga, whose failure gives it back: see `sagaUndo` of the envelope. */
+  /** The step is part of a saga, which undoes it on failure: see `sagaUndo` of the envelope. */
   readonly saga?: true;
 }
 
 /**
- * The terms on which the cell takes something: a call says what a workflow claims. Nothing is taken for longer than the configuration lets it, and on
- * critical silence never frees, whatever a playbook says.
+ * The terms on which the cell holds something: a call only states what a workflow claims. Nothing is held for longer than the configuration allows, and on
+ * critical silence never releases, whatever a playbook says.
  */
 export function boundedTerms(
   { durationMs, onExpiry, ...rest }: LeaseTerms,
@@ -25,24 +25,24 @@ export function boundedTerms(
 }
 
 /**
- * Under which circumstances something was taken, as the note on it says, sealed by the cell. What gives it back later is held to this, whatever
- * the workflow says by then.
+ * The circumstances under which something was taken, recorded in the note on it and sealed by the cell. A later release is bound by these, whatever the
+ * workflow says by then.
  */
 export interface HoldTerms {
-  /** Of the incident, as the cell knew it. */
+  /** Severity of the incident, as the cell knew it. */
   readonly severity: Severity;
-  /** Of the step, as the cell planned it. */
+  /** Reach of the step, as the cell planned it. */
   readonly reach: Reach;
   readonly lease: LeaseTerms;
   /** ISO 8601, UTC, by the cell's clock. */
   readonly at: string;
 }
 
-/** What a note says on an object that is about to be given back; only what the cell sealed. */
+/** What the note on an object that is about to be released says; only what the cell sealed. */
 export interface ReleasedObject {
   /** `kind/namespace/name` */
   readonly object: TargetName;
-  /** Absent where the step made the object. */
+  /** Absent if the step created the object. */
   readonly uid?: string;
   readonly incident: string;
   /** The key of the step that took it. */
@@ -50,10 +50,10 @@ export interface ReleasedObject {
   readonly terms: HoldTerms;
 }
 
-/** Asked with all notes of what an undo would change, before it changes anything. @throws FB_ERR_APPROVAL_INVALID */
+/** Called with all notes on what an undo would change, before it changes anything. @throws FB_ERR_APPROVAL_INVALID */
 export type AllowRelease = (notes: readonly ReleasedObject[]) => Promise<void>;
 
-/** What nobody has said is held to the strictest: silence never gives it back, and on critical people are needed. */
+/** Missing terms default to the strictest: silence never releases, and the severity is critical, so people must decide. */
 const strictest: Omit<HoldTerms, 'at'> = {
   severity: 'critical',
   reach: 'cluster',

@@ -6,48 +6,48 @@ import type { PendingEffect } from './effect.ts';
 import type { IncidentStart } from './incident.ts';
 import type { IncidentState } from './incident-state.ts';
 
-/** A reversible effect in force: its lease is in the state, and this is what its undo needs. */
+/** A reversible effect in force: its lease is in the state; this is what its undo needs. */
 export interface Holding {
   readonly leaseId: string;
   readonly call: StepCall;
-  /** As it landed; absent until then. */
+  /** The plan as it was applied; absent until then. */
   readonly plan?: Plan;
   readonly output?: unknown;
-  /** Why it is to be given back, where that is refused for now. */
+  /** Why it is to be released, if the release is refused for now. */
   readonly release?: UndoReason;
 }
 
-/** What an incident remembers of its ticket and its page. */
+/** What an incident remembers about its ticket and its page. */
 export interface FollowUpState {
   readonly tickets: readonly TicketLink[];
-  /** What the next comment says. */
+  /** Lines of the next comment. */
   readonly lines: readonly string[];
   readonly comments: number;
   /** The ticket system failed for a whole day. */
   readonly gaveUp: boolean;
-  /** Why people are called now: questions, and leases as `lease:ID`. */
+  /** Why people are being called now: questions, and leases as `lease:ID`. */
   readonly calledFor: readonly string[];
   readonly calledGroups: readonly string[];
   readonly calls: number;
-  /** By which of them the page began that is open, or was last. */
+  /** Number of the call with which the current or last page began. */
   readonly pageBegan: number;
-  /** The last event of ticket or page that was read, and what it was. Absent: none yet. */
+  /** The last ticket or page event that was read, and its text. Absent: none yet. */
   readonly news?: { readonly number: number; readonly words: string };
 }
 
-/** What an incident takes with it when its history is cut: plain data, no body is open then. */
+/** What an incident carries over on continue-as-new: plain data, no body is open then. */
 export interface CarriedIncident {
   readonly state: IncidentState;
   readonly holdings: readonly Holding[];
   readonly seen: readonly string[];
   readonly pendingRecords: readonly OutgoingRecord[];
-  /** Of runs before this one that somebody has ended. Absent: none. */
+  /** Records of earlier runs that somebody ended. Absent: none. */
   readonly handedRecords?: CarriedRecords;
   readonly callCounters: Readonly<Record<string, number>>;
   readonly followUp?: FollowUpState;
-  /** Quarantines that are still to be looked at. Absent: none. */
+  /** Quarantines whose effect is still to be checked. Absent: none. */
   readonly effects?: readonly PendingEffect[];
-  /** What those who have voted are called, by their ids: for the texts, and for nothing else. Absent: of a run that kept none. */
+  /** Names of the voters by id, used only in texts. Absent: from a run that kept none. */
   readonly names?: Readonly<Record<string, string>>;
 }
 

@@ -19,11 +19,11 @@ export interface TimelineEntry {
   readonly kind: string;
   readonly actor: string;
   readonly text: string;
-  /** Signature of the vote or order that it says something of: whoever sent that one finds it by this. */
+  /** Signature of the vote or order that the entry is about, so that its sender can find the entry. */
   readonly of?: string;
 }
 
-/** Which vote or order an entry is of, by the body of its record. */
+/** The vote or order that an entry is about, taken from its record's body. */
 export function entryOf(body: Readonly<Record<string, unknown>>): Pick<TimelineEntry, 'of'> {
   return typeof body.signature === 'string' ? { of: body.signature } : {};
 }
@@ -33,7 +33,7 @@ export interface StepState {
   readonly playbook: string;
   readonly action: string;
   readonly target: TargetName;
-  /** `skipped`: it had nothing to do, as the detail says. */
+  /** `skipped`: there was nothing to do, as the detail says. */
   readonly state:
     | 'planned'
     | 'running'
@@ -49,26 +49,26 @@ export interface StepState {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly verification?: Verification;
-  /** What the cell found last when it looked whether a quarantine has helped. */
+  /** The cell's last finding on whether a quarantine has helped. */
   readonly effect?: { readonly afterMs: number; readonly look: EffectLook };
 }
 
 export interface BodyState {
   readonly playbook: string;
   readonly subjectKey: string;
-  /** `skipped`: it has said that this alert is not for it, and has done nothing; the next one runs it anew. */
+  /** `skipped`: the playbook said that this alert is not for it and did nothing; the next alert runs it again. */
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped';
   readonly alerts: number;
   readonly detail?: string;
-  /** ISO 8601, UTC: it sleeps until then, if nothing wakes it. */
+  /** ISO 8601, UTC: it sleeps until then, unless something wakes it. */
   readonly asleepUntil?: string;
-  /** How often it has been skipped, one time after another. */
+  /** Number of consecutive times it has been skipped. */
   readonly skips?: number;
-  /** What it has heard of so far. */
+  /** Kinds of alerts that it has received so far. */
   readonly kinds: readonly AlertKind[];
-  /** People's answer, where they called it harmless. */
+  /** People's answer, if they called it harmless. */
   readonly decided?: HarmlessDecision;
-  /** What this body says it was. The incident's verdict is the worst of them. */
+  /** This body's verdict. The incident's verdict is the worst of them. */
   readonly verdict?: Verdict;
   /** The question whose answer the verdict rests on. */
   readonly verdictFrom?: string;
@@ -81,7 +81,7 @@ type QuestionStatus =
       readonly choice: string;
       readonly by: readonly string[];
       readonly at: string;
-      /** What all of them have filled in, where the choice has a form. */
+      /** The voters' combined form answers, if the choice has a form. */
       readonly answers?: FormAnswers;
     }
   | { readonly state: 'expired'; readonly at: string }
@@ -94,18 +94,18 @@ export interface QuestionState {
   readonly votes: readonly SignedVote[];
   /** Earlier votes of people who changed their minds. */
   readonly withdrawn?: readonly SignedVote[];
-  /** Somebody said no: only later levels than theirs may overrule it, and silence lets it stand. */
+  /** Somebody said no: only higher levels than theirs may overrule it, and silence lets it stand. */
   readonly veto?: { readonly choice: string; readonly by: string; readonly level: number; readonly at: string };
   /** Index into `question.levels`. */
   readonly level: number;
   readonly levelUntil: string;
   readonly askedAt: string;
   readonly plans: readonly Plan[];
-  /** Who may answer, as the cell said last; absent where it could not say in time. */
+  /** Who may answer, as the cell last reported; absent if it could not say in time. */
   readonly answerers?: Answerers;
 }
 
-/** What the `state` query answers, and what `incidents show` prints. */
+/** Result of the `state` query, printed by `incidents show`. */
 export interface IncidentState {
   readonly incident: IncidentRef;
   readonly subject: Subject;
@@ -121,17 +121,17 @@ export interface IncidentState {
   readonly timeline: readonly TimelineEntry[];
   readonly steps: readonly StepState[];
   readonly bodies: readonly BodyState[];
-  /** Asked by playbooks, and one standing question per lease (`lease:ID`: extend, keep, release). */
+  /** Questions asked by playbooks, and one standing question per lease (`lease:ID`: extend, keep, release). */
   readonly questions: readonly QuestionState[];
   readonly leases: readonly Lease[];
-  /** Ids of people whom the alerts name as the actor: they may not decide on this incident. Absent: nobody. */
+  /** Ids of people whom the alerts name as the actor: they may not decide on this incident. Absent: none. */
   readonly actors?: readonly string[];
-  /** Ids of people who have ordered it by hand: others decide, see `standing.ts`. Absent: nobody. */
+  /** Ids of people who ordered the incident by hand: others decide, see `standing.ts`. Absent: none. */
   readonly requesters?: readonly string[];
   readonly evidence: readonly EvidenceRef[];
-  /** What is known of the signatures of what runs; absent where nobody has looked. */
+  /** What is known about the signatures of the running images; absent if they were not checked. */
   readonly images?: readonly PodImage[];
-  /** What the workload was allowed when the incident opened. Absent: not read. */
+  /** The workload's permissions when the incident opened. Absent: not read. */
   readonly posture?: Posture;
   readonly tickets?: readonly TicketLink[];
   /** Records handed to the audit store / made so far. */

@@ -2,7 +2,7 @@ import type { Alert } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { OutgoingRecord } from '../audit/alert-archive.ts';
 
-/** Whom an incident is about. One subject has one incident at a time, and one incident is one workflow. */
+/** What an incident is about. One subject has one incident at a time, and one incident is one workflow. */
 export type Subject =
   | {
       readonly kind: 'workload';
@@ -12,12 +12,12 @@ export type Subject =
       readonly name: string;
     }
   | { readonly kind: 'node'; readonly cluster: string; readonly node: string }
-  /** For what names neither pod nor node, such as most alerts from the API audit. */
+  /** For alerts that name neither pod nor node, such as most alerts from the API audit log. */
   | { readonly kind: 'cluster'; readonly cluster: string };
 
 export type Verdict = 'true_positive' | 'benign' | 'suspicious' | 'unknown';
 
-/** How far the response has come, in the sense of NIST SP 800-61. */
+/** How far the response has progressed, in the sense of NIST SP 800-61. */
 export type Reached = 'detected' | 'contained' | 'eradicated' | 'recovered';
 
 /** The workflow id of a subject's incident. Computed once by the intake and kept with the alert. Names cannot contain `/`. */
@@ -28,7 +28,7 @@ export function incidentIdOf(subject: Subject): string {
     : `incident/${subject.cluster}/${subject.namespace}/${subject.ownerKind}/${subject.name}`;
 }
 
-/** As people type and read it: `shop/Deployment/cart` for `incident/CLUSTER/shop/Deployment/cart`. One of another cluster stays whole. */
+/** The form that people type and read: `shop/Deployment/cart` for `incident/CLUSTER/shop/Deployment/cart`. An id of another cluster stays whole. */
 export function shortIncidentId(id: string, cluster: string): string {
   const prefix = `incident/${cluster}/`;
   return id.startsWith(prefix) ? id.slice(prefix.length) : id;
@@ -41,12 +41,12 @@ const ownerKinds: ReadonlyMap<string, string> = new Map(
   ]),
 );
 
-/** The id that somebody has typed: whole, short, or as the title on a card has it (`deployment/shop/cart`). */
+/** The full id for what somebody typed: a full id, a short one, or a card's title (`deployment/shop/cart`). */
 export function fullIncidentId(written: string, cluster: string): string {
   return written.startsWith('incident/') ? written : `incident/${cluster}/${shortAsMeant(written)}`;
 }
 
-/** Where a namespace has the name of a kind, what was typed is left as it stands. */
+/** If a namespace has the name of a kind, the input is left as it is. */
 function shortAsMeant(written: string): string {
   const [first = '', second = '', name, ...rest] = written.split('/');
   if (name === undefined || rest.length > 0) return written;
@@ -55,7 +55,7 @@ function shortAsMeant(written: string): string {
   return asSecond !== undefined && asFirst === undefined ? `${first}/${asSecond}/${name}` : written;
 }
 
-/** The subject that an incident's id was made of; undefined for what is no such id. Names cannot contain `/`. */
+/** The subject from which an incident's id was made; undefined if it is no such id. Names cannot contain `/`. */
 export function subjectOfIncident(id: string): Subject | undefined {
   const [root, cluster, first, second, third, ...rest] = id.split('/');
   if (root !== 'incident' || !cluster || rest.length > 0) return undefined;
@@ -72,7 +72,7 @@ export function subjectTitle(subject: Subject): string {
     : `${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name}`;
 }
 
-/** Which run of which incident: ids repeat, so the first execution's run id tells runs apart. */
+/** One run of one incident: ids repeat, so the first execution's run id tells runs apart. */
 export interface IncidentRef {
   readonly id: string;
   readonly run: string;
@@ -92,26 +92,26 @@ export interface AlertBatch {
   readonly alerts: readonly Alert[];
   /** Everything in the batch, samples included, counted by rule and pod. */
   readonly counts: readonly AlertCount[];
-  /** Ids of people whom any alert of the batch names as the actor, also one that is only counted. Absent: nobody. */
+  /** Ids of people whom any alert of the batch names as the actor, including alerts that are only counted. Absent: none. */
   readonly actors?: readonly string[];
-  /** Ids of people who have ordered any of it by hand. Absent: nobody. */
+  /** Ids of people who ordered any of it by hand. Absent: none. */
   readonly requesters?: readonly string[];
 }
 
 export interface AlertCount {
   readonly rule: string;
   readonly severity: Severity;
-  /** `namespace/name` or absent for host alerts. */
+  /** `namespace/name`; absent for host alerts. */
   readonly pod?: string;
   readonly count: number;
   readonly firstSeen: string;
   readonly lastSeen: string;
 }
 
-/** What became of a quarantine that somebody changed: put back, not as it should be, as it should be again, or over with its pod. */
+/** What happened to a quarantine that somebody changed: restored, damaged, intact again, or ended with its pod. */
 type ContainmentChange = 'containment.reasserted' | 'containment.changed' | 'containment.whole' | 'containment.gone';
 
-/** A line for an open incident from the intake: it starts nothing, and runs nothing. */
+/** A timeline entry from the intake for an open incident: it starts nothing and runs nothing. */
 export interface IncidentNote {
   /** The same when it is sent again. */
   readonly id: string;
@@ -119,7 +119,7 @@ export interface IncidentNote {
   readonly text: string;
   /** The suppression, step or sensor. */
   readonly about: string;
-  /** Of a run before that was ended or set back: the store does not have them yet. Absent: none. */
+  /** Records of an earlier run that was ended or reset, which the store does not have yet. Absent: none. */
   readonly records?: readonly OutgoingRecord[];
 }
 
@@ -130,7 +130,7 @@ export const incidentNames = {
   voteSignal: 'vote',
   remarkSignal: 'remark',
   noteSignal: 'note',
-  /** There is something to read of the ticket or the page. It says no more: whoever reaches Temporal can send one. */
+  /** There is news of the ticket or the page. It carries nothing else: anyone who can reach Temporal can send one. */
   ticketNewsSignal: 'ticketNews',
   stateQuery: 'state',
 } as const;

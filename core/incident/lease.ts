@@ -2,7 +2,7 @@ import type { Severity } from '../alert/severity.ts';
 import type { Level } from '../decide/approval.ts';
 import type { Verdict } from './incident.ts';
 
-/** A reversible effect for a time. Silence never frees: see `atLeaseEnd`. */
+/** A time-limited reversible effect. Silence never frees: see `atLeaseEnd`. */
 export interface Lease {
   readonly id: string;
   readonly action: string;
@@ -14,44 +14,44 @@ export interface Lease {
   /** Milliseconds since 1970. */
   readonly until: number;
   readonly durationMs: number;
-  /** As the cell's configuration has it when the step was done. */
+  /** The maximum in the cell's configuration when the step was done. */
   readonly longestMs?: number;
   readonly renewals: number;
   readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
   readonly onExpiry: 'renew' | 'release';
   readonly detail?: string;
-  /** Its release is refused: it is in force, and its release is tried again. Absent: nobody has ordered it, or it is not refused. */
+  /** The release is refused: the effect is in force, and the release is retried. Absent: nobody has ordered a release, or it is not refused. */
   readonly refused?: RefusedRelease;
 }
 
-/** A release that does not come about yet. */
+/** A release that has not succeeded yet. */
 export interface RefusedRelease {
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly tries: number;
   readonly nextAt: number;
-  /** In the words of who refuses it. */
+  /** In the words of whoever refused it. */
   readonly why: string;
 }
 
-/** The same, for who tells of it outside of its incident. */
+/** The same, for reporting outside the incident. */
 export interface RefusedContainment {
   readonly incident: string;
   readonly lease: string;
-  /** What is still contained, and in whose words it is refused. */
+  /** What is still contained, and the reason for the refusal. */
   readonly text: string;
   /** ISO 8601, UTC. */
   readonly since: string;
 }
 
 const minuteMs = 60_000;
-/** After the n-th refusal. The longest is what a release may come late once nothing refuses it any more. */
+/** Delay after the n-th refusal. The longest is the maximum delay of a release once nothing refuses it any more. */
 const refusedAgainMs = [minuteMs, 2 * minuteMs, 5 * minuteMs, 10 * minuteMs] as const;
 const longestAgainMs = 15 * minuteMs;
-/** People are told at once, and again after so many tries: every six hours. */
+/** People are notified at once, and again after this many tries: every six hours. */
 const toldAgainTries = 24;
 
-/** How a refused release goes on. */
+/** The next state of a refused release. */
 export function refusedAgain(
   before: RefusedRelease | undefined,
   { now, why }: { readonly now: number; readonly why: string },
@@ -61,15 +61,15 @@ export function refusedAgain(
   return { refused, isTold: tries === 1 || tries % toldAgainTries === 0 };
 }
 
-/** Of a step whose playbook says nothing. */
+/** Lease of a step whose playbook sets none. */
 export const defaultLeaseMs = 4 * 3_600_000;
 
-/** Whether somebody has named a lease: the ids that `registerLease` gives. */
+/** Whether the text is a lease id, as `registerLease` assigns them. */
 export function isLeaseId(text: string): boolean {
   return /^[0-9a-f]{16}-l$/.test(text);
 }
 
-/** Index of the level that is called when a lease is renewed in silence for the nth time: the next one with a pager, or the next, where none has. */
+/** Index of the level that is called when a lease is renewed in silence for the nth time: the next one with a pager, or just the next if none has one. */
 export function levelAtRenewal(levels: readonly Level[], renewals: number): number {
   const all = levels.map((_, index) => index);
   const paged = all.filter((index) => levels[index]?.page);
@@ -77,7 +77,7 @@ export function levelAtRenewal(levels: readonly Level[], renewals: number): numb
   return called[Math.min(Math.max(0, renewals - 1), called.length - 1)] ?? 0;
 }
 
-/** What comes of a lease's end when nobody answers, in the words that people sign beside: see `atLeaseEnd`. */
+/** What happens at a lease's end if nobody answers, in the words shown to people when they sign: see `atLeaseEnd`. */
 export function silenceOnLease({ onExpiry }: Pick<Lease, 'onExpiry'>): string {
   const renewed = 'It is renewed for one more term, and the next are called.';
   return onExpiry === 'release'
@@ -85,12 +85,12 @@ export function silenceOnLease({ onExpiry }: Pick<Lease, 'onExpiry'>): string {
     : `${renewed} It is released without an answer only if people have called the incident harmless.`;
 }
 
-/** A maximum after which people are called however often it was renewed. It escalates, and never releases. */
+/** After this time people are called, however often the lease was renewed. It escalates, and never releases. */
 export const leaseMaximumMs = 72 * 3_600_000;
 
 /**
- * What happens when a lease's time is over. Only a `benign` verdict, or a playbook that says so below critical, releases.
- * On critical, on `true_positive`, or with a question open, it is renewed and the next level is paged.
+ * What happens when a lease ends. Only a `benign` verdict, or a playbook that says so below critical, releases. On critical, on `true_positive`, or with a
+ * question open, it is renewed and the next level is paged.
  */
 export function atLeaseEnd(
   lease: Lease,

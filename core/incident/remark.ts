@@ -7,8 +7,8 @@ import { isObject } from '../text/plain-json.ts';
 import type { IncidentRef } from './incident.ts';
 
 /**
- * What a person says on a question without deciding it: a word for the record, a wish to be asked again later, or that the next level is
- * asked now. It can end no question, and never moves its deadline.
+ * What a person says about a question without deciding it: a comment for the record, a request to be asked again later, or a request to ask the next level now.
+ * It cannot end a question and never moves its deadline.
  */
 export interface Remark {
   readonly version: 1;
@@ -25,7 +25,7 @@ export interface Remark {
   readonly text?: string;
 }
 
-/** Signed by the desk: whoever reaches Temporal alone says nothing in anybody's name. */
+/** Signed by the desk: access to Temporal alone does not let anyone speak in another person's name. */
 export interface SignedRemark {
   readonly remark: Remark;
   readonly keyId: string;
@@ -33,7 +33,7 @@ export interface SignedRemark {
   readonly signature: string;
 }
 
-/** A domain of its own: no remark is ever taken for a vote. */
+/** Uses its own signing domain, so that a remark is never accepted as a vote. */
 export function remarkBytes(remark: Remark): Uint8Array {
   return new TextEncoder().encode(`firebreak.remark.v1\n${canonicalJson(remark)}`);
 }
@@ -41,7 +41,7 @@ export function remarkBytes(remark: Remark): Uint8Array {
 const kinds: ReadonlySet<unknown> = new Set(['comment', 'snooze', 'next']);
 const longest = 4_000;
 
-/** Whether what a signal brought has the shape of a remark; it says nothing of who sent it. */
+/** Whether a signal's payload has the shape of a remark; it does not say who sent it. */
 export function isRemarkShaped(value: unknown): value is SignedRemark {
   return (
     isObject(value) &&
@@ -58,7 +58,10 @@ export function isRemarkShaped(value: unknown): value is SignedRemark {
 const oldestMs = 15 * 60_000;
 const clockToleranceMs = 5 * 60_000;
 
-/** Signed by the desk, of now, about this question, and by whom it concerns: for the next level, somebody who could answer; else, of its groups. */
+/**
+ * Checks that it is signed by the desk, recent, about this question, and by a person concerned: for the next level, somebody who could answer; otherwise, a
+ * member of its groups.
+ */
 export function checkRemark(check: {
   readonly signed: SignedRemark;
   readonly question: Question;
@@ -67,7 +70,7 @@ export function checkRemark(check: {
   readonly keys: VoteKeys;
   /** Ids of people whom the incident's alerts name as the actor, besides those in the question. */
   readonly actors?: readonly string[];
-  /** Groups that may be asked, by what the one who checks knows of its own. Absent: those that the question names. */
+  /** Groups that may be asked, as the checker knows them itself. Absent: those that the question names. */
   readonly groups?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;

@@ -1,7 +1,7 @@
 /**
- * What incidents can be listed by in Temporal. Registered by the local platform, checked at start elsewhere.
- * Temporal keeps these in plain text whatever the codec does, so they hold names only. At most 8. They are as they were when the incident began: a run that
- * writes one stops for good where somebody has removed that since.
+ * The attributes by which Temporal can list incidents. Registered by the local platform, checked at start elsewhere. Temporal keeps these in plain text
+ * whatever the codec does, so they hold names only. At most 8. They keep their values from the incident's start: a run that writes one stops for good if
+ * somebody has removed it since.
  */
 export const searchAttributes = [
   { name: 'FirebreakCluster', type: 'Keyword' },

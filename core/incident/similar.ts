@@ -3,17 +3,17 @@ import { parseReference } from '../cluster/image-reference.ts';
 import { digestOf } from '../text/digest.ts';
 import { type IncidentRef, subjectOfIncident, type Verdict } from './incident.ts';
 
-/** Incidents before this one that look like it, for whoever decides now. */
+/** Earlier incidents that look like this one, for the people who decide now. */
 export interface Similar {
   /** What they have in common besides the rule. */
   readonly by: 'image' | 'workload kind';
   readonly days: number;
   readonly total: number;
-  /** There are more: so many were counted. */
+  /** There are more than were counted. */
   readonly more?: true;
-  /** How many got which verdict; `unknown` is not judged (yet). */
+  /** Number of incidents per verdict; `unknown` is not judged (yet). */
   readonly verdicts: Readonly<Partial<Record<Verdict, number>>>;
-  /** The newest first, a few. */
+  /** A few, the newest first. */
   readonly latest: readonly SimilarIncident[];
 }
 
@@ -30,7 +30,7 @@ export interface SimilarityKey {
   readonly image?: string;
 }
 
-/** The desk's index of incidents: beside the records, and made from them. */
+/** The desk's index of incidents: stored next to the records, and built from them. */
 export interface SimilarIncidents {
   /** Undefined: none. */
   similarTo(looks: SimilarityKey): Promise<Similar | undefined>;
@@ -38,7 +38,7 @@ export interface SimilarIncidents {
   note(records: readonly AuditRecord[]): Promise<void>;
 }
 
-/** One line of the index: `likeness` is the same for all that look alike. */
+/** One line of the index: `likeness` is the same for all incidents that look alike. */
 export interface IndexedIncident {
   readonly chain: string;
   readonly likeness: string;
@@ -52,33 +52,33 @@ export interface IndexedVerdict {
   readonly at: string;
 }
 
-/** Who made a line of the index: it lies where others can write. */
+/** Authenticates the lines of the index, because it is stored where others can write. */
 export interface LineMarks {
   of(content: string): string;
   /** Never throws. */
   isOf(content: string, mark: string): boolean;
 }
 
-/** By the image whatever its tag; and by the kind of the workload, for sensors that name no image. */
+/** By the image regardless of its tag; and by the kind of the workload, for sensors that name no image. */
 export function likenessByImage({ rule, image }: { readonly rule: string; readonly image: string }): string {
   return digestOf({ rule, image: parseReference(image).repository });
 }
 
-/** Undefined for what is no incident. */
+/** Undefined if it is no incident. */
 export function likenessByKind({ rule, incident }: { readonly rule: string; readonly incident: string }): string | undefined {
   const subject = subjectOfIncident(incident);
   if (!subject) return undefined;
   return digestOf({ rule, kind: subject.kind === 'workload' ? subject.ownerKind : subject.kind });
 }
 
-/** `INCIDENT@RUN` taken apart; undefined for chains of anything else. */
+/** Parses `INCIDENT@RUN`; undefined for any other chain. */
 export function incidentOfChain(chain: string): IncidentRef | undefined {
   const at = chain.lastIndexOf('@');
   const [id, run] = [chain.slice(0, at), chain.slice(at + 1)];
   return at > 0 && subjectOfIncident(id) ? { id, run } : undefined;
 }
 
-/** What the index takes from records: their bodies are read with care, for they may be of another version. */
+/** What the index takes from records. Their bodies are read defensively, because they may be of another version. */
 export function indexLines(records: readonly AuditRecord[]): {
   readonly incidents: readonly IndexedIncident[];
   readonly verdicts: readonly IndexedVerdict[];

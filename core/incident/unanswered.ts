@@ -1,4 +1,4 @@
-/** What somebody clicked or typed, from before Slack hears that it has arrived until they are told what became of it. */
+/** A click or command, stored before it is acknowledged to Slack and until its sender has been told the result. */
 export interface Unanswered {
   readonly id: string;
   /** Milliseconds since 1970. */
@@ -7,14 +7,14 @@ export interface Unanswered {
   readonly channel: string;
   /** The card that was clicked on. */
   readonly messageTs?: string;
-  /** What was typed, without its arguments: `/firebreak`. */
+  /** The command without its arguments: `/firebreak`. */
   readonly command?: string;
 }
 
-/** Outlives the process that was about to answer. Nothing is ever done by what is in it: it only says whom to tell. */
+/** Outlives the process that was about to answer. Its entries never trigger an action: they only say whom to notify. */
 export interface UnansweredStore {
   saveUnanswered(one: Unanswered): Promise<void>;
   forgetUnanswered(id: string): Promise<void>;
-  /** Takes out those that came before then (milliseconds since 1970): each is given to one caller. */
+  /** Removes and returns the entries from before then (milliseconds since 1970): each goes to one caller only. */
   takeUnanswered(before: number): Promise<readonly Unanswered[]>;
 }

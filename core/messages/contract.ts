@@ -10,7 +10,7 @@ import type { SignedRemark } from '../incident/remark.ts';
 import type { SignedOrder } from '../orders/order.ts';
 import type { ScheduleActivities } from '../playbook/scheduled-runs.ts';
 
-/** What a workflow may have done, by the role whose queue it asks. */
+/** The activities that a workflow may call, by the role whose queue it calls. */
 export interface ActivitiesByRole {
   readonly cell: CellActivities &
     WarrantActivities &
@@ -24,7 +24,7 @@ export interface ActivitiesByRole {
   readonly desk: CellActivities & DeskActivities & FollowUpActivities;
 }
 
-/** What each workflow is told, as those who tell it write it. A workflow itself takes what came from people for unknown until the cell has looked at it. */
+/** The signals of each workflow, as their senders type them. A workflow itself treats what came from people as unknown until the cell has checked it. */
 export interface SignalsByWorkflow {
   readonly incident: {
     readonly alerts: [AlertBatch];
@@ -45,13 +45,13 @@ export interface SignalsByWorkflow {
   };
 }
 
-/** What each workflow says of itself, while it runs and as its result. */
+/** What each workflow reports about itself, while it runs and as its result. */
 export interface StateByWorkflow {
   readonly incident: IncidentState;
   readonly control: ControlState;
 }
 
-/** What a workflow of one build hands to the next run, which another build may be. An incident stays on its build, the control workflow does not. */
+/** What a workflow hands to its next run, which may be of another build. An incident stays on its build, the control workflow does not. */
 export interface HandedOver {
   readonly control: ControlInput;
 }

@@ -8,18 +8,18 @@ import type { SigningRole } from './sender.ts';
 
 const cell = ['cell'] as const;
 
-/** Started by the schedules that Temporal keeps, which can sign nothing: it has the cell look whether a scheduled playbook is due. */
+/** Started by Temporal's schedules, which cannot sign anything: it makes the cell check whether a scheduled playbook is due. */
 export const scheduleBellName = 'scheduleBell';
 
-/** `nobody`: its start says nothing, so nobody's word is needed for it. */
+/** `nobody`: its start carries no information, so it needs no trusted sender. */
 export type StartedBy = Senders | 'nobody';
 
-/** Does nothing, on the way that an incident's first containment takes. */
+/** Does nothing, on the same path as an incident's first containment. */
 export const warmUpName = 'warmUp';
 
 type SendersOf<Workflow extends keyof SignalsByWorkflow> = Readonly<Record<keyof SignalsByWorkflow[Workflow], Senders>>;
 
-/** Which workflows there are, who may start each, and who may send it which signal. What is not in here is refused. */
+/** All workflows, who may start each, and who may send it which signal. Anything that is not listed is refused. */
 export const workflowTable: Readonly<
   Record<
     string,
@@ -54,10 +54,10 @@ export const workflowTable: Readonly<
   [scheduleBellName]: { startedBy: 'nobody', signals: {}, queries: [] },
 };
 
-/** Activities of all queues are ordered by a workflow, so by the cell that runs it; a cell and its pools answer to their own cluster's alone. */
+/** Activities of all queues are ordered by a workflow, and therefore by the cell that runs it; a cell and its pools only obey their own cluster's cell. */
 export const activitiesOrderedBy = cell;
 
-/** They are told nothing and tell nothing, so it is all the same by which start the run came that asks for them. */
+/** They take no arguments and return nothing, so it does not matter which start the calling run came from. */
 export const ofAnyStart: readonly (keyof ScheduleActivities)[] = ['runDueSchedules'];
 
 type Names<Activities> = Readonly<Record<keyof Activities, true>>;
@@ -99,7 +99,7 @@ const deskActivities: Names<Omit<ActivitiesByRole['desk'], keyof CellActivities>
   ticketNews: true,
 };
 
-/** Which activities there are on the queue of each role. A worker with another one does not start. */
+/** The activities on each role's queue. A worker with any other activity does not start. */
 export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
   cell: Object.keys({ ...stepActivities, ...ownActivities }),
   secrets: Object.keys(stepActivities),
@@ -108,10 +108,10 @@ export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
   desk: Object.keys({ ...stepActivities, ...deskActivities }),
 };
 
-/** What somebody who is none of us has. */
+/** What an outsider has access to. */
 export type Outsider = 'temporal' | 'payload-key' | 'person';
 
-/** What comes of it when a stranger sends something of that kind. */
+/** What happens when a stranger sends something of that kind. */
 export type Outcome = 'fails-at-once' | 'looked' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
 
 export const outcomeTexts: Readonly<Record<Outcome, string>> = {
@@ -126,7 +126,7 @@ export const outcomeTexts: Readonly<Record<Outcome, string>> = {
   answered: 'the state, which nothing rests on',
 };
 
-/** Of each thing that can be sent over Temporal, by what kind it is and whose word is needed for it. */
+/** The outcome for each thing that can be sent over Temporal, by its kind and by whose signature it needs. */
 export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: StartedBy, stranger: Outsider): Outcome {
   if (from === 'nobody') return 'looked';
   if (kind === 'query') return stranger === 'temporal' ? 'unread' : 'answered';
@@ -135,7 +135,7 @@ export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from:
   return stranger === 'person' ? 'own-word-only' : 'checked';
 }
 
-/** A start of ours that was kept and is sent again, or a run that is set back: what comes of it, and by what. */
+/** What happens when one of our starts was kept and is sent again, or a run is reset, and what ensures it. */
 export const playedBack = {
   'same-id': {
     what: 'a start of ours, sent again under the same id after its run has ended',
@@ -180,7 +180,7 @@ export const playedBack = {
   },
 } as const;
 
-/** An order that a person has signed, and what comes of it when it is sent past the command line and Slack. */
+/** What happens when an order that a person has signed is sent without the command line or Slack. */
 export const sentOrders = {
   plain: {
     what: 'a true order, sent with access to Temporal alone, plain',
@@ -224,7 +224,7 @@ export const sentOrders = {
   },
 } as const;
 
-/** Who answers questions about a workflow, and says how it ended. */
+/** Who answers queries about a workflow and reports how it ended. */
 export const workflowsAnsweredBy = cell;
 
 /** Undefined for a signal that the workflow does not know. */

@@ -3,55 +3,55 @@ import { sha256Hex } from '../text/digest.ts';
 import type { JudgedAs, Judgement, Sender, SigningRole } from './sender.ts';
 
 /**
- * What stands in every payload that Firebreak gives to Temporal: a value, and what alone it is for. Whoever reaches Temporal can take a payload
- * from anywhere and put it anywhere else; bound like this it means something in one place only. It is signed with the payload.
+ * The content of every payload that Firebreak gives to Temporal: a value, and the one purpose it is for. Anyone who can reach Temporal can copy a payload from
+ * anywhere to anywhere else; bound like this, it is valid in one place only. It is signed with the payload.
  */
 export interface Message {
   /** `start:TYPE`, `signal:NAME`, `query:NAME`, `answer:NAME`, `activity:TYPE`, `result:TYPE`, `failure:TYPE` or `end:TYPE`. */
   readonly to: string;
   readonly workflow: string;
-  /** One run of the workflow: see `RunBinding`. Absent where the sender cannot know it: in a start, and in a signal. */
+  /** One run of the workflow: see `RunBinding`. Absent if the sender cannot know it: in a start and in a signal. */
   readonly run?: string;
-  /** Which call of the run: of an activity its number, of a query a number that was drawn for it. */
+  /** The call within the run: the number of an activity, or a random number drawn for a query. */
   readonly call?: string;
-  /** Of an answer: the digest of what was asked. After a reset a run may ask something else as its call of the same number. */
+  /** In an answer: digest of the question. After a reset, a run may ask something else under the same call number. */
   readonly asked?: string;
-  /** When it was signed, by the sender's clock, in milliseconds since 1970. Absent inside a run, which has no clock of its own. */
+  /** When it was signed, by the sender's clock, in milliseconds since 1970. Absent within a run, which has no clock of its own. */
   readonly at?: number;
-  /** By which start the run that says it came into being. */
+  /** The start that created the sending run. */
   readonly start?: StartRef;
-  /** Of a call: how long its run has gone on, by the clock of Temporal, in milliseconds. */
+  /** In a call: how long its run has lasted so far, by Temporal's clock, in milliseconds. */
   readonly lastedMs?: number;
   readonly value: unknown;
-  /** Of the records in `value`, where it takes some to the desk: the cell's codec adds them, since the workflow has no key. */
+  /** Signatures of the records in `value`, if it carries records to the desk: the cell's codec adds them, because the workflow has no key. */
   readonly signatures?: readonly RecordSignature[];
 }
 
-/** One start that a cell has made. Another run with the same one is a replay of it. */
+/** One start made by a cell. Another run with the same start is a replay of it. */
 export interface StartRef {
   readonly id: string;
   readonly at: number;
-  /** The first run of it; absent in the start itself. */
+  /** Its first run; absent in the start itself. */
   readonly firstRun?: string;
-  /** When that run began, by the clock of Temporal, in milliseconds since 1970; absent in the start itself. */
+  /** When that run began, by Temporal's clock, in milliseconds since 1970; absent in the start itself. */
   readonly began?: number;
 }
 
-/** Why the codec gives no value. */
+/** Why the codec returns no value. */
 export type Unreadable = 'not-sealed' | 'unopenable' | 'no-json';
 
-/** What the codec gives in place of a payload. It is made by this process: nothing in a payload can write into `from`. */
+/** What the codec returns in place of a payload. It is created by this process: nothing in a payload can set `from`. */
 export interface Received {
-  /** Whose signature it bears; null without one that is trusted. */
+  /** Who signed it; null without a trusted signature. */
   readonly from: Sender | null;
   readonly unreadable?: Unreadable;
   readonly value: unknown;
-  /** For workflows: by what a payload is known again, and what it counted as when runs of this workflow first met it. */
+  /** For workflows: identifies the payload, with the judgement from when runs of this workflow first met it. */
   readonly digest?: string;
   readonly judgements?: Readonly<Record<string, JudgedAs>>;
 }
 
-/** Why a message is not taken. */
+/** Why a message is rejected. */
 export type Refusal =
   | Unreadable
   | 'no-message'
@@ -77,7 +77,7 @@ export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'played-back': 'its run was started with a start message that was used before, or whose incident has ended',
 };
 
-/** Who may say something. `anybody`: what is in it is signed by people or desks, and checked by the cell. */
+/** Accepted senders. `anybody`: the content is signed by people or desks, and checked by the cell. */
 export type Senders = readonly SigningRole[] | 'anybody';
 
 export interface Expected {
@@ -93,13 +93,13 @@ export type Read = { readonly ok: true; readonly message: Message } | { readonly
 
 const boundBy = ['to', 'workflow', 'run', 'call', 'asked'] as const;
 
-/** The message in what the codec gave, if it is the one that is expected here. Never throws, whatever it is given. */
+/** Reads the message from the codec's result, if it is the one expected here. Never throws, whatever the input. */
 export function readMessage(received: unknown, expected: Expected): Read {
   if (!isReceived(received)) return { ok: false, why: 'not-sealed' };
   const { from, unreadable, value } = received;
   if (unreadable) return { ok: false, why: unreadable };
   if (!isMessage(value)) return { ok: false, why: 'no-message' };
-  // Before the signature: what becomes of a message that is meant for something else depends on nobody's keys.
+  // Checked before the signature: the outcome for a misdirected message does not depend on anyone's keys.
   if (!boundBy.every((name) => value[name] === expected[name])) return { ok: false, why: 'misdirected' };
   if (expected.from !== 'anybody') {
     if (!from) return { ok: false, why: 'unsigned' };
@@ -109,8 +109,8 @@ export function readMessage(received: unknown, expected: Expected): Read {
 }
 
 /**
- * The same within a run of a workflow, which may read it again years later: what it counted as the first time counts. `found` is there where
- * that was now. What depends on no keys is not judged.
+ * The same within a workflow run, which may read the message again years later: its first judgement counts. `found` is set if that was made now. Anything that
+ * does not depend on keys is not judged.
  */
 export function readInRun(
   received: unknown,
@@ -128,10 +128,10 @@ export function readInRun(
   return byKeys ? { read, found: { run, digest, judged: from ?? 'nobody' } } : { read };
 }
 
-/** In place of a run, for what a cell remembers of the ends that it has itself signed: whose keys are trusted later does not open again what is over. */
+/** Used instead of a run for what a cell remembers about ends that it signed itself: keys trusted later do not reopen what is over. */
 export const endsRun = 'end';
 
-/** The arguments that a message of a start, a signal, a query or an activity carries. */
+/** The arguments carried by the message of a start, a signal, a query or an activity. */
 export function argumentsIn({ value }: Message): unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -140,14 +140,14 @@ export function argumentsIn({ value }: Message): unknown[] {
 const timesInJson = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|(?<=[[,:])\d{13}(?=[\],}])/g;
 
 /**
- * What an answer is bound to besides its call. Times are left out: a workflow's clock may tell a later one when its history is read again
- * (docs/decisions/timers-decide.md), and the true answer to the same call has to count then too.
+ * What an answer is bound to besides its call. Times are left out: on replay, a workflow's clock may show a later time (docs/decisions/timers-decide.md), and
+ * the true answer to the same call must still count.
  */
 export function digestOfAsked(args: readonly unknown[]): string {
   return sha256Hex(JSON.stringify(args).replace(timesInJson, ''));
 }
 
-/** A workflow's id names the cluster in its second part, whatever kind it is. */
+/** The second part of any workflow's id is the cluster. */
 export function clusterOfWorkflow(id: string): string | undefined {
   return id.split('/')[1];
 }
@@ -158,8 +158,8 @@ function speaksFor({ cluster }: Sender, workflow: string): boolean {
 }
 
 /**
- * The name of a run that a message is bound to: the run before it, or the first one of its chain. It is the same in a run that Temporal was told
- * to reset, whose history holds answers to the run that it was cut from.
+ * The name of the run that a message is bound to: the previous run, or the first one of its chain. It is the same in a run that Temporal was told to reset,
+ * whose history holds answers to the run that it was cut from.
  */
 export function runBinding(info: {
   readonly continuedFromExecutionRunId?: string;

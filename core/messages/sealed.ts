@@ -7,12 +7,12 @@ function macOf(domain: string, text: string, key: CellKey): string {
 }
 
 /**
- * JSON with a MAC (HMAC-SHA256, hex) of the cell, for an annotation. `domain` keeps notes of one kind from passing as another.
+ * JSON with a MAC (HMAC-SHA256, hex) of the cell, for an annotation. `domain` prevents notes of one kind from passing as another.
  * @throws RangeError when the key has less than 32 bytes.
  */
 export function seal(domain: string, value: object, key: CellKey): string {
   if (key.length < 32) throw new RangeError('the cell key has at least 32 bytes');
-  // Written once: the note of a containment is on the way of an alert.
+  // Serialised only once: the note of a containment is on an alert's critical path.
   const text = canonicalJson(value);
   return `${text.slice(0, -1)}${text === '{}' ? '' : ','}"mac":"${macOf(domain, text, key)}"}`;
 }
@@ -20,10 +20,10 @@ export function seal(domain: string, value: object, key: CellKey): string {
 export type Opened =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable' }
-  /** `unknown`: no key was given to tell whether the cell wrote it. */
+  /** `unknown`: no key was given to check whether the cell wrote it. */
   | { readonly kind: 'read'; readonly value: object; readonly authentic: 'yes' | 'no' | 'unknown' };
 
-/** Reads what `seal` has made. What it says is the caller's to check. */
+/** Reads what `seal` has written. The caller must check the content. */
 export function unseal(domain: string, text: string | undefined, key: CellKey | undefined): Opened {
   if (text === undefined) return { kind: 'absent' };
   let sealed: unknown;
@@ -42,7 +42,7 @@ export function unseal(domain: string, text: string | undefined, key: CellKey | 
   };
 }
 
-/** Compares in a time that does not tell where the difference is. */
+/** Compares in constant time, so that timing does not reveal where the difference is. */
 function sameText(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;

@@ -1,8 +1,8 @@
 import { sha256Hex } from '../text/digest.ts';
 
 /**
- * Who can sign bytes: an Ed25519 key from a file, or a key service that does not give it out. What is signed begins with a domain prefix
- * (`firebreak.vote.v1\n` and its like), so that no signature for one purpose is ever taken for another.
+ * Signs bytes: with an Ed25519 key from a file, or by a key service that does not release its key. Signed data begins with a domain prefix
+ * (`firebreak.vote.v1\n` and the like), so that a signature for one purpose is never accepted for another.
  */
 export interface Signer {
   /** The first 16 hex digits of the SHA-256 of the public key's SPKI. */
@@ -11,7 +11,7 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<string>;
 }
 
-/** A public half, as it is handed out. */
+/** A public key, as it is distributed. */
 export interface PublicKey {
   readonly keyId: string;
   /** SPKI in PEM. */
@@ -25,13 +25,13 @@ export interface SignatureVerifier {
   verify(signed: SignedBytes): boolean;
 }
 
-/** One that can also do so beside this thread: for many at a time. */
+/** A verifier that can also work off this thread, for many signatures at a time. */
 export interface AsyncVerifier extends SignatureVerifier {
   /** Never rejects. */
   verifyAsync(signed: SignedBytes): Promise<boolean>;
 }
 
-/** Bytes with the signature that they are said to have. */
+/** Bytes with their claimed signature. */
 export interface SignedBytes {
   readonly keyId: string;
   readonly bytes: Uint8Array;
@@ -39,7 +39,7 @@ export interface SignedBytes {
   readonly signature: string;
 }
 
-/** The name of a public key, from its SPKI in DER. */
+/** The id of a public key, from its SPKI in DER. */
 export function keyIdOf(spki: Uint8Array): string {
   return sha256Hex(spki).slice(0, 16);
 }

@@ -1,11 +1,11 @@
-/** Calls of Temporal's interface, and what comes of it for Firebreak when somebody makes them who is none of ours. */
+/** Calls of Temporal's API, and their outcome for Firebreak when an outsider makes them. */
 interface TemporalCalls {
   readonly outcome: string;
   /** As the SDK names them: https://api-docs.temporal.io. */
   readonly calls: string;
 }
 
-/** Every call that Temporal has, each once: what a newer version adds is thought about before it is taken. */
+/** Every call that Temporal has, each once: additions in a newer version must be reviewed before it is adopted. */
 export const temporalCalls: readonly TemporalCalls[] = [
   {
     outcome: 'what it carries is a message of the tables here: nothing counts that nobody of ours has signed for this one place',
@@ -104,7 +104,7 @@ export const temporalCalls: readonly TemporalCalls[] = [
   },
 ];
 
-/** The names of one row. */
+/** The call names of one row. */
 export function namesIn({ calls }: TemporalCalls): readonly string[] {
   return calls.trim().split(/\s+/);
 }

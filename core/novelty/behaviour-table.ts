@@ -1,7 +1,7 @@
 import { sha256Hex } from '../text/digest.ts';
 import { ownCopy } from './behaviour.ts';
 
-/** What a feature or an image is remembered by: 64 bits of its SHA-256. */
+/** How a feature or an image is remembered: by 64 bits of its SHA-256. */
 export interface ShortHash {
   readonly high: number;
   readonly low: number;
@@ -11,7 +11,7 @@ const mostHashes = 4_000;
 const longestCached = 1_000;
 const hashes = new Map<string, ShortHash>();
 
-/** The same texts come again and again: they are hashed once. Whoever sends ever others makes it begin anew, and no larger. */
+/** The same texts come again and again, so they are hashed once. A sender of ever new texts makes the cache start over, not grow. */
 export function shortHash(text: string): ShortHash {
   const known = hashes.get(text);
   if (known) return known;
@@ -22,29 +22,29 @@ export function shortHash(text: string): ShortHash {
   return hash;
 }
 
-/** A feature as it is remembered. All times are seconds since 1970. */
+/** A remembered feature. All times are seconds since 1970. */
 export interface RememberedFeature {
   readonly first: number;
-  /** From when on it counts as known. */
+  /** When it starts to count as known. */
   readonly knownFrom: number;
   readonly last: number;
 }
 
-/** Of one workload: those that were seen last. */
+/** Per workload: the most recently seen are kept. */
 const mostFeatures = 256;
 const mostImages = 8;
-/** A table has at most so many, on the disk and in memory. */
+/** Maximum size of a table, on disk and in memory. */
 export const mostTableBytes = 4 * (6 + 3 * mostImages + 5 * mostFeatures);
 
-/** A table of another layout is not read: what it knew is learned anew. */
+/** A table of another layout is not read: its knowledge is learned again. */
 const layout = 1;
 const headFields = 6;
 const imageFields = 3;
 const featureFields = 5;
 
-/** What was seen of one workload: two hundred and fifty-six features of twenty bytes, and the images that it ran. It forgets what it has seen least lately. */
+/** What was seen of one workload: 256 features of twenty bytes, and the images that it ran. It forgets the least recently seen first. */
 export class BehaviourTable {
-  /** Of the workload's namespace, empty where it has none: its neighbours are its peers. */
+  /** Hash of the workload's namespace, empty if it has none: workloads of the same namespace are its peers. */
   readonly namespace: ShortHash;
   #reach: number;
   #images: Uint32Array<ArrayBuffer>;
@@ -61,12 +61,12 @@ export class BehaviourTable {
     for (let at = 4; at < features.length; at += featureFields) this.#last = Math.max(this.#last, features[at] ?? 0);
   }
 
-  /** @param reach nothing is remembered from before: seconds since 1970 */
+  /** @param reach nothing is remembered from before this: seconds since 1970 */
   static begin(namespace: ShortHash, reach: number): BehaviourTable {
     return new BehaviourTable(namespace, reach, new Uint32Array(0), new Uint32Array(0));
   }
 
-  /** Undefined for what this version has not written. */
+  /** Undefined for anything that this version did not write. */
   static read(bytes: Uint8Array): BehaviourTable | undefined {
     if (bytes.length < 4 * headFields || bytes.length % 4 !== 0 || bytes.length > mostTableBytes) return undefined;
     const fields = new Uint32Array(bytes.slice().buffer);
@@ -87,12 +87,12 @@ export class BehaviourTable {
     return new Uint8Array(fields.buffer);
   }
 
-  /** What was seen from then on is remembered whole. */
+  /** Everything seen since then is remembered. */
   get reach(): number {
     return this.#reach;
   }
 
-  /** When anything was seen last. */
+  /** When anything was last seen. */
   get last(): number {
     return this.#last;
   }
@@ -104,7 +104,7 @@ export class BehaviourTable {
     return { first, knownFrom, last };
   }
 
-  /** Where there is no room, what was seen least lately is forgotten for it. */
+  /** If the table is full, the least recently seen feature is forgotten. */
   set(hash: ShortHash, { first, knownFrom, last }: RememberedFeature): void {
     const known = this.#placeOf(hash);
     const at = known < 0 ? this.#room() : known;
@@ -112,7 +112,7 @@ export class BehaviourTable {
     this.#last = Math.max(this.#last, last);
   }
 
-  /** How many features are known by now that match. */
+  /** Number of matching features that are known by now. */
   count(isMeant: (hash: ShortHash, feature: RememberedFeature) => boolean): number {
     let count = 0;
     for (let at = 0; at < this.#size * featureFields; at += featureFields) {
@@ -122,7 +122,7 @@ export class BehaviourTable {
     return count;
   }
 
-  /** Until when what comes with an image is learned; undefined for one that was not seen. */
+  /** When the learning period of an image ends; undefined for an image that was not seen. */
   learnsUntil({ high, low }: ShortHash): number | undefined {
     for (let at = 0; at < this.#images.length; at += imageFields)
       if (this.#images[at] === high && this.#images[at + 1] === low) return this.#images[at + 2];
@@ -137,7 +137,7 @@ export class BehaviourTable {
     }));
   }
 
-  /** The oldest of too many is forgotten. */
+  /** If there are too many, the oldest is forgotten. */
   addImage({ high, low }: ShortHash, learnsUntil: number): void {
     const before = this.#images.length === mostImages * imageFields ? this.#images.subarray(imageFields) : this.#images;
     this.#images = new Uint32Array([...before, high, low, learnsUntil]);
@@ -166,7 +166,7 @@ export class BehaviourTable {
     let oldest = 0;
     for (let at = featureFields; at < this.#features.length; at += featureFields)
       if ((this.#features[at + 4] ?? 0) < (this.#features[oldest + 4] ?? 0)) oldest = at;
-    // Whatever was seen before that may have been forgotten.
+    // Anything seen before that may have been forgotten.
     this.#reach = Math.max(this.#reach, this.#features[oldest + 4] ?? 0);
     return oldest;
   }

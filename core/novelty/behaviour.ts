@@ -1,26 +1,26 @@
 import ipaddr from 'ipaddr.js';
 import type { Alert } from '../alert/alert.ts';
 
-/** What of an alert can be new. */
+/** The parts of an alert that can be new. */
 type FeatureKind = 'process' | 'request' | 'destination' | 'rule' | 'combination';
 
-/** One thing that an alert tells of its workload. */
+/** One thing that an alert says about its workload. */
 export interface BehaviourFeature {
   readonly kind: FeatureKind;
-  /** What it is remembered by: without what is drawn anew each time. Two alerts with the same key tell the same. */
+  /** The key under which it is remembered, without randomly generated parts. Two alerts with the same key say the same. */
   readonly key: string;
-  /** After “that …”, for people: `sh runs curl`. All of it may be the attacker's words. */
+  /** For people, completing “that …”: `sh runs curl`. All of it may be the attacker's words. */
   readonly text: string;
 }
 
 const longestText = 200;
 const longestShown = 80;
-/** An alert that names many addresses does not fill the memory by itself. */
+/** Prevents an alert that names many addresses from filling the memory. */
 const mostDestinations = 4;
 
 /**
- * The features of an alert, the one that says most first: what ran under what, what was asked of the API server, whom it spoke to, which rule saw it, and which
- * rule saw it of what. Numbers, hashes and drawn names are taken out: a new pod, process or temporary file of the same kind is nothing new.
+ * The features of an alert, the most telling first: what ran under what, what was requested from the API server, whom it connected to, which rule matched, and
+ * which rule matched on what. Numbers, hashes and generated names are removed: a new pod, process or temporary file of the same kind is nothing new.
  */
 export function featuresOf(alert: Alert): readonly BehaviourFeature[] {
   const { sensor, rule } = alert;
@@ -31,7 +31,7 @@ export function featuresOf(alert: Alert): readonly BehaviourFeature[] {
   return [
     ...(process ? [process] : []),
     ...(request ? [request] : []),
-    // Of a request the addresses are those that it came from, which change with every laptop.
+    // The addresses of a request are its source addresses, which change with every laptop.
     ...(request ? [] : destinationFeatures(alert)),
     { kind: 'rule', key: `rule ${ruleKey}`, text: `“${shown(rule)}” is seen` },
     ...(does
@@ -55,11 +55,11 @@ function processFeature({ process = {} }: Alert): BehaviourFeature | undefined {
   };
 }
 
-/** Programs that are whatever script they are given. */
+/** Programs whose behaviour depends on the script that they are given. */
 const interpreters = /^(?:ba|da|z|k|a)?sh$|^busybox$|^(?:python|perl|ruby|php|node|lua)[\d.]*$/;
 const scriptText = /^-\w*[ce]$/;
 
-/** The script of an interpreter: its file's name, or the first program of the text that it is given. Arguments are not looked at. */
+/** The script of an interpreter: its file name, or the first program in the script text. Arguments are ignored. */
 function scriptOf(program: string, commandLine: string | undefined): string | undefined {
   if (commandLine === undefined || !interpreters.test(program)) return undefined;
   const words = commandLine.slice(0, 2_000).split(/\s+/).slice(1, 20);
@@ -98,7 +98,7 @@ function destinationFeatures({ observables }: Alert): readonly BehaviourFeature[
 const exactRanges: ReadonlySet<string> = new Set(['unspecified', 'loopback', 'linkLocal', 'broadcast', 'multicast']);
 const insideRanges: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'carrierGradeNat']);
 
-/** Addresses of one network count as one. Those that mean something by themselves, such as a cloud's metadata service, stay what they are. */
+/** Addresses of one network count as one. Addresses with a meaning of their own, such as a cloud's metadata service, are kept. */
 function addressBlock(text: string): string | undefined {
   if (!ipaddr.isValid(text)) return undefined;
   const address = ipaddr.process(text);
@@ -110,7 +110,7 @@ function addressBlock(text: string): string | undefined {
   return `${kind.networkAddressFromCIDR(`${address.toString()}/${bits}`)}/${bits}`;
 }
 
-/** A cluster's own names whole; of others the last three labels: what stands before is often drawn. */
+/** Names within a cluster are kept whole; of others only the last three labels, because the labels before are often generated. */
 function domainOf(text: string): string {
   const name = text.toLowerCase().replace(/\.$/, '').slice(0, longestText);
   return name.endsWith('.local') ? normalised(name) : normalised(name.split('.').slice(-3).join('.'));
@@ -120,17 +120,17 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1) || path;
 }
 
-/** Cut where it is long. */
+/** Truncated if it is long. */
 export function shown(text: string): string {
   return text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
 }
 
 const mostNormal = 2_000;
-/** The same texts come again and again. Whoever sends ever others makes it begin anew, and no larger. */
+/** The same texts come again and again. A sender of ever new texts makes the cache start over, not grow. */
 const normal = new Map<string, string>();
 
 /**
- * A text without what is drawn anew each time: numbers, UUIDs, digests, and words that mix letters and digits, as generated names and temporary files have them.
+ * A text without its randomly generated parts: numbers, UUIDs, digests, and words that mix letters and digits, as in generated names and temporary files.
  *
  * @example normalised('/tmp/build-7f3a9c21/run.4711') // '/tmp/build-#/run.#'
  */
@@ -148,13 +148,13 @@ export function normalised(text: string): string {
   return found;
 }
 
-/** A part of a text keeps the whole of it in memory, and that may be a megabyte of an attacker's: what is remembered is a text of its own. */
+/** A substring keeps the whole string in memory, which may be a megabyte from an attacker: what is remembered must be a copy. */
 export function ownCopy(text: string): string {
   const copy: unknown = JSON.parse(JSON.stringify(text));
   return typeof copy === 'string' ? copy : text;
 }
 
-/** `7f3a9c21`, `x2k9q`, but not `python3`, `sha256sum` or `ed25519`: there a word is followed by its number, or the other way round. */
+/** True for `7f3a9c21` and `x2k9q`, but not for `python3`, `sha256sum` or `ed25519`, where a word and a number merely follow each other. */
 function isDrawn(word: string): boolean {
   const isHex = /^[0-9a-f]{8,}$/i.test(word);
   if (isHex && /[a-f]/i.test(word) && (/\d/.test(word) || word.length >= 12)) return true;

@@ -5,15 +5,15 @@ import { type Subject, subjectTitle } from '../incident/incident.ts';
 import { type BehaviourFeature, featuresOf, shown } from './behaviour.ts';
 import { BehaviourTable, type RememberedFeature, type ShortHash, shortHash } from './behaviour-table.ts';
 
-/** What the cluster tells of what runs where an alert comes from. No sensor's word. */
+/** What the cluster reports about the image that runs where an alert comes from. Never a sensor's claim. */
 export interface RunningImage {
   /** `sha256:…` */
   readonly digest: string;
-  /** When it was rolled out: milliseconds since 1970. Absent: nobody knows. */
+  /** When it was rolled out: milliseconds since 1970. Absent: not known. */
   readonly since?: number;
 }
 
-/** Where it outlives its process. Writes are begun in their order and not waited for. */
+/** Storage that outlives the process. Writes start in order and are not awaited. */
 export interface NoveltyStore {
   load(): readonly (readonly [key: string, { readonly value: Uint8Array }])[];
   put(key: string, entry: { readonly value: Uint8Array; readonly at: number }): void;
@@ -22,31 +22,31 @@ export interface NoveltyStore {
 
 export interface NoveltyOptions {
   readonly kept?: NoveltyStore | undefined;
-  /** How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel. */
+  /** How long something must be seen until it counts as known, and how long a sender is observed before anything counts as novel. */
   readonly learningMs: number;
-  /** How long what is new with a new image is learned, from its rollout on. */
+  /** How long new behaviour of a new image is learned, from its rollout on. */
   readonly rolloutMs: number;
   readonly imageOf?: (alert: Alert) => RunningImage | undefined;
-  /** How many pods its workload has, where somebody knows. Asked only of what is new. */
+  /** Number of pods of the alert's workload, if known. Called only for what is new. */
   readonly podsOf?: (alert: Alert) => number | undefined;
 }
 
-/** As the configuration has them where it says nothing. */
+/** Defaults if the configuration sets none. */
 export const noveltyHours = { learning: 48, rollout: 4 } as const;
 
 const day = 86_400;
-/** What was not seen for so long is new again. */
+/** Anything not seen for this long is new again. */
 const rememberedDays = 30;
 const rememberedFor = rememberedDays * day;
-/** Of one sender: those that were heard of last. Whoever sends alerts fills the share of one sender, and no other's. */
+/** Per sender; the most recently heard of are kept. A sender of many alerts fills its own share, and no other's. */
 export const mostSubjects = 2_000;
-/** Their names are the configuration's: what there is no room for has one share together. */
+/** Sender names come from the configuration: senders beyond this number share one share. */
 const mostSenders = 64;
-/** Peers that are asked about one feature. */
+/** Maximum number of peers that are asked about one feature. */
 const mostPeers = 50;
-/** Whoever is known to speak to so many networks is told of no other one. */
+/** For a workload known to connect to this many networks, no further network is reported as new. */
 const manyDestinations = 16;
-/** That something was seen once more is worth a write so seldom. */
+/** Minimum interval between writes that only record that something was seen again. */
 const writtenEvery = 6 * 3_600;
 
 const layout = 1;
@@ -54,19 +54,19 @@ const layout = 1;
 interface NewFeature {
   readonly feature: BehaviourFeature;
   readonly hash: ShortHash;
-  /** When it was first seen: seconds since 1970; absent: just now. */
+  /** When it was first seen, in seconds since 1970; absent: just now. */
   readonly first?: number;
 }
 
-/** All of one sender: so that whoever sends what it likes fills its own share, and teaches nothing about what others send. */
+/** Everything from one sender, so that a sender of arbitrary alerts fills its own share only, and teaches nothing about what others send. */
 class Share {
-  /** When it was first heard: seconds since 1970. */
+  /** When the sender was first heard: seconds since 1970. */
   readonly began: number;
-  /** Subjects that were last heard of before may have been forgotten. */
+  /** Subjects last heard of before this time may have been forgotten. */
   #forgotten: number;
-  /** Least lately heard of first. */
+  /** In order of last alert, the oldest first. */
   readonly #tables = new Map<string, BehaviourTable>();
-  /** Subjects by namespace and by image: each other's peers. */
+  /** Subjects by namespace and by image: subjects in one group are peers. */
   readonly #groups = new Map<string, Set<string>>();
 
   constructor(began: number, forgotten = began) {
@@ -91,7 +91,7 @@ class Share {
     return [...this.#tables.values()].reduce((sum, table) => sum + table.write().length, 0);
   }
 
-  /** Begun anew where it is not known: then nothing that was forgotten is counted on. */
+  /** Creates a new table if the subject is unknown; it does not rely on anything that was forgotten. */
   tableOf(subject: string, namespace: ShortHash): BehaviourTable {
     const table = this.#tables.get(subject) ?? BehaviourTable.begin(namespace, this.#forgotten);
     this.add(subject, table);
@@ -112,7 +112,7 @@ class Share {
     for (const group of groups) this.#join(group, subject);
   }
 
-  /** The subject that was heard of least lately, when there are too many; it is forgotten. */
+  /** Forgets and returns the least recently heard subject, if there are too many. */
   evict(): string | undefined {
     if (this.#tables.size <= mostSubjects) return undefined;
     for (const [subject, table] of this.#tables) {
@@ -124,7 +124,7 @@ class Share {
     return undefined;
   }
 
-  /** Others of its namespace, or with one of its images, as far as they were heard of. */
+  /** Known subjects of the same namespace, or with one of the same images. */
   peersOf(subject: string, table: BehaviourTable): readonly BehaviourTable[] {
     const peers = new Set<string>();
     for (const group of groupsOf(table))
@@ -156,8 +156,8 @@ function groupsOf({ namespace, images }: BehaviourTable): readonly string[] {
 }
 
 /**
- * Remembers what alerts tell of each workload, and says of an alert what of it is new there. Bounded whatever comes: a table of 5 KB at most for a subject,
- * two thousand subjects for a sender. It only ever finds something new: what it forgets is new again, and what is known goes on as it came.
+ * Remembers what alerts say about each workload, and reports what is new about an alert. Bounded for any input: a table of at most 5 KB per subject, two
+ * thousand subjects per sender. It can only find something new: what it forgets is new again, and what is known passes unchanged.
  */
 export class NoveltyMemory {
   readonly #options: NoveltyOptions;
@@ -187,8 +187,8 @@ export class NoveltyMemory {
   }
 
   /**
-   * What of an alert is new for whom it is about; undefined for what is known, and for what cannot be told: an alert in doubt, or of a pod that the cluster does
-   * not know. It is remembered by that.
+   * What is new about an alert for its subject; undefined if all is known, or if it cannot be determined: for an alert in doubt, or of a pod that the cluster
+   * does not know. The alert is remembered by this call.
    *
    * @param sender the name by which the configuration knows it
    * @param nowMs milliseconds since 1970
@@ -197,7 +197,7 @@ export class NoveltyMemory {
     if (!isSure(alert)) return undefined;
     const now = Math.floor(nowMs / 1_000);
     const subject = subjectOf(alert);
-    // As long as whoever names a node wants it to be: its digest is not.
+    // The title can be as long as the name that somebody gives a node; its digest cannot.
     const { high, low } = shortHash(subjectTitle(subject));
     const name = `${high.toString(36)}.${low.toString(36)}`;
     const [shareName, share] = this.#shareOf(sender, now);
@@ -233,18 +233,18 @@ export class NoveltyMemory {
     const told = { subject, table, reach, now };
     const [first] = novel;
     if (first) return this.#novel(alert, [first, ...novel.slice(1)], { ...told, peers: share.peersOf(name, table) });
-    // While a sender is new all is, which is not worth a sentence with each alert.
+    // For a new sender everything is new, which is not worth a sentence in each alert.
     if (learned.length === 0 || now < share.began + this.#learning) return undefined;
     return learning(learned, { ...told, until: Math.max(...learned.map(({ hash }) => table.get(hash)?.knownFrom ?? 0)) });
   }
 
-  /** Writes what has changed: of a subject once, however many alerts told of it. */
+  /** Writes what has changed: once per subject, however many alerts there were about it. */
   flush(nowMs: number): void {
     for (const [key, changed] of this.#changed) this.#options.kept?.put(key, { value: changed.write(), at: nowMs });
     this.#changed.clear();
   }
 
-  /** For figures: how much is remembered. */
+  /** For metrics: how much is remembered. */
   get size(): { readonly subjects: number; readonly bytes: number } {
     const shares = [...this.#shares.values()];
     return {
@@ -270,7 +270,7 @@ export class NoveltyMemory {
     this.#changed.set(shareName, share);
   }
 
-  /** Until when what is new comes with its image. What was first seen long after its rollout is no rollout. */
+  /** Until when new behaviour is attributed to a new image. An image first seen long after its rollout does not count as a rollout. */
   #rolloutEnd(at: {
     readonly share: Share;
     readonly name: string;
@@ -312,20 +312,20 @@ export class NoveltyMemory {
 
 const destinationMark = 1;
 
-/** Its last bit says whether it is a destination. */
+/** The last bit marks a destination. */
 function hashOf({ kind, key }: BehaviourFeature): ShortHash {
   const { high, low } = shortHash(key);
   return { high, low: ((low & ~1) | (kind === 'destination' ? destinationMark : 0)) >>> 0 };
 }
 
-/** As with a content network: one more network says nothing. */
+/** As with a content delivery network: one more network means nothing. */
 function speaksToMany(table: BehaviourTable, now: number): boolean {
   const isKnown = ({ low }: ShortHash, { knownFrom, last }: RememberedFeature): boolean =>
     (low & 1) === destinationMark && now >= knownFrom && now - last <= rememberedFor;
   return table.count(isKnown) >= manyDestinations;
 }
 
-/** Whether it is known whom it is about: by the cluster, where it is a pod. What is in doubt teaches nothing, and orders of people are no behaviour. */
+/** Whether the alert's subject is certain: for a pod, confirmed by the cluster. Alerts in doubt teach nothing, and people's orders are not behaviour. */
 function isSure({ sensor, doubt, pod, workload, container, againFor }: Alert): boolean {
   if (sensor === ownSensor || doubt !== undefined || againFor) return false;
   if (pod) return pod.uid !== undefined && workload !== undefined && workload.guessed !== true;
@@ -335,7 +335,7 @@ function isSure({ sensor, doubt, pod, workload, container, againFor }: Alert): b
 interface Told {
   readonly subject: Subject;
   readonly table: BehaviourTable;
-  /** Nothing is remembered from before: seconds since 1970. */
+  /** Nothing is remembered from before this time: seconds since 1970. */
   readonly reach: number;
   readonly now: number;
 }
@@ -383,7 +383,7 @@ function alsoText(main: NewFeature, all: readonly NewFeature[]): string {
   const kinds = new Set(
     all.filter((one) => one !== main && one.feature.kind !== main.feature.kind).map(({ feature }) => feature.kind),
   );
-  // Where one of the two is new, they are new together.
+  // If either one is new, their combination is new as well.
   kinds.delete('combination');
   return kinds.size === 0 ? '' : `; also new: ${[...kinds].map((kind) => also[kind]).join(', ')}`;
 }

@@ -2,10 +2,10 @@ import { type NotificationStage, type Regime, regimes, stages } from '../complia
 import { isObject } from '../text/plain-json.ts';
 import type { Order } from './order.ts';
 
-/** What every order about the deadlines of notifications has. */
+/** Common fields of all orders about notification deadlines. */
 interface AboutDeadlines extends Order {
   readonly cluster: string;
-  /** The incident's id, and its run. */
+  /** The incident's id and its run. */
   readonly incident: string;
   readonly run: string;
   readonly regime: Regime;
@@ -16,37 +16,37 @@ interface WithReason extends AboutDeadlines {
   readonly reason: string;
 }
 
-/** A person decides that an incident has to be notified: the deadlines run from then on. */
+/** A person decides that an incident must be notified: the deadlines run from then on. */
 export interface StartDeadlines extends WithReason {
   readonly kind: 'deadline.start';
   /** When the organisation became aware, as this person judges it. ISO 8601, UTC. */
   readonly awareAt: string;
 }
 
-/** A notification was sent to the authority, by a person: Firebreak sends none. */
+/** A person has sent a notification to the authority: Firebreak sends none. */
 export interface NotificationSent extends AboutDeadlines {
   readonly kind: 'deadline.sent';
   readonly stage: NotificationStage;
   /** ISO 8601, UTC. */
   readonly sentAt: string;
-  /** By which the authority knows it. */
+  /** The authority's reference for it. */
   readonly reference: string;
 }
 
-/** A corrective or mitigating measure is available, from which the final report on a vulnerability is counted. */
+/** A corrective or mitigating measure is available; the deadline of the final report on a vulnerability counts from then. */
 export interface MeasureAvailable extends WithReason {
   readonly kind: 'deadline.measure';
   readonly availableAt: string;
 }
 
-/** The incident does not have to be notified after all: nobody is called for it any more. */
+/** The incident does not have to be notified after all: nobody is paged for it any more. */
 export interface StopDeadlines extends WithReason {
   readonly kind: 'deadline.stop';
 }
 
 export type DeadlineOrder = StartDeadlines | NotificationSent | MeasureAvailable | StopDeadlines;
 
-/** What is on record of each. */
+/** The kind of record that each order leaves. */
 export const deadlineOrderDone = {
   'deadline.start': 'deadline.started',
   'deadline.sent': 'deadline.sent',
@@ -58,7 +58,7 @@ export function isDeadlineOrder(order: Order): order is DeadlineOrder {
   return Object.hasOwn(deadlineOrderDone, order.kind);
 }
 
-/** What it does, after the name of who gives it. */
+/** What the order does, as text that follows the person's name. */
 export function deadlineOrderText(order: DeadlineOrder): string {
   const about = `${order.incident}@${order.run} (${order.regime})`;
   switch (order.kind) {
@@ -73,7 +73,7 @@ export function deadlineOrderText(order: DeadlineOrder): string {
   }
 }
 
-/** Reads what a record holds; undefined for anything of another shape. */
+/** Reads the order in a record; undefined for any other shape. */
 export function deadlineOrderIn(signed: unknown): DeadlineOrder | undefined {
   return isObject(signed) && isReadable(signed.order) ? signed.order : undefined;
 }
@@ -94,6 +94,6 @@ function isTime(value: unknown): value is string {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }
 
-/** Without what whoever signs it adds. */
+/** An order without the fields that the signer adds. */
 export type DeadlineDraft = DraftOf<DeadlineOrder>;
 type DraftOf<Given> = Given extends DeadlineOrder ? Omit<Given, 'version' | 'person' | 'at' | 'cluster' | 'via'> : never;

@@ -20,22 +20,22 @@ import { approveChoice, type Order, orderBytes, proposedUntil, type SignedEnd, t
 import { type HoldRecords, type RemoveContent, removalId } from './record-hold.ts';
 import { endChoice, endDigest } from './restraint.ts';
 
-/** What the cell believes, and by which clock. */
+/** What the cell trusts, and its clock. */
 export interface Beliefs {
   readonly cluster: string;
   readonly roster: Roster;
   readonly keys: VoteKeys;
-  /** Groups of the roster that may decide above all incidents. */
+  /** Groups of the roster that may make decisions across incidents. */
   readonly groups: readonly string[];
-  /** Groups that may destroy evidence, and end a hold. Absent: nobody. */
+  /** Groups that may destroy evidence and end a hold. Absent: nobody. */
   readonly stewards?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
   /** Absent: no decision needs a sign-in. */
   readonly stepUp?: StepUp;
-  /** What the identity provider has said of who gave an order to end something. Absent: nothing. */
+  /** What the identity provider confirmed about the person who ordered an end. Absent: nothing. */
   readonly signInOfEnd?: (end: SignedEnd) => SignIn | undefined;
-  /** Votes that were seen here when they arrived. Absent: none were. */
+  /** Votes that this cell saw arrive. Absent: none. */
   readonly seen?: (question: Question) => readonly SeenVote[];
 }
 
@@ -45,8 +45,7 @@ type CheckedPerson = Checked<{ readonly person: Person }>;
 const clockToleranceMs = 5 * 60_000;
 
 /**
- * Whether an order is signed for the person whom it names: with a key that the roster lists for them, or, where it says that it came by way of
- * Slack, with a desk’s.
+ * Whether an order is signed for the person whom it names: with a key that the roster lists for them, or, if it says that it came via Slack, with a desk's key.
  */
 export function signedBy(
   { order, keyId, signature }: SignedOrder<Order>,
@@ -63,20 +62,20 @@ export function signedBy(
   return { ok: true, person };
 }
 
-/** An order that is not fresh was made for another day: a captured one must not be put to people again. `at` is ISO 8601. */
+/** Whether an order is recent: a captured older one must not be put to people again. `at` is ISO 8601. */
 export function isFresh(at: string, now: number): boolean {
   return Math.abs(Date.parse(at) - now) <= clockToleranceMs;
 }
 
-/** What one kind of order takes. */
+/** Requirements of one kind of order. */
 interface Rule {
   /** Who may give it. Absent: everybody on the roster. */
   readonly groups?: (beliefs: Beliefs) => readonly string[];
-  /** Told to who may not. */
+  /** Shown to a person who may not give it. */
   readonly may?: string;
-  /** Only with a person's own key: a desk signs for everybody, and whoever has its key would have every playbook run. */
+  /** Requires the person's own key: a desk signs for everybody, and anyone who has its key could make every playbook run. */
   readonly ownKey?: true;
-  /** Told where it is not of today. Absent: its beginning, or what it ends, says whether it still counts. */
+  /** Shown if the order is not recent. Absent: its beginning, or what it ends, determines whether it still counts. */
   readonly stale?: string;
 }
 
@@ -93,8 +92,8 @@ const notifying: Rule = {
 };
 
 /**
- * Who may give an order, and until when it counts. What strengthens the response is for everybody; to hold evidence strengthens, and is for who may
- * read it; to destroy it, and to end a hold, is for the groups that the configuration names for it, and by default for nobody.
+ * Who may give an order, and how long it counts. Orders that strengthen the response are open to everybody; holding evidence strengthens, and is open to those
+ * who may read it; destroying it and ending a hold require the groups that the configuration names, by default nobody.
  */
 const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'suppression.propose': {},
@@ -126,7 +125,7 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'deadline.stop': notifying,
 };
 
-/** Whether an order may be followed: about this cluster, signed for a person who may give it, within its limits, and of today where it must be. */
+/** Whether an order may be followed: it is about this cluster, signed for a person who may give it, within its limits, and recent if it must be. */
 export function checkOrder(signed: SignedOrder<AnyOrder>, beliefs: Beliefs): CheckedPerson {
   const { order } = signed;
   if (clusterOf(order) !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
@@ -149,7 +148,7 @@ function clusterOf(order: AnyOrder): string {
   return 'terms' in order ? order.terms.cluster : order.cluster;
 }
 
-/** What is wrong with what an order is about; undefined where nothing is. */
+/** What is wrong with the content of an order; undefined if nothing is. */
 function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
   if (order.kind === 'records.hold') return problemOfHold(order);
@@ -167,7 +166,7 @@ function problemOfHold({ scope, cluster }: HoldRecords): string | undefined {
   return subjectOfIncident(scope.incident)?.cluster === cluster ? undefined : `${scope.incident} is no incident of this cluster.`;
 }
 
-/** What is counted from has happened: a moment to come would give time that the law does not. */
+/** The start of a deadline must lie in the past: a future time would grant time that the law does not. */
 function problemOfDeadline(order: DeadlineOrder, { cluster, now }: Beliefs): string | undefined {
   if (subjectOfIncident(order.incident)?.cluster !== cluster) return `${order.incident} is no incident of this cluster.`;
   const at = momentOf(order);
@@ -194,7 +193,7 @@ function problemOfRemoval(order: RemoveContent): string | undefined {
   return isRemovable(chain, cluster) ? undefined : `${chain} is neither an incident of this cluster nor what a desk has written.`;
 }
 
-/** Orders and cuts prove what is done by them, and stay whole. */
+/** Records of orders and cuts prove what was done by them, and stay complete. */
 function isRemovable(chain: string, cluster: string): boolean {
   return chain.startsWith(`incident/${cluster}/`) || (chain.startsWith('desk/') && chain !== cutsChain);
 }
@@ -215,7 +214,7 @@ function problemOfProposal(order: Propose, { roster, now }: Beliefs): string | u
   return until <= now ? 'It has ended already.' : undefined;
 }
 
-/** Whether the order to end carries the sign-in that it needs. `ended`: what is in force and would end. A proposal is withdrawn without one. */
+/** Whether an order to end carries the sign-in that it needs. `ended`: the decision in force that would end. Withdrawing a proposal needs no sign-in. */
 export function checkEndSignIn(
   { order }: SignedEnd,
   person: Person,
@@ -228,7 +227,7 @@ export function checkEndSignIn(
   return reason === undefined ? { ok: true, person } : { ok: false, reason };
 }
 
-/** Of a decision that was checked: who stands for it. */
+/** A decision that passed the checks, and who made it. */
 export interface Believed {
   readonly order: Propose;
   readonly approvers: readonly string[];
@@ -237,9 +236,9 @@ export interface Believed {
 }
 
 /**
- * Everything that a decision must be before the cell goes by it: proposed by a person of the roster, asked of groups that the configuration names,
- * approved by enough other people for exactly these terms. What the workflow says about it counts for nothing: whoever can only reach Temporal must
- * neither hide an alert nor stop the response.
+ * All requirements of a decision before the cell acts on it: proposed by a person of the roster, put to groups that the configuration names, approved by enough
+ * other people for exactly these terms. What the workflow says about it does not count: access to Temporal alone must neither hide an alert nor stop the
+ * response.
  */
 export function checkDecided({ proposal, proof }: ProvenDecision, beliefs: Beliefs): Checked<Believed> {
   const asked = checkAsked(proposal, proof.question, beliefs);
@@ -256,7 +255,7 @@ export function checkDecided({ proposal, proof }: ProvenDecision, beliefs: Belie
 
 const aboutElse = 'The votes are about something else.';
 
-/** Whether this is how people are asked about what a person of the roster has proposed. */
+/** Whether the question asks people correctly about a proposal by a person of the roster. */
 function checkAsked(proposal: SignedProposal, question: Question, beliefs: Beliefs): CheckedPerson {
   const proposer = checkOrder(proposal, beliefs);
   if (!proposer.ok) return proposer;
@@ -265,7 +264,7 @@ function checkAsked(proposal: SignedProposal, question: Question, beliefs: Belie
   return stranger ? { ok: false, reason: `The group ${stranger.group} may not decide on it.` } : proposer;
 }
 
-/** What a cell tells of a proposal that people may still be asked about: not when it was given, since it was fresh when a cell took it. */
+/** Checks what a cell reports about a proposal that people may still be asked about. Its age is not checked, since it was fresh when a cell accepted it. */
 export function checkProposed(
   { proposal, question }: { readonly proposal: SignedProposal; readonly question: Question },
   beliefs: Beliefs,
@@ -277,7 +276,9 @@ export function checkProposed(
   return { ok: true, asked: { name: asked.person.name, levels: question.levels, ...(stepUp && { stepUp }) } };
 }
 
-/** By what the votes on a decision are judged, which is in force for longer than any shift: one that was not seen to arrive came when it says. */
+/**
+ * How the votes on a decision are judged. It is in force for longer than any shift, so a vote that was not seen arriving counts as cast at the time it states.
+ */
 function votesBelieved({ roster, keys, now, stepUp, seen }: Beliefs, { question }: ApprovalProof) {
   return {
     roster,

@@ -10,9 +10,9 @@ import { promotionStages } from './promotion.ts';
 import { restraintModes } from './restraint.ts';
 import { narrowing } from './suppression.ts';
 
-// Whoever reaches Temporal can send anything: what an order has to look like, by its kind.
+// Anyone who can reach Temporal can send anything: the required shape of each kind of order.
 
-/** Characters. What it is about is at most half of them. */
+/** Maximum in characters. The subject of an order may take at most half of them. */
 const longestMatch = 4_000;
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -187,7 +187,7 @@ const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order
 export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose), signed(promotionPropose)]);
 export const signedEndSchema = signed(end).extend({ idToken: text(20_000).exactOptional() });
 export const signedEvidenceOrderSchema = signed(evidenceOrder);
-/** What is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
+/** Orders that are accepted at once. Orders about kept evidence and records are separate: their store may make the caller wait. */
 export const signedOrderSchema = z.union([
   signedProposalSchema,
   signedEndSchema,

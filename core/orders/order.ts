@@ -3,39 +3,39 @@ import type { Severity } from '../alert/severity.ts';
 import { type EvidenceClass, evidenceClasses } from '../evidence/evidence.ts';
 import { canonicalJson } from '../text/digest.ts';
 
-/** What every order of a person has. Its kind is among what is signed: an order of one kind is never taken for one of another. */
+/** Common fields of all orders. The kind is signed too: an order of one kind is never accepted as one of another. */
 export interface Order {
   readonly version: 1;
   readonly kind: string;
   readonly person: string;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** From a dialog or a command in Slack: signed by the desk’s key, for the person. Absent: by the person’s own key. */
+  /** From a dialog or a command in Slack: signed with the desk’s key, for the person. Absent: signed with the person’s own key. */
   readonly via?: 'slack';
 }
 
-/** An order with the signature of who gives it. */
+/** An order with the signature of the person who gives it. */
 export interface SignedOrder<Given> {
   readonly order: Given;
   readonly keyId: string;
   /** Ed25519 over `orderBytes(order)`, base64. */
   readonly signature: string;
-  /** The identity provider's own word, where the order needs one: it carries its own signature, and names this very order. */
+  /** The identity provider's token, if the order needs one: it has its own signature and names this very order. */
   readonly idToken?: string;
 }
 
-/** The bytes that are signed: with a prefix of their own, so that no vote is ever taken for an order or the other way round. */
+/** The bytes that are signed, with their own prefix so that a vote is never accepted as an order or vice versa. */
 export function orderBytes(order: Order): Uint8Array {
   return new TextEncoder().encode(`firebreak.order.v1\n${canonicalJson(order)}`);
 }
 
-/** What people decide on for a time: all of it is signed by who proposes it, and covered by each vote. */
+/** What people decide on for a limited time: all of it is signed by the proposer and covered by each vote. */
 export interface Terms {
   readonly version: 1;
-  /** 16 hex digits, drawn by who proposes. */
+  /** 16 hex digits, drawn by the proposer. */
   readonly id: string;
   readonly cluster: string;
-  /** A person of the roster, who answers for it. */
+  /** The person of the roster who is responsible for it. */
   readonly owner: string;
   readonly reason: string;
   /** ISO 8601, UTC. */
@@ -43,57 +43,54 @@ export interface Terms {
   readonly until: string;
 }
 
-/** Ends what was decided, or withdraws what is proposed. Strengthening: one person is enough. */
+/** Ends a decision, or withdraws a proposal. Strengthening: one person is enough. */
 export interface EndDecision extends Order {
   readonly kind: `${DecisionNoun}.end`;
   readonly cluster: string;
-  /** Id of its terms. */
+  /** Id of the decision's terms. */
   readonly decision: string;
   readonly reason: string;
 }
 
 export type SignedEnd = SignedOrder<EndDecision>;
 
-/**
- * A person's order to be given evidence out of the store. It is on the record before any byte is handed out: evidence holds what an attacker and a
- * workload wrote.
- */
+/** A person's order to read evidence from the store. It is recorded before any byte is handed out: evidence contains what an attacker and a workload wrote. */
 export interface ReadEvidence extends Order {
   readonly kind: 'evidence.read';
   readonly cluster: string;
   /** The incident's id. */
   readonly incident: string;
-  /** Addresses (SHA-256) of what is read: a manifest, or single artefacts. */
+  /** Addresses (SHA-256) of what is to be read: a manifest, or single artefacts. */
   readonly addresses: readonly string[];
   readonly reason: string;
 }
 
-/** A person's order about what is kept of an incident: destroy it, hold it, end the hold. */
+/** A person's order about the evidence of an incident: destroy it, hold it, end the hold. */
 export interface EvidenceOrder extends Order {
   readonly kind: 'evidence.destroy' | 'evidence.hold' | 'evidence.unhold';
   readonly cluster: string;
   /** The incident's id. */
   readonly incident: string;
   readonly reason: string;
-  /** Of an order to destroy: only this run of the incident. */
+  /** When destroying: only this run of the incident. */
   readonly run?: string;
-  /** Of an order to destroy: only these classes. */
+  /** When destroying: only these classes. */
   readonly classes?: readonly EvidenceClass[];
 }
 
 export type SignedEvidenceOrder = SignedOrder<EvidenceOrder>;
 
-/** What such an order does, for records and for who waits. */
+/** The record kind of each such order, also used by whoever waits for it. */
 export const doneBy = {
   'evidence.destroy': 'evidence.destroyed',
   'evidence.hold': 'evidence.held',
   'evidence.unhold': 'evidence.unheld',
 } as const;
 
-/** What the first of two orders to end a hold does. */
+/** Record kind of the first of the two orders that end a hold. */
 export const unholdAsked = 'evidence.unhold-asked';
 
-/** Whether an order to destroy means this key. */
+/** Whether an order to destroy covers this key. */
 export function isMeant(
   { incident, run, classes = evidenceClasses }: EvidenceOrder,
   key: { readonly incident: string; readonly run: string; readonly class: EvidenceClass },
@@ -103,37 +100,37 @@ export function isMeant(
 
 const proposedForMs = 7 * 86_400_000;
 
-/** So long people may answer a proposal: a week, and not when what it proposes would be over. */
+/** How long people may answer a proposal: a week, but at most until the proposed decision would end. */
 export function proposedUntil({ from, until }: Pick<Terms, 'from' | 'until'>): string {
   const ends = Math.min(Date.parse(from) + proposedForMs, Date.parse(until));
-  // What is no time is refused by whoever checks the terms.
+  // An invalid time is rejected by the check of the terms.
   return Number.isNaN(ends) ? until : new Date(ends).toISOString();
 }
 
-/** What people decide on above all incidents, as its records begin. */
+/** The kinds of decisions across incidents, as their record kinds begin. */
 export type DecisionNoun = 'suppression' | 'restraint' | 'promotion';
 
-/** What one kind of decision says of its terms: who asks, checks, tells and keeps it needs to know nothing else. */
+/** What one kind of decision says about its terms: the code that asks about, checks, reports and stores decisions needs to know nothing else. */
 export interface DecisionKind {
-  /** Of its records: `suppression.begun`. */
+  /** Prefix of its record kinds: `suppression.begun`. */
   readonly noun: DecisionNoun;
   readonly name: string;
   readonly title: string;
-  /** How bad it is to be wrong about it, which says how many people it takes besides who proposes it. */
+  /** How bad a wrong decision would be, which determines how many people it takes besides the proposer. */
   readonly severity: Severity;
   readonly question: string;
   /** What a vote approves: its digest covers every word of the terms. */
   readonly plan: Plan;
   readonly longest: { readonly what: string; readonly ms: number };
-  /** Why nobody may propose it so; undefined where they may. */
+  /** Why it may not be proposed like this; undefined if it may. */
   readonly problem: string | undefined;
-  /** Whether it stands until its end where the control workflow does not name it any more: whoever reaches Temporal can have it forget one. */
+  /** Whether it stays in force until its end even if the control workflow no longer lists it: anyone who can reach Temporal can make it forget one. */
   readonly outlivesForgetting: boolean;
   readonly begun: string;
   readonly over: string;
   readonly nothing: string;
   readonly onSilence: string;
-  /** What its card tells instead of an alert. */
+  /** What its card shows instead of an alert. */
   readonly happened: {
     readonly rule: string;
     readonly sensor: string;

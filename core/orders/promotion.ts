@@ -2,29 +2,29 @@ import type { Plan } from '../action/plan.ts';
 import { digestOf } from '../text/digest.ts';
 import type { DecisionKind, Order, Terms } from './order.ts';
 
-/** How far a version of a pack goes: it is only looked on, some incidents begin with it, or each does. */
+/** How widely a version of a pack is used: it only observes, it handles some new incidents, or it handles all of them. */
 export const promotionStages = ['observe', 'percent', 'all'] as const;
 type PromotionStage = (typeof promotionStages)[number];
 
 export interface PromotionTerms extends Terms {
   readonly pack: string;
-  /** Of the pack: `1.2.0`. */
+  /** The pack's version: `1.2.0`. */
   readonly release: string;
-  /** Of its code: a version of the same name that is other code is not meant. */
+  /** Digest of its code: a version of the same name with other code is not meant. */
   readonly integrity: string;
   readonly stage: PromotionStage;
-  /** Of a hundred incidents that begin, how many begin with it: 1 to 99. Of the stage `percent` alone. */
+  /** Percentage of new incidents that start with it: 1 to 99. Only for the stage `percent`. */
   readonly percent?: number;
   /**
-   * What it may do that the version before might not, for who votes. The cell makes the list anew from both envelopes, and takes no proposal with
-   * another one.
+   * What it may do that the previous version could not, for the voters. The cell computes the list again from both envelopes, and rejects a proposal with a
+   * different one.
    */
   readonly widens: readonly string[];
 }
 
 /**
- * Lets a version of a pack run. Its code is somebody’s, and what a body does with what its envelope may nobody sees but who reads it: it takes a second
- * person, whether it widens anything or not.
+ * Lets a version of a pack run. Its code was written by somebody, and only reading it shows what a body does within its envelope: it takes a second person,
+ * whether it widens anything or not.
  */
 export interface ProposePromotion extends Order {
   readonly kind: 'promotion.propose';
@@ -32,11 +32,11 @@ export interface ProposePromotion extends Order {
 }
 
 const dayMs = 86_400_000;
-/** To be looked on for ever is to be forgotten. */
+/** A version that is observed for ever is forgotten. */
 export const longestObservedMs = 30 * dayMs;
-/** Two versions for ever are two answers to the same attack. */
+/** Two versions at once give two answers to the same attack, so this must end. */
 export const longestRampedMs = 30 * dayMs;
-/** What runs is not to end by itself. */
+/** A running version should not end by itself. */
 export const longestPromotedMs = 3_650 * dayMs;
 
 export function releaseText({ pack, release }: Pick<PromotionTerms, 'pack' | 'release'>): string {
@@ -125,7 +125,7 @@ export function promotionKind({ terms, via }: ProposePromotion): DecisionKind {
     severity: 'high',
     plan: promotionPlan(terms),
     problem: undefined,
-    // Else who reaches Temporal brings the version before back.
+    // Otherwise anyone who can reach Temporal could bring back the previous version.
     outlivesForgetting: true,
     begun,
     nothing: 'what runs stays as it is',
@@ -140,23 +140,23 @@ export function promotionKind({ terms, via }: ProposePromotion): DecisionKind {
   };
 }
 
-/** A promotion that was checked. */
+/** A promotion that passed the checks. */
 export interface ActivePromotion {
   readonly terms: PromotionTerms;
   readonly proposer: string;
   readonly approvers: readonly string[];
 }
 
-/** What was decided about a pack, as of now: which version runs, which runs in some incidents beside it, and which is looked on. */
+/** The current decisions about a pack: which version runs, which one runs in some incidents besides it, and which one is observed. */
 interface Promoted {
   readonly live?: PromotionTerms;
-  /** Absent where it, or another one, runs in all incidents since. */
+  /** Absent if it, or another version, has been promoted to all incidents since. */
   readonly ramping?: PromotionTerms;
-  /** Absent where it was promoted since. */
+  /** Absent if it has been promoted since. */
   readonly observed?: PromotionTerms;
 }
 
-/** Of several the newest counts: a rollback ends it, and the one before counts again. `now`: milliseconds since 1970. */
+/** The newest one counts: a rollback ends it, and the previous one counts again. `now`: milliseconds since 1970. */
 export function promotedOf(pack: string, active: readonly PromotionTerms[], now: number): Promoted {
   const newest = (wanted: PromotionStage): PromotionTerms | undefined =>
     newestOf(
@@ -178,28 +178,28 @@ export function promotedOf(pack: string, active: readonly PromotionTerms[], now:
   };
 }
 
-/** Of these packs the one of which two versions run: one at a time, by the newest order. */
+/** The one pack among these of which two versions run: one at a time, by the newest order. */
 export function rampingOf(packs: readonly string[], active: readonly PromotionTerms[], now: number): PromotionTerms | undefined {
   return newestOf(packs.flatMap((pack) => promotedOf(pack, active, now).ramping ?? []));
 }
 
-/** The same version, as far: whoever proposes it while it is proposed means that proposal. */
+/** Whether both promote the same version to the same extent: proposing it again refers to the pending proposal. */
 export function isSamePromotion(one: PromotionTerms, other: PromotionTerms): boolean {
   const { pack, integrity, stage, percent } = one;
   return other.pack === pack && other.integrity === integrity && other.stage === stage && other.percent === percent;
 }
 
 /**
- * Whether a proposal falls once this one is agreed to: its list says what it may do that the version before might not, which is another one now; or the newer of two
- * orders counts, and it is the older.
+ * Whether a proposal lapses when this promotion is approved: its list compares it with a previous version that is now replaced; or the newer of two orders
+ * counts, and the proposal is the older.
  */
 export function fallsWhenBegun(proposed: PromotionTerms, begun: PromotionTerms): boolean {
-  // One pack at a time has two versions.
+  // Only one pack at a time may have two versions.
   if (proposed.stage === 'percent' && begun.stage === 'percent') return true;
   return proposed.pack === begun.pack && (begun.stage !== 'observe' || proposed.stage === 'observe');
 }
 
-/** Whether a proposal falls once this promotion is ended: it was proposed, and is shown to people, against what ran by it. */
+/** Whether a proposal lapses when this promotion ends: it was proposed, and is shown to people, in comparison with the version that this promotion ran. */
 export function fallsWhenEnded(proposed: PromotionTerms, ended: PromotionTerms): boolean {
   return proposed.pack === ended.pack && ended.stage !== 'observe';
 }

@@ -2,17 +2,17 @@ import { canonicalJson, sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { Order } from './order.ts';
 
-/** Which records are kept: of one incident (of a workload, a node or the cluster), of one run of it, or all of a cluster of some time. */
+/** The records to keep: of one incident (of a workload, a node or the cluster), of one run of it, or all of a cluster within a period. */
 export type HoldScope =
   | { readonly kind: 'incident'; readonly incident: string; readonly run?: string }
   /** ISO 8601, UTC. */
   | { readonly kind: 'time'; readonly from: string; readonly until: string };
 
-/** Keeps records from every cut, until two people have ordered the end of it. */
+/** Protects records from every cut, until two people have ordered its end. */
 export interface HoldRecords extends Order {
   readonly kind: 'records.hold';
   readonly cluster: string;
-  /** 16 hex digits, drawn by who orders. */
+  /** 16 hex digits, drawn by the person who orders. */
   readonly hold: string;
   readonly scope: HoldScope;
   readonly reason: string;
@@ -26,15 +26,15 @@ export interface UnholdRecords extends Order {
   readonly reason: string;
 }
 
-/** One of the two orders by which what records say is removed: who did it, what it says, and the salt. Where they stood, when, and of what kind they were stays. */
+/** One of the two orders that remove the content of records: who did it, what it says, and the salt. Their position, time and kind remain. */
 export interface RemoveContent extends Order {
   readonly kind: 'records.remove';
   readonly cluster: string;
-  /** Of the same chain and numbers it is the same for everybody: `removalId`. */
+  /** The same for everybody, for the same chain and numbers: `removalId`. */
   readonly removal: string;
-  /** Of an incident of this cluster, or of a desk. */
+  /** The chain of an incident of this cluster, or of a desk. */
   readonly chain: string;
-  /** Their makers' own numbers, rising. */
+  /** The numbers that their makers assigned, ascending. */
   readonly records: readonly number[];
   readonly reason: string;
 }
@@ -46,14 +46,14 @@ export function removalId({ chain, records }: Pick<RemoveContent, 'chain' | 'rec
   return sha256Hex(canonicalJson({ chain, records })).slice(0, 16);
 }
 
-/** What is on record of each. */
+/** The kind of record that each order leaves. */
 export const recordOrderDone = {
   'records.hold': 'records.held',
   'records.unhold': 'records.unheld',
   'records.remove': 'records.remove-ordered',
 } as const;
 
-/** Orders of two people end a hold, or remove what records say, where the second comes within so many milliseconds after the first. */
+/** Two people's orders end a hold, or remove the content of records, if the second comes within this many milliseconds after the first. */
 export const secondWithinMs = 7 * 86_400_000;
 
 export function holdScopeText(scope: HoldScope): string {
@@ -61,7 +61,7 @@ export function holdScopeText(scope: HoldScope): string {
   return scope.run === undefined ? scope.incident : `${scope.incident}@${scope.run}`;
 }
 
-/** Reads what a record holds; undefined for anything of another shape. */
+/** Reads the order in a record; undefined for any other shape. */
 export function recordOrderIn(signed: unknown): RecordOrder | undefined {
   return isObject(signed) && isRecordOrder(signed.order) ? signed.order : undefined;
 }

@@ -4,19 +4,19 @@ import { digestOf } from '../text/digest.ts';
 import type { DecisionKind, EndDecision, Order, Terms } from './order.ts';
 
 /**
- * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is on record. `break-glass`:
- * the other way round, for a short time: caps, freezes and change windows do not hold.
+ * `freeze`: whatever would be automatic becomes a question to people. `observe`: nothing is done at all, and the plan is recorded. `break-glass`: the opposite,
+ * for a short time: caps, freezes and change windows do not apply.
  */
 export const restraintModes = ['freeze', 'observe', 'break-glass'] as const;
 export type RestraintMode = (typeof restraintModes)[number];
-/** Those that hold the response up. */
+/** The modes that hold the response back. */
 export type HoldingMode = Exclude<RestraintMode, 'break-glass'>;
 
 export type RestraintScope =
   | { readonly kind: 'cluster' }
   | { readonly kind: 'namespace'; readonly name: string }
   | { readonly kind: 'playbook'; readonly name: string }
-  /** Its id. Only of a broken glass. */
+  /** The incident's id. Only for break-glass. */
   | { readonly kind: 'incident'; readonly name: string };
 
 export interface RestraintTerms extends Terms {
@@ -30,8 +30,7 @@ export interface ProposeRestraint extends Order {
 }
 
 /**
- * What a sign-in for an end is bound to: which one ends, and why; not when it was ordered. The provider signs a nonce that is made of it as if it
- * were a vote for `endChoice`.
+ * What a sign-in for an end is bound to: what ends, and why; not when it was ordered. The provider signs a nonce made from it, as for a vote for `endChoice`.
  */
 export function endDigest({ cluster, decision, reason }: Pick<EndDecision, 'cluster' | 'decision' | 'reason'>): string {
   return digestOf({ for: 'firebreak.restraint-end.v1', cluster, decision, reason });
@@ -46,15 +45,15 @@ function longestMsOf({ mode }: Pick<RestraintTerms, 'mode'>): number {
   return mode === 'break-glass' ? longestBrokenGlassMs : longestRestraintMs;
 }
 
-/** A broken glass names one incident or one namespace, and nothing wider; what holds the response up names no incident. */
+/** Break-glass names one incident or one namespace, and nothing wider; modes that hold the response back name no incident. */
 export function isScopeOf({ mode, scope }: Pick<RestraintTerms, 'mode' | 'scope'>): boolean {
   if (mode === 'break-glass') return scope.kind === 'incident' || scope.kind === 'namespace';
   return scope.kind !== 'incident';
 }
 
 /**
- * How bad it is to be wrong about it, which says how many people it takes besides who proposes it. A freeze leaves every step to people, and is
- * needed in a hurry: one, and so is a broken glass. In observe mode even what people approve is not done: two.
+ * How bad a wrong decision would be, which determines how many people it takes besides the proposer. A freeze leaves every step to people and is needed in a
+ * hurry, so it takes one; so does break-glass. In observe mode even approved steps are not done, so it takes two.
  */
 export function severityOf({ mode }: Pick<RestraintTerms, 'mode'>): Severity {
   return mode === 'observe' ? 'critical' : 'high';
@@ -135,7 +134,7 @@ export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
     plan: restraintPlan(terms),
     longest: { what: isGlass ? 'A break-glass session' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
     problem: isScopeOf(terms) ? undefined : 'It is about something that a decision of this kind cannot be about.',
-    // A break-glass session too: else a stranger ends it, and delays the response.
+    // Applies to break-glass too: otherwise a stranger could end it and delay the response.
     outlivesForgetting: true,
     begun: `${title}, until ${until}`,
     over: isGlass ? `${title} is over: the guardrails hold again` : `${title} is over: the response is as it was`,
@@ -151,14 +150,14 @@ export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
   };
 }
 
-/** A restraint that was checked: what the chokepoint asks for each step. */
+/** A restraint that passed the checks: what the chokepoint consults for each step. */
 export interface ActiveRestraint {
   readonly terms: RestraintTerms;
   readonly proposer: string;
   readonly approvers: readonly string[];
 }
 
-/** What a step is about, as far as a restraint can name it. */
+/** What a step affects, in terms that a restraint can name. */
 export interface Restrainable {
   readonly namespaces: readonly string[];
   readonly playbook: string;
@@ -170,7 +169,7 @@ function covers({ mode, scope }: RestraintTerms, { namespaces, playbook, inciden
   if (scope.kind === 'cluster') return true;
   if (scope.kind === 'playbook') return scope.name === playbook;
   if (scope.kind === 'incident') return scope.name === incident;
-  // What holds up is enough in one of its namespaces; what lifts must be for all of them.
+  // A mode that holds back applies if one of the namespaces is covered; break-glass applies only if all are.
   if (mode !== 'break-glass') return namespaces.includes(scope.name);
   return namespaces.length > 0 && namespaces.every((namespace) => namespace === scope.name);
 }
@@ -180,14 +179,14 @@ export function isInForce({ from, until }: Pick<RestraintTerms, 'from' | 'until'
   return now >= Date.parse(from) && now < Date.parse(until);
 }
 
-/** The one that decides on a step now: observe mode before a broken glass, which lifts a freeze; undefined when there is none. */
+/** The restraint that applies to a step now: observe mode takes precedence over break-glass, which lifts a freeze; undefined when there is none. */
 export function restraintOn(active: readonly ActiveRestraint[], step: Restrainable, now: number): ActiveRestraint | undefined {
   const found = active.filter(({ terms }) => isInForce(terms, now) && covers(terms, step));
   const of = (mode: RestraintMode) => found.find(({ terms }) => terms.mode === mode);
   return of('observe') ?? of('break-glass') ?? of('freeze');
 }
 
-/** What people read where a step was held up by it. */
+/** The text that people read when it holds back a step. */
 export function restraintReason({ terms }: ActiveRestraint): string {
   return `${restraintTitle(terms)} (${terms.id}) until ${terms.until}, for which ${terms.owner} answers: ${terms.reason}`;
 }

@@ -7,21 +7,21 @@ import { matchText } from '../playbook/match-text.ts';
 import { digestOf } from '../text/digest.ts';
 import type { DecisionKind, Order, Terms } from './order.ts';
 
-/** By what a suppression may be narrower still: what the alert itself says, as playbooks ask it. What is not known of an alert hides nothing. */
+/** Conditions that can narrow a suppression further: what the alert itself says, as playbooks match it. What is not known about an alert hides nothing. */
 export const narrowing = ['sensor', 'process', 'tag', 'technique', 'tactic', 'priority', 'window', 'not'] as const;
 
-/** What a suppression hides: never less exact than one rule, one workload, one image, by their names. */
+/** What a suppression hides: never less specific than one rule, one workload and one image, by name. */
 export interface SuppressionMatch extends Pick<Match, (typeof narrowing)[number]> {
   readonly rule: string;
   readonly namespace: string;
   readonly workload: { readonly kind: string; readonly name: string };
-  /** `sha256:` and 64 hex digits: a new image is a new question. */
+  /** `sha256:` and 64 hex digits: a new image must be decided on again. */
   readonly image: { readonly digest: string };
 }
 
 export interface SuppressionTerms extends Terms {
   readonly match: SuppressionMatch;
-  /** The worst alert that it hides. Hiding critical ones takes two people; anything worse than this is never hidden. */
+  /** Highest severity that it hides. Hiding critical alerts takes two people; anything more severe than this is never hidden. */
   readonly upTo: Severity;
 }
 
@@ -29,7 +29,7 @@ export interface SuppressionTerms extends Terms {
 export interface ProposeSuppression extends Order {
   readonly kind: 'suppression.propose';
   readonly terms: SuppressionTerms;
-  /** Ids of people whom the alerts that it came from name as the actor: they neither propose nor approve it. Absent: nobody is known. */
+  /** Ids of people whom the underlying alerts name as the actor: they may neither propose nor approve it. Absent: none are known. */
   readonly actors?: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function suppressedWorkload({ namespace, workload }: SuppressionMatch): s
   return workloadText({ namespace, ...workload });
 }
 
-/** What narrows it further, as people read it; undefined where nothing does. */
+/** The further narrowing, as people read it; undefined if there is none. */
 export function narrowingText({
   rule: _,
   namespace: __,
@@ -95,7 +95,7 @@ export function suppressionKind({ terms, person, actors = [] }: ProposeSuppressi
     plan: suppressionPlan(terms),
     longest: { what: 'A suppression', ms: longestSuppressionMs },
     problem: isActor ? 'An alert of this incident names you as the actor: you may not suppress it.' : undefined,
-    // What is not named is not hidden: that is the safe side.
+    // If the workflow does not list it, nothing is hidden: that is the safe side.
     outlivesForgetting: false,
     begun: `${title}: hidden until ${until}`,
     over: `${title}: no longer hidden`,
@@ -112,16 +112,16 @@ export function suppressionKind({ terms, person, actors = [] }: ProposeSuppressi
   };
 }
 
-/** A suppression that was checked: what the intake asks for each alert. */
+/** A suppression that passed the checks: what the intake consults for each alert. */
 export interface ActiveSuppression {
   readonly terms: SuppressionTerms;
   readonly proposer: string;
   readonly approvers: readonly string[];
-  /** Accounts of everybody who decided on it: an alert that names one of them as the actor is not hidden by it. */
+  /** Accounts of everybody who decided on it: it does not hide an alert that names one of them as the actor. */
   readonly accounts: readonly string[];
 }
 
-/** Where to look for an alert's suppressions; undefined for an alert that none can hide. */
+/** The key under which an alert's suppressions are found; undefined for an alert that none can hide. */
 export function suppressionKey({ rule, namespace, workload, image }: SuppressionMatch): string {
   return JSON.stringify([rule, namespace, workload.kind, workload.name, image.digest]);
 }
@@ -130,8 +130,8 @@ export function suppressionKey({ rule, namespace, workload, image }: Suppression
 export type UnsuppressibleReason = 'in doubt' | 'no workload' | 'guessed owner' | 'unknown pod' | 'unknown image';
 
 /**
- * What would hide exactly alerts like this one. Only what the cluster itself has told for sure can be hidden: no guessed owner, no pod without
- * uid, nothing in doubt.
+ * What would hide exactly alerts like this one. Only what the cluster itself has confirmed can be hidden: no guessed owner, no pod without uid, nothing in
+ * doubt.
  */
 export function matchOf(
   alert: Alert,
@@ -151,7 +151,7 @@ export function suppressionKeyOf(alert: Alert): string | undefined {
   return 'unsuppressible' in match ? undefined : suppressionKey(match);
 }
 
-/** Whether the suppression hides this alert now. Its key is the alert's. */
+/** Whether the suppression hides this alert now. The caller has matched their keys. */
 export function hides(suppression: ActiveSuppression, alert: Alert, now: number): boolean {
   const { terms, accounts } = suppression;
   const { match, upTo, from, until } = terms;

@@ -1,4 +1,4 @@
-/** Wall clocks of time zones, by the tables that the JavaScript engine brings (IANA, through Intl): none of our own. */
+/** Wall clocks of time zones, from the JavaScript engine's own tables (IANA, through Intl). */
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
@@ -21,9 +21,9 @@ function clockOf(timeZone: string): Intl.DateTimeFormat {
   return clock;
 }
 
-/** Whether the name is one of the IANA time zones that this engine knows. Offsets such as `+02:00` are none: they know no summer. */
+/** Whether the name is an IANA time zone that this engine knows. Offsets such as `+02:00` are rejected: they have no summer time. */
 export function isTimeZone(name: string): boolean {
-  // Known without a clock, which takes each command that reads playbooks 20 ms.
+  // Known without creating a clock, which would cost each command that reads playbooks 20 ms.
   if (name === 'UTC') return true;
   if (/^[+-]?\d/.test(name)) return false;
   try {
@@ -35,13 +35,13 @@ export function isTimeZone(name: string): boolean {
 }
 
 const hourMs = 3_600_000;
-/** Of one zone: more than a year. */
+/** Per zone: more than a year. */
 const mostHours = 10_000;
 
-/** Of each zone, by the hours since 1970 that were asked about: how far its wall clock is from UTC. `changing` where that is not the same all the hour. */
+/** Offset of each zone's wall clock from UTC, by hours since 1970, cached as asked. `changing` if it is not the same throughout the hour. */
 const offsets = new Map<string, Map<number, number | 'changing'>>();
 
-/** What the wall clock shows at an instant, as the milliseconds that UTC would have then: for counting days and comparing only. */
+/** What the wall clock shows at an instant, expressed as UTC milliseconds: only for counting days and comparing. */
 export function wallClockAt(instant: number, timeZone: string): number {
   const hour = Math.floor(instant / hourMs);
   const ofZone = offsets.get(timeZone) ?? new Map<number, number | 'changing'>();
@@ -57,7 +57,7 @@ export function wallClockAt(instant: number, timeZone: string): number {
   return wallClockAt(instant, timeZone);
 }
 
-/** By Intl, which takes some microseconds. */
+/** Uses Intl, which takes some microseconds. */
 function readClock(instant: number, timeZone: string): number {
   const parts = new Map<string, number>(
     clockOf(timeZone)
@@ -71,8 +71,8 @@ function readClock(instant: number, timeZone: string): number {
 const dayMs = 86_400_000;
 
 /**
- * The instant at which the wall clock shows this. A time that summer's beginning leaves out is as much later as the clock jumps; of a time
- * that there is twice it is the first. (The `compatible` of https://tc39.es/proposal-temporal/#sec-temporal-disambiguatepossibleepochnanoseconds)
+ * The instant at which the wall clock shows this. A time skipped when summer time begins is later by the size of the gap; of a time that occurs twice, the
+ * first is used. (The `compatible` of https://tc39.es/proposal-temporal/#sec-temporal-disambiguatepossibleepochnanoseconds)
  */
 export function instantOf(wallClock: number, timeZone: string): number {
   const offsetAt = (instant: number): number => wallClockAt(instant, timeZone) - instant;
@@ -84,7 +84,7 @@ export function instantOf(wallClock: number, timeZone: string): number {
 
 const written = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?$/;
 
-/** `2026-03-29T09:00`, or `2026-03-29` for its first minute, as wall-clock milliseconds; undefined for what is on no calendar. */
+/** Parses `2026-03-29T09:00`, or `2026-03-29` for its first minute, to wall-clock milliseconds; undefined for an invalid date. */
 export function wallClockOf(text: string): number | undefined {
   const [, year, month, day, hour = '00', minute = '00'] = written.exec(text) ?? [];
   if (year === undefined || month === undefined || day === undefined) return undefined;

@@ -1,23 +1,23 @@
 import { isWithin, type OnCall, onCallAt, type Schedule, type Span } from './schedule.ts';
 
-/** A person who may decide. Only this list says who somebody is: never an e-mail, never what a payload claims. */
+/** A person who may decide. Only this list defines identities: never an e-mail, never what a payload claims. */
 export interface Person {
   readonly id: string;
   readonly name: string;
   readonly slackIds: readonly string[];
   /** Ed25519 public keys for votes from the command line: SPKI, PEM. */
   readonly keys: readonly string[];
-  /** User names by which alerts and the API audit know this person: who is named as the actor may not decide on it. */
+  /** User names by which alerts and the API audit know this person: anyone named as the actor may not decide. */
   readonly accounts?: readonly string[];
-  /** Who this is in PagerDuty, where its on-call is followed. */
+  /** The person's PagerDuty id, if its on-call schedule is used. */
   readonly pagerdutyId?: string;
-  /** Who this is to the identity provider (`sub`), where the widest steps need a sign-in. */
+  /** The person's id at the identity provider (`sub`), if the widest steps need a sign-in. */
   readonly subject?: string;
-  /** IANA name: in which times are shown to this person. */
+  /** IANA name of the time zone in which times are shown to this person. */
   readonly timeZone?: string;
 }
 
-/** One person's right to answer, handed to another for a time: the one who hands it over has it no longer. */
+/** One person's right to answer, handed to another for a time: the person who hands it over no longer has it. */
 export interface Delegation extends Span {
   readonly person: string;
   readonly to: string;
@@ -25,9 +25,9 @@ export interface Delegation extends Span {
 
 /** Who answers for which group, and when. */
 export interface Duties {
-  /** Group name → ids of people: all who may ever be on call in it. */
+  /** Group name → ids of all people who may ever be on call in it. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  /** Group name → who of it is on call when. A group without one is on call as a whole, always. */
+  /** Group name → who is on call when. A group without a schedule is always on call as a whole. */
   readonly schedules?: Readonly<Record<string, Schedule>>;
   readonly delegations?: readonly Delegation[];
 }
@@ -36,41 +36,41 @@ export interface Roster extends Duties {
   readonly people: readonly Person[];
 }
 
-/** Exactly one person per Slack id, else nobody. */
+/** The one person with this Slack id; undefined unless there is exactly one. */
 export function personBySlackId(roster: Roster, slackId: string): Person | undefined {
   const found = roster.people.filter((person) => person.slackIds.includes(slackId));
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** Exactly one person per id, else nobody. */
+/** The one person with this id; undefined unless there is exactly one. */
 export function personById(roster: Roster, id: string): Person | undefined {
   const found = roster.people.filter((person) => person.id === id);
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** Ids of the people whom these user names mean. Exactly as written: `Ada` is not `ada`. */
+/** Ids of the people with these user names. Case-sensitive: `Ada` is not `ada`. */
 export function peopleKnownAs(roster: Roster, accounts: readonly string[]): readonly string[] {
   return roster.people.filter((person) => person.accounts?.some((name) => accounts.includes(name))).map(({ id }) => id);
 }
 
-/** Of one of the groups at any time, on call or not: for what is no decision. Who may answer now, `answersFor` says. */
+/** Whether the person is a member of one of the groups, on call or not: for anything but decisions. `answersFor` says who may answer now. */
 export function isInAnyGroup(roster: Roster, personId: string, groups: readonly string[]): boolean {
   return groups.some((group) => membersOf(roster, group).includes(personId));
 }
 
 function membersOf(roster: Duties, group: string): readonly string[] {
-  // Own names only: `constructor` is no group.
+  // Own properties only: `constructor` is no group.
   return Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [];
 }
 
-/** Somebody who may answer for a group, why, and on whose right. */
+/** A person who may answer for a group, why, and by whose right. */
 export interface Answerer {
   readonly person: string;
   /** `member`: of a group without a schedule. */
   readonly by: OnCall['by'] | 'member';
   readonly until?: number;
   readonly replaces?: string;
-  /** Whose right it is, where it was handed over, and until when. */
+  /** Whose right it is, if it was handed over, and until when. */
   readonly standsInFor?: { readonly person: string; readonly until: number };
 }
 
@@ -82,8 +82,8 @@ function onCallIn(roster: Duties, group: string, at: number): readonly Answerer[
 }
 
 /**
- * Who may answer for a group at that time: who is on call, or, where they have handed their right over, the one who has it: one right, one
- * holder. A right that was handed over is not handed on.
+ * Who may answer for a group at that time: the people on call, or those to whom they handed their right: one right, one holder. A right that was handed over
+ * cannot be handed on.
  */
 export function answerersOf(roster: Duties, group: string, at: number): readonly Answerer[] {
   const delegations = roster.delegations?.filter((delegation) => isWithin(delegation, at)) ?? [];
@@ -96,9 +96,9 @@ export function answerersOf(roster: Duties, group: string, at: number): readonly
 }
 
 /**
- * The last of these groups for which the person may answer at that time; undefined where for none. Whoever is in `without` may not, and
- * neither may anybody on a right of theirs: nobody picks the one who decides on them. `narrowed` says whether a right of the roster counts now,
- * such as by an outside on-call: it can only take away.
+ * The last of these groups for which the person may answer at that time; undefined if there is none. A person in `without` may not, and neither may anybody by
+ * a right of theirs: nobody picks who decides on them. `narrowed` says whether a right of the roster applies now, for example by an external on-call schedule:
+ * it can only remove rights.
  */
 export function answersFor(asked: {
   readonly roster: Roster;

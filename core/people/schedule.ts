@@ -1,16 +1,16 @@
 import { instantOf, wallClockAt } from './local-time.ts';
 
-/** From one instant until another, the second not included: milliseconds since 1970. */
+/** From one instant until another, exclusive: milliseconds since 1970. */
 export interface Span {
   readonly from: number;
   readonly until: number;
 }
 
-/** People take turns, each for some days, always handing over at the same time of the wall clock. */
+/** People take turns of some days each, always handing over at the same wall-clock time. */
 export interface Rotation {
   /** Ids of people, in the order of their turns. */
   readonly people: readonly string[];
-  /** When the first turn began, by the wall clock of the schedule's time zone (see `wallClockAt`). */
+  /** When the first turn began, in wall-clock time of the schedule's time zone (see `wallClockAt`). */
   readonly start: number;
   /** Length of a turn. */
   readonly days: number;
@@ -20,16 +20,16 @@ export interface Shift extends Span {
   readonly person: string;
 }
 
-/** In the place of one person, or, where none is named, of everybody. */
+/** Replaces one person or, if none is named, everybody. */
 interface Override extends Shift {
   readonly replaces?: string;
 }
 
-/** Who of a group is on call when. A group that has one is answered for by nobody else. */
+/** Who of a group is on call when. For a group that has one, nobody else may answer. */
 export interface Schedule {
   readonly timeZone: string;
   readonly rotations: readonly Rotation[];
-  /** Dated entries, beside the rotations. */
+  /** Dated entries, in addition to the rotations. */
   readonly shifts: readonly Shift[];
   readonly overrides: readonly Override[];
 }
@@ -39,7 +39,7 @@ export interface OnCall {
   readonly person: string;
   readonly by: 'turn' | 'entry' | 'override';
   readonly until: number;
-  /** In whose place, by an override. */
+  /** The person replaced by an override. */
   readonly replaces?: string;
 }
 
@@ -53,7 +53,7 @@ const dayMs = 86_400_000;
 export function turnAt(rotation: Rotation, timeZone: string, at: number): Shift | undefined {
   const { people, start, days } = rotation;
   const beginOf = (turn: number): number => instantOf(start + turn * days * dayMs, timeZone);
-  // By the wall clock, so that a week with a change of summer time is a week. When the clock goes back over the hand-over, it is near, not exact.
+  // By the wall clock, so that a week with a daylight-saving change is still a week. If the clock goes back across the hand-over, the result is approximate.
   let turn = Math.floor((wallClockAt(at, timeZone) - start) / (days * dayMs));
   while (beginOf(turn) > at) turn -= 1;
   while (beginOf(turn + 1) <= at) turn += 1;
@@ -61,7 +61,7 @@ export function turnAt(rotation: Rotation, timeZone: string, at: number): Shift 
   return turn < 0 || person === undefined ? undefined : { person, from: beginOf(turn), until: beginOf(turn + 1) };
 }
 
-/** Everybody on call at that time. Nobody where the schedule has a gap: the next level is asked then. */
+/** Everybody on call at that time. Empty if the schedule has a gap: the next level is asked then. */
 export function onCallAt(schedule: Schedule, at: number): readonly OnCall[] {
   const { timeZone, rotations, shifts, overrides } = schedule;
   const regular: readonly OnCall[] = [

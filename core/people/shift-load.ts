@@ -2,17 +2,17 @@ import { percentile } from '../audit/percentile.ts';
 import { wallClockAt } from './local-time.ts';
 import { answerersOf, type Duties, type Person } from './roster.ts';
 
-/** Questions that somebody gets. A shift has eight hours, from the hand-over of their schedule on, or else from their midnight on. */
+/** Number of questions that somebody gets. A shift lasts eight hours, counted from the hand-over of their schedule, or otherwise from their midnight. */
 export interface ShiftLoad {
   readonly all: number;
-  /** Shifts with any. */
+  /** Shifts with at least one question. */
   readonly shifts: number;
-  /** Half of these have so many at most. */
+  /** Median number of questions in these shifts. */
   readonly usualShift: number;
   readonly worstShift: number;
 }
 
-/** The roster, as far as it says who is asked when. */
+/** The part of the roster that says who is asked when. */
 export interface AskedRoster extends Duties {
   readonly people: readonly Pick<Person, 'id' | 'timeZone'>[];
 }
@@ -22,13 +22,13 @@ const shiftMs = 8 * 3_600_000;
 /** How a wall clock counts shifts. */
 interface ShiftClock {
   readonly timeZone: string;
-  /** Of the wall clock, when one of them began. */
+  /** Wall-clock time at which one of the shifts began. */
   readonly start: number;
 }
 
 const midnight: ShiftClock = { timeZone: 'UTC', start: 0 };
 
-/** Counts questions by the group that is asked first and, with a roster, by the people of it who are on call then. */
+/** Counts questions by the group that is asked first and, with a roster, by its members who are on call then. */
 export class ShiftLoads {
   readonly #roster: AskedRoster | undefined;
   readonly #clocks: ReadonlyMap<string, ShiftClock>;
@@ -41,7 +41,7 @@ export class ShiftLoads {
     this.#clocks = new Map(roster?.people.map((person) => [person.id, clockOf(roster, person)]));
   }
 
-  /** @param groups that would be asked, the first one first: where nobody of it is on call it is the next one's */
+  /** @param groups that would be asked, in order: if nobody of one is on call, the next one is asked */
   ask(groups: readonly string[], at: number): void {
     const roster = this.#roster;
     const first = groups[0] ?? 'nobody';
@@ -56,12 +56,12 @@ export class ShiftLoads {
     return loadsOf(this.#groups);
   }
 
-  /** Those who are asked most in one shift first; undefined without a roster. */
+  /** Sorted by the most questions in one shift, highest first; undefined without a roster. */
   get people(): Readonly<Record<string, ShiftLoad>> | undefined {
     return this.#roster && loadsOf(this.#people);
   }
 
-  /** Questions for which nobody of any level is on call, by the roster. */
+  /** Questions for which, by the roster, nobody of any level is on call. */
   get nobody(): number {
     return this.#nobody;
   }

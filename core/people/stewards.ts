@@ -1,11 +1,11 @@
 import { type AuditRecord, originOf } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
 
-/** The chain in which desks say who the stewards are: one for all. No cluster's journal has this name. It is never cut. */
+/** The one chain in which all desks record who the stewards are. No cluster's journal has this name. It is never cut. */
 export const stewardsChain = 'desk/all/stewards';
 export const stewardsKind = 'stewards.named';
 
-/** What is on record of it: ids of people, and whose word it is, by the name of the desk's cluster. */
+/** Body of the record: ids of people, and the source as the name of the desk's cluster. */
 export function stewardsBody(stewards: readonly string[], desk: string): Readonly<Record<string, unknown>> {
   return { text: stewardsText(stewards), stewards, desk };
 }
@@ -20,20 +20,20 @@ interface Named {
   readonly desk: unknown;
 }
 
-/** Orders that only stewards may give: the cell has checked it by its own roster. */
+/** Orders that only stewards may give, as the cell has checked against its own roster. */
 const byStewards: ReadonlySet<unknown> = new Set(['records.unhold', 'records.remove', 'evidence.unhold', 'evidence.destroy']);
 
-/** The notary signs at least each 15 minutes: when a record came to be is known no better. */
+/** The notary signs at least every 15 minutes, so the time of a record is not known more precisely. */
 const vouchedWithinMs = 20 * 60_000;
 
 /**
- * Who was a steward when, as desks have put it on record. A cell judges orders by its own word: by this another one has to agree, with another key. So neither a cell
- * that was taken over nor a desk makes somebody a steward who was none.
+ * Who was a steward when, as desks have recorded it. A cell judges orders by itself: this requires agreement by a second party with another key. So neither a
+ * compromised cell nor a desk can make somebody a steward who was none.
  */
 export class StewardHistory {
   readonly #named: readonly Named[];
 
-  /** @param records of desks, each proven to be theirs */
+  /** @param records of desks, each verified to be theirs */
   constructor(records: readonly AuditRecord[]) {
     this.#named = records
       .flatMap(({ chain, kind, at, body }) => {
@@ -43,15 +43,15 @@ export class StewardHistory {
       .sort((one, other) => one.at - other.at);
   }
 
-  /** The last that are named, and by whom. Absent: nobody was ever named. */
+  /** The last stewards named, and by which desk. Absent: nobody was ever named. */
   get last(): Named | undefined {
     return this.#named.at(-1);
   }
 
   /**
-   * Why the order of this record should not have been followed. `unknown`: nothing is on record of who was a steward then. Undefined: nothing is wrong with
-   * it, or it is no order of a steward.
-   * @param vouched when the notary signed the first checkpoint that names it, or now (milliseconds since 1970): what the record says of its time is its cell's word
+   * Why the order in this record should not have been followed. `unknown`: no record says who was a steward then. Undefined: nothing is wrong with it, or it is
+   * no steward's order.
+   * @param vouched when the notary signed the first checkpoint that names it, or now (milliseconds since 1970): the record's own time is only its cell's claim
    */
   problemOf({ body }: Pick<AuditRecord, 'body'>, vouched: number): string | undefined {
     const order = isObject(body.order) && isObject(body.order.order) ? body.order.order : {};

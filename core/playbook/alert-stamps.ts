@@ -4,13 +4,13 @@ import { answering, matches, matching } from './answering.ts';
 import type { AnyPlaybook } from './playbook.ts';
 import { AlertCounts, AwaitedAlerts, type AwaitedStore, type CountStore, matchesOf } from './timed-conditions.ts';
 
-/** What the enabled playbooks ask of the cluster: only that is found out. */
+/** The facts that the enabled playbooks need from the cluster: only these are looked up. */
 export interface AskedFacts {
   readonly labels: ReadonlySet<string>;
   readonly exposure: boolean;
 }
 
-/** The alert as it came: what was counted and awaited for the playbooks of then says nothing about others. */
+/** The alert as it was received: what was counted and awaited for earlier playbooks says nothing about others. */
 export function unstamped(alert: Alert): Alert {
   const { calls: _calls, countedFor: _counted, againFor: _again, facts, ...rest } = alert;
   if (!facts) return rest;
@@ -18,7 +18,7 @@ export function unstamped(alert: Alert): Alert {
   return { ...rest, facts: found };
 }
 
-/** What a match within `absent` asks for is found out, too. */
+/** Facts needed by a match within `absent` are looked up, too. */
 export function askedFacts(playbooks: readonly AnyPlaybook[]): AskedFacts {
   const matches = matchesOf(playbooks).flatMap((match) => [match, ...(match.absent ? [match.absent.of] : [])]);
   return {
@@ -31,15 +31,15 @@ interface AlertStampsOptions {
   readonly playbooks: readonly AnyPlaybook[];
   readonly counts?: CountStore | undefined;
   readonly awaited?: AwaitedStore | undefined;
-  /** What was awaited before has time until then at least: milliseconds since 1970. */
+  /** Conditions already awaited have at least until then: milliseconds since 1970. */
   readonly notBefore?: number;
-  /** There is no room for one more alert after which something has to come. */
+  /** Called if there is no room for one more alert that something must follow. */
   readonly full?: (condition: string) => void;
 }
 
 /**
- * Says of each alert what one alert alone does not tell: how often such alerts came, what did not come after it, and so which playbooks it calls for.
- * In the cell, before an incident hears of it; no sensor says so.
+ * Adds to each alert what a single alert does not show: how often such alerts came, what did not follow, and therefore which playbooks it calls for. Done in
+ * the cell before an incident receives it; no sensor can claim it.
  */
 export class AlertStamps {
   readonly #playbooks: readonly AnyPlaybook[];
@@ -57,18 +57,18 @@ export class AlertStamps {
     });
   }
 
-  /** It has come, whatever becomes of it: what waits for it waits no more. */
+  /** Records that it arrived, whatever happens to it: conditions that wait for it stop waiting. */
   heard(alert: Alert): void {
     this.#awaited.heard(alert);
   }
 
-  /** The alert as incidents hear of it. It is counted by that. @param now milliseconds since 1970 */
+  /** The alert as incidents receive it. This call counts it. @param now milliseconds since 1970 */
   stamp(alert: Alert, now: number): Alert {
     if (alert.againFor) return this.#calling(alert);
     const { counts, reached = true } = this.#counts.take(alert, now) ?? {};
     const counted = counts ? { ...alert, facts: { ...alert.facts, counts } } : alert;
     const waiting = this.#awaited.take(counted, now);
-    // Of a storm most have come often enough, and then nothing more will be true of them.
+    // In a storm, most alerts have come often enough already, and nothing more will become true about them.
     if (waiting.length === 0 && reached) return this.#calling(counted);
     const { facts } = counted;
     const often = Object.fromEntries(Object.keys(counts ?? {}).map((key) => [key, Number.MAX_SAFE_INTEGER]));
@@ -79,7 +79,7 @@ export class AlertStamps {
     return this.#calling(countedFor.length > 0 ? { ...counted, countedFor } : counted);
   }
 
-  /** Alerts that are told once more, for the playbooks that they call for now: nothing came after them in time. Until `told`, they are told again. */
+  /** Alerts to deliver again for the playbooks that they call for now, because nothing followed them in time. They are returned until `told` is called. */
   over(now: number): readonly { readonly alert: Alert; readonly condition: string; readonly of: Alert }[] {
     if (this.#awaited.isIdle) return [];
     return this.#awaited.overAt(now).flatMap(({ alert: of, condition }) => {
@@ -93,7 +93,7 @@ export class AlertStamps {
     });
   }
 
-  /** The one that was told once more is durable by itself. */
+  /** The alert that was delivered again is durable on its own. */
   told(condition: string, of: Alert): void {
     this.#awaited.told(condition, of);
   }

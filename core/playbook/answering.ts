@@ -7,24 +7,24 @@ import { exactRules, matchAlert } from './match-alert.ts';
 import { MatchIndex } from './match-index.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
-/** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
+/** Whether the envelope matches this alert. Firebreak's own rules count only from Firebreak itself: a sensor cannot give a person's order. */
 export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   const { match } = playbook.on;
   return match !== 'unanswered' && mayCarryRule(alert) && isMeant(playbook, alert) && matchAlert(match, alert) === true;
 }
 
-/** All that the envelope asks besides its match. */
+/** Everything that the envelope requires besides its match. */
 function isMeant(playbook: AnyPlaybook, alert: Alert): boolean {
   const { match } = playbook.on;
   if (match === 'unanswered' || !concerns(playbook, alert)) return false;
-  // That the time of one has come is for that one alone.
+  // An alert that a schedule is due is only for that one playbook.
   if (playbook.on.schedule || alert.scheduledFor !== undefined)
     return playbook.on.schedule !== undefined && alert.scheduledFor === playbook.id;
-  // What a person has ordered is for the playbook of that order, and not for whatever answers all of a severity or a namespace.
+  // A person's order is for the playbook of that order, not for playbooks that answer a whole severity or namespace.
   return alert.sensor !== ownSensor || exactRules(match)?.has(alert.rule) === true;
 }
 
-/** Places in a list of playbooks by what an alert says, those of most priority first. Made once for each list: whoever asks does so for every alert. */
+/** Indexes into a list of playbooks by what an alert says, highest priority first. Built once per list, because it is used for every alert. */
 const known = new WeakMap<readonly AnyPlaybook[], MatchIndex<number>>();
 
 function placesFor(playbooks: readonly AnyPlaybook[], alert: Alert): readonly number[] {
@@ -38,7 +38,7 @@ function placesFor(playbooks: readonly AnyPlaybook[], alert: Alert): readonly nu
   return places.of(alert);
 }
 
-/** Those whose envelope asks for this alert, the ones of most priority first, and in the order of the list among equals. */
+/** The playbooks whose envelope matches this alert, highest priority first, and in list order among equals. */
 export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
   if (!mayCarryRule(alert)) return [];
   const found: P[] = [];
@@ -50,9 +50,8 @@ export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: 
 }
 
 /**
- * Those of the enabled playbooks that answer this alert, the ones of most priority first: where no other does, the ones for what is unanswered, unless it
- * only has not come often enough yet.
- * The list is looked through once: another one is asked about by another list.
+ * The enabled playbooks that answer this alert, highest priority first. If no other answers, those for unanswered alerts do, unless the alert merely has not
+ * come often enough yet. Each list is indexed once: to ask about other playbooks, pass another list.
  */
 export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
   const answers = matching(playbooks, alert);
@@ -70,13 +69,13 @@ function priorityOf({ priority = 0 }: AnyPlaybook): number {
   return priority;
 }
 
-/** Whether a playbook is made for alerts of this rule, whether or not it can do anything about this one. */
+/** Whether a playbook is made for alerts of this rule, even if it can do nothing about this one. */
 export function isFor(playbook: AnyPlaybook, { rule, sensor }: Alert): boolean {
   const { match } = playbook.on;
   return match !== 'unanswered' && asksForRule(match) && matchAlert(match, { rule, sensor }) !== false;
 }
 
-/** One of all severities or namespaces is for no rule. */
+/** A match for all severities or namespaces is not for a particular rule. */
 function asksForRule({ rule, all = [], any = [] }: Match): boolean {
   return rule !== undefined || [...all, ...any].some(asksForRule);
 }
@@ -86,13 +85,13 @@ function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
   return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
 }
 
-/** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
+/** What a body runs once for: the pod's uid, the workload or the node; if the playbook is for all rules, once for each rule of it. */
 export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
   const subject = keyOfSubject(playbook.per ?? 'pod', alert);
   return playbook.on.match === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
 }
 
-/** What is counted, waited for or run once together. */
+/** The key by which alerts are counted, awaited or handled together. */
 export function keyOfSubject(per: MatchPer, { pod, workload, node, apiRequest }: Alert): string {
   if (per === 'cluster') return 'cluster';
   if (per === 'account' && apiRequest) return `account:${apiRequest.account}`;

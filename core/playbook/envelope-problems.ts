@@ -4,7 +4,7 @@ import { durationMs, isDuration } from './duration.ts';
 
 const longestTitle = 200;
 
-/** What is looked at of an envelope. */
+/** The parts of an envelope that are checked. */
 interface EnvelopeParts {
   readonly title: string;
   readonly on: { readonly minSeverity: Severity };
@@ -12,7 +12,7 @@ interface EnvelopeParts {
   readonly priority?: number;
 }
 
-/** What no alert could be answered with, whoever is asked, in words that say what to write. A pack may be JavaScript: no compiler has seen it. */
+/** Problems that would keep the envelope from answering any alert, in words that say what to write. A pack may be JavaScript, which no compiler has checked. */
 export function problemsOfEnvelope({ title, on, levels = [], priority = 0 }: EnvelopeParts): readonly string[] {
   return [
     ...problemsOfTitle(title),
@@ -27,7 +27,7 @@ export function problemsOfEnvelope({ title, on, levels = [], priority = 0 }: Env
   ];
 }
 
-/** It stands alone on cards, and in lists of one line. */
+/** It stands alone on cards and in one-line lists. */
 function problemsOfTitle(title: string): readonly string[] {
   const seen = visibleLine(title);
   if (title.trim() === '') return ['its title says nothing: write what it does, such as Cut off a pod that mines'];

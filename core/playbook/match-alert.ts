@@ -6,29 +6,29 @@ import { digestOf } from '../text/digest.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
 import type { AlertPlace, Match, MatchFields, OneOrMore, TextPattern } from './match.ts';
 
-/** Whether something is so; undefined where it is not known. */
+/** Whether something is true; undefined if it is not known. */
 export type Known = boolean | undefined;
 
-/** What a match is asked about: an alert, or the part of it that is known (the name of a rule). */
+/** What a match is tested against: an alert, or the known part of it (the name of a rule). */
 export type MatchedAlert = Partial<Alert>;
 
 type Test = (alert: MatchedAlert) => Known;
 type TextTest = (text: string) => boolean;
 
-/** Compiled once for each match, when it is first asked: patterns and lists are the same for every alert. */
+/** Compiled once per match, on first use: patterns and lists are the same for every alert. */
 const compiled = new WeakMap<Match, Test>();
 
 /**
- * Whether an alert is one of those that a match means; undefined where something that it depends on is not known. What is not known matches nothing,
- * and to say `not` of it matches nothing either: ask for `=== true`.
+ * Whether a match applies to an alert; undefined if something that it depends on is not known. Unknown values match nothing, and neither does `not` of them:
+ * test for `=== true`.
  *
- * @throws RangeError for a match that `problemsOfMatch` has something to say about
+ * @throws RangeError for a match for which `problemsOfMatch` reports a problem
  */
 export function matchAlert(match: Match, alert: MatchedAlert): Known {
   return compiledMatch(match)(alert);
 }
 
-/** The same for one match that is asked about many alerts: it need not be found each time. */
+/** The same for one match that is tested against many alerts: saves the lookup each time. */
 export function compiledMatch(match: Match): Test {
   const known = compiled.get(match);
   if (known) return known;
@@ -37,7 +37,7 @@ export function compiledMatch(match: Match): Test {
   return test;
 }
 
-/** The rules that a match is bound to by their exact names; undefined where others may match too. */
+/** The rules that a match is bound to by exact name; undefined if other rules may match too. */
 export function exactRules(match: Match): ReadonlySet<string> | undefined {
   const { rule, all = [], any } = match;
   const named = listOf(rule);
@@ -56,7 +56,7 @@ function listOf<T>(value: OneOrMore<T> | undefined): readonly T[] {
   return value === undefined ? [] : Array.isArray(value) ? value : [value as T];
 }
 
-/** One that does not hold decides, whatever else is unknown. */
+/** One false test decides, whatever else is unknown. */
 function allOf(tests: readonly Test[]): Test {
   return (alert) => {
     let all: Known = true;
@@ -88,7 +88,7 @@ function notOf(test: Test): Test {
   };
 }
 
-/** Whether one text is as any of these patterns say. */
+/** Tests whether a text fits any of these patterns. */
 function textTest(patterns: OneOrMore<TextPattern>): TextTest {
   const list = listOf(patterns);
   const exact = new Set(list.filter((one) => typeof one === 'string'));
@@ -97,12 +97,12 @@ function textTest(patterns: OneOrMore<TextPattern>): TextTest {
     return 'glob' in one ? globPattern(one.glob) : linearPattern(one.regex, { ignoreCase: one.ignoreCase === true });
   });
   const [only] = exact;
-  // Most name one text, and are asked for every alert.
+  // Most name a single text, and are tested for every alert.
   if (others.length === 0) return exact.size === 1 ? (text) => text === only : (text) => exact.has(text);
   return (text) => exact.has(text) || others.some((pattern) => pattern.matches(text));
 }
 
-/** Of one text that an alert may have. */
+/** Test for a field of which an alert has at most one value. */
 function ofText(
   patterns: OneOrMore<TextPattern> | undefined,
   read: (alert: MatchedAlert) => string | undefined,
@@ -117,7 +117,7 @@ function ofText(
   ];
 }
 
-/** Of texts of which an alert may have several: one of them is enough. */
+/** Test for a field of which an alert may have several values: one match is enough. */
 function ofList(read: (alert: MatchedAlert) => readonly string[] | undefined, isOne: TextTest): Test {
   return (alert) => read(alert)?.some(isOne);
 }
@@ -135,15 +135,15 @@ function testOf(match: Match): Test {
   return allOf(tests);
 }
 
-/** A text that an alert has at most one of, and what a match asks of it. */
+/** A single-valued text field of an alert, and a match's condition on it. */
 interface TextField {
-  /** As the alert itself has it: of a part of the alert with it a match may be known not to hold, whatever its parts ask. */
+  /** The alert's own name for the field: given only that part of an alert, a match may be known not to hold, whatever its parts ask. */
   readonly part?: 'rule' | 'sensor' | 'severity' | 'priority';
   readonly patterns: (fields: MatchFields) => OneOrMore<TextPattern> | undefined;
   readonly read: (alert: MatchedAlert) => string | undefined;
 }
 
-/** What costs least to read, and tells most alerts apart, comes first. */
+/** The fields that are cheapest to read and most selective come first. */
 const textFields: readonly TextField[] = [
   { part: 'rule', patterns: ({ rule }) => rule, read: ({ rule }) => rule },
   { part: 'sensor', patterns: ({ sensor }) => sensor, read: ({ sensor }) => sensor },
@@ -164,14 +164,14 @@ const textFields: readonly TextField[] = [
   { patterns: ({ image }) => image?.tag, read: (alert) => imageReference(alert)?.tag },
 ];
 
-/** What an index of matches goes by: a severity that is not named cannot make a match hold, whatever `unknown` leaves open. */
+/** Fields by which an index of matches is built: a severity that is not named cannot make a match hold, whatever `unknown` leaves open. */
 export const indexedFields: readonly TextField[] = [
   ...textFields.slice(0, 1),
   { part: 'severity', patterns: ({ severity }) => severity, read: ({ severity }) => severity },
   ...textFields.slice(1),
 ];
 
-/** What has to hold of one text of an alert so that the match can; undefined where it asks nothing of it. */
+/** The condition on one text of an alert without which the match cannot hold; undefined if there is none. */
 export function textNeeded(match: Match, field: TextField): TextTest | undefined {
   const { all = [], any } = match;
   const patterns = field.patterns(match);
@@ -207,7 +207,7 @@ function severityTest(severities: MatchFields['severity']): readonly Test[] {
   return [
     ({ severity }) => {
       if (severity === undefined) return undefined;
-      // Named, `unknown` is what is asked for; else it is what the word says.
+      // If `unknown` is named, it is matched literally; otherwise an unknown severity is undefined.
       return wanted.has(severity) || (severity === 'unknown' ? undefined : false);
     },
   ];
@@ -235,7 +235,7 @@ function tacticTest(tactics: MatchFields['tactic']): readonly Test[] {
   ];
 }
 
-/** What happened in a container whose pod nobody knows did not happen on its node; and of a part of an alert, such as its rule, it is not known. */
+/** An event in a container whose pod is unknown did not happen on its node; for a part of an alert, such as its rule, the place is not known. */
 function placeOfAlert({ cluster, pod, workload, container, node }: MatchedAlert): AlertPlace | undefined {
   if (pod) return 'pod';
   if (container || cluster === undefined) return undefined;
@@ -247,7 +247,7 @@ function namespaceOf({ pod, workload, apiRequest }: MatchedAlert): string | unde
   return pod?.namespace ?? workload?.namespace ?? apiRequest?.namespace;
 }
 
-/** A guess from a pod's name is no knowledge: whoever may name a pod would say which workload it is. */
+/** A guess from a pod's name is not knowledge: anyone who may name a pod could choose its workload. */
 function sureWorkload({ workload }: MatchedAlert): MatchedAlert['workload'] {
   return workload?.guessed === true ? undefined : workload;
 }
@@ -286,7 +286,7 @@ function exposureTest(exposure: MatchFields['exposure']): readonly Test[] {
   ];
 }
 
-/** What is learned is not known to be novel, and what is nothing new has no novelty at all. */
+/** While learning, it is not known to be novel; what is nothing new has no novelty at all. */
 function novelTest(novel: MatchFields['novel']): readonly Test[] {
   if (novel === undefined) return [];
   return [
@@ -298,7 +298,7 @@ function novelTest(novel: MatchFields['novel']): readonly Test[] {
   ];
 }
 
-/** What an alert's facts call a condition that counts, or waits: the same for the same match, whichever playbook has it. */
+/** The name of a counting or waiting condition in an alert's facts: the same for equal matches, whichever playbook has them. */
 export function conditionKey(match: Match): string {
   return digestOf(match).slice(0, 16);
 }
@@ -315,14 +315,14 @@ function countTest(match: Match): readonly Test[] {
   ];
 }
 
-/** Until its time is over nobody knows. */
+/** Not known until its time is over. */
 function absentTest(match: Match): readonly Test[] {
   if (!match.absent) return [];
   const key = conditionKey(match);
   return [({ facts }) => (facts?.missing?.includes(key) ? true : undefined)];
 }
 
-/** By the intake's clock: the sensor's is the node's, whom an attacker may own. */
+/** By the intake's clock: the sensor's is the node's, which an attacker may control. */
 function windowTest(window: NonNullable<MatchFields['window']>): Test {
   return ({ receivedAt }) => (receivedAt === undefined ? undefined : isOpen(window, Date.parse(receivedAt)));
 }

@@ -1,10 +1,10 @@
 import type { Match } from './match.ts';
 import { compiledMatch, indexedFields, type MatchedAlert, textNeeded } from './match-alert.ts';
 
-/** Places of the tree that are kept. Whoever sends ever other texts makes it begin anew, and no larger. */
+/** Maximum number of tree nodes kept. A sender of ever new texts makes the tree start over, not grow. */
 const mostPlaces = 2_000;
 const longestText = 256;
-/** To ask so few takes no longer than to tell them apart. */
+/** Testing this few matches takes no longer than telling them apart. */
 const fewItems = 2;
 
 interface Indexed<Item> {
@@ -14,17 +14,17 @@ interface Indexed<Item> {
   readonly needed: readonly (ReturnType<typeof textNeeded> | undefined)[];
 }
 
-/** Those that alerts can match which are alike so far, and by which field they are told apart next. */
+/** The matches still possible for alerts with the same texts so far, and the field by which they are told apart next. */
 interface Place<Item> {
   readonly left: readonly Indexed<Item>[];
-  /** One behind the last: no other field tells anything. */
+  /** One past the last field: no other field narrows it further. */
   readonly field: number;
   readonly next: Map<string | undefined, Place<Item>>;
 }
 
 /**
- * Matches, or what has one, by the texts of the alerts that they need: an alert is compared with few of them. What alerts with the same texts have in
- * common is found once: a tree of the texts that have come, each of whose places has those that are left.
+ * Indexes matches, or objects that have one, by the alert texts that they need, so that an alert is compared with only a few. Work shared by alerts with the
+ * same texts is done once: a tree of the texts seen so far, in which each node holds the matches still possible.
  */
 export class MatchIndex<Item> {
   readonly #all: Indexed<Item>[] = [];
@@ -36,19 +36,19 @@ export class MatchIndex<Item> {
     this.#root = undefined;
   }
 
-  /** All that this alert matches, in the order in which they were added. */
+  /** All items that this alert matches, in the order in which they were added. */
   of(alert: MatchedAlert): Item[] {
     const found: Item[] = [];
     for (const { item, test } of this.#left(alert)) if (test(alert) === true) found.push(item);
     return found;
   }
 
-  /** For tests: how many are looked at for this alert. */
+  /** For tests: how many matches are tested for this alert. */
   asked(alert: MatchedAlert): number {
     return this.#left(alert).length;
   }
 
-  /** All that this alert can match, and few that it does not. */
+  /** All items that this alert may match, and few that it does not. */
   #left(alert: MatchedAlert): readonly Indexed<Item>[] {
     if (this.#all.length === 0) return this.#all;
     let place = this.#begin();
@@ -59,7 +59,7 @@ export class MatchIndex<Item> {
     return place.left;
   }
 
-  /** For tests: how many places are kept. */
+  /** For tests: how many tree nodes are kept. */
   get size(): number {
     return this.#places;
   }
@@ -76,7 +76,7 @@ export class MatchIndex<Item> {
     const part = partOf(alert, field);
     const left = from.left.filter(({ test, needed }) => {
       const needs = needed[field];
-      // What is not known of an alert makes no match hold that asks for it.
+      // A match that needs an unknown field of an alert does not hold.
       if (needs && (text === undefined || !needs(text))) return false;
       return part === undefined || test(part) !== false;
     });
@@ -95,7 +95,7 @@ export class MatchIndex<Item> {
   }
 }
 
-/** What is known of all alerts at a place behind this field, where it tells more than the one before. */
+/** What is known about all alerts at a node behind this field, if that is more than at the node before. */
 function partOf(alert: MatchedAlert, field: number): MatchedAlert | undefined {
   if (indexedFields[field]?.part === undefined) return undefined;
   const parts = indexedFields.slice(0, field + 1).flatMap(({ part }) => (part === undefined ? [] : [part]));

@@ -38,8 +38,8 @@ const longestCountMs = 7 * 86_400_000;
 const longestAbsenceMs = 86_400_000;
 
 /**
- * What is wrong with a match, one sentence each, with the place of it. Whoever writes playbooks in JavaScript has no compiler to say so, and no compiler
- * reads patterns.
+ * What is wrong with a match, one sentence each, with its location. Authors of JavaScript playbooks have no compiler to tell them, and no compiler checks
+ * patterns.
  */
 export function problemsOfMatch(match: unknown, place = 'on.match', depth = 0): readonly string[] {
   if (!isObject(match)) return [`${place} has to be an object such as { rule: '…' }, or 'unanswered'`];
@@ -158,7 +158,7 @@ function absentProblems(value: unknown, place: string, depth: number): readonly 
   ];
 }
 
-/** What is counted or waited for stands where it has to hold: of its contrary nobody would know what is meant. */
+/** Counting and waiting conditions are allowed only where they must hold: their negation would be ambiguous. */
 function timedProblems(match: unknown, place: string): readonly string[] {
   if (!isObject(match)) return [];
   const { any, all, not, absent } = match;
@@ -201,7 +201,7 @@ function openProblems(value: unknown, place: string): readonly string[] {
   ];
 }
 
-/** @throws TypeError with everything that is wrong with it */
+/** @throws TypeError that lists everything wrong with the match */
 export function assertMatch(match: Match, who: string): void {
   const problems = problemsOfMatch(match);
   if (problems.length > 0) throw new TypeError(`${who}: ${problems.join('; ')}`);

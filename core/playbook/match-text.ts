@@ -38,7 +38,7 @@ export function matchText(match: Match): string {
   return parts.join(', and ');
 }
 
-/** What it asks for that one alert does not say: how often such alerts came, and what did not come after it. */
+/** The conditions that a single alert does not decide: how often such alerts came, and what did not follow. */
 export function timedTexts({ count, absent }: Match): readonly string[] {
   return [
     ...(count ? [`${count.times} times within ${count.within} per ${count.per ?? 'workload'}`] : []),

@@ -2,41 +2,41 @@ import { type OwnAction, ofPack } from '../action/own-action.ts';
 import { type ParamValue, problemOfParam, withDefault } from './params.ts';
 import type { AnyPlaybook, Playbook } from './playbook.ts';
 
-/** A playbook in a list: its body is called by the engine only, which makes what it is called with. */
+/** A playbook in a list. Only the engine calls its body, because only the engine creates the context. */
 export interface ListedPlaybook extends AnyPlaybook {
   readonly run: (context: never) => Promise<void>;
-  /** Of its pack; absent as long as it is in none. */
+  /** Version of its pack; absent if it is in none. */
   readonly version?: string;
 }
 
-/** Playbooks that belong together, under a name and a version: what is configured, pinned and published as one. */
+/** Playbooks that belong together, under one name and version: configured, pinned and published as a unit. */
 export interface Pack {
   readonly name: string;
   readonly version: string;
   /** Under their full ids, `PACK/PLAYBOOK`. */
   readonly playbooks: readonly ListedPlaybook[];
-  /** Its own, under their full names, `PACK/ACTION`. */
+  /** The pack's own actions, under their full names, `PACK/ACTION`. */
   readonly actions: readonly OwnAction[];
 }
 
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 
 /**
- * A pack, the default export of `firebreak.pack.ts`. Its playbooks are known by its name and theirs: `our-playbooks/miner`.
+ * Defines a pack, the default export of `firebreak.pack.ts`. Its playbooks are known by the pack's name and their own: `our-playbooks/miner`.
  *
  * ```ts
  * export default definePack({ name: 'our-playbooks', version: '1.0.0', playbooks: [miner] });
  * ```
  *
- * @throws TypeError for a name that is none, for two playbooks of one id, and for an own action that is used and not listed.
+ * @throws TypeError for an invalid name, for two playbooks with the same id, and for an own action that is used but not listed.
  */
 export function definePack(pack: {
   readonly name: string;
   readonly version: string;
   readonly playbooks: readonly ListedPlaybook[];
-  /** What `defineAction` has made, and its playbooks use. */
+  /** The actions that its playbooks use and that were made by `defineAction`. */
   readonly actions?: readonly OwnAction[];
-  /** What parameters are worth here where no configuration sets them, by playbook: in place of the envelopes' own defaults. */
+  /** Defaults for parameters that no configuration sets, by playbook: they replace the envelopes' own defaults. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }): Pack {
   const { name, version, playbooks, actions = [], params = {} } = pack;
@@ -68,7 +68,7 @@ function mustBeName(name: string, what: string): void {
     throw new TypeError(`${what} cannot be called “${name}”: small letters, digits and -, at most 40, a letter first`);
 }
 
-/** Own actions under the names that they have outside of the pack: by these they are called, approved and recorded. */
+/** Own actions under the names that they have outside the pack, by which they are called, approved and recorded. */
 function usesOf(pack: string, { id, uses }: ListedPlaybook, actions: readonly OwnAction[]): ListedPlaybook['uses'] {
   return Object.fromEntries(
     Object.entries(uses).map(([as, used]) => {
@@ -96,15 +96,12 @@ function listed(pack: string, playbook: ListedPlaybook, given: Readonly<Record<s
   return { ...playbook, id, ...(playbook.params && { params }) };
 }
 
-/** By which a playbook is known outside of its pack. */
+/** The id of a playbook outside its pack. */
 export function fullId(pack: string, { id }: Pick<Playbook, 'id'>): string {
   return `${pack}/${id}`;
 }
 
-/**
- * Those of the playbooks that are enabled. The ones for what no other answers are always among them: a list of playbooks must not make an alert
- * silent that somebody forgot.
- */
+/** The enabled playbooks. Those for unanswered alerts are always included: a list of playbooks must not silence an alert that somebody forgot. */
 export function enabledAmong<P extends AnyPlaybook>(playbooks: readonly P[], enabled: 'all' | readonly string[]): readonly P[] {
   return enabled === 'all' ? playbooks : playbooks.filter(({ id, on }) => enabled.includes(id) || on.match === 'unanswered');
 }

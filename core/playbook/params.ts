@@ -1,15 +1,15 @@
 import { namespacePattern } from '../cluster/namespace-name.ts';
 import { type Duration, isDuration } from './duration.ts';
 
-/** What a parameter may be worth: plain data, which configuration can say. */
+/** Possible values of a parameter: plain data that configuration can express. */
 export type ParamValue = string | number | boolean | readonly string[];
 
 interface Described {
-  /** One sentence for whoever sets it: what it is for, its unit. */
+  /** One sentence for the person who sets it: its purpose and unit. */
   readonly about?: string;
 }
 
-/** A value that configuration may set, with what it is worth where nobody does. Data: routing, docs and the command line read it. */
+/** A value that configuration may set, with its default. Plain data: routing, docs and the command line read it. */
 export type Param<Value extends ParamValue = ParamValue> = Described & { readonly default: Value } & (
     | { readonly kind: 'group' | 'duration' | 'namespace' | 'namespaces' | 'flag' }
     | { readonly kind: 'number'; readonly min?: number; readonly max?: number }
@@ -19,12 +19,12 @@ export type Param<Value extends ParamValue = ParamValue> = Described & { readonl
 
 export type Params = Readonly<Record<string, Param>>;
 
-/** What the body gets: each parameter by its name. */
+/** What the body receives: each parameter by its name. */
 export type ParamValues<P extends Params> = { readonly [K in keyof P]: P[K] extends Param<infer Value> ? Value : never };
 
 /**
- * Makes the parameters of an envelope, each with its default: `params: { group: param.group('oncall'), lease: param.duration('4h') }`.
- * The body has them as `params.group` and `params.lease`, as configuration has set them.
+ * Declares the parameters of an envelope, each with its default: `params: { group: param.group('oncall'), lease: param.duration('4h') }`. The body reads them
+ * as `params.group` and `params.lease`, with the values from configuration.
  */
 export const param = {
   /** A group of the roster. */
@@ -35,13 +35,13 @@ export const param = {
     default: value,
     ...described,
   }),
-  /** Bounds count as allowed. */
+  /** Bounds are inclusive. */
   number: (value: number, described: Described & { readonly min?: number; readonly max?: number } = {}): Param<number> => ({
     kind: 'number',
     default: value,
     ...described,
   }),
-  /** `longest` in characters, 1 000 where it is absent. */
+  /** `longest`: maximum length in characters, 1 000 by default. */
   text: (value: string, described: Described & { readonly longest?: number } = {}): Param<string> => ({
     kind: 'text',
     default: value,
@@ -54,7 +54,7 @@ export const param = {
     ...described,
   }),
   flag: (value: boolean, described: Described = {}): Param<boolean> => ({ kind: 'flag', default: value, ...described }),
-  /** One of a few words. */
+  /** One of a few fixed words. */
   choice: <const Choice extends string>(
     choices: readonly [Choice, ...Choice[]],
     value: NoInfer<Choice>,
@@ -62,9 +62,9 @@ export const param = {
   ): Param<Choice> => ({ kind: 'choice', choices, default: value, ...described }),
 } as const;
 
-/** A text or a namespace's name is at most this long where nothing else is said. */
+/** Default maximum length of a text or a namespace's name. */
 const longestText = 1_000;
-/** Why a value is not one for this parameter, in words that say what to write; undefined where it is. Whether a group exists only the roster knows. */
+/** Why a value is not valid for this parameter, in words that say what to write; undefined if it is valid. Only the roster knows whether a group exists. */
 export function problemOfParam(of: Param, value: unknown): string | undefined {
   switch (of.kind) {
     case 'flag':
@@ -97,8 +97,8 @@ function isNamespace(value: unknown): boolean {
 }
 
 /**
- * The values that a body gets: those that configuration has set, and the default of every other. What does not fit is not taken: it was refused
- * when the configuration was read, so only somebody who has changed it since can have sent it.
+ * The values that a body receives: those set by configuration, and defaults for the rest. Invalid values are ignored: they were rejected when the configuration
+ * was read, so only somebody who has changed it since can have sent them.
  */
 export function valuesOf(params: Params, given: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, ParamValue>> {
   const value = (name: string, of: Param): ParamValue => {
@@ -108,7 +108,7 @@ export function valuesOf(params: Params, given: Readonly<Record<string, unknown>
   return Object.fromEntries(Object.entries(params).map(([name, of]) => [name, value(name, of)]));
 }
 
-/** The parameter with another default, which has been looked at: see `problemOfParam`. */
+/** The parameter with another default, which the caller has checked: see `problemOfParam`. */
 export function withDefault(of: Param, value: ParamValue): Param {
   return { ...of, default: value };
 }

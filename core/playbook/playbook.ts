@@ -16,10 +16,10 @@ import { problemsOfSchedule, type RunSchedule } from './schedule.ts';
 
 export type Requires = 'pod' | 'node' | 'workload';
 
-/** Of what is surely there only where `requires` names it: the compiler's message shows this name. */
+/** A field that is guaranteed only if `requires` names it: the compiler's message shows this name. */
 type NotInRequires<Need extends string, T> = T & { readonly [_ in `add '${Need}' to on.requires, or look`]?: never };
 
-/** The alert as a playbook sees it: what `requires` names is present, and a pod has its uid. */
+/** The alert as a playbook sees it: the fields named in `requires` are present, and a pod has its uid. */
 export type AlertWith<R extends Requires> = Omit<Alert, Requires> &
   ('pod' extends R ? { readonly pod: PodRef & { readonly uid: string } } : { readonly pod?: NotInRequires<'pod', PodRef> }) &
   ('node' extends R ? { readonly node: string } : { readonly node?: string }) &
@@ -29,13 +29,13 @@ export type AlertWith<R extends Requires> = Omit<Alert, Requires> &
 
 export type Uses = Readonly<Record<string, ActionDeclaration>>;
 
-/** How long a reversible effect lasts, and what its end means below critical. */
+/** How long a reversible effect lasts, and what happens at its end below critical. */
 export interface LeaseOptions {
   readonly lease?: Duration;
   readonly onExpiry?: 'renew' | 'release';
 }
 
-/** An action of a pack is given back by people alone, or where its step did not come about: its pool has heard neither votes nor what a lease was prolonged by. */
+/** Only people release an action of a pack, unless its step was not completed: its pool has heard neither votes nor what prolonged a lease. */
 interface OwnLeaseOptions {
   readonly lease?: Duration;
   readonly onExpiry?: 'renew';
@@ -50,25 +50,28 @@ export interface StepResult<Name extends string = string, Output = unknown> {
   readonly leaseId?: string;
 }
 
-/** Of an approval that covers this action. Else the compiler shows what to do instead. */
+/** Requires an approval that covers this action. Otherwise the compiler shows what to do instead. */
 type Covering<A, Name extends string> =
   A extends Approval<Name> ? A : `this is not the approval of ${Name}: offer its plan as the plan of this choice in ask()`;
 
-/** What is not there, with the reason in its type. */
+/** Something that does not exist, with the reason in its type. */
 interface Impossible<Why extends string> {
   readonly why: Why;
 }
 
-/** Automatic is only what reaches no further than one workload; whatever is wider takes an approval. */
+/** Only actions that reach no further than one workload can be automatic; anything wider needs an approval. */
 type WideReach = 'namespace' | 'node' | 'cluster';
 
-/** The call without an approval, which nobody can make: what it takes instead is what the compiler shows. */
+/** The overload without an approval cannot be called: the compiler shows what is needed instead. */
 type Approved<Name extends string, Input, Output> = {
   <A extends Approval<never>>(input: Input, approval: Covering<A, Name>): Promise<StepResult<Name, Output>>;
   (input: `${Name} takes an approval: offer its plan in ask(), and give it answer.approval`): never;
 };
 
-/** @typeParam Reaches as the action is declared, but for those of packs; what does not say it is held to nothing here, and to all of it in the cell. */
+/**
+ * @typeParam Reaches as declared by the action, except for actions of packs; an action that does not declare it is not restricted here, and fully restricted in
+ * the cell.
+ */
 type Call<Name extends string, Input, Output, E extends Effect, Reaches> = E extends 'destructive'
   ? Approved<Name, Input, Output>
   : E extends 'reversible'
@@ -83,11 +86,11 @@ type Call<Name extends string, Input, Output, E extends Effect, Reaches> = E ext
     : (input: Input) => Promise<StepResult<Name, Output>>;
 
 type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<Name, Input, Output, E, Reaches> & {
-  /** What it would change, without changing it. */
+  /** Plans what it would change, without changing it. */
   readonly plan: (input: Input) => Promise<Plan<Name>>;
 } & (E extends 'reversible'
     ? {
-        /** Gives it back. A release is a decision too: it takes an approval of the plan that `undo.plan` returns. */
+        /** Releases the effect. A release is a decision too: it needs an approval of the plan that `undo.plan` returns. */
         readonly undo: {
           <A extends Approval<never>>(result: StepResult<Name, Output>, approval: Covering<A, `undo:${Name}`>): Promise<void>;
           (result: `${Name}.undo takes an approval: offer what undo.plan() gives in ask(), and give it answer.approval`): never;
@@ -107,12 +110,12 @@ export type Steps<U extends Uses> = {
 type PlanOrPlans = Plan | readonly Plan[];
 type ActionOf<P> = P extends readonly Plan<infer Name>[] ? Name : P extends Plan<infer Name> ? Name : never;
 
-/** A group that the questions of a playbook are put to, and how long they are put to it alone. */
+/** A group that the questions of a playbook are put to, and how long before the next one is asked. */
 export interface AskedGroup {
-  /** Of the roster. */
+  /** Name of the group in the roster. */
   readonly group: string;
   readonly within: Duration;
-  /** Calls the group too: for questions whose silence matters, or matters on a critical alert. */
+  /** Also pages the group: for questions whose silence matters, always or only on a critical alert. */
   readonly page?: true | 'critical';
 }
 
@@ -122,22 +125,22 @@ export interface AskOptions<
   Forms extends { readonly [K in keyof Choices]?: Form } = NoForms,
 > {
   readonly question: string;
-  /** Choice id → what the button says. Of a choice with a plan only a leading `Yes` or `No` is said: what it does, its plan says. */
+  /** Choice id → button label. For a choice with a plan, only a leading `Yes` or `No` of it is shown: its plan says what it does. */
   readonly choices: Choices;
-  /** What would run on which choice. A choice without a plan changes nothing. */
+  /** The plan that runs for each choice. A choice without a plan changes nothing. */
   readonly plan?: Plans;
-  /** Choices that call it harmless. That weakens the response: whoever chooses one says why, and on a critical alert two people must. */
+  /** Choices that call it harmless. These weaken the response: anyone who picks one must give a reason, and on a critical alert two people must pick it. */
   readonly harmless?: readonly (keyof Choices & string)[];
   /**
-   * What people fill in with a choice, by its id: `{ extend: { hours: field.number('For how many hours?', { min: 1, max: 72 }) } }`. It is signed with
-   * the answer, and where two people are needed both must fill in the same. It approves nothing: what runs is the plan that was shown.
+   * The form that people fill in with a choice, by choice id: `{ extend: { hours: field.number('For how many hours?', { min: 1, max: 72 }) } }`. It is signed
+   * with the answer, and if two people are needed, both must fill in the same values. It approves nothing: what runs is the plan that was shown.
    */
   readonly forms?: Forms;
-  /** What silence means, in words for the card. Silence is never yes. */
+  /** What silence means, as text for the card. Silence is never yes. */
   readonly onSilence: string;
 }
 
-/** Of a question that is only answered by its buttons. */
+/** For a question that is answered only by its buttons. */
 type NoForms = Readonly<Record<never, never>>;
 
 type ValueOf<F> = F extends TypedField<infer Value> ? Value : never;
@@ -147,10 +150,10 @@ export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Form
   | {
       [K in keyof Choices & string]: {
         readonly choice: K;
-        /** What those are called who said so, for texts alone: two people may be called the same, so a body decides nothing by it. */
+        /** Names of the people who answered, only for texts: two people may have the same name, so a body must not base decisions on it. */
         readonly by: readonly string[];
         readonly approval: Approval<K extends keyof Plans ? ActionOf<Plans[K]> : never>;
-        /** What was filled in with it. */
+        /** The form values of the answer. */
         readonly form: K extends keyof Forms ? ValuesOf<Forms[K]> : NoForms;
       };
     }[keyof Choices & string]
@@ -160,35 +163,35 @@ export type Settled<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: string; readonly reason: string };
 
-/** What is known of the incident when the body looks: read-only, and never older than the last step or answer that it waited for. */
+/** What is known about the incident when the body reads it: read-only, and at least as recent as the last step or answer that the body waited for. */
 export interface BodyIncident {
-  /** The same for as long as it is open; the next incident of this workload may have it again. */
+  /** The same while the incident is open; the next incident of this workload may reuse it. */
   readonly id: string;
   readonly cluster: string;
   readonly title: string;
-  /** Of the worst of its alerts so far. */
+  /** The highest severity among its alerts so far. */
   readonly severity: Severity;
   readonly verdict: Verdict;
   readonly reached: Reached;
   /** ISO 8601, UTC. */
   readonly openedAt: string;
-  /** Alerts so far, repetitions counted. */
+  /** Alerts so far, including repetitions. */
   readonly alerts: number;
-  /** The rules of them. */
+  /** The rules of these alerts. */
   readonly rules: readonly string[];
   readonly evidence: readonly EvidenceRef[];
-  /** What is in force: name of the action and its target. */
+  /** Effects in force: name of the action and its target. */
   readonly inForce: readonly { readonly action: string; readonly target: string }[];
 }
 
-/** Whether a body slept as long as it meant to. */
+/** Whether a body slept for the whole time that it asked for. */
 export type Slept = 'whole' | 'woken';
 
-/** A playbook that another one runs, which requires all that this one does. */
+/** A playbook that another one can run; the caller must require everything that it requires. */
 export interface RunnablePlaybook<R extends Requires> {
   readonly id: string;
   readonly on: { readonly requires: readonly R[] };
-  /** By which it is known, whatever its pack calls it. Absent: by its id, in full or within the caller's pack. */
+  /** Identifies the playbook, whatever its pack calls it. Absent: by its id, in full or within the caller's pack. */
   readonly run?: (context: never) => Promise<void>;
 }
 
@@ -196,23 +199,23 @@ type AlsoRequired<N extends Requires> = [N] extends [never]
   ? unknown
   : Impossible<`what it runs requires '${N}': add that to on.requires`>;
 
-/** How the body of another playbook has ended. */
+/** How the body of another playbook ended. */
 export interface PlaybookEnd {
   readonly state: 'done' | 'failed' | 'skipped';
   /** Why it failed, or was skipped. */
   readonly detail?: string;
-  /** What it said that it was. */
+  /** The verdict that it gave. */
   readonly verdict?: Verdict;
 }
 
-/** What may stand beside a line of the log. */
+/** Fields that may accompany a log line. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /** Everything that a playbook's body can do. It imports nothing else. */
 export interface PlaybookContext<U extends Uses, R extends Requires, P extends Params = NoParams> {
   readonly alert: AlertWith<R>;
   readonly incident: BodyIncident;
-  /** The envelope's parameters, as configuration has set them. */
+  /** The envelope's parameters, with the values from configuration. */
   readonly params: ParamValues<P>;
   readonly steps: Steps<U>;
   readonly ask: <
@@ -222,93 +225,92 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
   >(
     options: AskOptions<Choices, Plans, Forms>,
   ) => Promise<Answer<Choices, Plans, Forms>>;
-  /** Runs side by side and never throws: each part says whether it went well. */
+  /** Runs the parts concurrently and never throws: each result says whether its part succeeded. */
   readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
     parts: T,
   ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
-  /** One line in the incident's timeline, and on the record. */
+  /** Adds a line to the incident's timeline and to the record. */
   readonly note: (text: string) => void;
-  /** One line in the log of the process, with the incident and the playbook: for whoever runs Firebreak, not for the record. */
+  /** Writes a line to the process log, with the incident and the playbook: for operators of Firebreak, not for the record. */
   readonly log: (text: string, fields?: LogFields) => void;
   /**
-   * Ends the body here: this alert is not for it, for a reason that the envelope cannot say. On record, and it uses nothing up: the next alert
-   * runs the body anew. Only while the body has done nothing but look; whoever has acted or asked returns instead.
+   * Ends the body here: this alert is not for it, for a reason that the envelope cannot express. It is recorded and uses nothing up: the next alert runs the
+   * body again. Allowed only while the body has done nothing but look; a body that has acted or asked returns instead.
    */
   readonly skip: (reason: string) => never;
   /**
-   * Says what it was. `benign` needs the answer that said so, to the body's last question: a choice that is named in `harmless`, or one that gives
-   * containment back. Without it, it is refused and on record.
+   * Sets the verdict. `benign` needs a supporting answer to the body's last question: a choice that is named in `harmless`, or one that releases containment.
+   * Without it, the verdict is refused and the refusal recorded.
    */
   readonly verdict: (verdict: Verdict, why: string) => void;
-  /** What has been kept so far. */
+  /** The evidence kept so far. */
   readonly evidence: () => readonly EvidenceRef[];
   /**
-   * A part that is done as a whole or given back: where it throws, what its `steps` have done is undone in reverse order, on record, and the body
-   * gets what was thrown. People are asked before anything is given back, except as the envelope's `sagaUndo` says. What ends something for good
-   * stays done.
+   * A part that is done as a whole or undone: if it throws, what its `steps` have done is undone in reverse order, on record, and the error is passed to the
+   * body. People are asked before anything is undone, except as the envelope's `sagaUndo` says. Destructive steps stay done.
    */
   readonly saga: <T>(part: (steps: Steps<U>) => Promise<T>) => Promise<T>;
-  /** Durable, and costs nothing meanwhile: 30 days at most. `woken`: before its time, since the incident's history has become too long. */
+  /** Sleeps durably, at no cost while it lasts: at most 30 days. `woken`: woken early, because the incident's history has become too long. */
   readonly sleep: (time: Duration) => Promise<Slept>;
   /**
-   * Does it now and then after each pause, until it gives `'enough'` or has been done so many times, 1 000 at most.
-   * @returns how often it was done.
+   * Calls `turn` now and again after each pause, until it returns `'enough'` or has run `times` times, at most 1 000.
+   * @returns how often it was called.
    */
   readonly every: (pause: Duration, times: number, turn: (n: number) => Promise<unknown>) => Promise<number>;
   /**
-   * Runs another playbook on this alert, within this incident, and waits for its end. It has to be enabled; whether its `match` holds is not asked,
-   * what it `requires` is. Where it runs for this subject already, or has been done for such an alert, that is joined.
+   * Runs another playbook on this alert, within this incident, and waits for its end. It must be enabled; its `requires` is checked, its `match` is not. If it
+   * already runs for this subject, or has already run for such an alert, that run is joined.
    */
   readonly runPlaybook: <N extends Requires>(other: RunnablePlaybook<N> & AlsoRequired<Exclude<N, R>>) => Promise<PlaybookEnd>;
 }
 
-/** Of an envelope that names none. */
+/** For an envelope without parameters. */
 type NoParams = Readonly<Record<never, never>>;
 
 export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends Params = Params> {
   readonly id: string;
   readonly title: string;
   readonly on: {
-    /** Which alerts it answers; or `unanswered`: every one to which no other enabled playbook answers. */
+    /** Which alerts it answers; `unanswered`: every alert that no other enabled playbook answers. */
     readonly match: Match | 'unanswered';
-    /** It runs when its time has come, and for nothing else: `match` is then the rule of Firebreak's own alert that says so. */
+    /** It runs only on schedule: `match` is then the rule of Firebreak's own alert that the time has come. */
     readonly schedule?: RunSchedule;
-    /** Of a scheduled one the severity of its incident. */
+    /** For a scheduled playbook, the severity of its incident. */
     readonly minSeverity: Severity;
     readonly requires: readonly R[];
   };
   /** A body runs once per pod (default), per workload or per node. */
   readonly per?: 'pod' | 'workload' | 'node';
-  /** Among several that answer an alert, the one with more comes first. Absent: 0. */
+  /** Among several playbooks that answer an alert, the one with the highest priority comes first. Absent: 0. */
   readonly priority?: number;
-  /** Where it answers an alert, those of less priority do not. */
+  /** If it answers an alert, playbooks of lower priority do not. */
   readonly exclusive?: true;
   readonly uses: U;
-  /** What configuration may set of it, with defaults: `{ lease: param.duration('4h') }`. */
+  /** Parameters that configuration may set, with defaults: `{ lease: param.duration('4h') }`. */
   readonly params?: P;
   /**
-   * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
-   * those who decide on incidents (`incidents.levels` of the configuration), whose first group is called at once on a critical alert.
+   * The groups that all its questions are put to, one after another. The cell accepts answers from nobody else, whatever a question says. Absent: those who
+   * decide on incidents (`incidents.levels` of the configuration); the first of these groups is called at once on a critical alert.
    */
   readonly levels?: readonly AskedGroup[];
   /**
-   * The body's first step is this action on the alert's pod, whatever else is so: the cell then begins it as soon as the alert is
-   * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
+   * The body's first step is always this action on the alert's pod: the cell then begins it as soon as the alert is durable, and the body finds it done. Only
+   * for what is automatic anyway; guardrails and caps still apply.
    */
   readonly headStart?: 'quarantinePod';
   /**
-   * What a `saga` of it has done is given back without asking when a later part fails: within an hour, and only while the incident is known to be
-   * below critical. Absent: people are asked.
+   * If a later part of a `saga` fails, what it has done is undone without asking: within an hour, and only while the incident is known to be below critical.
+   * Absent: people are asked.
    */
   readonly sagaUndo?: 'below-critical';
   /**
-   * What contains waits until the evidence that the body has begun is kept or has failed, and no longer than this: for where a cut would make what
-   * runs destroy itself. Not beside `headStart`.
+   * Containment waits until the evidence that the body has begun to collect is kept or has failed, but no longer than this: for cases in which a cut would make
+   * the running program destroy itself. Cannot be combined with `headStart`.
    */
   readonly evidenceFirst?: Duration;
 }
 
-/** As an author writes it: it answers alerts, or it runs by a schedule. */
+/** The envelope as an author writes it: it answers alerts, or it runs on a schedule. */
 type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Params> = Omit<PlaybookEnvelope<U, R, P>, 'on'> & {
   readonly on:
     | PlaybookEnvelope<U, R, P>['on']
@@ -319,7 +321,7 @@ type NeededByHeadStart<U extends Uses> = 'quarantinePod' extends keyof U
   ? unknown
   : { readonly headStart?: Impossible<'headStart needs quarantinePod: add it to uses'> };
 
-/** What a scheduled playbook answers: Firebreak's own alert that its time has come. */
+/** What a scheduled playbook matches: Firebreak's own alert that its time has come. */
 const scheduledMatch: Match = { rule: ownRules.schedule };
 
 export interface Playbook<U extends Uses = Uses, R extends Requires = Requires, P extends Params = Params>
@@ -327,13 +329,11 @@ export interface Playbook<U extends Uses = Uses, R extends Requires = Requires, 
   readonly run: (context: PlaybookContext<U, R, P>) => Promise<void>;
 }
 
-/**
- * Each workflow evaluates all playbooks anew, and compiles no pattern to see whether it may: whoever bundles them has them checked before.
- */
+/** Each workflow evaluates all playbooks again, and does not compile patterns to check them: they are checked when they are bundled. */
 const isInWorkflow = '__TEMPORAL__' in globalThis;
 
 /**
- * A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function.
+ * Defines a reviewed procedure: a plain async function with an envelope of data, which is used to route alerts and to generate docs.
  * @throws TypeError for an envelope that contradicts itself.
  */
 export function definePlaybook<const U extends Uses, const R extends Requires = never, const P extends Params = NoParams>(
@@ -341,7 +341,7 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
   const { id, on } = envelope;
-  // What was written in JavaScript no compiler has seen.
+  // No compiler has checked a playbook written in JavaScript.
   if (on === undefined)
     throw new TypeError(`playbook ${id}: it says not which alerts it is for: write on: { match, minSeverity, requires }`);
   if (typeof run !== 'function')
@@ -376,12 +376,12 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
 }
 
-/** What routing, docs and lists need of a playbook, whatever its actions. */
+/** The parts of a playbook that routing, docs and lists need, whatever its actions. */
 export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
 
 /**
- * Whom the questions of a playbook are put to, about an alert of this severity. Where its envelope does not say, those who decide on incidents: on
- * critical their first group is called at once.
+ * The levels that a playbook's questions are put to, for an alert of this severity. If its envelope names none, those who decide on incidents: on critical,
+ * their first group is called at once.
  */
 export function levelsOf({ levels }: AnyPlaybook, severity: Severity, ofIncidents: readonly Level[]): readonly Level[] {
   if (!levels) return ofIncidents.map((level, at) => (at === 0 && severity === 'critical' ? { ...level, page: true } : level));

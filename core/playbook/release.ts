@@ -1,33 +1,33 @@
 import type { Right } from '../action/action.ts';
 import { canonicalJson } from '../text/digest.ts';
 
-/** What a publisher signs of one version of a pack: everything that is decided by, but for the code, which `integrity` stands for. */
+/** What a publisher signs for one version of a pack: everything on which decisions depend, except the code itself, which `integrity` covers. */
 export interface ReleaseStatement {
   readonly format: 1;
   readonly pack: string;
-  /** Of the pack: `1.2.0`. */
+  /** The pack's version: `1.2.0`. */
   readonly version: string;
-  /** `sha512-…` of paths and contents of its code. */
+  /** `sha512-…` over the paths and contents of its code. */
   readonly integrity: string;
   /** The module whose default export is the pack. */
   readonly main: string;
-  /** Of the Firebreak that it was published with, and the id of the build of that and this pack alone. */
+  /** The version of Firebreak that it was published with, and the id of the build of that version and this pack alone. */
   readonly builtWith: { readonly firebreak: string; readonly build: string };
-  /** Its envelopes, as the pack says them. */
+  /** Its envelopes, as the pack declares them. */
   readonly playbooks: readonly unknown[];
-  /** The declarations of its own actions, likewise. */
+  /** Its own actions, as the pack declares them. */
   readonly actions: readonly unknown[];
-  /** What its actions need of the cluster. */
+  /** Rights that its actions need in the cluster. */
   readonly rights: readonly Right[];
-  /** How many histories were replayed on it before: those of the pack, and those of incidents. */
+  /** Number of histories replayed on it before publication: the pack's own, and those of incidents. */
   readonly replayed: { readonly golden: number; readonly incidents: number };
-  /** How many of them go another way on it, some of them by name and step, and why its publisher wants it so. Absent: none. */
+  /** How many of them take a different course on it, some of them by name and step, and why the publisher accepts this. Absent: none. */
   readonly changed?: { readonly count: number; readonly histories: readonly string[]; readonly because: string };
   /** ISO 8601, UTC. */
   readonly at: string;
 }
 
-/** A version as it is in the store: never changed, and nothing in it is believed without the signature of a publisher whom the configuration names. */
+/** A version in the store: never changed, and trusted only with the signature of a publisher whom the configuration names. */
 export interface PackRelease {
   readonly statement: ReleaseStatement;
   readonly keyId: string;
@@ -42,18 +42,18 @@ export function releaseBytes(statement: ReleaseStatement): Uint8Array {
   return new TextEncoder().encode(`firebreak.release.v1\n${canonicalJson(statement)}`);
 }
 
-/** What versions of packs look like that are published: three numbers, and a name for what comes before them (semver.org, without build metadata). */
+/** Format of published pack versions: three numbers, and an optional pre-release name (semver.org, without build metadata). */
 export const releaseVersion = /^(?:0|[1-9]\d{0,5})(?:\.(?:0|[1-9]\d{0,5})){2}(?:-[0-9a-z][0-9a-z.-]{0,20})?$/;
 
 export const packName = /^[a-z][a-z0-9-]{0,39}$/;
 
-/** A build of workflows that a cell has made, as it is kept in the store for the day on which its disk is lost. */
+/** A workflow build made by a cell, stored in case the cell loses its disk. */
 export interface StoredBuild {
   readonly format: 1;
   readonly id: string;
-  /** The cluster whose cell has made it. */
+  /** The cluster whose cell made it. */
   readonly cluster: string;
-  /** Of the code, in lower-case hex. */
+  /** SHA-256 of the code, in lower-case hex. */
   readonly sha256: string;
 }
 

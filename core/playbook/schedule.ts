@@ -3,27 +3,27 @@ import { type Duration, durationMs, isDuration } from './duration.ts';
 import type { Params } from './params.ts';
 
 /**
- * When a playbook is due: at equal distances, counted from 1970 in UTC, so that all who ask come to the same moments; or as a line of cron says, by the wall
- * clock of a time zone. What Temporal keeps as a schedule only says when to look.
+ * When a playbook is due: at equal intervals, counted from 1970 in UTC so that everyone computes the same times, or by a cron line in the wall-clock time of a
+ * time zone. The schedule in Temporal only says when to check.
  */
 export type Times =
   | { readonly every: Duration; readonly cron?: never; readonly timeZone?: never }
-  /** Five fields: minute, hour, day of the month, month, day of the week. Of the two days one at most is said. */
+  /** Five fields: minute, hour, day of the month, month, day of the week. At most one of the two day fields may be set. */
   | { readonly cron: string; readonly timeZone: string; readonly every?: never };
 
 /**
- * What a run of it is about, by names of the envelope's parameters. While one of them is empty there is no run: a playbook is shipped without a target, and
- * does nothing until somebody names one. Absent: the cluster.
+ * The target of a run, by names of the envelope's parameters. While one of them is empty there is no run: a playbook ships without a target, and does nothing
+ * until somebody names one. Absent: the cluster.
  */
 export type ScheduledTarget =
   | { readonly namespace: string }
   | { readonly kind: string; readonly namespace: string; readonly name: string }
-  /** The newest ready pod of the namespace that has this label: `{ label: 'app', value: 'drill' }`. */
+  /** The newest ready pod of the namespace with this label: `{ label: 'app', value: 'drill' }`. */
   | { readonly namespace: string; readonly pod: { readonly label: string; readonly value: string } };
 
 export type RunSchedule = Times & {
   readonly about?: ScheduledTarget;
-  /** A run that was missed is made up for within this time, and left out after it. If not said, six hours, or as long as from one run to the next. */
+  /** A missed run is made up for within this time, and skipped after it. Default: six hours, or the interval between two runs. */
   readonly catchUp?: Duration;
 };
 
@@ -32,7 +32,7 @@ const dayMs = 86_400_000;
 const shortestMs = minuteMs;
 const longestMs = 366 * dayMs;
 const usualCatchUpMs = 6 * 3_600_000;
-/** So far a line of cron is looked ahead: the 29th of February comes in eight years at most. */
+/** How far ahead a cron line is evaluated: the 29th of February occurs at least every eight years. */
 const farthestDays = 3_000;
 
 interface CronTimes {
@@ -61,7 +61,7 @@ const fields: readonly [Field, Field, Field, Field, Field] = [
   { name: 'day of the week', from: 0, to: 7, words: weekdayNames },
 ];
 
-/** Numbers that a field of cron means. @throws RangeError */
+/** The numbers that a cron field stands for. @throws RangeError */
 function numbersIn(text: string, { name, from, to, words = [] }: Field): ReadonlySet<number> {
   const bad = (): never => {
     throw new RangeError(`“${text}” is no ${name}: write *, a number from ${from} to ${to}, 1-5, */2 or a list of these`);
@@ -89,7 +89,7 @@ function numbersIn(text: string, { name, from, to, words = [] }: Field): Readonl
 
 const parsed = new Map<string, CronTimes>();
 
-/** @throws RangeError with what to write instead */
+/** @throws RangeError that says what to write instead */
 function cronOf(text: string): CronTimes {
   const known = parsed.get(text);
   if (known) return known;
@@ -113,14 +113,14 @@ function cronOf(text: string): CronTimes {
     minutes: [...hours].flatMap((of) => [...minutes].map((at) => of * 60 + at)).toSorted((a, b) => a - b),
     days: day === '*' ? undefined : numbersIn(day, fields[2]),
     months: numbersIn(month, fields[3]),
-    // 7 is Sunday too.
+    // 7 also means Sunday.
     weekdays: weekdays && new Set([...weekdays].map((one) => one % 7)),
   };
   parsed.set(text, times);
   return times;
 }
 
-/** Whether a line of cron runs on that day of the wall clock. */
+/** Whether a cron line runs on that wall-clock day. */
 function runsOn({ days, months, weekdays }: CronTimes, midnight: number): boolean {
   const date = new Date(midnight);
   return (
@@ -128,7 +128,7 @@ function runsOn({ days, months, weekdays }: CronTimes, midnight: number): boolea
   );
 }
 
-/** The moments of a day, in their order. When the clock goes forward over one it is as much later. */
+/** The times of a day, in order. A time skipped when the clock goes forward is later by the size of the jump. */
 function momentsOn(times: CronTimes, midnight: number, timeZone: string): readonly number[] {
   if (!runsOn(times, midnight)) return [];
   return times.minutes.map((minute) => instantOf(midnight + minute * minuteMs, timeZone)).toSorted((a, b) => a - b);
@@ -138,7 +138,7 @@ function midnightAt(instant: number, timeZone: string): number {
   return Math.floor(wallClockAt(instant, timeZone) / dayMs) * dayMs;
 }
 
-/** When it was due last, in milliseconds since 1970; undefined where it never was, as far as is looked. */
+/** When it was last due, in milliseconds since 1970; undefined if there is no such time within the search range. */
 export function dueLast(times: Times, now: number): number | undefined {
   if (times.every !== undefined) return Math.floor(now / durationMs(times.every)) * durationMs(times.every);
   const [cron, today] = [cronOf(times.cron), midnightAt(now, times.timeZone)];
@@ -149,7 +149,7 @@ export function dueLast(times: Times, now: number): number | undefined {
   return undefined;
 }
 
-/** When it is due next, after this moment; undefined where never, as far as is looked. */
+/** When it is next due, after this moment; undefined if there is no such time within the search range. */
 export function dueNext(times: Times, now: number): number | undefined {
   if (times.every !== undefined) return (Math.floor(now / durationMs(times.every)) + 1) * durationMs(times.every);
   const [cron, today] = [cronOf(times.cron), midnightAt(now, times.timeZone)];
@@ -160,18 +160,18 @@ export function dueNext(times: Times, now: number): number | undefined {
   return undefined;
 }
 
-/** How long after a missed moment it is made up for. */
+/** How long after a missed run it may still be made up for. */
 export function catchUpMs(schedule: RunSchedule, due: number): number {
   if (schedule.catchUp !== undefined) return durationMs(schedule.catchUp);
   return Math.min(usualCatchUpMs, (dueNext(schedule, due) ?? Number.POSITIVE_INFINITY) - due);
 }
 
-/** As people read it: `every 30d`, `at 0 9 * * mon (Europe/Berlin)`. */
+/** For people: `every 30d`, `at 0 9 * * mon (Europe/Berlin)`. */
 export function timesText(times: Times): string {
   return times.every === undefined ? `at ${times.cron} (${times.timeZone})` : `every ${times.every}`;
 }
 
-/** What is wrong with it, each with what to write; nothing where it is well. */
+/** What is wrong with the schedule, each with what to write instead; empty if nothing is. */
 export function problemsOfSchedule(schedule: RunSchedule, params: Params = {}): readonly string[] {
   const { every, cron, timeZone, about, catchUp } = schedule;
   const problems: string[] = [];

@@ -5,20 +5,20 @@ import { type ParamValue, valuesOf } from './params.ts';
 import type { AnyPlaybook } from './playbook.ts';
 import { catchUpMs, dueLast, dueNext, type RunSchedule, timesText } from './schedule.ts';
 
-/** A playbook that runs when its time has come, and not for what sensors say. */
+/** A playbook that runs on a schedule, not in response to sensors. */
 export type ScheduledPlaybook = AnyPlaybook & { readonly on: { readonly schedule: RunSchedule } };
 
 export function isScheduled(playbook: AnyPlaybook): playbook is ScheduledPlaybook {
   return playbook.on.schedule !== undefined;
 }
 
-/** What a run is about, as configuration has said it. */
+/** The target of a run, as configured. */
 export type RunTarget =
   | { readonly kind: 'cluster' }
   | { readonly kind: 'workload'; readonly workload: NonNullable<Alert['workload']> }
   | { readonly kind: 'pod'; readonly namespace: string; readonly label: string; readonly value: string };
 
-/** Undefined while configuration names no target. */
+/** Undefined while the configuration names no target. */
 export function targetOf(
   { on: { schedule }, params = {} }: ScheduledPlaybook,
   given: Readonly<Record<string, unknown>> = {},
@@ -34,7 +34,7 @@ export function targetOf(
   return name === '' ? undefined : { kind: 'workload', workload: { kind, namespace, name } };
 }
 
-/** When a playbook runs next, for people to read: what decides is the cell, when the time has come. */
+/** When a playbook runs next, for display only: the cell decides when the time has come. */
 interface NextRun {
   readonly playbook: string;
   readonly times: string;
@@ -55,14 +55,14 @@ export function nextRunOf(
   };
 }
 
-/** The alert by which a scheduled playbook runs. Its id is the run's: told twice, it is one. */
+/** The alert that triggers a scheduled playbook. Its id is the run's, so sending it twice yields one alert. */
 export function scheduledAlert(run: {
   readonly playbook: ScheduledPlaybook;
   readonly cluster: string;
   readonly target: RunTarget;
   /** Milliseconds since 1970. */
   readonly due: number;
-  /** Where the target is one. */
+  /** The pod, if the target is one. */
   readonly pod?: PodRef | undefined;
 }): Alert {
   const { playbook, cluster, target, due, pod } = run;
@@ -86,21 +86,21 @@ export function scheduledAlert(run: {
   };
 }
 
-/** What the bell asks of the cell. It names nothing: what is due is for the cell to know. */
+/** What the bell asks of the cell. It names no playbook: the cell itself knows what is due. */
 export interface ScheduleActivities {
-  /** Begins what is due. @returns ids of the playbooks that were begun */
+  /** Starts whatever is due. @returns ids of the playbooks that were started */
   runDueSchedules(): Promise<readonly string[]>;
 }
 
-/** What is remembered of a scheduled playbook. */
+/** What is remembered about a scheduled playbook. */
 export interface LastRun {
-  /** Since when it has been there, in milliseconds since 1970: what was due before is not made up for. */
+  /** When it was enabled, in milliseconds since 1970: runs due before are not made up for. */
   readonly since: number;
-  /** The moment that it ran for last, milliseconds since 1970. */
+  /** The due time of its last run, in milliseconds since 1970. */
   readonly last?: number;
 }
 
-/** Where it outlives the process. */
+/** Storage that outlives the process. */
 export interface LastRuns {
   keys(): readonly string[];
   get(key: string): LastRun | undefined;
@@ -113,13 +113,13 @@ export interface DueRun {
   readonly target: RunTarget;
   /** Milliseconds since 1970. */
   readonly due: number;
-  /** It is too late for it. */
+  /** It is too late to run. */
   readonly missed?: true;
 }
 
 /**
- * Which scheduled playbooks are due, by their envelopes, the configuration, and what is remembered: nobody else is asked. Each moment of a schedule has one run
- * at most, whoever rings how often.
+ * Determines which scheduled playbooks are due, only from their envelopes, the configuration, and what is remembered. Each due time has at most one run,
+ * however often the bell rings.
  */
 export class DueRuns {
   readonly #playbooks: readonly ScheduledPlaybook[];
@@ -136,12 +136,12 @@ export class DueRuns {
     this.#params = params;
     this.#kept = kept;
     this.#playbooks = playbooks.filter(isScheduled).filter((playbook) => targetOf(playbook, params[playbook.id]) !== undefined);
-    // Whoever turns one off and on again later is not run for what was due between.
+    // A playbook that is disabled and enabled again later is not run for the time in between.
     for (const id of kept.keys()) if (!this.#playbooks.some((one) => one.id === id)) kept.remove(id);
     for (const { id } of this.#playbooks) if (!kept.get(id)) kept.put(id, { since: now });
   }
 
-  /** Those that have a target. */
+  /** Playbooks that have a target. */
   get playbooks(): readonly ScheduledPlaybook[] {
     return this.#playbooks;
   }
@@ -157,7 +157,7 @@ export class DueRuns {
     });
   }
 
-  /** It has run for that moment, or never will. */
+  /** Records that it ran for that time, or never will. */
   ran({ playbook, due }: Pick<DueRun, 'playbook' | 'due'>): void {
     const { since = due } = this.#kept.get(playbook.id) ?? {};
     this.#kept.put(playbook.id, { since, last: due });

@@ -8,7 +8,7 @@ import { conditionKey } from './match-alert.ts';
 import { MatchIndex } from './match-index.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
-/** A part of a match that one alert does not decide: it counts alerts, or waits for one. */
+/** A part of a match that a single alert does not decide: it counts alerts, or waits for one. */
 interface TimedCondition {
   readonly key: string;
   readonly withinMs: number;
@@ -18,22 +18,22 @@ interface TimedCondition {
 interface CountCondition extends TimedCondition {
   readonly times: number;
   readonly writtenEveryMs: number;
-  /** By what is counted together, as it was written last; the one that was longest ago is the first. */
+  /** By counting key, in order of the last update, the oldest first. */
   readonly tallies: Map<string, Tally>;
 }
 
-/** Every match in it, itself the first. */
+/** The match itself, then every match within it. */
 function matchesIn(match: Match): readonly Match[] {
   const { any = [], all = [], not } = match;
   return [match, ...[...any, ...all, ...(not ? [not] : [])].flatMap(matchesIn)];
 }
 
-/** All matches of these playbooks, those within others too. */
+/** All matches of these playbooks, including nested ones. */
 export function matchesOf(playbooks: readonly AnyPlaybook[]): readonly Match[] {
   return playbooks.flatMap(({ on }) => (on.match === 'unanswered' ? [] : matchesIn(on.match)));
 }
 
-/** Conditions by the alerts that may meet them, each once. */
+/** Conditions, each once, indexed by the alerts that may meet them. */
 class Conditions<Condition extends { readonly key: string }> {
   readonly #index = new MatchIndex<Condition>();
   readonly keys = new Set<string>();
@@ -44,38 +44,38 @@ class Conditions<Condition extends { readonly key: string }> {
     this.#index.add(condition, match);
   }
 
-  /** Those that this alert meets. */
+  /** The conditions that this alert meets. */
   of(alert: Alert): readonly Condition[] {
     return mayCarryRule(alert) ? this.#index.of(alert) : [];
   }
 }
 
-/** When an alert was counted, in milliseconds since 1970, and how its id begins: what is sent twice counts once. */
+/** When an alert was counted, in milliseconds since 1970, and the beginning of its id: an alert sent twice counts once. */
 type Counted = readonly [at: number, id: string];
 
-/** Where counts outlive their process. Writes are begun in their order and not waited for. */
+/** Storage in which counts outlive the process. Writes start in order and are not awaited. */
 export interface CountStore {
   load(): readonly (readonly [key: string, { readonly value: readonly Counted[] }])[];
   put(key: string, entry: { readonly value: readonly Counted[]; readonly at: number }): void;
   remove(key: string): void;
 }
 
-/** For each condition, whoever sends alerts about ever more pods: the oldest of them are forgotten, and none of another condition. */
+/** Limits per condition, in case somebody sends alerts about ever more pods: its oldest subjects are forgotten, and none of another condition. */
 const mostSubjects = 5_000;
 const mostCounted = 100_000;
 /**
- * What has come often enough is written once in a hundredth of its time, in ten seconds at least, and not with each alert of a storm: that it came once
- * more changes nothing until then. After a crash it counts as often enough for so much less.
+ * A count that has reached its threshold is written once per hundredth of its period, clamped to 1 to 10 seconds, instead of with each alert of a storm: one
+ * more alert changes nothing until then. After a crash it counts as reached for that much less time.
  */
 const writtenWithin = 100;
 const writtenEveryMs = { least: 1_000, most: 10_000 } as const;
 
-/** The last so many alerts of a subject. A ring: a map of them was made anew every few alerts of a storm. */
+/** The last alerts of a subject, up to the number asked for. A ring, because a map was rebuilt every few alerts of a storm. */
 class Tally {
   writtenAt = 0;
   readonly #most: number;
   readonly #withinMs: number;
-  /** Of those that are counted, and where the oldest of them is. */
+  /** Ids of the counted alerts in a ring, with the position of the oldest. */
   readonly #ids: string[] = [];
   readonly #times: number[] = [];
   #oldest = 0;
@@ -96,17 +96,17 @@ class Tally {
     return this.#size;
   }
 
-  /** The newest one; 0 where there is none. */
+  /** Time of the newest alert; 0 if there is none. */
   get lastAt(): number {
     return this.#size === 0 ? 0 : (this.#times[this.#at(this.#size - 1)] ?? 0);
   }
 
-  /** One that is known by its id counts once. @returns whether there were enough without it */
+  /** An alert with a known id is not counted again. @returns whether there were enough without it */
   count(id: string, now: number): boolean {
     this.#forgetOld(now);
     const wasReached = this.#size === this.#most;
     for (let place = 0; place < this.#size; place += 1) if (this.#ids[this.#at(place)] === id) return wasReached;
-    // What came before the last so many changes nothing.
+    // Alerts older than the last ones that are needed change nothing.
     if (wasReached) this.#forgetOldest();
     const at = this.#at(this.#size);
     this.#ids[at] = id;
@@ -132,7 +132,7 @@ class Tally {
     this.#size -= 1;
   }
 
-  /** What is no longer within the time, and, where the clock was put back, what has not been yet. */
+  /** Drops alerts outside the period and, if the clock was set back, alerts from the future. */
   #forgetOld(now: number): void {
     const isYoung = (at: number): boolean => at <= now && now - at < this.#withinMs;
     if (this.lastAt > now) {
@@ -144,16 +144,16 @@ class Tally {
   }
 }
 
-/** As long as whoever names a pod wants it to be: its digest is not. */
+/** A subject can be as long as the name that somebody gives a pod; its digest cannot. */
 const longestSubject = 128;
 
 function subjectOf(per: MatchPer, alert: Alert): string {
   const subject = keyOfSubject(per, alert);
-  // One with a line end could be read as another one's.
+  // A subject with a line break could be read as another one.
   return subject.length > longestSubject || subject.includes('\n') ? sha256Hex(subject).slice(0, 32) : subject;
 }
 
-/** Counts alerts over time for playbooks that ask how often they come. Bounded in memory, whatever comes. */
+/** Counts alerts over time for playbooks that ask how often they come. Memory is bounded for any input. */
 export class AlertCounts {
   readonly #conditions = new Conditions<CountCondition>();
   readonly #byKey = new Map<string, CountCondition>();
@@ -181,13 +181,13 @@ export class AlertCounts {
       const [name = '', subject = ''] = key.split('\n');
       const condition = this.#byKey.get(name);
       if (condition) condition.tallies.set(subject, Tally.of(condition, value));
-      // A playbook that is no longer enabled counts no more.
+      // Counts of a playbook that is no longer enabled are removed.
       else kept?.remove(key);
     }
   }
 
   /**
-   * How often such alerts have come, by condition, this one included, and whether each is as often as is asked; undefined where it is not counted.
+   * How often such alerts have come, by condition, including this one, and whether each count has been reached; undefined if the alert is not counted.
    * @param now milliseconds since 1970
    */
   take(alert: Alert, now: number): { readonly counts: Readonly<Record<string, number>>; readonly reached: boolean } | undefined {
@@ -207,7 +207,7 @@ export class AlertCounts {
     return { counts, reached };
   }
 
-  /** For tests and figures: how many subjects are remembered. */
+  /** For tests and metrics: how many subjects are remembered. */
   get size(): number {
     return [...this.#byKey.values()].reduce((sum, { tallies }) => sum + tallies.size, 0);
   }
@@ -228,7 +228,7 @@ export class AlertCounts {
   ): void {
     tally.writtenAt = now;
     this.#kept?.put(`${key}\n${subject}`, { value: tally.list(), at: now });
-    // Taken out first: a map keeps the order in which keys came, and the oldest is the first to be forgotten.
+    // Deleted first: a map keeps insertion order, and the oldest key is the first to be forgotten.
     tallies.delete(subject);
     tallies.set(subject, tally);
     const most = Math.min(mostSubjects, Math.floor(mostCounted / times));
@@ -240,14 +240,14 @@ export class AlertCounts {
   }
 }
 
-/** An alert after which something has to come. */
+/** An alert that something must follow. */
 export interface AwaitedAlert {
-  /** Milliseconds since 1970: until then it has time. */
+  /** Deadline in milliseconds since 1970. */
   readonly due: number;
   readonly alert: Alert;
 }
 
-/** Where awaited alerts outlive their process. */
+/** Storage in which awaited alerts outlive the process. */
 export interface AwaitedStore {
   entries(): Iterable<readonly [key: string, due: number]>;
   get(key: string): AwaitedAlert | undefined;
@@ -255,10 +255,10 @@ export interface AwaitedStore {
   remove(key: string): void;
 }
 
-/** For each condition: more of them at once are not waited for. */
+/** Maximum number of alerts awaited at once, per condition. */
 const mostAwaited = 1_000;
 
-/** Waits after alerts for what should follow them. Whatever comes keeps its bounds: what there is no room for is said, and not waited for. */
+/** Waits after alerts for what should follow them. Bounded for any input: an alert for which there is no room is reported, and not waited for. */
 export class AwaitedAlerts {
   readonly #after = new Conditions<TimedCondition>();
   readonly #ending = new Conditions<TimedCondition>();
@@ -267,7 +267,7 @@ export class AwaitedAlerts {
   readonly #kept: AwaitedStore;
   readonly #full: (condition: string) => void;
 
-  /** @param options.notBefore milliseconds since 1970: what was kept has time until then at least, since what ends it may only come now */
+  /** @param options.notBefore milliseconds since 1970: kept alerts have at least until then, because what they wait for may only arrive now */
   constructor(options: {
     readonly playbooks: readonly AnyPlaybook[];
     readonly kept?: AwaitedStore | undefined;
@@ -291,18 +291,18 @@ export class AwaitedAlerts {
     }
   }
 
-  /** Whether there is anything to look at from time to time. */
+  /** Whether there is nothing to check periodically. */
   get isIdle(): boolean {
     return this.#due.size === 0;
   }
 
-  /** What waits for this alert waits no more. */
+  /** Ends all waits for this alert. */
   heard(alert: Alert): void {
     if (this.#due.size === 0) return;
     for (const { key, per } of this.#ending.of(alert)) this.#remove(keyFor(key, per, alert));
   }
 
-  /** Conditions that begin to wait with this alert, or wait already. @param now milliseconds since 1970 */
+  /** Conditions that start waiting with this alert, or already wait. @param now milliseconds since 1970 */
   take(alert: Alert, now: number): readonly string[] {
     return this.#after.of(alert).flatMap(({ key, withinMs, per }) => {
       const place = keyFor(key, per, alert);
@@ -317,7 +317,7 @@ export class AwaitedAlerts {
     });
   }
 
-  /** Alerts after which nothing came in time, each once, with the condition that says so. */
+  /** Alerts that nothing followed in time, each once, with the condition that says so. */
   overAt(now: number): readonly { readonly alert: Alert; readonly condition: string }[] {
     const over = [...this.#due].filter(([, due]) => due <= now).map(([key]) => key);
     return over.flatMap((key) => {
@@ -326,7 +326,7 @@ export class AwaitedAlerts {
     });
   }
 
-  /** Somebody else answers for it now. */
+  /** Stops tracking the alert: another component is responsible for it now. */
   told(condition: string, alert: Alert): void {
     for (const { key, per } of this.#after.of(alert)) if (key === condition) this.#remove(keyFor(key, per, alert));
   }

@@ -22,7 +22,7 @@ export interface Noise {
   readonly benign: number;
   /** `true_positive` or `suspicious`. */
   readonly bad: number;
-  /** Benign among those that people or playbooks have judged; null where none was. */
+  /** Share of benign incidents among those that people or playbooks have judged; null if none was. */
   readonly falsePositiveRate: number | null;
 }
 
@@ -31,11 +31,11 @@ type WorkloadName = Extract<Subject, { readonly kind: 'workload' }>;
 interface ProposalBase {
   readonly rule: string;
   readonly why: string;
-  /** The worst alert among those that it would have hidden. */
+  /** The highest severity among the alerts that it would have hidden. */
   readonly upTo: Severity;
-  /** Exactly the alerts that it is about: within `not`, what a playbook no longer answers. */
+  /** Exactly the alerts in question: used in `not`, what a playbook no longer answers. */
   readonly match: Match;
-  /** How many it would have hidden, and those of them whose text is on record. */
+  /** How many alerts it would have hidden, with samples of those whose text is on record. */
   readonly wouldHaveHidden: { readonly alerts: number; readonly atLeast: boolean; readonly samples: readonly TuneSample[] };
 }
 
@@ -46,10 +46,10 @@ export type TuneProposal =
 /** A rule of serious alerts that no playbook answers: people were asked what it was. */
 interface UnansweredRule {
   readonly rule: string;
-  /** The worst that they were asked about. */
+  /** The highest severity that they were asked about. */
   readonly upTo: Severity;
   readonly incidents: number;
-  /** Of these incidents the harmless ones, and those that were not. */
+  /** How many of these incidents were harmless, and how many were not. */
   readonly benign: number;
   readonly bad: number;
 }
@@ -61,11 +61,11 @@ export interface TuneReport {
   readonly rules: readonly Noise[];
   readonly workloads: readonly Noise[];
   readonly proposals: readonly TuneProposal[];
-  /** For which a playbook is missing; in most incidents first. */
+  /** Rules for which a playbook is missing, those with the most incidents first. */
   readonly unanswered: readonly UnansweredRule[];
 }
 
-/** One incident, as its records tell it. */
+/** One incident, as its records show it. */
 interface Judged {
   readonly subject: Subject;
   readonly verdict: Verdict;
@@ -81,14 +81,14 @@ const mostSamples = 20;
 const mostNamed = 20;
 
 /**
- * What is noisy, and what could be done about it. Proposals are only for what was benign each time somebody judged it, and often enough; nothing
- * is applied. `chains`: the records of incidents, one list an incident; none of them is kept, only what is counted.
+ * Finds what is noisy, and what could be done about it. It proposes only what was benign each time somebody judged it, and often enough; it applies nothing.
+ * `chains`: the records of incidents, one list per incident; only counts are kept, no records.
  */
 export async function tune(options: {
   readonly chains: AsyncIterable<readonly AuditRecord[]>;
-  /** Benign incidents that are needed before anything is proposed. */
+  /** Minimum number of benign incidents before anything is proposed. */
   readonly minBenign: number;
-  /** Rules and workloads that are listed. */
+  /** Maximum number of rules and workloads listed. */
   readonly top: number;
 }): Promise<TuneReport> {
   const { chains, minBenign, top } = options;
@@ -117,7 +117,7 @@ export async function tune(options: {
   };
 }
 
-/** Of incidents. */
+/** Sums over incidents. */
 class Sums {
   incidents = 0;
   benign = 0;
@@ -134,7 +134,7 @@ class Sums {
   }
 }
 
-/** Alerts whose text is on record: how many, and the first of them. */
+/** Alerts whose text is on record: their number, and the first few. */
 class Samples {
   count = 0;
   upTo: Severity = 'unknown';
@@ -147,11 +147,11 @@ class Samples {
   }
 }
 
-/** Of one rule at one workload. */
+/** Sums of one rule at one workload. */
 class RuleSums extends Sums {
   readonly subject: Subject;
   readonly samples = new Samples();
-  /** By the digest of the image, where it is known. */
+  /** By image digest, if it is known. */
   readonly byDigest = new Map<string | undefined, Samples>();
 
   constructor(subject: Subject) {
@@ -215,7 +215,7 @@ function proposalsOf(rule: string, at: ReadonlyMap<string, RuleSums>, minBenign:
   const harmless = [...at].filter(([, { bad, benign }]) => bad === 0 && benign >= minBenign);
   const found = harmless.map(([name, sums]) => ({ name, sums, suppressions: suppressionsOf(rule, sums) }));
   const without = found.filter(({ suppressions }) => suppressions.length === 0);
-  // Harmless everywhere, or of no image that could be named: that is for the playbook to know.
+  // Harmless everywhere, or without an image that could be named: this belongs in the playbook.
   const everywhere = harmless.length >= 3 && harmless.length === at.size;
   const general = everywhere ? found : without;
   return [
@@ -229,7 +229,7 @@ function suppressionsOf(rule: string, sums: RuleSums): readonly TuneProposal[] {
   if (subject.kind !== 'workload') return [];
   return [...byDigest].flatMap(([digest, own]): readonly TuneProposal[] => {
     if (digest === undefined) return [];
-    // Repetitions are counted without their image: where there was more than one, only the samples are sure.
+    // Repetitions are counted without their image: with more than one image, only the samples are certain.
     const { alerts, upTo } = byDigest.size === 1 ? sums : { alerts: own.count, upTo: own.upTo };
     return [
       {
@@ -275,7 +275,7 @@ function conditionOf(
   };
 }
 
-/** Nothing worse than what was harmless. */
+/** Matches nothing more severe than what was harmless. */
 function matchOfRule(rule: string, upTo: Severity): Match {
   return { rule, severity: severities.filter((one) => worse(one, upTo) === upTo) };
 }
@@ -286,14 +286,14 @@ function matchOfSubject(subject: Subject): Match {
   return subject.kind === 'node' ? { place: 'node', node: subject.node } : { place: 'cluster' };
 }
 
-/** What a proposal would have been about among alerts that came: by what their incidents were found to be. */
+/** What a proposal would have hidden among past alerts, by the verdicts of their incidents. */
 export interface ProposalBacktest extends Readonly<Record<Verdict, number>> {
   readonly alerts: number;
-  /** Alerts of this rule of which it cannot be said: what they are compared by is not known of them. */
+  /** Alerts of this rule that cannot be decided, because the fields that the match needs are not known. */
   readonly undecided: number;
 }
 
-/** Tries proposals on alerts, one after another. */
+/** Tests proposals against alerts, one after another. */
 export class ProposalBacktests {
   readonly #of: readonly { readonly match: Match; readonly found: { -readonly [Name in keyof ProposalBacktest]: number } }[];
 
@@ -365,7 +365,7 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
 
 const verdicts: readonly Verdict[] = ['true_positive', 'benign', 'suspicious', 'unknown'];
 
-/** `benign` counts with the question whose answer said so: nothing is proposed on a playbook's own word. */
+/** `benign` counts only with the question whose answer said so: nothing is proposed on a playbook's word alone. */
 function verdictIn({ incident, verdict, question }: Readonly<Record<string, unknown>>): Verdict | undefined {
   if (verdict === 'benign' && typeof question !== 'string') return undefined;
   return verdicts.find((one) => one === incident);

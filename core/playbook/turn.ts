@@ -1,11 +1,11 @@
-/** What the loops and functions of playbooks call at each turn, in the workflow's sandbox: the bundler puts the calls there, the engine counts. */
+/** Called by the loops and functions of playbooks at each turn, in the workflow's sandbox: the bundler inserts the calls, the engine counts them. */
 export const turnFunction = 'firebreakTurn';
 
 /**
- * Turns of loops and calls of functions that all playbooks of an incident may take between two waits. A procedure that goes through every object of
- * a namespace takes some thousands; this many take some milliseconds.
+ * Maximum number of loop turns and function calls that all playbooks of an incident may take between two waits. A procedure that visits every object of a
+ * namespace takes some thousands; this many take some milliseconds.
  */
 export const turnsAtOnce = 200_000;
 
-/** What waits for nothing costs a hundred times as much: promises are made, and the sandbox keeps where each was made. */
+/** An `await` that waits for nothing costs a hundred times as much: promises are created, and the sandbox records where each was created. */
 export const turnsOfAwait = 100;

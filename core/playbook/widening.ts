@@ -4,7 +4,7 @@ import { canonicalJson } from '../text/digest.ts';
 import { durationMs } from './duration.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
-/** What the actions of playbooks need of the cluster, each once, in an order that is always the same. */
+/** The rights that the actions of playbooks need in the cluster, each once, in a stable order. */
 export function rightsOf(playbooks: readonly AnyPlaybook[]): readonly Right[] {
   const all = playbooks.flatMap(({ uses }) => Object.values(uses).flatMap(({ rights }) => rights));
   const byText = new Map(all.map((right) => [canonicalJson(right), right]));
@@ -12,8 +12,8 @@ export function rightsOf(playbooks: readonly AnyPlaybook[]): readonly Right[] {
 }
 
 /**
- * What the playbooks of a version may do that those of the one before might not, or are held to less: in words, in an order that is always the same.
- * Told by their envelopes alone; what a body does with what it may, its reviewers read. Whoever wants to know makes it anew, and believes nobody's list.
+ * What the playbooks of a version may do that the previous ones could not, or where they are less restricted: in words, in a stable order. Based on their
+ * envelopes alone; reviewers read what a body does with its rights. Anyone who needs the list computes it again, and trusts nobody else's.
  */
 export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPlaybook[]): readonly string[] {
   const known = new Map(before.map((playbook) => [playbook.id, playbook]));
@@ -24,7 +24,7 @@ export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPl
       const old = known.get(playbook.id);
       return old ? widerThan(old, playbook) : [`${playbook.id} is new, and may ${mayDo(playbook)}`];
     }),
-    // What it answered is answered otherwise, or only asked about.
+    // The alerts that it answered are now answered by others, or only asked about.
     ...before.flatMap(({ id }) => (kept.has(id) ? [] : [`${id} is gone`])),
   ];
 }
@@ -41,7 +41,7 @@ function actionsOf({ uses }: AnyPlaybook): readonly string[] {
     .sort();
 }
 
-/** What an action of the pack's own gets besides its input, and what of it is said to be harmless. */
+/** What an action of the pack's own receives besides its input, and what is declared harmless about it. */
 function given({ secrets, settings, weakens }: OwnParts): readonly string[] {
   return [
     'by the pack itself',
@@ -66,7 +66,7 @@ function named(resource: string, apiGroup: string): string {
 }
 
 function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
-  // An action of the pack's own may reach further under the name that it had.
+  // One of the pack's own actions may reach further under its old name.
   const has = new Set(actionsOf(old));
   const said: string[] = actionsOf(now).flatMap((action) => (has.has(action) ? [] : [`may do ${action}`]));
   if (now.headStart !== undefined && old.headStart === undefined) said.push(`contains before its body begins (${now.headStart})`);

@@ -1,15 +1,15 @@
 import type { Alert } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 
-/** What a policy is about, as its name or tags tell, and how bad that is. */
+/** What a policy is about, according to its name or tags, and how severe that is. */
 interface Weight {
   readonly severity: Severity;
   readonly pattern: RegExp;
 }
 
 /**
- * Policies of Tetragon carry no severity. The first that fits counts. Nothing here is critical: what follows by itself must not follow from a name.
- * An own policy says better: by a tag (`severity.critical`), or in `sensors.tetragon.severities`.
+ * Tetragon's policies carry no severity. The first entry that fits counts. Nothing here is critical: automatic consequences must not follow from a name.
+ * Better, your own policy states it: by a tag (`severity.critical`), or in `sensors.tetragon.severities`.
  */
 const tetragonWeights: readonly Weight[] = [
   {
@@ -28,7 +28,7 @@ const tetragonWeights: readonly Weight[] = [
   },
 ];
 
-/** Of KubeArmor's templates by name and tags; see above. */
+/** For KubeArmor's templates, by name and tags; see above. */
 const kubearmorWeights: readonly Weight[] = [
   {
     severity: 'high',
@@ -42,7 +42,7 @@ const kubearmorWeights: readonly Weight[] = [
   },
 ];
 
-/** Techniques that an alert's tags name, where its policy's name says nothing. https://attack.mitre.org/versions/v19 */
+/** Techniques named in an alert's tags, used if its policy's name says nothing. https://attack.mitre.org/versions/v19 */
 const gravest = /^T(?:1611|1055|1014|1547\.006|1496|1620|1190|1203|1485|1486)(?:\.|$)/;
 
 function worstFitting(weights: readonly Weight[], text: string): Severity | undefined {
@@ -54,12 +54,12 @@ function byTechnique({ mitre }: Alert): Severity | undefined {
   return mitre.some((id) => id.startsWith('T1')) ? 'medium' : undefined;
 }
 
-/** Kinds of Tetragon's events that no policy asked for: every start of a process is none. */
+/** Kinds of Tetragon events that no policy asked for: not every process start is an alert. */
 const telemetry = /^process_(?:exec|exit|loader)$/;
 
 /**
- * The alert with a severity where its sensor gave none. Of Tetragon and KubeArmor, whose policies mostly say nothing: by the policy's name, its tags and
- * techniques. KubeArmor writes 1, the lowest, where a policy gives no severity, so that 1 says nothing either. What the configuration says goes before.
+ * Adds a severity to an alert whose sensor gave none. For Tetragon and KubeArmor, whose policies mostly state none: by the policy's name, its tags and
+ * techniques. KubeArmor reports 1, the lowest, if a policy gives no severity, so 1 means nothing either. The configuration takes precedence.
  */
 export function withDefaultSeverity(alert: Alert): Alert {
   const { sensor, rule, severity, tags } = alert;

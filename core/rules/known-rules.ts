@@ -4,32 +4,32 @@ import * as kubearmorTemplates from './tables/kubearmor-templates.ts';
 import * as tetragonPolicies from './tables/tetragon-policies.ts';
 import * as traceeSignatures from './tables/tracee-signatures.ts';
 
-/** Where a rule sees something happen: in a pod, on a node outside of all pods, or at the API server or a cloud's. */
+/** Where a rule observes something: in a pod, on a node outside of all pods, or at the API server or a cloud's API. */
 export type RulePlace = 'pod' | 'node' | 'cluster';
 
-/** A rule of a public rule set, or of rule files that somebody has. Facts only. */
+/** A rule of a public rule set, or of somebody's own rule files. Facts only. */
 export interface KnownRule {
   /** Id of its rule set. */
   readonly set: string;
-  /** What part of the set it is in: Falco’s maturity, a plugin’s source, a folder. */
+  /** The part of the set that contains it: Falco’s maturity, a plugin’s source, a folder. */
   readonly part: string;
   readonly sensor: string;
-  /** As alerts carry it. */
+  /** The name as alerts carry it. */
   readonly name: string;
-  /** In the sensor's own words; absent where the rule gives none. */
+  /** In the sensor's own words; absent if the rule gives none. */
   readonly severity?: string;
   readonly tags: readonly string[];
-  /** Off until somebody turns it on. */
+  /** Disabled until somebody enables it. */
   readonly isOff: boolean;
   readonly places: readonly RulePlace[];
-  /** Of Tracee: the tactic’s name. Of Tetragon: the function that it hooks first. Of a plugin of Falco: its source. */
+  /** For Tracee: the tactic’s name. For Tetragon: the function that it hooks first. For a Falco plugin: its source. */
   readonly detail?: string;
 }
 
 export interface RuleSet {
   readonly id: string;
   readonly title: string;
-  /** Repository, and the commit and date at which it was read. */
+  /** Repository, with the commit and date at which it was read. */
   readonly from: string;
   readonly version: string;
   readonly rules: readonly KnownRule[];
@@ -52,7 +52,7 @@ function wordsIn(text = ''): readonly string[] {
   return text.split(' ').filter((word) => word !== '');
 }
 
-/** Falco's rules say by tag where they look; one that says nothing looks everywhere. */
+/** Falco's rules state by tag where they apply; a rule without such a tag applies everywhere. */
 export function placesOfTags(tags: readonly string[]): readonly RulePlace[] {
   const places = [...(tags.includes('container') ? ['pod' as const] : []), ...(tags.includes('host') ? ['node' as const] : [])];
   return places.length > 0 ? places : ['pod', 'node'];
@@ -63,7 +63,7 @@ function falcoRule([name = '', severity = '', part = '', enabled, tags]: Row): O
   return { part, sensor: 'falco', name, severity, tags: words, isOff: enabled === 'off', places: placesOfTags(words) };
 }
 
-/** A plugin reads what an API says: of pods only where the rule is about one. */
+/** A plugin reads an API's log: it concerns pods only if the rule is about one. */
 function pluginRule([name = '', severity = '', source = '', enabled, tags]: Row): Omit<KnownRule, 'set'> {
   const isOfPod = source === 'k8s_audit' && (/\bpod\b|containers/i.test(name) || name === 'port-forward');
   return {

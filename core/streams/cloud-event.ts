@@ -2,7 +2,7 @@ import { canonicalJson } from '../text/digest.ts';
 import type { EventMaker, StreamEvent, StreamItem } from './stream.ts';
 
 /**
- * A record as a CloudEvent: the data is all of it, with its maker's signature, so that whoever gets it can check it.
+ * A record as a CloudEvent: the data is the whole record with its maker's signature, so that any receiver can verify it.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
  */
 export function cloudEventOf(item: StreamItem, maker: EventMaker): StreamEvent {
@@ -33,7 +33,7 @@ function event({
     subject: chain,
     time: at,
     datacontenttype: 'application/json',
-    // Extensions of the CloudEvents project: what belongs together, and its order. https://github.com/cloudevents/spec/tree/v1.0.2/cloudevents/extensions
+    // CloudEvents extensions for grouping and order. https://github.com/cloudevents/spec/tree/v1.0.2/cloudevents/extensions
     partitionkey: chain,
     sequence: String(place).padStart(10, '0'),
     data,

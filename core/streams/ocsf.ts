@@ -3,13 +3,13 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { EventMaker, StreamEvent, StreamedRecord, StreamItem, UnprovenRow } from './stream.ts';
 
-/** What events are checked against in the tests. https://schema.ocsf.io/1.8.0 */
+/** The version against which tests validate events. https://schema.ocsf.io/1.8.0 */
 const ocsfVersion = '1.8.0';
 
 type Fields = Readonly<Record<string, unknown>>;
 type OcsfEvent = Fields;
 
-/** Category, and the class's name. */
+/** Category and name of each class. */
 const classes = {
   detection: { class_uid: 2004, class_name: 'Detection Finding', category_uid: 2, category_name: 'Findings' },
   incident: { class_uid: 2005, class_name: 'Incident Finding', category_uid: 2, category_name: 'Findings' },
@@ -23,7 +23,7 @@ interface Told {
   readonly maker: EventMaker;
 }
 
-/** What a class adds to what every event has. */
+/** What a class adds to the fields of every event. */
 interface Part {
   readonly of: keyof typeof classes;
   readonly activity: readonly [id: number, name: string];
@@ -36,8 +36,8 @@ interface Part {
 }
 
 /**
- * A record as events of OCSF: each alert is a detection, what is done a remediation, the course of an incident its finding, and what people
- * and machines ask of Firebreak is API activity. What the record does not say is left out.
+ * A record as OCSF events: each alert is a detection, each action a remediation, the course of an incident its finding, and what people and machines ask of
+ * Firebreak is API activity. Fields that the record does not contain are left out.
  */
 export function ocsfEventsOf(item: StreamItem, maker: EventMaker): readonly StreamEvent[] {
   if ('unproven' in item) return [unprovenEvent(item.unproven, maker)];
@@ -60,7 +60,7 @@ function partsOf(record: AuditRecord): readonly Part[] {
   return [apiPart(record)];
 }
 
-/** No record is left out, whatever it lacks. */
+/** Every record yields an event, whatever it lacks. */
 function orApi(parts: readonly Part[], record: AuditRecord): readonly Part[] {
   return parts.length > 0 ? parts : [apiPart(record)];
 }
@@ -135,7 +135,7 @@ const created = [1, 'Create'] as const;
 const updated = [2, 'Update'] as const;
 const other = (name: string) => [99, name] as const;
 
-/** Each alert that the record tells of, and what it only counts. */
+/** Each alert in the record, and the alerts that it only counts. */
 function detectionParts({ body }: AuditRecord): readonly Part[] {
   const alerts = objectsIn(body.alerts);
   const said = new Map<string, number>();
@@ -179,7 +179,7 @@ function alertPart(alert: Fields): Part {
   };
 }
 
-/** Of so many there is only the number. */
+/** For these alerts only the count is known. */
 function countedPart({ severity, pod }: Fields, rule: string, count: number): Part {
   const [namespace, name] = (textOf(pod) ?? '').split('/');
   return {
@@ -269,7 +269,7 @@ function incidentPart(record: AuditRecord): Part {
   };
 }
 
-/** Whom it lies with: the group that is asked, else whoever acts on it. OCSF wants one of the two. */
+/** The assignee: the group that is asked, otherwise the person who acts. OCSF requires one of the two. */
 function assigned({ kind, body, actor }: AuditRecord, question: Fields | undefined): Fields {
   const levels = objectsIn(question?.levels);
   const level = kind === 'question.asked' ? levels[0] : undefined;
@@ -278,7 +278,7 @@ function assigned({ kind, body, actor }: AuditRecord, question: Fields | undefin
   return { assignee: personOf(actor) ?? { uid: actor === '' ? 'unknown' : actor, type_id: 3, type: 'System' } };
 }
 
-/** Somebody who claims to be a person is none. */
+/** A claimed identity does not count as a person. */
 function personOf(actor: string): Fields | undefined {
   const [, kind, id] = /^(person|slack|claimed)\/(.+)$/.exec(actor) ?? [];
   if (kind === 'person' && id !== undefined) return { uid: id, type_id: 1, type: 'User' };
@@ -299,7 +299,7 @@ function isRemediation(kind: string): boolean {
   return /^(step|lease|containment|saga)\./.test(kind);
 }
 
-/** D3FEND's tactics, by their number in OCSF. */
+/** D3FEND's tactics, with their OCSF numbers. */
 const activities = {
   isolate: [1, 'Isolate'],
   evict: [2, 'Evict'],
@@ -323,7 +323,7 @@ function activityOf(kind: string, action: string | undefined): Part['activity'] 
   return declared.effect === 'read' ? activities.detect : other(kind);
 }
 
-/** Of what is read back or probed; what nobody can say is unknown. */
+/** Status of what is read back or probed; anything that cannot be determined is unknown. */
 const statesOf: ReadonlyMap<unknown, readonly [id: number, name: string]> = new Map<string, readonly [number, string]>([
   ['applied', [1, 'Success']],
   ['verified', [1, 'Success']],
@@ -375,7 +375,7 @@ function remediationPart(record: AuditRecord): Part {
   };
 }
 
-/** A step's key has its action before the number of the call. */
+/** In a step's key, the action precedes the number of the call. */
 function actionIn(step: unknown): string | undefined {
   const name = textOf(step)?.split('/').at(-2);
   return name !== undefined && byName.has(name) ? name : undefined;
@@ -401,7 +401,7 @@ function apiPart({ kind, actor, body }: AuditRecord): Part {
     fields: {
       actor: person ? { user: person } : { app_name: actor === '' ? 'unknown' : actor },
       api: { operation: kind, service: { name: 'Firebreak' } },
-      // From which address somebody spoke is not on record: only through what.
+      // The caller's address is not on record, only the service through which they called.
       src_endpoint: { svc_name: actor.startsWith('slack/') ? 'Slack' : 'Firebreak' },
       ...(code !== undefined && { status_code: code }),
     },
@@ -464,7 +464,7 @@ function present(fields: Fields): Fields {
   return kept(fields, (value) => value !== undefined && value !== null);
 }
 
-/** By a loop: lists of names with values took as long as a record's hash. */
+/** Uses a loop: building lists of entries took as long as hashing a record. */
 function kept(fields: Fields, isKept: (value: unknown) => boolean): Fields {
   const found: Record<string, unknown> = {};
   for (const name of Object.keys(fields)) if (isKept(fields[name])) found[name] = fields[name];

@@ -1,16 +1,16 @@
 import type { StoredRecord } from '../audit/audit-store.ts';
 
-/** How a stream stands, as every desk and the command line see it. */
+/** State of a stream, as every desk and the command line see it. */
 export interface StreamState {
   readonly name: string;
-  /** ISO 8601, UTC, as all times here. */
+  /** ISO 8601, UTC, like all times here. */
   readonly begunAt: string;
-  /** Who sends, and until when no other desk does; empty where none did yet. */
+  /** The desk that sends, and until when no other desk may; empty if none has sent yet. */
   readonly holder: string;
   readonly heldUntil: string;
   /** Absent: never. */
   readonly deliveredAt?: string;
-  /** Since when nothing was delivered that should have been, and why. */
+  /** Since when deliveries have failed, and why. */
   readonly failing?: { readonly since: string; readonly reason: string };
 }
 
@@ -18,36 +18,36 @@ export interface StreamState {
 export interface StreamLag {
   readonly records: number;
   readonly chains: number;
-  /** When the oldest of it was made. */
+  /** When the oldest of these records was made. */
   readonly oldestAt?: string;
 }
 
-/** A chain of which records are to come: those after one place, up to another. */
+/** A chain with records to deliver: those after one place, up to another. */
 export interface StreamGap {
   readonly chain: string;
   readonly after: number;
   readonly upTo: number;
-  /** When it grew last, as the database has it. */
+  /** When it last grew, by the database's time. */
   readonly grownAt: string;
 }
 
-/** The records on their way out: what there is, and how far each stream has come. */
+/** The records to be delivered: which there are, and how far each stream has come. */
 export interface StreamFeed {
-  /** Makes a stream known. Where it begins counts the first time only: with all records that there are, or with those that come. */
+  /** Registers a stream. Its start is set the first time only: all existing records, or only new ones. */
   begin(name: string, from: 'beginning' | 'now'): Promise<void>;
-  /** True where this desk sends from now on, for so long; false while another one does. */
+  /** Returns true if this desk sends from now on, for `heldMs`; false while another desk does. */
   claim(name: string, holder: string, heldMs: number): Promise<boolean>;
-  /** Lets others send at once. */
+  /** Lets other desks send at once. */
   release(name: string, holder: string): Promise<void>;
-  /** Chains with records to come, those that grew first before others: all of them, or those that grew since a time. */
+  /** Chains with records to deliver, those that grew first first: all of them, or those that grew since a time. */
   behind(name: string, options: { readonly grownSince?: string; readonly most: number }): Promise<readonly StreamGap[]>;
-  /** Of several chains, those between two places of each; the rows of a chain stand in their order. */
+  /** The rows of several chains, between two places of each; the rows of each chain are in order. */
   rowsOf(gaps: readonly Omit<StreamGap, 'grownAt'>[]): Promise<ReadonlyMap<string, readonly StoredRecord[]>>;
-  /** Of one chain, in their order, `most` at most, also where places between them are missing. */
+  /** The rows of one chain, in order, at most `most`, even if places between them are missing. */
   rows(gap: Omit<StreamGap, 'grownAt'>, most: number): Promise<readonly StoredRecord[]>;
-  /** These are delivered. False, and nothing is noted, where another desk sends by now. */
+  /** Marks these as delivered. Returns false and stores nothing if another desk sends by now. */
   delivered(name: string, holder: string, upTo: readonly { readonly chain: string; readonly place: number }[]): Promise<boolean>;
-  /** Nothing could be delivered. */
+  /** Records that nothing could be delivered. */
   failed(name: string, reason: string): Promise<void>;
   state(name: string): Promise<StreamState | undefined>;
   lag(name: string): Promise<StreamLag>;

@@ -1,6 +1,6 @@
 import type { SignedRecord } from '../audit/audit.ts';
 
-/** A record on its way out: as its maker signed it, and where it stands in its chain. */
+/** A record to be delivered: as its maker signed it, with its place in its chain. */
 export interface StreamedRecord {
   readonly place: number;
   readonly previous: string;
@@ -8,11 +8,11 @@ export interface StreamedRecord {
   readonly signed: SignedRecord;
 }
 
-/** A row that no cell or desk that is known has signed. What it says is left out: anybody with the database's password can have written it. */
+/** A row that no known cell or desk has signed. Its content is left out: anybody with the database's password could have written it. */
 export interface UnprovenRow {
   readonly chain: string;
   readonly place: number;
-  /** Why it is not proven, without its words. */
+  /** Why it is not proven, without quoting its content. */
   readonly problem: string;
   /** When that was found: ISO 8601, UTC. */
   readonly foundAt: string;
@@ -20,46 +20,46 @@ export interface UnprovenRow {
 
 export type StreamItem = { readonly record: StreamedRecord } | { readonly unproven: UnprovenRow };
 
-/** Who speaks. */
+/** The source of the events. */
 export interface EventMaker {
   readonly cluster: string;
-  /** Of Firebreak. */
+  /** The version of Firebreak. */
   readonly version: string;
 }
 
 export const streamFormats = ['ocsf', 'cloudevents'] as const;
 export type StreamFormat = (typeof streamFormats)[number];
 
-/** What an object in a bucket is: zipped lines of JSON, or Parquet. */
+/** Format of an object in a bucket: compressed lines of JSON, or Parquet. */
 export const bucketObjects = ['ndjson', 'parquet'] as const;
 export type BucketObjects = (typeof bucketObjects)[number];
 
-/** How brokers of Kafka are told who asks. */
+/** How clients authenticate to Kafka brokers. */
 export const kafkaSaslMechanisms = ['scram-sha-512', 'scram-sha-256', 'plain'] as const;
 export type KafkaSaslMechanism = (typeof kafkaSaslMechanisms)[number];
 
-/** One event as a receiver gets it. The id is the same however often it is sent: receivers leave out by it what comes twice. */
+/** One event as a receiver gets it. The id is the same however often it is sent, so that receivers can drop duplicates. */
 export interface StreamEvent {
   readonly id: string;
-  /** The incident's run, or another chain: events of one stand in order. */
+  /** The incident's run, or another chain: events of one chain are in order. */
   readonly chain: string;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** `incident.opened` and others, as the record has it. */
+  /** `incident.opened` and others, as in the record. */
   readonly kind: string;
   /** Of JSON. */
   readonly json: string;
 }
 
-/** What became of a batch. `refused`: the receiver looked at it, and will not take it as it is. */
+/** The result of delivering a batch. `refused`: the receiver examined it and does not accept it as it is. */
 export type StreamOutcome =
   | { readonly state: 'delivered'; readonly answer: string }
   | { readonly state: 'later'; readonly reason: string; readonly waitMs?: number }
   | { readonly state: 'refused'; readonly reason: string };
 
-/** Where a stream goes. Never rejects, and ends within its own time limit. */
+/** The destination of a stream. Never rejects, and ends within its own time limit. */
 export interface Receiver {
-  /** All of them in this order, or nothing that counts. */
+  /** Delivers all events in this order, or nothing that counts. */
   deliver(events: readonly StreamEvent[], signal: AbortSignal): Promise<StreamOutcome>;
   close(): Promise<void>;
 }

@@ -2,12 +2,12 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as plainSha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
-/** RFC 8785 canonical JSON: the same value has the same text, whoever wrote it. `undefined` fields do not exist. */
+/** RFC 8785 canonical JSON: equal values give the same text, whoever wrote it. `undefined` fields are left out. */
 export function canonicalJson(value: unknown): string {
   if (typeof value === 'string') return canonicalText(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TypeError(`${value} has no canonical form`);
-    // As ECMAScript writes numbers, which the RFC goes by.
+    // Number format of ECMAScript, as the RFC requires.
     return String(value);
   }
   if (typeof value === 'boolean') return value ? 'true' : 'false';
@@ -20,7 +20,7 @@ export function canonicalJson(value: unknown): string {
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON());
   const fields = value as Readonly<Record<string, unknown>>;
-  // By UTF-16 code units, as the RFC sorts.
+  // By UTF-16 code units, as the RFC requires.
   for (const name of Object.keys(fields).sort()) {
     const field = fields[name];
     if (!isLeftOut(field)) text += `${text === '' ? '{' : ','}${canonicalName(name)}:${canonicalJson(field)}`;
@@ -28,12 +28,12 @@ export function canonicalJson(value: unknown): string {
   return text === '' ? '{}' : `${text}}`;
 }
 
-/** As in any JSON. */
+/** As in `JSON.stringify`. */
 function isLeftOut(value: unknown): boolean {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol';
 }
 
-/** Nothing in it has to be escaped. */
+/** Texts in which nothing needs escaping. */
 const plainText = /^[ !#-[\]-~]*$/;
 
 function canonicalText(text: string): string {
@@ -42,7 +42,7 @@ function canonicalText(text: string): string {
   return JSON.stringify(text);
 }
 
-/** Names of fields are few, and come again and again. */
+/** Field names are few and recur often. */
 const names = new Map<string, string>();
 const mostNames = 2_000;
 const longestName = 64;
@@ -57,7 +57,7 @@ function canonicalName(name: string): string {
 
 const native = globalThis.process?.getBuiltinModule?.('node:crypto');
 
-/** SHA-256 of bytes or of a text's UTF-8, in lower-case hex. Inside the workflow sandbox in pure JavaScript; elsewhere by Node, ten times as fast. */
+/** SHA-256 of bytes or of a text's UTF-8, in lower-case hex. Pure JavaScript inside the workflow sandbox; elsewhere Node's, which is ten times as fast. */
 export function sha256Hex(data: string | Uint8Array): string {
   if (native !== undefined) return native.hash('sha256', data, 'hex');
   return bytesToHex(plainSha256(typeof data === 'string' ? utf8ToBytes(data) : data));
@@ -65,12 +65,12 @@ export function sha256Hex(data: string | Uint8Array): string {
 
 /** The same, as 32 bytes. */
 export function sha256(data: string | Uint8Array): Uint8Array {
-  // By way of the text: a buffer of its own for each takes Node twice as long.
+  // Via text: a separate buffer for each takes Node twice as long.
   if (native !== undefined) return Buffer.from(native.hash('sha256', data, 'hex'), 'hex');
   return plainSha256(typeof data === 'string' ? utf8ToBytes(data) : data);
 }
 
-/** HMAC-SHA256 of a text's UTF-8, in lower-case hex; pure JavaScript where `sha256Hex` is. The key's bytes must stay as they are. */
+/** HMAC-SHA256 of a text's UTF-8, in lower-case hex; pure JavaScript wherever `sha256Hex` is. The key's bytes must not change. */
 export function hmacSha256Hex(key: Uint8Array, text: string): string {
   if (native !== undefined) return native.createHmac('sha256', keptKey(native, key)).update(text, 'utf8').digest('hex');
   return bytesToHex(hmac(plainSha256, key, utf8ToBytes(text)));
@@ -78,7 +78,7 @@ export function hmacSha256Hex(key: Uint8Array, text: string): string {
 
 type Native = NonNullable<typeof native>;
 
-/** A key of bytes is taken in anew for each call: that took nine of ten parts of the time, and made it slower than pure JavaScript. */
+/** Caches key objects: Node imports a key of bytes again for each call, which took nine tenths of the time and made it slower than pure JavaScript. */
 const keptKeys = new WeakMap<Uint8Array, ReturnType<Native['createSecretKey']>>();
 
 function keptKey(crypto: Native, key: Uint8Array): ReturnType<Native['createSecretKey']> {
@@ -89,7 +89,7 @@ function keptKey(crypto: Native, key: Uint8Array): ReturnType<Native['createSecr
   return kept;
 }
 
-/** SHA-256 of a value's canonical JSON. Two values have the same digest exactly when they mean the same. */
+/** SHA-256 of a value's canonical JSON. Two values have the same digest exactly if they are equal. */
 export function digestOf(value: unknown): string {
   return sha256Hex(canonicalJson(value));
 }
@@ -97,8 +97,8 @@ export function digestOf(value: unknown): string {
 const known = new WeakMap<object, string>();
 
 /**
- * The same of an object in which nothing changes any more, worked out once: a question is asked for its digest three times at each vote. Whoever got the
- * value from elsewhere has read an object of their own, and works it out for that.
+ * The same for an object that no longer changes, cached: a question's digest is needed three times per vote. Code that received the value from elsewhere has
+ * parsed its own object, and computes the digest for that.
  */
 export function digestOfFixed(value: object): string {
   const digest = known.get(value) ?? digestOf(value);

@@ -1,10 +1,10 @@
 /**
- * Parses JSON with every integer beyond 2^53 as the text of its digits, exactly as it was written; `JSON.parse` rounds them.
+ * Parses JSON, with every integer beyond 2^53 as a string of its digits, exactly as written; `JSON.parse` rounds them.
  *
  * @throws SyntaxError for what is not JSON
  */
 export function parseExactly(text: string): unknown {
-  // A text that is not JSON must fail as it stands, not be repaired by the quotes below.
+  // A text that is not JSON must fail here, not be repaired by the quotes added below.
   const value: unknown = JSON.parse(text);
   if (!/\d{16}/.test(text)) return value;
   return JSON.parse(
@@ -14,5 +14,5 @@ export function parseExactly(text: string): unknown {
   );
 }
 
-/** A text, or a number; only integers of 16 digits or more are caught. */
+/** A string or a number; only integers of 16 digits or more are captured. */
 const longNumbers = /"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d{16,})(?![\d.eE])|-?\d[\d.eE+-]*/gs;

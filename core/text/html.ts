@@ -1,6 +1,6 @@
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** A text as HTML, in an element or a quoted attribute. Characters that are not seen stay: make them visible before. */
+/** Escapes a text for an HTML element or a quoted attribute. Invisible characters stay: make them visible first. */
 export function htmlEscaped(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
 }

@@ -1,20 +1,20 @@
 /**
- * Patterns that take linear time by their make: they are run by an automaton that goes over a text once, and goes back over nothing. The texts are the
- * attacker's, and the patterns are anybody's; the engine of JavaScript needs minutes for some pairs of them, and here runs where no flag can bound it.
- * They mean what they mean in JavaScript without the flag `u`; what needs to go back (a back reference, a look around) is refused.
+ * Patterns that run in linear time by design: an automaton reads a text once, without backtracking. The texts are the attacker's, and anyone may write the
+ * patterns; JavaScript's engine needs minutes for some combinations, and runs here where no flag can bound it. Patterns mean what they mean in JavaScript
+ * without the flag `u`; what requires backtracking (a back reference, lookaround) is rejected.
  */
 interface LinearPattern {
   readonly matches: (text: string) => boolean;
 }
 
-/** Steps that a pattern may have: a repetition counts as often as it repeats. */
+/** Maximum number of steps of a pattern: a repeated step counts once per repetition. */
 const mostSteps = 1_000;
 const mostRepeats = 200;
 const longestSource = 1_000;
-/** States that are remembered for a pattern; where a text drives it into more, it begins anew. */
+/** Maximum number of states cached per pattern; if a text leads to more, the cache starts over. */
 const mostStates = 300;
 const remembered = 128;
-/** Patterns that are remembered: they are configuration and no alert's, and stand in several matches of several playbooks. */
+/** Maximum number of patterns cached: they come from configuration, never from alerts, and recur in several matches of several playbooks. */
 const mostPatterns = 2_000;
 
 type Ranges = readonly (readonly [number, number])[];
@@ -34,7 +34,7 @@ type Step =
 
 /**
  * A pattern that may match anywhere in a text.
- * @throws RangeError for what is no pattern, or none that takes linear time.
+ * @throws RangeError for an invalid pattern, or one that cannot run in linear time.
  */
 export function linearPattern(source: string, { ignoreCase = false }: { readonly ignoreCase?: boolean } = {}): LinearPattern {
   return madeOnce(`${ignoreCase ? 'i' : 'c'}/${source}`, () =>
@@ -42,7 +42,7 @@ export function linearPattern(source: string, { ignoreCase = false }: { readonly
   );
 }
 
-/** `*` stands for any text, `?` for one character, and `\` takes either as it is. The whole text has to match. @throws RangeError */
+/** `*` stands for any text, `?` for one character, and `\` escapes either. The whole text must match. @throws RangeError */
 export function globPattern(source: string): LinearPattern {
   return madeOnce(`g/${source}`, () => automatonOf(globParts(source), { ignoreCase: false, anywhere: false }));
 }
@@ -58,7 +58,7 @@ function globParts(source: string): Part {
 
 const made = new Map<string, LinearPattern>();
 
-/** A pattern takes up to a megabyte, and the same text always makes the same: workflows share this module (`service/temporal/bundle`). */
+/** A pattern takes up to a megabyte, and the same source always yields the same pattern: workflows share this module (`service/temporal/bundle`). */
 function madeOnce(key: string, make: () => LinearPattern): LinearPattern {
   const known = made.get(key);
   if (known) return known;
@@ -163,7 +163,7 @@ class Parser {
     const part = this.#one();
     const times = this.#times();
     if (!times) return part;
-    // Which of several ways is taken first makes no difference to whether there is one.
+    // Greediness is ignored: it does not affect whether there is a match.
     this.#takes('?');
     if (part.kind === 'at') throw new RangeError('a place in the text is repeated');
     if (this.#times()) throw new RangeError('a repetition is repeated: put the inner one into a group');
@@ -216,7 +216,7 @@ class Parser {
     return { kind: 'one', ranges: this.#escapedSet(char), negated: false };
   }
 
-  /** What stands behind a `\`, also within brackets. */
+  /** The character set after a `\`, also within brackets. */
   #escapedSet(char: string): Ranges {
     const set = sets[char.toLowerCase()];
     if (set) return char === char.toLowerCase() ? set : without(set);
@@ -273,7 +273,7 @@ function testOf({ ranges, negated }: Extract<Part, { readonly kind: 'one' }>, ig
   };
 }
 
-/** The steps of a pattern, each of which leads to the next one, and a split to its ways. */
+/** The steps of a pattern. Each leads to the next one, and a split to its alternatives. */
 function stepsOf(whole: Part, ignoreCase: boolean): readonly Step[] {
   const steps: Step[] = [];
   const add = (step: Step): void => {
@@ -325,7 +325,7 @@ function stepsOf(whole: Part, ignoreCase: boolean): readonly Step[] {
   return steps;
 }
 
-/** Where the automaton may be, before it is known what comes next. */
+/** The automaton's possible positions, before the next character is known. */
 interface State {
   readonly at: readonly number[];
   readonly first: boolean;
@@ -353,7 +353,7 @@ function automatonOf(
     if (known) return known;
     if (states.size >= mostStates) {
       states.clear();
-      // Those that it led to would all be held by it.
+      // Otherwise it would keep all states that it leads to in memory.
       start = undefined;
     }
     const state: State = { at, first, afterWord, next: [] };

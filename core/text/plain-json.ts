@@ -1,9 +1,9 @@
-/** Anything that JSON can hold. */
+/** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
 /**
- * The value as JSON can hold it and as canonical JSON accepts it. Text that was cut in the middle of a character (a lone
- * surrogate) gets U+FFFD there, as UTF-8 would do: an attacker's odd command line must not make a record unwritable.
+ * Converts a value to what JSON can represent and canonical JSON accepts. Text that was cut in the middle of a character (a lone surrogate) gets U+FFFD there,
+ * as in UTF-8: an attacker's odd command line must not make a record unwritable.
  */
 export function plainJson(value: unknown): Json {
   switch (typeof value) {
@@ -25,12 +25,12 @@ export function plainJson(value: unknown): Json {
   return Object.fromEntries(kept.map(([name, field]) => [name.toWellFormed(), plainJson(field)]));
 }
 
-/** Whether the value has named fields: no list, and not null. */
+/** Whether the value is an object with named fields: neither an array nor null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether the value is JSON all the way down. */
+/** Whether the value is JSON at every depth. */
 export function isJson(value: unknown): value is Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
@@ -38,7 +38,7 @@ export function isJson(value: unknown): value is Json {
   return Object.values(value).every(isJson);
 }
 
-/** By their code units: the same wherever it runs, where a locale has an order of its own. Times in ISO 8601 (UTC) come by their moment. */
+/** Compares by code units: the same everywhere, unlike a locale's order. ISO 8601 times (UTC) are ordered chronologically. */
 export function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

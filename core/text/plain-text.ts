@@ -1,8 +1,8 @@
 import { lastPart, shortName, spelt } from './object-name.ts';
 
-/** What the engine wrote for its records, as people read it on a card, a page, a ticket or in a browser. Pure text; escaping is the surface's. */
+/** The engine's record texts as people read them on a card, a page, a ticket or in a browser. Pure text; each surface escapes it. */
 
-/** `pod/shop/cart-7d9c5b6f4-x2x8k` is `cart-…x2x8k`. */
+/** Shortens `pod/shop/cart-7d9c5b6f4-x2x8k` to `cart-…x2x8k`. */
 export function targetText(target: string): string {
   return shortName(lastPart(target));
 }
@@ -17,12 +17,12 @@ const compoundKinds = [
   'StatefulSet',
 ];
 
-/** `networkpolicy` is `NetworkPolicy`, as Kubernetes writes it. */
+/** Turns `networkpolicy` into `NetworkPolicy`, as Kubernetes writes it. */
 export function kindText(kind: string): string {
   return compoundKinds.find((one) => one.toLowerCase() === kind) ?? `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
 }
 
-/** `pod/shop/cart` is `Pod cart in shop`, whole. */
+/** Turns `pod/shop/cart` into `Pod cart in shop`, with the whole name. */
 export function wholeTargetText(target: string): string {
   const [kind = '', ...rest] = target.split('/');
   const name = rest.pop();
@@ -30,12 +30,12 @@ export function wholeTargetText(target: string): string {
   return `${kindText(kind)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
 }
 
-/** As machines write a time, and as a page writes it: `2026-11-27T20:36:01.5Z`, `2026-11-27 20:36 UTC`. */
+/** Times as machines write them, and as a page does: `2026-11-27T20:36:01.5Z`, `2026-11-27 20:36 UTC`. */
 const times = /\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\d{4}-\d\d-\d\d \d\d:\d\d UTC)(?!\w)/g;
-/** `kind/namespace/name` and `kind/name` of Kubernetes, and nothing with a dot or a leading slash, which may be a file or an image. */
+/** Kubernetes names `kind/namespace/name` and `kind/name`, but nothing with a dot or a leading slash, which may be a file or an image. */
 const objectName =
   /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
-/** What a ticket is called before it has an id: its title follows. */
+/** Prefix of a ticket's name before it has an id: its title follows. */
 const ticketName = /(?<![\w/])ticket\/[a-z]+\//g;
 const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
 
@@ -45,12 +45,12 @@ function isoOf(written: string): string {
   return day === undefined ? written : `${day}T${clock}:00Z`;
 }
 
-/** Parts of a text, with the times in it by themselves, as ISO 8601: a surface has its own way to write them. */
+/** Splits a text into parts, with the times in it as separate ISO 8601 parts: each surface formats times in its own way. */
 export function timesSplit(text: string): readonly ({ readonly text: string } | { readonly time: string })[] {
   return text.split(times).map((part, index) => (index % 2 === 0 ? { text: part } : { time: isoOf(part) }));
 }
 
-/** Names of objects without their kinds, actions as words, times as `time` writes them. `whole`: names as who decides needs them. */
+/** Shows object names without their kinds, actions as words, and times as `time` formats them. `whole`: names as people who decide need them. */
 export function plainText(
   text: string,
   { time, names = 'short' }: { readonly time: (iso: string) => string; readonly names?: 'short' | 'whole' },
@@ -69,14 +69,14 @@ function plainNames(text: string, names: 'short' | 'whole'): string {
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** `27 Nov, 05:02 UTC`: where the reader’s zone is not known. */
+/** `27 Nov, 05:02 UTC`: for readers whose time zone is not known. */
 export function utcWords(iso: string): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;
   return `${time.getUTCDate()} ${months[time.getUTCMonth()]}, ${time.toISOString().slice(11, 16)} UTC`;
 }
 
-/** For whoever reads a ticket or is woken, in whatever zone they are: names whole, since they are looked for elsewhere. */
+/** For people who read a ticket or are paged, in any time zone: names stay whole, because people search for them elsewhere. */
 export function wholeText(text: string): string {
   return plainText(text, { time: utcWords, names: 'whole' });
 }

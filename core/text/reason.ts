@@ -1,23 +1,23 @@
 import { redactSecrets } from './redact.ts';
 
-/** Why somebody decides something: so long in every way in, and in the cell again. */
+/** Limits for the reason of a decision: the same at every entry point, and checked again in the cell. */
 const shortestReason = 3;
 export const longestReason = 500;
 export const reasonLengths = { min: shortestReason, max: longestReason } as const;
 
-/** What is wrong with a reason that has to be given; undefined when nothing is. */
+/** What is wrong with a required reason; undefined if nothing is. */
 export function problemOfReason(reason: string): string | undefined {
   return reason.trim().length < shortestReason ? 'Say why, in a few words.' : tooLong(reason);
 }
 
-/** What is wrong with one that may be left out. */
+/** What is wrong with an optional reason. */
 export function tooLong(reason: string): string | undefined {
   return reason.length > longestReason
     ? `Say why in ${longestReason} characters at most; these are ${reason.length}.`
     : undefined;
 }
 
-/** Without the secrets that people paste with what they have seen. What stands in their place must not make it too long to be taken. */
+/** Removes secrets that people paste along with what they saw. The replacements must not make the reason too long to be accepted. */
 export function reasonToSign(reason: string): string {
   const redacted = redactSecrets(reason);
   return redacted.length > reason.length ? redacted.slice(0, Math.max(longestReason, reason.length)) : redacted;

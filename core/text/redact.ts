@@ -1,9 +1,9 @@
 /**
- * Takes known shapes of secrets out of a text: each becomes `[redacted:kind]`, with what names it left in place, so that
- * a command line stays readable. It is a net, not a proof: whole raw texts are only ever kept encrypted.
+ * Removes known shapes of secrets from a text: each becomes `[redacted:kind]`, and its name is left in place so that a command line stays readable. It is a
+ * safety net, not a guarantee: whole raw texts are only ever kept encrypted.
  *
- * The texts are the attacker's, so each shape is looked for in linear time: a pattern begins at what is rare in it, never with a run of any
- * characters, and what it cannot decide without going over the same characters again is decided in code.
+ * The texts are the attacker's, so each shape is searched for in linear time: a pattern begins with its rare part, never with a run of any characters, and what
+ * it cannot decide without reading the same characters again is decided in code.
  */
 export function redactSecrets(text: string): string {
   if (!anySign.test(text)) return text;
@@ -17,13 +17,13 @@ export function redactSecrets(text: string): string {
 
 interface Shape {
   readonly kind: string;
-  /** In lower case; without any of these in the text there is nothing to look for. Most texts have none. */
+  /** Lower-case substrings: if the text contains none of them, the shape is skipped. Most texts contain none. */
   readonly signs: readonly string[];
-  /** The first group, where there is one, is kept: it must be at the start of the match. */
+  /** The first group, if there is one, is kept: it must be at the start of the match. */
   readonly pattern: RegExp;
-  /** How much of a match is kept, where a group cannot tell; undefined for all of it. */
+  /** How much of a match is kept, if a group cannot express it; undefined for all of it. */
   readonly kept?: (whole: string) => number | undefined;
-  /** Only in the command lines of these programs, each up to the next separator. */
+  /** Applies only to the command lines of these programs, each up to the next separator. */
   readonly program?: RegExp;
 }
 
@@ -41,7 +41,7 @@ function marked(whole: string, kept: number, kind: string): string {
 
 const separator = /[|;&\n]/g;
 
-/** Goes over the text once, in and out of the programs' command lines: a pattern that reached from program to flag would begin anew at each. */
+/** Scans the text once, in and out of the programs' command lines: a pattern that spanned from program to flag would start over at each one. */
 function withoutFlagOf(text: string, { kind, pattern, program }: Shape & { readonly program: RegExp }): string {
   const [nextProgram, nextFlag, nextSeparator] = [program, pattern, separator].map((one) => searchIn(text, one));
   const done: string[] = [];
@@ -60,7 +60,7 @@ function withoutFlagOf(text: string, { kind, pattern, program }: Shape & { reado
   return done.join('') + text.slice(at);
 }
 
-/** The first match at a place or after it, for places that only grow: what was found further on is not looked for again. */
+/** The first match at or after a position, for positions that only increase: a match found further on is not searched for again. */
 function searchIn(text: string, pattern: RegExp): (at: number) => RegExpExecArray | null {
   let found: RegExpExecArray | null | undefined;
   return (at) => {
@@ -74,7 +74,7 @@ function searchIn(text: string, pattern: RegExp): (at: number) => RegExpExecArra
 
 /** A value on a command line or in a configuration: quoted, or up to the next blank or separator. */
 const value = String.raw`(?:"(?:[^"\\]|\\.){1,4096}"?|'[^']{1,4096}'?|[^\s"'&;,|<>]{1,4096})`;
-/** How a secret's name ends. What comes before it (`DB_`, `spring.datasource.`) tells nothing, and stays where it is. */
+/** How a secret's name ends. Any prefix (`DB_`, `spring.datasource.`) is irrelevant, and stays in place. */
 const secretName = [
   'pass(?:word|wd|phrase|code)?',
   'pwd',
@@ -85,7 +85,7 @@ const secretName = [
   'connection[_-]?string',
 ].join('|');
 
-/** Every secret's name has one of these in it. */
+/** Every secret's name contains one of these. */
 const nameSigns = ['pass', 'pwd', 'secret', 'token', 'key', 'credential', 'connection'];
 
 const shapes: readonly Shape[] = [
@@ -99,7 +99,7 @@ const shapes: readonly Shape[] = [
     kind: 'jwt',
     signs: ['eyj'],
     pattern: /\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
-    // One part alone is any JSON in base64.
+    // A single such part could be any JSON in base64.
     kept: (whole) => ((whole.split('.', 2)[1]?.length ?? 0) >= 4 ? 0 : undefined),
   },
   {
@@ -128,7 +128,7 @@ const shapes: readonly Shape[] = [
     pattern:
       /\b(?:sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hf_\w{20,}|npm_\w{30,}|pypi-[\w-]{30,}|dop_v1_\w{30,}|hv[sb]\.[\w-]{20,})/g,
   },
-  // The whole userinfo: a token is often put where the name goes.
+  // The whole userinfo: a token often takes the place of the user name.
   { kind: 'userinfo', signs: ['://'], pattern: /(:\/\/)[^\s/@"'<>?#]{1,2048}(?=@)/g },
   {
     kind: 'authorization',
@@ -155,19 +155,19 @@ const shapes: readonly Shape[] = [
     signs: nameSigns,
     pattern: new RegExp(`((?<![\\w-])--?(?:[a-z]{1,20}[_-]){0,3}(?:${secretName})\\s{1,4})(?!-)${value}`, 'gi'),
   },
-  // JSON within a text: \"password\":\"x\", however often it was quoted.
+  // JSON within a text: \"password\":\"x\", however often it was escaped.
   {
     kind: 'secret',
     signs: nameSigns,
     pattern: new RegExp(`((?:${secretName})\\\\{1,16}["']\\s{0,2}:\\s{0,2}\\\\{1,16}["'])[^\\\\"']{1,4096}`, 'gi'),
   },
-  // A form that was encoded once more, within an address: password%3Dx
+  // A form that was encoded again, within a URL: password%3Dx
   {
     kind: 'secret',
     signs: ['%3d'],
     pattern: new RegExp(`((?:${secretName})%3d)(?:[^\\s"'&;,|<>%]|%(?!26)){1,4096}`, 'gi'),
   },
-  // Arguments as a list: ["--password", "x"], or with a zero byte between them.
+  // Arguments as a list: ["--password", "x"], or separated by a zero byte.
   {
     kind: 'secret',
     signs: nameSigns,
@@ -215,13 +215,13 @@ const shapes: readonly Shape[] = [
   },
 ];
 
-/** One look for all signs together: most texts have none. */
+/** One search for all signs together: most texts contain none. */
 const anySign = new RegExp(
   [...new Set(shapes.flatMap(({ signs }) => signs))].map((sign) => sign.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|'),
   'i',
 );
 
-/** `-u name:password`, as curl takes it, and `-U name%password` of smbclient; a URL is neither. */
+/** `-u name:password` of curl, and `-U name%password` of smbclient; a URL is neither. */
 function keptOfUser(whole: string): number | undefined {
   const start = whole.search(userStart);
   const end = start + whole.slice(start).search(/[:%/]/);

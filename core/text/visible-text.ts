@@ -1,24 +1,24 @@
 /**
- * What a reader does not see, or what makes them see something else: all that Unicode calls other (control, format, surrogates, private, not
- * assigned: direction, zero width, soft hyphen, tags) or ignorable (fillers, variation selectors), its own line ends, and the blank Braille
- * pattern. By class, not by a list: the next version of Unicode has more of them. Line feed and tab are left.
+ * Characters that a reader does not see, or that mislead them: all that Unicode calls other (control, format, surrogates, private, not assigned: direction,
+ * zero width, soft hyphen, tags) or ignorable (fillers, variation selectors), its own line separators, and the blank Braille pattern. By class, not by a list:
+ * the next version of Unicode has more of them. Line feed and tab are kept.
  */
 const hidden = /(?![\n\t])[\p{Other}\p{Line_Separator}\p{Paragraph_Separator}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const hiddenOrBreak = new RegExp(hidden.source.replace('(?![\\n\\t])', ''), hidden.flags);
 
 const writtenOut = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 
-/** Text of an attacker as it really is: what hides or turns text round is written out, as `\u{202e}`. */
+/** An attacker's text as it really is: characters that hide or reverse text are escaped, as `\u{202e}`. */
 export function visibleText(text: string): string {
   return text.replaceAll('\r\n', '\n').toWellFormed().replace(hidden, writtenOut);
 }
 
-/** The same for one line of a terminal or a log: line feeds and tabs are written out, too. */
+/** The same for one line of a terminal or a log: line feeds and tabs are escaped, too. */
 export function visibleLine(text: string): string {
   return text.toWellFormed().replace(hiddenOrBreak, writtenOut);
 }
 
-/** JSON on one line that says the same, with everything of this kind as `\u202e`. */
+/** Equivalent JSON on one line, with all such characters escaped as `\u202e`. */
 export function visibleJson(json: string): string {
   return json
     .toWellFormed()
@@ -29,12 +29,12 @@ export function visibleJson(json: string): string {
     );
 }
 
-/** On one line, at most `limit` UTF-16 units, and never half a character. */
+/** On one line, at most `limit` UTF-16 units, never ending in half a character. */
 export function oneLine(text: string, limit: number): string {
   return cutText(visibleText(text).replaceAll(/\s+/g, ' ').trim(), limit);
 }
 
-/** At most `limit` UTF-16 units; what was cut off ends in `…`. */
+/** At most `limit` UTF-16 units; a truncated text ends in `…`. */
 export function cutText(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }

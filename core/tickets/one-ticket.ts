@@ -1,13 +1,13 @@
 import { FirebreakError } from '../errors.ts';
 import type { Ticket } from './ticket.ts';
 
-/** What is remembered of a key, best in a database: a process that starts after a crash then knows that a create may be under way. */
+/** What is remembered per key, preferably in a database: a process that starts after a crash then knows that a create may be under way. */
 export interface TicketMemory {
   recall(system: string, key: string): Promise<RememberedTicket | undefined>;
   remember(system: string, key: string, what: RememberedTicket): Promise<void>;
 }
 
-/** `sentAt` (milliseconds since 1970): a create was sent then, and nobody knows of its end. */
+/** `sentAt` (milliseconds since 1970): a create was sent then, and its outcome is unknown. */
 export interface RememberedTicket {
   readonly sentAt?: number;
   readonly id?: string;
@@ -19,13 +19,13 @@ export interface FoundTicket {
   readonly open: boolean;
 }
 
-/** The calls of one system, for one key. */
+/** The calls to one system, for one key. */
 interface TicketCalls {
-  /** All tickets of the key, oldest first. The answer may lag behind. */
+  /** All tickets of the key, oldest first. The result may lag behind. */
   find(): Promise<readonly FoundTicket[]>;
-  /** Undefined: it may have been made, or not. Throws only where it was certainly not made. */
+  /** Undefined: it may or may not have been created. Throws only if it was certainly not created. */
   create(): Promise<FoundTicket | undefined>;
-  /** Reads it back by its id, where nothing lags. Throws FB_ERR_REFUSED where it was not kept as written. */
+  /** Reads it back by its id, which never lags. Throws FB_ERR_REFUSED if it was not stored as written. */
   confirm(id: string): Promise<FoundTicket>;
   closeDouble(double: FoundTicket, first: FoundTicket): Promise<void>;
 }
@@ -33,15 +33,15 @@ interface TicketCalls {
 interface OneTicketOptions {
   readonly system: string;
   readonly memory: TicketMemory;
-  /** How long a create without an answer is only looked for, and not repeated. */
+  /** How long an unanswered create is only searched for, and not repeated. */
   readonly settleMs: number;
-  /** Pauses before further looks: one before a create where the search lags, several after one without an answer. */
+  /** Pauses before further searches: one before a create if the search lags, several after an unanswered create. */
   readonly looks: { readonly beforeCreate: readonly number[]; readonly afterSilence: readonly number[] };
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly now?: () => number;
 }
 
-/** Find → create → confirm: one ticket a key, whatever fails in between and however often it is tried. */
+/** Find → create → confirm: one ticket per key, whatever fails in between and however often it is retried. */
 export class OneTicket {
   readonly #options: OneTicketOptions;
   readonly #running = new Map<string, Promise<Ticket>>();
@@ -58,7 +58,7 @@ export class OneTicket {
     return opening;
   }
 
-  /** The oldest ticket of the key; later ones, made by somebody at the same moment, are closed as duplicates. */
+  /** Returns the key's oldest ticket; later ones, created at the same moment by someone else, are closed as duplicates. */
   async sweep(calls: Pick<TicketCalls, 'find' | 'closeDouble'>): Promise<FoundTicket | undefined> {
     const [first, ...doubles] = await calls.find();
     if (first) for (const double of doubles) if (double.open) await calls.closeDouble(double, first);
@@ -99,7 +99,7 @@ export class OneTicket {
     return late ? this.#keep(key, late, 'created') : { state: 'ambiguous' };
   }
 
-  /** A look that fails for a moment is no reason to create a second one: it is thrown unless a later look finds something. */
+  /** A search that fails temporarily is no reason to create a second ticket: the error is thrown unless a later search finds something. */
   async #look(calls: TicketCalls, pauses: readonly number[], signal: AbortSignal): Promise<FoundTicket | undefined> {
     let fault: unknown;
     for (const pause of pauses) {

@@ -1,4 +1,4 @@
-/** What a configured field of a ticket or a page may name as `{{name}}`. All of it plain text, redacted before it is put in. */
+/** Placeholders for `{{name}}` in a configured field of a ticket or a page. All values are plain text, redacted before they are inserted. */
 export const placeholders = {
   title: 'what the playbook calls it, on one line',
   body: 'what the playbook writes about it',
@@ -13,7 +13,7 @@ export const placeholders = {
 type Placeholder = keyof typeof placeholders;
 export type TemplateValues = Readonly<Record<Placeholder, string>>;
 
-/** A field as it is configured: texts in it are templates, everything else goes out as it is. */
+/** A field as configured: strings in it are templates, everything else is sent unchanged. */
 export type FieldTemplate =
   | string
   | number
@@ -28,7 +28,7 @@ function isPlaceholder(name: string): name is Placeholder {
   return Object.hasOwn(placeholders, name);
 }
 
-/** Names in `{{…}}` that mean nothing, of a template and of everything inside it. */
+/** Unknown names in `{{…}}`, in a template and everything inside it. */
 export function unknownPlaceholders(template: FieldTemplate): readonly string[] {
   if (typeof template === 'string')
     return [...template.matchAll(pattern)].map(([, name = '']) => name).filter((name) => !isPlaceholder(name));
@@ -36,7 +36,7 @@ export function unknownPlaceholders(template: FieldTemplate): readonly string[] 
   return Object.values(template).flatMap(unknownPlaceholders);
 }
 
-/** Puts the values in, once: what a value holds is never looked at again. */
+/** Inserts the values in one pass: placeholders within values are not expanded. */
 export function fillTemplate(template: string, values: TemplateValues): string {
   return template.replaceAll(pattern, (whole, name: string) => (isPlaceholder(name) ? values[name] : whole));
 }

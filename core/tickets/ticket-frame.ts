@@ -2,13 +2,13 @@ import { type IncidentRef, subjectOfIncident, subjectTitle } from '../incident/i
 import { wholeTargetText } from '../text/plain-text.ts';
 import type { TicketRequest } from './ticket.ts';
 
-/** An address that a ticket shows, and what it is called there. */
+/** A URL that a ticket shows, with its label. */
 export interface TicketAddress {
   readonly name: string;
   readonly url: string;
 }
 
-/** What every ticket says around the text of its playbook: where, where to go on, and last, for the command line, the ids. */
+/** What every ticket adds to its playbook's text: the location, where to continue, and finally the ids for the command line. */
 interface TicketFrame {
   readonly facts: readonly string[];
   readonly addresses: readonly TicketAddress[];

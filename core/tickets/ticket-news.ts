@@ -2,21 +2,21 @@ import type { IncidentRef } from '../incident/incident.ts';
 import { redactSecrets } from '../text/redact.ts';
 import { oneLine } from '../text/visible-text.ts';
 
-/** What somebody did to a ticket, or to a page, in the system where it is. */
+/** What somebody did to a ticket or a page in its own system. */
 type TicketChange = 'closed' | 'reopened' | 'commented' | 'acknowledged';
 
-/** What a ticket system told us. Texts are whoever's who can write there. */
+/** An event reported by a ticket system. Its texts come from anyone who can write there. */
 export interface TicketEvent {
-  /** The ticket’s id there, as its incident knows it. */
+  /** The ticket’s id in its system, as its incident knows it. */
   readonly ticket: string;
   readonly deed: TicketChange;
-  /** Whom the system names. Nobody of the roster, whatever the name: it decides nothing. */
+  /** The person that the system names. Never taken for anyone on the roster, whatever the name: it decides nothing. */
   readonly by: string;
-  /** Of a comment. */
+  /** Text of a comment. */
   readonly text?: string;
 }
 
-/** One event, as it is kept for its incident: numbered from 1, and told in words. */
+/** One event as stored for its incident: numbered from 1, and put into words. */
 export interface TicketNews {
   readonly number: number;
   readonly system: string;
@@ -25,31 +25,31 @@ export interface TicketNews {
   readonly words: string;
 }
 
-/** Where it is kept until its incident reads it. */
+/** Stores events until their incident reads them. */
 export interface TicketMailbox {
-  /** From now on events of the ticket are that incident’s. */
+  /** From now on, events of the ticket belong to that incident. */
   bind(ticket: { readonly system: string; readonly id: string }, incident: IncidentRef): Promise<void>;
-  /** Undefined where no incident has such a ticket. */
+  /** Undefined if no incident has such a ticket. */
   ownerOf(ticket: { readonly system: string; readonly id: string }): Promise<IncidentRef | undefined>;
-  /** Keeps it once per `delivery`. Whose it is; undefined where no incident has such a ticket. */
+  /** Stores the event once per `delivery`. Returns the incident it belongs to; undefined if none has such a ticket. */
   put(system: string, delivery: string, event: TicketEvent): Promise<IncidentRef | undefined>;
-  /** What came after the event of that number, in order, `most` of it at most. */
+  /** Events after the one with that number, in order, at most `most`. */
   after(incident: IncidentRef, number: number, most: number): Promise<readonly TicketNews[]>;
 }
 
-/** A request as it came, before anything in it is believed. */
+/** A request as received, before anything in it is trusted. */
 interface InboundRequest {
-  /** By its name in small letters. */
+  /** Reads a header by its lower-case name. */
   readonly header: (name: string) => string | undefined;
   readonly body: Uint8Array;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** One system’s way to tell us: who signed it is checked first, and only then is it read. */
+/** How one system notifies us: its signature is checked first, and only then is the request parsed. */
 export interface InboundSystem {
   readonly name: string;
-  /** `events` is empty for what is not about a ticket’s state or its comments. */
+  /** `events` is empty for anything that is not about a ticket’s state or comments. */
   read(
     request: InboundRequest,
   ): { readonly ok: true; readonly events: readonly TicketEvent[] } | { readonly ok: false; readonly reason: string };
@@ -57,7 +57,7 @@ export interface InboundSystem {
 
 const ownMark = /firebreak[-:][0-9a-f]{32}/;
 
-/** Whether we wrote it: every comment of ours carries its key. */
+/** Whether we wrote the comment: each of ours carries its key. */
 export function isOurComment(text: string): boolean {
   return ownMark.test(text);
 }

@@ -3,7 +3,7 @@ import { sha256Hex } from '../text/digest.ts';
 import { redactSecrets } from '../text/redact.ts';
 import type { TemplateValues } from './template.ts';
 
-/** What is filed. `key` makes it happen once: it is found again by it. Texts are plain; the integration escapes. */
+/** The ticket to be filed. `key` ensures that it is filed only once: it is found again by it. Texts are plain; the integration escapes them. */
 export interface TicketRequest {
   readonly key: string;
   readonly incident: IncidentRef;
@@ -11,13 +11,13 @@ export interface TicketRequest {
   readonly body: string;
   readonly labels: readonly string[];
   readonly severity?: string;
-  /** The address of the incident in the console, where there is one: written as it is. */
+  /** URL of the incident in the console, if there is one: written unchanged. */
   readonly console?: string;
-  /** The address of the incident's thread in Slack, where there is one: written as it is. */
+  /** URL of the incident's Slack thread, if there is one: written unchanged. */
   readonly thread?: string;
 }
 
-/** `ambiguous`: the create timed out and cannot be found yet; it is looked for again before anything is created. */
+/** `ambiguous`: the create timed out and cannot be found yet; it is searched for again before anything is created. */
 export interface Ticket {
   readonly state: 'created' | 'existing' | 'ambiguous';
   readonly id?: string;
@@ -35,49 +35,49 @@ export interface TicketComment {
 
 export interface TicketClosing {
   readonly id: string;
-  /** `not_planned`: it was nothing. */
+  /** `not_planned`: it was a false alarm. */
   readonly reason: 'completed' | 'not_planned';
-  /** The verdict in words, where the system takes some with the closing. */
+  /** The verdict in words, if the system accepts a text on closing. */
   readonly text?: string;
-  /** The key it was opened under: tickets that were made twice under it are closed as duplicates. */
+  /** The key under which it was opened: duplicates created under it are closed as such. */
   readonly openedUnder?: string;
 }
 
 /** One ticket system. `open` is find → create → confirm, idempotent by `request.key`. All throw FB_ERR_UNAVAILABLE (retry), FB_ERR_REFUSED (do not). */
 export interface TicketSystem {
   readonly name: string;
-  /** Asks it something that files nothing: whether address, credentials and place are right. Absent where there is no such question. */
+  /** Checks that URL, credentials and location are right, without filing anything. Absent if the system has no such request. */
   look?(signal: AbortSignal): Promise<void>;
   open(request: TicketRequest, signal: AbortSignal): Promise<Ticket>;
   comment(call: TicketComment, signal: AbortSignal): Promise<void>;
-  /** Idempotent: what is closed stays closed. */
+  /** Idempotent: a closed ticket stays closed. */
   close(call: TicketClosing, signal: AbortSignal): Promise<void>;
 }
 
-/** A ticket that an incident has. */
+/** A ticket that belongs to an incident. */
 export interface TicketLink {
   readonly system: string;
   readonly id: string;
   readonly url?: string;
 }
 
-/** What an incident has to say on its ticket. */
+/** What an incident writes to its ticket. */
 export interface TicketUpdate {
   readonly incident: IncidentRef;
   readonly ticket: TicketLink;
-  /** `nth` of the incident's: written once. */
+  /** `nth` comment of the incident: written once. */
   readonly comment?: { readonly nth: number; readonly text: string };
   readonly close?: Omit<TicketClosing, 'id' | 'openedUnder'>;
 }
 
-/** One key a comment, made at the desk: no incident writes under another's. */
+/** One key per comment, computed at the desk so that no incident can write under another's. */
 export function commentKeyOf(incident: IncidentRef, nth: number): string {
   return `${incident.run}/comment/${nth}`;
 }
 
 /**
- * When the incident's run began, milliseconds since 1970: no ticket of it is older. What Temporal calls a run is a UUID of version 7, which begins with
- * that time (RFC 9562, section 5.7). Undefined where it is none.
+ * When the incident's run began, milliseconds since 1970: none of its tickets is older. Temporal's run id is a UUID of version 7, which begins with that time
+ * (RFC 9562, section 5.7). Undefined if it is not one.
  */
 export function begunAt({ run }: IncidentRef): number | undefined {
   const digits = run.toLowerCase().replaceAll('-', '');
@@ -89,12 +89,12 @@ export function ticketKeyOf(incident: IncidentRef): string {
   return `ticket/${incident.id}@${incident.run}`;
 }
 
-/** A key as systems can hold it, whatever is in it: `firebreak-` and 32 hex digits. */
+/** A key in a form that every system can store, whatever it contains: `firebreak-` and 32 hex digits. */
 export function referenceOf(key: string): string {
   return `firebreak-${sha256Hex(key).slice(0, 32)}`;
 }
 
-/** What a template may say about a ticket. */
+/** The values that a template can use about a ticket. */
 export function templateValues(request: Pick<TicketRequest, 'incident' | 'title' | 'body' | 'severity'>): TemplateValues {
   const subject = subjectOfIncident(request.incident.id);
   const workload = subject?.kind === 'workload' ? `${subject.ownerKind.toLowerCase()}/${subject.name}` : undefined;
@@ -110,7 +110,7 @@ export function templateValues(request: Pick<TicketRequest, 'incident' | 'title'
   };
 }
 
-/** The same system, which never sees a known shape of a secret: alerts carry them in command lines. */
+/** Wraps a ticket system so that it never receives a known shape of a secret: alerts carry them in command lines. */
 export function redactedTickets(system: TicketSystem): TicketSystem {
   return {
     name: system.name,

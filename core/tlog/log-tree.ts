@@ -1,33 +1,33 @@
 import { type LeafHash, leafHash, merkleRootHash, parentHash } from '../audit/merkle.ts';
 
 /**
- * The tree over a log's entries (RFC 6962, 2.1) as the files of C2SP's tlog-tiles (https://c2sp.org/tlog-tiles): anybody who has these can compute every
- * proof, without asking us.
+ * The tree over a log's entries (RFC 6962, 2.1) as the files of C2SP's tlog-tiles (https://c2sp.org/tlog-tiles): anybody who has these files can compute every
+ * proof without asking us.
  */
 export interface LogFile {
-  /** From the log's own place: `tile/0/x001/234`. */
+  /** Relative to the log's root: `tile/0/x001/234`. */
   readonly path: string;
   readonly bytes: Uint8Array;
 }
 
-/** Where the files of a log are. */
+/** Storage for the files of a log. */
 export interface LogFiles {
   /** For people: `folder /var/lib/firebreak/anchor/log`. */
   readonly description: string;
-  /** Undefined where there is none. @throws FB_ERR_UNAVAILABLE */
+  /** Undefined if there is none. @throws FB_ERR_UNAVAILABLE */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** Durable when it resolves; what has been there under this path is replaced. @throws FB_ERR_UNAVAILABLE */
+  /** Durable when it resolves; replaces any file under this path. @throws FB_ERR_UNAVAILABLE */
   write(file: LogFile): Promise<void>;
 }
 
-/** The file that says how far a log goes. */
+/** The file that states the size of a log. */
 export const logHeadPath = 'checkpoint';
 
 const tileWidth = 256;
 const hashLength = 32;
 const mostEntryBytes = 65_535;
 
-/** Of a tile of hashes at a level, or of the entries themselves; a width below 256 is a part of one. */
+/** Path of a tile of hashes at a level, or of the entries themselves; a width below 256 is a partial tile. */
 export function tilePath(level: number | 'entries', index: number, width: number = tileWidth): string {
   const digits = String(index);
   const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, '0');
@@ -36,9 +36,9 @@ export function tilePath(level: number | 'entries', index: number, width: number
   return `tile/${level}/${place}${width === tileWidth ? '' : `.p/${width}`}`;
 }
 
-/** Grows by one entry at a time, and keeps no more than what is not yet in a whole file. */
+/** Grows by one entry at a time, and keeps only what is not yet in a full file. */
 export class LogTree {
-  /** Of each level the hashes that fill no tile yet. */
+  /** Per level, the hashes that do not fill a tile yet. */
   readonly #levels: LeafHash[][] = [];
   readonly #tiles: number[] = [];
   readonly #entries: Uint8Array[] = [];
@@ -48,7 +48,7 @@ export class LogTree {
     return this.#size;
   }
 
-  /** The files that this entry has filled: most times none. */
+  /** Returns the files that this entry has filled: usually none. */
   append(entry: string): readonly LogFile[] {
     const bytes = new TextEncoder().encode(entry);
     if (bytes.length > mostEntryBytes) throw new RangeError(`an entry of a log has ${mostEntryBytes} bytes at most`);
@@ -83,7 +83,7 @@ export class LogTree {
     return [...tiles, { path, bytes: entryBundle(this.#entries) }];
   }
 
-  /** 32 bytes. What is not full of one level stands last in the level above. */
+  /** 32 bytes. An incomplete subtree of one level comes last in the level above. */
   root(): Uint8Array {
     let last: LeafHash | undefined;
     for (const hashes of this.#levels) {
@@ -94,7 +94,7 @@ export class LogTree {
   }
 }
 
-/** Paths of all files of a log of that size which are not needed for a smaller one, `from`. */
+/** Paths of all files that a log of that size needs and a smaller one, `from`, does not. */
 export function* filePaths(from: number, size: number): Generator<string> {
   let level = 0;
   for (let unit = 1; unit <= size; unit *= tileWidth, level += 1) {
@@ -110,8 +110,8 @@ export function* filePaths(from: number, size: number): Generator<string> {
 }
 
 /**
- * That a log of `size` entries begins with its first `from` ones (RFC 6962, 2.1.2), from its files: each hash in 32 bytes.
- * @throws FB_ERR_UNAVAILABLE, and an error where a file is missing or cut.
+ * Proof that a log of `size` entries begins with its first `from` ones (RFC 6962, 2.1.2), computed from its files: each hash in 32 bytes.
+ * @throws FB_ERR_UNAVAILABLE, and an error when a file is missing or truncated.
  */
 export async function consistencyProof(
   files: Pick<LogFiles, 'read'>,
@@ -129,7 +129,7 @@ export async function consistencyProof(
   return proof(0, size, from, true);
 }
 
-/** Whether the proof shows that the log of the larger size begins with the smaller one (RFC 9162, 2.1.4.2). Roots in 32 bytes. */
+/** Whether the proof shows that the larger log begins with the smaller one (RFC 9162, 2.1.4.2). Roots in 32 bytes. */
 export function isConsistent({
   from,
   size,
@@ -145,7 +145,7 @@ export function isConsistent({
 }): boolean {
   if (from > size || from < 0 || proof.some(({ length }) => length !== hashLength)) return false;
   if (from === size) return proof.length === 0 && isEqual(fromRoot, root);
-  // Every log begins with none.
+  // Every log begins with the empty one.
   if (from === 0) return proof.length === 0;
   const isPower = Number.isInteger(Math.log2(from));
   const [first, ...rest] = isPower ? [fromRoot, ...proof] : proof;
@@ -165,12 +165,14 @@ export function isConsistent({
   return last === 0 && isEqual(small, fromRoot) && isEqual(large, root);
 }
 
-/** The root of a log when it had `at` entries, from the files that it has with `size`. @throws FB_ERR_UNAVAILABLE, and an error where a file is missing or cut. */
+/**
+ * The root of a log when it had `at` entries, computed from its files at `size`. @throws FB_ERR_UNAVAILABLE, and an error when a file is missing or truncated.
+ */
 export async function rootAt(files: Pick<LogFiles, 'read'>, at: number, size: number): Promise<Uint8Array> {
   return at === 0 ? merkleRootHash([]) : rangeRoots(files, size)(0, at);
 }
 
-/** The root over the entries from one to before another, where the first begins a subtree; each file is read once. */
+/** The root over a range of entries (end exclusive) whose first entry begins a subtree; each file is read once. */
 function rangeRoots(files: Pick<LogFiles, 'read'>, size: number): (start: number, end: number) => Promise<Uint8Array> {
   const known = new Map<string, Uint8Array>();
   const perfect = async (level: number, index: number): Promise<Uint8Array> => {
@@ -216,7 +218,7 @@ function tile(hashes: readonly LeafHash[]): Uint8Array {
   return bytes;
 }
 
-/** Each entry behind its length. */
+/** Each entry, preceded by its length. */
 function entryBundle(entries: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(entries.reduce((sum, { length }) => sum + 2 + length, 0));
   const view = new DataView(bytes.buffer);

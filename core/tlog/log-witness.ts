@@ -11,14 +11,14 @@ import {
   toBase64,
 } from './signed-note.ts';
 
-/** Somebody else who keeps the newest head of a log that they have seen, and signs another one only where the log has grown and nothing of it has changed. */
+/** A third party that keeps the newest head of a log that it has seen, and signs another one only if the log has grown and nothing in it has changed. */
 export interface LogWitness {
   readonly key: NoteKey;
-  /** Never rejects for what the witness says; @throws FB_ERR_UNAVAILABLE when there is no answer. */
+  /** Never rejects because of what the witness says; @throws FB_ERR_UNAVAILABLE when there is no answer. */
   cosign(asked: CosignRequest): Promise<CosignAnswer>;
 }
 
-/** `proof`: that the log begins with what the witness has seen, `from` entries. */
+/** `proof`: shows that the log begins with the `from` entries that the witness has seen. */
 export interface CosignRequest {
   readonly from: number;
   readonly proof: readonly Uint8Array[];
@@ -28,17 +28,17 @@ export interface CosignRequest {
 
 export type CosignAnswer =
   | { readonly signatures: readonly NoteSignature[] }
-  /** It has seen so many entries, and not as many as was said. */
+  /** The number of entries that the witness has seen, which differs from the number stated. */
   | { readonly size: number }
   | { readonly refused: string };
 
-/** What a witness has shown to have seen: when, in seconds since 1970. */
+/** A witness's proof of having seen a head, with the time in seconds since 1970. */
 export interface Cosigned {
   readonly signature: NoteSignature;
   readonly seconds: number;
 }
 
-/** The witness's own signature over a note; undefined where there is none that fits. */
+/** The witness's own signature over a note; undefined if there is no valid one. */
 export function cosignedBy(note: Note, key: NoteKey, verifier: SignatureVerifier): Cosigned | undefined {
   for (const signature of signaturesBy(note, key)) {
     const found = parseCosignature(signature.signature);

@@ -1,16 +1,16 @@
 import { sha256 } from '../text/digest.ts';
 
 /**
- * Notes signed by one or more keys, as C2SP's signed-note says (https://c2sp.org/signed-note), and what is written in the notes of a transparency log
- * (https://c2sp.org/tlog-checkpoint, https://c2sp.org/tlog-cosignature): tools of strangers read and check these.
+ * Notes signed by one or more keys, in C2SP's signed-note format (https://c2sp.org/signed-note), and the contents of a transparency log's notes
+ * (https://c2sp.org/tlog-checkpoint, https://c2sp.org/tlog-cosignature): third-party tools read and verify these.
  */
 
-/** What a key signs: a note itself, or as a witness that it has seen a log grow and never change. */
+/** What a key signs: a note itself, or, as a witness, that it has seen a log grow and never change. */
 type NoteKeyType = 'note' | 'cosignature';
 
 const typeBytes: Readonly<Record<NoteKeyType, number>> = { note: 1, cosignature: 4 };
 
-/** An Ed25519 key under the name by which notes know it: without spaces and plus signs. */
+/** An Ed25519 key with the name that notes use for it: without spaces and plus signs. */
 export interface NoteKey {
   readonly name: string;
   readonly type: NoteKeyType;
@@ -26,25 +26,25 @@ export interface NoteSignature {
 }
 
 export interface Note {
-  /** With the line feed at its end. */
+  /** Including the line feed at its end. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
 
-/** What a log says of itself: `root` is that of the tree over its first `size` entries, 64 hex digits. */
+/** A log's statement about itself: `root` is the root of the tree over its first `size` entries, 64 hex digits. */
 export interface LogHead {
   readonly origin: string;
   readonly size: number;
   readonly root: string;
 }
 
-/** What a log's note says, with the note. Whether it is to be believed its signatures say. */
+/** The content of a log's note, with the note. Only its signatures show whether to trust it. */
 export interface LogNote extends LogHead {
   readonly note: Note;
 }
 
 const mostSignatures = 32;
-/** No space of Unicode, no plus sign, no control character. */
+/** No Unicode space, no plus sign, no control character. */
 const keyName = /^[^\s\p{Z}\p{C}+]{1,200}$/u;
 
 export function isKeyName(text: string): boolean {
@@ -56,12 +56,12 @@ export function noteKeyId({ name, type, publicKey }: NoteKey): Uint8Array {
   return sha256(joined(bytes, Uint8Array.of(typeBytes[type]), publicKey)).slice(0, 4);
 }
 
-/** The key as one word, as tools for such logs are given it: `NAME+ID+KEY`. */
+/** The key as one word, as tools for such logs expect it: `NAME+ID+KEY`. */
 export function verifierKey(key: NoteKey): string {
   return `${key.name}+${toHex(noteKeyId(key))}+${toBase64(joined(Uint8Array.of(typeBytes[key.type]), key.publicKey))}`;
 }
 
-/** Undefined for what is no such word, or names an id that is not its key's. */
+/** Undefined for an invalid text, or one whose id is not that of its key. */
 export function parseVerifierKey(text: string): NoteKey | undefined {
   const [, name = '', id, encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
   const bytes = fromBase64(encoded);
@@ -76,7 +76,7 @@ export function spkiOf({ publicKey }: Pick<NoteKey, 'publicKey'>): Uint8Array {
   return joined(spkiStart, publicKey);
 }
 
-/** The key in PEM, from which a verifier is made. */
+/** The key in PEM, for creating a verifier. */
 export function pemOf(key: Pick<NoteKey, 'publicKey'>): string {
   return `-----BEGIN PUBLIC KEY-----\n${toBase64(spkiOf(key))}\n-----END PUBLIC KEY-----\n`;
 }
@@ -99,7 +99,7 @@ export function signatureLine({ name, keyId, signature }: NoteSignature): string
   return `— ${name} ${toBase64(joined(keyId, signature))}\n`;
 }
 
-/** Undefined for what is no note. Whether it is signed by somebody who is believed its signatures say. */
+/** Undefined if it is not a note. Only its signatures show whether a trusted party signed it. */
 export function parseNote(text: string): Note | undefined {
   const end = text.lastIndexOf('\n\n');
   if (end === -1 || hasControls(text)) return undefined;
@@ -107,7 +107,7 @@ export function parseNote(text: string): Note | undefined {
   return signatures && { text: text.slice(0, end + 1), signatures };
 }
 
-/** Undefined unless it is one line or more, and nothing else. */
+/** Undefined unless the text consists of one or more signature lines, and nothing else. */
 export function parseSignatures(lines: string): readonly NoteSignature[] | undefined {
   if (!lines.endsWith('\n')) return undefined;
   const each = lines.slice(0, -1).split('\n');
@@ -121,7 +121,7 @@ export function parseSignatures(lines: string): readonly NoteSignature[] | undef
   return found.length === each.length && found.length <= mostSignatures ? found : undefined;
 }
 
-/** Those that name this key. */
+/** The signatures that name this key. */
 export function signaturesBy({ signatures }: Pick<Note, 'signatures'>, key: NoteKey): readonly NoteSignature[] {
   const id = toHex(noteKeyId(key));
   return signatures.filter(({ name, keyId }) => name === key.name && toHex(keyId) === id);
@@ -131,7 +131,7 @@ export function logHeadText({ origin, size, root }: LogHead): string {
   return `${origin}\n${size}\n${toBase64(fromHex(root))}\n`;
 }
 
-/** Undefined for what no log says. Lines that a log has put behind these three are not looked at. */
+/** Undefined if it is not a log's head. Extra lines after these three are ignored. */
 export function parseLogHead(text: string): LogHead | undefined {
   const [origin = '', size = '', encoded = '', ...more] = text.split('\n');
   const root = fromBase64(encoded);
@@ -140,26 +140,26 @@ export function parseLogHead(text: string): LogHead | undefined {
   return { origin, size: Number(size), root: toHex(root) };
 }
 
-/** Undefined for what is no note of a log. */
+/** Undefined if it is not a log's note. */
 export function parseLogNote(text: string): LogNote | undefined {
   const note = parseNote(text);
   const head = note && parseLogHead(note.text);
   return head && { ...head, note };
 }
 
-/** What a witness signs of a log's note, at a time in seconds since 1970. */
+/** The text that a witness signs for a log's note, at a time in seconds since 1970. */
 export function cosignedText(text: string, seconds: number): string {
   return `cosignature/v1\ntime ${seconds}\n${text}`;
 }
 
-/** What stands in a note for it: the time, and the signature itself. */
+/** Its form in a note: the time, followed by the signature itself. */
 export function cosignatureBytes(seconds: number, signature: Uint8Array): Uint8Array {
   const time = new Uint8Array(8);
   new DataView(time.buffer).setBigUint64(0, BigInt(seconds));
   return joined(time, signature);
 }
 
-/** Undefined where it is of another length, or of a time that no clock has. */
+/** Undefined for another length, or for an impossible time. */
 export function parseCosignature(bytes: Uint8Array): { readonly seconds: number; readonly signature: Uint8Array } | undefined {
   if (bytes.length !== 72) return undefined;
   const seconds = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
@@ -170,7 +170,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** Undefined for what is not exactly what `toBase64` writes. */
+/** Undefined unless it is exactly what `toBase64` writes. */
 export function fromBase64(text: string): Uint8Array | undefined {
   try {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

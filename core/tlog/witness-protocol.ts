@@ -11,10 +11,10 @@ import {
   toBase64,
 } from './signed-note.ts';
 
-/** What is asked of a witness and what it answers over HTTP, as C2SP's tlog-witness says (https://c2sp.org/tlog-witness). */
+/** Requests to a witness and its answers over HTTP, as in C2SP's tlog-witness (https://c2sp.org/tlog-witness). */
 
 export const addCheckpointPath = '/add-checkpoint';
-/** Of a body: 63 lines of proof, and a note with many signatures. */
+/** Maximum size of a body: 63 lines of proof, and a note with many signatures. */
 export const mostRequestBytes = 64 * 1_024;
 export const sizeType = 'text/x.tlog.size';
 
@@ -29,7 +29,7 @@ interface ReadRequest extends Omit<CosignRequest, 'note'> {
   readonly head: LogHead;
 }
 
-/** Undefined for what is no such request. */
+/** Undefined if it is not such a request. */
 export function parseRequest(text: string): ReadRequest | undefined {
   const end = text.indexOf('\n\n');
   if (end === -1) return undefined;
@@ -48,7 +48,7 @@ export interface WitnessAnswer {
   readonly body: string;
 }
 
-/** What a witness must say to a request of a log that it knows, whose note is signed; undefined where it may sign. `seen`: the last head that it has signed. */
+/** A witness's required answer to a request from a known log whose note is signed; undefined if it may sign. `seen`: the last head that it has signed. */
 export function objection({ from, proof, head }: ReadRequest, seen: LogHead | undefined): WitnessAnswer | undefined {
   if (from > head.size) return { status: 400, body: 'the log is said to have been larger before\n' };
   const size = seen?.size ?? 0;
@@ -59,7 +59,7 @@ export function objection({ from, proof, head }: ReadRequest, seen: LogHead | un
   return isConsistent(given) ? undefined : { status: 422, body: 'the proof does not show that the log has only grown\n' };
 }
 
-/** What an answer says; undefined where the witness has not said anything of this kind. */
+/** Parses an answer; undefined if it is not a valid witness answer. */
 export function parseAnswer({
   status,
   body,

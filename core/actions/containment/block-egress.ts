@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { BlockEgressInput, BlockEgressOutput } from './block-egress.schema.ts';
 
-/** Takes some addresses from what the pods of a workload may reach, and leaves them the rest. */
+/** Blocks some addresses for the pods of a workload, and leaves the rest reachable. */
 export const blockEgress = declareAction<BlockEgressInput, BlockEgressOutput>()({
   name: 'blockEgress',
   title: 'Block the workload’s way out to these addresses',

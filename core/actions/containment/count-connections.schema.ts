@@ -10,11 +10,11 @@ export const countConnectionsOutput = z.object({
   addresses: z.array(z.string()),
   /** Established TCP connections of the pod in the node's connection table. */
   open: z.number(),
-  /** Other entries of the pod: of UDP, and of TCP that is being opened or closed. */
+  /** Other entries of the pod: UDP, and TCP connections being opened or closed. */
   others: z.number(),
-  /** Entries of addresses next to the pod's, so of other pods there: where there are some, the node tracks what its pods have open. */
+  /** Entries of addresses next to the pod's, i.e. of other pods there: if there are any, the node tracks its pods' connections. */
   neighbours: z.number(),
-  /** Entries of the whole table. */
+  /** Number of entries in the whole table. */
   table: z.number(),
   /** The pod that counted, `namespace/name`. */
   counter: z.string(),

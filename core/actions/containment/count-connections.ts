@@ -2,7 +2,7 @@ import { declareAction } from '../../action/action.ts';
 import type { CountConnectionsInput, CountConnectionsOutput } from './count-connections.schema.ts';
 import { cutter } from './cut-connections.ts';
 
-/** The pod on the node that counts, and what admission holds the account that makes it to. */
+/** The pod on the node that counts, and what admission restricts the account that creates it to. */
 export const counter = {
   namePrefix: 'firebreak-count-',
   program: cutter.program,
@@ -11,8 +11,8 @@ export const counter = {
 } as const;
 
 /**
- * Counts the connections that a pod has open, as its node knows them. A pod of ours in the network of the node reads the connection table, which needs
- * CAP_NET_ADMIN, and drops nothing; then it is deleted. Turned on, the looks whether a quarantine has helped ask for it, too.
+ * Counts the open connections of a pod, as its node tracks them. A pod of ours in the node's network reads the connection table, which needs CAP_NET_ADMIN, and
+ * drops nothing; then it is deleted. If turned on, the checks whether a quarantine has helped use it, too.
  */
 export const countConnections = declareAction<CountConnectionsInput, CountConnectionsOutput>()({
   name: 'countConnections',

@@ -8,11 +8,11 @@ export const cutConnectionsOutput = z.object({
   pod: podSchema,
   node: z.string(),
   addresses: z.array(z.string()),
-  /** Entries of the pod in the node's connection table that were dropped, those that came back included. */
+  /** Entries of the pod in the node's connection table that were dropped, including those that came back. */
   dropped: z.number(),
-  /** Established TCP connections of the pod that were in the table at the end. */
+  /** Established TCP connections of the pod in the table at the end. */
   left: z.number(),
-  /** Entries of the whole table before. */
+  /** Number of entries in the whole table before. */
   table: z.number(),
   /** The pod that did it, `namespace/name`. */
   cutter: z.string(),

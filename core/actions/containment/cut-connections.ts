@@ -1,12 +1,12 @@
 import { declareAction } from '../../action/action.ts';
 import type { CutConnectionsInput, CutConnectionsOutput } from './cut-connections.schema.ts';
 
-/** The pod on the node that cuts: what it is, and what admission holds the account that makes it to. */
+/** The pod on the node that cuts: what it is, and what admission restricts the account that creates it to. */
 export const cutter = { namePrefix: 'firebreak-cut-', program: '/firebreak-cut', livesSeconds: 40 } as const;
 
 /**
- * Ends the connections that a quarantined pod had open: policies are asked about new ones only. A pod of ours in the network of
- * its node, with CAP_NET_ADMIN alone, drops them from the connection table; then it is deleted.
+ * Ends the open connections of a quarantined pod: policies apply only to new ones. A pod of ours in its node's network, with only CAP_NET_ADMIN, drops them
+ * from the connection table; then it is deleted.
  */
 export const cutConnections = declareAction<CutConnectionsInput, CutConnectionsOutput>()({
   name: 'cutConnections',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { DenyImageInput, DenyImageOutput } from './deny-image.schema.ts';
 
-/** Keeps pods with these images from being made. What runs already runs on, until it ends: then it does not come back. */
+/** Prevents pods with these images from being created. Running pods continue until they end, and then cannot be recreated. */
 export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
   name: 'denyImage',
   title: 'Deny new pods of these images',
@@ -10,7 +10,7 @@ export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
   reach: 'cluster',
   pool: 'cell',
   optIn: true,
-  // A binding goes before its policy.
+  // A binding is removed before its policy.
   holds: [
     {
       kind: 'ValidatingAdmissionPolicyBinding',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { IsolateNamespaceInput, IsolateNamespaceOutput } from './isolate-namespace.schema.ts';
 
-/** Cuts a whole namespace off by a deny-all policy of its own, with the exceptions that the input names. */
+/** Cuts a whole namespace off with its own deny-all policy, with the exceptions that the input names. */
 export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateNamespaceOutput>()({
   name: 'isolateNamespace',
   title: 'Isolate the namespace',

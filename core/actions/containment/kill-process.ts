@@ -2,7 +2,7 @@ import { declareAction } from '../../action/action.ts';
 import { inContainerRights } from '../in-container-rights.ts';
 import type { KillProcessInput, KillProcessOutput } from './kill-process.schema.ts';
 
-/** Ends exactly one process of a container. What has started it may start another one. */
+/** Ends exactly one process of a container. Whatever started it may start another one. */
 export const killProcess = declareAction<KillProcessInput, KillProcessOutput>()({
   name: 'killProcess',
   title: 'End the process in the container',

@@ -4,7 +4,7 @@ import { podSchema } from '../pod.schema.ts';
 export const probeQuarantineInput = z.object({ pod: podSchema });
 export type ProbeQuarantineInput = z.infer<typeof probeQuarantineInput>;
 
-/** `silent`: nobody answered, as when a policy drops it. */
+/** `silent`: no answer, as when a policy drops it. */
 export const outcomeSchema = z.enum(['connected', 'refused', 'silent', 'failed']);
 
 export const probeQuarantineOutput = z.object({

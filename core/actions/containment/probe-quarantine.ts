@@ -1,10 +1,10 @@
 import { declareAction } from '../../action/action.ts';
 import type { ProbeQuarantineInput, ProbeQuarantineOutput } from './probe-quarantine.schema.ts';
 
-/** The pods that a probe makes: what they are, and what admission holds the account that makes them to. */
+/** The pods that a probe creates: what they are, and what admission restricts the account that creates them to. */
 export const probe = { namePrefix: 'firebreak-probe-', program: '/firebreak-tools', livesSeconds: 60 } as const;
 
-/** Tries to connect to a quarantined pod, and from inside it, beside a control that must succeed. */
+/** Tries to connect to a quarantined pod, and from inside it, alongside a control that must succeed. */
 export const probeQuarantine = declareAction<ProbeQuarantineInput, ProbeQuarantineOutput>()({
   name: 'probeQuarantine',
   title: 'Try whether the quarantine is enforced, by connections',

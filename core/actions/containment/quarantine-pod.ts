@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from './quarantine-pod.schema.ts';
 
-/** Cuts one pod off: the standing deny-all policy selects it, and its own labels, by which everything else finds it, are taken off. */
+/** Cuts one pod off: the standing deny-all policy selects it, and its own labels, by which everything else finds it, are removed. */
 export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutput>()({
   name: 'quarantinePod',
   title: 'Quarantine the pod',

@@ -8,11 +8,11 @@ export type QuarantineWorkloadInput = z.infer<typeof quarantineWorkloadInput>;
 export const quarantineWorkloadOutput = z.object({
   workload: workloadSchema,
   pods: z.array(podSchema),
-  /** Pods of the workload that are not quarantined by this step, and why. */
+  /** Pods of the workload that this step does not quarantine, and why. */
   left: z.array(z.object({ pod: z.string(), reason: z.string() })),
   policy: z.string(),
   policyCreated: z.boolean(),
-  /** What is left open, in words: by the configuration, and what the pod has besides the cluster's network. */
+  /** Describes what is left open: by the configuration, and what the pod has apart from the cluster's network. */
   exceptions: z.array(z.string()).exactOptional(),
 });
 export type QuarantineWorkloadOutput = z.infer<typeof quarantineWorkloadOutput>;

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { QuarantineWorkloadInput, QuarantineWorkloadOutput } from './quarantine-workload.schema.ts';
 
-/** Cuts every pod off that a workload has now, each as `quarantinePod` does it. Pods that it makes afterwards are not cut off. */
+/** Cuts off every pod that a workload has now, each as `quarantinePod` does. Pods that it creates afterwards are not cut off. */
 export const quarantineWorkload = declareAction<QuarantineWorkloadInput, QuarantineWorkloadOutput>()({
   name: 'quarantineWorkload',
   title: 'Quarantine all pods of the workload',

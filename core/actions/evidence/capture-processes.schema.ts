@@ -12,14 +12,14 @@ export type CaptureProcessesInput = z.infer<typeof captureProcessesInput>;
 export const captureProcessesOutput = snapshotPodStateOutput.extend({
   /** Which run of the container it was. */
   container: z.object({ id: z.string(), name: z.string() }),
-  /** What a playbook chooses from for `killProcess`; the first 200, the whole list is in the evidence. */
+  /** Processes from which a playbook chooses for `killProcess`; the first 200, the whole list is in the evidence. */
   processes: z.array(
     z.object({
       pid: z.number(),
       startTicks: z.number(),
       name: z.string(),
       exe: z.string().exactOptional(),
-      /** The file that runs is in no folder any more. */
+      /** The running file has been deleted from its folder. */
       exeDeleted: z.literal(true).exactOptional(),
       exeSha256: z.string().exactOptional(),
     }),

@@ -2,7 +2,7 @@ import { declareAction } from '../../action/action.ts';
 import { inContainerRights } from '../in-container-rights.ts';
 import type { CaptureProcessesInput, CaptureProcessesOutput } from './capture-processes.schema.ts';
 
-/** Keeps what runs in the suspect container: processes, what they have open, and the pod's sockets. */
+/** Stores what runs in the suspect container: processes, what they have open, and the pod's sockets. */
 export const captureProcesses = declareAction<CaptureProcessesInput, CaptureProcessesOutput>()({
   name: 'captureProcesses',
   title: 'Keep the container’s processes, open files and sockets',

@@ -2,7 +2,7 @@ import { declareAction } from '../../action/action.ts';
 import { inContainerRights } from '../in-container-rights.ts';
 import type { CaptureTrafficInput, CaptureTrafficOutput } from './capture-traffic.schema.ts';
 
-/** Keeps what goes through the pod's network for a time, as a pcap file. */
+/** Captures the pod's network traffic for a time, as a pcap file. */
 export const captureTraffic = declareAction<CaptureTrafficInput, CaptureTrafficOutput>()({
   name: 'captureTraffic',
   title: 'Keep the pod’s traffic of the next seconds',

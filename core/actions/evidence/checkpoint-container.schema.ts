@@ -13,7 +13,7 @@ export const checkpointContainerOutput = snapshotPodStateOutput.extend({
   /** Which run of the container it was. */
   container: z.object({ id: z.string(), name: z.string() }),
   node: z.string(),
-  /** The pod of ours that fetched the archive, `namespace/name`. */
+  /** Our pod that fetched the archive, `namespace/name`. */
   fetcher: z.string(),
 });
 export type CheckpointContainerOutput = z.infer<typeof checkpointContainerOutput>;

@@ -1,10 +1,10 @@
 import { declareAction } from '../../action/action.ts';
 import type { CheckpointContainerInput, CheckpointContainerOutput } from './checkpoint-container.schema.ts';
 
-/** The pod on the node that fetches the archive: what it is, and what admission holds the account that makes it to. */
+/** The pod on the node that fetches the archive: what it is, and what admission restricts the account that creates it to. */
 export const fetcher = { namePrefix: 'firebreak-fetch-', program: '/firebreak-tools', livesSeconds: 900 } as const;
 
-/** Keeps the memory of a container, with its processes as they are and what they have written: CRIU’s checkpoint, by the kubelet. */
+/** Stores the memory of a container, with its processes as they are and what they have written: CRIU’s checkpoint, by the kubelet. */
 export const checkpointContainer = declareAction<CheckpointContainerInput, CheckpointContainerOutput>()({
   name: 'checkpointContainer',
   title: 'Keep the container’s memory',

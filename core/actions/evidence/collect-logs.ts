@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { CollectLogsInput, CollectLogsOutput } from './collect-logs.schema.ts';
 
-/** Keeps the logs of all containers of a pod, and of the runs before: more of them than `snapshotPodState` takes in a hurry. */
+/** Stores the logs of all containers of a pod, and of their previous runs: more of them than `snapshotPodState` takes in a hurry. */
 export const collectLogs = declareAction<CollectLogsInput, CollectLogsOutput>()({
   name: 'collectLogs',
   title: 'Keep the logs of all containers of the pod',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { CollectNodeInfoInput, CollectNodeInfoOutput } from './collect-node-info.schema.ts';
 
-/** Keeps what the API server knows of a node, without touching it: nothing runs there, and the kubelet is not asked. */
+/** Stores what the API server knows about a node, without touching it: nothing runs there, and the kubelet is not contacted. */
 export const collectNodeInfo = declareAction<CollectNodeInfoInput, CollectNodeInfoOutput>()({
   name: 'collectNodeInfo',
   title: 'Keep what is known about the node as evidence',

@@ -2,7 +2,7 @@ import { declareAction } from '../../action/action.ts';
 import { inContainerRights } from '../in-container-rights.ts';
 import type { SnapshotFilesystemInput, SnapshotFilesystemOutput } from './snapshot-filesystem.schema.ts';
 
-/** Keeps the suspect container's files: what was changed since its start, or all. Sealed under the incident's key as they come. */
+/** Stores the suspect container's files: those changed since its start, or all. Sealed under the incident's key as they arrive. */
 export const snapshotFilesystem = declareAction<SnapshotFilesystemInput, SnapshotFilesystemOutput>()({
   name: 'snapshotFilesystem',
   title: 'Keep the container’s files',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { SnapshotPodStateInput, SnapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 
-/** Keeps what the API server knows of a pod as evidence: its YAML without secrets, its events, its logs. */
+/** Stores what the API server knows about a pod as evidence: its YAML without secrets, its events, its logs. */
 export const snapshotPodState = declareAction<SnapshotPodStateInput, SnapshotPodStateOutput>()({
   name: 'snapshotPodState',
   title: 'Keep the pod’s state as evidence',

@@ -40,7 +40,7 @@ export const snapshotVolumeOutput = z.object({
       snapshot: z.string(),
       uid: z.string(),
       content: z.string(),
-      /** What the storage system calls it. */
+      /** The storage system's name for it. */
       handle: z.string(),
     }),
   ),

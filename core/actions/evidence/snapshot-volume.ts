@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { SnapshotVolumeInput, SnapshotVolumeOutput } from './snapshot-volume.schema.ts';
 
-/** Keeps the volumes of a pod as snapshots of their storage system: CSI VolumeSnapshots, which the evidence names with their handles. */
+/** Stores the volumes of a pod as snapshots of their storage system: CSI VolumeSnapshots, which the evidence lists with their handles. */
 export const snapshotVolume = declareAction<SnapshotVolumeInput, SnapshotVolumeOutput>()({
   name: 'snapshotVolume',
   title: 'Keep snapshots of the pod’s volumes',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { CordonNodeInput, CordonNodeOutput } from './cordon-node.schema.ts';
 
-/** Keeps new pods from a node, which contains nothing, and says so; and has its provider cut it off, where a hook for that is configured. */
+/** Keeps new pods off a node, which contains nothing, and reports that; also has its provider cut it off, if a hook for that is configured. */
 export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
   name: 'cordonNode',
   title: 'Cordon the node',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { DrainNodeInput, DrainNodeOutput } from './drain-node.schema.ts';
 
-/** Takes a node out of service and evicts what may leave it. It contains nothing: who is on the node as root stays there. */
+/** Takes a node out of service and evicts what may leave it. It contains nothing: anyone who is root on the node stays there. */
 export const drainNode = declareAction<DrainNodeInput, DrainNodeOutput>()({
   name: 'drainNode',
   title: 'Drain the node, within disruption budgets',

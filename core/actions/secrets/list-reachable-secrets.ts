@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { ListReachableSecretsInput, ListReachableSecretsOutput } from './list-reachable-secrets.schema.ts';
 
-/** What the pod could have read: the blast radius of a theft of credentials. Names only; no value is ever read. */
+/** Lists what the pod could have read: the blast radius of a credential theft. Names only; no value is ever read. */
 export const listReachableSecrets = declareAction<ListReachableSecretsInput, ListReachableSecretsOutput>()({
   name: 'listReachableSecrets',
   title: 'List the Secrets that the pod could read',

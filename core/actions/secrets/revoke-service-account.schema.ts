@@ -7,7 +7,7 @@ export type RevokeServiceAccountInput = z.infer<typeof revokeServiceAccountInput
 
 export const revokeServiceAccountOutput = z.object({
   serviceAccount,
-  /** `rolebinding/namespace/name`, `clusterrolebinding/name`: those that it was taken from. */
+  /** The bindings it was removed from: `rolebinding/namespace/name`, `clusterrolebinding/name`. */
   bindings: z.array(z.string()),
 });
 export type RevokeServiceAccountOutput = z.infer<typeof revokeServiceAccountOutput>;

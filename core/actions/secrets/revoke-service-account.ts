@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from './revoke-service-account.schema.ts';
 
-/** Takes a ServiceAccount out of every binding that names it: its tokens stay valid, and are worth nothing. */
+/** Removes a ServiceAccount from every binding that names it: its tokens stay valid, but grant nothing. */
 export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, RevokeServiceAccountOutput>()({
   name: 'revokeServiceAccount',
   title: 'Revoke the rights of the ServiceAccount',
@@ -22,7 +22,7 @@ export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, Rev
     { apiGroup: '', resource: 'serviceaccounts', verbs: ['get'] },
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings', verbs: ['get', 'list', 'watch', 'patch'] },
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', verbs: ['get', 'list', 'watch', 'patch'] },
-    // The API server lets nobody write a binding who has not all its rights, or this: taking away and giving back both need it.
+    // The API server only lets a caller write a binding that has all its rights, or this one. Both removing and restoring need it.
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'roles', verbs: ['bind'] },
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['bind'] },
   ],

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { RevokeTokensInput, RevokeTokensOutput } from './revoke-tokens.schema.ts';
 
-/** Ends the tokens of a pod's service account. Kubernetes has no other way than to end what they are bound to; the plan says what each breaks. */
+/** Invalidates the tokens of a pod's service account. Kubernetes can only do this by ending what they are bound to; the plan says what each breaks. */
 export const revokeTokens = declareAction<RevokeTokensInput, RevokeTokensOutput>()({
   name: 'revokeTokens',
   title: 'Revoke the tokens of the pod’s service account',

@@ -20,15 +20,15 @@ export const rotateSecretOutput = z.object({
       newName: z.string(),
       keys: z.array(z.string()),
       consumers: z.array(z.string()),
-      /** Where the old value was ended and the new one is valid; absent where nobody is known that could tell. */
+      /** Where the old value was invalidated and the new one is valid; absent if no known provider could tell. */
       provider: z.string().optional(),
-      /** Who wrote it anew under its own name; absent where it has a successor. */
+      /** Who rewrote it under its own name; absent if it has a successor. */
       writer: z.enum(['ExternalSecret', 'Certificate']).optional(),
-      /** When the old certificate ends: nothing but its issuer ends it before. */
+      /** When the old certificate expires: only its issuer can end it earlier. */
       validUntil: z.string().optional(),
     }),
   ),
-  /** Not rotated, and why: owned by Helm, GitOps, an operator … */
+  /** Secrets that were not rotated, and why: owned by Helm, GitOps, an operator … */
   refused: z.array(z.object({ secret: z.string(), reason: z.string() })),
   suspect: podSchema,
 });

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { RotateSecretInput, RotateSecretOutput } from './rotate-secret.schema.ts';
 
-/** Gives Secrets a new value under a new name, rolls what uses them, ends the old value where it is valid, and keeps the suspect from the new one. */
+/** Gives Secrets a new value under a new name, rolls what uses them, invalidates the old value at its provider, and keeps the new one from the suspect. */
 export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>()({
   name: 'rotateSecret',
   title: 'Rotate the secrets that the pod could read',

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { DeletePodInput, DeletePodOutput } from './delete-pod.schema.ts';
 
-/** Ends one pod, by uid: a successor of the same name is never touched. */
+/** Ends one pod, by uid: a successor with the same name is never touched. */
 export const deletePod = declareAction<DeletePodInput, DeletePodOutput>()({
   name: 'deletePod',
   title: 'Delete the pod',

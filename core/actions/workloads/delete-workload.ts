@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { DeleteWorkloadInput, DeleteWorkloadOutput } from './delete-workload.schema.ts';
 
-/** Ends a workload with everything that it owns: what an attacker has deployed, or what must not come back. */
+/** Deletes a workload with everything it owns: something an attacker deployed, or something that must not come back. */
 export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadOutput>()({
   name: 'deleteWorkload',
   title: 'Delete the workload and all its pods',

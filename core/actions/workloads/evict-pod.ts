@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { EvictPodInput, EvictPodOutput } from './evict-pod.schema.ts';
 
-/** Ends one pod, by uid, as far as its disruption budgets allow: the polite way, for pods that are not the attacker’s. */
+/** Evicts one pod, by uid, if its disruption budgets allow it: the polite way, for pods that are not the attacker’s. */
 export const evictPod = declareAction<EvictPodInput, EvictPodOutput>()({
   name: 'evictPod',
   title: 'Evict the pod, within its disruption budgets',

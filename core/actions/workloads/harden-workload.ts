@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { HardenWorkloadInput, HardenWorkloadOutput } from './harden-workload.schema.ts';
 
-/** Takes from a workload what it need not be able to do, and rolls it; where its pods do not become ready so, it is as before. */
+/** Removes what a workload does not need to be able to do, and rolls it; if its pods do not become ready, it is restored. */
 export const hardenWorkload = declareAction<HardenWorkloadInput, HardenWorkloadOutput>()({
   name: 'hardenWorkload',
   title: 'Harden the workload, and roll it back if it does not stand it',

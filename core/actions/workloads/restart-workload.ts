@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { RestartWorkloadInput, RestartWorkloadOutput } from './restart-workload.schema.ts';
 
-/** Rolls all pods of a workload: new ones from the same image and configuration, the old ones end. */
+/** Rolls all pods of a workload: starts new ones from the same image and configuration, and ends the old ones. */
 export const restartWorkload = declareAction<RestartWorkloadInput, RestartWorkloadOutput>()({
   name: 'restartWorkload',
   title: 'Restart all pods of the workload',

@@ -1,13 +1,13 @@
 import { declareAction } from '../../action/action.ts';
 import type { RollbackWorkloadInput, RollbackWorkloadOutput } from './rollback-workload.schema.ts';
 
-/** Gives a Deployment the pod template of an earlier ReplicaSet of its own, and rolls it. */
+/** Gives a Deployment the pod template of one of its own earlier ReplicaSets, and rolls it. */
 export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWorkloadOutput>()({
   name: 'rollbackWorkload',
   title: 'Roll the workload back to the revision before',
   effect: 'destructive',
   reach: 'workload',
-  // Its account may write pod templates already; the cell's may not, and admission keeps it so.
+  // This pool's account may already write pod templates. The cell's may not, and admission enforces that.
   pool: 'secrets',
   outcomes: { done: 'RolledBack' },
   requires: ['workload'],

@@ -12,7 +12,7 @@ export const scaleToZeroOutput = z.object({
   workload: workloadSchema,
   replicasBefore: z.number(),
   pods: z.array(podSchema).meta({ description: 'Those that it had, when it was scaled.' }),
-  /** What declares it and was paused with it: `application/argocd/cart`. */
+  /** The object that declares it and was paused with it: `application/argocd/cart`. */
   paused: z.string().exactOptional(),
 });
 export type ScaleToZeroOutput = z.infer<typeof scaleToZeroOutput>;

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { ScaleToZeroInput, ScaleToZeroOutput } from './scale-to-zero.schema.ts';
 
-/** Ends every pod of a Deployment or StatefulSet, and keeps how many there were. */
+/** Ends every pod of a Deployment or StatefulSet, and keeps the replica count. */
 export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()({
   name: 'scaleToZero',
   title: 'Scale the workload to zero',

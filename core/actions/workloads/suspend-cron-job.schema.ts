@@ -8,7 +8,7 @@ export type SuspendCronJobInput = z.infer<typeof suspendCronJobInput>;
 export const suspendCronJobOutput = z.object({
   cronJob: z.object({ namespace: z.string(), name: z.string() }),
   wasSuspended: z.boolean(),
-  /** What declares it and was paused with it: `application/argocd/cart`. */
+  /** The object that declares it and was paused with it: `application/argocd/cart`. */
   paused: z.string().exactOptional(),
 });
 export type SuspendCronJobOutput = z.infer<typeof suspendCronJobOutput>;

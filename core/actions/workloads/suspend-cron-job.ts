@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { SuspendCronJobInput, SuspendCronJobOutput } from './suspend-cron-job.schema.ts';
 
-/** Keeps a CronJob from starting Jobs. What runs already runs on. */
+/** Keeps a CronJob from starting Jobs. Running Jobs continue. */
 export const suspendCronJob = declareAction<SuspendCronJobInput, SuspendCronJobOutput>()({
   name: 'suspendCronJob',
   title: 'Suspend the CronJob',

@@ -8,7 +8,7 @@ export type SuspendRolloutInput = z.infer<typeof suspendRolloutInput>;
 export const suspendRolloutOutput = z.object({
   deployment: z.object({ namespace: z.string(), name: z.string() }),
   wasPaused: z.boolean(),
-  /** What declares it and was paused with it: `application/argocd/cart`. */
+  /** The object that declares it and was paused with it: `application/argocd/cart`. */
   paused: z.string().exactOptional(),
 });
 export type SuspendRolloutOutput = z.infer<typeof suspendRolloutOutput>;

@@ -1,7 +1,7 @@
 import { declareAction } from '../../action/action.ts';
 import type { SuspendRolloutInput, SuspendRolloutOutput } from './suspend-rollout.schema.ts';
 
-/** Pauses a Deployment: a changed template is not rolled out. What runs already runs on. */
+/** Pauses a Deployment: a changed template is not rolled out. Running pods continue. */
 export const suspendRollout = declareAction<SuspendRolloutInput, SuspendRolloutOutput>()({
   name: 'suspendRollout',
   title: 'Suspend rollouts of the Deployment',

@@ -8,7 +8,7 @@ import { nistCsf } from './nist-csf.ts';
 import { pciDss } from './pci-dss.ts';
 import { soc2 } from './soc-2.ts';
 
-/** A framework is data in a file here, and a line. */
+/** To add a framework, add a data file here, and one line. */
 export const frameworks: readonly Framework[] = [
   nistCsf,
   nist80053,
