@@ -2,8 +2,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { FirebreakError } from '../core/errors.ts';
 
 /**
- * What an activity throws, as Temporal carries it: the catalogue's code as type, and a text that is safe to keep. What is not ours may hold
- * bodies, headers and secrets in its message: only its name goes out.
+ * Converts what an activity throws for Temporal: the catalogue's code as type, and a text that is safe to keep. The message of a foreign error may contain
+ * bodies, headers and secrets: only its name is passed on.
  */
 export function asFailure(error: unknown): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;

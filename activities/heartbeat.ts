@@ -3,8 +3,8 @@ import { Context } from '@temporalio/activity';
 const heartbeatMs = 1_000;
 
 /**
- * While the work goes on the server hears every second that this process lives: what a lost one had in hand is given to another soon.
- * @param at what it says besides: how far the work is
+ * While the work runs, the server hears every second that this process is alive: the work of a lost process is soon given to another.
+ * @param at what the heartbeat also reports: how far the work is
  */
 export async function withHeartbeat<Result>(
   work: () => Promise<Result>,
@@ -21,7 +21,7 @@ export async function withHeartbeat<Result>(
 
 type Work = (...args: never[]) => Promise<unknown>;
 
-/** The same activities, each of which says that it lives. */
+/** The same activities, each with heartbeats. */
 export function withHeartbeats<Activities extends { readonly [Name in keyof Activities]: Work }>(
   activities: Activities,
 ): Activities {
@@ -29,6 +29,6 @@ export function withHeartbeats<Activities extends { readonly [Name in keyof Acti
     name,
     (...args: never[]) => withHeartbeat(() => work(...args)),
   ]);
-  // Under the same names, with the same parameters and results.
+  // The names, parameters and results are the same.
   return Object.fromEntries(living) as Activities;
 }

@@ -12,13 +12,13 @@ import { cutText } from '../core/text/visible-text.ts';
 import { StepFailure } from './step-failure.ts';
 import { activitiesWith, failureOf, nowMs, sleep } from './world.ts';
 
-/** What an activity or a body threw, as the catalogue knows it. */
+/** Converts what an activity or a body threw to an error of the catalogue. */
 export function stepFailure(error: unknown): StepFailure {
   if (error instanceof StepFailure) return error;
   return error instanceof Error ? failureOf(error) : new StepFailure('FB_ERR_INTERNAL', noErrorText(error));
 }
 
-/** An author may throw anything. An object may say of itself what it likes, and is not asked. */
+/** An author may throw anything. An object could say anything about itself, so it is not asked. */
 function noErrorText(thrown: unknown): string {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function';
   const said = typeof thrown === 'string' ? `“${cutText(thrown, longestThrown)}”` : isObject ? 'an object' : String(thrown);
@@ -28,17 +28,20 @@ function noErrorText(thrown: unknown): string {
 const longestThrown = 200;
 
 /**
- * A worker that is lost is noticed within this, and what it had in hand is given to the next: it sends a heartbeat every second. One that is only short of the processor
- * is not lost: at 3 s a fiftieth of its calls were made twice.
+ * A lost worker is noticed within this time, and its work is given to the next one: it sends a heartbeat every second. A worker that is only short of CPU is
+ * not lost: at 3 s, one in fifty of its calls was made twice.
  */
 const heartbeatTimeout = '5s';
 const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
-/** An approved destructive step that cannot be done within the hour is no longer what people had in mind. */
+/** An approved destructive step that cannot run within the hour is no longer what people had in mind. */
 const approvedForMs = 3_600_000;
-/** What a pack's action does not give back by then is told, and people order it again: its author's mistake would be tried for ever, and nobody would hear of it. */
+/**
+ * If a pack's action cannot release its effect by then, people are told and must order it again: otherwise its author's mistake would be retried for ever, and
+ * nobody would hear of it.
+ */
 const ownUndoneForMs = 900_000;
-/** What is not done or given back by then people hear of. It is tried all the same: see `StepEngine` and `Leases`. */
+/** People are told of anything not applied or released by then. It is retried all the same: see `StepEngine` and `Leases`. */
 const untoldMs = 60_000;
 
 function queueOf(settings: IncidentSettings, pool: Pool): string {
@@ -46,8 +49,8 @@ function queueOf(settings: IncidentSettings, pool: Pool): string {
 }
 
 /**
- * The activities of one action, in the pool that has its rights. Critical work goes first in the server's backlog.
- * @param isTold people know that the step waits: it is tried for as long as it takes.
+ * The activities of one action, in the pool with the right permissions. Critical work goes first in the server's backlog.
+ * @param isTold people know that the step waits: it is retried for as long as it takes.
  */
 export function stepActivities(
   settings: IncidentSettings,
@@ -67,9 +70,9 @@ export function stepActivities(
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
     ...(!isTold && { scheduleToCloseTimeout: declaration.timeouts.applyMs + untoldMs }),
-    // People have approved each step of a pack's own action, too.
+    // People have also approved each step of a pack's own action.
     ...(declaration.effect === 'destructive' || isOwn ? { scheduleToCloseTimeout: approvedForMs } : {}),
-    // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
+    // A read-only or momentary action must not keep people from being asked: while its store is down, the playbook goes on without it.
     ...(declaration.effect === 'read' || declaration.momentary
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
@@ -99,10 +102,10 @@ export function stepActivities(
 }
 
 /**
- * The fast path: one attempt of at most 2 s, at the cell, which has the workflow too and so is handed it without a poll.
+ * The fast path: one attempt of at most 2 s, on the cell, which also runs the workflow and therefore receives the activity without a poll.
  *
- * Nothing here is a local activity: in a workflow task that answers a query too (also an incident's first one), the result of a local one
- * can come to the workflow a task later than its marker says, and then the history does not replay (seen with SDK 1.24).
+ * Nothing here is a local activity: in a workflow task that also answers a query (such as an incident's first one), the result of a local activity can reach
+ * the workflow a task later than its marker says, and then the history does not replay (seen with SDK 1.24).
  */
 export function fastActivities(): Pick<CellActivities, 'applyStepNow' | 'verifyVote'> {
   return activitiesWith<Pick<CellActivities, 'applyStepNow' | 'verifyVote'>>({
@@ -113,7 +116,7 @@ export function fastActivities(): Pick<CellActivities, 'applyStepNow' | 'verifyV
   });
 }
 
-/** The check of a vote, before all other work. */
+/** Verifies a vote, before all other work. */
 export function voteActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyVote'> {
   return activitiesWith<Pick<CellActivities, 'verifyVote'>>({
     taskQueue: settings.queues.cell,
@@ -124,7 +127,9 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
   });
 }
 
-/** What the cell says of an approved step, or of its release, to the pool that does it. The pool is asked at once, and takes it for some minutes only. */
+/**
+ * The cell's warrant for an approved step, or for its release, for the pool that performs it. The pool is called at once, and accepts it for only some minutes.
+ */
 function warrantActivities(settings: IncidentSettings, priorityKey: number): WarrantActivities {
   return activitiesWith<WarrantActivities>({
     taskQueue: settings.queues.cell,
@@ -135,22 +140,22 @@ function warrantActivities(settings: IncidentSettings, priorityKey: number): War
   });
 }
 
-/** What the cell looks at for the record: nobody waits for it, and what it says of an hour ago helps nobody. */
+/** Checks that the cell makes for the record: nobody waits for them, and a result from an hour ago helps nobody. */
 export function lookActivities(settings: IncidentSettings, priorityKey: number): LookActivities {
   return activitiesWith<LookActivities>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '15s',
     scheduleToCloseTimeout: '10m',
-    // The cell looks at a few at a time: in a storm the others come again.
+    // The cell checks only a few at a time: in a storm the others retry.
     retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '60s' },
     priority: { priorityKey: priorityKey + 1 },
   });
 }
 
-/** A warrant that was refused as too old is asked for again after this. */
+/** Delay before asking again for a warrant that was refused as too old. */
 const warrantAgainMs = 5_000;
 
-/** A pool has heard no alerts and has seen no votes. Where it could not begin in time, or has lost its memory, the cell is asked again. */
+/** A pool has received no alerts and seen no votes. If it could not start in time, or has lost its memory, the cell is asked for a new warrant. */
 export async function onWarrant<T>(
   { settings, priority }: { readonly settings: IncidentSettings; readonly priority: number },
   ask: (cell: WarrantActivities) => Promise<SignedWarrant>,
@@ -168,7 +173,7 @@ export async function onWarrant<T>(
   }
 }
 
-/** Who may answer: a card waits for it for a moment, and does without where the cell is not there. */
+/** Finds out who may answer: a card waits briefly for this, and goes without it if the cell is unavailable. */
 export function answererActivities(settings: IncidentSettings): Pick<CellActivities, 'answerersTo'> {
   return activitiesWith<Pick<CellActivities, 'answerersTo'>>({
     taskQueue: settings.queues.cell,
@@ -179,7 +184,7 @@ export function answererActivities(settings: IncidentSettings): Pick<CellActivit
   });
 }
 
-/** Like the check of a vote. */
+/** Same as the check of a vote. */
 export function remarkActivities(settings: IncidentSettings): Pick<CellActivities, 'verifyRemark'> {
   return activitiesWith<Pick<CellActivities, 'verifyRemark'>>({
     taskQueue: settings.queues.cell,
@@ -191,8 +196,8 @@ export function remarkActivities(settings: IncidentSettings): Pick<CellActivitie
 }
 
 /**
- * The desk may be down for hours: what it has to say waits, and delays nothing else. A Slack or ticket system that hangs keeps the desk alive; it is given up by
- * the client's own time-out, before the activity's. Votes and questions to the roster need no heartbeat: they are over in milliseconds, and last 5 s at most.
+ * The desk may be down for hours: its messages wait, and delay nothing else. While Slack or a ticket system hangs, the desk sends heartbeats; the client's own
+ * timeout ends the call before the activity's. Votes and questions to the roster need no heartbeat: they take milliseconds, and at most 5 s.
  */
 export function deskActivities(settings: { readonly queues: Pick<IncidentSettings['queues'], 'desk'> }): DeskActivities {
   const common = {
@@ -202,7 +207,7 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   } as const;
   const lasting = activitiesWith<DeskActivities>(common);
-  // Nobody waits for the answer to a click for longer, and a page of yesterday helps nobody: an incident must not stay open for them.
+  // Nobody waits longer for the answer to a click, and a page from yesterday helps nobody: an incident must not stay open for them.
   const { answerClick } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
   const { postInThread } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '24h' });
   const { showNotice } = activitiesWith<DeskActivities>({ ...common, scheduleToCloseTimeout: '10m' });
@@ -217,8 +222,8 @@ export function deskActivities(settings: { readonly queues: Pick<IncidentSetting
 }
 
 /**
- * What follows an incident outside. `patient` tries for a day, then it is given up and on the record; `brief` is for what has been given up
- * before. A page of hours ago helps nobody.
+ * Follow-up of an incident in external systems. `patient` tries for a day, then gives up and records it; `brief` is for what has been given up before. A page
+ * from hours ago helps nobody.
  */
 export function followUpActivities(settings: { readonly queues: Pick<IncidentSettings['queues'], 'desk'> }): {
   readonly patient: FollowUpActivities;

@@ -5,7 +5,7 @@ import { ownActionOf } from './world.ts';
 
 const byName = new Map(actions.map((action) => [action.name, action]));
 
-/** @throws StepFailure when no action has this name: a playbook of another build. */
+/** @throws StepFailure if no action has this name: the playbook is from another build. */
 export function declarationOf(name: string): ActionDeclaration {
   const declaration = byName.get(name) ?? ownActionOf(name);
   if (!declaration) throw new StepFailure('FB_ERR_REFUSED', `there is no action ${name}`);

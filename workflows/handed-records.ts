@@ -3,14 +3,14 @@ import { type CarriedRecords, type HandedState, keyOfRecord, type OutgoingRecord
 import { condition, recordsLeft, sleep } from './world.ts';
 
 const mostAtOnce = 100;
-/** Of the 2 MB for the start of the next run. */
+/** Out of the 2 MB for the start of the next run. */
 const mostCarriedBytes = 200_000;
-/** By then each cell has looked at the state, and keeps them no more. */
+/** After this many, each cell has read the state and no longer keeps them. */
 const mostStored = 300;
 const retryAfterRefusal = '5m';
 
 /**
- * Records of runs that somebody has ended or set back before the store had them. Their cell has kept them, and this run sends them for it: in the chain in
+ * Records of runs that somebody ended or reset before the store had them. Their cell has kept them, and this run sends them on its behalf: in the chain in
  * which they were made, since nobody else may write there.
  */
 export class HandedRecords {
@@ -38,7 +38,7 @@ export class HandedRecords {
     return this.#waiting.size === 0;
   }
 
-  /** More than this does not fit into the start of the next run. */
+  /** Whether it fits into the start of the next run. */
   get canBeCarried(): boolean {
     return JSON.stringify(this.carried.waiting).length <= mostCarriedBytes;
   }
@@ -56,7 +56,7 @@ export class HandedRecords {
       try {
         await this.#send(batch.map(([, record]) => record));
       } catch {
-        // As for the records of this run: the desk does not know the key of this cell.
+        // As with the records of this run: the desk does not know this cell's key.
         await sleep(retryAfterRefusal);
         continue;
       }
@@ -67,7 +67,7 @@ export class HandedRecords {
     }
   }
 
-  /** The store takes one run of numbers of one chain at once. */
+  /** Each call to the store takes consecutive records of a single chain. */
   #next(): readonly (readonly [string, OutgoingRecord])[] {
     const [first, ...others] = [...this.#waiting].toSorted(
       ([, a], [, b]) => Number(a.chain > b.chain) - Number(a.chain < b.chain) || a.number - b.number,

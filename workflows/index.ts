@@ -1,4 +1,4 @@
-/** What the workflow bundle exports: the names here are the workflow types. */
+/** Exports of the workflow bundle: the names here are the workflow types. */
 import './temporal-world.ts';
 import type { ScheduleActivities } from '../core/playbook/scheduled-runs.ts';
 import { fastActivities } from './calls.ts';
@@ -7,15 +7,15 @@ import { trustedActivities } from './messages.ts';
 export { control } from './control/control.ts';
 export { incident } from './incident/incident.ts';
 
-/** What a schedule of Temporal's starts. It says nothing, and the cell believes nothing: it looks what is due by what it knows itself. */
+/** Started by a Temporal schedule. It carries no information that the cell would trust: the cell itself determines what is due. */
 export async function scheduleBell(): Promise<readonly string[]> {
   const options = { startToCloseTimeout: '1m', scheduleToCloseTimeout: '10m' } as const;
   return trustedActivities<ScheduleActivities>(options).runDueSchedules();
 }
 
 /**
- * Does nothing, on the path that an incident's first containment takes: when the first alert comes, the bundle is loaded and compiled, and
- * activities, codec and connection have been used before. Run by the cell before it lets alerts through.
+ * Does nothing, on the path that an incident's first containment takes: when the first alert comes, the bundle is loaded and compiled, and activities, codec
+ * and connection have been used before. The cell runs it before it lets alerts through.
  */
 export async function warmUp(): Promise<void> {
   const incident = { id: 'warm-up', run: 'warm-up' };

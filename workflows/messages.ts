@@ -35,7 +35,7 @@ import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
 import { type Judgement, type SigningRole, signingRoles } from '../core/messages/sender.ts';
 import { type Duration, durationMs, isDuration } from '../core/playbook/duration.ts';
 
-/** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
+/** Rejected messages to this run: what they claimed to be, why they were rejected, and how many there were so far. */
 interface RefusedMessages {
   readonly what: string;
   readonly why: string;
@@ -44,18 +44,18 @@ interface RefusedMessages {
 
 type Listener = (refused: RefusedMessages) => void;
 
-/** What this run was started by, and what it was told; each run has a copy of this module for itself. */
+/** What this run was started with, and what it has received; each run has its own copy of this module. */
 interface Run {
   start: StartRef | undefined;
-  /** Which build it was begun with, as the cell that began it says. Absent: it may be any. */
+  /** The build it was started on, as stated by the cell that started it. Undefined: it may be any. */
   build: string | undefined;
   queues: Readonly<Partial<Record<string, string>>>;
   listener: Listener | undefined;
-  /** Rejected when a pool says that nothing of this run is taken, or it is not on its build any more. */
+  /** Rejected when a pool reports that it accepts nothing from this run, or the run is no longer on its build. */
   over: Trigger<never> | undefined;
   readonly untold: RefusedMessages[];
   readonly refused: Map<string, number>;
-  /** Found while the history was read again, which may not come out the same. */
+  /** Found during replay, which may still turn out not to match. */
   readonly unproven: Judgement[];
 }
 
@@ -70,31 +70,31 @@ const run: Run = {
   unproven: [],
 };
 
-/** A run of an incident that has come to its end. */
+/** A finished run of an incident. */
 export interface EndedRun {
-  /** Its first run. */
+  /** Its first run id. */
   readonly run: string;
-  /** Milliseconds since 1970, by the clock of whoever started it. */
+  /** Milliseconds since 1970, by the clock of the process that started it. */
   readonly startedAt: number;
-  /** A code, where it failed. */
+  /** An error code, if it failed. */
   readonly error?: string;
 }
 
-/** What a run tells the process that it runs in: `service/temporal/speaker.ts`. */
+/** What a run reports to the process that it runs in: `service/temporal/speaker.ts`. */
 export interface WorkflowSinks extends Sinks {
-  /** How a run has the cell remember what its messages counted as. */
+  /** Has the cell remember how the run's messages were judged. */
   readonly judgements: { found(found: Judgement): void };
-  /** Of traces. */
+  /** For traces. */
   readonly traces: { ended(ended: EndedRun): void };
-  /** What came of steps that others than the cell have done: of its own it knows. */
+  /** Results of steps that other processes than the cell have run: the cell knows its own. */
   readonly steps: Pick<StepListener, 'done' | 'failed'>;
-  /** The cell keeps records until they have left. */
+  /** The cell keeps records until they have been sent. */
   readonly records: Pick<RecordListener, 'made' | 'left'>;
 }
 
 const { judgements, traces, steps, records } = proxySinks<WorkflowSinks>();
 
-/** Told to the cell, whatever becomes of this run. */
+/** Reported to the cell, whatever happens to this run. */
 export const untilTheyHaveLeft: RecordListener = {
   made: (record) => records.made(record),
   left: (places) => records.left(places),
@@ -106,10 +106,10 @@ interface PoolCall {
   readonly args: readonly unknown[];
 }
 
-/** By its signature: of a step that a pool has done. */
+/** For a step run by a pool, according to its signature. */
 function tellDone({ activityType, options, args }: PoolCall, value: unknown): void {
   if (activityType !== 'applyStep' || rolesOn(options.taskQueue).includes('cell')) return;
-  // As the engine calls it, and the pool answers.
+  // In the types in which the engine calls it and the pool answers.
   const { incident, action, input } = args[0] as StepCall;
   steps.done({ incident, action, input }, (value as AppliedStep).output);
 }
@@ -125,7 +125,7 @@ function tellFailed({ activityType, options, args }: PoolCall, failure: unknown)
   if (!what || rolesOn(options.taskQueue).includes('cell')) return;
   const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable || !isErrorCode(cause.type)) return;
-  // Nobody has said that.
+  // No trusted process has said that.
   if (cause.type === refusedCode || overBy[cause.type]) return;
   const asked = args[0] as StepCall | UndoCall;
   const { incident, action } = 'call' in asked ? asked.call : asked;
@@ -140,8 +140,8 @@ function tellEnd(error?: string): void {
 }
 
 /**
- * The message, if it counts here. Whose keys are trusted matters the first time that a run meets it and never again. Where the cell has lost its
- * memory, what is found while a history is read again is kept only once that has come out the same: keys that are put back must help.
+ * Returns the message if it counts here. Which keys are trusted only matters the first time that a run receives it. If the cell has lost its memory, judgements
+ * made during replay are stored only once the replay has succeeded: restoring keys must help.
  */
 function readMessage(received: unknown, expected: Expected): Read {
   const info = workflowInfo();
@@ -152,8 +152,8 @@ function readMessage(received: unknown, expected: Expected): Read {
 }
 
 /**
- * Tells of messages that are refused, also of those that came before. Of many of one kind only the 1st, the 10th, the 100th and so on:
- * whoever reaches Temporal could fill the records otherwise. One listener a workflow.
+ * Reports rejected messages, including earlier ones. Of many of one kind only the 1st, the 10th, the 100th and so on: otherwise anyone who can reach Temporal
+ * could fill the records. One listener per workflow.
  */
 export function onRefusedMessages(listener: Listener): void {
   run.listener = listener;
@@ -182,24 +182,24 @@ function refuse(what: string, why: Refusal): void {
   else run.untold.push(refused);
 }
 
-/** By this a workflow knows that nobody who is trusted has answered. */
+/** Tells a workflow that nobody trusted has answered. */
 const refusedCode = 'FB_ERR_MESSAGE_REFUSED';
-/** What a pool says of a run of which nothing is taken. */
+/** What a pool answers if it accepts nothing from a run. */
 const overBy: Readonly<Partial<Record<string, Refusal>>> = { FB_ERR_PLAYED_BACK: 'played-back', FB_ERR_RUN_AHEAD: 'ahead' };
 
 function refusal(what: string, why: Refusal, type = refusedCode): ApplicationFailure {
   return ApplicationFailure.create({ type, message: `${what}: ${refusalTexts[why]}`, nonRetryable: true });
 }
 
-/** Clocks of two cells and a desk may differ by this. */
+/** The clocks of two cells and a desk may differ by this much. */
 const clocksApartMs = 60_000;
 
-/** Said to an earlier run of this id, and played back. Both times are of whoever signed, not of Temporal. */
+/** Whether it was sent to an earlier run of this id, and replayed. Both times come from the signers, not from Temporal. */
 function isOutdated({ at = 0 }: Message): boolean {
   return run.start !== undefined && at < run.start.at - clocksApartMs;
 }
 
-/** Which roles work on a queue; several where they share one. A workflow's own queue is the cell's. */
+/** Which roles work on a queue; several if they share one. A workflow's own queue is the cell's. */
 function rolesOn(queue: string | undefined): readonly SigningRole[] {
   return queue === undefined ? ['cell'] : signingRoles.filter((role) => run.queues[role] === queue);
 }
@@ -209,14 +209,14 @@ interface StartInput {
   readonly settings?: { readonly queues?: Run['queues']; readonly build?: unknown };
 }
 
-/** Of the arguments of the start, which a cell has signed. */
+/** From the arguments of the start, which a cell has signed. */
 function inputIn([input]: readonly unknown[]): StartInput {
   return typeof input === 'object' && input !== null ? input : {};
 }
 
 /**
- * Whoever reaches Temporal can have it give the tasks of a run to another build, such as an older one that is still there for others, and set it back besides:
- * then other playbooks would answer the alerts than those that the cell has begun it with.
+ * Anyone who can reach Temporal can reassign a run's tasks to another build, such as an older one that is still running for others, and reset the run as well:
+ * then other playbooks would answer the alerts than those of the build on which the cell started it.
  */
 function isMoved(): boolean {
   const buildId = workflowInfo().currentDeploymentVersion?.buildId;
@@ -228,7 +228,10 @@ function startOf({ start }: Message): StartRef | undefined {
   return start && { began: Date.now(), ...start, firstRun: firstExecutionRunId };
 }
 
-/** The failure of an activity as its worker has signed it. What Temporal itself says (a time-out, a cancellation) nobody signs: it says nothing more than that there is no answer. */
+/**
+ * The failure of an activity as its worker has signed it. Failures from Temporal itself (a timeout, a cancellation) are signed by nobody: they only mean that
+ * there is no answer.
+ */
 function signedFailure(error: unknown, expected: Expected): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
@@ -258,7 +261,7 @@ function failureIn({ value }: Message): ApplicationFailure {
   });
 }
 
-/** Every payload of a workflow is a message, signed outside of the sandbox, which holds no key. */
+/** Every payload of a workflow is a message, signed outside the sandbox, which holds no key. */
 export const interceptors: WorkflowInterceptorsFactory = () => ({
   inbound: [
     {
@@ -284,7 +287,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         try {
           value = await Promise.race([next({ ...input, args }), over]);
         } catch (error) {
-          // What goes on as new has not ended.
+          // A run that continues as new has not ended.
           if (error instanceof ApplicationFailure) tellEnd(error.type ?? 'FB_ERR_INTERNAL');
           throw error;
         }
@@ -301,7 +304,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         await next({ ...input, args: argumentsIn(read.message) });
       },
       handleQuery: async (input, next) => {
-        // What the SDK itself is asked (`__stack_trace` and its like), by people with Temporal's own tools.
+        // The SDK's built-in queries (`__stack_trace` and the like), used by people with Temporal's own tools.
         if (input.queryName.startsWith('__')) return next(input);
         const value = await next({ ...input, args: [] });
         const call = callIn(input.args[0]);
@@ -334,7 +337,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
           received = await next({ ...input, args: [message] });
         } catch (error) {
           const failure = signedFailure(error, { ...answer, to: `failure:${activityType}` });
-          // Its id must be free for what the cell starts.
+          // The run must end to free its id for the one that the cell starts.
           const code = codeOf(failure) ?? '';
           const over = overBy[code];
           if (over) run.over?.reject(refusal('this run', over, code));
@@ -365,7 +368,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
   ],
 });
 
-/** A query is harmless, whoever asks; only the answer is bound. */
+/** A query is harmless, whoever sends it; only the answer is bound. */
 function callIn(received: unknown): string | undefined {
   const value = (received as Partial<Received> | undefined)?.value;
   const { call }: { readonly call?: unknown } = typeof value === 'object' && value !== null ? value : {};
@@ -374,7 +377,7 @@ function callIn(received: unknown): string | undefined {
 
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
-/** Of Temporal's, where a call names none: a hundred times the first one. */
+/** Temporal's default, if a call sets none: a hundred times the first interval. */
 const usualLastPauseMs = 100_000;
 
 export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'activityId'> & {
@@ -382,10 +385,10 @@ export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'acti
 };
 
 /**
- * Activities whose answers count only when a process that is trusted has signed them. Any other answer is none: somebody who can reach Temporal
- * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing. So it is where
- * a call was given up before that time: Temporal does so a pause before it at the earliest, but whoever reaches it can shorten the time of a call that waits,
- * or have it tried once only.
+ * Activities whose answers only count if a trusted process has signed them. Any other answer is ignored: someone who can reach Temporal has interfered, or a
+ * key is not known yet. The call is repeated for as long as it may take; that delays, and decides nothing. The same applies if the call was given up too early:
+ * Temporal does so at the earliest one pause before the deadline, but anyone who can reach it can shorten the timeout of a waiting call, or limit it to one
+ * attempt.
  */
 export function trustedActivities<Activities>(options: CallOptions): Activities {
   const { scheduleToCloseTimeout, ...others } = options;
@@ -417,7 +420,7 @@ export function trustedActivities<Activities>(options: CallOptions): Activities 
   return new Proxy({}, { get: (_, name) => asking(String(name)) }) as Activities;
 }
 
-/** That there is no answer, which nobody signs; or that there is none yet: whoever was called has said that it is worth being asked again. */
+/** Either there is no answer, which nobody signs; or none yet: the callee has said that it is worth retrying. */
 function isGivenUp(error: unknown): boolean {
   return error instanceof ActivityFailure && (saysNoMore(error.cause) || mayBeTriedAgain(error.cause));
 }
@@ -426,7 +429,7 @@ function mayBeTriedAgain(cause: unknown): boolean {
   return cause instanceof ApplicationFailure && !cause.nonRetryable;
 }
 
-/** How long whoever was called has asked to be left alone, such as a service that has had too many calls. */
+/** How long the callee has asked to wait before the next call, such as a service that has had too many. */
 function retryAfterMs(error: unknown): number {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   return cause instanceof ApplicationFailure && typeof cause.nextRetryDelay === 'number' ? cause.nextRetryDelay : 0;

@@ -4,25 +4,28 @@ import type { RecordKind } from '../core/audit/record-kinds.ts';
 import type { IncidentRef } from '../core/incident/incident.ts';
 import { condition, recordMade, recordsLeft, runInfo, sleep, timeNow } from './world.ts';
 
-/** From so many on they wait for no others. */
+/** From this many on, records wait for no others. */
 const batchSize = 100;
-/** Whoever is behind sends more at once: each call takes as long as the desk needs to begin it. */
+/** With a backlog, more are sent at once: each call takes as long as the desk needs to begin it. */
 const mostAtOnce = 400;
 const batchBytes = 500_000;
-/** Of Temporal's 2 MB for the start of a run, of which the incident's state needs the rest. */
+/** Out of Temporal's 2 MB for the start of a run; the incident's state needs the rest. */
 const carriedBytes = 500_000;
 const retryAfterRefusal = '5m';
 
-/** Records of one moment go together: each call costs a workflow task and a synchronous write. They are in the history meanwhile. */
+/** Records of one moment are sent together: each call costs a workflow task and a synchronous write. They are in the history meanwhile. */
 const gatherMs = 1_000;
 
 /** Records that may wait for others: repetitions, of which a storm makes many. */
 const patientKinds: ReadonlySet<string> = new Set(['alert.joined', 'alert.suppressed', 'step.seen']);
 
-/** Of these one comes long after all else, and nothing with it: a timer for others would be a task more of an incident that has to be read again for it. */
+/**
+ * Kinds that come alone and long after everything else: waiting for others would cost a timer and one more task of an incident whose history must be replayed
+ * for it.
+ */
 const loneKinds: ReadonlySet<string> = new Set(['effect.checked', 'question.escalated']);
 
-/** One call for each signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in it meanwhile. */
+/** One call per signal would fill the history: the longer it is, the longer repetitions wait for one another. They are in the history meanwhile. */
 function patienceMs(): number {
   const { historyLength } = runInfo();
   if (historyLength < 500) return 0;
@@ -59,7 +62,7 @@ export class Outbox {
     this.#acknowledged = from.acknowledged;
   }
 
-  /** What the next run begins with. There is no room for the alerts that are kept beside many records: those of the last ones are lost then. */
+  /** What the next run begins with. If many records are pending, there is no room for the alerts stored with them: those of the last ones are lost. */
   get carried(): readonly OutgoingRecord[] {
     let length = 0;
     return this.#pending.map(({ kept, ...record }) => {
@@ -72,7 +75,7 @@ export class Outbox {
     return { made: this.#made, acknowledged: this.#acknowledged };
   }
 
-  /** More than this does not fit into the start of the next run. */
+  /** Whether it fits into the start of the next run. */
   get canBeCarried(): boolean {
     let bytes = 0;
     return this.#pending.every(({ kept: _, ...record }) => {
@@ -96,7 +99,7 @@ export class Outbox {
       try {
         await this.#send(batch);
       } catch {
-        // The desk refuses: it does not know the key of this cell. The incident goes on: people are heard, pods are contained; it does not close.
+        // The desk refuses because it does not know this cell's key. The incident goes on – people are heard, pods are contained – but does not close.
         await sleep(retryAfterRefusal);
         continue;
       }
@@ -114,7 +117,7 @@ export class Outbox {
     return !this.#pending.every(({ kind }) => loneKinds.has(kind));
   }
 
-  /** A payload of Temporal has 2 MB. */
+  /** A payload of Temporal is limited to 2 MB. */
   #next(): readonly OutgoingRecord[] {
     let bytes = 0;
     const batch = this.#pending.slice(0, mostAtOnce).filter((record) => {

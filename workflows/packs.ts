@@ -1,5 +1,5 @@
 import type { Pack } from '../core/playbook/pack.ts';
 import { shippedPack } from '../playbooks/index.ts';
 
-/** What the incidents of a build run. Where a configuration names packs, the bundler puts the list of them in the place of this file. */
+/** The packs that the incidents of a build run. If a configuration names packs, the bundler replaces this file by their list. */
 export const packs: readonly Pack[] = [shippedPack];

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts';
 
-/** A step that did not come about, with the catalogue's code. Plain data: the playbook may look at it. */
+/** A failed step, with the catalogue's code. Plain data: the playbook may look at it. */
 export class StepFailure extends Error {
   readonly code: ErrorCode;
 

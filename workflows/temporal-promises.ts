@@ -2,23 +2,23 @@ import { AsyncLocalStorage, inWorkflowContext } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import type { FailedPromise, PromiseOwner } from './world.ts';
 
-/** What the workflows' thread tells of a promise (`service/temporal/workflow-thread.ts`). */
+/** What the workflow thread reports about a promise (`service/temporal/workflow-thread.ts`). */
 interface MadePromise {
   readonly formatted: string;
-  /** File and line of the author's source, where an author's own code is just making it, and not the engine for it. */
+  /** File and line of the author's source, if an author's own code is making it right now, and not the engine on its behalf. */
   readonly madeAt?: () => string | undefined;
 }
 
 /**
- * Promises that authors make and drop. One that fails, and for which nobody waits, would fail the workflow's task, again at each attempt: the worker
- * takes it for a fault of the workflow, and its incident would stand still. Here it is heard, and told to the body that made it.
+ * Promises that authors make and drop. If one fails and nobody awaits it, it would fail the workflow task at each attempt: the worker treats it as a fault of
+ * the workflow, and the incident would stand still. Here the failure is caught, and reported to the body that made the promise.
  *
- * The workflows' thread tells of each promise when it is made, and which others were made to wait for it, by two maps of the sandbox, which the SDK has
- * for traces of stacks. These stand in their place. A promise is listened to in the moment in which it settles, when nothing else waits for it: so nothing is ordered
- * anew, and what is not settled costs nothing. All of it follows from what the bodies do, and is the same at each replay.
+ * The workflow thread reports each promise when it is made, and which others were made to wait for it, through two maps in the sandbox, which the SDK uses for
+ * stack traces. These replace them. A promise is listened to when it settles, if nothing else waits for it: so nothing is reordered, and unsettled promises
+ * cost nothing. All of this follows from what the bodies do, and is the same at each replay.
  */
 export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwner, run: () => T) => T } {
-  // Whoever only looks at what the workflows declare runs none.
+  // Code that only reads what the workflows declare runs none.
   if (!inWorkflowContext()) return { within: (_owner, run) => run() };
   const owners = new AsyncLocalStorage<PromiseOwner>();
   const made = new WeakMap<Promise<unknown>, { readonly owner: PromiseOwner; readonly at: string }>();
@@ -48,7 +48,7 @@ export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwne
       const at = owner && stack.madeAt?.();
       if (owner && at !== undefined) {
         made.set(promise, { owner, at });
-        // Whoever listens asks it for its class, and an author's answer may be to throw.
+        // A listener reads the promise's class, and an author's getter may throw.
         Object.defineProperty(promise, 'constructor', { value: Promise });
       }
       return super.set(promise, stack);

@@ -18,7 +18,7 @@ import { setWorld, type World } from './world.ts';
 
 const ownActions = new Map(packs.flatMap(({ actions }) => actions.map((action) => [action.name, action])));
 
-/** What the workflow's sandbox has: its clock and its ids are the history's, and what an activity answers is signed. */
+/** The world of the workflow sandbox: its clock and its ids come from the history, and the answers of activities are signed. */
 const world: World = {
   now: () => Date.now(),
   condition,
@@ -27,10 +27,10 @@ const world: World = {
   info: workflowInfo,
   activities: trustedActivities,
   ownAction: (name) => ownActions.get(name),
-  // The codes travel as the failure's type.
+  // The codes are transported as the failure's type.
   failure: (error) => {
     const ended = error instanceof ActivityFailure ? error.cause : error;
-    // Its time was over while it was tried once more: what the try before had failed with says why.
+    // It timed out during a retry: the failure of the previous attempt says why.
     const cause = ended instanceof TimeoutFailure && ended.cause instanceof ApplicationFailure ? ended.cause : ended;
     if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return new StepFailure(cause.type, cause.message);
     const reason = cause instanceof Error ? cause.message : 'the activity failed';
@@ -43,7 +43,7 @@ const world: World = {
 };
 setWorld(() => world);
 
-/** How often the length of the history is looked at: each look costs more than a turn. */
+/** Turns between two checks of the history's length: each check costs more than a turn. */
 const lookEvery = 1_000;
 
 let turns = 0;
@@ -51,9 +51,9 @@ let unlooked = 0;
 let history = 0;
 
 /**
- * Counts the turns of playbooks' loops and functions, and ends what takes too many without waiting for anything: a body that never waits keeps
- * this incident, and by its thread all others, from going on. Each workflow task begins the count anew. The same history gives the same count, so a
- * replay ends the body at the same turn.
+ * Counts the turns of playbooks' loops and functions, and ends code that takes too many without waiting for anything: a body that never waits blocks its
+ * incident and, because they share a thread, all others. The count starts again with each workflow task. The same history gives the same count, so a replay
+ * ends the body at the same turn.
  */
 function turn(place: string, cost: number): void {
   turns += cost;
@@ -66,7 +66,7 @@ function turn(place: string, cost: number): void {
     turns = 0;
   }
   if (turns < turnsAtOnce) return;
-  // Again at each further turn: what catches it and goes on is ended, too.
+  // Thrown again at each further turn: code that catches it and goes on is ended too.
   throw new StepFailure('FB_ERR_PLAYBOOK_LOOPS', `it went on without waiting for anything, at ${place}`);
 }
 

@@ -4,31 +4,31 @@ import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
 
-/** Of the run that asks. */
+/** About the run that asks. */
 interface RunInfo {
   readonly workflowId: string;
   readonly firstExecutionRunId: string;
-  /** Events so far: what is done often waits the longer the more there are. */
+  /** Events so far: the more there are, the longer frequent operations wait. */
   readonly historyLength: number;
 }
 
 /** A promise that failed while nothing waited for it. */
 export interface FailedPromise {
   readonly reason: unknown;
-  /** File and line of the author's source that has made it. */
+  /** File and line of the author's source that made it. */
   readonly at: string;
-  /** Whether something waits for it by now. */
+  /** Whether something awaits it by now. */
   readonly isAwaited: () => boolean;
 }
 
-/** Who is told of promises that its own code makes, and that fail with nothing waiting for them. */
+/** Receives the promises made by its own code that fail with nothing awaiting them. */
 export interface PromiseOwner {
   onFailed(failed: FailedPromise): void;
 }
 
 /**
- * All that the engine has of the world. In a workflow it is Temporal's, which plays it back exactly; in a simulation a clock of its own, and steps
- * that nobody does. The engine is the same in both, and imports Temporal in neither.
+ * Everything that the engine needs from its environment. In a workflow it is Temporal's, which replays it exactly; in a simulation it has its own clock, and
+ * steps that nobody performs. The engine is the same in both, and imports Temporal in neither.
  */
 export interface World {
   /** Milliseconds since 1970. */
@@ -43,15 +43,15 @@ export interface World {
   readonly activities: <Activities>(options: CallOptions) => Activities;
   /** An action of a pack, by its full name. */
   readonly ownAction: (name: string) => ActionDeclaration | undefined;
-  /** What an activity threw, as the catalogue knows it. */
+  /** Converts what an activity threw to an error of the catalogue. */
   readonly failure: (error: unknown) => StepFailure;
-  /** Who keeps records until the store has them: whoever reaches Temporal can end a run before they have left it. A simulation keeps none. */
+  /** Keeps records until the store has them: anyone who can reach Temporal can end a run before they have left it. A simulation keeps none. */
   readonly records: RecordListener;
-  /** One line in the log of the process, once: not when a history is played back. */
+  /** Writes one line to the log of the process, once: not during replay. */
   readonly log: (text: string, fields: Readonly<Record<string, unknown>>) => void;
-  /** Runs what makes promises of its own, so that `owner` hears of those that fail. A simulation leaves them to its process. */
+  /** Runs code that makes promises of its own, so that `owner` hears of those that fail. A simulation leaves them to its process. */
   readonly within: <Result>(owner: PromiseOwner, run: () => Result) => Result;
-  /** Whether a stack names the file and line of an author's source: a workflow's bundle does so. */
+  /** Whether a stack names the file and line of an author's source, as in a workflow's bundle. */
   readonly namesPlaces: boolean;
 }
 
@@ -59,7 +59,7 @@ let here: () => World = () => {
   throw new Error('the engine has no world: neither a workflow nor a simulation has begun');
 };
 
-/** Where the engine runs, said once by whoever loads it. In a process with many simulations each asks for its own. */
+/** Sets where the engine runs; called once by the code that loads it. In a process with many simulations, each resolves to its own. */
 export function setWorld(world: () => World): void {
   here = world;
 }
@@ -71,7 +71,7 @@ export function nowMs(): number {
 let lastMoment = 0;
 let lastText = new Date(lastMoment).toISOString();
 
-/** ISO 8601, UTC. Asked many times in one moment, which is written once. */
+/** ISO 8601, UTC. Called many times in one moment, which is formatted once. */
 export function timeNow(): string {
   const moment = nowMs();
   if (moment !== lastMoment) {

@@ -29,17 +29,17 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import { crowdingOn, lostBefore, roomNotes, without } from './note-room.ts';
 
-/** One field of one object that an action holds at a value of its own for as long as its lease lasts. */
+/** One field of one object that an action holds at a value of its own until its lease ends. */
 export interface HeldField {
-  /** Whose note it is: what the way out finds, it finds by the declared name. */
+  /** The action that writes the note: a release finds notes by the declared name. */
   readonly action: Pick<ActionDeclaration, 'name'>;
   readonly ref: ObjectRef;
   readonly path: readonly string[];
-  /** What the field is held at, from what it was. */
+  /** The value to hold the field at, given its previous value. */
   readonly value: (before: Json | undefined) => Json | undefined;
-  /** Of a list of others: what is taken out of it. `value` is what is left then. */
+  /** For a list shared with others: which entries are removed. `value` is then what is left. */
   readonly takes?: (entry: Json) => boolean;
-  /** Annotations besides the note that admission looks at; they come and go with it. */
+  /** Further annotations that admission looks at; they are set and removed together with the note. */
   readonly marks?: Readonly<Record<string, string>>;
 }
 
@@ -49,11 +49,11 @@ interface Parts {
   readonly field: HeldField;
 }
 
-/** Whose the field is. Only an authentic note counts: nobody escapes by writing one. */
+/** Who holds the field. Only an authentic note counts: nobody escapes by writing one. */
 type Holder = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly change: HeldChange; readonly note: ObjectNote };
 type HeldChange = FieldChange | EntriesChange;
 
-/** Sets the field and notes what it was, in one conditional patch; changes nothing where this incident holds it already. */
+/** Sets the field and notes its previous value, in one conditional patch; changes nothing if this incident already holds it. */
 export async function holdField(
   options: Parts & {
     readonly context: StepContext;
@@ -95,7 +95,7 @@ export async function holdField(
   });
 }
 
-/** What the field is before the hold, or was: the same before and after, for the plan. */
+/** The field's value before the hold: the same before and after, for the plan. */
 export function plannedBefore(
   options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly incident: string },
 ): Json | undefined {
@@ -104,12 +104,12 @@ export function plannedBefore(
   return holder.kind === 'ours' ? valueBefore(holder.change, found) : found;
 }
 
-/** What is lost by the hold, or was: the same before and after, for the plan. */
+/** How many annotations the hold removes: the same before and after, for the plan. */
 export function plannedRoom(
   options: Omit<Parts, 'api'> & { readonly object: ObjectJson } & Pick<StepContext, 'incident' | 'key'>,
 ): readonly string[] {
   const { field, object, cellKey, key } = options;
-  // What the pause of its declarer has taken off the same object was planned, too.
+  // What pausing its declarer has removed from the same object was planned, too.
   const before = lostBefore({ ref: field.ref, object, cellKey, step: key });
   const more = holderOf(options).kind === 'ours' ? 0 : goingFor(options, object).length;
   return roomNotes(targetOf(field.ref), before + more);
@@ -120,13 +120,13 @@ function goingFor({ field, cellKey }: Omit<Parts, 'api'>, object: ObjectJson): r
   return crowdingOn({ ref, object, cellKey, names: [noteAnnotation(action.name), ...Object.keys(marks)] });
 }
 
-/** The authentic note that this action left on the object, whoever's it is. */
+/** The authentic note that this action left on the object, of any incident. */
 export function noteOn(options: Omit<Parts, 'api'> & { readonly object: ObjectJson }): ObjectNote | undefined {
   const opened = openedNote(options);
   return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
 }
 
-/** @throws FB_ERR_DRIFTED when the object is not held any more. */
+/** @throws FB_ERR_DRIFTED if the object is no longer held. */
 export function requireHeld(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly incident: string }): void {
   const { object, field } = options;
   const holder = holderOf(options);
@@ -146,7 +146,7 @@ interface FieldLook {
   readonly difference: readonly string[];
 }
 
-/** What stands in the way of an exact undo. Pure. */
+/** What prevents an exact undo. Pure. */
 export function lookAtField(
   options: Omit<Parts, 'api'> & { readonly object: ObjectJson; readonly holder?: (note: ObjectNote) => boolean },
 ): FieldLook {
@@ -166,13 +166,13 @@ export function lookAtField(
   return { state: 'drifted', ...shown, difference: [changedText(note.change, object)] };
 }
 
-/** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */
+/** Restores the field exactly and removes the note; changes nothing if somebody else has changed either. */
 export async function releaseField(
   options: Parts & {
     readonly key: string;
     readonly context: StepContext;
     readonly allow?: AllowRelease | undefined;
-    /** It was something else before, or nobody here knows. */
+    /** The field had another value before, or nobody here knows. */
     readonly hasChanged?: boolean;
   },
 ): Promise<UndoResult> {
@@ -186,7 +186,7 @@ export async function releaseField(
     const { state, note, change, difference } = lookAtField({ ...options, object: seen, holder });
     if (state === 'none') {
       const found = fieldOf(seen, field.path);
-      // Who gives it back takes the note off and changes the field in one call. Who only took the note off has not freed it.
+      // A release removes the note and changes the field in one call. So if only the note was removed, the field was not released.
       if (hasChanged && same(found, field.value(found))) return robbed(target, field, found);
       return { state: 'already', detail: `${target} is not held` };
     }
@@ -210,7 +210,7 @@ function robbed(target: string, { action, path }: HeldField, found: Json | undef
   return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference: [what] };
 }
 
-/** ` by argocd-controller`: who changed it, as they call themselves. */
+/** ` by argocd-controller`: who changed it, by the name they gave themselves. */
 function byManager(object: ObjectJson, path: readonly string[]): string {
   const manager = lastManagerOf(object, path);
   return manager === undefined ? '' : ` by ${manager}`;
@@ -227,7 +227,7 @@ function holderOf(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; r
   const target = targetOf(field.ref);
   if (opened.kind === 'read' && opened.authentic === 'yes' && opened.note.change.kind !== 'made') {
     if (opened.note.incident === incident) return { kind: 'ours', change: opened.note.change, note: opened.note };
-    // Where the field is something else, nothing is held: somebody has changed it, or put back a note of a hold that is over.
+    // If the field has another value, nothing is held: somebody has changed it, or put back a note of a hold that is over.
     if (isAsLeft(opened.note.change, fieldOf(object, opened.note.change.path)))
       throw new FirebreakError('FB_ERR_REFUSED', `${target} is already held by ${opened.note.incident}`);
   }
@@ -243,7 +243,7 @@ function openedNote({ object, cellKey, field }: Omit<Parts, 'api'> & { readonly 
   return openNote({ text, action: field.action.name, object: targetOf(field.ref), uid, key: cellKey });
 }
 
-/** @param held what the same incident has changed there, where somebody has changed it since: what was before it stays what was before */
+/** @param held what the same incident has changed there, if somebody has changed it since: the value before that remains the before-value */
 function changeOf({ path, value, takes }: HeldField, found: Json | undefined, held: HeldChange | undefined): HeldChange {
   if (takes) {
     const { change } = takeEntries(path, Array.isArray(found) ? found : [], takes);
@@ -260,12 +260,12 @@ export function isAsLeft(change: HeldChange, found: Json | undefined): boolean {
   return change.rest === digestOf(Array.isArray(found) ? found : []);
 }
 
-/** What the field was before, from what it is as the step left it. */
+/** The field's previous value, given its value as the step left it. */
 export function valueBefore(change: HeldChange, found: Json | undefined): Json | undefined {
   return change.kind === 'field' ? change.before : [...withEntries(change, Array.isArray(found) ? found : [])];
 }
 
-/** In which way the field is no longer as the step left it, in words. */
+/** Describes how the field differs from what the step left. */
 export function changedText(change: HeldChange, object: ObjectJson): string {
   const found = fieldOf(object, change.path);
   const was = change.kind === 'field' ? text(change.set) : `what the step left of it`;
@@ -276,7 +276,7 @@ function drifted(difference: readonly string[]): FieldLook {
   return { state: 'drifted', difference };
 }
 
-/** `undefined` is a field that is not there. */
+/** `undefined` means that the field does not exist. */
 export function same(a: Json | undefined, b: Json | undefined): boolean {
   return a === undefined || b === undefined ? a === b : canonicalJson(a) === canonicalJson(b);
 }

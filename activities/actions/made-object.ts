@@ -17,18 +17,18 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 
 /**
- * An object that an action makes, and takes away again. `content` is written out in full, with every default that the API server
- * would add: whatever differs from it was changed by somebody.
+ * An object that an action creates and later removes. `content` is written out in full, with every default that the API server would add: any difference from
+ * it was made by somebody else.
  */
 export interface MadeObject extends MadePlace {
   readonly content: Readonly<Record<string, unknown>>;
-  /** Of a policy that blocks addresses: which, as CIDRs. */
+  /** For a policy that blocks addresses: which ones, as CIDRs. */
   readonly denies?: readonly string[];
-  /** Who may write there knows its name beforehand: what somebody else has made under it is in the way of nothing, and is deleted. */
+  /** Anyone who may write there knows its name beforehand: an object that somebody else created under it must not block ours, and is deleted. */
   readonly replaces?: true;
 }
 
-/** Where it is: enough to look at it and to take it away, as its note says what it was made with. */
+/** Where it is: enough to check and remove it, as its note says what it was created with. */
 interface MadePlace {
   readonly action: string;
   readonly ref: ObjectRef;
@@ -41,8 +41,8 @@ interface Parts<M extends MadePlace = MadePlace> {
 }
 
 /**
- * Makes the object, or finds it made by this incident.
- * @throws FB_ERR_REFUSED when somebody else has one of this name, or FB_ERR_API_REFUSED when that is to be replaced, and finalizers keep it
+ * Creates the object, or finds it already created by this incident.
+ * @throws FB_ERR_REFUSED if somebody else has one of this name, or FB_ERR_API_REFUSED if that is to be replaced but finalizers keep it
  */
 export async function makeObject(options: Parts<MadeObject> & { readonly context: StepContext }): Promise<ObjectJson> {
   const { api, cellKey, made, context } = options;
@@ -71,7 +71,7 @@ export async function makeObject(options: Parts<MadeObject> & { readonly context
   }, 'FB_ERR_NOT_FOUND');
 }
 
-/** @throws FB_ERR_API_REFUSED where it stays */
+/** @throws FB_ERR_API_REFUSED if it stays */
 async function removeForeign(options: {
   readonly api: KubernetesApi;
   readonly ref: ObjectRef;
@@ -89,8 +89,8 @@ async function removeForeign(options: {
 }
 
 /**
- * The object as the API server has it, when it is exactly what this incident made.
- * @throws FB_ERR_DRIFTED when it is gone or was changed, FB_ERR_REFUSED when it is somebody else's.
+ * The object as the API server has it, if it is exactly what this incident created.
+ * @throws FB_ERR_DRIFTED if it is gone or was changed, FB_ERR_REFUSED if it is somebody else's.
  */
 export async function requireMade(
   options: Parts & { readonly incident: string; readonly signal: AbortSignal },
@@ -106,14 +106,14 @@ export async function requireMade(
   return found;
 }
 
-/** Whether this very step has made it. */
+/** Whether this very step has created it. */
 export async function isMadeBy(options: Parts & { readonly key: string; readonly signal: AbortSignal }): Promise<boolean> {
   const { api, made, key, signal } = options;
   const found = await readObject({ api, ref: made.ref, signal });
   return found !== undefined && madeNote(options, found)?.step === key;
 }
 
-/** Takes what was made away again, in this order, when all of it is exactly as it was made and belongs to this step or incident. */
+/** Removes the created objects, in this order, if all of them are exactly as created and belong to this step or incident. */
 export async function removeMade(
   options: Omit<Parts, 'made'> & {
     readonly made: MadePlace | readonly MadePlace[];
@@ -140,7 +140,7 @@ export async function removeMade(
     );
     for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
     const kept = (await Promise.all(all.map((one) => readObject({ api, ref: one.ref, signal })))).filter(isKept);
-    // Until they are taken off, it is there, and what it denies is denied.
+    // Until the finalizers are removed, it still exists and still denies.
     if (kept.length > 0)
       throw new FirebreakError(
         'FB_ERR_API_REFUSED',
@@ -173,7 +173,7 @@ function madeNote({ cellKey, made }: Parts, { metadata }: ObjectJson): ObjectNot
   return opened.kind === 'read' && opened.authentic === 'yes' ? opened.note : undefined;
 }
 
-/** Whether it says anything else than it was made with. */
+/** Whether its content differs from what it was created with. */
 export function isChanged({ change }: Pick<ObjectNote, 'change'>, found: ObjectJson): boolean {
   const { apiVersion: _version, kind: _kind, metadata: _metadata, status: _status, ...content } = found;
   return change.kind !== 'made' || change.digest !== digestOf(content);

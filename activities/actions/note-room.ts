@@ -6,13 +6,13 @@ import { type ObjectJson, type ObjectRef, targetOf } from '../../integrations/ku
 interface Crowded {
   readonly ref: ObjectRef;
   readonly object: ObjectJson;
-  /** What is written over, or has to stay. */
+  /** Annotations that are overwritten, or have to stay. */
   readonly names: readonly string[];
-  /** Absent where it is not known: then what other steps have noted there counts as anybody's. */
+  /** Absent if not known: then other steps' notes count like any other annotation. */
   readonly cellKey?: CellKey | undefined;
 }
 
-/** Annotations of an object that leave a note or a mark no room. What other steps have noted there, and set by that, stays. */
+/** Annotations of an object that leave no room for a note or a mark. Other steps' notes, and the annotations set with them, stay. */
 export function crowdingOn({ ref, object, names, cellKey }: Crowded): readonly string[] {
   const { annotations = {} } = object.metadata;
   const kept = new Set(names);
@@ -24,12 +24,12 @@ export function crowdingOn({ ref, object, names, cellKey }: Crowded): readonly s
   return crowdingIn(annotations, (name) => kept.has(name));
 }
 
-/** How many annotations of the object the notes of a step have lost already. */
+/** How many annotations the notes of a step have already cost the object. */
 export function lostBefore(options: {
   readonly ref: ObjectRef;
   readonly object: ObjectJson;
   readonly cellKey: CellKey;
-  /** The key of the step. Absent: of any. */
+  /** The key of the step. Absent: any step. */
   readonly step?: string;
 }): number {
   const { ref, object, cellKey, step } = options;
@@ -43,12 +43,12 @@ function ourNotes(ref: ObjectRef, { metadata }: ObjectJson, key: CellKey): Reado
   return notesOn({ annotations: metadata.annotations ?? {}, object: targetOf(ref), uid: metadata.uid, key });
 }
 
-/** The annotation that the field at this path is; undefined where it is another field. */
+/** The name of the annotation at this path; undefined if the path is another field. */
 export function annotationAt([first, second, name]: readonly string[]): string | undefined {
   return first === 'metadata' && second === 'annotations' ? name : undefined;
 }
 
-/** What a patch of annotations takes off. */
+/** Patch of annotations that removes these. */
 export function without(going: readonly string[]): Readonly<Record<string, null>> {
   return Object.fromEntries(going.map((name) => [name, null]));
 }
@@ -58,12 +58,12 @@ export function removing(going: readonly string[]): readonly { readonly op: 'rem
   return going.map((name) => ({ op: 'remove', path: annotationPointer(name) }));
 }
 
-/** Where an annotation is, as a JSON pointer. */
+/** The path of an annotation, as a JSON pointer. */
 export function annotationPointer(name: string): string {
   return `/metadata/annotations/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** What is taken off so that a note or a mark has room, in words. */
+/** Describes what is removed to make room for a note or a mark. */
 export function roomNotes(who: string, lost: number): readonly string[] {
   if (lost === 0) return [];
   return [

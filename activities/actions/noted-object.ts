@@ -3,7 +3,7 @@ import { fieldOf, type ObjectJson } from '../../integrations/kubernetes/objects.
 import { changedText, isAsLeft } from './held-field.ts';
 import { isChanged } from './made-object.ts';
 
-/** In which way an object is no longer as its note says that a step left it. */
+/** Describes how an object differs from what its note says that a step left. */
 export function notedDifference({ change }: Pick<ObjectNote, 'change'>, object: ObjectJson): readonly string[] {
   if (change.kind === 'made') return isChanged({ change }, object) ? ['what it says was changed'] : [];
   return isAsLeft(change, fieldOf(object, change.path)) ? [] : [changedText(change, object)];

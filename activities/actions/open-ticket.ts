@@ -4,7 +4,7 @@ import { severities } from '../../core/alert/severity.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type TicketSystem, ticketKeyOf } from '../../core/tickets/ticket.ts';
 
-/** Files one ticket in the configured system: one an incident, found again by it whichever step filed it first. */
+/** Files one ticket per incident in the configured system; it is found again by the incident, whichever step filed it first. */
 export function openTicketImplementation({
   tickets,
 }: {
@@ -19,7 +19,7 @@ export function openTicketImplementation({
       notes: [],
     }),
     apply: async (input, { incident, run, signal }) => {
-      // A playbook that files tickets runs where nobody has a system for them.
+      // A playbook that files tickets must also run if no ticket system is configured.
       if (!tickets) return noTicket;
       const ref = { id: incident, run };
       const { title, body, labels = [] } = input;
@@ -28,12 +28,12 @@ export function openTicketImplementation({
         { key: ticketKeyOf(ref), incident: ref, title, body, labels, ...(severity ? { severity } : {}) },
         signal,
       );
-      // Not known to be there: the same call again looks for it before it creates anything.
+      // The ticket may not exist: repeating the call looks for it before it creates anything.
       if (ticket.state === 'ambiguous')
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `${tickets.name} has not said whether the ticket was created`);
       return { system: tickets.name, ...ticket };
     },
-    // `open` ends with reading the ticket back: what it returns was seen.
+    // `open` ends by reading the ticket back: what it returns has been seen.
     verify: async (output) => ({
       state: 'verified',
       detail: `read back from ${output.system}: ${output.url ?? output.id ?? output.state}`,

@@ -10,7 +10,7 @@ import { isJson, isObject, type Json } from '../../core/text/plain-json.ts';
 import type { RegisteredAction } from '../chokepoint/parts.ts';
 import type { StoredValues } from '../memory/memory.ts';
 
-/** One call of what an action of a pack does. */
+/** One call of an action of a pack. */
 export interface OwnRun {
   /** Its name in the pack. */
   readonly action: string;
@@ -21,12 +21,12 @@ export interface OwnRun {
   readonly output?: unknown;
 }
 
-/** What came of it. No reason has a secret in it. */
+/** The result. No reason contains a secret. */
 export type OwnRunEnd =
   | { readonly end: 'value'; readonly value: unknown }
-  /** For good. */
+  /** Refused for good. */
   | { readonly end: 'refused'; readonly reason: string }
-  /** Tried again. */
+  /** Failed, and tried again. */
   | { readonly end: 'failed'; readonly reason: string; readonly retryAfterMs?: number };
 
 /** Where the actions of one pack run. Never rejects. */
@@ -34,18 +34,18 @@ export interface OwnRunner {
   run(call: OwnRun, context: Pick<StepContext, 'signal' | 'progress'>): Promise<OwnRunEnd>;
 }
 
-/** What is known of a step before anything is changed, and until it is given back. */
+/** What is known of a step before anything is changed, and until it is released. */
 export interface OwnStepRecord {
   readonly incident: string;
   readonly input: unknown;
   readonly target: string;
-  /** How it was before, as its plan said. */
+  /** The before-state, as its plan reported it. */
   readonly state: Json;
-  /** What it touches is held on these. */
+  /** The terms of the hold on what it touches. */
   readonly terms: HoldTerms;
-  /** Absent until it has come about. */
+  /** Absent until the step has succeeded. */
   readonly output?: unknown;
-  /** Nothing is left to give back. */
+  /** Nothing is left to release. */
   readonly isOver?: true;
 }
 
@@ -66,10 +66,10 @@ const undoSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('drifted'), detail: sentence, difference: z.array(sentence).max(100) }),
 ]);
 const mostStateBytes = 64 * 1_024;
-/** Plans between their making and their step, which follows at once. */
+/** Maximum number of plans kept between planning and their step, which follows at once. */
 const mostPlanned = 1_000;
 
-/** An action of a pack as the chokepoint runs it: what it says is checked, and how it was before is on the disk before anything is changed. */
+/** An action of a pack as the chokepoint runs it: its results are checked, and the before-state is on disk before anything is changed. */
 export function ownAction(
   action: OwnAction,
   { runner, steps }: { readonly runner: OwnRunner; readonly steps: StoredValues<OwnStepRecord> },
@@ -176,14 +176,14 @@ export function ownAction(
   };
 }
 
-/** By which the chokepoint takes what such an action is called with. */
+/** The schema by which the chokepoint checks the input of such an action. */
 export function dataSchema(fields: DataFields): z.ZodType {
   return z.unknown().superRefine((value, { addIssue }) => {
     for (const { field, problem } of problemsOfData(fields, value)) addIssue({ code: 'custom', path: [field], message: problem });
   });
 }
 
-/** Of which evidence has to be kept before it is destroyed. */
+/** The pod whose evidence has to be kept before it is destroyed. */
 function podIn(input: unknown): { readonly name: string; readonly uid: string } | undefined {
   const uid = podUidOf(input);
   if (uid === undefined || !isObject(input)) return undefined;

@@ -45,12 +45,12 @@ interface Declared {
 
 const prefix = noteAnnotation('pause-');
 
-/** Each step has a note of its own there: an application is paused for as long as any of its workloads is held. */
+/** Each step has its own note there: an application is paused for as long as any of its workloads is held. */
 function pauseNoteName(step: string): string {
   return `pause-${stepHash(step).slice(0, 16)}`;
 }
 
-/** The notes of pauses on an object, by their annotations. With a key only those that the cell has written there. */
+/** The notes of pauses on an object, by their annotations. With a key, only those that the cell has written there. */
 export function pauseNotes(
   { metadata }: ObjectJson,
   target: string,
@@ -71,12 +71,12 @@ export function pauseNotes(
 }
 
 interface DeclaredPlan extends Pick<Plan, 'changes' | 'blastRadius' | 'notes'> {
-  /** Where more is paused than the object of the step. */
+  /** Set if the pause affects more than the object of the step. */
   readonly reach?: Reach;
   readonly place?: PausePlace;
 }
 
-/** What a plan says of what declares the object elsewhere, and of pausing that. */
+/** What a plan says about whatever declares the object elsewhere, and about pausing that. */
 export async function planOfDeclarer(options: PauseParts & Declared & { readonly signal: AbortSignal }): Promise<DeclaredPlan> {
   const { api, cellKey, pausing = {}, isProtected = () => false, ref, object, signal } = options;
   const isPausedByUs: Parameters<typeof findDeclarer>[0]['isPausedByUs'] = (paused) =>
@@ -96,13 +96,13 @@ export async function planOfDeclarer(options: PauseParts & Declared & { readonly
   return { ...declared, notes: [...says, ...roomNotes(target, lost)], reach: 'namespace' };
 }
 
-/** What leaves a note of a pause no room. What the pause itself sets is written over. */
+/** Annotations that leave no room for the note of a pause. What the pause itself sets is overwritten. */
 function crowdingFor({ cellKey }: PauseParts, { ref, path }: PausePlace, object: ObjectJson, ...names: readonly string[]) {
   const set = annotationAt(path);
   return crowdingOn({ ref, object, cellKey, names: [...names, ...(set === undefined ? [] : [set])] });
 }
 
-/** Pauses what declares the object, where the plan says so. The target that is paused; undefined where none is. */
+/** Pauses what declares the object, if the plan says so. Returns the paused target; undefined if there is none. */
 export async function pauseDeclarer(
   options: PauseParts & { readonly ref: ObjectRef; readonly context: StepContext },
 ): Promise<string | undefined> {
@@ -120,7 +120,7 @@ export async function pauseDeclarer(
     const annotation = noteAnnotation(action);
     if (notes.has(annotation)) return;
     const found = fieldOf(seen, place.path);
-    // What it was before all of us, and not what the first of us made it.
+    // The value before any of our steps, not the value that the first of them set.
     const [other] = notes.values();
     const before = other && same(found, place.value) ? other.change.before : notedValue(found);
     const going = crowdingFor(options, place, seen, annotation);
@@ -142,7 +142,7 @@ export async function pauseDeclarer(
   return target;
 }
 
-/** What this step has paused, of what may have been: of the named ones, and of what declares the object now. */
+/** Finds what this step has paused, among the named targets and whatever declares the object now. */
 export async function findPaused(
   options: PauseParts & {
     readonly ref: ObjectRef;
@@ -168,7 +168,7 @@ export async function findPaused(
   return found;
 }
 
-/** Gives what was paused exactly back, where no other step needs it and nobody has set it otherwise meanwhile. In words what became of it. */
+/** Restores exactly what was paused, unless another step still needs the pause or somebody has changed it meanwhile. Describes the result. */
 export async function resumeDeclarer(options: {
   readonly api: KubernetesApi;
   readonly cellKey: CellKey | undefined;
@@ -199,14 +199,14 @@ export function releasedPauses(paused: readonly { readonly note: ObjectNote }[])
   return paused.map(({ note }) => releasedBy(note));
 }
 
-/** What pauses is a word. Whoever may write an annotation could make it so long that no note of it fits: then it is not restored. */
+/** A pause value is one word. Anyone who may write an annotation could make it so long that no note of it fits: then it is not restored. */
 function notedValue(found: Json | undefined): Json | undefined {
   return typeof found === 'string' && found.length > longestNoted ? undefined : found;
 }
 
 const longestNoted = 1_024;
 
-/** A field may be an annotation itself: then there is one patch of annotations. */
+/** The field may itself be an annotation: then there is one patch of annotations. */
 function setField(
   options: Omit<Parameters<typeof patchField>[0], 'annotations'> & {
     readonly annotations: Readonly<Record<string, string | null>>;

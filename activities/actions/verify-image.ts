@@ -18,9 +18,9 @@ import { planToRead } from '../chokepoint/pod-reading.ts';
 
 export interface ImageTrust {
   readonly rules: readonly TrustRule[];
-  /** Registries with authorities of their own, or without TLS. */
+  /** Registries with their own certificate authorities, or without TLS. */
   readonly registries: readonly KnownHost[];
-  /** For all images of a pod together. */
+  /** Time limit for all images of a pod together. */
   readonly withinMs: number;
 }
 
@@ -29,7 +29,7 @@ type RunningImage = Pick<ImageCheck, 'container' | 'image' | 'digest'>;
 const secretKeys = ['.dockerconfigjson', '.dockercfg'];
 const mostSecrets = 20;
 
-/** Checks the signatures of what a pod runs; see the declaration in `core/actions/verify-image.ts`. */
+/** Checks the signatures of the images that a pod runs; see the declaration in `core/actions/verify-image.ts`. */
 export function verifyImageImplementation(parts: {
   readonly api: KubernetesApi;
   readonly trust: ImageTrust;
@@ -50,7 +50,7 @@ export function verifyImageImplementation(parts: {
     const { repository, tag, digest: pinned } = parseReference(image);
     const { host, path } = placeOf(repository);
     const rule = ruleFor(trust.rules, `${host}/${path}`);
-    // Whoever can make a pod chooses its registry: without a rule nothing is asked of anybody.
+    // Anyone who can create a pod chooses its registry: without a rule, no registry is contacted.
     if (!rule) return unknown(`the configuration trusts nobody for ${host}/${path}`);
     const credentials = credentialsFor(await configs(), host, path);
     if (digest === undefined) return unknown('the node does not say what runs');
@@ -104,7 +104,7 @@ export function verifyImageImplementation(parts: {
     },
   };
 
-  /** Of the pod and of its account, as the kubelet takes them. */
+  /** Pull secrets of the pod and of its account, as the kubelet uses them. */
   async function pullSecrets(pod: PodJson, { namespace }: ResolvedPod, signal: AbortSignal): Promise<readonly string[]> {
     const ref = {
       kind: 'ServiceAccount',
@@ -129,7 +129,7 @@ function namedIn(list: unknown): readonly { readonly name?: string }[] {
   return Array.isArray(list) ? list : [];
 }
 
-/** What the node says of each container: its image as the pod writes it, and the digest of what runs. */
+/** What the node reports for each container: its image as the pod specifies it, and the digest of what runs. */
 function runningImages({ spec, status }: PodJson): readonly RunningImage[] {
   const statuses = [
     ...(status?.containerStatuses ?? []),

@@ -8,20 +8,20 @@ import { FirebreakError } from '../../core/errors.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { ChokepointParts } from './parts.ts';
 
-/** Who may answer, and by what it is told. */
+/** What is needed to decide who may answer. */
 export type Authority = Pick<
   ChokepointParts,
   'roster' | 'keys' | 'rules' | 'now' | 'signIns' | 'asking' | 'incidents' | 'votes' | 'warrants'
 >;
 
-/** The plan of this step that people said yes to. */
+/** The plan of this step that people approved. */
 export function approvedPlan(call: StepCall): Plan | undefined {
   const { approval } = call;
   const choice = approval?.question.choices.find((offered) => offered.id === approval.choice);
   return choice?.plans.find((plan) => plan.action === call.action && plan.inputDigest === digestOf(call.input));
 }
 
-/** What the cell knows of the incident of a call, and the call can only add to. */
+/** What the cell knows of a call's incident; the call can only add to it. */
 export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: StepCall) {
   const known = parts.incidents.of(call.incident);
   return {
@@ -33,8 +33,8 @@ export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: St
 }
 
 /**
- * The proof is of this very run of this incident; who was asked, who may not answer and how many are needed is what the cell itself knows; and the
- * votes stand today. What it approves is the caller's to compare.
+ * Requires that the proof is for this very run of this incident, and that its votes are valid today. Who was asked, who may not answer and how many are needed
+ * is what the cell itself knows. The caller must compare what it approves.
  *
  * @returns when the last of them had said so, in milliseconds since 1970
  */
@@ -42,7 +42,7 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const { incident, requester } = proof.question;
   if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
-  // A pool has heard and seen nothing itself: it adds what the cell knows.
+  // A pool has heard and seen nothing itself: the warrant adds what the cell knows.
   const warrant = as === 'release' ? parts.warrants?.readRelease(call, proof) : parts.warrants?.read(call);
   const asking = parts.asking(call.incident);
   const problem = problemOfApproval(proof, { ...call, as }, asking);

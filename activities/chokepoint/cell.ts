@@ -26,9 +26,9 @@ interface ActivityLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Who hears what this process has found out about incidents itself, whatever a workflow says of them. */
+/** Listens for what this process has itself found out about incidents, regardless of what a workflow says. */
 export interface IncidentListener extends StepListener {
-  /** By votes that were found good here. Again, where a vote is asked about again. */
+  /** Decided by votes that were verified here. Called again if a vote is asked about again. */
   decided(question: Question, answer: DecidedAnswer): void;
 }
 
@@ -44,23 +44,23 @@ export function createCellActivities(parts: {
   readonly chokepoint: Chokepoint;
   readonly roster: Roster;
   readonly keys: VoteKeys;
-  /** Who may be asked, whatever a question says. */
+  /** Who may be asked, regardless of what a question says. */
   readonly asking: AskingIn;
-  /** What this process has heard of incidents itself: a call can only add to it. */
+  /** What this process itself has heard about incidents: a call can only add to it. */
   readonly incidents: IncidentMemory;
-  /** Where votes are remembered as they arrive: what is shown before a step is held to it. */
+  /** Remembers votes as they arrive: a vote presented before a step is compared with it. */
   readonly votes: VoteMemory;
   readonly signIns?: SignInReader;
-  /** From memory: nobody waits for it. */
+  /** From memory: never blocks. */
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
-  /** Who tells the owners of what is held that people have decided about it. */
+  /** Tells the owners of what is held that people have decided about it. */
   readonly tell?: ((outcome: StepOutcome) => void) | undefined;
   readonly listener?: IncidentListener | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
   const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, tell, listener, log } = parts;
 
-  /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
+  /** Who may and may not answer, as far as the cell knows: a question can only make it stricter. */
   const ownWord = (question: Question, actors: readonly string[] = []) => {
     const known = incidents.of(question.incident);
     return {

@@ -10,13 +10,13 @@ export function restrainableOf(call: Pick<StepCall, 'playbook' | 'incident'>, pl
 }
 
 export interface ChangeWindows {
-  /** The plan as it is asked about now: with one more person where a window is closed. */
+  /** The plan as it is put to people now: needs one more person if a window is closed. */
   asAsked(plan: Plan, call: StepCall): Plan;
-  /** Why nobody can allow it now; undefined where somebody can. */
+  /** Why nobody can allow it now; undefined if somebody can. */
   refusal(plan: Plan, call: StepCall): string | undefined;
 }
 
-/** The change windows, by the clock of the cell. A broken glass lifts them. */
+/** The change windows, by the cell's clock. Break-glass lifts them. */
 export function createChangeWindows(parts: {
   readonly rules: Pick<GuardrailRules, 'changeWindows'>;
   readonly now: () => number;
@@ -40,7 +40,7 @@ export function createChangeWindows(parts: {
   };
 }
 
-/** What people approved while a window was closed stands when it is open: more of them agreed than are needed now. */
+/** What people approved while a window was closed remains valid when it is open: more people agreed than are needed now. */
 export function asApproved(plan: Plan, approved: Plan | undefined): Plan {
   return approved?.outsideWindow !== undefined && plan.outsideWindow === undefined
     ? outsideOf(plan, approved.outsideWindow)

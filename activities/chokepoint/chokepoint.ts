@@ -27,13 +27,13 @@ export interface Chokepoint {
   undo(undo: UndoCall, context: StepContext): Promise<UndoResult>;
 }
 
-/** One thing that every step goes through. */
+/** One stage that every step goes through. */
 interface Stage {
   readonly name: string;
   readonly does: string;
-  /** Where the rule is written. */
+  /** File that contains the rule. */
   readonly file: string;
-  /** The calls of the chokepoint that go through it. */
+  /** Chokepoint calls that go through this stage. */
   readonly on: readonly (keyof Chokepoint)[];
   readonly run: (run: StepRun, rules: Rules) => void | Promise<void>;
 }
@@ -138,7 +138,7 @@ interface StepRun {
   readonly operation: keyof Chokepoint;
   readonly call: StepCall;
   readonly context: StepContext;
-  /** Why it is given back. */
+  /** Why the step is undone. */
   readonly reason?: UndoReason;
   /** The action with its input. */
   action?: RegisteredAction;
@@ -147,16 +147,16 @@ interface StepRun {
   /** This run has taken a place under the caps. */
   hasPlace?: true;
   taking?: Omit<HoldTerms, 'at'>;
-  /** It was done before, by the same votes. */
+  /** It was done before, with the same votes. */
   isRepeated?: true;
   output?: unknown;
   verification?: Verification;
-  /** What the cell has sealed on what is given back. */
+  /** The cell's sealed notes on what is released. */
   released?: readonly ReleasedObject[];
   undone?: UndoResult;
 }
 
-/** What the stages go by. */
+/** What the stages decide by. */
 interface Rules {
   readonly parts: ChokepointParts;
   readonly registered: ReadonlyMap<string, RegisteredAction>;
@@ -188,7 +188,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       for (const stage of order) if (stage.on.includes(run.operation)) await stage.run(run, rules);
       return run;
     } catch (error) {
-      // What may come again, or may have landed, keeps its place.
+      // A call that may come again, or may have taken effect, keeps its place.
       if (run.hasPlace && error instanceof FirebreakError && !error.retryable) rules.reservations.drop(run.call.key);
       throw error;
     }
@@ -209,7 +209,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
   };
 }
 
-/** What a stage before this one has found. */
+/** Returns what an earlier stage has found. */
 function found<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a stage of the chokepoint has run before the one that it needs');
   return value;
@@ -241,7 +241,7 @@ async function makePlan(run: StepRun, rules: Rules): Promise<void> {
 async function planAnew(run: StepRun, { parts, windows }: Rules): Promise<Plan> {
   const { call, context, input } = run;
   const { declaration, implementation } = found(run.action);
-  // From its first plan on the incident is known here.
+  // The incident is known here from its first plan on.
   parts.incidents.began(call.incident);
   const planned = await underway(parts.steps, call, undefined, () => implementation.plan(input, context));
   const plan: Plan = {
@@ -254,7 +254,7 @@ async function planAnew(run: StepRun, { parts, windows }: Rules): Promise<Plan> 
   return windows.asAsked(plan, call);
 }
 
-/** The plan that the step runs under: made anew, or, when this very step was cut short in the middle, the approved one. */
+/** The plan that the step runs under: a new one, or the approved one if this very step was interrupted. */
 async function planToRun(run: StepRun, rules: Rules): Promise<Plan> {
   const approved = approvedPlan(run.call);
   let plan: Plan;
@@ -298,7 +298,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const plan = found(run.plan);
   let closed = rules.windows.refusal(plan, call);
   if (run.operation === 'plan') return mayBeAsked(run, rules, closed);
-  // What has begun while it was open is not left half done.
+  // What began while the window was open is not left half done.
   if (closed !== undefined && call.approval && (await hasStarted(run))) closed = undefined;
   const { parts, reservations } = rules;
   const { declaration } = found(run.action);
@@ -306,7 +306,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const namespace = plan.target.name.split('/')[1] ?? '';
   const ours = reservations.containedBy(call.incident.id, namespace);
   const held = uid !== undefined && ours.has(uid);
-  // Of thousands the count takes milliseconds: only where a cap is in its way.
+  // Counting thousands takes milliseconds: so it is done only if a cap could stop the step.
   const isCounted = declaration.contains === true && !call.approval && !held;
   const contained = isCounted ? reservations.contained(uid, namespace) : { total: 0, namespace: 0 };
   const answer = checkGuardrails(parts.rules, {
@@ -319,19 +319,19 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
     restraint: parts.restraintOn?.(restrainableOf(call, plan)),
     ownerReplicas: parts.census.ownerReplicas(call),
     held,
-    // The incident counts what it knows of; the cell what it sees, and what it is about to do.
+    // The incident counts what it knows of; the cell counts what it sees and what it is about to do.
     ownerContained: Math.max(call.ownerContained, ours.size - (held ? 1 : 0)),
     namespaceContained: contained.namespace,
     clusterContained: contained.total,
   });
   if (!answer.ok) throw new FirebreakError(answer.code, answer.reason);
-  // In the same turn as the guardrails: between counting and reserving nobody else counts.
+  // In the same turn as the guardrails: nobody else counts between counting and reserving.
   if (declaration.contains !== true || uid === undefined) return;
   reservations.reserve(uid, plan, call);
   run.hasPlace = true;
 }
 
-/** What no approval can allow is not put to people either. */
+/** What no approval can allow is not put to people in the first place. */
 function mayBeAsked(run: StepRun, { parts }: Rules, closed: string | undefined): void {
   const { declaration } = found(run.action);
   const { severity } = run.call;
@@ -350,7 +350,7 @@ async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
   const { call, context } = run;
   await kept(context);
   const longestMs = (parts.rules.longestLeaseHours ?? Number.POSITIVE_INFINITY) * hourMs;
-  // A pool has heard no alerts: how bad it is, the cell's warrant says.
+  // A pool has heard no alerts: the cell's warrant gives the severity.
   const said = call.approval && call.warrant ? parts.warrants?.read(call).severity : undefined;
   const severity = worse(knownOf(parts, call).severity, said ?? 'unknown');
   run.taking = takingOf(call, found(run.plan), { severity, longestMs });
@@ -371,7 +371,7 @@ async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> 
   );
 }
 
-/** What came of it where another cell has done it, by the same votes. That it was given back since only that one remembers: then nothing of it is there. */
+/** The result, if another cell has done the step with the same votes. Only that cell remembers whether it was released since: then none of it is in place. */
 async function doneByAnother(run: StepRun, { stepsOfCells }: ChokepointParts): Promise<{ readonly output: unknown } | undefined> {
   const { call } = run;
   const done = call.approval && (await stepsOfCells?.doneBefore(call.incident.id, approvedBy(call)));
@@ -431,7 +431,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
     ),
   );
   reservations.drop(call.key);
-  // What was changed meanwhile is held still: it is put back, and may be given back another time.
+  // What was changed meanwhile is still held: it is put back, and may be released another time.
   if (run.undone.state !== 'drifted') landed.gaveBack(call.key, now(), run.released);
 }
 
@@ -460,7 +460,7 @@ async function kept({ durable }: StepContext): Promise<void> {
   }
 }
 
-/** For the note on what is changed: what gives it back is held to this. */
+/** For the note on what is changed: a release is checked against this. */
 function takingOf(
   { lease = { durationMs: defaultLeaseMs, onExpiry: 'renew' } }: StepCall,
   { reach }: Plan,

@@ -4,29 +4,29 @@ import { actions } from '../../core/actions/index.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 
 interface ContainmentFirstOptions {
-  /** Milliseconds without a containment on its way until other work goes on. */
+  /** Milliseconds without a running containment before other work continues. */
   readonly quietMs?: number;
-  /** The longest that other work is held back, milliseconds: an endless storm must not stop evidence and records. */
+  /** Maximum milliseconds that other work is held back: an endless storm must not stop evidence and records. */
   readonly longestMs?: number;
-  /** How long a containment is waited for that was announced, milliseconds: the playbook may not contain at all. */
+  /** Milliseconds to wait for an announced containment: the playbook may not contain at all. */
   readonly expectedMs?: number;
   readonly now?: () => number;
 }
 
 const tickMs = 10;
-/** When it is quiet again, what waited begins a few at a time: the next alert must not find all of it before it. */
+/** When it is quiet again, waiting work starts a few at a time: the next alert must not queue behind all of it. */
 const releasedAtOnce = 4;
 
 /**
- * In a burst the containments go first: what only follows one (verifying, planning, records, cards) waits until none is on its way.
- * Votes, releases and what people approved are never held back.
+ * In a burst, containments go first: whatever only follows one (verifying, planning, records, cards) waits until none is running. Votes, releases and what
+ * people approved are never held back.
  */
 export class ContainmentFirst {
   readonly #quietMs: number;
   readonly #longestMs: number;
   readonly #now: () => number;
   readonly #expectedMs: number;
-  /** Incidents whose containment is announced, with the time. */
+  /** Incidents whose containment is announced, with the time of the announcement. */
   readonly #expected = new Map<string, number>();
   readonly #waiting: { readonly since: number; readonly go: () => void }[] = [];
   #underway = 0;
@@ -41,7 +41,7 @@ export class ContainmentFirst {
     this.#now = now;
   }
 
-  /** An incident is being started: its containment comes in a moment. */
+  /** An incident is being started: its containment follows in a moment. */
   expect(incident: string): void {
     this.#last = this.#now();
     this.#expected.delete(incident);
@@ -59,7 +59,7 @@ export class ContainmentFirst {
     }
   }
 
-  /** Resolves when no containment is on its way, at once where none was lately. In order. */
+  /** Resolves when no containment is running, or at once if there was none lately. Keeps the order. */
   turn(): Promise<void> {
     if (this.#isQuiet && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((go) => {
@@ -82,7 +82,7 @@ export class ContainmentFirst {
     this.#ticking = true;
     while (this.#waiting.length > 0) {
       await sleep(tickMs);
-      // One at a time: all that is overdue at once would take the processors from the pods that are still open.
+      // One at a time: running everything overdue at once would take the processors from the pods that are still open.
       const overdue = this.#waiting[0] !== undefined && this.#now() - this.#waiting[0].since >= this.#longestMs ? 1 : 0;
       const count = this.#isQuiet ? releasedAtOnce : overdue;
       for (const { go } of this.#waiting.splice(0, count)) go();
@@ -102,7 +102,7 @@ export function cellContainsFirst(activities: CellActivities, first: Containment
   };
 }
 
-/** The desk's activities where it shares the process with a cell. Answers to people are not held back. */
+/** The desk's activities if it shares the process with a cell. Answers to people are not held back. */
 export function deskContainsFirst(activities: DeskActivities, first: ContainmentFirst): DeskActivities {
   return {
     ...activities,
@@ -112,7 +112,7 @@ export function deskContainsFirst(activities: DeskActivities, first: Containment
   };
 }
 
-/** Who waits is alive: the server must not take the worker for lost. */
+/** A waiting activity is alive: the server must not consider the worker lost. */
 function turnWithHeartbeat(first: ContainmentFirst): Promise<void> {
   return withHeartbeat(() => first.turn());
 }

@@ -7,29 +7,30 @@ import { FirebreakError } from '../../core/errors.ts';
 import { type Authority, mustBeApproved } from './approval-check.ts';
 import type { ChokepointParts } from './parts.ts';
 
-/** The clocks of the cell and of Temporal's server may differ so much: what waited by the one is not refused by the other. */
+/** Maximum difference between the clocks of the cell and of Temporal's server: a wait that is over by one is not refused by the other. */
 const clocksDifferMs = 2_000;
 
 /** @throws FB_ERR_EVIDENCE_PENDING, FB_ERR_APPROVAL_INVALID, FB_ERR_UNAVAILABLE */
 export type EvidenceRule = (call: StepCall, declaration: ActionDeclaration, plan: Plan) => Promise<void>;
 
 /**
- * Nothing is destroyed before evidence of it is kept, people have waived that, or its time is over. Each is checked here: evidence is in the
- * store under a signed manifest, a waiver has its votes, and the time is over only where workflow and cell both say so, the cell by when it first heard of the incident.
+ * Nothing is destroyed until evidence of it is kept, people have waived that, or its time is over. Each is checked here: evidence must be in the store under a
+ * signed manifest, a waiver must have its votes, and the time is over only if workflow and cell both say so; the cell counts from when it first heard of the
+ * incident.
  */
 export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'hasEvidence' | 'evidenceWait'>): EvidenceRule {
   const now = (): number => (parts.now ?? Date.now)() + clocksDifferMs;
 
   return async (call, declaration, plan) => {
     if (declaration.effect !== 'destructive') return;
-    // First: a store that is out of reach must not hold up what no longer waits for it.
+    // Checked first: an unreachable store must not hold up a step that no longer waits for it.
     const isOverForIncident = Date.parse(call.evidenceDeadline) <= now();
     const ends = parts.incidents.began(call.incident) + parts.evidenceWait.ms;
     if (isOverForIncident && ends <= now()) return;
     const subject = evidenceSubject(plan);
     for (const ref of call.evidence) if (isEvidenceOf(ref, subject) && (await parts.hasEvidence(ref, call.incident.id))) return;
     const pending = `nothing is kept of ${subject.name} yet`;
-    // It has heard of the incident later than that began: tried again, the step is done when the time is over here, too.
+    // The cell heard of the incident after it began: on a retry, the step is done once the time is over here, too.
     if (!call.waiver && isOverForIncident)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',

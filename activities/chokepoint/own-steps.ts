@@ -8,16 +8,16 @@ import { openStep, sealStep } from '../../integrations/crypto-box/step-stamp.ts'
 const rememberedStamps = 10_000;
 
 /**
- * What Firebreak itself does to the cluster, told by two signs. In this process: a step that is open on that object. From any process that
- * holds the key (a pool of its own, another replica, this one before a restart): the stamp that each request of a step carries as its
- * User-Agent into the API server's audit, sealed for this one request. Both only together with the account that the API server authenticated.
+ * Recognises what Firebreak itself does to the cluster, by two signs. In this process: a step that is open on that object. From any process that holds the key
+ * (a pool of its own, another replica, this one before a restart): the stamp that each request of a step carries as its User-Agent into the API server's audit,
+ * sealed for this one request. Both count only together with the account that the API server authenticated.
  */
 export class OwnSteps {
   readonly #open: OpenSteps;
   readonly #box: Box;
   readonly #now: () => number;
   readonly #current = new AsyncLocalStorage<UnderwayStep>();
-  /** Which event a stamp came with: seen with another one, somebody has copied it. */
+  /** Event that each stamp came with: if it appears with another one, somebody has copied it. */
   readonly #seen = new LRUCache<string, string>({ max: rememberedStamps });
   #account: string | undefined;
 
@@ -27,13 +27,13 @@ export class OwnSteps {
     this.#open = new OpenSteps(now);
   }
 
-  /** The name that the API server has authenticated us as. Until it is known, nothing is ours. */
+  /** Sets the name under which the API server has authenticated us. Until it is known, nothing is ours. */
   knownAs(account: string): void {
     this.#account = account;
     this.#open.knownAs(account);
   }
 
-  /** Registers a step for as long as it runs, and stamps what it asks of the API server. */
+  /** Registers a step for as long as it runs, and stamps its requests to the API server. */
   async during<T>(step: UnderwayStep, work: () => Promise<T>): Promise<T> {
     const end = this.#open.begin(step);
     try {
@@ -43,7 +43,7 @@ export class OwnSteps {
     }
   }
 
-  /** What the running step writes on a request; undefined outside of steps. */
+  /** The stamp for a request of the running step; undefined outside of steps. */
   stamp(request: { readonly method: string; readonly path: string }): string | undefined {
     const step = this.#current.getStore();
     if (step === undefined || this.#account === undefined) return undefined;
@@ -54,7 +54,7 @@ export class OwnSteps {
     });
   }
 
-  /** The step that this alert tells of. A name, an image or a label is never enough, and who acts as another account is not us. */
+  /** The step that caused this alert. A name, an image or a label is never enough, and anything that acts as another account is not us. */
   causing(alert: Alert): OwnStep | undefined {
     return this.#open.causing(alert) ?? this.#stamped(alert);
   }

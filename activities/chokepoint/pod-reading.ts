@@ -2,7 +2,7 @@ import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods/pods.ts';
 
-/** The plan of what reads a pod and changes nothing. @throws as `readSamePod` */
+/** The plan of an action that reads a pod and changes nothing. @throws as `readSamePod` */
 export async function planToRead(options: {
   readonly api: KubernetesApi;
   readonly pod: ResolvedPod;

@@ -3,12 +3,12 @@ import { actions, type DeclaredAction } from '../../core/actions/index.ts';
 import { actionInputs } from '../../core/actions/inputs.schema.ts';
 import type { RegisteredAction } from './parts.ts';
 
-/** What does each action of a pool, by its name: the compiler names the one whose declaration says this pool, and that is not among them. */
+/** The implementation of each action of a pool, by name: the compiler reports any whose declaration names this pool but that is missing here. */
 export type PoolImplementations<P extends Pool> = {
   readonly [A in Extract<DeclaredAction, { readonly pool: P }> as A['name']]: ActionImplementation<InputOf<A>, OutputOf<A>>;
 };
 
-/** The actions of a pool as the chokepoint runs them, without those that are off until the configuration names them. */
+/** The actions of a pool as the chokepoint runs them, without opt-in actions that the configuration does not name. */
 export function registeredActions<P extends Pool>({
   pool,
   implementations,
@@ -16,10 +16,10 @@ export function registeredActions<P extends Pool>({
 }: {
   readonly pool: P;
   readonly implementations: PoolImplementations<P>;
-  /** Names of those that the configuration turns on. */
+  /** Names of the opt-in actions that the configuration turns on. */
   readonly optIn: readonly string[];
 }): readonly RegisteredAction[] {
-  // The chokepoint checks the input by its schema before it calls: here their types end.
+  // The chokepoint checks the input by its schema before it calls: so the types end here.
   const byName = new Map(Object.entries(implementations as Readonly<Record<string, ActionImplementation<unknown, unknown>>>));
   return actions
     .filter(({ name, pool: own, optIn: isOptIn }) => own === pool && (!isOptIn || optIn.includes(name)))

@@ -8,35 +8,35 @@ import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { failedWithinMs, type LandedSteps } from '../memory/landed-steps.ts';
 import { type Authority, knownOf, mustBeApproved } from './approval-check.ts';
 
-/** Longer ago a part of a playbook has not failed by itself: whatever came of it since, people have to look at. */
+/** After longer than this, a part of a playbook has not simply failed: people have to look at what has happened since. */
 const sagaWithinMs = 3_600_000;
-/** The cell's clock and Temporal's, by which the workflow waits, may differ so much. */
+/** Maximum difference between the cell's clock and Temporal's, by which the workflow waits. */
 const clocksDifferMs = 60_000;
 
 type LeaseEnded = Extract<UndoReason, { kind: 'lease-ended' }>;
 
-/** What people have said of what is given back, where it needs that. */
+/** What people have said about what is to be released, if that is needed. */
 interface Said {
-  /** The release that they agreed to. Absent: that it is harmless. */
+  /** The release that they agreed to. Absent: they said that it is harmless. */
   readonly release?: Plan;
-  /** When the last of them had, in milliseconds since 1970. */
+  /** When the last of them answered, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Whether something may be given back: asked before it is looked at, and again with what the cell has sealed on it. */
+/** Whether something may be released: checked before it is looked at, and again with the cell's sealed note on it. */
 export interface ReleaseRule {
   before(call: StepCall, reason: UndoReason): Promise<void>;
   given(call: StepCall, reason: UndoReason, notes: readonly ReleasedObject[]): Promise<void>;
 }
 
 /**
- * Giving containment back: people approved exactly this release; or its lease has ended by the note on it, by what people have answered since, and
- * by the cell's clock, where silence may free; or the step did not come about; or a later part of its saga did not, by the note and by the envelope of
- * its playbook. What the call says can only make it stricter.
+ * Containment may be released if people approved exactly this release; or if its lease has ended by the note on it, by what people have answered since, and by
+ * the cell's clock, and silence may free it; or if the step failed; or if a later part of its saga failed, by the note and by the envelope of its playbook.
+ * What the call says can only make it stricter.
  */
 export function createReleaseRule(parts: Authority & { readonly landed: LandedSteps }): ReleaseRule {
   const now = parts.now ?? Date.now;
-  /** Whoever seals a note and whoever hears a vote may have clocks of their own. */
+  /** The process that seals a note and the one that hears a vote may have different clocks. */
   const clocksMs = parts.warrants || (parts.rules.cells ?? 1) > 1 ? clocksDifferMs : 0;
 
   /** The release that people agreed to, if it is of this step. */
@@ -46,7 +46,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     return release ? { release, at } : refuse('the approval is of another release');
   };
 
-  /** Undefined where nobody has to say anything. */
+  /** Undefined if nobody has to approve. */
   const check = async (call: StepCall, reason: UndoReason): Promise<Said | undefined> => {
     if (parts.warrants) return checkElsewhere(call, reason);
     switch (reason.kind) {
@@ -61,7 +61,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     }
   };
 
-  /** A pool has seen no votes, and knows of no extension of a lease: it gives back what people have approved, or what did not come about. */
+  /** A pool has seen no votes, and knows of no extension of a lease: it releases only what people have approved, or what failed. */
   const checkElsewhere = async (call: StepCall, reason: UndoReason): Promise<Said | undefined> => {
     if (reason.kind === 'step-failed') return undefined;
     const proof = releaseProofOf(call, reason);
@@ -69,7 +69,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     return approvedRelease(call, proof.proof, proof.offered);
   };
 
-  /** As the envelope says: so that who reviews a playbook sees what it may give back by itself. */
+  /** As the envelope says: so that anyone who reviews a playbook sees what it may release by itself. */
   const refuseSaga = (call: StepCall): undefined => {
     const playbook = parts.asking(call.incident).playbooks.find(({ id }) => id === call.playbook);
     if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} gives nothing back by itself`);
@@ -108,7 +108,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     return choice?.harmless === true ? { at } : refuse('nobody has said that it is harmless');
   };
 
-  /** A call that is played back brings along what people have said of an earlier containment. */
+  /** A replayed call carries what people have said about an earlier containment. */
   const isTakenAnew = ({ key }: StepCall, said: Said | undefined, notes: readonly ReleasedObject[]): void => {
     for (const { object, step, terms } of notes) {
       if (step !== key && parts.landed.wasUndone(key)) refuse(`${object} was contained again since this step was released`);
@@ -123,7 +123,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       if (ends === Number.POSITIVE_INFINITY) refuse(`people keep ${call.action} on ${object} for good`);
       if (!(ends <= now() + clocksDifferMs))
         refuse(`the lease of ${call.action} on ${object} lasts until ${new Date(ends).toISOString()}`);
-      // Nobody has said that it is harmless: then only a playbook that said beforehand that silence frees is followed.
+      // Nobody has said that it is harmless: then silence frees only if the playbook said so beforehand.
       if (verdict === 'benign' && proof) continue;
       if (!leases.reachesBackTo(Date.parse(terms.at)))
         refuse(`this cell does not know whether people have prolonged ${call.action} on ${object}`);
@@ -162,7 +162,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   };
 }
 
-/** What people have said of exactly the release of this step, and the plans that they were shown. */
+/** What people have said about exactly the release of this step, and the plans that they were shown. */
 export function releaseProofOf(
   call: StepCall,
   reason: UndoReason,

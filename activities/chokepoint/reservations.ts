@@ -3,9 +3,9 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import type { Census, ContainedCount } from './parts.ts';
 
-/** A watch that has not shown a containment after this has a problem of its own. */
+/** If a watch has not shown a containment after this time, the watch itself has a problem. */
 const unseenForMs = 60_000;
-/** After that every cell counts with it, where no watch is behind by more than a (cells + 1)th: docs/decisions/caps-of-several-cells.md. */
+/** After this time every cell counts it, if no watch is behind by more than a (cells + 1)th: docs/decisions/caps-of-several-cells.md. */
 const unseenByOthersMs = 15_000;
 
 interface Reservation {
@@ -13,21 +13,21 @@ interface Reservation {
   readonly namespace: string;
   readonly incident: string;
   readonly at: number;
-  /** Since when the census shows it. */
+  /** When the census first showed it. */
   seenAt?: number;
 }
 
 /** Places under the caps: taken before the apply, kept until the census itself shows the pod as contained. */
 export interface Reservations {
   /**
-   * How many pods are contained or about to be, the one with this uid not counted. Other cells are assumed to be doing right now as much as this one:
-   * they would need a call for each containment to know better.
+   * How many pods are contained or about to be, not counting the one with this uid. Other cells are assumed to be doing as much right now as this one: knowing
+   * better would take a call for each containment.
    */
   contained(except: string | undefined, namespace: string): ContainedCount;
   /** The pods of the namespace that this incident has contained or is about to. */
   containedBy(incident: string, namespace: string): ReadonlySet<string>;
   reserve(uid: string, plan: Plan, call: Pick<StepCall, 'key' | 'incident'>): void;
-  /** Only the step's own: another one may have a place for the same pod. */
+  /** Drops only the step's own place: another step may have one for the same pod. */
   drop(step: string): void;
 }
 
@@ -40,7 +40,7 @@ export function createReservations({
   readonly rules: Pick<GuardrailRules, 'cells'>;
   readonly now?: () => number;
 }): Reservations {
-  /** One a step: several may contain the same pod, which counts once. */
+  /** One place per step: several may contain the same pod, which counts once. */
   const places = new Map<string, Reservation>();
   const settlesAfterMs = cells > 1 ? unseenByOthersMs : 0;
 
@@ -61,7 +61,7 @@ export function createReservations({
         ([uid]) => uid !== except,
       );
       const here = reserved.filter(([, where]) => where === namespace);
-      // One more: what is about to be done here may be done there, too.
+      // Plus one: another cell may be about to do the same as this one.
       const count = (contained: number, own: typeof reserved) =>
         contained + own.filter(([uid]) => !census.isContained(uid)).length + (own.length + 1) * (cells - 1);
       return { total: count(seen.total, reserved), namespace: count(seen.namespace, here) };
@@ -77,7 +77,7 @@ export function createReservations({
   };
 }
 
-/** Counts in a list of uid → namespace. */
+/** Counts in a map of uid → namespace. */
 export function countedIn(contained: () => ReadonlyMap<string, string>): Pick<Census, 'contained' | 'isContained'> {
   return {
     contained: (except, namespace) => {

@@ -2,7 +2,7 @@ import type { UnderwayStep } from '../../core/action/own-steps.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 
-/** Who is told which step is underway: sensors see it too. */
+/** Registers which step is underway: sensors see it too. */
 export interface StepRegister {
   during<T>(step: UnderwayStep, work: () => Promise<T>): Promise<T>;
 }
@@ -20,7 +20,7 @@ export async function underway<T>(
   return steps.during({ key: call.key, action: call.action, incident: call.incident.id, targets }, work);
 }
 
-/** The objects that an input names, by the name of their field: `pod`, `secret`. */
+/** The objects named in an input, by field name: `pod`, `secret`. */
 function objectsIn(input: unknown): readonly string[] {
   if (typeof input !== 'object' || input === null) return [];
   return Object.entries(input).flatMap(([kind, value]: [string, unknown]) => {

@@ -24,17 +24,17 @@ import { type Authority, approvedPlan, knownOf, mustBeApproved } from './approva
 import type { WarrantRule } from './parts.ts';
 import { releaseProofOf } from './release-check.ts';
 
-/** What a cell says to its pools. */
+/** Issues a cell's warrants to its pools. */
 interface WarrantIssuer {
   issue(call: StepCall): Promise<SignedWarrant>;
   issueRelease(undo: Pick<UndoCall, 'call' | 'reason'>): Promise<SignedWarrant>;
 }
 
-/** The cell's part: it has heard the alerts and has seen the votes, so it says that a step, or its release, is approved. It does nothing. */
+/** The cell's part: it has heard the alerts and seen the votes, so it certifies that a step, or its release, is approved. It performs nothing itself. */
 export function createWarrantIssuer(parts: Authority & { readonly signer: Signer }): WarrantIssuer {
   const { signer, votes, now = Date.now } = parts;
 
-  /** @param proofs what people have said that it goes by. */
+  /** @param proofs what people have said, on which the warrant is based. */
   const signed = async (call: StepCall, bound: WarrantedCall, plan: Plan, proofs: readonly ApprovalProof[]) => {
     const { actors, requesters, severity } = knownOf(parts, call);
     const at = now();
@@ -81,7 +81,7 @@ export function createWarrantIssuer(parts: Authority & { readonly signer: Signer
   };
 }
 
-/** The release of this step among what people have said yes to. */
+/** The release of this step among what people have approved. */
 function releasePlanIn(call: StepCall, { question, choice }: ApprovalProof): Plan | undefined {
   return question.choices.find(({ id }) => id === choice)?.plans.find((plan) => isReleaseOf(plan, call));
 }
@@ -107,14 +107,14 @@ export function createWarrantRule(parts: {
     read,
     readRelease: (call, proof) => {
       const warrant = readAs(call, releaseOfCall(call, proof), releasePlanIn(call, proof));
-      // People may have said something else since: then the cell gives no other one.
+      // People may have decided otherwise since: then the cell issues no other warrant.
       if (isOutdated(warrant, now())) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'its time is over, or has not begun');
       return warrant;
     },
     take: (call, order) => {
       const warrant = read(call);
       const at = now();
-      // What has begun in time goes on: a pool that was killed does its step to the end.
+      // A step that began in time continues: a pool that was killed finishes its step.
       if (used.by(warrant) === order) return;
       if (used.by(warrant) !== undefined) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'another call has used it');
       if (isOutdated(warrant, at)) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'its time is over, or has not begun');

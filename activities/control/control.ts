@@ -18,27 +18,27 @@ import type { PromotionTerms } from '../../core/orders/promotion.ts';
 import type { Person } from '../../core/people/roster.ts';
 import type { SignInReader } from '../chokepoint/parts.ts';
 
-/** By the plan of the yes, as it will be asked. */
+/** Decided by the plan of the yes, as it will be put to people. */
 function yesNeedsSignIn(proposal: SignedProposal, { stepUp }: Beliefs): boolean {
   if (!stepUp) return false;
   const { severity, choices } = questionOf({ proposal, control: { id: '', run: '' }, levels: [] });
   return choices.some(({ plans }) => needsStepUp({ plans, severity }, stepUp.policy));
 }
 
-/** What the control workflow asks of the cell: whether an order from outside is signed by who may give it. */
+/** What the control workflow asks of the cell: whether an order from outside is signed by somebody who may give it. */
 export function createControlActivities(parts: {
   readonly beliefs: () => Beliefs;
-  /** Who is asked about a decision. */
+  /** Who is asked to confirm a decision. */
   readonly levels: readonly Level[];
-  /** The intake's: which incident the alert has become, or why none. */
+  /** Passes the alert to the intake: returns the incident that it became, or why there is none. */
   readonly raise: (alert: Alert) => Promise<{ readonly incident: string } | { readonly reason: string }>;
   /** Absent: no order needs a sign-in. */
   readonly signIns?: Pick<SignInReader, 'policy' | 'readToken'>;
-  /** Why a version of a pack may not be promoted so. Absent: no version may. */
+  /** Why a version of a pack may not be promoted under these terms. Absent: no version may. */
   readonly problemOfPromotion?: (terms: PromotionTerms) => Promise<string | undefined>;
-  /** A decision that this cell believes, by the id of its terms. */
+  /** A decision that this cell considers valid, by the id of its terms. */
   readonly inForce?: (decision: string) => Propose | undefined;
-  /** A person's order to end something was found good: it holds here from now on, whatever becomes of the workflow that asked. */
+  /** Called when a person's order to end something is valid: it holds here from now on, whatever becomes of the workflow that asked. */
   readonly ended?: (end: SignedEnd, signIn: SignIn | undefined) => void;
 }): ControlActivities {
   const { beliefs, levels, raise, signIns, inForce, ended, problemOfPromotion } = parts;
@@ -46,7 +46,7 @@ export function createControlActivities(parts: {
   const signedIn = async (end: SignedEnd, person: Person): Promise<Checked<{ readonly signIn?: SignIn | undefined }>> => {
     if (!signIns) return { ok: true };
     const { idToken, order } = end;
-    // An order that was kept back, to be given when nobody expects it, must not lean on an old sign-in.
+    // An order that was held back, to be used when nobody expects it, must not rely on an old sign-in.
     const isOld = idToken !== undefined && !isFresh(order.at, beliefs().now);
     const signIn = idToken === undefined || isOld ? undefined : await signIns.readToken(idToken, Date.parse(order.at));
     const checked = checkEndSignIn(end, person, { ended: inForce?.(order.decision), policy: signIns.policy, signIn });

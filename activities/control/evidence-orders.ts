@@ -7,14 +7,14 @@ import { type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../../cor
 import { type Beliefs, type Checked, checkOrder } from '../../core/orders/order-check.ts';
 import type { Person } from '../../core/people/roster.ts';
 
-/** What is known of a run of an incident beyond its keys. */
+/** What is known of an incident's run, apart from its keys. */
 export interface RunOfIncident {
   readonly open: boolean;
-  /** Ids of people whom its alerts name as the actor. */
+  /** Ids of people whom the run's alerts name as the actor. */
   actors(): Promise<readonly string[]>;
 }
 
-/** Undefined for a run that Temporal no longer knows: it ended long ago. @throws FB_ERR_UNAVAILABLE when Temporal cannot say. */
+/** Undefined for a run that Temporal no longer knows: it ended long ago. @throws FB_ERR_UNAVAILABLE if Temporal cannot tell. */
 export type RunLookup = (run: { readonly incident: string; readonly run: string }) => Promise<RunOfIncident | undefined>;
 
 interface EvidenceOrderParts {
@@ -24,7 +24,7 @@ interface EvidenceOrderParts {
   readonly runOf: RunLookup;
 }
 
-/** How long one person's order to end a hold waits for another's. */
+/** How long one person's order to end a hold waits for a second person's. */
 const endingStandsMs = 7 * 86_400_000;
 
 interface Carried {
@@ -32,12 +32,12 @@ interface Carried {
   readonly asked?: true;
 }
 
-/** How many are destroyed at once by themselves: what is left comes with the next look. */
+/** Maximum number of keys destroyed at once automatically: the rest follows with the next run. */
 const mostAtOnce = 50;
-/** How much later than its signature an order may be carried out: it was checked when it came. */
+/** How long after its signature an order may be carried out: it was checked when it arrived. */
 const carriedOutWithinMs = 10 * 60_000;
 
-/** What the control workflow asks of the cell about what is kept. Each call proves the order anew: who reaches Temporal can call any of them. */
+/** What the control workflow asks of the cell about kept evidence. Each call verifies the order again: anyone who can reach Temporal can call any of them. */
 export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceActivities {
   const { keys, retention, runOf } = parts;
   const nowOf = (): number => parts.beliefs().now;
@@ -45,12 +45,12 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   const proven = (signed: SignedEvidenceOrder, laterMs = 0): Checked<{ readonly person: Person }> => {
     const beliefs = parts.beliefs();
     const at = Date.parse(signed.order.at);
-    // Carried out a little later than it was signed is still the order of today.
+    // An order that is carried out shortly after it was signed is still checked as of its signature.
     const now = laterMs > 0 && beliefs.now > at && beliefs.now < at + laterMs ? at : beliefs.now;
     return checkOrder(signed, { ...beliefs, now });
   };
 
-  /** Why a key must stay; undefined when nothing keeps it. `person`: who wants it gone. */
+  /** Why a key must stay; undefined if nothing keeps it. `person`: who wants it destroyed. */
   const keeps = async (key: RegisteredKey, person?: string): Promise<string | undefined> => {
     // The store is only asked about a key that nothing else keeps.
     const kept = whyRetained(key, retention, nowOf()) ?? (await keys.find(key.id))?.locked;
@@ -64,7 +64,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   const meant = async (order: EvidenceOrder): Promise<readonly RegisteredKey[]> =>
     (await keys.list(order.incident)).filter((key) => isMeant(order, key));
 
-  /** By this very order, as far as can be told: of a destruction, by the same person, for the same reason. */
+  /** Whether it was done by this very order, as far as can be told: for a destruction, by the same person for the same reason. */
   const wasDone = async (order: EvidenceOrder): Promise<boolean> => {
     if (order.kind === 'evidence.hold') return false;
     const found = await meant(order);
@@ -77,7 +77,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
 
   const actorsOf = async (key: RegisteredKey): Promise<readonly string[]> => (await (await runOf(key))?.actors()) ?? [];
 
-  /** A hold ends by the word of two: else one person alone could have what somebody wants kept destroyed. */
+  /** Ending a hold takes two people: otherwise one person alone could have evidence destroyed that somebody wants kept. */
   const endHold = async (order: EvidenceOrder, hold: EvidenceHold): Promise<Carried> => {
     const { incident, person, at } = order;
     const by = `person/${person}`;
@@ -94,7 +94,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return { text: notHeld(incident) };
   };
 
-  /** All or none: an order that is refused has destroyed nothing. */
+  /** All or nothing: an order that is refused has destroyed nothing. */
   const looked = async (
     signed: SignedEvidenceOrder,
   ): Promise<{ readonly keys: readonly RegisteredKey[] } | { readonly reason: string }> => {
@@ -149,7 +149,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       if (!who.ok) return who;
       const found = await looked(order);
       if ('reason' in found) {
-        // Tried again after the attempt before this one had done it, and not said so.
+        // A retry after the previous attempt had done it without reporting so.
         if (!(await wasDone(order.order))) return { ok: false, reason: found.reason };
         const { kind, incident } = order.order;
         return { ok: true, text: kind === 'evidence.unhold' ? notHeld(incident) : `what was kept of ${incident} is destroyed` };
@@ -168,7 +168,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       for (const key of await keys.list()) {
         const end = key.destroyed || except.includes(key.id) ? undefined : expiresAt(key, retention);
         if (!end || end.getTime() > now) continue;
-        // Of one of which nobody can say whether it is open, nothing is destroyed; the others are not kept for its sake.
+        // If it is not known whether a run is open, nothing of it is destroyed; the others are not kept on its account.
         const why = await keeps(key).catch(() => 'not known');
         if (why === undefined) due.push(key);
         if (due.length === mostAtOnce) break;

@@ -8,7 +8,7 @@ import { asFailure } from '../failures.ts';
 type Work = (...args: never[]) => Promise<unknown>;
 type Named = (...args: never[]) => readonly string[] | Promise<readonly string[]>;
 
-/** Of each activity: the ids of the incidents, or of the decisions above them, that a call of it speaks for. */
+/** For each activity: the ids of the incidents, or of the decisions above them, that a call of it speaks for. */
 type SpeaksFor<Activities extends { readonly [Name in keyof Activities]: Work }> = {
   readonly [Name in keyof Activities]: (...args: Parameters<Activities[Name]>) => readonly string[] | Promise<readonly string[]>;
 };
@@ -17,7 +17,7 @@ export const deskCallOwners: SpeaksFor<DeskActivities> = {
   postQuestion: ({ question }) => [question.incident.id],
   updateQuestion: ({ question }) => [question.incident.id],
   postInThread: ({ incident }) => [incident.id],
-  // `storm/CLUSTER/…`: of what is no incident's, only the cluster's control workflow tells.
+  // `storm/CLUSTER/…`: what belongs to no incident is reported only by the cluster's control workflow.
   showNotice: ({ key }) => {
     const [kind, cluster] = key.split('/');
     return kind === 'storm' && cluster ? [controlIdOf(cluster)] : [];
@@ -26,7 +26,7 @@ export const deskCallOwners: SpeaksFor<DeskActivities> = {
   recordAudit: (records) => records.map(({ chain }) => chain.slice(0, Math.max(0, chain.lastIndexOf('@')))),
 };
 
-/** @param ownerOf whose ticket it is, as the desk has remembered it since it was opened. */
+/** @param ownerOf who owns the ticket, as the desk has remembered it since it was opened. */
 export function followUpCallOwners({ ownerOf }: Pick<TicketMailbox, 'ownerOf'>): SpeaksFor<FollowUpActivities> {
   return {
     updateTicket: async ({ incident, ticket }) => {
@@ -52,8 +52,8 @@ export const stepsSpeakFor: SpeaksFor<CellActivities> = {
 };
 
 /**
- * The same activities, each for the workflow alone that calls it: an incident asks, tells, pages and files for itself, and for no other. That it
- * is this workflow which calls, the message's signature says; here it is held to what it calls for.
+ * The same activities, each only for the workflow that calls it: an incident asks, tells, pages and files for itself, and for no other. The message's signature
+ * proves that this workflow is calling; this checks what it calls for.
  */
 export function ownedByCaller<Activities extends { readonly [Name in keyof Activities]: Work }>(
   activities: Activities,
@@ -62,13 +62,13 @@ export function ownedByCaller<Activities extends { readonly [Name in keyof Activ
   const bound = Object.entries<Work>(activities).map(([name, work]) => [
     name,
     async (...args: never[]) => {
-      // By its own name, so with its own parameters.
+      // Looked up by its own name, so it takes its own parameters.
       const named: Named = speaksFor[name as keyof Activities] as Named;
       await refuseOthers(() => named(...args));
       return work(...args);
     },
   ]);
-  // Under the same names, with the same parameters and results.
+  // The names, parameters and results are the same.
   return Object.fromEntries(bound) as Activities;
 }
 
@@ -76,7 +76,7 @@ async function refuseOthers(named: () => readonly string[] | Promise<readonly st
   const caller = Context.current().info.workflowExecution?.workflowId;
   const ids = await Promise.resolve()
     .then(named)
-    // What names nobody in the way in which it should speaks for nobody.
+    // A call that does not name its owner properly speaks for nobody.
     .catch((error: unknown) => {
       if (error instanceof FirebreakError) throw asFailure(error);
       return [];

@@ -25,14 +25,14 @@ import type { SimilarIncidents } from '../../core/incident/similar.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { asFailure } from '../failures.ts';
 
-/** A card, who may click on it, and who asks: all of it made of the question. */
+/** A card, who may click on it, and who asks: all of it derived from the question. */
 interface CardPost {
   readonly card: QuestionCard;
   readonly groups: readonly string[];
   readonly requester: string;
 }
 
-/** What the desk shows people with: Slack, or nothing where none is configured. */
+/** What the desk uses to reach people: Slack, or nothing if none is configured. */
 export interface CardDesk {
   postQuestion(post: CardPost): Promise<MessageRef>;
   updateQuestion(post: CardPost): Promise<void>;
@@ -49,12 +49,12 @@ async function safely<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Keeps alerts as they were, and only sealed. */
+/** Stores alerts unchanged, and only sealed. */
 export interface AlertKeeper extends Pick<AlertArchive, 'keep'> {
   readonly seal: (bytes: Uint8Array, aad: string) => Uint8Array;
 }
 
-/** What the record does not vouch for is nobody's: it is not kept. */
+/** Anything that the record does not vouch for has no owner: it is not kept. */
 function sealedAlertsOf(given: OutgoingRecord, seal: AlertKeeper['seal']): readonly SealedAlerts[] {
   const { chain, number, at } = storable(given);
   const text = given.kept === undefined ? undefined : vouchedFor(given.kept, given);
@@ -63,10 +63,10 @@ function sealedAlertsOf(given: OutgoingRecord, seal: AlertKeeper['seal']): reado
 
 const unsigned: RecordSignature = { keyId: '', follows: genesisHash, salt: '', signature: '' };
 
-/** A card goes out without what is not known by then: the next edit of it may bring it. */
+/** A card is sent without anything that is not known by then: its next edit may add it. */
 const similarWithinMs = 250;
 
-/** The desk's activities. Without Slack questions are still open: the command line answers them. */
+/** The desk's activities. Without Slack, questions can still be answered from the command line. */
 export function createDeskActivities({
   cards,
   beliefs,
@@ -80,14 +80,14 @@ export function createDeskActivities({
   readonly cards?: CardDesk;
   readonly beliefs: CardBeliefs;
   readonly audit: Pick<AuditWriter, 'append'>;
-  /** Whose records are taken for which chain. */
+  /** Whose records are accepted for which chain. */
   readonly trust: Trust;
-  /** Where alerts are kept as they were. Absent: they are not kept. */
+  /** Where alerts are stored unchanged. Absent: they are not kept. */
   readonly archive?: AlertKeeper | undefined;
-  /** What is remembered of earlier incidents: it delays no card and stops no record. */
+  /** What is remembered of earlier incidents: never delays a card or stops a record. */
   readonly incidents?: SimilarIncidents;
   readonly log?: (message: string, error: unknown) => void;
-  /** Something is wrong with records that came, or with what was found in their place. */
+  /** Called when something is wrong with incoming records, or with what was found in their place. */
   readonly onFinding?: (finding: Finding) => void;
 }): DeskActivities {
   const withSimilar = async (post: CardPost): Promise<CardPost> => {

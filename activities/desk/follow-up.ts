@@ -15,7 +15,7 @@ async function safely<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** The ticket is kept up to date, and people are called. Where the configuration has lost a system since, that is refused and on the record. */
+/** Keeps the ticket up to date, and calls people. If a system has since been removed from the configuration, this is refused and recorded. */
 export function createFollowUpActivities({
   tickets,
   pager,
@@ -23,7 +23,7 @@ export function createFollowUpActivities({
 }: {
   readonly tickets?: TicketSystem;
   readonly pager?: Pager;
-  /** What ticket systems have told us. */
+  /** Messages from ticket systems. */
   readonly mailbox?: Pick<TicketMailbox, 'after'>;
 }): FollowUpActivities {
   const called = (): Pager => {

@@ -11,23 +11,23 @@ import { mustHaveEnded, outputOf } from './in-container.ts';
 import { compressed, hashing, keepSealed, type SealingParts } from './sealed-evidence.ts';
 import { byExec, type UploadParts } from './uploads.ts';
 
-/** Where the pod that fetches has the node's folder of checkpoints. */
+/** Where the node's checkpoint folder is mounted in the pod that fetches. */
 export const mountedAt = '/checkpoints';
 
 const fetchMs = 600_000;
 /** More memory than a container has. */
 const mostUploaded = 256 * 1024 ** 3;
-/** How far the clocks of a node and of the API server may be apart. */
+/** Maximum clock difference between a node and the API server. */
 const clockSeconds = 5;
 
 /** The last line of `firebreak-tools send` on standard error. */
 const sentSchema = z.object({ tool: z.string(), bytes: z.int(), sha256: z.string() });
-/** What `firebreak-tools remove` writes. */
+/** Output of `firebreak-tools remove`. */
 const removedSchema = z.object({ removed: z.array(z.string()) });
 
 interface Fetcher {
   readonly api: KubernetesApi;
-  /** It runs on the node, with the folder. */
+  /** Runs on the node, with the folder mounted. */
   readonly pod: OwnPod;
   readonly context: StepContext;
 }
@@ -38,7 +38,7 @@ function run({ api, pod: { namespace, name }, context }: Fetcher, command: reado
   return podCommand({ api, namespace, pod: name, container: 'main', command: words, timeoutMs, idleMs: 60_000, signal });
 }
 
-/** Fetches an archive, encrypted for this call alone before it leaves the node, and keeps it. */
+/** Fetches an archive, encrypted for this call alone before it leaves the node, and stores it. */
 export async function fetchArchive(parts: SealingParts & UploadParts, where: Fetcher, archive: string) {
   const { context } = where;
   const file = `${mountedAt}/${basename(archive)}`;
@@ -64,8 +64,8 @@ export async function fetchArchive(parts: SealingParts & UploadParts, where: Fet
 }
 
 /**
- * Takes off the node what was made of a container's memory since then, also by an attempt that has left it, and reads back that it is gone. An
- * archive that is known by its name goes whatever the node's clock says.
+ * Removes from the node what was created of a container's memory since then, also by an abandoned attempt, and verifies that it is gone. An archive known by
+ * name is removed whatever the node's clock says.
  */
 export async function sweepArchives(
   where: Fetcher,

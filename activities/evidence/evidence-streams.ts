@@ -2,43 +2,43 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepContext } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** What a cluster bears. */
+/** Limits that a cluster can bear. */
 interface StreamLimits {
-  /** How many streams are on their way at a time; not fewer than processes. */
+  /** Maximum number of concurrent streams; not fewer than processes. */
   readonly atATime: number;
-  /** Of all of them together. */
+  /** For all of them together. */
   readonly bytesPerSecond: number;
   /** How many processes share that, each with an equal part. */
   readonly processes: number;
 }
 
-/** Who waits has a place of the worker, which what is quick needs too: more than these come again by themselves. */
+/** Waiting work occupies a slot of the worker, which quick work needs too: any more than this is retried later. */
 const mostWaiting = 4;
-/** Shorter naps than this only cost. */
+/** Shorter sleeps than this only cost. */
 const leastNapMs = 20;
-/** What was not sent in this time may be sent after it: streams come in bursts, and the limit is meant for all of it. */
+/** Capacity not used in this time may be used after it: streams come in bursts, and the limit applies on average. */
 const madeUpMs = 100;
 
-/** How much evidence is on its way out of a cluster: its kubelets and API server carry the workloads too. */
+/** Limits how much evidence leaves a cluster at a time: its kubelets and API server carry the workloads too. */
 export class EvidenceStreams {
   readonly #limits: Pick<StreamLimits, 'atATime' | 'bytesPerSecond'>;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
-  /** When what has come so far may have come. */
+  /** The time by which the bytes sent so far are within the limit. */
   #paidUntil = 0;
 
   constructor({ atATime, bytesPerSecond, processes }: StreamLimits) {
     this.#limits = { atATime: Math.floor(atATime / processes), bytesPerSecond: bytesPerSecond / processes };
   }
 
-  /** Does the work when it is its turn, in the order in which they came. @throws FB_ERR_UNAVAILABLE when too many wait already. */
+  /** Does the work when it is its turn, in order of arrival. @throws FB_ERR_UNAVAILABLE if too many wait already. */
   async inTurn<T>({ signal, progress }: Pick<StepContext, 'signal' | 'progress'>, work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#limits.atATime) this.#running += 1;
     else await this.#wait(signal, progress);
     try {
       return await work();
     } finally {
-      // The place is handed on, not given back: nobody comes in between.
+      // The slot is handed on, not released: nobody gets in between.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running -= 1;
@@ -70,7 +70,7 @@ export class EvidenceStreams {
     progress?.('has its turn');
   }
 
-  /** The same bytes, no faster than all streams together may be. */
+  /** The same bytes, throttled so that all streams together stay within the limit. */
   async *paced(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const part of data) {
       const now = performance.now();

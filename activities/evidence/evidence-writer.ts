@@ -11,38 +11,38 @@ export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
   readonly now?: () => Date;
-  /** How that clock stands to the API server's. */
+  /** Offset of that clock from the API server's. */
   readonly clock?: () => ClockOffset | undefined;
 }
 
-/** What an action's output says of what it has kept. */
+/** What an action's output says about the evidence it stored. */
 type StoredEvidence = SnapshotPodStateOutput['evidence'];
 
-/** What one step keeps of a target: artefact by artefact, then the signed list of them. */
+/** Stores one step's evidence of a target: artefact by artefact, then the signed list of them. */
 export interface EvidenceWriter {
-  /** Sealed under the key that the incident has for this class. */
+  /** Seals it under the incident's key for this class, and stores it. */
   keep(
     kind: EvidenceClass,
     what: Omit<Artefact, 'sha256' | 'bytes' | 'sealed' | 'collectedAt'>,
     data: Uint8Array | string,
   ): Promise<Artefact>;
-  /** What lies in the store already. */
+  /** Adds an artefact that is already in the store. */
   add(artefact: Omit<Artefact, 'collectedAt'>): void;
   /** @param did what was done, for the custody list: `collected 3 logs through the Kubernetes API`. */
   close(who: string, did: string): Promise<StoredEvidence>;
 }
 
-/** Whose evidence it is: a pod, or what else has a name and a uid. */
+/** Whose evidence it is: a pod, or anything else with a name and a uid. */
 type EvidenceOwner = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifest['target'] };
 
-/** Begins to keep evidence of a target. Nothing counts as kept before it is closed. */
+/** Begins to store evidence of a target. Nothing counts as kept until it is closed. */
 export function createEvidenceWriter(
   { store, keys, writeManifest, now = () => new Date(), clock: clockNow }: EvidenceParts,
   { context, ...of }: EvidenceOwner & { readonly context: StepContext },
 ): EvidenceWriter {
   const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
   const artefacts: Artefact[] = [];
-  // One step has one key of each class: a key service is asked for it once.
+  // One step has one key per class: a key service is asked for it only once.
   const known = new Map<EvidenceClass, Promise<IncidentKey>>();
   const keyFor = (owner: KeyOwner): Promise<IncidentKey> => {
     const key = known.get(owner.class) ?? keys.keyFor(owner);
@@ -81,7 +81,7 @@ export function createEvidenceWriter(
   };
 }
 
-/** Reads everything back. @throws FB_ERR_EVIDENCE_DAMAGED when it is not what the manifest says. */
+/** Reads everything back. @throws FB_ERR_EVIDENCE_DAMAGED if it differs from the manifest. */
 export async function verifyStoredEvidence(
   { verifyManifest }: EvidenceParts,
   { evidence, what }: { readonly evidence: StoredEvidence; readonly what: string },

@@ -14,10 +14,10 @@ import { isQuarantined } from '../../integrations/kubernetes/policies/network-po
 import type { EvidenceWriter } from './evidence-writer.ts';
 import { toolsImageOf } from './tools-image.ts';
 
-/** What working inside a suspect container needs. */
+/** What is needed to work inside a suspect container. */
 export interface ToolsParts {
   readonly api: KubernetesApi;
-  /** Our own tools, by digest; absent where none are configured. */
+  /** Image of our own tools, by digest; absent if none is configured. */
   readonly toolsImage: string | undefined;
 }
 
@@ -25,9 +25,9 @@ export interface ToolsParts {
 interface InContainer {
   readonly container: RunningContainer;
   readonly tools: ToolsContainer;
-  /** Whether the pod was cut off from the network before: the standing policy selects it. */
+  /** Whether the pod was already cut off from the network: the standing policy selects it. */
   readonly isCutOff: boolean;
-  /** One command of the tools, which gets the container's id; see `deploy/forensics/tools`. */
+  /** Runs one command of the tools, which gets the container's id; see `deploy/forensics/tools`. */
   tool(command: string, options?: ToolOptions): PodCommand;
 }
 
@@ -37,7 +37,7 @@ interface ToolOptions {
   readonly idleMs?: number;
 }
 
-/** What an artefact from a container says of its origin: it was the same run of the container before and after. */
+/** What an artefact from a container says about its origin: the run of the container was the same before and after. */
 interface ContainerFacts {
   readonly pod: ResolvedPod;
   readonly container: RunningContainer;
@@ -49,10 +49,10 @@ interface ContainerFacts {
 const defaultLife = 600;
 const startsWithinMs = 45_000;
 
-/** Ephemeral containers have no prefix that a tenant could not use: the name is for people, and for finding the step's own again. */
+/** Ephemeral containers have no prefix that a tenant could not use: the name is for people, and to find the step's own container again. */
 const baseName = (key: string): string => `${declared.namePrefix}${stepHash(key).slice(0, 12)}`;
 
-/** What a plan says of it. @throws as `runningContainer`; FB_ERR_REFUSED where no tools are configured. */
+/** What a plan says about it. @throws as `runningContainer`; FB_ERR_REFUSED if no tools are configured. */
 export async function planInContainer(options: {
   readonly parts: ToolsParts;
   readonly pod: ResolvedPod;
@@ -77,7 +77,7 @@ export async function planInContainer(options: {
   };
 }
 
-/** The plan of what only looks, with the tools. */
+/** The plan of an action that only looks, with the tools. */
 export async function planLookInside({
   notes,
   ...where
@@ -86,7 +86,7 @@ export async function planLookInside({
   return { ...plan, notes: [...plan.notes, ...notes] };
 }
 
-/** Whether this step has added its tools to the pod already. */
+/** Whether this step has already added its tools to the pod. */
 export async function hasToolsIn(options: {
   readonly parts: ToolsParts;
   readonly pod: ResolvedPod;
@@ -98,17 +98,17 @@ export async function hasToolsIn(options: {
 }
 
 /**
- * Works inside a suspect container with our own tools, and only with these: started once for the step, by its key.
- * @throws FB_ERR_CONTAINER_REPLACED when the container is not, or no longer, the one that is meant: whatever was read may be its successor's.
+ * Works inside a suspect container with our own tools, and only with these: started once per step, by its key.
+ * @throws FB_ERR_CONTAINER_REPLACED if the container is not, or no longer, the intended one: whatever was read may be its successor's.
  */
 export async function inContainer<T>(options: {
   readonly parts: ToolsParts;
   readonly pod: ResolvedPod;
   readonly wanted: WantedContainer;
   readonly context: StepContext;
-  /** Capabilities besides those that all tools get. */
+  /** Capabilities in addition to those that all tools get. */
   readonly more?: readonly string[];
-  /** After how long the tools end by themselves. */
+  /** Seconds after which the tools end by themselves. */
   readonly livesSeconds?: number;
   /** The work itself may end the container. */
   readonly mayEnd?: true;
@@ -151,13 +151,13 @@ export async function inContainer<T>(options: {
     const seenAfter = new Date().toISOString();
     return { result, facts: { pod, container, seenBefore, seenAfter, tools: { ...tools, image, commands } } };
   } catch (error) {
-    // That it was replaced says more than how that was noticed.
+    // That the container was replaced says more than the error by which this was noticed.
     if (!signal.aborted) await mustBeSame();
     throw error;
   }
 }
 
-/** All that a command writes, up to so many bytes. @throws FB_ERR_REFUSED when it is more. */
+/** The whole output of a command, up to a number of bytes. @throws FB_ERR_REFUSED if it is more. */
 export async function outputOf(command: PodCommand, { mostBytes }: { readonly mostBytes: number }): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -170,7 +170,7 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
   return Buffer.concat(parts);
 }
 
-/** Keeps which run of the container it was, and what was done there, next to the other artefacts. */
+/** Stores which run of the container it was, and what was done there, next to the other artefacts. */
 export async function keepFacts(
   { keep }: Pick<EvidenceWriter, 'keep'>,
   kind: EvidenceClass,
@@ -180,7 +180,7 @@ export async function keepFacts(
   await keep(kind, what, JSON.stringify(facts, null, 2));
 }
 
-/** As an artefact of the tools names what they were told. */
+/** How an artefact of the tools names the command that they were given. */
 export function commandOf({ tools: { commands } }: ContainerFacts): Pick<Artefact, 'command'> {
   const command = commands.at(-1);
   return command ? { command } : {};
@@ -192,7 +192,7 @@ const exits: Readonly<Record<number, 'FB_ERR_CONTAINER_REPLACED' | 'FB_ERR_REFUS
   6: 'FB_ERR_TARGET_REPLACED',
 };
 
-/** @throws what the tools' exit code means, see `deploy/forensics/tools/main.go`. */
+/** @throws what the tools' exit code means; see `deploy/forensics/tools/main.go`. */
 export function mustHaveEnded(command: PodCommand): void {
   const { exitCode, stderr } = command.end();
   if (exitCode === 0) return;

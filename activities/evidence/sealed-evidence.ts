@@ -11,7 +11,9 @@ import type { IncidentKeys } from '../../core/evidence/incident-key.ts';
 import { sealStream } from '../../integrations/evidence/sealed-stream.ts';
 import type { EvidenceStreams } from './evidence-streams.ts';
 
-/** So many bytes of a stream may wait for the collector. In a small heap eight more megabytes are reason enough to mark it; what waits is there three times. */
+/**
+ * Bytes of a stream that may wait for garbage collection. In a small heap, eight more megabytes are reason enough to mark it; what waits is there three times.
+ */
 const betweenBytes = 1024 * 1024;
 
 const collect = collector();
@@ -19,13 +21,13 @@ const collect = collector();
 export interface SealingParts {
   readonly store: EvidenceStore;
   readonly keys: IncidentKeys;
-  /** Absent: no limit but who is slowest. */
+  /** Absent: no limit except the slowest party. */
   readonly streams?: EvidenceStreams;
 }
 
 /**
- * Keeps a stream under the key of its incident: hashed, sealed, hashed again and stored as it comes, in constant memory; who is slow slows
- * down who writes. What it throws is what the source or the store threw, and then nothing is kept.
+ * Stores a stream under the key of its incident: hashed, sealed, hashed again and stored as it comes, in constant memory; a slow reader slows down the writer.
+ * Throws what the source or the store threw, and then nothing is kept.
  */
 export async function keepSealed(
   { store, keys, streams }: SealingParts,
@@ -39,7 +41,7 @@ export async function keepSealed(
     readonly kind: EvidenceClass;
     readonly what: Pick<Artefact, 'mediaType'>;
     readonly data: AsyncIterable<Uint8Array>;
-    /** Looks at what came before anything counts as kept. @throws when it is not all. */
+    /** Checks what came before anything counts as kept. @throws if it is incomplete. */
     readonly whole?: (came: StreamDigest) => void;
     readonly context: Pick<StepContext, 'incident' | 'run'>;
   },
@@ -51,7 +53,7 @@ export async function keepSealed(
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
 }
 
-/** The same for what is in memory: one write, and no file on the way. */
+/** The same for data in memory: one write, without an intermediate file. */
 export async function keepSealedBytes(
   { store, keyFor }: Pick<SealingParts, 'store'> & Pick<IncidentKeys, 'keyFor'>,
   {
@@ -74,18 +76,18 @@ export async function keepSealedBytes(
   return { sha256, bytes: data.byteLength, sealed: { keyId: id, ...kept } };
 }
 
-/** Does work that sends much when it is its turn. */
+/** Runs work that sends much data when it is its turn. */
 export function inTurn<T>({ streams }: Pick<SealingParts, 'streams'>, context: StepContext, work: () => Promise<T>): Promise<T> {
   return streams ? streams.inTurn(context, work) : work();
 }
 
-/** Of a stream that has ended. */
+/** Hash and length of a stream that has ended. */
 export interface StreamDigest {
   readonly sha256: string;
   readonly bytes: number;
 }
 
-/** Passes bytes on, and knows their hash and number at the end. What `whole` throws is thrown to who reads. */
+/** Passes bytes on, and knows their hash and number at the end. An error that `whole` throws is thrown to the reader. */
 export function hashing(
   data: AsyncIterable<Uint8Array>,
   whole?: (came: StreamDigest) => void,
@@ -112,7 +114,7 @@ export function hashing(
 
 const batchBytes = 1024 * 1024;
 
-/** Each piece is a way to another thread and back: few large ones. */
+/** Each piece makes a round trip to another thread: so a few large ones. */
 async function* batched(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let size = 0;
@@ -126,21 +128,21 @@ async function* batched(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   if (size > 0) yield Buffer.concat(parts);
 }
 
-/** Zstandard (RFC 8878), at the level that costs least. */
+/** Zstandard (RFC 8878), at the cheapest level. */
 export async function* compressed(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
   const zstd = createZstdCompress({ chunkSize: batchBytes, params });
   const fed = pipeline(batched(data), zstd);
-  // Thrown where it is read, below.
+  // Thrown where the stream is read, below.
   fed.catch(() => undefined);
   yield* zstd;
   await fed;
 }
 
 /**
- * Passes a stream on, and has V8 let go of what went through. Buffers die young, but V8 looks after the young only when 16 MB of objects, in which
- * the bytes of buffers do not count, have come together; until then their bytes count as old, and for every few megabytes of them it marks the whole heap: half
- * of what a stream cost in a heap of 22 MB (see `bench/actions`). To collect the young takes a third of a millisecond.
+ * Passes a stream on, and makes V8 release what went through. Buffers die young, but V8 collects its young generation only after 16 MB of objects, not counting
+ * the bytes of buffers. Until then these bytes count as old, and every few megabytes of them V8 marks the whole heap: half of what a stream cost in a heap of
+ * 22 MB (see `bench/actions`). Collecting the young generation takes a third of a millisecond.
  */
 export async function* releasingBuffers(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
@@ -153,7 +155,7 @@ export async function* releasingBuffers(data: AsyncIterable<Uint8Array>): AsyncG
   }
 }
 
-/** V8's own. The flag is only for the making of this one context: others, such as workflows run in, must not have it. */
+/** V8's own collector. The flag is only set while this one context is created: others, such as those that workflows run in, must not have it. */
 function collector(): (options: { readonly type: 'minor' }) => void {
   setFlagsFromString('--expose-gc');
   const found: unknown = runInNewContext('globalThis.gc');

@@ -5,8 +5,8 @@ import { mustHaveEnded } from './in-container.ts';
 import type { StreamDigest } from './sealed-evidence.ts';
 
 /**
- * What a streaming command of the tools writes, as it comes. At its end `whole` looks whether they have ended well, and whether what came is
- * what they say they sent, in the last line on standard error.
+ * The output of a streaming command of the tools, as it comes. At its end, `whole` checks whether the tools ended well, and whether what came is what they
+ * report having sent, in the last line on standard error.
  */
 export function wholeStream<Summary extends StreamDigest>(
   command: PodCommand,
@@ -30,7 +30,7 @@ export function wholeStream<Summary extends StreamDigest>(
   };
 }
 
-/** JSON, or undefined where it is none. */
+/** Parsed JSON, or undefined if it is not JSON. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,7 +1,7 @@
 import { parseReference } from '../../core/cluster/image-reference.ts';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** The image of our own tools. A tag could be another image tomorrow. @throws FB_ERR_REFUSED where none is configured, or one without its digest. */
+/** The image of our own tools. A tag could be another image tomorrow. @throws FB_ERR_REFUSED if none is configured, or one without its digest. */
 export function toolsImageOf(configured: string | undefined): string {
   if (configured === undefined)
     throw new FirebreakError('FB_ERR_REFUSED', 'no tools are configured: forensics.toolsImage names their image');

@@ -8,25 +8,25 @@ import { mustHaveEnded } from './in-container.ts';
 import { parsed } from './tool-stream.ts';
 
 export interface UploadParts {
-  /** Absent: everything comes through the API server. */
+  /** Absent: everything goes through the API server. */
   readonly uploads?: Uploads;
 }
 
-/** By which way a stream of the tools came: through the API server, as what the command writes, or straight from the pod. */
+/** How a stream of the tools came: through the API server, as the command's output, or straight from the pod. */
 export type Way = { readonly way: 'exec'; readonly why?: string } | { readonly way: 'upload' };
 
-/** The first line of the tools where they were given an address; see `deploy/forensics/tools/upload.go`. */
+/** The first line that the tools write if they were given an address; see `deploy/forensics/tools/upload.go`. */
 const firstLineSchema = z.discriminatedUnion('way', [
   z.object({ way: z.literal('here'), why: z.string() }),
   z.object({ way: z.literal('upload'), token: z.string().min(32) }),
 ]);
-/** A ValidatingAdmissionPolicy answers with 422 where it gives no reason of its own. */
+/** A ValidatingAdmissionPolicy answers with 422 if it gives no reason of its own. */
 const refusedByAdmission = [403, 422];
 const longestFirstLine = 4_096;
-/** An address that was tried is not tried again for the same step: who is in the pod could cut each upload. So many steps are remembered. */
+/** An address that was tried is not tried again for the same step: anyone in the pod could cut off each upload. Maximum number of steps remembered. */
 const mostRemembered = 10_000;
 
-/** Lets the tools bring what they have taken straight to us, where their pod can reach us. */
+/** Lets the tools upload evidence straight to us, if their pod can reach us. */
 export class Uploads {
   readonly #door: UploadDoor;
   readonly #tried = new LRUCache<string, true>({ max: mostRemembered });
@@ -35,14 +35,14 @@ export class Uploads {
     this.#door = door;
   }
 
-  /** Where the pods find us, for people. */
+  /** The address at which pods reach us, for people. */
   get origin(): string {
     return this.#door.origin;
   }
 
   /**
-   * What a command of the tools sends, by the way that it found. The address is of this one command: it takes one stream, of who knows the token that
-   * the command has made itself and said in the stream of its `exec`; and it ends with the command.
+   * What a command of the tools sends, by whichever way it found. The address is only for this command: it accepts one stream, from whoever knows the token
+   * that the command generated itself and announced in the stream of its `exec`; and it ends with the command.
    */
   stream({
     step,
@@ -50,11 +50,11 @@ export class Uploads {
     lastsMs,
     start,
   }: {
-    /** Its key. */
+    /** The key of the step. */
     readonly step: string;
     readonly mostBytes: number;
     readonly lastsMs: number;
-    /** The command with these arguments besides. */
+    /** Starts the command with these additional arguments. */
     readonly start: (more: readonly string[]) => PodCommand;
   }): Stream {
     if (this.#tried.has(step)) return byExec(start([]), 'an upload of this step did not succeed before');
@@ -66,7 +66,7 @@ export class Uploads {
       try {
         const first = await firstLine(command).catch((error: unknown) => {
           if (!(error instanceof KubernetesError) || !refusedByAdmission.includes(error.status)) throw error;
-          // Its account is held to another address, or to none. What the tools take is evidence by whatever way.
+          // Admission restricts its account to another address, or to none. What the tools collect is evidence whichever way it comes.
           way = { way: 'exec', why: 'the API server does not let the tools send to the address for uploads' };
           command = start([]);
         });
@@ -106,9 +106,9 @@ export class Uploads {
 }
 
 interface Stream {
-  /** Its `stdout` is what the tools send, by whatever way. */
+  /** Its `stdout` is what the tools send, whichever way it comes. */
   readonly command: PodCommand;
-  /** Known when the first byte has come. */
+  /** Known once the first byte has arrived. */
   way(): Way;
 }
 
@@ -117,7 +117,7 @@ export function byExec(command: PodCommand, why?: string): Stream {
   return { command, way: () => ({ way: 'exec', ...(why !== undefined && { why }) }) };
 }
 
-/** @throws what the tools' exit code means, where they ended before they said anything. */
+/** @throws what the tools' exit code means, if they ended before they wrote anything. */
 async function firstLine(command: PodCommand): Promise<{
   readonly said: z.infer<typeof firstLineSchema>;
   readonly rest: AsyncGenerator<Uint8Array>;
@@ -142,7 +142,7 @@ async function firstLine(command: PodCommand): Promise<{
   return { said: said.data, rest };
 }
 
-/** Waits for the command, which writes nothing more itself. @throws what its exit code means. */
+/** Waits for the command, which itself writes nothing more. @throws what its exit code means. */
 async function commandEnd(command: PodCommand, rest: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const part of rest)
     if (part.length > 0) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote more than their upload');

@@ -4,27 +4,27 @@ import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-/** What the alerts of an incident have said, to the cell itself. */
+/** What the alerts of an incident have told the cell itself. */
 export interface KnownOfIncident {
   /** Ids of people whom they name as the actor. */
   readonly actors: readonly string[];
   /** Ids of people who ordered it by hand. */
   readonly requesters: readonly string[];
   readonly severity: Severity;
-  /** Ids of playbooks that they call for; empty where nothing is known. */
+  /** Ids of playbooks that they call for; empty if nothing is known. */
   readonly playbooks: readonly string[];
 }
 
-/** Kind and value → when it was said last. */
+/** Kind and value → when it was last reported. */
 type Facts = Readonly<Record<string, number>>;
 
 interface HeardOfIncident {
   readonly facts: Facts;
-  /** First run ids that this cell has started → since when alerts belong to them. */
+  /** First run ids that this cell has started → the time from which alerts belong to them. */
   readonly runs: Readonly<Record<string, number>>;
-  /** First run ids → the build that this cell has begun them with. */
+  /** First run ids → the build with which this cell started them. */
   readonly builds?: Readonly<Record<string, string>>;
-  /** Since when there are alerts that no run has. */
+  /** Since when there are alerts that no run has received. */
   readonly waitingSince?: number;
 }
 
@@ -32,8 +32,8 @@ const dayMs = 86_400_000;
 const mostRuns = 10;
 
 /**
- * What a cell has heard of incidents with its own ears: whoever reaches Temporal cannot take it away. It only makes stricter: a run that this cell
- * did not start is held to all that was said of its workload within a month.
+ * What a cell itself has heard about incidents: anyone who can reach Temporal cannot remove it. It only makes rules stricter: a run that this cell did not
+ * start is held to everything reported about its workload within a month.
  */
 export class IncidentMemory {
   readonly #heard: Memory<HeardOfIncident>;
@@ -52,7 +52,7 @@ export class IncidentMemory {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Before the incident hears of it. */
+  /** Called before the incident hears of it. */
   hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch, playbooks: readonly AnyPlaybook[]): void {
     const now = this.#now();
     const said = [
@@ -66,7 +66,7 @@ export class IncidentMemory {
     this.#heard.set(id, { waitingSince: now, ...known, facts }, now);
   }
 
-  /** What it was told last is with a run: a new one, begun with that build, or, where none is named, the one that is open. */
+  /** A run has received the latest alerts: a new one, begun with that build, or, if none is given, the open one. */
   delivered(id: string, run?: string, build?: string): void {
     const known = this.#heard.get(id);
     if (!known) return;
@@ -77,7 +77,7 @@ export class IncidentMemory {
     this.#heard.set(id, heard, this.#now());
   }
 
-  /** The build that this cell has begun the run with. Undefined where it did not, or no longer knows. */
+  /** The build with which this cell began the run. Undefined if it did not, or no longer knows. */
   buildOf({ id, run }: IncidentRef): string | undefined {
     return this.#heard.get(id)?.builds?.[run];
   }
@@ -103,7 +103,7 @@ export class IncidentMemory {
     };
   }
 
-  /** When this process first knew of the run, in milliseconds since 1970: now, where it did not. */
+  /** When this process first knew of the run, in milliseconds since 1970: now, if it did not. */
   began({ id, run }: IncidentRef): number {
     const now = this.#now();
     const key = `${id}\n${run}`;

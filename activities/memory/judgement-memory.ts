@@ -1,18 +1,18 @@
 import type { JudgedAs, Judgement, Judgements, Sender } from '../../core/messages/sender.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-/** Values in groups that are forgotten together, read from the disk and not held in memory. Writes are begun in their order and not waited for. */
+/** Values in groups that are forgotten together, read from disk and not held in memory. Writes are started in order and not awaited. */
 export interface GroupedValues<Value> {
   get(group: string, name: string): Value | undefined;
   put(group: string, name: string, value: Value): void;
   forget(group: string): void;
-  /** Forgets each that `isOld`, a few at a time. Ends with `signal`. Never rejects. */
+  /** Forgets each value for which `isOld` is true, a few at a time. Ends with `signal`. Never rejects. */
   sweep(isOld: (value: Value) => boolean, signal: AbortSignal): Promise<void>;
 }
 
 type ByRun<Value> = Readonly<Record<string, Value>>;
 
-/** Whose word a payload counted as, by run, and when it was last asked for, in milliseconds since 1970. */
+/** The sender as which a payload counted, by run, and when it was last looked up, in milliseconds since 1970. */
 export interface CountedPayload {
   readonly senders: ByRun<Sender>;
   readonly at: number;
@@ -21,16 +21,16 @@ export interface CountedPayload {
 export type RefusedPayload = ByRun<'nobody' | 'unopenable'>;
 
 const dayMs = 86_400_000;
-/** Since it was last asked for. Each start of the process asks for all that is open. */
+/** Since the last lookup. Each start of the process looks up everything that is open. */
 const retentionMs = 90 * dayMs;
-/** Of one payload that is played back in run after run; none but the first takes it. */
+/** Maximum number of runs for one payload that is replayed in run after run; only the first accepts it. */
 const mostRuns = 8;
-/** Whoever reaches Temporal can have any number refused. */
+/** Anyone who can reach Temporal can cause any number of refusals. */
 const mostRefused = 20_000;
 
 /**
- * What payloads counted as in each run, as long as the workflow is open. Of those that did not count only the newest are known. What is forgotten is
- * judged again, by the keys that are trusted then.
+ * How payloads were judged in each run, for as long as the workflow is open. Of those that did not count, only the newest are known. A forgotten payload is
+ * judged again, by the keys trusted then.
  */
 export class JudgementMemory implements Judgements {
   readonly #counted: GroupedValues<CountedPayload>;
@@ -64,12 +64,12 @@ export class JudgementMemory implements Judgements {
     }
   }
 
-  /** Nothing of it is read again. */
+  /** Nothing of this workflow is read again. */
   ended(workflow: string): void {
     this.#counted.forget(workflow);
   }
 
-  /** Of workflows that ended without this process hearing of it. */
+  /** Forgets workflows that ended without this process hearing of it. */
   sweep(signal: AbortSignal): Promise<void> {
     const now = this.#now();
     return this.#counted.sweep(({ at }) => now - at > retentionMs, signal);

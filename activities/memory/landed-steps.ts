@@ -4,21 +4,21 @@ import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-/** Longer ago nobody is believed who says that a step did not come about. */
+/** After this time, a claim that a step failed is no longer believed. */
 export const failedWithinMs = 15 * 60_000;
-/** As long as a note may pass for one of a step that failed, by two clocks that differ. */
+/** How long a note may be taken for one of a failed step, given two clocks that differ. */
 const retentionMs = failedWithinMs + 5 * 60_000;
-/** As long as an incident that is set back in Temporal may reach back. */
+/** How far back an incident that is reset in Temporal may reach. */
 const releasedRetentionMs = 30 * 86_400_000;
 /** As long as votes are remembered. */
 const approvedRetentionMs = 30 * 86_400_000;
 
-/** An object, and the step that holds it by the note on it. */
+/** An object, and the step that holds it according to the note on it. */
 type HeldBy = Pick<ReleasedObject, 'object' | 'uid' | 'step'>;
 
 type AboutStep = Pick<StepCall, 'incident' | 'action' | 'input'>;
 
-/** What a step was, and what it answered when it was done. */
+/** A step, and what it returned when it was done. */
 interface DoneStep {
   readonly incident: string;
   readonly action: string;
@@ -31,12 +31,15 @@ export function isSameStep({ incident, action, input }: AboutStep, done: DoneSte
   return done.action === action && done.incident === incident.id && done.inputDigest === digestOf(input);
 }
 
-/** Each lasts until its step is given back; of so many the oldest go. */
+/** Each is kept until its step is released; beyond this number, the oldest are dropped. */
 const mostDone = 10_000;
 
 type ApprovedCall = Pick<StepCall, 'key' | 'approval'>;
 
-/** What became of steps here. What comes about is given back by people, or at the end of its lease; what does not, at once; and none is run again after that. */
+/**
+ * What became of steps here. A step that succeeded is released by people, or at the end of its lease; one that failed, at once; and none is run again after
+ * that.
+ */
 export class LandedSteps {
   readonly #steps: Memory<true>;
   readonly #done: Memory<DoneStep>;
@@ -65,35 +68,35 @@ export class LandedSteps {
     this.#steps.set(key, true, now);
   }
 
-  /** What it has done, for whoever gives it back: so that no call need be believed about that. */
+  /** Remembers what the step has done, for its release: so that no call need be believed about that. */
   noteDone(call: AboutStep & Pick<StepCall, 'key'>, output: unknown, now: number): void {
     const { key, incident, action, input } = call;
     this.#done.set(key, { incident: incident.id, action, inputDigest: digestOf(input), output }, now);
   }
 
-  /** Undefined where it was given back, or was done elsewhere. */
+  /** Undefined if it was released, or was done elsewhere. */
   doneBy(key: string): DoneStep | undefined {
     return this.#done.get(key);
   }
 
-  /** What people have approved is done once by their word: a call that is played back is told what came of it then. */
+  /** What people have approved is done once per approval: a replayed call gets the result from then. */
   noteApproved(call: ApprovedCall, output: unknown, now: number): void {
     if (call.approval) this.#approved.set(approvedBy(call), { output }, now);
   }
 
-  /** What came of this step when it was done by the same votes. Undefined where it was not, or nobody has approved it. */
+  /** The result of this step when it was done with the same votes. Undefined if it was not, or nobody has approved it. */
   doneByVotes(call: ApprovedCall): { readonly output: unknown } | undefined {
     return call.approval && this.#approved.get(approvedBy(call));
   }
 
-  /** Whether the step with this key came about, or may have: what was taken before this memory reaches back counts as come about. */
+  /** Whether the step with this key succeeded, or may have: anything taken before this memory reaches back counts as succeeded. */
   mayHaveLanded(key: string, takenAt: number): boolean {
     return this.#steps.get(key) === true || takenAt <= this.#steps.since;
   }
 
   /**
-   * Its undo is done, and has given these back, each by the step that its own note names. Where it has found nothing, and is of a step that was not
-   * done here, that is no sign that nothing of the step is left: it may have been called with the name of another object.
+   * The step's undo is done, and has released these, each of the step that its own note names. If it found nothing and the step was not done here, that does
+   * not prove that nothing of the step is left: it may have been called with the name of another object.
    */
   gaveBack(key: string, now: number, released: readonly HeldBy[] = []): void {
     const isKnown = this.#done.get(key) !== undefined || released.some(({ step }) => step === key);
@@ -102,12 +105,12 @@ export class LandedSteps {
     for (const one of released) this.#released.set(heldBy(one), true, now);
   }
 
-  /** Whether an undo here has given this object back from this step. */
+  /** Whether an undo here has released this object from this step. */
   wasReleased(held: HeldBy): boolean {
     return this.#released.get(heldBy(held)) === true;
   }
 
-  /** Each step has a key of its own: with that of one that was given back comes only an incident that was set back. */
+  /** Each step has its own key: only an incident that was reset calls again with the key of a released one. */
   wasGivenBack(key: string): boolean {
     return this.#givenBack.get(key) !== undefined;
   }
@@ -118,7 +121,7 @@ export class LandedSteps {
   }
 }
 
-/** A step, and by whose word it is done. */
+/** A step together with the approval under which it is done. */
 export function approvedBy({ key, approval }: ApprovedCall): string {
   return `${key}\n${proofDigestOf({ ...(approval && { approval }) })}`;
 }

@@ -9,18 +9,18 @@ import { Memory, type MemoryKeeper } from './memory.ts';
 const retentionMs = 30 * 86_400_000;
 const mostAnswers = 100;
 
-/** What people have decided about the end of a lease, besides a release. */
+/** What people have decided about the end of a lease, other than a release. */
 export type LeaseAnswer = 'extended' | 'permanent';
 
-/** Digest of the asking that was answered so → when, in milliseconds since 1970. */
+/** Digest of the asking that was answered this way → when, in milliseconds since 1970. */
 export interface AnsweredLease {
   readonly extended: Readonly<Record<string, number>>;
   readonly kept?: true;
 }
 
 /**
- * What people have answered about the ends of leases, as the cell found their votes good itself: a workflow that was set back, or that is told
- * nothing, does not end what they have prolonged.
+ * What people have answered about the ends of leases, by votes that the cell itself verified: a workflow that was reset, or that is told nothing, does not end
+ * what they have prolonged.
  */
 export class LeaseMemory {
   readonly #answered: Memory<AnsweredLease>;
@@ -30,9 +30,9 @@ export class LeaseMemory {
   }
 
   /**
-   * After each vote that was found good: what has become of the question by those that were seen.
+   * Called after each valid vote: determines the outcome of the question from the votes seen.
    *
-   * @returns what this vote has decided; undefined where nothing, or where that was known
+   * @returns what this vote has decided; undefined if nothing, or if that was already known
    */
   note(question: Question, digest: string, seen: readonly SeenVote[]): LeaseAnswer | undefined {
     if (!isStandingQuestion(question, question.incident)) return undefined;
@@ -51,12 +51,12 @@ export class LeaseMemory {
     return 'extended';
   }
 
-  /** Until when what a step has taken is in force by people's word, in milliseconds since 1970; infinite: for good. */
+  /** Until when people have decided that the effect of a step stays in force, in milliseconds since 1970; infinite: permanently. */
   endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, terms: HoldTerms): number {
     return this.endOfRelease(releaseIdOf(call), terms);
   }
 
-  /** The same by the name of the release. Where that is not known, nobody has prolonged it. */
+  /** The same by the name of the release. If that is not known, nobody has prolonged it. */
   endOfRelease(release: string | undefined, { at, lease }: HoldTerms): number {
     const { kept, extended = {} } = (release === undefined ? undefined : this.#answered.get(release)) ?? {};
     if (kept) return Number.POSITIVE_INFINITY;
@@ -66,7 +66,7 @@ export class LeaseMemory {
       .reduce((end, answered) => Math.max(end, answered) + lease.durationMs, ends);
   }
 
-  /** Whether it knows of all that people have answered about what was taken then. */
+  /** Whether it knows everything that people have answered about what was taken then. */
   reachesBackTo(takenAt: number): boolean {
     return takenAt > this.#answered.since;
   }

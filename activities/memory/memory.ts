@@ -5,18 +5,18 @@ export interface Remembered<Value> {
   readonly at: number;
 }
 
-/** Where a memory outlives its process. Writes are begun in their order and not waited for. */
+/** Where a memory outlives its process. Writes are started in order and not awaited. */
 export interface MemoryKeeper<Value> {
-  /** The oldest first. */
+  /** Oldest first. */
   load(): readonly (readonly [string, Remembered<Value>])[];
-  /** Since when nothing was forgotten before its time. */
+  /** The time since when nothing was forgotten early. */
   since(): number;
   put(key: string, entry: Remembered<Value>): void;
   remove(key: string): void;
   keepSince(since: number): void;
 }
 
-/** Values by name, read from the disk and not held in memory. Writes are begun in their order and not waited for. */
+/** Values by name, read from disk and not held in memory. Writes are started in order and not awaited. */
 export interface DurableValues<Value> {
   keys(): readonly string[];
   get(key: string): Value | undefined;
@@ -24,16 +24,16 @@ export interface DurableValues<Value> {
   remove(key: string): void;
 }
 
-/** Values that have to be on the disk before something else is done. */
+/** Values that have to be on disk before anything else is done. */
 export interface StoredValues<Value> {
   get(key: string): Value | undefined;
-  /** Resolves when it is there. @throws FB_ERR_UNAVAILABLE where it cannot be written */
+  /** Resolves when the value is on disk. @throws FB_ERR_UNAVAILABLE if it cannot be written */
   store(key: string, value: Value): Promise<void>;
 }
 
 /**
- * What a process remembers of its own, so that it need not believe a call: bounded in number and in time. It knows what it may have forgotten:
- * `since` says from when on it remembers everything that is young enough.
+ * What a process itself remembers, so that it need not believe a call: bounded in number and in time. It knows what it may have forgotten: `since` says from
+ * when on it remembers everything that is young enough.
  */
 export class Memory<Value> {
   readonly #most: number;
@@ -42,7 +42,7 @@ export class Memory<Value> {
   readonly #entries: Map<string, Remembered<Value>>;
   #since: number;
 
-  /** Without a keeper it lasts as long as the process. */
+  /** Without a keeper, it lasts as long as the process. */
   constructor(options: {
     readonly most: number;
     readonly retentionMs: number;
@@ -76,7 +76,7 @@ export class Memory<Value> {
     if (this.#entries.delete(key)) this.#keeper?.remove(key);
   }
 
-  /** The newest is the last to be forgotten. */
+  /** The newest is forgotten last. */
   set(key: string, value: Value, now = Date.now()): void {
     const entry: Remembered<Value> = { value, at: now };
     this.#entries.delete(key);

@@ -2,11 +2,11 @@ import { keyOfRecord, type OutgoingRecord, type RecordPlace, type UnsentRecord }
 import type { ControlState } from '../../core/decide/control.ts';
 import type { DurableValues } from './memory.ts';
 
-/** A signal with more would not go through Temporal, or the next run could not be begun with what of it waits. */
+/** A larger signal would not go through Temporal, or the next run could not be started with what is still waiting. */
 const mostHandedBytes = 200_000;
 
 interface Entry extends RecordPlace {
-  /** Under which it is on the disk. */
+  /** Its name on disk. */
   readonly name: string;
   readonly run: string;
 }
@@ -14,19 +14,19 @@ interface Entry extends RecordPlace {
 interface NewestRun {
   /** The first run of its start. */
   readonly first: string;
-  /** Temporal's own id of it. */
+  /** Temporal's own id of the run. */
   readonly run: string;
-  /** Then runs before it have written the same chain. */
+  /** If set, earlier runs have written the same chain. */
   readonly isSetBack: boolean;
 }
 
 /**
- * Records that the audit store does not have yet, as this cell has seen them made: whoever reaches Temporal can end a workflow, or set it back, before they
- * have left it. Where they stand is held in memory, what they say is on the disk.
+ * Records that the audit store does not have yet, as this cell has seen them being made: anyone who can reach Temporal can end or reset a workflow before they
+ * have left it. Their positions are held in memory, their contents on disk.
  */
 export class RecordMemory {
   readonly #kept: DurableValues<UnsentRecord>;
-  /** By the workflow, and by chain and number. */
+  /** By workflow, then by chain and number. */
   readonly #entries = new Map<string, Map<string, readonly Entry[]>>();
 
   constructor(kept: DurableValues<UnsentRecord>) {
@@ -37,7 +37,7 @@ export class RecordMemory {
     }
   }
 
-  /** A task that is done once more makes its records once more: the last word counts. Alerts that are kept beside a record are not kept here. */
+  /** A repeated task makes its records again: the last one counts. Alerts kept with a record are not kept here. */
   made(run: string, { kept: _, ...record }: OutgoingRecord): void {
     const workflow = workflowOf(record);
     this.#drop(workflow, record, (entry) => entry.run === run);
@@ -46,12 +46,12 @@ export class RecordMemory {
     this.#kept.put(name, { run, record });
   }
 
-  /** The store has them. Another one under the same number, of a run that was set back, it has not. */
+  /** The store has these records. It does not have a different one under the same number, from a run that was reset. */
   left(run: string, records: readonly RecordPlace[]): void {
     for (const record of records) this.#drop(workflowOf(record), record, (entry) => entry.run === run || entry.at === record.at);
   }
 
-  /** Workflows of which some have waited for so long, each with the first run of its oldest. */
+  /** Workflows with records that have waited this long, each with the first run of its oldest record. */
   waitingFor(ms: number, now: number): readonly { readonly workflow: string; readonly first: string }[] {
     return [...this.#entries.keys()].flatMap((workflow) => {
       const [oldest] = this.#all(workflow).toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
@@ -60,19 +60,19 @@ export class RecordMemory {
     });
   }
 
-  /** Nothing more can be missing of a workflow that has come to its own end. */
+  /** Nothing more can be missing from a workflow that has ended by itself. */
   forget(workflow: string): void {
     for (const { name } of this.#all(workflow)) this.#kept.remove(name);
     this.#entries.delete(workflow);
   }
 
-  /** What the store does not have of that workflow's runs before this one, the oldest first: some of it, where that is much. */
+  /** What the store lacks of that workflow's runs before this one, oldest first: only part of it if there is much. */
   before(workflow: string, { first, run, isSetBack }: NewestRun): readonly OutgoingRecord[] {
     const isBefore = (entry: Entry): boolean => entry.run !== run && (isSetBack || entry.chain !== `${workflow}@${first}`);
     return this.#some(this.#all(workflow).filter(isBefore));
   }
 
-  /** What the control workflow says now. @returns what it does not know of */
+  /** Compares with what the control workflow reports now. @returns what it does not know of */
   lostIn({ incident: { id }, audit, handed }: Pick<ControlState, 'incident' | 'audit' | 'handed'>): readonly OutgoingRecord[] {
     if (!handed) return [];
     const [own, stored, waiting] = [new Set(handed.runs), new Set(handed.stored), new Set(handed.waiting)];

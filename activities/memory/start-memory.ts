@@ -2,28 +2,28 @@ import { LRUCache } from 'lru-cache';
 import type { StartRef } from '../../core/messages/message.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-/** What is known of a workflow id: the start that its newest run came of, and which run that is. */
+/** What is known about a workflow id: the start from which its newest run came, and which run that is. */
 interface KnownStart {
   readonly start: string;
   /** When a cell signed it, in milliseconds since 1970. */
   readonly at: number;
-  /** The first run of it. */
+  /** The first run of this start. */
   readonly run: string;
-  /** Older starts of the same id, the newest last. */
+  /** Older starts of the same id, newest last. */
   readonly spent: readonly string[];
-  /** Later runs of it that were found good: it went on as new, or was set back while it was open. The newest last. */
+  /** Later runs that were accepted: it continued as new, or was reset while it was open. Newest last. */
   readonly later?: readonly string[];
-  /** It has come to its own end. */
+  /** It has ended by itself. */
   readonly ended?: true;
 }
 
 /**
- * Where a run that is not the first one of its start comes from. `ended`: somebody had Temporal set back what had come to its own end. `unknown`: what it
- * was set back from is gone, so that nobody can say, or it comes of none of ours.
+ * Where a run that is not the first of its start comes from. `ended`: somebody had Temporal reset a workflow that had ended by itself. `unknown`: what it was
+ * reset from is gone, so that nobody can tell, or it comes from none of ours.
  */
 export type ComesFrom = 'open' | 'ended' | 'unknown';
 
-/** `earlier`: runs of the same start that are known, its first run first. @throws when Temporal does not answer */
+/** `earlier`: known runs of the same start, its first run first. @throws if Temporal does not answer */
 export type OriginLookup = (run: {
   readonly workflow: string;
   readonly run: string;
@@ -32,20 +32,20 @@ export type OriginLookup = (run: {
 
 const dayMs = 86_400_000;
 const retentionMs = 30 * dayMs;
-/** Clocks of two cells may differ by this: a start that is as much older may be of another one. */
+/** Clocks of two cells may differ by this much: a start that is older by no more than this may come from another cell. */
 const clocksApartMs = 60_000;
 const mostSpent = 20;
 const mostRefused = 10_000;
 const mostLater = 20;
 
 /**
- * Which start of each workflow is the one that runs. A start that Temporal keeps can be sent again by whoever reaches it, or a run that ended be
- * set back: what comes of that has another run, an older start, or an end behind it, and gets nothing done. A start that is not known yet is
- * taken at its first call. Of the first run of a start nobody has to be asked: whatever is set back goes on under another run.
+ * Which start of each workflow is the running one. Anyone who can reach Temporal can resend a start that it keeps, or reset a run that has ended: the result
+ * has another run, an older start, or has already ended, and gets nothing done. A start that is not known yet is accepted at its first call. The first run of a
+ * start needs no lookup: anything that is reset continues under another run.
  */
 export class StartMemory {
   readonly #known: Memory<KnownStart>;
-  /** Runs of which a call was refused: whoever is told something must not be one of them. */
+  /** Runs that had a call refused: they must not be told anything. */
   readonly #refused = new LRUCache<string, string>({ max: mostRefused });
   readonly #now: () => number;
   #lookUp: OriginLookup | undefined;
@@ -55,14 +55,14 @@ export class StartMemory {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Who is asked where a run comes from, once there is Temporal. Without it each run of a start that is known is taken. */
+  /** Sets the lookup for where a run comes from, once Temporal is available. Without it, each run of a known start is accepted. */
   asks(lookUp: OriginLookup): void {
     this.#lookUp = lookUp;
   }
 
   /**
-   * Whether a call comes from the run that a cell has started. `run`: which run of Temporal's the call is of, by which one that was set back is known.
-   * @throws when Temporal does not say where the run comes from
+   * Whether a call comes from the run that a cell has started. `run`: the Temporal run that makes the call, by which a reset one is recognised.
+   * @throws if Temporal does not say where the run comes from
    */
   async takes(workflow: string, start: StartRef | undefined, run: string): Promise<boolean> {
     const taken = this.#isTheOne(workflow, start) && (await this.#isOpen(workflow, run));
@@ -76,7 +76,7 @@ export class StartMemory {
     const known = this.#known.get(workflow);
     const now = this.#now();
     if (known?.start === id) {
-      // What still runs must not be forgotten.
+      // A workflow that still runs must not be forgotten.
       if (now - (this.#known.at(workflow) ?? now) > dayMs) this.#known.set(workflow, known, now);
       return known.run === firstRun && known.ended === undefined;
     }
@@ -90,12 +90,12 @@ export class StartMemory {
     return known?.spent.includes(id) !== true && at >= (known?.at ?? this.#now() - retentionMs) - clocksApartMs;
   }
 
-  /** Whether that first run is the one of the newest start that is known. */
+  /** Whether that first run belongs to the newest known start. */
   isKnown(workflow: string, firstRun: string): boolean {
     return this.#known.get(workflow)?.run === firstRun;
   }
 
-  /** Whether a run that is not known may come of that start, which a cell has signed: no run has used it, and there was no newer one. */
+  /** Whether an unknown run may come from that start, which a cell has signed: no run has used it, and there was no newer one. */
   mayComeOf(workflow: string, start: StartRef): boolean {
     const known = this.#known.get(workflow);
     return known?.start !== start.id && this.#mayBeNewest(known, start);
@@ -110,7 +110,7 @@ export class StartMemory {
     return from === 'open';
   }
 
-  /** Of a run of the start that is the newest. @throws when Temporal does not say */
+  /** For a run of the newest start. @throws if Temporal does not say */
   async comesFrom(workflow: string, run: string): Promise<ComesFrom> {
     const known = this.#known.get(workflow);
     const later = known?.later ?? [];
@@ -118,19 +118,19 @@ export class StartMemory {
     return this.#lookUp({ workflow, run, earlier: known ? [known.run, ...later] : [] });
   }
 
-  /** It has ended by itself, as a cell says: nothing that comes of that start is taken any more. */
+  /** A cell reports that it has ended by itself: nothing that comes from that start is accepted any more. */
   ended(workflow: string, run: string): void {
     const known = this.#known.get(workflow);
     if (known?.run === run) this.#known.set(workflow, { ...known, ended: true }, this.#now());
   }
 
-  /** Whether this may be the run, by the first one of its start: true also for one that has not asked for anything yet. */
+  /** Whether this may be the running one, by the first run of its start: also true for one that has not asked for anything yet. */
   mayRun(workflow: string, firstRun: string, run = firstRun): boolean {
     const known = this.#known.get(workflow);
     return this.#refused.get(workflow) !== run && !(known?.run === firstRun && known.ended);
   }
 
-  /** The same, and that it was not set back when it was over. @throws when Temporal does not say */
+  /** The same, and that it was not reset after it had ended. @throws if Temporal does not say */
   async mayRunOn(workflow: string, firstRun: string, run: string): Promise<boolean> {
     return this.mayRun(workflow, firstRun, run) && (run === firstRun || (await this.comesFrom(workflow, run)) === 'open');
   }

@@ -4,7 +4,7 @@ import { Memory, type MemoryKeeper } from './memory.ts';
 /** Much longer than a warrant lasts. */
 const retentionMs = 3_600_000;
 
-/** Which warrants this pool has begun a step on, and for which call: each is good for one. */
+/** Which warrants this pool has already begun a step with, and for which call: each is valid for one. */
 export class UsedWarrants {
   readonly #used: Memory<string>;
 
@@ -20,7 +20,7 @@ export class UsedWarrants {
     this.#used.set(id, order, now);
   }
 
-  /** Whether it would know of its use: what was signed before this memory reaches back may have been used. */
+  /** Whether it would know of the warrant's use: one signed before this memory reaches back may have been used. */
   reachesBackTo({ at }: Warrant): boolean {
     return at > this.#used.since;
   }

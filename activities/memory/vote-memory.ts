@@ -4,25 +4,25 @@ import { type AnsweredLease, type LeaseAnswer, LeaseMemory } from './lease-memor
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 const retentionMs = 30 * 86_400_000;
-/** Nobody changes their mind so often; whoever could would push what others have said out of this memory. */
+/** Nobody changes their mind this often; anyone who could would push other people's votes out of this memory. */
 const mostOfPerson = 20;
 const mostAskings = 20;
 
-/** Of a question that is asked again under the same id: those of its askings that count, by digest, the newest one last. */
+/** For a question that is asked again under the same id: those of its askings that count, by digest, newest last. */
 interface CountedAskings {
   readonly digests: readonly string[];
-  /** What all answers to them say. Absent: they do not say the same. */
+  /** What all answers to them say. Absent: they differ. */
   readonly choice?: string;
 }
 
 /**
- * Which votes this process has checked when they arrived, in their order: what was taken back, what a no stands against, and which askings of a
- * question count. What a workflow shows before a step is held to it.
+ * Which votes this process has checked on arrival, in order: what was withdrawn, what a no stands against, and which askings of a question count. What a
+ * workflow presents before a step is checked against it.
  */
 export class VoteMemory {
   readonly #votes: Memory<readonly SeenVote[]>;
   readonly #askings: Memory<CountedAskings>;
-  /** What they have decided about the ends of leases. */
+  /** What the votes have decided about the ends of leases. */
   readonly leases: LeaseMemory;
 
   constructor(
@@ -37,7 +37,7 @@ export class VoteMemory {
     this.#askings = new Memory({ most: 10_000, retentionMs, keeper: keepers.askings });
   }
 
-  /** Not `ok` for one more of a person who has answered this question too often; `lease` where it has decided about one. */
+  /** Not `ok` for another vote of a person who has answered this question too often; `lease` if the vote has decided about one. */
   note(
     question: Question,
     { vote, keyId, signature }: SignedVote,
@@ -60,21 +60,21 @@ export class VoteMemory {
     return this.#votes.get(questionDigest(question)) ?? [];
   }
 
-  /** Whether it was asked anew since, under the same id, and somebody has answered something else than what people had decided. */
+  /** Whether it was asked again since, under the same id, and somebody has answered differently from what people had decided. */
   isAskedAnew(question: Question): boolean {
     const askings = this.#askings.get(keyOf(question));
     return askings !== undefined && !askings.digests.includes(questionDigest(question));
   }
 }
 
-/** One more yes to what people have decided already takes nothing back: else it would stand for nothing until a second one has agreed as well. */
+/** One more yes to what people have already decided withdraws nothing: otherwise it would count for nothing until a second person has agreed as well. */
 function withAnswer(
   askings: CountedAskings | undefined,
   { digest, choice, isFirst }: { readonly digest: string; readonly choice: string; readonly isFirst: boolean },
 ): CountedAskings {
   const { digests = [], choice: said } = askings ?? {};
   if (isFirst) return { digests: choice === said ? [...digests, digest].slice(-mostAskings) : [digest], choice };
-  // An old asking that is answered once more does not become the newest.
+  // An old asking that is answered again does not become the newest.
   if (!askings || !digests.includes(digest) || choice === said) return askings ?? { digests: [digest], choice };
   return { digests: digests.slice(-1) };
 }

@@ -4,7 +4,7 @@ import type { UnshownCard } from '../../core/decide/control.ts';
 
 interface ControlCardsParts {
   readonly desk: Pick<DeskActivities, 'postQuestion' | 'updateQuestion'>;
-  /** A question as it stands; undefined where nothing is kept of it any more. */
+  /** The current state of a question; undefined if nothing of it is kept any more. */
   readonly post: (question: string) => QuestionPost | undefined;
   readonly failed: (question: string, what: string) => void;
 }
@@ -15,8 +15,8 @@ interface Line {
 }
 
 /**
- * Keeps the cards of proposals true: of each one call to the desk after another, and always with what stands by then. Of two calls at once, of two votes within
- * a moment, the first may be done last, by another desk: its card would ask about what is decided.
+ * Keeps the cards of proposals up to date: one call to the desk at a time per card, always with the latest state. If two votes within a moment caused two
+ * concurrent calls, the first could finish last, on another desk: its card would ask about something already decided.
  */
 export class ControlCards {
   readonly #parts: ControlCardsParts;
@@ -26,7 +26,7 @@ export class ControlCards {
     this.#parts = parts;
   }
 
-  /** What no card shows yet, for the run that goes on as new. */
+  /** Changes that no card shows yet, for the run that continues as new. */
   get unshown(): readonly UnshownCard[] {
     return [...this.#lines].map(([question, { isPosted }]) => ({ question, isPosted }));
   }

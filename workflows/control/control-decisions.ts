@@ -28,10 +28,10 @@ import type { CountedVote } from '../questions/votes.ts';
 import { ControlCards } from './control-cards.ts';
 import { type ControlModel, isLive } from './control-model.ts';
 
-/** Longer than it takes until a run that was ended is begun again. */
+/** Longer than it takes to start an ended run again. */
 const justDecidedMs = 3_600_000;
 
-/** What is done with orders that have arrived, and with what votes have decided: each order is proven by the cell first. */
+/** Handles orders that have arrived, and what votes have decided: the cell verifies each order first. */
 export class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
@@ -59,7 +59,7 @@ export class Decisions {
     const { order } = signed;
     const actor = `person/${order.person}`;
     if (order.kind === 'evidence.read') {
-      // Evidence is handed out at the command line, by who has the store's keys; here it is put on the record who asked, and why.
+      // Evidence is handed out on the command line by someone with the store's keys; here it is only recorded who asked, and why.
       const { incident, addresses, reason } = order;
       const count = addresses.length === 1 ? '1 object' : `${addresses.length} objects`;
       this.#model.record('evidence.read', actor, `${name} reads evidence of ${incident} (${count}): ${reason}`, {
@@ -67,27 +67,27 @@ export class Decisions {
         ...signatureIn(signed),
       });
     } else if (order.kind === 'incident.export') {
-      // Its file is written at the command line, too, once this is on the record: the order has the digest of what is in it.
+      // Its file is also written on the command line, once this is recorded: the order contains the digest of its content.
       const { incident, run, reason } = order;
       this.#model.record('incident.exported', actor, `${name} hands out ${incident}@${run}: ${reason}`, {
         order: signed,
         ...signatureIn(signed),
       });
     } else if (order.kind === 'records.hold' || order.kind === 'records.unhold') {
-      // Whoever cuts records reads there what is held: nothing else keeps it.
+      // The process that prunes records reads there what is held: nothing else stores it.
       const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'wants no longer held what is held';
       this.#model.record(recordOrderDone[order.kind], actor, `${name} ${what} (${order.hold}): ${order.reason}`, {
         order: signed,
         ...signatureIn(signed),
       });
     } else if (isDeadlineOrder(order)) {
-      // Deadlines are computed by desks from these records: nothing here keeps them.
+      // Desks compute deadlines from these records: nothing here stores them.
       this.#model.record(deadlineOrderDone[order.kind], actor, `${name} ${deadlineOrderText(order)}`, {
         order: signed,
         ...signatureIn(signed),
       });
     } else if (order.kind === 'records.remove') {
-      // As with holds: whoever removes it reads there that two have ordered so.
+      // Same as holds: the process that removes it reads there that two people have ordered it.
       const { chain, records, removal, reason } = order;
       const what = `what ${records.length === 1 ? 'a record' : `${records.length} records`} of ${chain} say${records.length === 1 ? 's' : ''}`;
       this.#model.record(recordOrderDone[order.kind], actor, `${name} wants ${what} removed (${removal}): ${reason}`, {
@@ -95,7 +95,7 @@ export class Decisions {
         ...signatureIn(signed),
       });
     } else {
-      // The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed.
+      // Starting the incident is up to the intake. Its own card tells people; here it is recorded who ordered it, with the signature.
       const { id, reason } = order.terms;
       const { incident = '' } = taken;
       this.#model.record('incident.started', actor, `${name} started ${incident} (${id}): ${reason}`, {
@@ -106,7 +106,7 @@ export class Decisions {
     }
   }
 
-  /** What the cell goes by, and was lost here when somebody set this workflow back. */
+  /** Restores what the cell applies but this workflow lost when somebody reset it. */
   recall({ decided, ended, proposed, unrecorded = [] }: KnownDecisions): void {
     for (const one of unrecorded) this.#endedBefore(one);
     for (const one of proposed) this.#askAgain(one);
@@ -127,14 +127,14 @@ export class Decisions {
     }
   }
 
-  /** What was decided just before the run that asked was ended: its cards may still ask. */
+  /** Shows decisions made just before the previous run was ended: its cards may still ask. */
   showDecided(restored: readonly ProvenDecision[]): void {
     const since = Date.now() - justDecidedMs;
     for (const { proof } of restored)
       if (proof.votes.some(({ vote }) => Date.parse(vote.at) > since)) this.#update(proof.question.id);
   }
 
-  /** What has come to its end by itself. The cell looks at its own clock for each alert: this is for the record. */
+  /** Ends decisions that have expired. The cell checks its own clock for each alert: this is for the record. */
   expire(): void {
     for (const [id, one] of this.#model.decisions) {
       if (!isLive(one) || this.#model.endOf(one) > Date.now()) continue;
@@ -182,7 +182,7 @@ export class Decisions {
     return state;
   }
 
-  /** An order that a run before has not put on record: by whom, and why, is known from it alone. */
+  /** Records an order that a previous run has not put on record: only the order itself says by whom, and why. */
   #endedBefore({ end, proposal }: UnrecordedEnd): void {
     const { decision, person, reason } = end.order;
     if (this.#model.decisions.has(decision)) return;
@@ -203,14 +203,14 @@ export class Decisions {
     return same && `The same is proposed already, as ${same.id}, and waits for somebody else to agree.`;
   }
 
-  /** Of those that nobody has decided on yet. */
+  /** Those that nobody has decided on yet. */
   #promotionsProposed(wanted: (terms: PromotionTerms) => boolean): readonly PromotionTerms[] {
     return [...this.#model.decisions.values()].flatMap(({ proposal: { order }, status }) =>
       status.state === 'proposed' && order.kind === 'promotion.propose' && wanted(order.terms) ? [order.terms] : [],
     );
   }
 
-  /** What else was proposed of packs when this began. */
+  /** Other pack proposals that were open when this began. */
   #begun({ order }: SignedProposal): void {
     if (order.kind !== 'promotion.propose') return;
     const { terms } = order;
@@ -223,7 +223,7 @@ export class Decisions {
     this.#fall((proposed) => fallsWhenEnded(proposed, terms), `${releaseText(terms)} was rolled back`);
   }
 
-  /** People were shown what is no longer so: nobody agrees to it any more. */
+  /** What people were shown is no longer true: nobody can agree to it any more. */
   #fall(isMeant: (proposed: PromotionTerms) => boolean, since: string): void {
     for (const { id } of this.#promotionsProposed(isMeant)) {
       const known = this.#model.decisions.get(id);
@@ -237,7 +237,7 @@ export class Decisions {
   }
 
   #end(signed: SignedEnd, who: string): void {
-    // Each cell and pool reads the token itself; no record keeps it.
+    // Each cell and pool verifies the token itself; no record stores it.
     const { idToken: _, ...end } = signed;
     const { order } = end;
     const noun = nounOf(order);
@@ -262,7 +262,7 @@ export class Decisions {
     this.#model.record(`${noun}.refused`, actor, reason, { ...(id !== null && { [noun]: id }), ...signatureIn(value) });
   }
 
-  /** What a vote has changed. */
+  /** Handles the result of a vote. */
   counted({ after: { question, status }, by, name }: CountedVote): void {
     this.#model.names.set(by, name);
     if (status.state === 'decided') this.#decided(question.id, status.choice, status.by);
@@ -310,7 +310,7 @@ export class Decisions {
     return state && one && controlPost(state, one.proposal);
   }
 
-  /** Weakening is told to everybody, and so is its end. */
+  /** Everybody is told of a weakening, and of its end. */
   #say(proposal: SignedProposal, text: string): void {
     const { ref, cluster } = this.#model;
     const incident = { ...ref, title: `decisions of ${cluster}`, severity: kindOf(proposal.order).severity, cluster };
@@ -322,20 +322,20 @@ export class Decisions {
 
 const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
 
-/** By which whoever sent an order finds what came of it. */
+/** The signature by which the sender of an order finds its outcome. */
 export function signatureIn(value: unknown): { readonly signature?: string } {
   const signature: unknown = typeof value === 'object' && value !== null && 'signature' in value ? value.signature : undefined;
   return typeof signature === 'string' ? { signature: signature.slice(0, 100) } : {};
 }
 
-/** Who an order that was refused says that it is from. */
+/** The actor that a rejected order claims to be from. */
 export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
 const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records', 'deadline'] as const;
 
-/** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
+/** The claimed sender and subject of a rejected order: for the record, truncated, and marked as a claim. */
 function claimed(value: unknown): {
   readonly actor: string;
   readonly id: string | null;
@@ -352,9 +352,9 @@ function claimed(value: unknown): {
   };
 }
 
-/** What people see of a proposal: the desk makes the card of what was signed. */
+/** What people see of a proposal: the desk builds the card from what was signed. */
 function controlPost({ question, votes, status, level, levelUntil }: QuestionState, proposal: SignedProposal): QuestionPost {
-  // The token has done its work.
+  // The token is no longer needed.
   const { idToken: _, ...signed } = proposal;
   return {
     question,

@@ -6,14 +6,14 @@ import { claimedActor, signatureIn } from './control-decisions.ts';
 import type { ControlModel } from './control-model.ts';
 
 const mostWaiting = 100;
-/** In one look: the rest waits for the next, so that the history can be cut in between. */
+/** Per pass: the rest waits for the next one, so that the history can be cut in between. */
 const mostAtOnce = 200;
 
 type Asked = { readonly kind: 'order'; readonly value: unknown } | { readonly kind: 'expire' };
 
 /**
- * Orders to destroy what is kept, to hold it and to end a hold, and what is destroyed because its time is over: on record before it is done, and
- * when it is done. A store that does not answer keeps no freeze and no vote waiting: this is a lane of its own.
+ * Handles orders to destroy stored evidence, to hold it and to end a hold, and destroys evidence whose retention is over: recorded before it is done, and when
+ * it is done. A store that does not answer must not delay a freeze or a vote: this runs in a lane of its own.
  */
 export class EvidenceOrders {
   readonly #model: ControlModel;
@@ -32,7 +32,7 @@ export class EvidenceOrders {
   }
 
   hear(asked: Asked): void {
-    // One look is as good as many.
+    // One pending pass is as good as many.
     if (asked.kind === 'expire' && this.#waiting.some(({ kind }) => kind === 'expire')) return;
     if (this.#waiting.length < mostWaiting) this.#waiting = [...this.#waiting, asked];
   }
@@ -68,7 +68,7 @@ export class EvidenceOrders {
   async #expire(): Promise<void> {
     const tried: string[] = [];
     while (tried.length < mostAtOnce) {
-      // Asked for again within the hour.
+      // Requested again within the hour.
       const found = await this.#cell.findExpiredEvidence({ except: tried }).catch(() => []);
       if (found.length === 0) return;
       for (const key of found) await this.#destroy(key);
@@ -78,7 +78,7 @@ export class EvidenceOrders {
 
   async #destroy(key: KeyName): Promise<void> {
     const what = `${key.class} of ${key.incident}, kept since ${key.madeAt.slice(0, 10)}`;
-    // One that the store does not give up is tried every hour, and said once.
+    // Evidence that the store does not delete is retried every hour, and reported once.
     const isNew = !this.#refused.has(key.id);
     if (isNew) this.#model.record('evidence.expired', 'engine', `its time is over: ${what}`, { key });
     const done = await this.#cell.destroyExpiredEvidence(key.id).catch((): EvidenceOrderDone => notDone);

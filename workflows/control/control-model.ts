@@ -21,13 +21,13 @@ import { digestOf } from '../../core/text/digest.ts';
 import type { Outbox } from '../outbox.ts';
 
 const timelineLimit = 300;
-/** Decisions that nobody needs any more, kept for showing. */
+/** Ended decisions kept for display. */
 const mostOver = 50;
-/** A payload of Temporal has 2 MB, and a cell asks for all of it. */
+/** A payload of Temporal has 2 MB, and a cell requests all of them in one. */
 const mostLive = 100;
-/** What an older one has made is in the store. */
+/** Decisions made by older runs are in the store. */
 const mostRuns = 20;
-/** Longer than an order counts as fresh: after that the cell refuses a copy by its time. */
+/** Longer than an order counts as fresh: after that, the cell rejects a copy by its time. */
 const copiesKnownForMs = 15 * 60_000;
 
 const copyText = 'An order that was taken already was sent again, by whoever reaches Temporal: it is done once.';
@@ -36,19 +36,19 @@ export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
 }
 
-/** The memory of the control workflow: plain data. */
+/** The state of the control workflow: plain data. */
 export class ControlModel {
   readonly ref: IncidentRef;
   readonly cluster: string;
-  /** Of every kind, by their ids. */
+  /** Decisions of every kind, by their ids. */
   readonly decisions = new Map<string, DecisionState>();
   readonly questions = new Map<string, QuestionState>();
-  /** Of who has proposed or voted, by their ids, as the cell knows them. */
+  /** Names of people who have proposed or voted, by their ids, as the cell knows them. */
   readonly names = new Map<string, string>();
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
   #accepted: readonly AcceptedOrder[] = [];
-  /** Of Temporal's: those that have gone on as new until this one. */
+  /** Temporal run ids: the runs that have continued as new up to this one. */
   #runs: readonly string[] = [];
 
   constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
@@ -69,7 +69,7 @@ export class ControlModel {
     this.#outbox.add(kind, actor, { text, ...body });
   }
 
-  /** In the timeline, and not on the record. */
+  /** Adds to the timeline, but not to the record. */
   note(kind: string, actor: string, text: string): void {
     this.#enter({ at: new Date().toISOString(), kind, actor, text });
   }
@@ -78,7 +78,7 @@ export class ControlModel {
     this.#timeline = [...this.#timeline.slice(-(timelineLimit - 1)), entry];
   }
 
-  /** Whom alerts name stands in the question itself. */
+  /** People named by alerts are listed in the question itself. */
   get namedActors(): Record<string, never> {
     return {};
   }
@@ -87,14 +87,14 @@ export class ControlModel {
     return question.severity;
   }
 
-  /** What a cut of the history loses is an answer to a click: nothing waits for it. */
+  /** Cutting the history can only lose an answer to a click: nothing waits for it. */
   during<T>(work: Promise<T>): Promise<T> {
     return work;
   }
 
   /**
-   * Whether an order of a person, which the cell has proven, is no copy of one that was taken: whoever reaches Temporal can send again what they read
-   * there. The first copy is on record, without the signature by which whoever gave the order looks for the answer to it.
+   * Whether a person's order, already verified by the cell, is not a copy of an accepted one: anyone who can reach Temporal can resend what they read there.
+   * The first copy is recorded, without the signature by which its sender looks for the outcome.
    */
   acceptsOnce({ order }: SignedOrder<Order>): boolean {
     const now = Date.now();
@@ -107,20 +107,20 @@ export class ControlModel {
     return taken === undefined;
   }
 
-  /** By their sort: versions of packs stay promoted for years, and must keep nobody from a freeze. */
+  /** Limits apply per kind: pack versions stay promoted for years, and must not prevent a freeze. */
   isFull(noun: DecisionNoun): boolean {
     const live = [...this.decisions.values()].filter((one) => isLive(one) && nounOf(one.proposal.order) === noun);
     return live.length >= mostLive;
   }
 
-  /** `stepUp`: people are told that a yes needs a sign-in. */
+  /** `stepUp`: people are told that approving requires a sign-in. */
   propose(proposal: SignedProposal, levels: readonly Level[], stepUp: true | undefined): QuestionState {
     const { terms } = proposal.order;
     const question = questionOf({ proposal, control: this.ref, levels, stepUp });
     const state = openState(question, {
       at: Date.now(),
       levelUntil: Date.parse(question.until ?? terms.until),
-      // All groups at once: nothing is lost while people take their time.
+      // All groups are asked at once: nothing is lost while people take their time.
       level: Math.max(0, levels.length - 1),
     });
     this.questions.set(question.id, state);
@@ -138,7 +138,7 @@ export class ControlModel {
     }
   }
 
-  /** When the next one ends by itself, in milliseconds since 1970; infinite without one. */
+  /** When the next one ends by itself, in milliseconds since 1970; infinite if there is none. */
   get nextEnd(): number {
     return Math.min(...[...this.decisions.values()].filter(isLive).map((one) => this.endOf(one)));
   }
@@ -179,7 +179,7 @@ export class ControlModel {
     this.#runs = state.handed?.runs.slice(-mostRuns) ?? [];
   }
 
-  /** What the cell has proven is in force, also where it was lost here. False: here it is known, and what it has come to since. */
+  /** What the cell has verified is in force, even if it was lost here. Returns false if it is known here, along with what has become of it. */
   restore(decided: ProvenDecision): boolean {
     const known = this.decisions.get(decided.proposal.order.terms.id);
     if (known && known.status.state !== 'proposed') return false;
@@ -194,7 +194,7 @@ export class ControlModel {
     this.set(id, { state: 'ended', at: new Date().toISOString(), by });
   }
 
-  /** Its votes name the run in which they were given: they stay as they are. */
+  /** Its votes name the run in which they were given: they are kept unchanged. */
   #restore({ proposal, proof }: ProvenDecision): void {
     const { terms } = proposal.order;
     const { question, votes, choice } = proof;

@@ -40,7 +40,7 @@ const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
 const mostWaiting = 500;
 
-/** Pure checks in the cell; roster and keys are there. */
+/** Pure checks in the cell, which has the roster and the keys. */
 function checksBy({ queues }: ControlInput): ControlActivities & Pick<CellActivities, 'verifyVote'> {
   return trustedActivities<ControlActivities & Pick<CellActivities, 'verifyVote'>>({
     taskQueue: queues.cell,
@@ -49,7 +49,7 @@ function checksBy({ queues }: ControlInput): ControlActivities & Pick<CellActivi
   });
 }
 
-/** They read and write the evidence store, whose answers may take a while. */
+/** These read and write the evidence store, which may take a while to answer. */
 function keepersBy({ queues }: ControlInput): EvidenceActivities {
   return trustedActivities<EvidenceActivities>({
     taskQueue: queues.cell,
@@ -59,8 +59,8 @@ function keepersBy({ queues }: ControlInput): EvidenceActivities {
 }
 
 /**
- * One per cluster, for ever: what is decided above all incidents. Orders and votes are taken one after another; it decides nothing that the
- * cell does not prove again. Its history is cut when it is long, and when the cell has a new build.
+ * One per cluster, for ever: decisions that apply to all incidents. It takes orders and votes one after another, and decides nothing that the cell does not
+ * verify again. Its history is cut when it gets long, and when the cell has a new build.
  */
 export async function control(input: ControlInput): Promise<never> {
   const desk = deskActivities(input);
@@ -105,7 +105,7 @@ export async function control(input: ControlInput): Promise<never> {
     home: model,
     desk,
     cell: () => {
-      // Nobody decides on what is over, also while an order before it waits for the cell.
+      // Nobody can decide on what is over, even while an earlier order waits for the cell.
       decisions.expire();
       return cell;
     },
@@ -138,7 +138,7 @@ export async function control(input: ControlInput): Promise<never> {
   for (;;) {
     const left = model.nextEnd - Date.now();
     const due = () => arrived.length > 0 || ((mustHandOver() || workflowInfo().continueAsNewSuggested) && mayCarryOn());
-    // The longest timer of the server is shorter than for ever.
+    // The server's longest timer is not infinite.
     await condition(due, Math.min(Math.max(left, 1), 86_400_000));
     decisions.expire();
     if (arrived.length > 0) {
@@ -157,7 +157,7 @@ export async function control(input: ControlInput): Promise<never> {
   }
 }
 
-/** What it says that it is: the cell proves it in either way. */
+/** By the kind that it claims: the cell verifies it in either case. */
 function isAboutKept(signed: unknown): boolean {
   const kind = isObject(signed) && isObject(signed.order) ? signed.order.kind : undefined;
   return typeof kind === 'string' && Object.hasOwn(doneBy, kind);

@@ -12,7 +12,7 @@ import {
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Notice } from '../../core/cards/card.ts';
 
-/** A channel that is edited more often tells nobody more. */
+/** Editing the channel more often would tell nobody more. */
 const editEveryMs = 60_000;
 
 interface StormNoticesOptions {
@@ -23,15 +23,15 @@ interface StormNoticesOptions {
 }
 
 /**
- * One notice a storm, whichever intakes tell of it: posted when it begins, edited at most once a minute, and a message of its own when it is
- * over. It decides nothing: what an intake says here is shown to people, and that is all.
+ * One notice per storm, whichever intakes report it: posted when it begins, edited at most once a minute, followed by a separate message when it is over. It
+ * decides nothing: what an intake reports here is only shown to people.
  */
 export class StormNotices {
   readonly #options: StormNoticesOptions;
   #storm: StormState | undefined;
   #isNews: boolean;
   #editedAt = Number.NEGATIVE_INFINITY;
-  /** What was said of the storm that was last, when it was over: whoever sends it again begins none. */
+  /** End of the last storm, as last reported: replaying that report starts no new one. */
   #overAt = Number.NEGATIVE_INFINITY;
   #busy = false;
 
@@ -45,7 +45,7 @@ export class StormNotices {
     return this.#storm;
   }
 
-  /** Nothing is underway at the desk. */
+  /** Whether no call to the desk is in progress. */
   get isIdle(): boolean {
     return !this.#busy;
   }
@@ -65,7 +65,7 @@ export class StormNotices {
   async run(): Promise<never> {
     for (;;) {
       await condition(() => this.#storm !== undefined && this.#isNews);
-      // Looked at once a minute too: an intake that is gone says no more that it is over.
+      // Also checked once a minute: an intake that is gone can no longer report the end.
       while (this.#storm !== undefined) {
         await condition(() => this.#isDue, editEveryMs);
         await this.#turn(this.#storm);

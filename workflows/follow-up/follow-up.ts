@@ -5,8 +5,8 @@ import { TicketKeeper } from './ticket-keeper.ts';
 import { TicketNewsReader } from './ticket-news.ts';
 
 /**
- * What follows an incident outside: its ticket and its page. It only listens to the records, so that nothing which contains or asks ever
- * waits for it; without a ticket system and a pager it does nothing at all.
+ * Follows an incident in external systems: its ticket and its page. It only listens to the records, so that nothing which contains or asks ever waits for it;
+ * without a ticket system and a pager it does nothing.
  */
 export class FollowUp {
   readonly #tickets: TicketKeeper | undefined;
@@ -16,9 +16,9 @@ export class FollowUp {
   constructor(options: {
     readonly model: IncidentModel;
     readonly activities: { readonly patient: FollowUpActivities; readonly brief: FollowUpActivities };
-    /** One line in the incident's thread. */
+    /** Posts one line in the incident's thread. */
     readonly tell: (text: string) => void;
-    /** What the cards show has changed. */
+    /** Called when something that the cards show has changed. */
     readonly changed: () => void;
   }) {
     const { model, activities, tell, changed } = options;
@@ -45,22 +45,24 @@ export class FollowUp {
     void this.#news?.run();
   }
 
-  /** Somebody did something to the ticket or the page, where it is. */
+  /** Reports that somebody changed the ticket or the page in its own system. */
   nudge(): void {
     this.#news?.nudge();
   }
 
-  /** While it is true, what happens to the ticket is the incident's own doing. */
+  /** While true, changes to the ticket are the incident's own doing. */
   set closing(isClosing: boolean) {
     if (this.#news) this.#news.closing = isClosing;
   }
 
-  /** Nothing is on its way: the history may be cut. */
+  /** Whether no call is in progress, so that the history may be cut. */
   get idle(): boolean {
     return (this.#pages?.idle ?? true) && (this.#news?.idle ?? true);
   }
 
-  /** When nothing is left to do: the page ends, the ticket hears the rest and is closed. Bounded by what its activities are given: about a day. */
+  /**
+   * Called when nothing is left to do: ends the page, and adds the rest to the ticket and closes it. Bounded by the timeouts of its activities: about a day.
+   */
   async finish(): Promise<void> {
     await Promise.all([this.#pages?.finish(), this.#tickets?.finish()]);
   }

@@ -11,11 +11,11 @@ import type { IncidentModel } from '../incident/model.ts';
 import { condition } from '../world.ts';
 
 interface Call {
-  /** A question's id, `lease:ID`, `changed:LEASE`, `refused:LEASE`, `delayed:STEP` or `undone:STEP`: when it is settled before anybody was called, nobody is. */
+  /** A question's id, `lease:ID`, `changed:LEASE`, `refused:LEASE`, `delayed:STEP` or `undone:STEP`: if it is settled before anybody was called, nobody is. */
   readonly reason: string;
   readonly group: string;
   readonly summary: string;
-  /** What can be answered; absent where nothing is asked. */
+  /** The question to answer; absent if nothing is asked. */
   readonly question?: string;
 }
 
@@ -27,8 +27,8 @@ const settledKinds: ReadonlySet<string> = new Set(['question.decided', 'question
 const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease.permanent', 'lease.released', 'lease.drifted']);
 
 /**
- * Calls people where a level says so, and where a lease is renewed in silence; ends the page when everything it called for is settled. One
- * page at a time; calls and ends go out one after another, since an end that overtakes its call would leave an alert open for ever.
+ * Calls people if a level says so, and when a lease is renewed in silence; ends the page when everything it called for is settled. One page at a time; calls
+ * and ends are sent one after another, because an end that overtakes its call would leave an alert open for ever.
  */
 export class PageKeeper {
   readonly #model: IncidentModel;
@@ -93,19 +93,22 @@ export class PageKeeper {
     if (level?.page) this.#add({ reason: question, question, group: level.group, summary: text });
   }
 
-  /** Nothing is done, and nobody is asked: only people can do something. Of what failed the page stands until they end it, since the incident is soon over. */
+  /**
+   * The step was not done, and nobody is asked: only people can act. For a failed step the page stays open until they end it, because the incident is soon
+   * over.
+   */
   #atStep(reason: string, { step }: Readonly<Record<string, unknown>>, text: string): void {
     const level = this.#model.settings.levels.find(({ page }) => page);
     if (level) this.#add({ reason: `${reason}${String(step)}`, group: level.group, summary: text });
   }
 
-  /** People have decided, or its time is over, and it is contained all the same. */
+  /** People have decided to release it, or its time is over, and yet it is still contained. */
   #atRefusal(lease: string, text: string): void {
     const level = this.#model.settings.levels.find(({ page }) => page);
     if (level) this.#add({ reason: `${refusedRelease}${lease}`, question: `lease:${lease}`, group: level.group, summary: text });
   }
 
-  /** Somebody is at what is contained: once for each lease that is in force, until people have decided on it; without one, once. */
+  /** Somebody changed what is contained: calls once per lease in force, until people have decided on it; without a lease, once. */
   #atChange(text: string): void {
     const level = this.#model.settings.levels.find(({ page }) => page);
     const [lease] = this.#model.activeLeases;
@@ -185,7 +188,7 @@ export class PageKeeper {
   }
 }
 
-/** Of a step that failed: nothing of Firebreak tries it again. */
+/** For a failed step: Firebreak does not retry it. */
 function isForPeople(body: Readonly<Record<string, unknown>>): boolean {
   return body.code === 'FB_ERR_PROTECTED' || (body.code === 'FB_ERR_API_REFUSED' && contains(body));
 }

@@ -10,7 +10,7 @@ import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition, timeNow } from '../world.ts';
 
-/** What people who look at the ticket want to know. */
+/** Records that are of interest to readers of the ticket. */
 const toldKinds: ReadonlySet<string> = new Set([
   'step.applied',
   'step.delayed',
@@ -26,7 +26,7 @@ const toldKinds: ReadonlySet<string> = new Set([
   'playbook.failed',
 ]);
 
-/** Each comment costs about ten events: the more there were, the longer the next one gathers. */
+/** Each comment costs about ten events: the more there have been, the longer the next one collects entries. */
 const gatherMs = [10_000, 60_000, 600_000, 3_600_000] as const;
 const mostComments = 20;
 const mostLines = 100;
@@ -36,12 +36,12 @@ const mostLeft = 20;
 const outcomes: Readonly<Record<Verdict, 'completed' | 'not_planned' | undefined>> = {
   true_positive: 'completed',
   benign: 'not_planned',
-  // Nobody has said what it was: people still have to, and the ticket is where.
+  // Nobody has determined what it was: people still have to, in the ticket.
   suspicious: undefined,
   unknown: undefined,
 };
 
-/** Keeps the incident's ticket up to date: few comments with all that happened, and the closing with its verdict. */
+/** Keeps the incident's ticket up to date: few comments that cover everything, and the closing with its verdict. */
 export class TicketKeeper {
   readonly #model: IncidentModel;
   readonly #activities: { readonly patient: FollowUpActivities; readonly brief: FollowUpActivities };
@@ -63,14 +63,14 @@ export class TicketKeeper {
     const ticket = kind === 'step.applied' && body.action === 'openTicket' ? ticketIn(body.output) : undefined;
     if (ticket) this.#opened(ticket);
     if (ticket) return;
-    // What was not reached is told at once: a Secret of Helm, say, and what people have to do there.
+    // Anything left open is reported at once, such as a Secret of Helm, and what people have to do about it.
     for (const missing of kind === 'step.checked' ? missingIn(body.verification) : []) this.#say(`Left open: ${missing}`);
     if (kind === 'question.asked') this.#asked(body.question);
     if (kind === 'incident.verdict') this.#say(verdictIn(body, text));
     else if (toldKinds.has(kind)) this.#say(text);
   }
 
-  /** Who reads the ticket may be one of those who are asked: they hear until when, and what comes without them. */
+  /** A reader of the ticket may be one of those asked: it states the deadline, and what happens without an answer. */
   #asked(asked: unknown): void {
     const { question, levelUntil } = this.#model.questions.get(isObject(asked) ? String(asked.id) : '') ?? {};
     if (!question) return;
@@ -85,7 +85,7 @@ export class TicketKeeper {
     this.#set({ lines: [...this.#state.lines, line].slice(-mostLines) });
   }
 
-  /** Comments for as long as the incident lives. */
+  /** Writes comments for as long as the incident lives. */
   async run(): Promise<never> {
     for (;;) {
       await condition(() => this.#hasNews && !this.#sending && !this.#ending);
@@ -136,7 +136,7 @@ export class TicketKeeper {
     return { reason, text };
   }
 
-  /** What destructive steps did not reach, by the last word of each on its target: nothing else will do it. */
+  /** What destructive steps left open, by the last result for each target: nothing else will handle it. */
   #left(): readonly string[] {
     const last = new Map<string, unknown>();
     for (const { action, target, verification } of this.#model.steps.values())
@@ -168,7 +168,7 @@ export class TicketKeeper {
     if (close) this.#model.record('ticket.closed', 'engine', `${ticket.system} ${ticket.id}: ${close.text ?? close.reason}`);
   }
 
-  /** The incident goes on without its ticket: that is on the record. */
+  /** The incident goes on without its ticket, and records that. */
   #failed({ system, id }: TicketLink, error: unknown): void {
     const { code, message } = stepFailure(error);
     this.#set({ gaveUp: true });

@@ -3,19 +3,19 @@ import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition, sleep } from '../world.ts';
 
-/** Between two reads: who can send signals must not be able to fill the history. */
+/** Between two reads: anyone who can send signals must not be able to fill the history. */
 const pauseMs = 2_000;
 const mostReads = 500;
 
 /**
- * Tells what people did to the ticket or the page where it is: a line of the timeline, of the thread and of the cards. It ends no question and
- * frees nothing: in a ticket system nobody is of the roster.
+ * Reports what people did to the ticket or the page in its own system: a line in the timeline, the thread and the cards. It ends no question and releases
+ * nothing: users of a ticket system are not on the roster.
  */
 export class TicketNewsReader {
   readonly #model: IncidentModel;
   readonly #read: FollowUpActivities['ticketNews'];
   readonly #tell: (text: string) => void;
-  /** The incident closes its ticket itself just now: that it is closed is no news. */
+  /** The incident is closing its ticket itself: that it gets closed is no news. */
   closing = false;
   #wanted = false;
   #reads = 0;
@@ -23,7 +23,7 @@ export class TicketNewsReader {
   constructor(options: {
     readonly model: IncidentModel;
     readonly read: FollowUpActivities['ticketNews'];
-    /** One line in the incident’s thread, and on its cards. */
+    /** Posts one line in the incident's thread, and on its cards. */
     readonly tell: (text: string) => void;
   }) {
     this.#model = options.model;
@@ -31,7 +31,7 @@ export class TicketNewsReader {
     this.#tell = options.tell;
   }
 
-  /** There is something to read. What it is, only the desk says. */
+  /** There is something to read; only the desk knows what. */
   nudge(): void {
     if (!this.closing && this.#reads < mostReads) this.#wanted = true;
   }
@@ -59,7 +59,7 @@ export class TicketNewsReader {
         this.#model.record('ticket.news', `ticket/${system}`, words, { system, ticket, by });
         this.#tell(words);
       }
-      // There may be more than one answer holds.
+      // There may be more news than one answer holds.
       if (news.length >= newsAtOnce) this.nudge();
     } catch (error) {
       this.#model.note('ticket.failed', 'engine', `news of the ticket could not be read: ${stepFailure(error).message}`);

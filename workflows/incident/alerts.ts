@@ -7,28 +7,28 @@ import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppressio
 import { nowMs, uuid4 } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
-/** A card is brought up to date when the count has grown tenfold, not with every alert. */
+/** A card is updated when the count has grown tenfold, not with every alert. */
 function magnitude(count: number): number {
   return Math.floor(Math.log10(Math.max(1, count)));
 }
 
 export interface Joined {
-  /** Alerts of the batch that the incident had not seen. */
+  /** Alerts of the batch that are new to the incident. */
   readonly fresh: readonly Alert[];
-  /** What the batch only counts, beside those: repetitions. */
+  /** Repetitions that the batch only counts. */
   readonly repeated: readonly AlertCount[];
-  /** The cards show something else now: ten times as many, or worse ones. */
+  /** Whether the cards now show something else: ten times as many alerts, or worse ones. */
   readonly showsOnCards: boolean;
 }
 
 const nothing: Joined = { fresh: [], repeated: [], showsOnCards: false };
 
-/** More kinds than this are counted by rule alone. */
+/** Beyond this many kinds, alerts are counted by rule alone. */
 const mostCounts = 2_000;
 const mostCountsOnRecord = 50;
 const mostTagsOnRecord = 20;
 
-/** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
+/** Takes in a batch once, however often it is delivered. Returns which alerts are new, so that playbooks can be evaluated for them. */
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   if (!model.firstSight(`batch:${batch.id}`)) return nothing;
   const named = nameActors(model, batch);
@@ -65,7 +65,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         time: alert.time,
         title: alert.title,
         sensor: alert.sensor,
-        // What playbooks would do about it later is tried on it.
+        // Recorded so that playbooks can be tried on the alert later.
         ...(alert.pod && { pod: alert.pod }),
         ...(alert.node !== undefined && { node: alert.node }),
         ...(alert.tags.length > 0 && { tags: alert.tags.slice(0, mostTagsOnRecord) }),
@@ -74,12 +74,12 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...(alert.facts?.novelty && { novelty: alert.facts.novelty }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
-        // Of what came too seldom nothing begins: the record says what it was counted for.
+        // An alert that came too rarely starts nothing: the record says what it was counted for.
         ...(alert.countedFor && { countedFor: alert.countedFor }),
         ...hidableBy(alert),
       })),
       ...(kept && { kept: kept.digest }),
-      // It holds for the whole incident, whatever is configured meanwhile.
+      // Applies to the whole incident, even if the configuration changes meanwhile.
       ...(first && configuration !== undefined && { configuration }),
     },
     kept?.text,
@@ -92,7 +92,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   return { fresh, repeated, showsOnCards: !first && (raised || named || magnitude(model.total) > magnitude(before)) };
 }
 
-/** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
+/** For people who propose to hide such alerts: the workload they certainly belong to, or why they cannot be hidden. */
 function hidableBy(
   alert: Alert,
 ): { readonly workload: Omit<WorkloadRef, 'guessed'> } | { readonly unsuppressible: UnsuppressibleReason } {
@@ -100,7 +100,7 @@ function hidableBy(
   return 'unsuppressible' in match ? match : { workload: { namespace: match.namespace, ...match.workload } };
 }
 
-/** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */
+/** The actor of an alert may not decide on it: even if the alert that names them is one of thousands, and only counted. */
 function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): boolean {
   const known = model.actors.size;
   const named = new Set([...actors, ...alerts.flatMap((alert) => alert.actors ?? [])]);
@@ -114,7 +114,7 @@ function nameActors(model: IncidentModel, { alerts, actors = [] }: AlertBatch): 
   return model.actors.size > known;
 }
 
-/** Who has ordered it lets the others decide. */
+/** A person who ordered it leaves the decision to others. */
 function nameRequesters(model: IncidentModel, { alerts, requesters = [] }: AlertBatch): void {
   for (const person of new Set([...requesters, ...alerts.flatMap(({ requester }) => requester ?? [])])) {
     if (model.requesters.has(person)) continue;
@@ -123,7 +123,7 @@ function nameRequesters(model: IncidentModel, { alerts, requesters = [] }: Alert
   }
 }
 
-/** An alert that an earlier batch carried was counted with it: a power cut may make its sender, and so the intake, send it again. */
+/** An alert of an earlier batch was already counted with it: after a power cut its sender, and so the intake, may send it again. */
 function withoutSeen({ alerts, counts }: AlertBatch, fresh: readonly Alert[]): readonly AlertCount[] {
   const seen = alerts.filter((alert) => !fresh.includes(alert));
   if (seen.length === 0) return counts;
@@ -157,7 +157,7 @@ function addCount(model: IncidentModel, exact: AlertCount): void {
   );
 }
 
-/** Of two times in one format (ISO 8601, UTC). */
+/** The later of two times in one format (ISO 8601, UTC). */
 function later(a: string, b: string): string {
   return a > b ? a : b;
 }

@@ -16,8 +16,8 @@ import type { Body, IncidentModel } from './model.ts';
 import { Recurrences } from './recurrence.ts';
 
 /**
- * Runs the bodies of playbooks: once per playbook and subject, a bounded number at a time, the worst first. What people's answer does not cover
- * runs its body anew, and what it covers is asked about again, where nothing holds the subject any more: see `core/alert/coverage.ts`.
+ * Runs the bodies of playbooks: once per playbook and subject, a limited number at a time, the worst first. Alerts that people's answer does not cover run the
+ * body again; those it covers are asked about again if nothing holds the subject any more: see `core/alert/coverage.ts`.
  */
 export class Bodies {
   readonly #model: IncidentModel;
@@ -25,17 +25,17 @@ export class Bodies {
   readonly #enabled: readonly ListedPlaybook[];
   readonly #cameAgain: Recurrences;
 
-  /** @param listed what there is; which of them are enabled, the incident's settings say. */
+  /** @param listed all playbooks; the incident's settings say which are enabled. */
   constructor(parts: ContextParts, listed: readonly ListedPlaybook[]) {
     this.#model = parts.model;
     this.#parts = parts;
     const isEnabled = ({ id }: ListedPlaybook): boolean => parts.model.settings.playbooks.includes(id);
-    // The same list is looked through for alerts once, however many incidents there are.
+    // Reusing the same list means it is indexed for alerts only once, however many incidents there are.
     this.#enabled = listed.every(isEnabled) ? listed : listed.filter(isEnabled);
     this.#cameAgain = new Recurrences(parts);
   }
 
-  /** Evaluates every enabled playbook for an alert that the incident had not seen. */
+  /** Evaluates every enabled playbook for an alert that is new to the incident. */
   evaluate(alert: Alert): void {
     for (const playbook of answering(this.#enabled, alert)) {
       const key = bodyKey(playbook.id, subjectKeyOf(playbook, alert));
@@ -56,7 +56,7 @@ export class Bodies {
     this.#startNext();
   }
 
-  /** Alerts of which the batch says only how many there were: of what people have called harmless. */
+  /** Handles alerts that the batch only counts, for bodies that people have called harmless. */
   repeated({ rule, severity, pod, count }: AlertCount): void {
     if (!atLeast(severity, asksAgainFrom)) return;
     for (const { alert, state } of this.#model.bodies.values()) {
@@ -68,7 +68,7 @@ export class Bodies {
     }
   }
 
-  /** People have given a pod back by its lease, whatever its bodies asked: what was known of it then is decided. */
+  /** People have released a pod through its lease, whatever its bodies asked: this decides what was known of it then. */
   givenBack(uid: string | undefined, at: string, by: readonly string[]): void {
     const given = (state: BodyState): BodyState =>
       uid !== undefined && state.subjectKey.startsWith(`pod:${uid}`)
@@ -78,7 +78,7 @@ export class Bodies {
     for (const body of this.#model.bodies.values()) body.state = given(body.state);
   }
 
-  /** The time of a scheduled playbook has come. While the run before is under way this one is left out. */
+  /** A scheduled playbook is due. It is skipped if its previous run is still in progress. */
   #due(key: string, playbook: ListedPlaybook, alert: Alert, before: BodyState | undefined): void {
     const actor = `playbook/${playbook.id}`;
     if (before && isOpen(before))
@@ -89,13 +89,13 @@ export class Bodies {
 
   #first(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
     const { decided } = alert;
-    // Given back by an earlier incident.
+    // Released by an earlier incident.
     const asked = decided && atLeast(alert.severity, asksAgainFrom) && covers(decided.covers, alert);
     if (asked && !this.#isHeld(alert)) this.#cameAgain.ask({ playbook, alert, decided });
     else this.#add(key, playbook, alert, skips);
   }
 
-  /** One more alert of the same. While the body waits for its turn, it waits as the worst of them. */
+  /** One more of the same alert. While the body waits for its turn, it waits with the highest severity of them. */
   #more(body: Body, alert: Alert): void {
     const { alerts, kinds } = body.state;
     body.state = { ...body.state, alerts: alerts + 1, kinds: withKind(kinds, alert) };
@@ -114,7 +114,7 @@ export class Bodies {
     return this.#model.endedBodies.filter((body) => bodyKey(body.playbook, body.subjectKey) === key);
   }
 
-  /** People's answer that covers an alert: one about something else does not take it back, and that it was an attack does. */
+  /** The answer of people that covers an alert: an answer about something else does not revoke it, but a `true_positive` verdict does. */
   #decisionOn(key: string, newest: BodyState, alert: Alert): HarmlessDecision | undefined {
     if (newest.verdict === 'true_positive') return undefined;
     const answers = [...this.#endedOf(key), newest].map(({ decided }) => decided);
@@ -122,7 +122,7 @@ export class Bodies {
   }
 
   #add(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
-    // What is skipped again and again is no news, and keeps no incident open.
+    // Repeated skips are no news, and do not keep an incident open.
     if (skips === 0) this.#model.lastNewsAt = nowMs();
     if (skips > 0)
       this.#model.endedBodies = this.#model.endedBodies.filter((body) => bodyKey(body.playbook, body.subjectKey) !== key);
@@ -141,7 +141,7 @@ export class Bodies {
     });
   }
 
-  /** Something that was not decided upon: the answer to the other stands, and shields nobody. */
+  /** Runs the body again for something not yet decided: the answer about the rest stands, but does not cover this. */
   #anew(
     key: string,
     playbook: ListedPlaybook,
@@ -154,7 +154,7 @@ export class Bodies {
     this.#add(key, playbook, alert);
   }
 
-  /** Something that contains is in force on its pod, or on the pods of its workload. */
+  /** Whether a containment is in force on its pod, or on the pods of its workload. */
   #isHeld({ pod, workload }: Alert): boolean {
     const ofWorkload = workload && `${workload.kind.toLowerCase()}/${workload.namespace}/${workload.name}`;
     return this.#model.holdingLeases.some(({ action, target }) => {
@@ -163,7 +163,7 @@ export class Bodies {
     });
   }
 
-  /** Something held it, and its time was over. */
+  /** Whether a containment was in force on it, and has ended. */
   #wasHeld({ pod }: Alert): boolean {
     const { leases } = this.#model;
     return (
@@ -199,7 +199,7 @@ export class Bodies {
     if (!playbook) return;
     const actor = `playbook/${playbook.id}`;
     const { skips = 0 } = body.state;
-    // After a skip it has begun only once it does something.
+    // After a skip it counts as begun only once it does something.
     let begun = false;
     const begin = (): void => {
       if (!begun) this.#started(playbook, body);
@@ -211,7 +211,7 @@ export class Bodies {
       onAct: begin,
       onDropped: (failed) => this.#dropped(playbook.id, failed, work),
     });
-    // Also nothing can be thrown.
+    // `undefined` can be thrown too.
     let failed: { readonly thrown: unknown } | undefined;
     try {
       await within(work, () => playbook.run(contextFor(this.#parts, playbook, body, this.#lifeOf(body, work))));
@@ -244,7 +244,7 @@ export class Bodies {
     };
   }
 
-  /** Another playbook for a body: at once, since who waits for it holds no place. @throws StepFailure where it may not be run. */
+  /** Runs another playbook for a body: at once, because the waiting caller occupies no slot. @throws StepFailure if it may not be run. */
   async #runWithin(caller: Body, other: CalledPlaybook): Promise<PlaybookEnd> {
     const { alert } = caller;
     const [pack = ''] = caller.state.playbook.split('/');
@@ -290,7 +290,7 @@ export class Bodies {
     });
   }
 
-  /** It uses nothing up. Of many in a row only the 1st, the 10th, the 100th and so on: a storm would fill the records. */
+  /** A skip uses nothing up. Of many in a row only the 1st, the 10th, the 100th and so on are recorded: a storm would fill the records. */
   #skipped(body: Body, reason: string, skips: number): void {
     body.state = { ...body.state, state: 'skipped', detail: reason, skips };
     if (!/^10*$/.test(String(skips))) return;
@@ -308,7 +308,7 @@ export class Bodies {
     this.#settle(playbook, body);
   }
 
-  /** Says where in its author's source, as far as that is known: of a loop it has been said. */
+  /** Reports the place in the author's source, if known: for a loop it has been reported already. */
   #failed(body: Body, thrown: unknown, work: BodyWork): void {
     const { playbook } = body.state;
     const { code, message } = stepFailure(thrown);
@@ -319,7 +319,7 @@ export class Bodies {
     this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
   }
 
-  /** What it had begun beside its body has stopped: the body goes on, and people are told as of a body that stops. */
+  /** A promise that the body did not await has failed: the body goes on, and people are told as if a body had failed. */
   #dropped(playbook: string, { reason, at }: FailedPromise, work: BodyWork): void {
     const { code, message } = stepFailure(reason);
     const place = work.placeOf(reason) ?? at;
@@ -328,7 +328,7 @@ export class Bodies {
     this.#parts.questions.page(`Playbook ${playbook}: ${text}`);
   }
 
-  /** People have called it harmless: what they had been shown is decided, and what came meanwhile is not. */
+  /** People have called it harmless: what they were shown is decided, and what came meanwhile is not. */
   #settle(playbook: ListedPlaybook, body: Body): void {
     const { verdict, verdictFrom } = body.state;
     const status = verdictFrom === undefined ? undefined : this.#model.questions.get(verdictFrom)?.status;
@@ -345,7 +345,7 @@ export class Bodies {
   }
 }
 
-/** Whether a body waits for another, or for one that does. */
+/** Whether a body waits for another, directly or indirectly. */
 function waitsFor(body: Body, other: Body): boolean {
   return body === other || [...body.waitsFor].some((next) => waitsFor(next, other));
 }

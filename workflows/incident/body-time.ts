@@ -4,7 +4,7 @@ import { StepFailure } from '../step-failure.ts';
 import { condition, nowMs, runInfo } from '../world.ts';
 import type { Body, IncidentModel } from './model.ts';
 
-/** Longer than this a body does not sleep: an incident is no calendar. */
+/** The longest time a body may sleep: an incident is no calendar. */
 const longestSleepMs = 30 * 86_400_000;
 
 /**
@@ -13,17 +13,17 @@ const longestSleepMs = 30 * 86_400_000;
  */
 const mostEventsAsleep = 20_000;
 
-/** Turns of one `every`: each is a timer and whatever it does. */
+/** Maximum turns of one `every`: each costs a timer and whatever it does. */
 const mostTurns = 1_000;
 
 interface BodyTimeParts {
   readonly model: IncidentModel;
   readonly body: Body;
-  /** Others may run while it sleeps. */
+  /** Called when the body sleeps, so that others may run. */
   readonly onSleep: () => void;
 }
 
-/** What a body does with time: all of it is the history's, and a crash takes none of it away. */
+/** A body's access to time: everything is in the history, so that it survives a crash. */
 export class BodyTime {
   readonly #parts: BodyTimeParts;
   #asleep = 0;
@@ -52,7 +52,7 @@ export class BodyTime {
     return 'woken';
   }
 
-  /** @returns how many turns there were. */
+  /** @returns the number of turns. */
   async every(time: Duration, times: number, turn: (n: number) => Promise<unknown>): Promise<number> {
     if (!Number.isInteger(times) || times < 1 || times > mostTurns)
       throw new StepFailure('FB_ERR_REFUSED', `every() takes a number of times from 1 to ${mostTurns}, not ${times}`);

@@ -2,7 +2,7 @@ import type { ActionDeclaration } from '../../core/action/action.ts';
 import { StepFailure } from '../step-failure.ts';
 import { condition, type FailedPromise, namesPlaces, type PromiseOwner } from '../world.ts';
 
-/** Thrown through a body that has said that the alert is not for it. */
+/** Thrown through a body that has declared that the alert is not for it. */
 class BodySkipped extends Error {
   readonly reason: string;
 
@@ -13,29 +13,32 @@ class BodySkipped extends Error {
   }
 }
 
-/** Whether a step only looks: a body that has done nothing else has used nothing up. A ticket is read by nobody here, and is there all the same. */
+/**
+ * Whether a step only looks: a body that has done nothing else has used nothing up. A desk action such as a ticket counts as `read` too, but leaves something
+ * behind.
+ */
 export function onlyLooks({ effect, pool }: ActionDeclaration): boolean {
   return effect === 'read' && pool !== 'desk';
 }
 
 const longestReason = 500;
-/** A step is some 25 events of the incident's history, of which Temporal keeps 51 200: what goes on beyond that it ends, with all that runs in it. */
+/** A step costs some 25 events of the incident's history, which Temporal limits to 51 200: beyond that it ends the run with everything in it. */
 const mostBegun = 1_500;
 
 interface BodyWorkOptions {
-  /** The cell may have begun the body's first step already. */
+  /** Whether the cell may have begun the body's first step already. */
   readonly headStart: boolean;
-  /** Once, before the first thing that does more than look. */
+  /** Called once, before the first thing that does more than look. */
   readonly onAct: () => void;
-  /** A promise of the body's own failed, and nobody has waited for it until the body's end. */
+  /** Called if a promise of the body failed, and nobody has awaited it by the body's end. */
   readonly onDropped: (failed: FailedPromise) => void;
 }
 
-/** What a body has begun: whether it may still say that it did nothing, and what it has not waited for. */
+/** What a body has begun: whether it may still declare that it did nothing, and what it has not waited for. */
 export class BodyWork implements PromiseOwner {
   readonly #options: BodyWorkOptions;
   readonly #open = new Map<Promise<unknown>, { readonly what: string; readonly call: Error | undefined }>();
-  /** Where the author called for what has failed: by then the stack is the engine's alone. */
+  /** Where the author made the call that failed: by the time it fails, the stack contains only the engine's frames. */
   readonly #calls = new WeakMap<object, Error>();
   readonly #failed: FailedPromise[] = [];
   #hasEnded = false;
@@ -48,9 +51,9 @@ export class BodyWork implements PromiseOwner {
   }
 
   /**
-   * Through here goes whatever a body waits for. Gives the very promise on: one more would order the body's commands anew.
+   * Everything that a body waits for goes through here. Returns the very same promise: an extra one would reorder the body's commands.
    *
-   * @throws BodySkipped; StepFailure where the body has begun so much that it can only be in a loop
+   * @throws BodySkipped; StepFailure if the body has begun so much that it must be in a loop
    */
   begin<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
     if (this.#skipped) throw this.#skipped;
@@ -59,7 +62,7 @@ export class BodyWork implements PromiseOwner {
     return this.tidy(what, acts, go);
   }
 
-  /** The same for what ends a body's work, however much that was. */
+  /** The same for cleaning up after a body, however much it has begun. */
   tidy<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
     if (acts && this.#acted === undefined) {
       this.#acted = what;
@@ -78,7 +81,7 @@ export class BodyWork implements PromiseOwner {
     return work;
   }
 
-  /** @throws BodySkipped; StepFailure where the body has acted already. */
+  /** @throws BodySkipped; StepFailure if the body has already acted. */
   skip(reason: string): never {
     if (this.#skipped) throw this.#skipped;
     const acted = this.#acted ?? (this.#options.headStart ? 'its head start' : undefined);
@@ -92,7 +95,7 @@ export class BodyWork implements PromiseOwner {
     return this.#skipped;
   }
 
-  /** What it has begun and not waited for, in words. */
+  /** Describes what it has begun and not waited for. */
   get unsettled(): readonly string[] {
     return [...this.#open.values()].map(({ what, call }) => {
       const place = call && placeIn(call);
@@ -100,25 +103,25 @@ export class BodyWork implements PromiseOwner {
     });
   }
 
-  /** File and line of the author's source in which something was thrown, or was called for that has failed; undefined where none is known. */
+  /** File and line in the author's source where something was thrown, or where the failed call was made; undefined if unknown. */
   placeOf(thrown: unknown): string | undefined {
     return thrown instanceof Error ? placeIn(this.#calls.get(thrown) ?? thrown) : undefined;
   }
 
-  /** While the body runs it may still come to wait for it. */
+  /** While the body runs, it may still await it. */
   onFailed(failed: FailedPromise): void {
     if (failed.reason instanceof BodySkipped) return;
     if (this.#hasEnded) this.#options.onDropped(failed);
     else this.#failed.push(failed);
   }
 
-  /** What failed and was not waited for until here is told; what fails later, as soon as it does. */
+  /** Reports what has failed without being awaited so far; later failures are reported as they occur. */
   end(): void {
     this.#hasEnded = true;
     for (const failed of this.#failed) if (!failed.isAwaited()) this.#options.onDropped(failed);
   }
 
-  /** Until all of it is over, also what begins meanwhile: a part that nobody awaits may go on to its next step. */
+  /** Waits until everything is over, including what begins meanwhile: a part that nobody awaits may go on to its next step. */
   async settled(): Promise<void> {
     await condition(() => this.#open.size === 0);
   }

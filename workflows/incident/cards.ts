@@ -11,7 +11,7 @@ import type { IncidentModel } from './model.ts';
 
 const commandLineLimit = 400;
 
-/** Those of the levels that are asked by now. */
+/** People of the levels asked so far. */
 function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 'people' | 'requesters'> {
   if (!answerers) return {};
   const { levels, requesters } = answerers;
@@ -21,7 +21,7 @@ function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 
   };
 }
 
-/** Named one by one: its stamp is nobody's to read. */
+/** Fields are copied one by one: nobody is to read its stamp. */
 function requestOf({
   account,
   verb,
@@ -40,7 +40,7 @@ function requestOf({
   };
 }
 
-/** The question, and what the desk's card of it tells besides. What each choice is and needs, the desk reads in the question itself. */
+/** The question, and what else the desk's card shows. The desk reads what each choice is and needs from the question itself. */
 export function postOf(model: IncidentModel, state: QuestionState, alert: Alert): QuestionPost {
   const signature = signatureOfAlert(model.images, alert);
   const tactics = alert.mitre.filter((id) => id.startsWith('TA'));
@@ -75,7 +75,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
       severity: model.severity,
       level: state.level,
       until: state.levelUntil,
-      // Whom an alert names by now has no vote: see `countVote`.
+      // A person whom an alert names by now has no vote: see `countVote`.
       votes: bareVotes(state.votes.filter(({ vote }) => !model.actors.has(vote.person))),
       ...(state.veto && { veto: state.veto }),
       ...whoMayAnswer(state),
@@ -84,14 +84,14 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
   };
 }
 
-/** Without the identity provider's tokens, which are nobody's to read. */
+/** Strips the identity provider's tokens, which nobody is to read. */
 export function bareVotes(votes: readonly SignedVote[]): readonly SignedVote[] {
   return votes.map(({ vote, keyId, signature }) => ({ vote, keyId, signature }));
 }
 
 /**
- * Keeps one question's card true: posts it, edits it when something that it shows has changed, edits it a last time when it is decided.
- * The desk may be down meanwhile; nothing waits for it but the incident's end.
+ * Keeps one question's card up to date: posts it, edits it when something that it shows has changed, and edits it a last time when it is decided. The desk may
+ * be down meanwhile; only the incident's end waits for it.
  */
 export class CardKeeper {
   readonly #model: IncidentModel;
@@ -125,7 +125,7 @@ export class CardKeeper {
     while (this.#isOpen || shown !== this.#version) {
       await condition(() => this.#version !== shown);
       shown = this.#version;
-      // An edit that Slack refuses for good is on the record, and the next one is tried all the same.
+      // An edit that Slack rejects for good is recorded, and the next one is still tried.
       await this.#desk.updateQuestion(this.#post()).catch((error: unknown) => this.#onRefused(error));
     }
   }

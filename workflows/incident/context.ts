@@ -44,10 +44,10 @@ export interface ContextParts {
 /** Another playbook, as its author names it. */
 export type CalledPlaybook = Pick<ListedPlaybook, 'id'> & Partial<Pick<ListedPlaybook, 'run'>>;
 
-/** Of one run of a body: what it has begun, and what it needs of the others. */
+/** For one run of a body: what it has begun, and what it needs from the others. */
 export interface BodyLife {
   readonly work: BodyWork;
-  /** It sleeps, or waits for another: others may run. */
+  /** Called when it sleeps or waits for another, so that others may run. */
   readonly onWait: () => void;
   readonly runPlaybook: (other: CalledPlaybook) => Promise<PlaybookEnd>;
 }
@@ -67,8 +67,8 @@ function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
 }
 
 /**
- * What a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are
- * made from the envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
+ * The context that a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are made from the
+ * envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
  */
 export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body, life: BodyLife): never {
   const { model, questions } = parts;
@@ -79,7 +79,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   const evidence = new EvidenceFirst({ model, within: playbook.evidenceFirst });
   const run = (order: StepOrder) => {
     const result = evidence.run(order, () => runOrAsk({ ...parts, alert: body.alert, order }));
-    // Beside, not between: one promise more on the body's way would order its commands anew, and no history would replay.
+    // Not chained into the body's own promise: an extra one would reorder its commands, and no history would replay.
     result.then(
       (quarantine) => afterQuarantine(parts, order, quarantine),
       () => undefined,
@@ -175,7 +175,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   return context as never;
 }
 
-/** An author whom no compiler helps may hand over anything. */
+/** An author without a compiler may pass anything. */
 function calledId(other: Readonly<Partial<Record<'id', unknown>>> | null | undefined): string {
   if (typeof other?.id === 'string') return other.id;
   throw new StepFailure(
@@ -184,7 +184,7 @@ function calledId(other: Readonly<Partial<Record<'id', unknown>>> | null | undef
   );
 }
 
-/** As it is whenever the body looks. */
+/** Always reflects the current state of the incident. */
 function incidentSeenBy(model: IncidentModel): BodyIncident {
   return {
     id: model.ref.id,
@@ -217,7 +217,7 @@ function incidentSeenBy(model: IncidentModel): BodyIncident {
 
 const longestLine = 1_000;
 
-/** Said once: a replay says it not again. The texts may be the attacker's, so they are held to a length, and known shapes of secrets are taken out. */
+/** Logged once, not again on replay. The texts may be the attacker's, so their length is limited, and known shapes of secrets are removed. */
 function sayInLog(playbook: ListedPlaybook, { state }: Body, text: string, fields: LogFields): void {
   const clean = (value: string): string => redactSecrets(value.slice(0, longestLine));
   const shown = Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? clean(value) : value]);
@@ -234,7 +234,7 @@ async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
   }
 }
 
-/** @throws StepFailure where it is no time at all: the cell would take its own four hours for it */
+/** @throws StepFailure if it is not a duration: the cell would use its own four hours instead */
 function leaseMs(lease: Duration, action: string): number {
   const ms = durationMs(lease);
   if (ms > 0) return ms;
@@ -255,7 +255,7 @@ function stepFor({
   readonly declaration: ActionDeclaration;
   readonly run: (order: StepOrder) => Promise<StepResult>;
   readonly work: BodyWork;
-  /** What the step is a part of. */
+  /** The saga that the step is a part of. */
   readonly saga: Saga | undefined;
   readonly sagaUndo: boolean;
 }) {
@@ -263,7 +263,7 @@ function stepFor({
   const { name } = declaration;
   const { model } = parts;
   const isOff = onlyLooks(declaration) && model.settings.unavailable?.includes(name) === true;
-  /** Asked of nobody: the pool that would do it need not be there. */
+  /** Skips the step without calling anyone: the pool that would perform it may not exist. */
   const goWithout = async (): Promise<never> => {
     const text = `${declaration.title}: not done, since ${name} is off or has no tools`;
     model.record('step.unavailable', `playbook/${caller.playbook}`, text, { action: name });
@@ -299,7 +299,7 @@ function stepFor({
     const holder = `${caller.playbook}/${caller.subjectKey}`;
     const { leaseId } = result;
     await leases.letGo(leaseId, holder, { kind: 'approved', proof: approval.proof, plan }).catch(async (error: unknown) => {
-      // The body goes on when it is given back, as it would where nothing refused it.
+      // The body goes on once it is released, as it would if nothing had refused it.
       if (!(await leases.comesLater(leaseId))) throw error;
     });
   };

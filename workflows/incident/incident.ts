@@ -26,8 +26,8 @@ const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 
 /**
- * One affected workload (or node), from its first alert until nothing is left to do. It is the one writer of everything that is
- * done about it: playbooks, steps, questions, leases and records all live here.
+ * One affected workload (or node), from its first alert until nothing is left to do. It is the only writer of everything that is done about it: playbooks,
+ * steps, questions, leases and records all live here.
  */
 export async function incident(input: IncidentInput): Promise<IncidentState> {
   const parts = createParts(
@@ -57,7 +57,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   }
 }
 
-/** History is cut only when no body is open: a suspended function cannot be carried. */
+/** The history is cut only when no body is open: a suspended function cannot be carried over. */
 function tooLong({ model, handed, followUp }: Pick<IncidentParts, 'model' | 'handed' | 'followUp'>): boolean {
   const mayBeCarried = followUp.idle && !model.openBodies && model.busy === 0 && model.outbox.canBeCarried && handed.canBeCarried;
   return workflowInfo().continueAsNewSuggested && mayBeCarried;
@@ -73,14 +73,14 @@ async function carryOn(input: IncidentInput, { model, handed }: IncidentParts): 
 
 const mostNoiseMs = 3_600_000;
 
-/** Noise alone does not keep an incident open: an attacker who makes some would choose which incident the next alert joins. */
+/** Noise alone does not keep an incident open: otherwise an attacker who makes noise could choose which incident the next alert joins. */
 function lingersUntil({ settings: { lingerMs }, lastAlertAt, lastNewsAt }: IncidentModel): number {
   return Math.min(lastAlertAt + lingerMs, lastNewsAt + Math.max(lingerMs, mostNoiseMs));
 }
 
 /**
- * True when nothing came for the lingering time: alerts that follow within it join this incident. A timer ends it, never the clock alone:
- * tasks in which nothing happened are taken together when a history is replayed, and what came in the first of them is then told with the time of the last.
+ * Returns true if nothing came for the lingering time: alerts that follow within it join this incident. A timer ends it, never the clock alone: on replay,
+ * tasks in which nothing happened are merged, and what came in the first of them then sees the time of the last.
  */
 async function quietFor({ model, votes }: IncidentParts): Promise<boolean> {
   const loud = () => !model.quiet || votes.unread;
@@ -91,13 +91,13 @@ async function quietFor({ model, votes }: IncidentParts): Promise<boolean> {
   }
 }
 
-/** How long its records are kept goes by it. */
+/** Determines how long its records are kept. */
 function answeredBy({ questions, bodies, endedBodies }: IncidentModel): AnsweredBy {
   if (questions.size > 0) return 'people';
   return bodies.size + endedBodies.length > 0 ? 'playbooks' : 'nobody';
 }
 
-/** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
+/** An incident does not close before its records are acknowledged. Returns false if something came in the meantime that the next run would not know. */
 async function close({ model, handed, votes, followUp }: IncidentParts): Promise<boolean> {
   followUp.closing = true;
   await followUp.finish();

@@ -31,22 +31,22 @@ import { nowMs, runInfo, timeNow, uuid4 } from '../world.ts';
 const timelineLimit = 500;
 const seenLimit = 5_000;
 
-/** A body while it lives: its state for the query, and the alert that it runs for. */
+/** A running body: its state for the query, and the alert that it runs for. */
 export interface Body {
   state: BodyState;
   alert: Alert;
   severity: Severity;
-  /** What people had been shown when they were asked last. */
+  /** What people were shown when they were last asked. */
   shown?: readonly AlertKind[];
-  /** The worst that came after that, and is none of it. */
+  /** The worst alert that came after that and is not covered by it. */
   uncovered?: Alert;
-  /** The question that this body's last answer came from. */
+  /** The question with this body's last answer. */
   lastAnswered?: string;
-  /** Bodies of other playbooks whose end it waits for. */
+  /** Bodies of other playbooks that it waits for. */
   readonly waitsFor: Set<Body>;
 }
 
-/** The incident's memory: plain data that one workflow writes. Everything else in this room reads and changes it. */
+/** The incident's state: plain data with one workflow as its writer. Everything else in this room reads and changes it. */
 export class IncidentModel {
   readonly ref: IncidentRef;
   readonly subject: Subject;
@@ -57,18 +57,18 @@ export class IncidentModel {
   readonly steps = new Map<string, StepState>();
   readonly bodies = new Map<string, Body>();
   readonly questions = new Map<string, QuestionState>();
-  /** What those are called who have voted, by their ids, as the cell knows them. */
+  /** Names of people who have voted, by their ids, as the cell knows them. */
   readonly names = new Map<string, string>();
   readonly leases = new Map<string, Lease>();
   readonly holdings = new Map<string, Holding>();
   readonly callCounters = new Map<string, number>();
   /** Keys of quarantines whose follow-up has begun. */
   readonly followedUp = new Set<string>();
-  /** Quarantines of which is still to be looked whether they have helped, by the keys of their steps. */
+  /** Quarantines whose effect is still to be checked, by the keys of their steps. */
   readonly effects = new Map<string, PendingEffect>();
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
-  /** Ids of people who have ordered it by hand: at most as many as are on the roster. */
+  /** Ids of people who have ordered the incident by hand: at most as many as are on the roster. */
   readonly requesters = new Set<string>();
   evidence: readonly EvidenceRef[] = [];
   images: readonly PodImage[] = [];
@@ -90,13 +90,13 @@ export class IncidentModel {
     calls: 0,
     pageBegan: 0,
   };
-  /** Hears of every record that is made. */
+  /** Called for every record that is made. */
   onRecord: (kind: RecordKind, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
   openedAt: string;
   lastAlertAt = nowMs();
-  /** When something came that was not only counted: what is mere noise keeps no incident open for ever. */
+  /** When something last came that was not only counted: mere noise does not keep an incident open for ever. */
   lastNewsAt = nowMs();
-  /** Work under way that must end before the incident does: steps, card updates, votes. */
+  /** Work in progress that must end before the incident does: steps, card updates, votes. */
   busy = 0;
   #seen = new Set<string>();
 
@@ -115,7 +115,7 @@ export class IncidentModel {
     if (input.carried) this.#carryOn(input.carried);
   }
 
-  /** An id that no other incident has, 16 hex digits: the desk keeps cards of all incidents under such ids. */
+  /** A unique id among all incidents, 16 hex digits: the desk stores cards of all incidents under such ids. */
   newId(): string {
     return uuid4().replaceAll('-', '').slice(0, 16);
   }
@@ -125,14 +125,14 @@ export class IncidentModel {
     this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
   }
 
-  /** In the timeline and on the record. @param kept what is kept beside the record, and no part of it */
+  /** Adds to the timeline and the record. @param kept stored with the record, but not part of it */
   record(kind: RecordKind, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}, kept?: string): void {
     this.note(kind, actor, text, entryOf(body));
     this.outbox.add(kind, actor, { text, ...body }, kept);
     this.onRecord(kind, text, body);
   }
 
-  /** True the first time; bounded, since the intake's ledger is the first line of defence. */
+  /** Returns true the first time; bounded, because the intake's ledger is the first line of defence. */
   firstSight(id: string): boolean {
     if (this.#seen.has(id)) return false;
     this.#seen.add(id);
@@ -150,12 +150,12 @@ export class IncidentModel {
     return this.severity;
   }
 
-  /** As part of whatever a vote is checked with. */
+  /** To be merged into the input of a vote check. */
   get namedActors(): { readonly actors?: readonly string[] } {
     return this.actors.size === 0 ? {} : { actors: [...this.actors] };
   }
 
-  /** As part of a question that is asked now. */
+  /** To be merged into a question that is asked now. */
   get namedRequesters(): { readonly requesters?: readonly string[] } {
     return this.requesters.size === 0 ? {} : { requesters: [...this.requesters] };
   }
@@ -170,7 +170,7 @@ export class IncidentModel {
     return total;
   }
 
-  /** Those that neither sleep nor wait for another. */
+  /** Number of bodies that neither sleep nor wait for another. */
   get runningBodies(): number {
     return [...this.bodies.values()].filter(
       ({ state, waitsFor }) => state.state === 'running' && state.asleepUntil === undefined && waitsFor.size === 0,
@@ -185,17 +185,17 @@ export class IncidentModel {
     return [...this.leases.values()].filter((lease) => lease.state === 'active' || lease.state === 'releasing');
   }
 
-  /** Whatever holds a target, also for good: these count against the cap of their owner. */
+  /** Leases that hold a target, including permanent ones: these count against the cap of their owner. */
   get holdingLeases(): readonly Lease[] {
     return [...this.leases.values()].filter((lease) => lease.state !== 'released' && lease.state !== 'drifted');
   }
 
-  /** Nothing is left to do: no body, no lease that ends by itself, no look at what a quarantine did, no work under way. */
+  /** Whether nothing is left to do: no body, no lease that ends by itself, no pending check of a quarantine's effect, no work in progress. */
   get quiet(): boolean {
     return !this.openBodies && this.activeLeases.length === 0 && this.effects.size === 0 && this.busy === 0;
   }
 
-  /** Runs work that the incident waits for before it ends. */
+  /** Runs work that must finish before the incident ends. */
   async during<T>(work: Promise<T>): Promise<T> {
     this.busy += 1;
     try {
@@ -274,7 +274,7 @@ export class IncidentModel {
   }
 }
 
-/** Tokens of the identity provider are for the cell's own check: whoever looks on needs none. */
+/** Tokens of the identity provider are only for the cell's own check: viewers need none. */
 function withoutTokens(state: QuestionState): QuestionState {
   const { votes, withdrawn } = state;
   const without = (all: QuestionState['votes']) => all.map(({ idToken: _, ...signed }) => signed);

@@ -21,7 +21,7 @@ const noteKinds = [
 
 const makesPolicies: ReadonlySet<string> = new Set([isolateNamespace.name, blockEgress.name]);
 
-/** A line for the record, once; whoever reaches Temporal can send one. */
+/** Records a note once; anyone who can reach Temporal can send one. */
 export function noteOn(
   parts: Pick<IncidentParts, 'model' | 'questions' | 'checks' | 'handed'>,
   note: Partial<IncidentNote> | null | undefined,
@@ -30,28 +30,28 @@ export function noteOn(
   const { id, text, about } = note ?? {};
   const kind = noteKinds.find((known) => known === note?.kind);
   if (typeof id !== 'string' || kind === undefined || typeof text !== 'string' || typeof about !== 'string') return;
-  // Each replica of the cell hands over what it has seen made, and the rest of what they say is the same.
+  // Each replica of the cell hands over the records that it has seen being made; the rest of their notes is the same.
   parts.handed.hear(note?.records ?? []);
   if (!model.firstSight(`note:${id}`)) return;
   const words = text.slice(0, 1_000);
-  // What the incident itself has ended, or is giving back, is no news.
+  // What the incident itself has ended, or is releasing, is no news.
   if (kind === 'containment.gone' && [...model.steps.values()].some(endsTargets)) return;
   if (
     about.startsWith('networkpolicy/') &&
     !model.activeLeases.some(({ state, action }) => state === 'active' && makesPolicies.has(action))
   )
     return;
-  // Likewise of an object that is held without a lease: nobody gives it back by the incident, but it may be deleted by it.
+  // The same for an object held without a lease: the incident does not release it, but may delete it.
   if (kind === 'containment.changed' && !stillHeld(model, about, words)) return;
   model.record(kind, 'engine', words, { about: about.slice(0, 300) });
   if (kind === 'incident.restarted') questions.page(words);
   if (!kind.startsWith('containment.')) return;
-  // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
+  // Whoever changes a quarantine is active now. The cell itself determines its state, whoever sent the note.
   questions.page(words);
   checks.lookAgain();
 }
 
-/** Where the step that holds it has no lease, the note says how it stands; false where the incident itself has ended it. */
+/** If the step that holds it has no lease, stores the state from the note; returns false if the incident itself has ended it. */
 function stillHeld(model: IncidentModel, about: string, detail: string): boolean {
   const own = [...model.steps.values()].filter(({ target }) => target === about);
   const holding = own.filter(({ action }) => declarationOf(action).holds !== undefined);

@@ -19,7 +19,7 @@ import { IncidentModel } from './model.ts';
 import { PostureLook } from './posture.ts';
 import { TargetLocks } from './targets.ts';
 
-/** What an incident is made of. */
+/** The parts of an incident. */
 export interface IncidentParts {
   readonly model: IncidentModel;
   readonly handed: HandedRecords;
@@ -57,7 +57,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
   });
   const engine = new StepEngine({ model, leases, questions, effects, locks: new TargetLocks() });
   questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
-    // What was to be given back already is being tried: people decide on what comes of it.
+    // A release that was already due is being tried: people decide on its outcome.
     await leases.tried(id);
     if (choice === 'keep') leases.keep(id, by);
     if (choice === 'extend') leases.extend(id, by);
@@ -66,7 +66,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
       if (lease?.state !== 'released') return;
       bodies.givenBack(lease.target.uid, timeNow(), [...new Set(proof.votes.map(({ vote }) => vote.person))]);
     };
-    // A refusal is on the record and paged by then: the lease stands, and so must its question.
+    // By then a refusal is recorded and paged: the lease stands, and so must its question.
     if (choice === 'release' && plan)
       await leases.undo(id, { kind: 'approved', proof, plan }).then(given, () => void leases.comesLater(id).then(given));
     const lease = model.leases.get(id);
@@ -92,7 +92,7 @@ function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): 
   return plan;
 }
 
-/** Takes alerts in, and begins what answers them. */
+/** Takes in alerts, and starts what answers them. */
 export function join(
   { model, bodies, questions }: Pick<IncidentParts, 'model' | 'bodies' | 'questions'>,
   batch: AlertBatch,
@@ -103,12 +103,12 @@ export function join(
     for (const count of repeated) bodies.repeated(count);
     if (showsOnCards) questions.touchAll();
   } catch {
-    // Thrown on, it would stop the whole incident for good.
+    // Rethrowing would stop the whole incident for good.
     model.record('alert.refused', 'engine', 'a batch of alerts that cannot be read');
   }
 }
 
-/** What goes on for as long as the incident lives. */
+/** Starts what runs for as long as the incident lives. */
 export function runParts({ model, handed, votes, leases, effects, followUp }: IncidentParts): void {
   void model.outbox.run();
   void handed.run();

@@ -4,10 +4,10 @@ import { lookActivities, stepFailure } from '../calls.ts';
 import { sleep } from '../world.ts';
 import type { IncidentModel } from './model.ts';
 
-/** The first containment goes first. A pod that is gone by then is known by its others. */
+/** The first containment goes first. If a pod is gone by then, the other pods of its workload show the same. */
 const afterMs = 1_000;
 
-/** When an incident opens, the cell reads what its workload is allowed, for the record: later it may be another thing. Nothing is decided by it. */
+/** When an incident opens, the cell reads its workload's permissions for the record: they may change later. Nothing is decided by it. */
 export class PostureLook {
   readonly #model: IncidentModel;
   readonly #changed: () => void;

@@ -8,11 +8,11 @@ import { nowMs, timeNow } from '../world.ts';
 import type { ContextParts } from './context.ts';
 
 interface Again {
-  /** Since people have decided last. */
+  /** Since the last decision of people. */
   times: number;
   decided: HarmlessDecision;
   isAsked: boolean;
-  /** Milliseconds since 1970: before that it is only counted. */
+  /** Milliseconds since 1970: until then it is only counted. */
   notBefore: number;
 }
 
@@ -24,12 +24,12 @@ interface RecurringAlert {
   readonly times?: number;
 }
 
-/** After an answer. The first time there is no wait. */
+/** Wait after an answer. The first time there is no wait. */
 const quietMs = 3_600_000;
 
 /**
- * What people have called harmless comes again, on a pod that they gave back: they are asked, at once and by one question however often it comes.
- * After their answer it is counted for an hour before it is asked about again, with how often it came.
+ * Something that people have called harmless occurs again on a pod that they released: they are asked at once, with one question however often it occurs. After
+ * their answer it is counted for an hour before it is asked about again, with the count.
  */
 export class Recurrences {
   readonly #parts: ContextParts;
@@ -70,7 +70,7 @@ export class Recurrences {
         { id: 'look', label: 'Leave it as it is, and look into it', plans: [] },
         { id: 'harmless', label: 'It is harmless still', plans: [], harmless: true as const },
       ],
-      // What was given back is not contained: silence matters.
+      // A released pod is not contained: silence matters.
       levels: first ? [alert.severity === 'critical' ? { ...first, page: true } : first, ...later] : [],
       requester: `playbook/${playbook.id}`,
       onSilence: 'It stays as it is: nothing holds it.',
@@ -78,7 +78,7 @@ export class Recurrences {
     });
     if (decision?.choice === 'harmless') again.decided = { ...again.decided, at: timeNow(), by: decision.by };
     if (decision?.choice !== 'quarantine' || !order) return;
-    // A refusal is on the record as a failed step, and is said to those who wanted it done.
+    // A refusal is recorded as a failed step, and reported to the people who wanted the step.
     await engine.run({ ...order, approval: decision.proof }).catch((error) => {
       questions.page(`The pod was not quarantined: ${error instanceof Error ? error.message : 'the step failed'}`);
     });
@@ -87,7 +87,7 @@ export class Recurrences {
 
 function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined {
   const { pod, workload, doubt } = alert;
-  // A playbook that does not contain may not ask for it either.
+  // A playbook that does not contain must not ask for it either.
   if (pod?.uid === undefined || !Object.values(playbook.uses).some(({ name }) => name === quarantinePod.name)) return undefined;
   const { namespace, name, uid } = pod;
   return {
@@ -98,7 +98,7 @@ function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined 
   };
 }
 
-/** With the time and the people of the answer that it stands against. */
+/** Includes the time and the people of the earlier answer. */
 function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again, people: readonly string[]): string {
   const where = pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
   const often = times === 1 ? 'has come again' : `has come again, ${times} times`;

@@ -13,7 +13,7 @@ interface SagaParts {
   readonly leases: Leases;
 }
 
-/** The effects of one part of a body that are in force, in the order in which they came about. */
+/** An effect of one part of a body that is in force; kept in the order in which they came about. */
 interface Undoable {
   readonly action: string;
   readonly target: string;
@@ -22,8 +22,8 @@ interface Undoable {
 }
 
 /**
- * A part of a body that is done as a whole or given back. What it has done is undone in reverse order when a later step of it fails: at once where
- * the envelope says so and the incident is below critical, and else as people answer, who are asked once about all of it. Silence leaves it in force.
+ * A part of a body that is done as a whole or released. If a later step of it fails, its effects are undone in reverse order: at once if the envelope says so
+ * and the incident is below critical, otherwise as people decide, who are asked once about all of it. Silence leaves it in force.
  */
 export class Saga {
   readonly #parts: SagaParts;
@@ -38,7 +38,7 @@ export class Saga {
     this.#body = body;
   }
 
-  /** A step of this part: gives its promise on. */
+  /** Adds a step to this part and returns its promise unchanged. */
   take(step: Promise<StepResult>): Promise<StepResult> {
     this.#running.add(step);
     const over = () => void this.#running.delete(step);
@@ -50,9 +50,9 @@ export class Saga {
     return step;
   }
 
-  /** After a failure: waits for what is still being done, and gives all of it back. */
+  /** After a failure: waits for steps still in progress, then releases all of them. */
   async undo(failure: unknown): Promise<void> {
-    // What fails first does not end what was begun beside it.
+    // The first failure does not end steps running next to it.
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
     const left = this.#stillInForce();
     if (left.length === 0) return;
@@ -69,7 +69,7 @@ export class Saga {
     if (asked.length > 0) await this.#ask(asked, why);
   }
 
-  /** The last first. */
+  /** Latest first. */
   #stillInForce(): readonly Undoable[] {
     return this.#done.filter(({ leaseId }) => this.#holds(leaseId)).reverse();
   }
@@ -83,13 +83,13 @@ export class Saga {
     return `${this.#playbook.id}/${this.#body.state.subjectKey}`;
   }
 
-  /** As the cell will look at it again: see `activities/chokepoint/release-check.ts`. */
+  /** As the cell will check it again: see `activities/chokepoint/release-check.ts`. */
   get #mayUndoItself(): boolean {
     const { severity } = this.#parts.model;
     return this.#playbook.sagaUndo === 'below-critical' && severity !== 'critical' && severity !== 'unknown';
   }
 
-  /** A refusal is on the record, and people are asked then. */
+  /** A refusal is recorded, and then people are asked. */
   async #giveBack({ leaseId }: Undoable): Promise<void> {
     await this.#parts.leases.letGo(leaseId, this.#holder, { kind: 'saga-failed' }).catch(() => undefined);
   }

@@ -16,7 +16,7 @@ function bodiesOf(model: IncidentModel): readonly BodyState[] {
   return [...model.endedBodies, ...[...model.bodies.values()].map((body) => body.state)];
 }
 
-/** Whether the body's last question was answered by people with a choice that calls the incident harmless, or gives containment back. */
+/** Whether people answered the body's last question with a choice that calls the incident harmless, or releases containment. */
 function peopleSaidHarmless(model: IncidentModel, { lastAnswered }: Body): boolean {
   const asked = lastAnswered === undefined ? undefined : model.questions.get(lastAnswered);
   if (asked?.status.state !== 'decided') return false;
@@ -26,14 +26,14 @@ function peopleSaidHarmless(model: IncidentModel, { lastAnswered }: Body): boole
 }
 
 /**
- * A body says what it was. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. `benign`
- * is not a body's to say: without people's answer it is refused, on record, and what is contained stays so.
+ * Records a body's verdict. The incident is as bad as the worst of its bodies: a harmless shell does not make a dropped binary harmless. A body alone cannot
+ * say `benign`: without people's answer it is refused, which is recorded, and containment stays.
  *
- * @throws StepFailure for a verdict that there is not.
+ * @throws StepFailure for an unknown verdict.
  */
 export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, why: string): void {
   const { playbook } = body.state;
-  // A pack may be JavaScript: no compiler has seen it.
+  // A pack may be JavaScript that no compiler has checked.
   if (!worstFirst.includes(verdict))
     throw new StepFailure('FB_ERR_REFUSED', `“${verdict}” is no verdict: write ${worstFirst.join(', ')}`);
   if (verdict === 'benign' && !peopleSaidHarmless(model, body)) {
@@ -53,12 +53,12 @@ function holdersOf(bodies: readonly BodyState[], { holders }: Lease): readonly B
   return bodies.filter((body) => holders.includes(`${body.playbook}/${body.subjectKey}`));
 }
 
-/** Those whose bodies hold it: each once. */
+/** Playbooks whose bodies hold the lease, each once. */
 export function playbooksHolding(model: IncidentModel, lease: Lease): readonly string[] {
   return [...new Set(holdersOf(bodiesOf(model), lease).map(({ playbook }) => playbook))];
 }
 
-/** What those who hold a lease say it was: harmless only if all of them do. */
+/** The joint verdict of a lease's holders: harmless only if all of them say so. */
 export function verdictOfHolders(bodies: readonly BodyState[], lease: Lease): Verdict {
   const verdicts = holdersOf(bodies, lease).map((body) => body.verdict ?? 'unknown');
   if (verdicts.length > 0 && verdicts.every((verdict) => verdict === 'benign')) return 'benign';

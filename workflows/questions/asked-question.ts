@@ -11,7 +11,7 @@ import { nowMs } from '../world.ts';
 
 interface AskedChoice {
   readonly id: string;
-  /** In words; of one with plans only what it answers: see `labelFor`. */
+  /** In words; for a choice with plans only the answer itself: see `labelFor`. */
   readonly label: string;
   readonly plans: readonly Plan[];
   readonly harmless?: true;
@@ -24,16 +24,16 @@ export interface AskedQuestion {
   readonly levels: readonly Level[];
   readonly requester: string;
   readonly onSilence: string;
-  /** It is asked for as long as what it is about is in force. */
+  /** It is asked as long as what it is about is in force. */
   readonly standing?: true;
   readonly alert: Alert;
-  /** When it has become pointless: then it is void. Absent: never. */
+  /** Returns true once the question has become pointless: then it is void. Absent: never. */
   readonly until?: () => boolean;
 }
 
 export type Asked = Omit<AskedQuestion, 'alert'>;
 
-/** As it stands in the first moment: with how many people each choice needs, and until when it is asked. */
+/** Its initial state: how many people each choice needs, and until when it is asked. */
 export function openQuestion(model: IncidentModel, id: string, asked: Asked): QuestionState {
   const { severity, settings } = model;
   const { protectedNamespaces, stepUp } = settings;

@@ -3,7 +3,7 @@ import { answererActivities } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition, nowMs } from '../world.ts';
 
-/** Why the next level is asked: for the record, and as people are told it. */
+/** Why the next level is asked, for the record and for people. */
 export interface Escalation {
   readonly why: string;
   readonly opening: string;
@@ -11,7 +11,7 @@ export interface Escalation {
 
 export const silence: Escalation = { why: 'nobody answered in time', opening: 'No answer yet' };
 
-/** Puts into the question who may answer it now. Where the cell cannot say in time, it is as if nobody had asked. */
+/** Stores in the question who may answer it now. If the cell does not answer in time, nothing changes. */
 export async function askWho(model: IncidentModel, id: string): Promise<void> {
   const asked = model.questions.get(id);
   if (!asked) return;
@@ -32,17 +32,17 @@ export async function askWho(model: IncidentModel, id: string): Promise<void> {
 }
 
 /**
- * Until the question is decided, the next level is asked, or the time is over: at once where nobody of this level can answer, and somebody of a
- * later one can. Where nobody at all can, it waits: a shift may begin.
+ * Waits until the question is decided, the next level is asked, or the time is over. Returns at once if nobody of this level can answer but somebody of a later
+ * one can. If nobody at all can, it waits: a shift may begin.
  */
 export async function waitAtLevel(wait: {
   readonly model: IncidentModel;
   readonly id: string;
   readonly level: number;
   readonly withinMs: number;
-  /** The card shows who may answer. */
+  /** Updates the card, which shows who may answer. */
   readonly touch: () => void;
-  /** Somebody else has come on call meanwhile, and is asked now. */
+  /** Called when somebody else has come on call, and is asked now. */
   readonly handedOver: (group: string, people: readonly string[]) => void;
 }): Promise<Escalation> {
   const { model, id, level, withinMs, touch, handedOver } = wait;
@@ -63,10 +63,10 @@ export async function waitAtLevel(wait: {
     const changed = () => isOver() || model.actors.size > named;
     const before = model.questions.get(id);
     const handOver = handOverOf(before);
-    // The timer ends it, not the clock: a replay can tell a later time for the moment at which the question was asked.
+    // The timer ends it, not the clock: a replay may report a later time for the moment at which the question was asked.
     if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - nowMs()))) && until <= handOver) return silence;
     if (isOver()) break;
-    // Whom an alert names since may not answer any more.
+    // A person whom an alert has named since may no longer answer.
     await ask();
     const arrived = model.actors.size > named ? [] : newAt(level, before, model.questions.get(id));
     const group = before?.question.levels[level]?.group;
@@ -77,11 +77,11 @@ export async function waitAtLevel(wait: {
 
 function handOverOf(state: QuestionState | undefined): number {
   const at = state?.answerers?.changesAt ?? Number.POSITIVE_INFINITY;
-  // What is past did not come about: the cell could not say who it is now.
+  // A change in the past did not take place: the cell could not determine who it is now.
   return at > nowMs() ? at : Number.POSITIVE_INFINITY;
 }
 
-/** Who may answer for the level since, and could not before. */
+/** Who may answer for the level now, but could not before. */
 function newAt(level: number, before: QuestionState | undefined, after: QuestionState | undefined): readonly string[] {
   const known = before?.answerers?.levels[level] ?? [];
   return (after?.answerers?.levels[level] ?? []).filter((person) => before?.answerers !== undefined && !known.includes(person));

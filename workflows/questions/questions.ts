@@ -23,7 +23,7 @@ export type Decision =
       readonly choice: string;
       readonly by: readonly string[];
       readonly proof: ApprovalProof;
-      /** What was filled in, where the choice has a form. */
+      /** The filled-in form, if the choice has one. */
       readonly answers?: FormAnswers;
     }
   | undefined;
@@ -35,7 +35,7 @@ type LeaseDecided = (
   approval: { readonly proof: ApprovalProof; readonly plan: Plan | undefined },
 ) => Promise<void>;
 
-/** Questions to people, who is asked when, and what is decided. */
+/** Asks people questions, decides who is asked when, and what the result is. */
 export class Questions {
   readonly #model: IncidentModel;
   readonly #desk: DeskActivities;
@@ -51,7 +51,7 @@ export class Questions {
     this.#onLeaseDecided = handler;
   }
 
-  /** Asks, escalates, and comes back with the decision; undefined is silence, or a question that became void. */
+  /** Asks, escalates, and returns the decision; undefined means silence, or a question that became void. */
   async ask(asked: AskedQuestion): Promise<Decision> {
     const id = `${this.#model.newId()}-q`;
     const state = this.#open(id, asked);
@@ -68,7 +68,7 @@ export class Questions {
       onRefused,
     });
     this.#cards.set(id, card);
-    // A card that the desk refuses for good must not end the question: the command line still answers it.
+    // A card that the desk refuses for good must not end the question: it can still be answered on the command line.
     void this.#model.during(card.run()).catch(onRefused);
     const isOpen = () => this.#get(id).status.state === 'open';
     const { until } = asked;
@@ -78,7 +78,7 @@ export class Questions {
       });
     let why: Escalation = silence;
     for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
-      // A no, or a person, has asked this level before its time.
+      // A veto, or a person, has called this level early.
       if (this.#get(id).level < level) this.#escalate(id, level, why);
       const withinMs = asked.levels[level]?.withinMs ?? 0;
       const handedOver = (group: string, people: readonly string[]): void => this.#handedOver(id, level, group, people);
@@ -88,7 +88,7 @@ export class Questions {
     return this.#decision(id);
   }
 
-  /** One standing question per lease: extend it, keep it for good, or release it. Asked again after every answer that leaves it in force. */
+  /** One standing question per lease: extend it, make it permanent, or release it. Asked again after every answer that leaves it in force. */
   standing(lease: Lease, undoPlan: Plan): void {
     const id = `lease:${lease.id}`;
     const state = this.#open(id, {
@@ -106,7 +106,7 @@ export class Questions {
     this.#set({ ...state, levelUntil: new Date(lease.until).toISOString() });
   }
 
-  /** Who has begun to release what a question is about from now on is asked there: what they have said here counts no more, and they hear it. */
+  /** People who have voted for a release that a new question now decides are asked there: their votes here no longer count, and they are told so. */
   #takeOver(by: QuestionState): void {
     for (const lease of this.#model.activeLeases) {
       const standing = this.#model.questions.get(standingIdOf(lease.id));
@@ -122,7 +122,7 @@ export class Questions {
     }
   }
 
-  /** A lease was renewed in silence, and the next level is called: from now on it may answer. What was said so far stands. */
+  /** A lease was renewed in silence, and the next level is called: from now on it may answer. Previous votes stand. */
   renewed({ id: lease, until, renewals }: Lease): void {
     const state = this.#model.questions.get(`lease:${lease}`);
     if (state?.status.state !== 'open') return;
@@ -134,7 +134,7 @@ export class Questions {
   voidOn(uid: string, why: string, except: string | undefined): void {
     for (const { question, status } of this.#model.questions.values()) {
       if (status.state !== 'open' || question.id === except) continue;
-      // What is in force stays to be decided on: its own end closes its question.
+      // What is still in force must still be decided on: the end of the lease closes its question.
       if (question.id.startsWith('lease:')) continue;
       const about = question.choices.some((choice) => choice.plans.some((plan) => plan.target.uid === uid));
       if (about) this.#void(question.id, why);
@@ -155,7 +155,7 @@ export class Questions {
     for (const [id, card] of this.#cards) if (this.#get(id).status.state === 'open') card.touch();
   }
 
-  /** A vote has been taken: what follows from it for its question. */
+  /** Handles an accepted vote: what it means for its question. */
   counted({ before, after, by, name, alone }: CountedVote): void {
     const { id } = after.question;
     this.#model.names.set(by, name);
@@ -165,7 +165,7 @@ export class Questions {
     if (after.status.state === 'decided') this.#decided(id, after.status.choice, after.status.by);
   }
 
-  /** Whoever answers what they have set off themselves does it before everybody's eyes. */
+  /** People who answer what they have triggered themselves do so in public. */
   #tellAlone({ question }: QuestionState, name: string): void {
     const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
     const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
@@ -184,7 +184,7 @@ export class Questions {
         question: id,
         choice,
         by,
-        // Nobody is asked for it: only with its answer it comes on record.
+        // The question is not recorded when it is asked, but only with its answer.
         ...(isOfLease && { asked: this.#get(id).question }),
       },
     );
@@ -192,7 +192,7 @@ export class Questions {
     const proof = proofOf(this.#get(id));
     if (!proof) return;
     const plan = proof.question.choices.find((other) => other.id === choice)?.plans[0];
-    // Not awaited: an API server that hangs in an undo must not keep other people's votes waiting.
+    // Not awaited: an API server that hangs in an undo must not delay other people's votes.
     void this.#model.during(this.#onLeaseDecided(id.slice('lease:'.length), choice, who, { proof, plan }));
   }
 
@@ -202,7 +202,7 @@ export class Questions {
     return state;
   }
 
-  /** Whoever comes on call takes over what is open: they are told, and called where the level has a pager. */
+  /** A person who comes on call takes over what is open: they are told, and called if the level has a pager. */
   #handedOver(id: string, level: number, group: string, people: readonly string[]): void {
     const names = people.join(' and ');
     this.#model.record('question.handed-over', 'engine', `${names} may answer for ${group} from now on`, { question: id, level });
@@ -213,13 +213,13 @@ export class Questions {
     const state = this.#get(id);
     const { group, withinMs } = state.question.levels[level] ?? { group: 'nobody', withinMs: 0 };
     this.#set({ ...state, level, levelUntil: new Date(nowMs() + withinMs).toISOString() });
-    // The card follows with who may answer now: see `waitAtLevel`.
+    // The card is updated with who may answer now: see `waitAtLevel`.
     this.#model.record('question.escalated', 'engine', `${why}: ${group} is asked`, { question: id, level });
     const news = state.veto ? `${why}: ${group} can overrule it, and is asked now.` : `${opening}: ${group} is asked now.`;
     this.page(`${news} ${state.question.text}`);
   }
 
-  /** Before its time, because somebody wants it. Returns the group; undefined where the question is over, or nobody is left. */
+  /** Asks the next level early, because somebody wants it. Returns the group; undefined if the question is over, or nobody is left. */
   askNext(id: string, actor: string, name: string): string | undefined {
     const state = this.#model.questions.get(id);
     const next = state?.question.levels[state.level + 1];
@@ -240,7 +240,7 @@ export class Questions {
     this.#decided(id, status.choice, status.by);
   }
 
-  /** One line in the incident's thread, for people who must hear of it. */
+  /** Posts one line in the incident's thread, for people who must know of it. */
   page(text: string): void {
     const post = {
       key: `${this.#model.ref.run}/${this.#model.newId()}`,

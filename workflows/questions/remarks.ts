@@ -8,7 +8,7 @@ import { condition, nowMs } from '../world.ts';
 import type { Questions } from './questions.ts';
 
 const askedAgainAfterMs = 15 * 60_000;
-/** Somebody who is reminded needs this long before the next level is asked. */
+/** A person who is reminded needs this long before the next level is asked. */
 const beforeDeadlineMs = 60_000;
 const mostRemarks = 200;
 
@@ -25,7 +25,7 @@ export class Remarks {
     this.#questions = options.questions;
   }
 
-  /** Whoever reaches Temporal can send one: what has not the shape, or was there before, is nothing. */
+  /** Anyone who can reach Temporal can send one: malformed or repeated remarks are ignored. */
   receive(value: unknown): void {
     if (!isRemarkShaped(value) || this.#taken >= mostRemarks) return;
     if (!this.#model.firstSight(`remark:${value.remark.id}`)) return;

@@ -12,28 +12,28 @@ import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { stepFailure } from '../calls.ts';
 import { condition, timeNow } from '../world.ts';
 
-/** What is asked, and where it is put on record: an incident, or what stands above all of them. */
+/** Where the question is asked and recorded: an incident, or the control workflow above all incidents. */
 interface VoteHome {
   readonly ref: IncidentRef;
   readonly questions: Map<string, QuestionState>;
   /** Ids of people whom the alerts name as the actor by now. */
   readonly namedActors: { readonly actors?: readonly string[] };
   record(kind: RecordKind, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
-  /** In the timeline, and not on the record. */
+  /** Adds to the timeline, but not to the record. */
   note(kind: string, actor: string, text: string): void;
-  /** How bad it is by now. */
+  /** Current severity. */
   severityOf(state: QuestionState): Severity;
-  /** Work that must be over before the history may be cut. */
+  /** Work that must finish before the history may be cut. */
   during<T>(work: Promise<T>): Promise<T>;
 }
 
 export interface CountedVote {
   readonly before: QuestionState;
   readonly after: QuestionState;
-  /** Who voted: their id, and what they are called. */
+  /** The voter's id and name. */
   readonly by: string;
   readonly name: string;
-  /** They have ordered this, and nobody else can be asked. */
+  /** The voter has ordered this, and nobody else can be asked. */
   readonly alone: boolean;
 }
 
@@ -44,7 +44,7 @@ interface VotesParts {
   readonly counted: (vote: CountedVote) => void;
 }
 
-/** Votes are signals: verified one by one, in their order, counted by one reducer. */
+/** Votes are signals: verified one by one, in order, counted by one reducer. */
 export class Votes {
   readonly #parts: VotesParts;
   readonly #incoming: SignedVote[] = [];
@@ -53,7 +53,7 @@ export class Votes {
     this.#parts = parts;
   }
 
-  /** Whoever can reach Temporal can send a signal: what has not even the shape of a vote is put on the record, and nothing else. */
+  /** Anyone who can reach Temporal can send a signal: if it is not even shaped like a vote, it is recorded and otherwise ignored. */
   receive(vote: unknown): void {
     if (isVoteShaped(vote)) {
       this.#incoming.push(vote);
@@ -66,7 +66,7 @@ export class Votes {
     return this.#incoming.length > 0;
   }
 
-  /** Takes votes one after another, for as long as the incident lives: opposite clicks have exactly one outcome. */
+  /** Processes votes one after another, for as long as the incident lives: opposite clicks have exactly one outcome. */
   async run(): Promise<never> {
     for (;;) {
       await condition(() => this.#incoming.length > 0);
@@ -81,7 +81,7 @@ export class Votes {
     const { home, cell, counted } = this.#parts;
     const state = home.questions.get(vote.question);
     if (!state) return this.#refuse(signed, 'There is no such question.');
-    // A raw signal of somebody with access to Temporal ends here: no signature, no vote.
+    // A raw signal from somebody with access to Temporal is rejected here: no signature, no vote.
     const check = await cell()
       .verifyVote({ vote: signed, question: state.question, level: state.level, ...home.namedActors })
       .catch(() => undefined);
@@ -118,7 +118,7 @@ export class Votes {
     this.#answer(signed, reason);
   }
 
-  /** The desk that took the click knows where its answer goes; nobody waits for one elsewhere. */
+  /** The desk that received the click knows where its answer goes; for other votes nobody waits for one. */
   #answer({ vote, signature }: SignedVote, text: string): void {
     if (vote.via !== 'slack') return;
     const { home, desk } = this.#parts;

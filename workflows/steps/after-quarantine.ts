@@ -10,7 +10,7 @@ import type { StepOrder } from './step-calls.ts';
 import { quarantinedPods } from './step-data.ts';
 import type { StepEngine } from './steps.ts';
 
-/** Pods of one quarantine that are followed up, and how many of them at the same time: each takes pods of ours on its node for a moment. */
+/** Maximum number of pods followed up per quarantine, and how many at the same time: each briefly needs pods of ours on its node. */
 const mostPods = 20;
 const atOnce = 4;
 
@@ -20,7 +20,7 @@ interface Parts {
   readonly questions: Questions;
 }
 
-/** What was found at one pod. Absent: it was not done, or did not come about. */
+/** Findings for one pod. Absent: it was not done, or failed. */
 interface Found {
   readonly pod: ResolvedPod;
   readonly cut: Verification | undefined;
@@ -28,8 +28,8 @@ interface Found {
 }
 
 /**
- * Once pods are in quarantine, what the cell has turned on for that: their open connections are cut, and the quarantine is tried. Beside the
- * body, which neither waits for it nor fails by it; once for each quarantine, whoever joins it.
+ * Follow-up of a quarantine as enabled in the cell: cuts the open connections of the pods, and tests the quarantine. Runs next to the body, which neither waits
+ * for it nor fails because of it; once per quarantine, whoever joins it.
  */
 export function afterQuarantine(parts: Parts, order: StepOrder, quarantine: StepResult): void {
   const { model } = parts;
@@ -72,7 +72,7 @@ async function followUp(work: {
 async function lookAt(parts: Parts, order: StepOrder, wanted: readonly string[], pod: ResolvedPod): Promise<Found> {
   const told = new Map<string, Verification>();
   for (const name of wanted) {
-    // What fails is on the record, as a step like any other.
+    // A failure is recorded, as for any other step.
     const result = await parts.engine
       .run({ caller: order.caller, declaration: declarationOf(name), input: { pod } })
       .catch(() => undefined);
@@ -81,13 +81,13 @@ async function lookAt(parts: Parts, order: StepOrder, wanted: readonly string[],
   return { pod, cut: told.get('cutConnections'), tried: told.get('probeQuarantine') };
 }
 
-/** What is known of the quarantine now; undefined where nothing new is. A quarantine that is only partial stays that. */
+/** What is now known of the quarantine; undefined if nothing new is. A partial quarantine stays partial. */
 function combined(known: {
   readonly before: Verification | undefined;
   readonly found: readonly Found[];
-  /** In quarantine, whether they were looked at or not. */
+  /** Pods in quarantine, whether they were checked or not. */
   readonly pods: number;
-  /** What is left open: true whatever a probe finds. */
+  /** What is left open, whatever a probe finds. */
   readonly exceptions: readonly string[];
 }): Verification | undefined {
   const { before, found, pods, exceptions } = known;

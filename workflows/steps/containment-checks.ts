@@ -4,18 +4,18 @@ import { stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 
-/** More of them are not looked at for one change. */
+/** Maximum number of steps checked for one change. */
 const mostAtOnce = 20;
 
-/** The cell sees it when somebody changes what this has done. */
+/** Whether the cell notices when somebody changes the result of this action. */
 function canBeChanged(action: string): boolean {
   const { contains, holds } = declarationOf(action);
   return contains === true || holds !== undefined;
 }
 
 /**
- * What is contained is looked at again when somebody has changed it: the cell reads back how it stands, and steps, cards and records say so. One look
- * at a time, however many changes come meanwhile.
+ * Checks containment again when somebody has changed it: the cell reads back its state, and steps, cards and records show it. One check at a time, however many
+ * changes come meanwhile.
  */
 export class ContainmentChecks {
   readonly #model: IncidentModel;
@@ -45,7 +45,7 @@ export class ContainmentChecks {
 
   async #check({ id, action, stepKey, target }: Lease): Promise<void> {
     const holding = this.#model.holdings.get(id);
-    // What is still being done is checked at its own end.
+    // A step still in progress is checked when it ends.
     if (!holding || this.#model.steps.get(stepKey)?.state === 'running') return;
     const verification = await stepActivities(this.#model.settings, declarationOf(action), this.#model.priority)
       .verifyStep({ call: holding.call, output: holding.output })

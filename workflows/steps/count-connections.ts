@@ -9,26 +9,25 @@ import { stepFailure } from '../calls.ts';
 import { condition } from '../world.ts';
 import type { StepOrder } from './step-calls.ts';
 
-/** Pods of one quarantine whose connections are counted at a look: each takes a pod of ours on its node for a moment. */
+/** Pods of one quarantine whose connections are counted per check: each briefly needs a pod of ours on its node. */
 const mostPods = 4;
-/** Those that are gone by now are passed over. */
+/** Pods that are gone by now are skipped. */
 const mostTried = 20;
-/** A look does not wait for longer. The steps go on, and are on record by themselves. */
+/** A check does not wait longer. The steps go on, and are recorded on their own. */
 const withinMs = 120_000;
 
 const isGone: ReadonlySet<ErrorCode> = new Set(['FB_ERR_NOT_FOUND', 'FB_ERR_TARGET_REPLACED']);
 
 /**
- * Counts what the pods of a quarantine have open, by a step of the forensics pool for each of the first of them. Of pods that are gone there is nothing
- * to say.
- * @throws never: what cannot be known is said
+ * Counts the open connections of a quarantine's pods, with a step of the forensics pool for each of the first few. Pods that are gone are not reported.
+ * @throws never: anything that cannot be determined is reported as such
  */
 export async function countAtPods({
   call: { playbook, workload, doubt },
   pods,
   run,
 }: {
-  /** Of the quarantine. */
+  /** Call of the quarantine. */
   readonly call: StepCall;
   readonly pods: readonly ResolvedPod[];
   readonly run: (order: StepOrder) => Promise<StepResult>;
@@ -38,7 +37,7 @@ export async function countAtPods({
   let isOver = false;
 
   const countAt = async (pod: ResolvedPod): Promise<void> => {
-    // Apart from what the playbook itself may count at the pod.
+    // Separate from what the playbook itself may count at the pod.
     const caller = { playbook, subjectKey: `pod:${pod.uid}/effect`, workload, doubt };
     const count = await run({ caller, declaration: countConnections, input: { pod } }).then(
       (result) => countOf(result, pod),
@@ -61,9 +60,9 @@ export async function countAtPods({
   return [...counts, { unknown: `the forensics pool has not counted them within ${withinMs / 60_000} minutes` }];
 }
 
-/** It is the pool's own answer to this very step; what it says of another pod counts for nothing. */
+/** It is the pool's own answer to this very step; an answer about another pod does not count. */
 function countOf({ output }: StepResult, { uid }: ResolvedPod): ConnectionCount {
-  // Its output was checked against its schema by the chokepoint.
+  // The chokepoint has checked its output against its schema.
   const found = output as CountConnectionsOutput;
   return found.pod.uid === uid ? { found } : { unknown: 'another pod was counted' };
 }

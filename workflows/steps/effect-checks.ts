@@ -19,23 +19,23 @@ import { countAtPods } from './count-connections.ts';
 import type { StepOrder } from './step-calls.ts';
 import { quarantinedPods } from './step-data.ts';
 
-/** What is due at about the same time is told in one line of the thread. */
+/** Checks due at about the same time are reported in one line of the thread. */
 const gatherMs = 5_000;
 const mostTold = 3;
 
-/** Of these the cell knows what is contained, and so whose alerts to count. */
+/** For these the cell knows what is contained, and therefore whose alerts to count. */
 const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name, ...Object.keys(lookedAtScopes)]);
 
 interface Parts {
-  /** Runs a step, as a playbook would. */
+  /** Runs a step as a playbook would. */
   readonly run: (order: StepOrder) => Promise<StepResult>;
   readonly tell: (text: string) => void;
   readonly changed: () => void;
 }
 
 /**
- * Some time after a containment the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
- * incident that waits, so a restart of any process changes nothing; what is given back before is not looked at any more, and that is said.
+ * Some time after a containment the cell checks whether it helped, and reports that on record and in the thread. Nothing is decided by it. The incident does
+ * the waiting, so a restart of any process changes nothing; what is released before is no longer checked, and that is reported.
  */
 export class EffectChecks {
   readonly #model: IncidentModel;
@@ -48,14 +48,14 @@ export class EffectChecks {
     this.#parts = parts;
   }
 
-  /** A step with a lease has landed. */
+  /** Called when a step with a lease has been applied. */
   begin({ id: lease, action, stepKey: step }: Lease): void {
     const due = this.#model.settings.effectChecksMs ?? [];
     if (due.length === 0 || !lookedAt.has(action) || this.#model.effects.has(step)) return;
     this.#go({ step, lease, from: nowMs(), due });
   }
 
-  /** What the run before had still to look at. */
+  /** Resumes the checks that the previous run had pending. */
   run(): void {
     for (const pending of this.#model.effects.values()) this.#go(pending);
   }
@@ -99,7 +99,7 @@ export class EffectChecks {
     }
     const text = effectText(look);
     this.#record(key, afterMs, [text, unknownText(look)].filter((one) => one !== '').join(' '), { effect: look });
-    // As it is by now: the look took its time, and the step may have been given back meanwhile.
+    // Read again: the check took time, and the step may have been released meanwhile.
     const step = this.#model.steps.get(key);
     if (!step) return;
     this.#model.steps.set(key, { ...step, effect: { afterMs, look } });
@@ -107,7 +107,7 @@ export class EffectChecks {
     this.#parts.changed();
   }
 
-  /** What the cell sees, and, where that is turned on, what the forensics pool counts on the nodes of its pods. */
+  /** What the cell sees, and, if enabled, what the forensics pool counts on the nodes of its pods. */
   async #found(step: string, lease: string): Promise<EffectLook> {
     const { ref, settings, priority, holdings } = this.#model;
     const held = settings.countsConnections ? holdings.get(lease) : undefined;
@@ -124,7 +124,7 @@ export class EffectChecks {
     if (this.#untold.length === 1) void this.#model.during(this.#tellAll(step));
   }
 
-  /** Others are being looked at, or will be in a moment. */
+  /** Whether others are being checked, or will be in a moment. */
   #comesWithOthers(step: string): boolean {
     const soon = nowMs() + gatherMs;
     return [...this.#model.effects.values()].some(
@@ -140,7 +140,7 @@ export class EffectChecks {
     this.#parts.tell([...lines.slice(0, mostTold), ...(more > 0 ? [`${more} more are on record.`] : [])].join('\n'));
   }
 
-  /** People have just decided on it: that is on record, and no news for the thread. */
+  /** People have just decided on it: that is recorded, and no news for the thread. */
   #overBefore(key: string, afterMs: number): void {
     this.#record(key, afterMs, `not looked at: it was over before (${this.#model.steps.get(key)?.detail ?? 'released'})`, {});
   }

@@ -5,13 +5,13 @@ import { condition } from '../world.ts';
 import type { StepOrder } from './step-calls.ts';
 
 /**
- * What contains waits for the evidence that the same body has begun, where its playbook says so: a cut can make malware delete itself. It waits no
- * longer than it says, and for nothing that has failed.
+ * A containment waits for evidence that the same body has begun to collect, if its playbook says so: a cut can make malware delete itself. It waits no longer
+ * than specified, and not for a collection that has failed.
  */
 export class EvidenceFirst {
   readonly #model: IncidentModel;
   readonly #withinMs: number | undefined;
-  /** Steps of this body that look and keep, and are not over. */
+  /** Evidence steps of this body still in progress. */
   #keeping = 0;
 
   constructor({ model, within }: { readonly model: IncidentModel; readonly within: Duration | undefined }) {
@@ -35,7 +35,7 @@ export class EvidenceFirst {
   }
 
   async #after(withinMs: number): Promise<void> {
-    // What the body begins in the same breath counts, in whatever order it is written.
+    // Evidence steps that the body begins in the same turn count, in whatever order they are written.
     await Promise.resolve();
     if (await condition(() => this.#keeping === 0, withinMs)) return;
     this.#model.record(

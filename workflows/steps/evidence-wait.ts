@@ -7,12 +7,12 @@ import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
 import { condition, nowMs } from '../world.ts';
 
-/** Most evidence is there in a moment: people are asked only where it is not. */
+/** Most evidence arrives within moments: people are only asked if it does not. */
 const askAfterMs = 60_000;
-/** The question outlives the wait, which ends it: two timers for one moment would leave it to chance whether it expired. */
+/** The question outlives the wait, which ends it: with two timers for one moment, it would be chance whether the question expired. */
 const outlivesMs = 60_000;
 
-/** As far as it decides whose evidence is waited for. */
+/** The properties of a step that determine whose evidence it waits for. */
 interface WaitingStep {
   readonly action: string;
   readonly input: unknown;
@@ -35,13 +35,13 @@ export class EvidenceWait {
     return Date.parse(this.#model.openedAt) + this.#model.settings.evidenceDeadlineMs;
   }
 
-  /** What people have agreed to do without, for what the approval lets this step end. */
+  /** The waiver that people gave for the evidence of what this approved step destroys. */
   waiverFor(step: WaitingStep): ApprovalProof | undefined {
     const subject = subjectOf(step);
     return subject && this.#waivers.get(keyOf(subject));
   }
 
-  /** @param alert of the body whose step waits: what its card shows. */
+  /** @param alert of the body whose step waits: its card shows it. */
   async until(step: WaitingStep & { readonly alert: Alert | undefined }): Promise<void> {
     const subject = subjectOf(step);
     if (!subject || this.#left <= 0) return;
@@ -62,7 +62,7 @@ export class EvidenceWait {
     return this.deadline - nowMs();
   }
 
-  /** One question for all steps that wait for the same. It ends when there is nothing left to wait for. */
+  /** One question for all steps that wait for the same evidence. It ends when there is nothing left to wait for. */
   async #ask(about: {
     readonly subject: EvidenceSubject;
     readonly key: string;
@@ -81,7 +81,7 @@ export class EvidenceWait {
         { id: 'waive', label: 'Yes', plans: [waiverOf(subject)] },
         { id: 'wait', label: 'No, wait for it', plans: [] },
       ],
-      // Whoever comes late may still say so.
+      // People who come late can still answer.
       levels: [...levels.slice(0, -1), { ...last, withinMs: Math.max(last.withinMs, this.#left + outlivesMs) }],
       requester: 'engine',
       onSilence: 'It waits for the evidence, until the deadline.',

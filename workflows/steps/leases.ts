@@ -13,17 +13,17 @@ import type { StepFailure } from '../step-failure.ts';
 import { condition, nowMs } from '../world.ts';
 
 interface LeaseEvents {
-  /** A lease was renewed in silence: somebody must hear of it. */
+  /** Called when a lease was renewed in silence, so that somebody hears of it. */
   readonly page: (text: string) => void;
-  /** In silence: whoever is called for it now may answer. */
+  /** Called after a renewal in silence: the people called for it now may answer. */
   readonly renewed: (lease: Lease) => void;
-  /** It is over, one way or the other: its standing question has no object any more. */
+  /** Called when it is over, in whatever way: its standing question is pointless now. */
   readonly ended: (leaseId: string, why: string) => void;
-  /** What the cards show has changed. */
+  /** Called when something that the cards show has changed. */
   readonly changed: () => void;
 }
 
-/** What is in force for a time: renewed, released, made permanent, and undone exactly once. */
+/** Effects in force for a limited time: renewed, released, made permanent, and undone exactly once. */
 export class Leases {
   readonly #model: IncidentModel;
   readonly #events: LeaseEvents;
@@ -34,7 +34,7 @@ export class Leases {
     this.#events = events;
   }
 
-  /** Before the apply: what landed although it timed out is found and undone too. */
+  /** Called before the apply: an effect that landed despite a timeout is then found and undone too. */
   register(lease: Lease, holding: Holding): void {
     this.#model.holdings.set(lease.id, holding);
     this.update(lease);
@@ -45,14 +45,14 @@ export class Leases {
     this.#version += 1;
   }
 
-  /** A step that never came about leaves no lease behind. */
+  /** A step that was never applied leaves no lease behind. */
   forget(id: string): void {
     this.#model.leases.delete(id);
     this.#model.holdings.delete(id);
     this.#version += 1;
   }
 
-  /** The one in force of this action on this target, or, where the input names no uid, of this input: an identical step joins it. */
+  /** Returns the active lease of this action on this target or, if the input names no uid, for this input: an identical step joins it. */
   active(action: string, uid: string | undefined, input: unknown): Lease | undefined {
     const isSame = (lease: Lease): boolean =>
       uid === undefined
@@ -61,7 +61,7 @@ export class Leases {
     return this.#model.activeLeases.find((lease) => lease.action === action && lease.state === 'active' && isSame(lease));
   }
 
-  /** The target does not exist any more: nothing is left to give back. */
+  /** The target no longer exists: nothing is left to release. */
   targetGone(uid: string): void {
     for (const lease of this.#model.activeLeases) {
       if (lease.target.uid === uid) this.#end(lease, 'released', 'the target is gone');
@@ -83,10 +83,10 @@ export class Leases {
     this.#end(lease, 'permanent', `made permanent by ${by}`);
   }
 
-  /** One holder lets go; the last one undoes it. People who have said that it is released hear where others hold it. */
+  /** One holder lets go; the last one undoes it. If others still hold it, people who have decided to release it are told so. */
   async letGo(id: string, holder: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
-    // People were asked whether it is released, and somebody has kept it for good meanwhile: both must not go by in silence.
+    // People decided to release it, and somebody has made it permanent meanwhile: the conflict must be reported.
     if (lease?.state === 'permanent') return this.#staysContained(lease, leaseNews.refused(lease, 'people keep it for good'));
     if (lease?.state !== 'active') return;
     const holders = lease.holders.filter((other) => other !== holder);
@@ -100,8 +100,8 @@ export class Leases {
   }
 
   /**
-   * Gives back exactly what was taken. What has drifted is left as it is, and said. What the API server refuses, or cannot do, people are told; it is in
-   * force, and tried again until it comes about or people decide otherwise.
+   * Restores exactly what was changed. What has drifted is left alone, which is reported. If the API server refuses or cannot do it, people are told; the
+   * effect stays in force, and the release is retried until it succeeds or people decide otherwise.
    */
   async undo(id: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
@@ -111,7 +111,7 @@ export class Leases {
     this.update({ ...lease, state: 'releasing' });
     try {
       const pool = stepActivities(this.#model.settings, declaration, this.#model.priority);
-      // What has become worse since the step needs the people of today.
+      // If the incident has become more severe since the step, the people required now must decide.
       const call = { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors };
       const undo = { call, reason };
       const needsWarrant = declaration.pool !== 'cell' && reason.kind !== 'step-failed';
@@ -124,13 +124,13 @@ export class Leases {
             )
           : pool.undoStep(undo),
       );
-      // There was nothing to give back: nothing was ever in force.
+      // There was nothing to undo: nothing was ever in force.
       if (reason.kind === 'step-failed' && (result.state === 'already' || result.state === 'gone')) return this.forget(id);
       const now = this.#model.leases.get(id);
       if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);
     } catch (error) {
       const failure = stepFailure(error);
-      // Its target is gone meanwhile.
+      // Its target has disappeared meanwhile.
       if (this.#model.leases.get(id)?.state !== 'releasing') throw failure;
       if (comesLater(holding, failure)) this.#refusedForNow(lease, reason, failure);
       else this.#refused(lease, failure);
@@ -138,13 +138,13 @@ export class Leases {
     }
   }
 
-  /** Waits for as long as it is just being given back. */
+  /** Waits while a release is in progress. */
   async tried(id: string): Promise<void> {
     if (this.#model.leases.get(id)?.state === 'releasing')
       await condition(() => this.#model.leases.get(id)?.state !== 'releasing');
   }
 
-  /** Whether a release that was refused has come about after all; false where it is not tried again. */
+  /** Resolves to whether a refused release has succeeded after all; false if it is not retried. */
   async comesLater(id: string): Promise<boolean> {
     const lease = (): Lease | undefined => this.#model.leases.get(id);
     if (!lease()?.refused) return false;
@@ -152,7 +152,7 @@ export class Leases {
     return lease()?.state === 'released' || lease()?.state === 'drifted';
   }
 
-  /** It is not tried again to give it back: people have decided otherwise, somebody needs it again, or it is refused for good. Whoever calls this updates the lease. */
+  /** Stops retrying the release: people have decided otherwise, somebody needs it again, or it is refused for good. The caller updates the lease. */
   withoutRelease({ refused: _, ...lease }: Lease): Lease {
     const known = this.#model.holdings.get(lease.id);
     if (known?.release) {
@@ -187,17 +187,17 @@ export class Leases {
   }
 
   /**
-   * Not while its step is still being done: a worker that was killed before it could tell is followed by another, which does the step
-   * again, and what had been given back in between would be taken once more. When the step has landed, the lease is looked at again.
+   * Not while its step is in progress: if a worker was killed before it could report, another one repeats the step, and would apply again what had been
+   * released in between. Once the step has landed, the lease is checked again.
    */
   #canEnd(lease: Lease): boolean {
     return lease.state === 'active' && this.#model.steps.get(lease.stepKey)?.state !== 'running';
   }
 
-  /** Its time is over, or its release is tried again. Waits for nothing: an undo that hangs must not hold up the end of another lease. */
+  /** Its time is over, or its release is retried. Waits for nothing: an undo that hangs must not delay the end of another lease. */
   #due(lease: Lease): void {
     const reason = lease.refused && this.#model.holdings.get(lease.id)?.release;
-    // Whether its end still frees it is decided by what is known now.
+    // Whether its end still releases it is decided by what is known now.
     if (!reason || reason.kind === 'lease-ended') this.#atEnd(lease);
     else void this.undo(lease.id, reason).catch(() => undefined);
   }
@@ -210,7 +210,7 @@ export class Leases {
     );
     const decision = atLeaseEnd(lease, { severity, verdict, questionOpen, now: nowMs() });
     if (decision === 'release') {
-      // A refusal is on the record already; the lease then stands, and people are called.
+      // A refusal is already recorded; the lease then stays, and people are called.
       void this.undo(lease.id, { kind: 'lease-ended', verdict, severity, ...(proof ? { proof } : {}) }).catch(() => undefined);
       return;
     }
@@ -227,7 +227,7 @@ export class Leases {
     this.#events.changed();
   }
 
-  /** People have decided that it is released, and it is not. */
+  /** People have decided to release it, but it is still in force. */
   #staysContained(lease: Lease, text: string): void {
     this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id });
     this.#events.page(text);
@@ -251,7 +251,7 @@ export class Leases {
     if (isTold) this.#tellRefused(lease, leaseNews.refusedForNow(lease, why, next), failure, { next });
   }
 
-  /** @param next when it is tried again: the cell looks from then on whether it has come about */
+  /** @param next time of the next attempt: from then on the cell checks whether it has succeeded */
   #tellRefused(lease: Lease, text: string, { code }: StepFailure, again: { readonly next?: string } = {}): void {
     this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id, code, ...again });
     this.#events.page(text);
@@ -271,12 +271,12 @@ export class Leases {
   }
 }
 
-/** When something is to be done about it, in milliseconds since 1970: its release is tried again, or its time is over. */
+/** When the next action is due, in milliseconds since 1970: its release is retried, or its time is over. */
 function dueAt({ refused, until }: Lease): number {
   return refused?.nextAt ?? until;
 }
 
-/** What Firebreak's own rules refuse is for people to decide, and an undo of a pack's own action for them to order again. */
+/** A refusal by Firebreak's own rules is for people to decide; the undo of a pack's own action is for them to order again. */
 function comesLater({ call }: Holding, { code }: StepFailure): boolean {
   return declarationOf(call.action).pool !== 'packs' && (code === 'FB_ERR_API_REFUSED' || errorCatalogue[code].retryable);
 }

@@ -10,12 +10,12 @@ import type { StepFailure } from '../step-failure.ts';
 import type { StepOrder } from './step-calls.ts';
 import type { StepEngine } from './steps.ts';
 
-/** Not done because nobody may do it without people: a cap is full, or the alert is in doubt. */
+/** Codes of steps that may not run without people: a cap is full, or the alert is in doubt. */
 const forPeople: ReadonlySet<ErrorCode> = new Set(['FB_ERR_ASK_FIRST', 'FB_ERR_CAP_REACHED']);
 
 /**
- * Runs a step; where it may not be automatic, people are asked about exactly its plan, and it runs with their approval. Without one the body
- * gets the refusal, as it would have at once.
+ * Runs a step; if it may not run automatically, people are asked about exactly its plan, and it runs with their approval. Without approval the body gets the
+ * refusal, as it would have at once.
  *
  * @throws StepFailure
  */
@@ -41,7 +41,7 @@ export async function runOrAsk(call: {
   }
 }
 
-/** In observe mode this is all that there is of a step. */
+/** In observe mode, the plan is all that happens of a step. */
 async function recordPlan(
   { engine, model, order }: Pick<Parameters<typeof runOrAsk>[0], 'engine' | 'model' | 'order'>,
   { message }: StepFailure,
@@ -71,9 +71,9 @@ function askInstead(call: {
       { id: 'apply', label: 'Yes', plans: [plan] },
       { id: 'leave', label: 'No, leave it as it is', plans: [] },
     ],
-    // What waits is not contained: silence matters.
+    // A waiting step is not contained: silence matters.
     levels: first ? [{ ...first, page: true }, ...later] : [],
-    // It asks those who decide on incidents, whomever the playbook asks.
+    // Asks those who decide on incidents, whomever the playbook asks.
     requester: 'engine',
     onSilence: 'It is not done.',
     alert,

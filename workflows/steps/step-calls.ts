@@ -8,14 +8,14 @@ import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { EvidenceWait } from './evidence-wait.ts';
 
-/** Whose call it is: a body of a playbook. */
+/** The caller of a step: a body of a playbook. */
 export interface Caller {
   readonly playbook: string;
   readonly subjectKey: string;
   readonly workload: StepCall['workload'];
-  /** What the body runs for. */
+  /** The alert that the body runs for. */
   readonly alert?: Alert;
-  /** Of that alert. */
+  /** Doubt about that alert. */
   readonly doubt?: string | undefined;
 }
 
@@ -27,12 +27,15 @@ export interface StepOrder {
   readonly approval?: ApprovalProof;
 }
 
-/** Whether there is something to give back, and so a lease. */
+/** Whether there is something to release, and therefore a lease. */
 export function lasts({ effect, momentary }: ActionDeclaration): boolean {
   return effect === 'reversible' && momentary !== true;
 }
 
-/** Where another pool than the cell's has taken it, silence gives nothing back, whatever a playbook says: that pool has heard no votes. People are told so beforehand. */
+/**
+ * If a pool other than the cell's has applied it, silence releases nothing, whatever a playbook says: that pool has heard no votes. People are told so
+ * beforehand.
+ */
 export function leaseTerms({ declaration, lease = {} }: Pick<StepOrder, 'declaration' | 'lease'>): LeaseTerms {
   const { durationMs = defaultLeaseMs, onExpiry = 'renew', saga } = lease;
   return { durationMs, onExpiry: declaration.pool === 'cell' ? onExpiry : 'renew', ...(saga && { saga }) };

@@ -15,7 +15,7 @@ interface Parts {
   readonly leases: Leases;
 }
 
-/** Before the step is applied, so that whatever it has done can be undone. */
+/** Called before the step is applied, so that whatever it has done can be undone. */
 export function registerLease({ model, leases }: Parts, order: StepOrder, call: StepCall): Lease {
   const now = nowMs();
   const uid = podUidOf(order.input);
@@ -38,20 +38,20 @@ export function registerLease({ model, leases }: Parts, order: StepOrder, call: 
 }
 
 /**
- * From when it is in force, and on the terms on which the cell has taken it: it bounds what a playbook asks for, and gives nothing back before. What is
- * shown to people is what they would find on the object.
+ * Sets the time from which the lease is in force, and the terms that the cell has accepted: it limits what a playbook asks for, and releases nothing earlier.
+ * People are shown what they would find on the object.
  */
 export function inForce(lease: Lease, { lease: terms }: Pick<AppliedStep, 'lease'>): Lease {
   const { durationMs = lease.durationMs, onExpiry = lease.onExpiry, longestMs } = terms ?? {};
   return { ...lease, durationMs, onExpiry, until: nowMs() + durationMs, ...(longestMs !== undefined && { longestMs }) };
 }
 
-/** An identical step joins what is in force already. */
+/** An identical step joins the effect that is already in force. */
 export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrder): StepResult {
   const holding = model.holdings.get(lease.id);
   const step = model.steps.get(lease.stepKey);
   const holder = `${order.caller.playbook}/${order.caller.subjectKey}`;
-  // Who was to give it back has let go: it is not released over the head of who takes it now.
+  // The holder who wanted it released has let go: it must not be released from under the new holder.
   const kept = lease.refused ? { ...leases.withoutRelease(lease), holders: [] } : lease;
   leases.update({
     ...kept,
@@ -61,7 +61,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   model.record('step.joined', `playbook/${order.caller.playbook}`, `${containmentText(lease)} already: joined`, {
     lease: lease.id,
   });
-  // What gives it back is the release of the step that is in force: of all that it touched.
+  // It is released through the step in force, which covers everything that it touched.
   const plan = holding?.plan ?? planOfHeld(lease, order);
   return {
     action: lease.action,
@@ -73,7 +73,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   };
 }
 
-/** What is known of a step whose own plan is not. */
+/** What is known of a step whose own plan is unknown. */
 export function planOfHeld(lease: Lease, { declaration, input }: Pick<StepOrder, 'declaration' | 'input'>): Plan {
   return {
     action: lease.action,

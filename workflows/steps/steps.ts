@@ -33,10 +33,10 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_REFUSED',
 ]);
 
-/** Nothing is gained by the same call once more; what came of it is not known. */
+/** Repeating the call gains nothing; otherwise its outcome is unknown. */
 const refusedNow: ReadonlySet<ErrorCode> = new Set([...refusedBefore, 'FB_ERR_API_REFUSED']);
 
-/** A step that did not come about. */
+/** A failed step. */
 interface Failed {
   readonly order: StepOrder;
   readonly call: StepCall;
@@ -44,13 +44,13 @@ interface Failed {
   readonly lease: Lease | undefined;
 }
 
-/** A step, with what came of it. */
+/** An applied step with its result. */
 interface Landed extends Failed {
   readonly applied: AppliedStep;
   readonly uid: string | undefined;
 }
 
-/** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
+/** Runs the steps of playbooks: in order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
   readonly #model: IncidentModel;
   readonly #leases: Leases;
@@ -58,7 +58,7 @@ export class StepEngine {
   readonly #effects: EffectChecks;
   readonly #locks: TargetLocks;
   readonly #evidence: EvidenceWait;
-  /** What calls and leases are made of. */
+  /** Used to build calls and leases. */
   readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
   #usedFastPath = false;
 
@@ -144,7 +144,7 @@ export class StepEngine {
         return await fastActivities().applyStepNow(call);
       } catch (error) {
         const { code } = stepFailure(error);
-        // The same step under the same key: if the first try did land, the second finds it and changes nothing.
+        // The same step under the same key: if the first attempt did land, the second finds it and changes nothing.
         if (refusedNow.has(code)) throw error;
       }
     }
@@ -156,7 +156,7 @@ export class StepEngine {
     );
   }
 
-  /** What is reversible is tried for as long as it takes, since it contains; after a minute people hear that it waits, and for what. */
+  /** A reversible step is retried for as long as it takes, because it contains; after a minute people are told that it waits, and for what. */
   async #applyLater(failed: Failed, error: unknown): Promise<AppliedStep> {
     const { order, call, step } = failed;
     const { declaration, caller } = order;
@@ -190,7 +190,7 @@ export class StepEngine {
     throw failure;
   }
 
-  /** What a step that failed has left in force is for people to give back. Nobody waits for it: the body hears at once that it failed. */
+  /** Asks people whether to undo what a failed step has left in force. Nothing waits for it: the body hears of the failure at once. */
   async #askAboutLeft(order: StepOrder, call: StepCall, id: string): Promise<void> {
     const known = await this.plan(order).catch(() => undefined);
     const lease = this.#model.leases.get(id);
@@ -233,7 +233,7 @@ export class StepEngine {
       .verifyStep({ call, output: applied.output })
       .catch((error): Verification => {
         const { code, message } = stepFailure(error);
-        // Somebody took it back at once: that is known, and not merely unproven.
+        // Somebody reverted it at once: that is known, and not merely unverified.
         if (code === 'FB_ERR_DRIFTED') return { state: 'partial', detail: message, missing: [message] };
         return { state: 'unverified', detail: message };
       });
@@ -271,7 +271,7 @@ export class StepEngine {
   }
 }
 
-/** Only the desk's own action says so: what acts on a cluster has always done something, whatever it answers. */
+/** Only the desk's own actions can report this: an action on a cluster has always done something, whatever it answers. */
 export function isSkipped({ pool, effect }: ActionDeclaration, output: unknown): boolean {
   if (pool !== 'desk' || effect !== 'read' || typeof output !== 'object' || output === null) return false;
   return 'state' in output && output.state === 'skipped';

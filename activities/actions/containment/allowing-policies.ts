@@ -5,17 +5,17 @@ import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../
 import { allowedEgress } from '../../../integrations/kubernetes/policies/network-policies.ts';
 
 /**
- * Other policies that allow what one that `isolateNamespace` or `blockEgress` made denies: policies add up. Of a namespace any that allows something,
- * of a workload's egress those that select one of its pods and let it reach what is blocked. Of a plugin's policy each that allows something
- * counts, since where to is not read.
+ * Finds other policies that allow what a policy made by `isolateNamespace` or `blockEgress` denies: policies add up. For a namespace, any policy that allows
+ * something counts; for a workload's egress, those that select one of its pods and let it reach what is blocked. A plugin's policy counts if it allows
+ * anything, since its destinations are not read.
  */
 export function allowingPolicies(of: {
   readonly action: string;
   readonly made: Pick<PolicyRecord, 'name'> & Partial<Pick<PolicyRecord, 'selector'>>;
-  /** Addresses that it blocks, as CIDRs. */
+  /** Blocked addresses, as CIDRs. */
   readonly denies?: readonly string[] | undefined;
   readonly policies: readonly PolicyRecord[];
-  /** Those of the namespace, where it is about some of them. */
+  /** The pods of the namespace concerned, if the policy is only about some of them. */
   readonly pods?: readonly Pick<PodRecord, 'labels'>[];
 }): readonly PolicyRecord[] {
   const { action, made, denies = [], policies, pods = [] } = of;

@@ -31,14 +31,14 @@ interface Situation {
   readonly workload: WorkloadJson;
   readonly made: MadeObject;
   readonly blocks: readonly Cidr[];
-  /** Other policies that limit the egress of its pods already. */
+  /** Other policies that already limit the egress of its pods. */
   readonly others: readonly PolicyJson[];
 }
 
 /**
- * Takes addresses from what a workload may reach. A NetworkPolicy can only allow, and what several allow adds up: so the block is an
- * allow-all with exceptions where no other policy limits these pods' egress. Where one does, that would open more than it closes: there the block
- * allows nothing, and so denies what the others deny also when somebody has taken them away.
+ * Blocks addresses for a workload. A NetworkPolicy can only allow, and policies add up. So if no other policy limits these pods' egress, the block is an
+ * allow-all with exceptions. If one does, that would open more than it closes: then the block allows nothing, and so still denies what the other policies deny
+ * if somebody removes them.
  */
 export function blockEgressImplementation(parts: {
   readonly api: KubernetesApi;
@@ -60,7 +60,7 @@ export function blockEgressImplementation(parts: {
     return { workload, made, blocks: blocksOf(input), others };
   };
 
-  /** @throws FB_ERR_REFUSED where no policy of ours can deny it. */
+  /** @throws FB_ERR_REFUSED if no policy of ours can deny it. */
   const requirePossible = async ({ blocks, others }: Situation, input: BlockEgressInput, signal: AbortSignal): Promise<void> => {
     const { kind, namespace, name } = input.workload;
     for (const policy of others) {
@@ -183,7 +183,7 @@ function policyOf(options: {
   readonly input: BlockEgressInput;
   readonly workload: WorkloadJson;
   readonly name: string;
-  /** Other policies limit the egress of its pods. */
+  /** Whether other policies limit the egress of its pods. */
   readonly isBesideOthers: boolean;
 }): MadeObject {
   const { input, workload, name, isBesideOthers } = options;
@@ -205,13 +205,13 @@ function policyOf(options: {
   return { action, ref, content: { spec }, denies: blocks.map(({ text }) => text), replaces: true };
 }
 
-/** Its pods, but for those that are in quarantine. */
+/** Selects its pods, except those in quarantine. */
 function selectorOf({ spec }: WorkloadJson): LabelSelector {
   const selector: LabelSelector = spec?.selector ?? {};
   return { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), notQuarantined] };
 }
 
-/** Without doubles and without what is inside another. @throws FB_ERR_REFUSED when it is everything. */
+/** The blocks without duplicates and without blocks contained in another. @throws FB_ERR_REFUSED when it is everything. */
 function blocksOf({ to }: BlockEgressInput): readonly Cidr[] {
   const all = [...new Map(to.flatMap(blockOf).map((block) => [block.text, block])).values()];
   if (all.some(({ prefix }) => prefix === 0))

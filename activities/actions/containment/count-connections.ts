@@ -15,17 +15,17 @@ import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { toolsImageOf } from '../../evidence/tools-image.ts';
 import { type PodOnNode, podOnNode } from './pod-on-node.ts';
 
-/** What `deploy/forensics/cut -count` writes. */
+/** Output of `deploy/forensics/cut -count`. */
 const report = z.object({ table: z.number(), open: z.number(), others: z.number(), neighbours: z.number() });
 
 const nameOf = (key: string): string => `${counter.namePrefix}${stepHash(key)}`;
 
-/** Counts what a pod's node knows of its connections; see the declaration in `core/actions/containment/count-connections.ts`. */
+/** Counts the connections of a pod that its node tracks; see the declaration in `core/actions/containment/count-connections.ts`. */
 export function countConnectionsImplementation(options: {
   readonly api: KubernetesApi;
-  /** Has /firebreak-cut, and is named by its digest; absent where none is configured. */
+  /** Contains /firebreak-cut, and is named by its digest; absent if none is configured. */
   readonly toolsImage: string | undefined;
-  /** Where our own pods are made. */
+  /** Namespace of our own pods. */
   readonly ownNamespace: string;
   /** How long the pod on the node may take to start and to count: 40 s. */
   readonly patienceMs?: number;
@@ -49,7 +49,7 @@ export function countConnectionsImplementation(options: {
       const name = `pod/${pod.namespace}/${pod.name}`;
       return {
         target: { name, uid: pod.uid },
-        // Nothing of the pod is changed, and yet something runs there: not on a node, nor about a namespace, that is protected.
+        // Nothing of the pod is changed, but something runs on its node: so not on a protected node, nor for a protected namespace.
         changes: [{ target: `node/${node}`, what: 'runs a pod of ours for some seconds, which reads its connection table' }],
         blastRadius: [name],
         notes: [

@@ -13,10 +13,10 @@ import { isQuarantined } from '../../../integrations/kubernetes/policies/network
 import { toolsImageOf } from '../../evidence/tools-image.ts';
 import { podOnNode } from './pod-on-node.ts';
 
-/** A policy may take that long to be in force: until then, what was cut could open again. */
+/** A policy may take this long to be in force: until then, a connection that was cut could open again. */
 const cutSeconds = 3;
 
-/** What `deploy/forensics/cut` writes. */
+/** Output of `deploy/forensics/cut`. */
 const report = z.object({ table: z.number(), dropped: z.number(), left: z.number() });
 
 const nameOf = (key: string): string => `${cutter.namePrefix}${stepHash(key)}`;
@@ -26,14 +26,14 @@ interface Target {
   readonly addresses: readonly string[];
 }
 
-/** Drops what a pod's node remembers of its connections; see the declaration in `core/actions/containment/cut-connections.ts`. */
+/** Drops the connections of a pod that its node tracks; see the declaration in `core/actions/containment/cut-connections.ts`. */
 export function cutConnectionsImplementation(options: {
   readonly api: KubernetesApi;
-  /** Has /firebreak-cut, and is named by its digest; absent where none is configured. */
+  /** Contains /firebreak-cut, and is named by its digest; absent if none is configured. */
   readonly toolsImage: string | undefined;
-  /** Where our own pods are made. */
+  /** Namespace of our own pods. */
   readonly ownNamespace: string;
-  /** How long the pod on the node may take to start and to do it: 40 s. */
+  /** How long the pod on the node may take to start and to cut: 40 s. */
   readonly patienceMs?: number;
 }): ActionImplementation<CutConnectionsInput, CutConnectionsOutput> &
   Required<Pick<ActionImplementation<CutConnectionsInput, CutConnectionsOutput>, 'undo'>> {

@@ -15,7 +15,7 @@ const action = 'denyImage';
 const group = 'admissionregistration.k8s.io';
 type Implementation = ActionImplementation<DenyImageInput, DenyImageOutput>;
 
-/** Keeps pods of some images from being made; see the declaration in `core/actions/containment/deny-image.ts`. */
+/** Prevents pods of some images from being created; see the declaration in `core/actions/containment/deny-image.ts`. */
 export function denyImageImplementation(options: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
@@ -25,7 +25,7 @@ export function denyImageImplementation(options: {
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { view, exempt } = options;
 
-  /** Workloads whose pods run one of the images: these do not come back. */
+  /** Workloads whose pods run one of the images: these pods cannot be recreated. */
   const users = ({ images, namespace }: DenyImageInput): readonly string[] => {
     const { texts, digests } = deniedOf(images);
     const isDenied = (image: string): boolean => texts.includes(image) || digests.some((digest) => image.endsWith(`@${digest}`));
@@ -129,7 +129,7 @@ function madeFrom(input: DenyImageInput, incident: string, exempt: readonly stri
     },
     variables: [
       { name: 'images', expression: imagesOf('object') },
-      // A pod that has it already may be changed: a quarantine relabels it.
+      // A pod that already has the image may be changed: a quarantine relabels it.
       { name: 'had', expression: `oldObject == null ? [] : ${imagesOf('oldObject')}` },
     ],
     validations: [{ expression: expressionOf(input.images), message: 'Firebreak denies new pods of this image' }],

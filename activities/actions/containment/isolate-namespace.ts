@@ -26,7 +26,7 @@ const action = 'isolateNamespace';
 const selector = { matchExpressions: [notQuarantined] };
 type Implementation = ActionImplementation<IsolateNamespaceInput, IsolateNamespaceOutput>;
 
-/** Cuts a namespace off by one policy; see the declaration in `core/actions/containment/isolate-namespace.ts`. */
+/** Cuts a namespace off with one policy; see the declaration in `core/actions/containment/isolate-namespace.ts`. */
 export function isolateNamespaceImplementation(parts: {
   readonly api: KubernetesApi;
   readonly cellKey: CellKey;

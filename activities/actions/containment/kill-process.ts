@@ -77,7 +77,7 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
   };
 }
 
-/** Its container, its pod or its pid is another's by now: the process is gone too. */
+/** Its container, pod or pid now belongs to something else: so the process is gone too. */
 const endedWith = ['FB_ERR_CONTAINER_REPLACED', 'FB_ERR_TARGET_REPLACED', 'FB_ERR_NOT_FOUND'] as const;
 
 function fateOf(bytes: Buffer): z.infer<typeof fateSchema> {

@@ -1,6 +1,6 @@
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 
-/** Of claims, and of those that share one, so many are named. */
+/** Maximum number of claims that are named, and of pods that share one. */
 const mostNamed = 3;
 
 const claimWords: Readonly<Record<string, string>> = { persistentvolumeclaim: 'volume claim', resourceclaim: 'resource claim' };
@@ -12,7 +12,7 @@ function claimText(claim: string): string {
 }
 
 /**
- * What a quarantine does not take away, as a sentence of a plan: by the specs of the pods alone, which nobody can change once people were asked. None where
+ * What a quarantine does not take away, as a sentence for a plan. Based only on the pods' specs, which nobody can change after people were asked. Empty if
  * there is nothing.
  */
 export function claimNotes(pods: readonly PodRecord[]): readonly string[] {
@@ -23,7 +23,7 @@ export function claimNotes(pods: readonly PodRecord[]): readonly string[] {
   ];
 }
 
-/** The same of now, in words: who shares it, and which networks no NetworkPolicy is about. */
+/** The same for the current state, in words: who shares a claim, and which networks no NetworkPolicy covers. */
 export function leftOpen(pods: readonly PodRecord[], others: Iterable<PodRecord>): readonly string[] {
   const contained = new Set(pods.map(({ uid }) => uid));
   const sharing = new Map<string, string[]>(claimsIn(pods).map((claim) => [claim, []]));
@@ -44,7 +44,7 @@ function claimsIn(pods: readonly PodRecord[]): readonly string[] {
   return [...new Set(pods.flatMap(({ claims = [] }) => claims.map(claimText)))].sort();
 }
 
-/** Whoever makes pods says how many there are of anything. */
+/** Anyone who creates pods decides how many there are of anything. */
 function shortened(texts: readonly string[]): readonly string[] {
   const more = texts.length - mostNamed;
   return more > 0 ? [...texts.slice(0, mostNamed), `${more} more`] : texts;

@@ -6,8 +6,8 @@ import { notQuarantined } from '../../../integrations/kubernetes/policies/networ
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 
 /**
- * Pods that a policy is about, and that it does not apply to: they use the network of their node. The quarantine label takes none of them out: no
- * quarantine is of such a pod, and whoever makes one can write the label.
+ * Pods that a policy selects but does not apply to, because they use their node's network. The quarantine label excludes none of them: such a pod is never
+ * quarantined, and anyone who creates one can write the label.
  */
 export function podsOutside(
   pods: Iterable<Pick<PodRecord, 'namespace' | 'name' | 'labels' | 'hostNetwork' | 'phase'>>,
@@ -22,7 +22,7 @@ export function podsOutside(
     .sort();
 }
 
-/** The same, as the API server has them now. */
+/** The same, as the API server currently has them. */
 export async function readPodsOutside(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;

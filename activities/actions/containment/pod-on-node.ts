@@ -7,13 +7,13 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 export interface PodOnNode {
   readonly found: PodJson;
   readonly node: string;
-  /** Of both families, where it has both. */
+  /** Of both families, if it has both. */
   readonly addresses: readonly string[];
 }
 
 /**
- * Where a pod is, by addresses that are its own: what the node's connection table has of these is the pod's.
- * @throws FB_ERR_REFUSED where it has none, or shares it with the node; else as `readSamePod`.
+ * The node of a pod, and the addresses that are the pod's own: entries for these in the node's connection table belong to the pod.
+ * @throws FB_ERR_REFUSED if it has none, or shares it with the node; otherwise as `readSamePod`.
  */
 export async function podOnNode(of: {
   readonly api: KubernetesApi;
@@ -29,7 +29,7 @@ export async function podOnNode(of: {
     );
   const { nodeName: node } = found.spec ?? {};
   const { podIP, podIPs = [], phase } = found.status ?? {};
-  // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase: its network is taken down then, and the status keeps the address.
+  // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase: its network is then taken down, but the status keeps the address.
   if (phase === 'Succeeded' || phase === 'Failed')
     throw new FirebreakError('FB_ERR_REFUSED', `${name} has ended: its address may be another pod’s by now`);
   const addresses = [...new Set([...(podIP === undefined ? [] : [podIP]), ...podIPs.map(({ ip }) => ip)])];

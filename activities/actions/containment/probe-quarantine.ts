@@ -19,21 +19,21 @@ import { hasToolsIn, inContainer, outputOf, planInContainer } from '../../eviden
 import { toolsImageOf } from '../../evidence/tools-image.ts';
 
 const listenPort = 7777;
-/** A closed port answers too, so that any will do where the pod names none. */
+/** A closed port answers too, so any port will do if the pod names none. */
 const anyPort = 80;
 const mostPorts = 4;
-/** A policy is in force a moment after it was made: the last round counts. */
+/** A policy takes effect a moment after it is created: the last round counts. */
 const rounds = 2;
 const patienceMs = 25_000;
 
-/** What `deploy/forensics/tools` writes. */
+/** Output of `deploy/forensics/tools`. */
 const attempts = z.array(z.object({ address: z.string(), outcome: outcomeSchema }));
 
-/** Tries a quarantine by connections; see the declaration in `core/actions/containment/probe-quarantine.ts`. */
+/** Tests a quarantine by opening connections; see the declaration in `core/actions/containment/probe-quarantine.ts`. */
 export function probeQuarantineImplementation(options: {
   readonly api: KubernetesApi;
   readonly toolsImage: string | undefined;
-  /** Where our own pods are made. */
+  /** Namespace of our own pods. */
   readonly ownNamespace: string;
 }): ActionImplementation<ProbeQuarantineInput, ProbeQuarantineOutput> {
   const { api, toolsImage, ownNamespace } = options;
@@ -61,7 +61,7 @@ export function probeQuarantineImplementation(options: {
     livesSeconds: probe.livesSeconds,
   });
 
-  /** The only way to connect from where the suspect is. What keeps it from being tried is said, and takes nothing from the rest. */
+  /** The only way to connect from where the suspect is. If it cannot be tried, the reason is reported, and the other checks are unaffected. */
   const fromInside = async (pod: ResolvedPod, address: string, context: StepContext) => {
     try {
       const { result } = await inContainer({
@@ -111,7 +111,7 @@ export function probeQuarantineImplementation(options: {
         const reachable = joined(address, listenPort);
         const words = ['-rounds', String(rounds), '-message', '/dev/termination-log', reachable, ...addresses];
         const dialer = ownPod('dial', node, key, words);
-        // The control comes last: then who should have answered from inside was there to the end.
+        // The control comes last: this shows that the pod that should have answered from inside was there to the end.
         const inside = await fromInside(pod, reachable, context);
         const [control, ...into] = readAttempts(await runToEnd({ api, pod: dialer, patienceMs, signal }));
         return { pod, control: control?.outcome ?? 'failed', into, ...inside };
@@ -168,7 +168,7 @@ function joined(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** What `dial` of our tools has written. @throws FB_ERR_REFUSED. */
+/** Parses the output of our tools' `dial`. @throws FB_ERR_REFUSED. */
 export function readAttempts(told: string | Buffer): z.infer<typeof attempts> {
   const parsed = attempts.safeParse(JSON.parse(String(told)));
   if (!parsed.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote what is no list of attempts');

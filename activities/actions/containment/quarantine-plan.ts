@@ -10,17 +10,17 @@ import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernete
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { claimNotes } from './left-open.ts';
 
-/** The pod and what around it matters, as it was before the quarantine. */
+/** The pod and its relevant surroundings, as they were before the quarantine. */
 export interface Situation {
   readonly pod: PodRecord;
-  /** Set when this incident already holds the pod: then this is what it was like before. */
+  /** Set when this incident already holds the pod: the pod's state before that. */
   readonly held?: BeforeState;
   readonly policies: readonly PolicyRecord[];
   readonly services: readonly ServiceRecord[];
   /** Absent while they are not known. */
   readonly budgets?: readonly BudgetRecord[] | undefined;
   readonly scalers?: readonly ScalerRecord[] | undefined;
-  /** At the top of its owners. */
+  /** The topmost of its owners. */
   readonly workload?: NamedKind;
   readonly denyTier?: DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
@@ -35,7 +35,7 @@ export function whyNotQuarantine(pod: PodRecord): string | undefined {
   return undefined;
 }
 
-/** Other policies that select the quarantined pod and allow something: they add to the deny-all policy. Only a deny tier takes that back. */
+/** Other policies that select the quarantined pod and allow something: they add to the deny-all policy. Only a deny tier overrides them. */
 export function additivePolicies(
   policies: readonly PolicyRecord[],
   { incident, denyTier }: { readonly incident: string; readonly denyTier: DenyTier | undefined },
@@ -47,7 +47,7 @@ export function additivePolicies(
     .toSorted((a, b) => (policyTarget(a) < policyTarget(b) ? -1 : 1));
 }
 
-/** `open`, and of another kind than Kubernetes' own `CiliumNetworkPolicy open`. */
+/** `open`, or `CiliumNetworkPolicy open` for a kind other than Kubernetes' own. */
 export function policyName({ kind, name }: PolicyRecord): string {
   return kind === undefined ? name : `${kind} ${name}`;
 }
@@ -61,17 +61,17 @@ const ownerEffects: Readonly<Record<string, string>> = {
   Job: 'starts a new pod and does the work again',
 };
 
-/** What an owner of this kind does when one of its pods is quarantined, in words. */
+/** Describes what an owner of this kind does when one of its pods is quarantined. */
 export function quarantineEffect(kind: string): string {
   return ownerEffects[kind] ?? 'may start another in its place';
 }
 
-/** What denies beside the standing policy, in words. */
+/** Describes what denies traffic in addition to the standing policy. */
 export function meansNote(denyTier: DenyTier | undefined): readonly string[] {
   return denyTier ? [`${denyTier.kind} ${names.standingPolicy} denies its traffic before any NetworkPolicy can allow it.`] : [];
 }
 
-/** What is taken off so that the note has room, in words. */
+/** Describes what is removed to make room for the note. */
 export function lostNotes({ lost }: Pick<BeforeState, 'lost'>, who: string): readonly string[] {
   if (!lost) return [];
   const { annotations, labels } = lost;
@@ -88,7 +88,7 @@ const releaseEffects: Readonly<Record<string, string>> = {
   Job: 'takes it back: the work may be done twice',
 };
 
-/** What the quarantine does besides to budgets, autoscalers and the container itself. Pure, and the same before and after. */
+/** What else the quarantine does to budgets, autoscalers and the container itself. Pure, and the same before and after. */
 function sideEffects(situation: Situation): readonly string[] {
   const { pod, held, budgets, scalers } = situation;
   const before = (held ?? notedOf(pod)).labels;
@@ -115,7 +115,7 @@ function sideEffects(situation: Situation): readonly string[] {
 
 type QuarantinePlan = Awaited<ReturnType<ActionImplementation<QuarantinePodInput, QuarantinePodOutput>['plan']>>;
 
-/** Pure, and the same before and after the apply: what people approve must still hold when the step is taken up again. */
+/** Pure, and the same before and after the apply: what people approve must still hold when the step is resumed. */
 export function quarantinePlan(situation: Situation, incident: string): QuarantinePlan {
   const { pod, held, policies, services } = situation;
   const target = `pod/${pod.namespace}/${pod.name}`;

@@ -38,19 +38,19 @@ interface QuarantinePodOptions {
   readonly view: ClusterView;
   /** At least 32 bytes; authenticates before-states. */
   readonly cellKey: CellKey;
-  /** The sealed note of a pod as the cell wrote it last: it holds where somebody has edited the one on the pod, or taken it off. */
+  /** The sealed note of a pod as the cell last wrote it: used if somebody has edited or removed the one on the pod. */
   readonly noteOf?: (podUid: string) => string | undefined;
-  /** What the cluster denies by beside NetworkPolicies, from memory. */
+  /** What the cluster denies by, besides NetworkPolicies; from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
   readonly exceptions?: QuarantineExceptions;
 }
 
-/** An older view is not planned from, even on the fast path. */
+/** An older view is not used for planning, even on the fast path. */
 const maxViewAgeMs = 90_000;
 
 type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutput>;
 
-/** Cuts one pod off by one conditional label patch; see the declaration in `core/actions/containment/quarantine-pod.ts`. */
+/** Cuts one pod off with one conditional label patch; see the declaration in `core/actions/containment/quarantine-pod.ts`. */
 export function quarantinePodImplementation(
   options: QuarantinePodOptions,
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
@@ -97,7 +97,7 @@ export function quarantinePodImplementation(
 
     async apply(input, context) {
       const { namespace } = input.pod;
-      // A pod that the cache already shows in our quarantine is read again: success is never claimed from memory.
+      // A pod that the cache already shows in our quarantine is read again: success is never reported from memory.
       const known = cached(input);
       let trusted = known && markOn({ pod: known, context, cellKey, noteOf }).kind === 'none' ? known : undefined;
       return despiteConflicts(async () => {
@@ -193,7 +193,7 @@ export function quarantinePodImplementation(
   };
 }
 
-/** What of the quarantine is not on the pod as it should be, in words. */
+/** Describes which marks of the quarantine on the pod are not as they should be. */
 export function markDifference(pod: PodRecord, { labels, annotations }: QuarantineMarks): readonly string[] {
   return [
     ...labelDifference({ expected: labels, found: pod.labels }),
@@ -208,8 +208,8 @@ export function markDifference(pod: PodRecord, { labels, annotations }: Quaranti
 type Mark = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly state: BeforeState };
 
 /**
- * Who holds the pod. Only an authentic mark counts: whoever makes pods can write labels and annotations, and must not escape by them. Where somebody
- * has edited the mark, and the cell has forgotten it, the pod is taken as it is.
+ * Who holds the pod. Only an authentic mark counts: anyone who creates pods can write labels and annotations, and must not escape that way. If somebody has
+ * edited the mark, and the cell has forgotten it, the pod is taken as it is.
  * @throws FB_ERR_REFUSED for a pod that cannot be quarantined or that another incident holds
  */
 function markOn(options: {
@@ -234,7 +234,7 @@ function markOn(options: {
   return { kind: 'none' };
 }
 
-/** In one patch with what they need of the room for annotations. */
+/** Sets the marks, and removes annotations if they need the room, in one patch. */
 export function putMarks(options: {
   readonly api: KubernetesApi;
   readonly pod: PodRecord;
@@ -246,7 +246,7 @@ export function putMarks(options: {
   return replacePodLabels({ ...rest, labels: marks.labels, annotations: { ...going, ...marks.annotations } });
 }
 
-/** @param together marks of all pods that the step is about, where that is more than this one */
+/** @param together marks of all pods of the step, if it is about more than this one */
 export function beforeStateOf(options: {
   readonly pod: PodRecord;
   readonly context: StepContext;

@@ -17,7 +17,7 @@ import { despiteConflicts } from '../../../integrations/kubernetes/objects.ts';
 import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 
-/** What stands in the way of an exact undo, and what the undo would give back. */
+/** What prevents an exact undo, and what the undo would restore. */
 export interface UndoLook {
   /** `clear`: can be undone exactly. `none`: nothing of ours is on the pod. */
   readonly state: 'clear' | 'drifted' | 'none';
@@ -57,22 +57,22 @@ export function lookAtQuarantine(pod: PodRecord, cellKey: CellKey | undefined): 
 }
 
 /**
- * Gives the pod exactly the labels back that it had, takes our annotations off, and leaves one that says so. Nothing is changed when labels have been
- * changed since, when the before-state is not authentic, or when it does not belong to `holder`.
+ * Restores exactly the labels that the pod had, removes our annotations, and leaves one that says so. Changes nothing if labels have been changed since, if the
+ * before-state is not authentic, or if it does not belong to `holder`.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED (no right); FB_ERR_CONFLICT when the pod kept changing.
  */
 export async function undoQuarantine(options: {
   readonly api: KubernetesApi;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
-  /** Absent only offline: then nothing can be authenticated, and the caller has said so. */
+  /** Absent only offline: then nothing can be authenticated, and the caller has acknowledged that. */
   readonly cellKey: CellKey | undefined;
-  /** Who gives it back: where there is a key, the pod says so from then on. */
+  /** Who releases it: if there is a key, the pod says so from then on. */
   readonly by: GivenBackBy;
-  /** How the pod was before by what the cell remembers of it: of a pod that somebody has robbed of all marks this is asked about. */
+  /** The pod's before-state as the cell remembers it: used if somebody has removed all marks from the pod. */
   readonly remembered?: BeforeState | undefined;
-  /** Whose quarantine is undone; absent: whoever's. */
+  /** Whose quarantine is undone; absent: anyone's. */
   readonly holder?: (before: BeforeState) => boolean;
-  /** What a person has seen to be different, and wants the labels back all the same. Needs a readable before-state of this pod; another difference is refused. */
+  /** Differences that a person has seen and accepts when restoring the labels. Needs a readable before-state of this pod; any other difference is refused. */
   readonly despite?: readonly string[];
   readonly allow?: AllowRelease;
   readonly signal?: AbortSignal;
@@ -117,7 +117,7 @@ export async function undoQuarantine(options: {
   }, 'FB_ERR_NOT_FOUND');
 }
 
-/** What the note on a pod says, for whoever allows that it is given back. */
+/** What the note on a pod says, for the check that allows its release. */
 export function podGivenBack(
   { namespace, name, uid }: Pick<PodRecord, 'namespace' | 'name' | 'uid'>,
   before: BeforeState | undefined,

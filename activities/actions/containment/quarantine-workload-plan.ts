@@ -9,12 +9,12 @@ import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernete
 import { claimNotes } from './left-open.ts';
 import { additivePolicies, lostNotes, meansNote, quarantineEffect } from './quarantine-plan.ts';
 
-/** Pure. What becomes of the pods, and of what counts on them. */
+/** Pure. What happens to the pods, and to whatever depends on them. */
 export function quarantineWorkloadPlan(situation: {
   readonly workload: NamedWorkload;
   readonly pods: readonly PodRecord[];
   readonly whyLeft: (pod: PodRecord) => string | undefined;
-  /** How a pod was before, where it is in quarantine. */
+  /** Before-state of a pod, if it is in quarantine. */
   readonly beforeOf: (pod: PodRecord) => BeforeState | undefined;
   readonly policies: readonly PolicyRecord[];
   readonly services: readonly ServiceRecord[];

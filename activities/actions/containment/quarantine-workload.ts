@@ -39,23 +39,23 @@ import { beforeStateOf, putMarks } from './quarantine-pod.ts';
 import { lookAtQuarantine, podGivenBack, undoQuarantine } from './quarantine-undo.ts';
 import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan.ts';
 
-/** Patches that are on their way at the same time. */
+/** Maximum number of concurrent patches. */
 const atOnce = 8;
 const leftToEndMs = 60_000;
 
 type Implementation = ActionImplementation<QuarantineWorkloadInput, QuarantineWorkloadOutput>;
 
 /**
- * Quarantines each pod that a workload has. Its controller makes others at once, so which pods were meant is written with the first
- * one: a step that was cut short is finished on these, and never runs after the successors.
+ * Quarantines each pod of a workload. Its controller immediately creates others, so the list of intended pods is written with the first one: an interrupted
+ * step is finished on these, and never pursues the successors.
  */
 export function quarantineWorkloadImplementation(parts: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
-  /** The sealed note of a pod as the cell wrote it last. */
+  /** The sealed note of a pod as the cell last wrote it. */
   readonly noteOf?: ((podUid: string) => string | undefined) | undefined;
-  /** What the cluster denies by beside NetworkPolicies, from memory. */
+  /** What the cluster denies by, besides NetworkPolicies; from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
   readonly exceptions?: QuarantineExceptions;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
@@ -76,11 +76,11 @@ export function quarantineWorkloadImplementation(parts: {
     return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
   };
 
-  /** How it was before by what the cell remembers of it. */
+  /** Its before-state as the cell remembers it. */
   const rememberedOf = ({ uid }: PodRecord): BeforeState | undefined =>
     authenticState({ text: noteOf?.(uid), podUid: uid, key: cellKey });
 
-  /** The pods that the step is about: those that it began with, or those that the workload has now. */
+  /** The pods of the step: those that it began with, or else those that the workload has now. */
   const meant = async ({ workload }: QuarantineWorkloadInput, { key, signal }: StepContext) => {
     const all = await podsIn(workload.namespace, signal);
     const begun = all.map(beforeOf).find((state) => state?.step === key)?.together;
@@ -104,7 +104,7 @@ export function quarantineWorkloadImplementation(parts: {
     return now?.metadata?.uid === uid ? podRecord(now) : undefined;
   };
 
-  /** @param refusals what the API server refuses of these */
+  /** @param refusals collects what the API server refuses for these pods */
   const contain = async (
     pod: PodRecord,
     together: readonly string[],
@@ -126,7 +126,7 @@ export function quarantineWorkloadImplementation(parts: {
       view.observePod(await putMarks({ api, pod: seen, marks: quarantineMarks(state, cellKey), signal }));
       return undefined;
     }, 'FB_ERR_NOT_FOUND');
-    // A policy that is about one pod keeps the others from nothing.
+    // A policy that refuses one pod must not stop the others.
     return now.catch((error: unknown) => {
       if (!hasCode(error, 'FB_ERR_API_REFUSED')) throw error;
       refusals.push(error);
@@ -237,11 +237,11 @@ export function quarantineWorkloadImplementation(parts: {
     async undo({ input, key, allow }, context): Promise<UndoResult> {
       const { namespace } = input.workload;
       const { signal } = context;
-      // Of a pod whose note was edited or taken away the cell remembers what it wrote there.
+      // If a pod's note was edited or removed, the cell remembers what it wrote there.
       const stateOf = (pod: PodRecord): BeforeState | undefined => beforeOf(pod) ?? rememberedOf(pod);
       const pods = await podsIn(namespace, signal);
       const held = pods.filter((pod) => stateOf(pod)?.step === key);
-      // And where it remembers nothing, the pod may be this step's: it is not left contained while the step counts as given back.
+      // If the cell remembers nothing, the pod may still be this step's: it must not stay contained while the step counts as released.
       const edited = pods.filter((pod) => !stateOf(pod) && saysThatItIsOf(pod, key, context.incident));
       if (held.length === 0 && edited.length === 0)
         return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step` };
@@ -269,7 +269,7 @@ export function quarantineWorkloadImplementation(parts: {
         });
         if (result) results.push(result);
       }
-      // The others have their labels; this goes on until these have theirs, too.
+      // The others have their labels back; this is retried until these have theirs, too.
       const [refusal] = refusals;
       if (refusal) throw refusal;
       const late = results.flatMap((result) => (result.state === 'drifted' ? result.difference : []));
@@ -282,7 +282,7 @@ export function quarantineWorkloadImplementation(parts: {
   };
 }
 
-/** By what anybody who may patch the pod can write: enough to ask people about it. */
+/** Based on what anybody who may patch the pod can write: enough to ask people about it. */
 function saysThatItIsOf(pod: PodRecord, key: string, incident: string): boolean {
   if (lookAtQuarantine(pod, undefined).state === 'none') return false;
   return pod.annotations[names.stepAnnotation] === key || pod.labels[names.incidentLabel] === incidentHash(incident);
@@ -292,12 +292,12 @@ function isEnded({ phase }: PodRecord): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
-/** One that is being deleted is left to its end: but whoever deletes it says how long its containers get, and years are not too long. */
+/** A pod that is being deleted is left to end. But its grace period is set by the deleter, and may be years. */
 function endsSoon({ endsAt }: PodRecord): boolean {
   return endsAt !== undefined && Date.parse(endsAt) < Date.now() + leftToEndMs;
 }
 
-/** A pod that is quarantined already has no owner any more: what it was like before tells. */
+/** A pod that is already quarantined no longer has an owner: its before-state names it. */
 function belongsTo(options: {
   readonly pod: PodRecord;
   readonly workload: NamedWorkload;

@@ -17,7 +17,7 @@ import {
 const mostBytes = 32 * 1024 * 1024;
 const mostInOutput = 200;
 
-/** What `firebreak-tools processes` writes, as far as it is read here; the rest is kept as it comes. */
+/** Output of `firebreak-tools processes`, as far as it is read here; the rest is stored unchanged. */
 const listingSchema = z.looseObject({
   tool: z.string(),
   processes: z.array(
@@ -36,7 +36,7 @@ const listingSchema = z.looseObject({
 });
 type Listing = z.infer<typeof listingSchema>;
 
-/** Keeps what runs in a container; see the declaration in `core/actions/evidence/capture-processes.ts`. */
+/** Stores the processes that run in a container; see the declaration in `core/actions/evidence/capture-processes.ts`. */
 export function captureProcessesImplementation(
   parts: ToolsParts & EvidenceParts,
 ): ActionImplementation<CaptureProcessesInput, CaptureProcessesOutput> {
@@ -100,7 +100,7 @@ function readListing(bytes: Buffer): Listing {
   return listing.data;
 }
 
-/** Secrets stand on command lines as a name and a value after it: they are looked for in the whole line. */
+/** Secrets appear on command lines as a name followed by a value: so the whole line is searched. */
 function redacted(listing: Listing): object {
   const processes = listing.processes.map(({ arguments: given, ...process }) => ({
     ...process,

@@ -8,7 +8,7 @@ import { keepSealed, type SealingParts } from '../../evidence/sealed-evidence.ts
 import { wholeStream } from '../../evidence/tool-stream.ts';
 
 const defaults = { seconds: 30, maxBytes: 16 * 1024 * 1024 };
-/** The tools are silent as long as the pod is: only afterwards must they have said something. */
+/** The tools are silent as long as the pod is: they must report something only afterwards. */
 const graceMs = 20_000;
 const summarySchema = z.object({
   tool: z.string(),
@@ -19,7 +19,7 @@ const summarySchema = z.object({
   cut: z.boolean(),
 });
 
-/** Keeps a pod's traffic; see the declaration in `core/actions/evidence/capture-traffic.ts`. */
+/** Captures and stores a pod's traffic; see the declaration in `core/actions/evidence/capture-traffic.ts`. */
 export function captureTrafficImplementation(
   parts: ToolsParts & EvidenceParts & SealingParts,
 ): ActionImplementation<CaptureTrafficInput, CaptureTrafficOutput> {

@@ -33,21 +33,21 @@ interface Suspect {
   readonly container: RunningContainer;
 }
 
-/** Keeps a container's memory; see the declaration in `core/actions/evidence/checkpoint-container.ts`. */
+/** Stores a container's memory; see the declaration in `core/actions/evidence/checkpoint-container.ts`. */
 export function checkpointContainerImplementation(
   parts: EvidenceParts &
     SealingParts &
     UploadParts & {
       readonly api: KubernetesApi;
-      /** As whom the kubelets know us too. */
+      /** Our identity, which the kubelets accept too. */
       readonly access: ClusterAccess;
       readonly toolsImage: string | undefined;
-      /** Where our own pods are made. */
+      /** Namespace of our own pods. */
       readonly ownNamespace: string;
     },
 ): ActionImplementation<CheckpointContainerInput, CheckpointContainerOutput> {
   const { api, access, toolsImage, ownNamespace } = parts;
-  /** Of the container: a runtime makes one checkpoint of it at a time, and who takes its archives away must not take another’s. */
+  /** One name per container: a runtime makes one checkpoint of it at a time, and removing its archives must not remove another container's. */
   const nameOf = (pod: ResolvedPod, { name }: RunningContainer): string =>
     `${fetcher.namePrefix}${stepHash(`${pod.uid}/${name}`)}`;
 
@@ -98,12 +98,12 @@ export function checkpointContainerImplementation(
           folder: { path: checkpointsFolder, at: mountedAt },
         };
         const where = { api, pod: onNode, context };
-        // Whoever made it may have left an archive.
+        // Whoever created it may have left an archive.
         let mayLie = (await readPod({ api, namespace: ownNamespace, name: onNode.name, signal })) !== undefined;
         const wasBegun = mayLie;
         let since: number | undefined;
         let archive: string | undefined;
-        /** The pod goes last: while it is there, the next attempt knows that something may lie on the node, and since when. */
+        /** The pod is removed last: while it exists, the next attempt knows that something may be on the node, and since when. */
         const cleanUp = async (): Promise<void> => {
           if (mayLie) {
             if (since === undefined) return;
@@ -113,7 +113,7 @@ export function checkpointContainerImplementation(
           await removeOwnPod({ api, pod: onNode, signal });
         };
         try {
-          // The pod first: nothing is written that could not be fetched.
+          // The pod comes first: nothing is written that could not be fetched.
           ({ since } = await startOwnPod({ api, pod: onNode, patienceMs: startsWithinMs, signal }));
           mayLie = true;
           const { namespace, name } = pod;

@@ -7,10 +7,10 @@ import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '
 import { collectPodLogs } from './pod-logs.ts';
 
 const defaultLines = 100_000;
-/** Per log. All logs of a pod are in memory at once: 16 of these at most. */
+/** Maximum bytes per log. All logs of a pod are in memory at once: at most 16 of these. */
 const maxLogBytes = 16 * 1024 * 1024;
 
-/** Keeps the logs of a pod; see the declaration in `core/actions/evidence/collect-logs.ts`. */
+/** Stores the logs of a pod; see the declaration in `core/actions/evidence/collect-logs.ts`. */
 export function collectLogsImplementation(
   options: EvidenceParts & { readonly api: KubernetesApi },
 ): ActionImplementation<CollectLogsInput, CollectLogsOutput> {

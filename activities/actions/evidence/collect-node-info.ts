@@ -10,11 +10,11 @@ import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/
 import { topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 
-/** The kubelet's `nodeStatusMaxImages`, where nobody has set another. */
+/** The kubelet's default `nodeStatusMaxImages`. */
 const mostImages = 50;
 const fromApi = { mediaType: 'application/json', tool: 'kubernetes-api' };
 
-/** Keeps what is known of a node; see the declaration in `core/actions/evidence/collect-node-info.ts`. */
+/** Stores what is known about a node; see the declaration in `core/actions/evidence/collect-node-info.ts`. */
 export function collectNodeInfoImplementation(
   options: EvidenceParts & { readonly api: KubernetesApi; readonly view: ClusterView },
 ): ActionImplementation<CollectNodeInfoInput, CollectNodeInfoOutput> {
@@ -51,7 +51,7 @@ export function collectNodeInfoImplementation(
         eventsAbout({ api, of: { kind: 'Node', name: node }, signal }),
         readObject({ api, ref: leaseOf(node), signal }),
       ]);
-      // All of that is found by name: a new node of the same name would have answered just as well.
+      // All of that is looked up by name: a new node of the same name would have answered just as well.
       const still = await readObject({ api, ref, signal });
       if (still?.metadata.uid !== seen.metadata.uid)
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} was replaced or deleted`);
@@ -74,7 +74,7 @@ export function collectNodeInfoImplementation(
   };
 }
 
-/** By which the kubelet says that it lives. */
+/** The lease by which the kubelet reports that it is alive. */
 function leaseOf(node: string): ObjectRef {
   return { kind: 'Lease', group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-node-lease', name: node };
 }
@@ -84,7 +84,7 @@ interface OnNode {
   readonly [fact: string]: unknown;
 }
 
-/** Who it is, whose, since when, of which images, and how close to the node it is. No command line and no environment: secrets may be in them. */
+/** The pod, its owner, start time, images, and how close to the node it runs. No command line and no environment: they may contain secrets. */
 function onNode(pod: PodJson, view: ClusterView): OnNode {
   const { metadata, spec, status } = pod;
   const owner = topOwnerOf({ pod: podRecord(pod), view });

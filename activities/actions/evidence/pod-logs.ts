@@ -7,7 +7,7 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 
 type CollectedLog = Pick<Artefact, 'name' | 'mediaType' | 'tool' | 'partial'> & { readonly bytes: Uint8Array };
 
-/** The logs of every container of the pod that has run, and of the run before where there was one; bounded, and saying what is missing. */
+/** The logs of every container of the pod that has run, and of its previous run if there was one; bounded, and stating what is missing. */
 export async function collectPodLogs(options: {
   readonly api: KubernetesApi;
   readonly pod: PodJson;

@@ -13,7 +13,7 @@ import { byExec, type UploadParts } from '../../evidence/uploads.ts';
 
 const defaultBytes = 4_000_000_000;
 const defaultSeconds = 600;
-/** Beyond the time that the tools take files, for the way of what they have taken. */
+/** Seconds for transferring the files, in addition to the time that the tools spend reading them. */
 const moreSeconds = 120;
 
 /** The last line of `firebreak-tools tar` on standard error. */
@@ -30,7 +30,7 @@ const summarySchema = z.object({
 });
 type Summary = z.infer<typeof summarySchema>;
 
-/** Keeps a container's files; see the declaration in `core/actions/evidence/snapshot-filesystem.ts`. */
+/** Stores a container's files; see the declaration in `core/actions/evidence/snapshot-filesystem.ts`. */
 export function snapshotFilesystemImplementation(
   parts: ToolsParts & EvidenceParts & SealingParts & UploadParts,
 ): ActionImplementation<SnapshotFilesystemInput, SnapshotFilesystemOutput> {
@@ -70,7 +70,7 @@ export function snapshotFilesystemImplementation(
           work: async ({ tool, container, isCutOff }) => {
             const timeoutMs = (maxSeconds + moreSeconds) * 1_000;
             const given = argumentsFor(input, container);
-            // Where nothing was changed nothing is sent, however long the look takes: the tools keep the time themselves.
+            // If nothing was changed, nothing is sent, however long the search takes: the tools enforce the time limit themselves.
             const start = (more: readonly string[]) =>
               tool('tar', { arguments: [...more, ...given], timeoutMs, idleMs: timeoutMs });
             const stream =
@@ -105,7 +105,7 @@ export function snapshotFilesystemImplementation(
 
 function argumentsFor(input: SnapshotFilesystemInput, { startedAt }: RunningContainer): readonly string[] {
   const { files = 'changed', paths = [], volumes = [], maxBytes = defaultBytes, maxSeconds = defaultSeconds } = input;
-  // The start is known to the second: nothing is older than the second that it is in.
+  // The start is known to the second: so the second that contains it counts in full.
   const since = Math.floor(Date.parse(startedAt) / 1_000);
   return [
     ...['-max-bytes', String(maxBytes), '-max-seconds', String(maxSeconds)],
@@ -115,7 +115,7 @@ function argumentsFor(input: SnapshotFilesystemInput, { startedAt }: RunningCont
   ];
 }
 
-/** What the tools may upload: files that cannot be compressed, and headers of many that are empty. */
+/** Maximum bytes that the tools may upload: files that cannot be compressed, plus headers of many empty ones. */
 function mostSent({ maxBytes = defaultBytes }: SnapshotFilesystemInput): number {
   return Math.ceil(1.125 * maxBytes) + 64 * 1024 * 1024;
 }

@@ -10,14 +10,14 @@ import { collectPodLogs } from './pod-logs.ts';
 
 interface SnapshotPodStateOptions extends EvidenceParts {
   readonly api: KubernetesApi;
-  /** Per container and log; 4 MiB, where nothing is said. */
+  /** Per container and log; 4 MiB by default. */
   readonly maxLogBytes?: number;
 }
 
 /** Per container and log. */
 const mostLogLines = 20_000;
 
-/** Keeps what the API server knows of a pod; see the declaration in `core/actions/evidence/snapshot-pod-state.ts`. */
+/** Stores what the API server knows about a pod; see the declaration in `core/actions/evidence/snapshot-pod-state.ts`. */
 export function snapshotPodStateImplementation(
   options: SnapshotPodStateOptions,
 ): ActionImplementation<SnapshotPodStateInput, SnapshotPodStateOutput> {

@@ -14,7 +14,7 @@ import { type VolumeToTake, volumesToTake } from './volumes-to-take.ts';
 
 const defaultWait = 300;
 
-/** Keeps the volumes of a pod; see the declaration in `core/actions/evidence/snapshot-volume.ts`. */
+/** Takes snapshots of a pod's volumes; see the declaration in `core/actions/evidence/snapshot-volume.ts`. */
 export function snapshotVolumeImplementation(
   options: EvidenceParts & {
     readonly api: KubernetesApi;
@@ -104,7 +104,7 @@ export function snapshotVolumeImplementation(
     },
   };
 
-  /** Waits until all are ready to use, or the time is over: then as they are. */
+  /** Waits until all are ready to use or the time is over; then returns them as they are. */
   async function settled(take: readonly VolumeToTake[], seconds: number, { signal }: StepContext): Promise<readonly Taken[]> {
     const end = Date.now() + seconds * 1_000;
     for (;;) {
@@ -124,7 +124,7 @@ function deletable({ claim, snapshotClass }: VolumeToTake): string {
   return `Class ${snapshotClass.metadata.name} deletes what it took of ${claim} when somebody deletes the VolumeSnapshot or its namespace; there is no class of this driver that retains it.`;
 }
 
-/** Nothing when it is taken and ready. */
+/** Empty when it is taken and ready. */
 function whatIsWrong({ claim, state, volumeHandle }: Taken): readonly string[] {
   const { content, ready, error } = state;
   const said = error === undefined ? '' : ` (the driver: ${redactSecrets(error).slice(0, 200)})`;

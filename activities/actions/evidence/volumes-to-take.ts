@@ -28,7 +28,7 @@ export interface VolumeToTake {
 
 /**
  * Which volumes of the pod can be taken, and why the others cannot.
- * @throws FB_ERR_REFUSED when there is none, with every reason.
+ * @throws FB_ERR_REFUSED if there is none, with every reason.
  */
 export async function volumesToTake(options: {
   readonly api: KubernetesApi;
@@ -80,7 +80,7 @@ async function toTake(options: {
   );
   if (!snapshotClass)
     return { reason: `there is no VolumeSnapshotClass ${wanted === undefined ? '' : `${wanted} `}of its driver ${driver}` };
-  // The same on every attempt, and in the plan that people see: the run of the incident, not the call, is in the name.
+  // The same on every attempt, and in the plan that people see: the name contains the run of the incident, not the call.
   const inputDigest = digestOf({ run, claim, round: input.round ?? 1 });
   const ref = snapshotRef(namespace, `firebreak-${madeNameOf({ incident, action, inputDigest })}`);
   const content = {

@@ -10,15 +10,15 @@ import { type IsolationParts, isolationOf, orderIsolation, releaseIsolation, ver
 
 type Implementation = ActionImplementation<CordonNodeInput, CordonNodeOutput>;
 
-/** How many Secrets are named in a sentence; the output has them all. */
+/** Maximum number of Secrets named in a sentence; the output has all of them. */
 const named = 20;
 
-/** Keeps new pods from a node; see the declaration in `core/actions/nodes/cordon-node.ts`. */
+/** Keeps new pods off a node; see the declaration in `core/actions/nodes/cordon-node.ts`. */
 export function cordonNodeImplementation(options: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
-  /** The provider's own means; absent where none is configured. */
+  /** The provider's own isolation; absent if none is configured. */
   readonly isolation?: IsolationParts;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, view, cellKey, isolation } = options;
@@ -83,7 +83,7 @@ export function cordonNodeImplementation(options: {
       const hasChanged = output ? !output.wasCordoned : isForgotten;
       const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow, hasChanged });
       if (!isolation) return released;
-      // Without a note on the node only people can say that the provider's isolation goes: it may be all that is left in force.
+      // Without a note on the node, only people can decide that the provider's isolation ends: it may be all that is still in force.
       if (released.state === 'already' || released.state === 'gone') await allow?.([]);
       const { signal } = context;
       return releaseIsolation(isolation, {
@@ -117,7 +117,7 @@ function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** Of all pods on the node: mounted, in the environment, or to pull images with. Undefined while the cluster is not known. */
+/** Secrets of all pods on the node: mounted, in the environment, or used to pull images. Undefined while the cluster is not known. */
 function secretsOn(view: ClusterView, node: string): readonly string[] | undefined {
   if (!view.ready()) return undefined;
   const found = new Set<string>();

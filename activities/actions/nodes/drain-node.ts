@@ -26,17 +26,17 @@ import { budgetNote, evict, heldText, severalText } from '../workloads/eviction.
 import { endsLateText, lookFor, podsLeft } from '../workloads/pods-ended.ts';
 import { evidenceOfSuspect } from '../workloads/rolled-out.ts';
 
-/** How long ended pods are waited for. */
+/** How long to wait for evicted pods to end. */
 const withinMs = 150_000;
 
 interface DrainNodeOptions {
   readonly api: KubernetesApi;
-  /** By it the notes of other steps on the node are known, and stay; and so do pods that are in quarantine. */
+  /** Identifies notes of other steps on the node, which stay, and pods in quarantine, which stay too. */
   readonly cellKey: CellKey;
-  /** Pods of these namespaces stay: what is protected is not evicted on the way. */
+  /** Pods of these namespaces stay: protected pods are not evicted as a side effect. */
   readonly isProtected: (namespace: string) => boolean;
   readonly pollMs?: number;
-  /** How long budgets are waited for: 8 min. */
+  /** How long to wait for budgets: 8 min. */
   readonly heldMs?: number;
 }
 
@@ -44,9 +44,9 @@ interface Found {
   readonly pod: ResolvedPod;
   readonly text: string;
   readonly labels: PodRecord['labels'];
-  /** A controller starts another in its place. */
+  /** Whether a controller starts another in its place. */
   readonly comesBack: boolean;
-  /** Why it stays; absent: it is evicted. */
+  /** Why it stays; absent: it is to be evicted. */
   readonly stays?: string;
 }
 
@@ -158,12 +158,12 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
   };
 }
 
-/** It was to leave, and did not. */
+/** Whether it was meant to leave, but did not. */
 function isOpen(reason: string): boolean {
   return reason === heldText || reason === severalText || reason.startsWith(`it ${endsLateText('')}`);
 }
 
-/** A pod that is being ended, and is soon gone. One that is given longer is there for as long as that. */
+/** Whether a pod is being deleted and is soon gone. With a longer grace period it stays for that long. */
 function endsSoon({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: NonNullable<PodJson['metadata']>): boolean {
   return deletionTimestamp !== undefined && deletionGracePeriodSeconds * 1_000 <= withinMs;
 }
@@ -195,7 +195,7 @@ function whyItStays(
 ): string | undefined {
   const record = podRecord(json);
   if (record.annotations[mirrorAnnotation] !== undefined) return 'it is a static pod of the node itself';
-  // Nobody may have an end that was ordered come later.
+  // Nobody may postpone a deletion that was already ordered.
   if (json.metadata?.deletionTimestamp !== undefined) return `it ${endsLateText(json.metadata.deletionTimestamp)}`;
   if (controllerOf(record.owners)?.kind === 'DaemonSet') return 'its DaemonSet would put it back at once';
   if (json.spec?.priorityClassName?.startsWith('system-')) return 'it is critical for the cluster';

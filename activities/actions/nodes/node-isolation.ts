@@ -4,18 +4,18 @@ import type { IsolationLook, NodeIsolation, NodeIsolator } from '../../../core/a
 import { FirebreakError } from '../../../core/errors.ts';
 import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 
-/** The configured hook of the provider, and how it is asked. */
+/** The configured hook of the provider, and how it is called. */
 export interface IsolationParts {
   readonly isolator: NodeIsolator;
-  /** Of this cell. */
+  /** The cluster of this cell. */
   readonly cluster: string;
-  /** Between two tries, and two looks: 1.5 s. */
+  /** Pause between two attempts, and between two checks: 1.5 s. */
   readonly pauseMs?: number;
 }
 
-/** A provider that is down must not hold up the cordon for longer. */
+/** A provider that is down must not delay the cordon any longer. */
 const tries = 3;
-/** Providers take a moment until it is in force. */
+/** Providers take a moment until the isolation is in force. */
 const looks = 6;
 
 /** What the provider is told of the node. */
@@ -41,7 +41,7 @@ export function isolationOf(
   };
 }
 
-/** Why the provider has not taken the order; undefined where it has. An answer that was lost is no failure yet: the look tells. */
+/** Why the provider has not accepted the order; undefined if it has. A lost answer is no failure yet: the check will tell. */
 export async function orderIsolation(
   { isolator, pauseMs = 1_500 }: IsolationParts,
   isolation: NodeIsolation,
@@ -59,7 +59,7 @@ export async function orderIsolation(
   }
 }
 
-/** Contained only where the provider itself says so, by a look of its own. */
+/** Contained only if the provider itself reports it in a separate check. */
 export async function verifyIsolation(
   { isolator, pauseMs = 1_500 }: IsolationParts,
   { isolation, refused, signal }: { readonly isolation: NodeIsolation; readonly refused?: string; readonly signal: AbortSignal },
@@ -75,7 +75,7 @@ export async function verifyIsolation(
   return { state: 'unverified', detail: `not contained: ${isolator.title} has not isolated the node: ${why}` };
 }
 
-/** Ends it there, too, once the cordon is given back. @throws FB_ERR_UNAVAILABLE while the provider says that it is isolated still. */
+/** Ends the isolation at the provider, too, once the cordon is released. @throws FB_ERR_UNAVAILABLE while the provider still reports it as isolated. */
 export async function releaseIsolation(
   { isolator }: IsolationParts,
   {

@@ -15,7 +15,7 @@ import {
 interface Place {
   readonly api: KubernetesApi;
   readonly namespace: string;
-  /** Of the ServiceAccount. */
+  /** Name of the ServiceAccount. */
   readonly name: string;
   readonly context: StepContext;
 }
@@ -24,16 +24,16 @@ export function accountRef(namespace: string, name: string): ObjectRef {
   return { kind: 'ServiceAccount', resource: 'serviceaccounts', namespace, name };
 }
 
-/** Where an account's settings are kept while there is none: the name must not need the account, which may be gone. */
+/** Where an account's settings are kept while it does not exist: the name must not depend on the account, which may be gone. */
 export function keeperRef({ namespace, name, context }: Omit<Place, 'api'>): ObjectRef {
   const hash = stepHash(`${context.incident}/${context.run}/${namespace}/${name}`);
   return accountRef(namespace, `firebreak-kept-${hash}`);
 }
 
 /**
- * Deletes a ServiceAccount and makes it again, with all that is its own: a new uid, for which no token of before is valid. In between its
- * settings are kept on another account without any rights, so that a step that was cut short can be finished. Resolves to the new uid.
- * @throws FB_ERR_NOT_FOUND when there is neither the account nor what is kept of it; FB_ERR_REFUSED when somebody else keeps something there.
+ * Deletes a ServiceAccount and recreates it with all its own settings: it gets a new uid, for which no earlier token is valid. In between, its settings are
+ * kept on another account without any rights, so that an interrupted step can be finished. Resolves to the new uid.
+ * @throws FB_ERR_NOT_FOUND if neither the account nor its kept settings exist; FB_ERR_REFUSED if somebody else keeps something there.
  */
 export async function makeAccountAnew(place: Place): Promise<string> {
   const { api, namespace, name, context } = place;
@@ -53,10 +53,10 @@ export async function makeAccountAnew(place: Place): Promise<string> {
   return (await readKnownObject({ api, ref, signal })).metadata.uid;
 }
 
-/** What is kept on an annotation, as JSON: an object has 256 KiB for all of them. */
+/** Limits for what is kept in an annotation, as JSON: an object has 256 KiB for all of them. */
 const mostBytes = { labels: 48 * 1024, annotations: 144 * 1024 };
 
-/** What of an account is made again, and how much is not: whoever writes it could give it more than can be kept. The longest is left out. */
+/** What of an account is restored, and how much is not: anyone who can write it could add more than can be kept. The longest entries are left out. */
 export function restorableOf({ labels = {}, annotations = {} }: Pick<ObjectJson['metadata'], 'labels' | 'annotations'>) {
   const kept = { labels: fitting(labels, mostBytes.labels), annotations: fitting(annotations, mostBytes.annotations) };
   const count = (texts: Texts): number => Object.keys(texts).length;
@@ -114,7 +114,7 @@ async function createFromKeeper(place: Place): Promise<void> {
     labels,
     annotations: { ...annotations, [names.stepAnnotation]: key, [names.incidentAnnotation]: incident },
   };
-  // `default` is made again by its controller, which may be quicker: that one is new too.
+  // `default` is recreated by its controller, which may be quicker: that one is new too.
   await createObject({ api, ref: accountRef(namespace, name), metadata, content, signal });
 }
 

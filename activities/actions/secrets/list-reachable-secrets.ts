@@ -11,9 +11,9 @@ import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster
 import { isOfKubelet, type PodJson, type SecretUse, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
 import { planToRead } from '../../chokepoint/pod-reading.ts';
 
-/** Questions to the API server that are on their way at the same time. */
+/** Maximum number of concurrent requests to the API server. */
 const atOnce = 8;
-/** Namespaces that are asked about one by one. */
+/** Maximum number of namespaces that are queried one by one. */
 const mostNamespaces = 200;
 
 const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
@@ -25,7 +25,7 @@ const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
   imagePull: 'used by the kubelet to pull its image: not in the container, but readable by who gets onto the node',
 };
 
-/** What reaches Secrets without the right to read them. */
+/** Rights that reach Secrets without the right to read them. */
 const detours: readonly { readonly access: AskedRight; readonly means: string }[] = [
   { access: { verb: 'create', resource: 'pods' }, means: 'a pod of its own can mount any Secret there' },
   { access: { verb: 'create', resource: 'pods', subresource: 'exec' }, means: 'it can read what any pod there has' },
@@ -50,7 +50,7 @@ const detours: readonly { readonly access: AskedRight; readonly means: string }[
   },
 ];
 
-/** Names the Secrets that a pod could read; see the declaration in `core/actions/secrets/list-reachable-secrets.ts`. */
+/** Lists the Secrets that a pod could read; see the declaration in `core/actions/secrets/list-reachable-secrets.ts`. */
 export function listReachableSecretsImplementation(options: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
@@ -82,7 +82,7 @@ export function listReachableSecretsImplementation(options: {
       const account = pod.spec?.serviceAccountName ?? 'default';
       const hasToken = await tokenIsMounted(pod, account, signal);
       const base = { pod: target, secrets: secretsOf(ways) };
-      // Its type would have to be read from it, which the cell may not.
+      // To know its type, the cell would have to read the Secret, which it may not.
       const unknown =
         pod.spec && secretUses(pod.spec).some((use) => !isOfKubelet(use))
           ? [
@@ -122,7 +122,7 @@ export function listReachableSecretsImplementation(options: {
       volume?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
     );
     if (projected) return true;
-    // Before 1.22 the token came as a Secret, and only the settings say that there is one.
+    // Before 1.22 the token came as a Secret, and only the settings show that there is one.
     if (pod.spec?.automountServiceAccountToken !== undefined) return pod.spec.automountServiceAccountToken;
     const ref = { kind: 'ServiceAccount', resource: 'serviceaccounts', namespace: pod.metadata?.namespace ?? '', name: account };
     const found = await readObject({ api, ref, signal });
@@ -160,7 +160,7 @@ function secretsOf(ways: ReadonlyMap<string, ReadonlySet<string>>): { secret: st
   return [...ways].sort(([a], [b]) => (a < b ? -1 : 1)).map(([secret, how]) => ({ secret, ways: [...how].sort() }));
 }
 
-/** Those for which the answer is yes, in their order, a few questions at a time. */
+/** The items for which the answer is yes, in order; asks a few questions at a time. */
 async function filtered<T>(all: readonly T[], ask: (one: T) => Promise<boolean>): Promise<readonly T[]> {
   const kept: T[] = [];
   for (let at = 0; at < all.length; at += atOnce) {

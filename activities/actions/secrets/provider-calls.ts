@@ -4,14 +4,14 @@ import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { SecretJson } from '../../../integrations/kubernetes/workloads/secrets.ts';
 
-/** What a Secret holds, as providers take it. */
+/** The contents of a Secret, in the form that providers accept. */
 export function credentialOf({ data = {}, metadata }: SecretJson): Credential {
   const values = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]);
   const lease = metadata?.annotations?.[names.leaseAnnotation];
   return { values: Object.fromEntries(values), ...(lease !== undefined && { lease }) };
 }
 
-/** The data of a Secret with other values for those of its keys. */
+/** The data of a Secret with new values for its existing keys. */
 export function dataWith(
   old: Readonly<Record<string, string>>,
   values: SecretValues,
@@ -25,7 +25,7 @@ export function encoded(value: string): string {
   return Buffer.from(value, 'utf8').toString('base64');
 }
 
-/** What a provider throws of its own making may hold a value: only our own errors go on. */
+/** An error that a provider throws may contain a value: only our own errors are passed on. */
 export async function atProvider<T>(provider: RotationProvider, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -38,7 +38,7 @@ export async function atProvider<T>(provider: RotationProvider, work: () => Prom
   }
 }
 
-/** Undefined as well where the provider cannot be asked now: the step itself will say so. */
+/** Also undefined if the provider cannot be reached now: the step itself will report that. */
 export async function mayBeTried<T>(provider: RotationProvider, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await atProvider(provider, work);
@@ -47,7 +47,7 @@ export async function mayBeTried<T>(provider: RotationProvider, work: () => Prom
   }
 }
 
-/** Ends the old credential, and not before its provider takes the new one. */
+/** Revokes the old credential, but not before its provider accepts the new one. */
 export async function revokedOnceAccepted(
   provider: RotationProvider,
   both: { readonly old: Credential; readonly next: Credential },
@@ -60,7 +60,7 @@ export async function revokedOnceAccepted(
   });
 }
 
-/** Makes a new credential valid. It is kept in a Secret of this step before that: a crash loses none, and makes no second one. */
+/** Makes a new credential valid. It is first stored in a Secret of this step: a crash loses none and creates no second one. */
 export async function activated(options: {
   readonly provider: RotationProvider;
   readonly old: Credential;

@@ -42,7 +42,7 @@ interface Binding {
   readonly role: string;
 }
 
-/** Takes a ServiceAccount out of all bindings; see the declaration in `core/actions/secrets/revoke-service-account.ts`. */
+/** Removes a ServiceAccount from all bindings; see the declaration in `core/actions/secrets/revoke-service-account.ts`. */
 export function revokeServiceAccountImplementation(options: {
   readonly api: KubernetesApi;
   readonly cellKey: CellKey;
@@ -51,7 +51,7 @@ export function revokeServiceAccountImplementation(options: {
 
   const allBindings = (signal: AbortSignal) => bindingsOf(api, signal);
 
-  /** Bindings that name the account now, or that this incident has taken it from; only those that the step began with, if it has begun. */
+  /** Bindings that name the account now, or that this incident has removed it from; once the step has begun, only those that it began with. */
   const meant = async (account: Account, { incident, key, signal }: StepContext): Promise<readonly Binding[]> => {
     const all = await allBindings(signal);
     const notes = all.map(({ object, ref }) => noteOn({ object, cellKey, field: fieldOn(ref, account) }));
@@ -61,11 +61,11 @@ export function revokeServiceAccountImplementation(options: {
         ? together.includes(target)
         : (notes[at]?.incident === incident && isFor(all[at], account)) || subjects.some((one) => isAccount(one, account)),
     );
-    // One note a binding: what was before two accounts were taken out of it could not be told apart.
+    // One note per binding: if two accounts were removed from it, their before-states could not be told apart.
     for (const binding of bindings) {
       const note = noteOn({ object: binding.object, cellKey, field: fieldOn(binding.ref, account) });
       const isOurs = note?.incident === incident;
-      // A note of another incident that the binding no longer fits holds nothing: somebody may have kept it, and put it back.
+      // A note of another incident that no longer matches the binding holds nothing: somebody may have kept it and put it back.
       if (note && note.step !== key && !(isOurs && isFor(binding, account)) && (isOurs || isInForce(binding, account)))
         throw new FirebreakError(
           'FB_ERR_REFUSED',
@@ -153,7 +153,7 @@ export function revokeServiceAccountImplementation(options: {
         ({ object }) => object.metadata.annotations?.[noteAnnotation(revokeServiceAccount.name)] !== undefined,
       );
       const noteOf = ({ object, ref }: Binding) => noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
-      // Who takes a note off keeps the account out of that binding: another note of this step names it still, and the step itself said it.
+      // Removing a note would keep the account out of that binding: so other notes of this step, and its output, name the binding too.
       const together = held.flatMap((binding) => {
         const note = noteOf(binding);
         return note?.step === key ? (note.together ?? []) : [];
@@ -161,9 +161,9 @@ export function revokeServiceAccountImplementation(options: {
       if (output) together.push(...output.bindings);
       const ours = held.filter((binding) => {
         const note = noteOf(binding);
-        // A note that was edited is looked at, so that it is said. On a binding that the step never had, anybody may have written one.
+        // An edited note is examined, so that it is reported. On a binding that the step never had, anybody may have written one.
         if (!note) return together.length === 0 || together.includes(binding.target);
-        // The same incident may have revoked another account too: that is another step's.
+        // The same incident may have revoked another account too: that belongs to another step.
         return note.step === key || (note.incident === context.incident && isFor(binding, serviceAccount));
       });
       const robbed = all.filter(
@@ -179,7 +179,7 @@ export function revokeServiceAccountImplementation(options: {
         return {
           state: 'drifted',
           detail: 'no binding says that it is held by this step; nothing was changed',
-          // Those of a note that nobody can read are anybody's: it is not known whether the account was in one of them.
+          // Bindings with an unreadable note could be anybody's: it is not known whether the account was in one of them.
           difference: [
             'no binding names the account, and of which it was taken is not known: put it back by hand',
             ...ours.flatMap(differenceOf),
@@ -212,15 +212,15 @@ export function revokeServiceAccountImplementation(options: {
   };
 }
 
-/** Which accounts a step took out of a binding, as its note says. */
+/** Which accounts a step removed from a binding, according to its note. */
 export function accountsRevokedBy({ change }: ObjectNote): readonly Account[] {
   if (change.kind !== 'entries') return [];
   return subjectsIn(change.taken.map(({ value }) => value)).flatMap((one) => accountIn(one) ?? []);
 }
 
 /**
- * Every binding that names one of these accounts now, with the account: whoever may write bindings can make another one. Also one for a group that it
- * is in, but for those that the step has left.
+ * Every binding that names one of these accounts now, with the account: anyone who may write bindings can create another one. Includes bindings to a group that
+ * the account is in, except those that the step has left in place.
  */
 export async function bindingsNaming(options: {
   readonly api: KubernetesApi;
@@ -237,7 +237,7 @@ export async function bindingsNaming(options: {
   });
 }
 
-/** Of names that each note has: whoever may make bindings could make so many that no note fits. None, where not all fit. */
+/** The names if they fit in each note: anyone who may create bindings could create so many that no note fits. Undefined if they do not all fit. */
 function fitting(listed: readonly string[]): readonly string[] | undefined {
   return listed.reduce((sum, one) => sum + one.length, 0) <= namesBytes ? listed : undefined;
 }
@@ -258,7 +258,7 @@ async function bindingsOf(api: KubernetesApi, signal: AbortSignal): Promise<read
   return lists.flat().sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-/** Which account was taken out of it. */
+/** Which account was removed from it. */
 function revokedFrom({ object }: Pick<Binding, 'object'>): string {
   return object.metadata.annotations?.[names.revokedAnnotation] ?? 'an account';
 }
@@ -272,7 +272,7 @@ function fieldOn(ref: ObjectRef, account: Account): HeldField {
     action: revokeServiceAccount,
     ref,
     path: ['subjects'],
-    // A list that becomes empty is stored as none.
+    // A list that becomes empty is stored as absent.
     value: (before) => {
       const left = subjectsIn(before).filter((one) => !isAccount(one, account));
       return left.length > 0 && isJson(left) ? left : undefined;
@@ -299,14 +299,14 @@ function isAccount(subject: Subject, { namespace, name }: Account): boolean {
   return account?.name === name && account.namespace === namespace;
 }
 
-/** As a subject of its own kind, or by the name that the API server knows it under. */
+/** Named as a subject of its own kind, or by the user name that the API server gives it. */
 function accountIn({ kind, name, namespace }: Subject): Account | undefined {
   if (kind === 'ServiceAccount') return namespace === undefined ? undefined : { namespace, name };
   const [, of, own] = (kind === 'User' && /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name)) || [];
   return of === undefined || own === undefined ? undefined : { namespace: of, name: own };
 }
 
-/** Bindings to groups that every account is in, without those that the API server itself makes in each cluster: a label alone may be anybody's. */
+/** Bindings to groups that every account is in, except those that the API server itself creates in each cluster: a label alone may be anybody's. */
 function groupsOf(all: readonly Binding[], account: Account): readonly Binding[] {
   const groups = ['system:authenticated', 'system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
   return all
@@ -317,7 +317,7 @@ function groupsOf(all: readonly Binding[], account: Account): readonly Binding[]
     .filter(({ subjects }) => subjects.some(({ kind, name }) => kind === 'Group' && groups.includes(name)));
 }
 
-/** The API server refuses to write a binding with one word for two rights: which of them is missing is asked. */
+/** The API server gives the same refusal if either of two rights for writing a binding is missing: so we ask which one it is. */
 async function mayBind<T>(api: KubernetesApi, { role }: Binding, write: () => Promise<T>): Promise<T> {
   try {
     return await write();

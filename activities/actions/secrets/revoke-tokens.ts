@@ -21,11 +21,11 @@ import { deletePodImplementation } from '../workloads/delete-pod.ts';
 import { lookFor, podsLeft } from '../workloads/pods-ended.ts';
 import { accountRef, keeperRef, makeAccountAnew, restorableOf } from './account-anew.ts';
 
-/** Names and annotations only: with this the API server sends no value, whatever the right would allow. */
+/** Names and annotations only: with this the API server sends no values, whatever the right would allow. */
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
 const accountNameAnnotation = 'kubernetes.io/service-account.name';
 
-/** Ends tokens by what they are bound to; see the declaration in `core/actions/secrets/revoke-tokens.ts`. */
+/** Invalidates tokens through what they are bound to; see the declaration in `core/actions/secrets/revoke-tokens.ts`. */
 export function revokeTokensImplementation(options: {
   readonly api: KubernetesApi;
   readonly pollMs?: number;
@@ -42,7 +42,7 @@ export function revokeTokensImplementation(options: {
       what: `list secrets in ${namespace}`,
       signal,
     });
-    // An empty list of this form has no items at all.
+    // An empty list in this format has no items at all.
     return (items ?? []).filter(({ metadata }) => metadata.annotations?.[accountNameAnnotation] === account);
   };
 
@@ -136,7 +136,7 @@ export function revokeTokensImplementation(options: {
       return deletion.started({ pod }, context);
     },
 
-    /** The pod goes last: it says which account is meant, for as long as anything is left to do. */
+    /** The pod goes last: it identifies the account for as long as anything is left to do. */
     async apply(input, context) {
       const { pod, ways } = input;
       const { namespace } = pod;

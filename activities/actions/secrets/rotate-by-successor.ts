@@ -9,7 +9,7 @@ import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
-/** A plain Secret: its new value has a new name, which the suspect does not refer to. */
+/** For a plain Secret: its new value gets a new name, which the suspect does not refer to. */
 export function rotateBySuccessor(options: { readonly api: KubernetesApi; readonly rules: readonly RotationRule[] }): Rotator {
   const { api, rules } = options;
   const placeOf = (rotation: SecretRotation, context: StepContext) => successorPlace({ api, rotation, context });
@@ -17,7 +17,7 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
   return {
     started: async (rotation, context) => (await readSuccessor(placeOf(rotation, context))) !== undefined,
 
-    /** The new value is kept in the successor before it becomes valid: a crash loses none. */
+    /** The new value is stored in the successor before it becomes valid: a crash loses nothing. */
     async begin(rotation, { revokeFirst = false }, context) {
       const { secret, rule, keys } = rotation;
       const place = placeOf(rotation, context);
@@ -76,7 +76,7 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
 
 const lengths = [24, 32, 48, 64, 96, 128, 256, 512];
 
-/** A fresh random text for each key, as long as the old value or the next usual length: base64 of base64url. */
+/** Fresh random text for each key, as long as the old value or the next usual length: base64 of base64url. */
 function freshValues(data: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(data).map(([key, old]) => {

@@ -15,18 +15,18 @@ import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.t
 import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 
-/** What the Certificate was before: it stands on it, so that the step finds it again. Nothing of it is secret. */
+/** The Certificate's before-state: stored on it, so that the step finds it again. It contains no secret. */
 interface Replaced {
   readonly publicKey: string;
   readonly ends: string;
   readonly revision: number;
 }
 
-/** A Secret of cert-manager: its Certificate is issued again, on a new key, as `cmctl renew` asks for it. */
+/** For a Secret of cert-manager: its Certificate is reissued with a new key, the way `cmctl renew` requests it. */
 export function rotateCertificate(options: {
   readonly api: KubernetesApi;
   readonly pollMs?: number;
-  /** How long one look at the issuer waits: 120 s. */
+  /** How long one check of the issuer waits: 120 s. */
   readonly issueMs?: number;
 }): Rotator {
   const { api, pollMs = 500, issueMs = 120_000 } = options;
@@ -38,7 +38,7 @@ export function rotateCertificate(options: {
     return found && certificateIn(found);
   };
 
-  /** Writes down what is replaced, once a step. */
+  /** Records what is replaced, once per step. */
   const noted = (ref: ObjectRef, rotation: SecretRotation, { key, signal }: StepContext): Promise<Replaced> =>
     despiteConflicts(async () => {
       const seen = await read(ref, signal);

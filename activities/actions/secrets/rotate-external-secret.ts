@@ -20,15 +20,15 @@ import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 import { makeSuccessor, readSuccessor, successorPlace } from './secret-successor.ts';
 
-/** Before the keys of the old credential, beside the new one, for as long as the step runs. */
+/** Prefix for the keys of the old credential, stored next to the new one for as long as the step runs. */
 const oldPrefix = 'old.';
 
-/** A Secret of External Secrets: rotated at the provider, written where the ExternalSecret reads it, then read again by it. */
+/** For a Secret of External Secrets: rotated at the provider, written where the ExternalSecret reads it, then refreshed by it. */
 export function rotateExternalSecret(options: {
   readonly api: KubernetesApi;
   readonly rules: readonly RotationRule[];
   readonly pollMs?: number;
-  /** How long one look at the refresh waits: 60 s. */
+  /** How long one check of the refresh waits: 60 s. */
   readonly refreshMs?: number;
 }): Rotator {
   const { api, rules, pollMs = 500, refreshMs = 60_000 } = options;
@@ -38,7 +38,7 @@ export function rotateExternalSecret(options: {
   const isAsked = ({ metadata }: ExternalSecretJson, key: string): boolean =>
     metadata.annotations?.[names.rotatedByAnnotation] === stepHash(key);
 
-  /** What it had read before stands on it: a refresh is another than that, whenever it is looked at. */
+  /** The version read before is recorded on it: a refresh is any other version, whenever it is checked. */
   const askForRefresh = (ref: ObjectRef, { key, signal }: StepContext): Promise<void> =>
     despiteConflicts(async () => {
       const seen = await readWriter(ref, signal);
@@ -100,7 +100,7 @@ export function rotateExternalSecret(options: {
           return partsOf(credentialOf(made)).next;
         },
       };
-      // Once it is finished nothing is kept any more: what was asked for by this step is done.
+      // Once the step is finished, nothing is kept any more: what it asked for is done.
       const kept = await read();
       if (!kept && isAsked(await readWriter(writer.ref, signal), context.key)) return;
       const old = kept?.old ?? credentialOf(secret);

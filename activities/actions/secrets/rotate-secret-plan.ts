@@ -4,7 +4,7 @@ import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { certificateIn } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import type { RotationWork, SecretRotation } from './rotation.ts';
 
-/** What a rotation would do, in words: no value is in it. */
+/** Describes what a rotation would do: it contains no value. */
 export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput, work: RotationWork) {
   const { namespace, name, uid } = suspect;
   const { rotations, refused, warnings } = work;

@@ -15,12 +15,12 @@ import { type RotationWork, rotationWork } from './rotation.ts';
 import type { Rotated } from './rotator.ts';
 import { changeSecrets, mustHaveRolled, waitForConsumers } from './secret-rolling.ts';
 
-/** Gives Secrets a new value, each in its way; see the declaration in `core/actions/secrets/rotate-secret.ts`. */
+/** Gives Secrets a new value, each in the way that fits it; see the declaration in `core/actions/secrets/rotate-secret.ts`. */
 export function rotateSecretImplementation(
   parts: RollingParts & {
-    /** Which Secret is of which provider. */
+    /** Which Secret belongs to which provider. */
     readonly rules?: readonly RotationRule[];
-    /** How long one look waits for who writes a Secret anew; absent: what is usual for each. */
+    /** How long one check waits for the writer of a Secret to rewrite it; absent: the default of each. */
     readonly writeMs?: number;
   },
 ): ActionImplementation<RotateSecretInput, RotateSecretOutput> {

@@ -15,18 +15,18 @@ import { suspectAccess, type WhySuspectReads } from './suspect-access.ts';
 import { whyNotInPlace } from './why-not-in-place.ts';
 import { whyNotValid } from './why-not-valid.ts';
 
-/** One Secret that gets a new value. `secret` holds values: it never leaves the activity. */
+/** One Secret that gets a new value. `secret` contains values: it never leaves the activity. */
 export interface SecretRotation {
   readonly name: string;
-  /** The name that its users refer to afterwards: the successor's, or its own where somebody else writes it anew. */
+  /** The name that its users refer to afterwards: the successor's, or its own if something else rewrites it. */
   readonly newName: string;
-  /** The Secret that this step makes; where somebody else writes it, only for as long as the step runs. */
+  /** The Secret that this step creates; if something else writes the value, it exists only while the step runs. */
   readonly successor: string;
   readonly writer?: SecretWriter;
   readonly secret: SecretJson;
-  /** Those that get new values. */
+  /** Keys that get new values. */
   readonly keys: readonly string[];
-  /** Workloads that refer to the old or already to the new name. */
+  /** Workloads that refer to the old name or already to the new one. */
   readonly consumers: readonly Consumer[];
   /** Others that use it and are not rolled: `Job report`. */
   readonly left: readonly string[];
@@ -37,11 +37,11 @@ export interface SecretRotation {
 export interface RotationWork {
   readonly rotations: readonly SecretRotation[];
   readonly refused: readonly { readonly secret: string; readonly reason: string }[];
-  /** Workloads that somebody else writes: `Deployment cart is managed by Helm`. */
+  /** Workloads that are managed by something else: `Deployment cart is managed by Helm`. */
   readonly warnings: readonly string[];
 }
 
-/** Reads everything that a rotation is about. The same before it has begun, in its middle, and after. */
+/** Reads everything that a rotation is about. The same before it has begun, midway, and after. */
 export async function rotationWork(options: {
   readonly api: KubernetesApi;
   readonly rules: readonly RotationRule[];
@@ -118,7 +118,7 @@ async function whyNot(options: {
   return whyNotValid({ api, secret, successor, rule, revokeFirst: input.revokeFirst === true, context });
 }
 
-/** The suspect; undefined where it is gone, and people have named the Secrets. */
+/** The suspect; undefined if it is gone and people have named the Secrets. */
 async function readSuspect(options: {
   readonly api: KubernetesApi;
   readonly input: RotateSecretInput;
@@ -145,7 +145,7 @@ function warningsOf(rotations: readonly SecretRotation[]): readonly string[] {
   return [...new Set(found)];
 }
 
-/** The same for the same run, suspect and Secret, whenever it is asked; not to be guessed beforehand, since runs are random. */
+/** Always the same for the same run, suspect and Secret; cannot be guessed beforehand, since runs are random. */
 function successorName(of: {
   readonly name: string;
   readonly context: StepContext;

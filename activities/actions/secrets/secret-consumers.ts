@@ -15,14 +15,14 @@ import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes
 import { secretReferences } from '../../../integrations/kubernetes/workloads/secret-references.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 
-/** A workload whose pod template can be given another Secret. */
+/** A workload whose pod template can be pointed at another Secret. */
 export interface Consumer {
   readonly ref: ObjectRef;
   readonly object: RollingObject;
   readonly template: Jsonify<V1PodTemplateSpec>;
   /** Where the template is, as a JSON pointer. */
   readonly at: string;
-  /** A CronJob does not roll: its next run takes what the template says then. */
+  /** A CronJob does not roll: its next run uses the template as it is then. */
   readonly rolls: boolean;
 }
 
@@ -69,19 +69,19 @@ export async function readUsers(options: {
   return { workloads: workloads.flat(), pods, ingresses, accounts };
 }
 
-/** The object as one that uses Secrets; undefined where it has no pod template. */
+/** The object as a user of Secrets; undefined if it has no pod template. */
 export function consumerOf(ref: ObjectRef, object: TemplateHolder): Consumer | undefined {
   const rolls = ref.kind !== 'CronJob';
   const template = rolls ? object.spec?.template : object.spec?.jobTemplate?.spec?.template;
   return template && { ref, object, template, rolls, at: rolls ? '/spec/template' : '/spec/jobTemplate/spec/template' };
 }
 
-/** Who uses one of these names: what can be rolled, in words what cannot and why, and what reads it by its name whenever it needs it. */
+/** Who uses one of these names: what can be rolled, a description of what cannot and why, and what reads it by name whenever it needs it. */
 export function usersOf(options: {
   readonly users: NamespaceUsers;
   readonly secrets: ReadonlySet<string>;
   readonly suspectUid: string;
-  /** The step's. */
+  /** The key of the step. */
   readonly key: string;
 }): { readonly rolled: readonly Consumer[]; readonly left: readonly string[]; readonly readers: readonly string[] } {
   const { users, secrets, suspectUid, key } = options;

@@ -10,7 +10,7 @@ import { workloadRef } from '../../../integrations/kubernetes/workloads/workload
 import { type RollingParts, waitForRollout } from '../workloads/rolled-out.ts';
 import { type Consumer, consumerOf, templateKinds } from './secret-consumers.ts';
 
-/** What workloads are to have: other names, or containers that began after the value under the same name had changed. */
+/** What workloads should end up with: other names, or containers that started after the value under the same name had changed. */
 interface SecretChange {
   readonly newNames: ReadonlyMap<string, string>;
   readonly renewed: ReadonlySet<string>;
@@ -18,7 +18,7 @@ interface SecretChange {
 
 const attempts = 4;
 
-/** One conditional patch for all the Secrets of a workload; read again when somebody else was quicker. */
+/** One conditional patch for all the Secrets of a workload; reads it again if somebody else was quicker. */
 export async function changeSecrets(options: {
   readonly api: KubernetesApi;
   readonly consumer: Consumer;
@@ -68,7 +68,7 @@ export async function waitForConsumers(parts: RollingParts, consumers: readonly 
   await Promise.all(rolling.map(({ ref, object }) => waitForRollout(parts, { ref, uid: object.metadata.uid, signal })));
 }
 
-/** @throws FB_ERR_DRIFTED where it refers to the old name again, FB_ERR_UNAVAILABLE while it has not rolled out. */
+/** @throws FB_ERR_DRIFTED if it refers to the old name again, FB_ERR_UNAVAILABLE while it has not rolled out. */
 export async function mustHaveRolled(options: {
   readonly api: KubernetesApi;
   /** `deployment/shop/cart` */

@@ -10,7 +10,7 @@ interface SuccessorName {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly name: string;
-  /** The Secret in whose place it comes. */
+  /** The Secret that it replaces. */
   readonly of: string;
   readonly context: StepContext;
 }
@@ -24,18 +24,18 @@ export function successorPlace({
   return { api, namespace: secret.metadata?.namespace ?? '', name: successor, of: name, context };
 }
 
-/** The Secret that this very step has made; undefined where there is none yet. @throws FB_ERR_REFUSED for one of somebody else. */
+/** The Secret that this very step has created; undefined if there is none yet. @throws FB_ERR_REFUSED for somebody else's. */
 export async function readSuccessor({ api, namespace, name, of, context }: SuccessorName): Promise<SecretJson | undefined> {
   const found = await readSecret({ api, namespace, name, signal: context.signal });
   if (!found) return undefined;
-  // The name cannot be guessed, but the annotations are checked all the same: nobody plants a Secret whose values he knows.
+  // The name cannot be guessed, but the annotations are checked all the same: nobody may plant a Secret whose values they know.
   const { [names.stepAnnotation]: step, [names.rotatedFromAnnotation]: from } = found.metadata?.annotations ?? {};
   if (step !== context.key || from !== of)
     throw new FirebreakError('FB_ERR_REFUSED', `a Secret ${name} is there already, made by somebody else`);
   return found;
 }
 
-/** Makes it, or finds that another try of this step has made it. */
+/** Creates it, or finds that an earlier attempt of this step has created it. */
 export async function makeSuccessor(
   options: SuccessorName & {
     readonly old: SecretJson;

@@ -6,24 +6,24 @@ import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.t
 /** An account whose token the suspect has. */
 interface HeldAccount {
   readonly name: string;
-  /** The token Secret from which it has it; absent where the token is bound to the pod. */
+  /** The token Secret that it comes from; absent if the token is bound to the pod. */
   readonly from?: string;
 }
 
-/** Why the suspect would get a new value under this name all the same, by the rights of the accounts whose tokens it has; undefined where it would not. */
+/** Why the suspect would still get the new value under this name, through the rights of the accounts whose tokens it has; undefined if it would not. */
 export type WhySuspectReads = (secret: string) => Promise<string | undefined>;
 
-/** Finds the tokens that the suspect has: the one that is bound to it, and every token Secret that it names. */
+/** Finds the tokens that the suspect has: the one bound to it, and every token Secret that it names. */
 export async function suspectAccess(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly suspect: PodJson | undefined;
-  /** Secrets that it had, too: a token from one of them outlives the pod. */
+  /** Further Secrets that it had: a token from one of them outlives the pod. */
   readonly named: readonly string[];
   readonly signal: AbortSignal;
 }): Promise<WhySuspectReads> {
   const { api, namespace, suspect, named, signal } = options;
-  // What only the kubelet uses is not in the container.
+  // Secrets that only the kubelet uses are not in the container.
   const used = (suspect?.spec ? secretUses(suspect.spec) : []).flatMap((use) => (isOfKubelet(use) ? [] : [use.name]));
   const secrets = [...new Set([...used, ...named])].sort();
   const accounts = [...(suspect ? boundAccount(suspect) : []), ...(await tokenSecrets({ api, namespace, secrets, signal }))];
@@ -55,7 +55,7 @@ export async function suspectAccess(options: {
   };
 }
 
-/** Since Kubernetes 1.22 what is mounted by itself is a projected volume; what else the pod's settings say makes no token. */
+/** Since Kubernetes 1.22, an automatically mounted token is a projected volume; the pod's other settings create no token. */
 function boundAccount({ spec }: PodJson): readonly HeldAccount[] {
   const isMounted = (spec?.volumes ?? []).some(({ projected }) =>
     projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
@@ -63,7 +63,10 @@ function boundAccount({ spec }: PodJson): readonly HeldAccount[] {
   return isMounted ? [{ name: spec?.serviceAccountName ?? 'default' }] : [];
 }
 
-/** https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets: such a token never ends by itself, and may be of any account of the namespace. */
+/**
+ * https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets: such a token never expires, and may belong to any account of the
+ * namespace.
+ */
 async function tokenSecrets(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;

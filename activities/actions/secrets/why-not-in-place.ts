@@ -10,7 +10,7 @@ import { credentialOf } from './provider-calls.ts';
 import type { WhySuspectReads } from './suspect-access.ts';
 import { whyNotValid } from './why-not-valid.ts';
 
-/** Why a Secret that keeps its name cannot be rotated now; undefined when it can. Whoever refers to it gets the new value. */
+/** Why a Secret that keeps its name cannot be rotated now; undefined when it can. Everything that refers to it gets the new value. */
 export async function whyNotInPlace(options: {
   readonly api: KubernetesApi;
   readonly input: RotateSecretInput;
@@ -27,7 +27,7 @@ export async function whyNotInPlace(options: {
   const name = secret?.metadata?.name ?? '';
   if (!secret) return 'it does not exist';
   if (writer.kind === 'ExternalSecret') {
-    // Read again by itself it would be the old value: what it is read from has to be changed first.
+    // Merely refreshed, it would get the old value again: the source that it is read from has to be changed first.
     if (!rule?.stored) return whyNotRotate(secret);
     const foreign = rule.provider.whyNot(credentialOf(secret));
     if (foreign !== undefined) return foreign;

@@ -5,14 +5,14 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readSecret, type SecretJson } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import { credentialOf, mayBeTried } from './provider-calls.ts';
 
-/** Why a value cannot be rotated at its provider now: it was rotated already, or is another's, or what the provider says. Nobody is rolled onto a guess. */
+/** Why a value cannot be rotated at its provider now: it was already rotated, belongs to another, or the provider refuses. Nothing is rolled out on a guess. */
 export async function whyNotValid(options: {
   readonly api: KubernetesApi;
   readonly secret: SecretJson;
-  /** The Secret that a rotation has from its beginning on: in its middle the old value may be refused, rightly. */
+  /** The Secret that exists from the start of a rotation: midway through it, the old value may rightly be refused. */
   readonly successor: string;
   readonly rule: RotationRule;
-  /** Then the old value may be refused already. */
+  /** If set, the old value may already be refused. */
   readonly revokeFirst: boolean;
   readonly context: Pick<StepContext, 'key' | 'signal'>;
 }): Promise<string | undefined> {

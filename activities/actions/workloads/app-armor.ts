@@ -1,16 +1,16 @@
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 
-/** The annotations that said it before 1.30: where they contradict the field, no pod can be made of the template. */
+/** The annotations used before 1.30: if they contradict the field, no pod can be created from the template. */
 const oldAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
 
 /**
- * Why a workload cannot be given an AppArmor profile; undefined where it can. A kubelet refuses the pod on a node without AppArmor, and nothing
- * in the node's status says which has it: a pod that runs there under a profile does. Where the next pod goes is not known, so each node counts.
+ * Why a workload cannot be given an AppArmor profile; undefined if it can. A kubelet refuses the pod on a node without AppArmor, and the node's status does not
+ * show which nodes have it: a pod that runs there under a profile does. Where the next pod goes is not known, so each node counts.
  * https://kubernetes.io/docs/tutorials/security/apparmor/
  */
 export function whyNoAppArmor(options: {
   readonly view: Pick<ClusterView, 'ready' | 'pods'>;
-  /** The configuration says that each node has it. */
+  /** The configuration says that every node has it. */
   readonly everywhere: boolean;
   readonly template: unknown;
 }): string | undefined {
@@ -26,7 +26,7 @@ export function whyNoAppArmor(options: {
     if (appArmor) shown.add(node);
   }
   if (nodes.size > 0 && nodes.size === shown.size) return undefined;
-  // No count: the plan is compared, and pods come and go.
+  // No count here: plans are compared, and pods come and go.
   return 'not on each node does a pod show that the node has AppArmor, without which its kubelet refuses the pod (actions.appArmorOnEveryNode)';
 }
 

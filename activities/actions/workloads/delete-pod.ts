@@ -9,13 +9,13 @@ import { controllerOf, ownerEffect } from '../../../integrations/kubernetes/work
 import { endOf } from './pods-ended.ts';
 
 /**
- * The attacker gets no 30 s to say good-bye, but the kubelet still confirms that the containers are gone: with 0 the API server
- * would forget the pod while it may still run.
+ * The attacker gets no 30 s of grace, but the kubelet still confirms that the containers are gone: with 0 the API server would forget the pod while it may
+ * still run.
  */
 const graceSeconds = 1;
 const withinMs = 55_000;
 
-/** Ends one pod by uid; see the declaration in `core/actions/workloads/delete-pod.ts`. */
+/** Deletes one pod by uid; see the declaration in `core/actions/workloads/delete-pod.ts`. */
 export function deletePodImplementation(options: {
   readonly api: KubernetesApi;
   readonly pollMs?: number;
@@ -29,7 +29,7 @@ export function deletePodImplementation(options: {
     async plan({ pod }, { signal }) {
       const found = podRecord(await readSamePod({ api, pod, signal }));
       const name = `pod/${pod.namespace}/${pod.name}`;
-      // A quarantined pod has been replaced already, and its owner reference may go at any moment.
+      // A quarantined pod has already been replaced, and its owner reference may disappear at any moment.
       const owner = isQuarantined(found.labels) ? undefined : controllerOf(found.owners);
       return {
         target: { name, uid: pod.uid },

@@ -15,11 +15,11 @@ import { type EndingParts, podsLeft } from './pods-ended.ts';
 import { lookAmong, podsOfWorkload, resolvedPods } from './pods-of.ts';
 import { evidenceOfSuspect } from './rolled-out.ts';
 
-/** How long what is ended is waited for. */
+/** How long to wait for what was ended. */
 const withinMs = 150_000;
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'];
 
-/** Deletes a workload, and it goes after what it owns; see the declaration in `core/actions/workloads/delete-workload.ts`. */
+/** Deletes a workload, which goes after what it owns; see the declaration in `core/actions/workloads/delete-workload.ts`. */
 export function deleteWorkloadImplementation(
   options: EndingParts & { readonly api: KubernetesApi; readonly view: Pick<ClusterView, 'ownersOf'>; readonly cellKey: CellKey },
 ): ActionImplementation<DeleteWorkloadInput, DeleteWorkloadOutput> {
@@ -65,7 +65,7 @@ export function deleteWorkloadImplementation(
       const { signal } = context;
       const ref = workloadRef(workload, kinds);
       const object = await readObject({ api, ref, signal });
-      // Somebody may delete it alone, or let its pods go, so that they live on: they are looked for before, and by their uids after.
+      // Somebody may delete it alone, or release its pods, so that they live on: they are listed beforehand, and checked by their uids afterwards.
       const pods = resolvedPods(await podsOf(workload, object, context));
       if (!object) return { workload, pods };
       const { uid, deletionTimestamp } = object.metadata;
@@ -97,7 +97,7 @@ export function deleteWorkloadImplementation(
           'FB_ERR_UNAVAILABLE',
           `${left.ending.join(', ')} of ${targetOf(ref)}: being ended, but still there`,
         );
-      // It goes after what it owns: with a pod that stays it may stay as long.
+      // It goes after what it owns: if a pod stays, the workload may stay as long.
       while (left.lasting.length === 0 && uid !== undefined && (await isThere())) {
         if (Date.now() > end)
           throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)} is being deleted, but what it owns is still there`);

@@ -16,7 +16,7 @@ const withinMs = 150_000;
 export function evictPodImplementation(options: {
   readonly api: KubernetesApi;
   readonly pollMs?: number;
-  /** How long a budget is waited for: 40 s. */
+  /** How long to wait for a budget: 40 s. */
   readonly heldMs?: number;
 }): ActionImplementation<EvictPodInput, EvictPodOutput> {
   const { api, pollMs = 500, heldMs = 40_000 } = options;

@@ -9,7 +9,7 @@ import type { BudgetRecord } from '../../../integrations/kubernetes/workloads/di
 /** `held`: a disruption budget allows no eviction now. `several`: more than one budget selects the pod, which the API refuses for good. */
 export type Evicted = 'evicted' | 'gone' | 'held' | 'several';
 
-/** Several budgets are answered with 500, and so is whatever goes wrong for a moment: what is so for good is so again. */
+/** The API answers 500 for several budgets, but also for any transient failure: only a permanent one repeats. */
 const mostAsked = 3;
 const againMs = 500;
 
@@ -20,7 +20,7 @@ interface Eviction {
 }
 
 /**
- * Asks the API server to evict exactly this pod; budgets are its to judge. Nothing is ever forced past one.
+ * Asks the API server to evict exactly this pod; it alone judges the budgets. Never forces an eviction past one.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
  */
 export async function evict(eviction: Eviction): Promise<Evicted> {
@@ -65,8 +65,8 @@ export const heldText = 'its disruption budget allows no eviction now';
 export const severalText = 'more than one disruption budget selects it, and the API server refuses its eviction';
 
 /**
- * What a plan says of the budgets that have a say in a pod's eviction; undefined where none has. How many evictions they allow now moves by itself,
- * and is no part of a plan.
+ * What a plan says about the budgets that apply to a pod's eviction; undefined if there are none. How many evictions they currently allow changes by itself,
+ * and is not part of a plan.
  */
 export function budgetNote(text: string, labels: PodRecord['labels'], budgets: readonly BudgetRecord[]): string | undefined {
   const [only, ...more] = budgets.filter(({ selector }) => selects(selector, labels)).map(({ name }) => name);

@@ -25,7 +25,7 @@ import { evidenceOfSuspect, type RollingParts, readRolling, rolloutVerdict } fro
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const fields = z.record(z.string(), z.unknown()).nullable();
-/** On the workload: which step, since when, how far, and what the touched fields were. */
+/** Mark on the workload: which step, since when, how far, and the previous values of the touched fields. */
 const markSchema = z.object({
   step: z.string(),
   at: z.iso.datetime(),
@@ -41,7 +41,7 @@ const markSchema = z.object({
 });
 type Mark = z.infer<typeof markSchema>;
 
-/** Takes from a workload what it need not be able to do; see the declaration in `core/actions/workloads/harden-workload.ts`. */
+/** Takes away what a workload need not be able to do; see the declaration in `core/actions/workloads/harden-workload.ts`. */
 export function hardenWorkloadImplementation({
   api,
   cellKey,
@@ -50,10 +50,10 @@ export function hardenWorkloadImplementation({
   pollMs = 500,
   rollMs = 150_000,
 }: RollingParts & {
-  /** By it the notes of other steps on the workload are known, and stay. */
+  /** Identifies notes of other steps on the workload, which stay. */
   readonly cellKey?: CellKey;
   readonly view: Pick<ClusterView, 'ready' | 'pods'>;
-  /** The configuration's word; without it, what the pods that run there show. */
+  /** What the configuration says; without it, what the pods that run there show. */
   readonly appArmorOnEveryNode?: boolean;
 }): ActionImplementation<HardenWorkloadInput, HardenWorkloadOutput> {
   const noAppArmor = ({ spec }: RollingObject): string | undefined =>
@@ -82,7 +82,7 @@ export function hardenWorkloadImplementation({
       path: pathOf(ref),
       query: { fieldManager: names.fieldManager, ...(mark === undefined && { dryRun: 'All' }) },
       body: [
-        // Set, not tested: a test that fails is no conflict to the API server, and is not tried again.
+        // Set, not tested: the API server does not treat a failed test as a conflict, so it would not be retried.
         { op: 'replace', path: '/metadata/uid', value: uid },
         { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
         { op: 'replace', path: '/spec/template/spec', value: spec },
@@ -98,7 +98,7 @@ export function hardenWorkloadImplementation({
     });
   };
 
-  /** Waits until it is as it should be; true where its pods are available in time. */
+  /** Waits until it is as it should be; returns true if its pods are available in time. */
   const stands = async (input: HardenWorkloadInput, until: number, signal: AbortSignal): Promise<boolean> => {
     for (;;) {
       const { ref, object } = await read(input, signal);
@@ -124,7 +124,7 @@ export function hardenWorkloadImplementation({
         const { ref, object } = await read(input, signal);
         const why = whyNotRoll(ref.kind, object);
         if (why !== undefined) throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)}: ${why}`);
-        // As the API server would store it, admission included; who may not set it is told so before people are asked.
+        // As the API server would store it, admission included; a missing right is reported before people are asked.
         return {
           ref,
           object,
@@ -207,7 +207,7 @@ function specOf(object: RollingObject): HardenedSpec {
   return typeof spec === 'object' && spec !== null ? (spec as HardenedSpec) : {};
 }
 
-/** The mark of this very step. What else is in the annotation is somebody else's. */
+/** The mark of this very step. Anything else in the annotation is somebody else's. */
 function markOf({ metadata }: RollingObject, key: string): Mark | undefined {
   try {
     const parsed = markSchema.safeParse(JSON.parse(metadata.annotations?.[names.hardenedAnnotation] ?? ''));

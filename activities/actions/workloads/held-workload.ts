@@ -14,16 +14,16 @@ import {
 } from '../paused-declarer.ts';
 
 interface HeldWorkload<Input> extends Required<Pick<ActionImplementation<Input, unknown>, 'started' | 'undo'>> {
-  /** The plan, with what declares the workload elsewhere and what of that is paused. */
+  /** The plan, plus what declares the workload elsewhere and what of that is paused. */
   withDeclarer<P extends Pick<Plan, 'changes' | 'blastRadius' | 'notes'>>(
     plan: P,
     of: { readonly input: Input; readonly object: ObjectJson; readonly signal: AbortSignal },
   ): Promise<P>;
-  /** Pauses first, then holds: what is held is not put back meanwhile. */
+  /** Pauses first, then holds: so the held field is not reverted in between. */
   hold(input: Input, context: StepContext): Promise<{ readonly before: Json | undefined; readonly paused?: string }>;
 }
 
-/** What the actions that hold one field of a workload have in common: how a step of theirs is done, is known again, and is given back. */
+/** What the actions that hold one field of a workload have in common: how a step of theirs is applied, recognised again, and released. */
 export function heldWorkload<Input>(
   parts: PauseParts,
   fieldOn: (input: Input) => HeldField,
@@ -56,9 +56,9 @@ export function heldWorkload<Input>(
         const { before } = await holdField({ api, cellKey, field, context, ...together });
         return { before, ...(paused !== undefined && { paused }) };
       } catch (error) {
-        // What is not held is put back by nobody: nothing stays paused for it. The next try pauses it again.
+        // If the field is not held, nobody reverts it, so nothing stays paused for it. The next attempt pauses it again.
         const { key, signal } = context;
-        // That it could not be resumed must not hide why it is not held.
+        // A failure to resume must not hide why the field is not held.
         if (paused !== undefined)
           await findPaused({ ...parts, ref: field.ref, named: [paused], key, signal })
             .then((found) => resume(found, signal))

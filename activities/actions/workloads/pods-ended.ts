@@ -7,29 +7,29 @@ import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 
-/** How ends are waited for. */
+/** How to wait for pods to end. */
 export interface EndingParts {
   readonly pollMs?: number | undefined;
-  /** How long a pod that nobody deletes may stay, since its end may come some time after that of its owner: 20 s. */
+  /** How long a pod that nobody deletes may stay, since it may end some time after its owner: 20 s. */
   readonly unendedMs?: number | undefined;
 }
 
-/** Pods that were to end, and have not, in words. */
+/** Descriptions of pods that were to end but have not. */
 interface PodsLeft {
-  /** Those of which more waiting says nothing else. */
+  /** Those for which waiting longer changes nothing. */
   readonly lasting: readonly string[];
   /** Those that may be gone in a moment. */
   readonly ending: readonly string[];
-  /** None of them was there at the first look. */
+  /** Whether none of them existed at the first look. */
   readonly wereGone: boolean;
 }
 
 /**
- * Waits until pods are gone, or until it is clear that they stay. Whoever makes a pod says how long it may take to end, which may be years, and who
- * may write it can have it kept by a finalizer, or let go by its owner: the API server calls all of these pods by their old uid.
+ * Waits until pods are gone, or until it is clear that they stay. Whoever creates a pod decides how long it may take to end, possibly years, and anyone who may
+ * write it can have a finalizer keep it or its owner release it: the API server still knows all of these pods by their old uid.
  */
 export async function podsLeft(options: {
-  /** Those that are there still. */
+  /** Returns those that still exist. */
   readonly look: () => Promise<readonly PodJson[]>;
   readonly withinMs: number;
   readonly ending: EndingParts;
@@ -66,7 +66,7 @@ export function lookFor(
   };
 }
 
-/** `pod/shop/cart-1 is being ended, and its containers may run until 2031-…`; undefined where it may be gone in a moment. */
+/** `pod/shop/cart-1 is being ended, and its containers may run until 2031-…`; undefined if it may be gone in a moment. */
 function whyItLasts(pod: PodJson, { end, isOver }: { readonly end: number; readonly isOver: boolean }): string | undefined {
   const { deletionTimestamp, deletionGracePeriodSeconds, finalizers = [] } = pod.metadata ?? {};
   const name = textOf(pod);
@@ -76,21 +76,21 @@ function whyItLasts(pod: PodJson, { end, isOver }: { readonly end: number; reado
     return `${name} is not being ended, and runs on${owner ? ` for ${owner.kind} ${owner.name}` : ''}`;
   }
   if (Date.parse(deletionTimestamp) > end) return `${name} ${endsLateText(deletionTimestamp)}`;
-  // What its node has confirmed, or somebody has forced, has no time left.
+  // No time is left if its node has confirmed the end, or somebody has forced it.
   if (deletionGracePeriodSeconds === 0 && finalizers.length > 0)
     return `${name} is kept by its finalizers: ${finalizers.join(', ')}`;
   return undefined;
 }
 
 /**
- * What became of a pod whose end was ordered.
- * @throws FB_ERR_UNAVAILABLE where it may be gone in a moment: `it is being deleted`, by the word of the action
+ * What became of a pod whose deletion was ordered.
+ * @throws FB_ERR_UNAVAILABLE if it may be gone in a moment: `it is being deleted`, in the action's own word
  */
 export async function endOf(order: {
   readonly api: KubernetesApi;
   readonly pod: ResolvedPod;
   readonly being: 'deleted' | 'ended';
-  /** It was gone when its end was to be ordered. */
+  /** Whether it was already gone when its deletion was to be ordered. */
   readonly alreadyGone: boolean;
   readonly withinMs: number;
   readonly pollMs: number;
@@ -108,7 +108,7 @@ export async function endOf(order: {
   if (lasting.length > 0) return { state: 'partial', detail: 'its end was ordered', missing: lasting };
   const gone = 'the API server no longer knows a pod with this uid';
   if (!alreadyGone || !wereGone) return { state: 'verified', detail: gone };
-  // A pod can be forgotten while its node still runs it.
+  // The API server can forget a pod while its node still runs it.
   return {
     state: 'unverified',
     detail: `${gone}, but somebody else has ended it: whether its containers have ended is not known`,

@@ -10,15 +10,15 @@ import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/
 import { isOfWorkload, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 
 /**
- * The pods of a workload: those that its selector selects, those that it owns, and those that were its own when its step was planned. Who may write
- * them could take a pod out of each of these in the meantime, and not of all. Those that the cell has quarantined are no longer its own: they stay.
+ * The pods of a workload: those that its selector selects, those that it owns, and those that were its own when its step was planned. Anyone who can write them
+ * could have removed a pod from some of these sets meanwhile, but not from all. Pods that the cell has quarantined are no longer its own: they stay.
  */
 export async function podsOfWorkload(options: {
   readonly api: KubernetesApi;
   readonly view: Pick<ClusterView, 'ownersOf'>;
   readonly cellKey: CellKey;
   readonly workload: NamedWorkload;
-  /** Absent where it has none, or is gone. */
+  /** Absent if it has none, or is gone. */
   readonly selector: LabelSelector | undefined;
   readonly planned?: readonly TargetName[] | undefined;
   readonly signal: AbortSignal;
@@ -42,7 +42,7 @@ export function resolvedPods(pods: readonly PodRecord[]): ResolvedPod[] {
   return pods.map(({ namespace, name, uid }) => ({ namespace, name, uid }));
 }
 
-/** Looks for those of these pods that are there still, by one call. */
+/** Returns which of these pods still exist, with one call. */
 export function lookAmong(
   api: KubernetesApi,
   { namespace }: NamedWorkload,

@@ -13,7 +13,7 @@ import { evidenceOfSuspect, type RollingParts, readRolling, rolloutVerdict, wait
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const markAt = ['spec', 'template', 'metadata', 'annotations'];
 
-/** Rolls a workload by one annotation on its template; see the declaration in `core/actions/workloads/restart-workload.ts`. */
+/** Rolls a workload with one annotation on its template; see the declaration in `core/actions/workloads/restart-workload.ts`. */
 export function restartWorkloadImplementation(
   parts: RollingParts,
 ): ActionImplementation<RestartWorkloadInput, RestartWorkloadOutput> {

@@ -36,7 +36,7 @@ interface Work {
   readonly template: Template;
 }
 
-/** What leaves the mark no room. By the revision the Deployment's controller counts. */
+/** Annotations that leave no room for the mark. The Deployment's controller counts by the revision. */
 function crowding(ref: ObjectRef, object: ObjectJson): readonly string[] {
   return crowdingOn({ ref, object, names: [names.rolledBackByAnnotation, revisionAnnotation] });
 }
@@ -45,7 +45,7 @@ function revisionOf({ metadata }: ObjectJson): number {
   return Number(metadata.annotations?.[revisionAnnotation] ?? 0);
 }
 
-/** The template as the Deployment had it: the hash is what the controller adds to the ReplicaSet's. */
+/** The template as the Deployment had it, without the hash that the controller adds to the ReplicaSet's. */
 function templateOf({ spec }: RollingObject): Template {
   const { metadata, ...rest } = { ...spec?.template };
   const { labels, ...others } = { ...(metadata as Template | undefined) };
@@ -53,7 +53,7 @@ function templateOf({ spec }: RollingObject): Template {
   return { metadata: { ...others, labels: kept }, ...rest };
 }
 
-/** Gives a Deployment an earlier template of its own; see the declaration in `core/actions/workloads/rollback-workload.ts`. */
+/** Restores an earlier template of a Deployment; see the declaration in `core/actions/workloads/rollback-workload.ts`. */
 export function rollbackWorkloadImplementation(
   parts: RollingParts,
 ): ActionImplementation<RollbackWorkloadInput, RollbackWorkloadOutput> {
@@ -123,7 +123,7 @@ export function rollbackWorkloadImplementation(
           path: pathOf(ref),
           query: { fieldManager: names.fieldManager },
           body: [
-            // Set, not tested: a test that fails is no conflict to the API server, and is not tried again.
+            // Set, not tested: the API server does not treat a failed test as a conflict, so it would not be retried.
             { op: 'replace', path: '/metadata/uid', value: uid },
             { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
             { op: 'replace', path: '/spec/template', value: template },

@@ -12,13 +12,13 @@ import { type RollingObject, rolloutOf } from '../../../integrations/kubernetes/
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { podsLeft } from './pods-ended.ts';
 
-/** Of one look at a roll the end: as long as a pod has where nothing is said, and a little more. */
+/** The last part of one check of a rollout: slightly longer than the default grace period of a pod. */
 const endingMs = 40_000;
 
 export interface RollingParts {
   readonly api: KubernetesApi;
   readonly pollMs?: number;
-  /** How long one look at a roll waits: 150 s. */
+  /** How long one check of a rollout waits: 150 s. */
   readonly rollMs?: number;
 }
 
@@ -34,7 +34,7 @@ export async function readRolling(
 
 /**
  * Waits until the object with this uid has rolled out.
- * @throws FB_ERR_UNAVAILABLE while it has not (the look is repeated), FB_ERR_TARGET_REPLACED when it is another object by now.
+ * @throws FB_ERR_UNAVAILABLE while it has not (the check is repeated), FB_ERR_TARGET_REPLACED if it is another object by now.
  */
 export async function waitForRollout(
   { api, pollMs = 500, rollMs = 150_000 }: RollingParts,
@@ -54,8 +54,8 @@ export async function waitForRollout(
 }
 
 /**
- * Pods that the roll has ended and that run on: whoever makes a pod says how long it may take to end, and its workload no longer counts it then.
- * Those that end in a moment are waited for.
+ * Pods that the rollout has ended but that still run: whoever creates a pod decides how long it may take to end, and its workload no longer counts it then.
+ * Waits for those that end in a moment.
  */
 async function stillEnding(
   { api, pollMs = 500 }: RollingParts,
@@ -72,7 +72,7 @@ async function stillEnding(
   return [...lasting, ...ending.map((name) => `${name} is being ended, and is still there`)];
 }
 
-/** What became of a workload that has rolled out. `undone`: that what the step has set is no longer there, in words; absent where it is. */
+/** What became of a workload that has rolled out. `undone`: describes that what the step has set is no longer there; absent if it is. */
 export async function rolloutVerdict(
   parts: RollingParts,
   rolled: { readonly ref: ObjectRef; readonly object: RollingObject; readonly signal: AbortSignal },
@@ -83,7 +83,7 @@ export async function rolloutVerdict(
   return { state: 'verified', detail: done };
 }
 
-/** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */
+/** Whose evidence has to be kept before a whole workload or node is touched: that of the pod that the alert is about, if there is one. */
 export function evidenceOfSuspect(suspect: ResolvedPod | undefined): Pick<Plan, 'evidenceOf'> {
   return suspect ? { evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid } } : {};
 }

@@ -21,7 +21,7 @@ type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
 
 const endsWithinMs = 50_000;
 
-/** Ends every pod of a workload and keeps the count; see the declaration in `core/actions/workloads/scale-to-zero.ts`. */
+/** Ends every pod of a workload and remembers the replica count; see the declaration in `core/actions/workloads/scale-to-zero.ts`. */
 export function scaleToZeroImplementation(
   options: PauseParts & EndingParts & { readonly view: ClusterView },
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
@@ -34,7 +34,7 @@ export function scaleToZeroImplementation(
   const read = async (field: HeldField, signal: AbortSignal): Promise<WorkloadJson> =>
     readKnownObject({ api, ref: field.ref, signal });
 
-  /** @throws FB_ERR_REFUSED when the suspect is another workload's: its evidence would say nothing of what is ended. */
+  /** @throws FB_ERR_REFUSED if the suspect belongs to another workload: its evidence would say nothing about what is ended. */
   const requireOwn = async ({ workload, suspect }: ScaleToZeroInput, signal: AbortSignal): Promise<void> => {
     const found = await readPod({ api, namespace: suspect.namespace, name: suspect.name, signal });
     if (found?.metadata?.uid !== suspect.uid) return;
@@ -87,7 +87,7 @@ export function scaleToZeroImplementation(
 
     async apply(input, context) {
       const { workload } = input;
-      // Who may write its pods could let them go, so that they live on: they are looked for before, and by their uids after.
+      // Anyone who may write its pods could release them, so that they live on: they are listed beforehand, and checked by their uids afterwards.
       const pods = resolvedPods(await podsOf(await read(fieldOn(input), context.signal), workload, context.signal));
       const { before, ...paused } = await hold(input, context);
       return { workload, replicasBefore: typeof before === 'number' ? before : 1, pods, ...paused };
@@ -125,7 +125,7 @@ function fieldOn({ workload }: { readonly workload: NamedWorkload }): HeldField 
   };
 }
 
-/** https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention: no count brings a volume back. */
+/** https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention: restoring the count does not bring a volume back. */
 function keepsClaims(object: WorkloadJson, { kind, name }: NamedWorkload): void {
   if (object.spec?.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete')
     throw new FirebreakError('FB_ERR_REFUSED', `${kind} ${name} deletes its volumes when it is scaled down (whenScaled: Delete)`);

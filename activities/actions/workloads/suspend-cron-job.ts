@@ -12,7 +12,7 @@ import { heldWorkload } from './held-workload.ts';
 type Implementation = ActionImplementation<SuspendCronJobInput, SuspendCronJobOutput>;
 type CronJobJson = ObjectJson & Partial<Pick<Jsonify<V1CronJob>, 'spec' | 'status'>>;
 
-/** Keeps a CronJob from starting Jobs; see the declaration in `core/actions/workloads/suspend-cron-job.ts`. */
+/** Stops a CronJob from starting Jobs; see the declaration in `core/actions/workloads/suspend-cron-job.ts`. */
 export function suspendCronJobImplementation(parts: PauseParts): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, cellKey } = parts;
   const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn, ({ wasSuspended }) => wasSuspended === false);
