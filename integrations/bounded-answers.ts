@@ -1,8 +1,8 @@
 import { Readable, Transform } from 'node:stream';
 
 /**
- * An answer of the AWS SDK, which collects whatever comes: one of more bytes than `atMost` ends in an error, and its connection ends, too. For a
- * middleware of the step `deserialize`.
+ * Bounds an answer of the AWS SDK, which buffers everything it receives: more than `atMost` bytes end in an error and close the connection. For a middleware of
+ * the step `deserialize`.
  */
 export function boundedAnswer<Output extends { readonly response: unknown }>(output: Output, atMost: number): Output {
   const response = output.response as { body?: unknown };

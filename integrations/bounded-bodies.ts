@@ -3,24 +3,24 @@ import { GatheredBody } from './gathered-body.ts';
 
 export type BoundedBody =
   | { readonly ok: true; readonly bytes: Buffer }
-  /** Larger than it may be. */
+  /** Too large. */
   | { readonly ok: false; readonly status: 413 }
-  /** Cut off, too slow, or it had to go for others. */
+  /** Cut off, too slow, or evicted to make room for others. */
   | { readonly ok: false; readonly status: 400; readonly code: 'cut' };
 
 /**
- * Bodies of one sender, or of all of whom only the whole body tells who they are: a signature is over all of it. Each is bounded in size and time, and all
- * together in memory; where that is full, the one goes that has been coming for the longest. Whoever sends slowly keeps nobody else out.
+ * Reads bodies of one sender, or of all senders that only the whole body identifies, because its signature covers all of it. Each body is bounded in size and
+ * time, and all together in memory; when that is full, the one that has been arriving longest is dropped. A slow sender keeps nobody else out.
  */
 export class BoundedBodies {
   readonly #atMost: number;
   readonly #inAll: number;
   readonly #withinMs: number | undefined;
-  /** What ends each, so that what it has is forgotten; the one that began first comes first. */
+  /** Callbacks that end each body and release its memory, the oldest first. */
   readonly #reading = new Set<() => void>();
   #bytes = 0;
 
-  /** @param options in bytes, but for the time; without one a body may take as long as the server lets a request */
+  /** @param options in bytes, except for the time; without a time a body may take as long as the server allows a request */
   constructor(options: { readonly atMost: number; readonly inAll: number; readonly withinMs?: number }) {
     this.#atMost = options.atMost;
     this.#inAll = options.inAll;
@@ -42,7 +42,7 @@ export class BoundedBodies {
       const whole = (): void => end({ ok: true, bytes: gathered.whole() });
       const giveUp = (): void => {
         cut();
-        // Whoever does not send does not read an answer either.
+        // A client that does not send does not read an answer either.
         request.destroy();
       };
       const late = this.#withinMs === undefined ? undefined : setTimeout(giveUp, this.#withinMs);
@@ -60,12 +60,12 @@ export class BoundedBodies {
         }
       };
       this.#reading.add(giveUp);
-      // What comes after the end is read and forgotten, or the connection closed, by whoever answers.
+      // The code that answers reads and discards anything after the end, or closes the connection.
       request.on('data', take).on('end', whole).on('error', cut).on('close', cut);
     });
   }
 
-  /** Counts what was read for as long as it is being worked on, until `release`. False: there is no room for it. */
+  /** Keeps counting a body while it is being processed, until `release`. False: there is no room for it. */
   hold(length: number): boolean {
     if (this.#bytes + length > this.#inAll) return false;
     this.#bytes += length;

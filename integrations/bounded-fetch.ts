@@ -1,6 +1,6 @@
 /**
- * Asks as `fetch` does, and reads the answer to its end, unless it is larger than it may be: then the rest is not read, and the connection ends. The time
- * that the signal of `init` gives is for all of it.
+ * Like `fetch`, but reads the answer to its end, unless it exceeds `atMost`: then the rest is not read, and the connection is closed. The timeout in the signal
+ * of `init` covers all of it.
  * @throws what `fetch` throws; RangeError for an answer of more bytes than `atMost`
  */
 export async function boundedFetch(input: string | URL | Request, init: RequestInit, atMost: number): Promise<Response> {
@@ -12,7 +12,7 @@ export async function boundedFetch(input: string | URL | Request, init: RequestI
 async function readWhole(body: ReadableStream<Uint8Array>, atMost: number): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  // Of what was packed the unpacked bytes are counted. Leaving the loop ends the connection.
+  // Compressed answers are counted by their uncompressed bytes. Leaving the loop closes the connection.
   for await (const part of body) {
     length += part.length;
     if (length > atMost) throw new RangeError(`an answer of more than ${atMost} bytes`);

@@ -1,7 +1,8 @@
 const untrusted = 'nobody who is believed has signed its certificate: name its authority with caFile';
 /**
- * What Node, brokers of Kafka and S3 say by a code alone. https://nodejs.org/api/errors.html, https://nodejs.org/api/tls.html#x509-certificate-error-codes,
- * https://kafka.apache.org/protocol#protocol_error_codes, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * Codes that Node, Kafka brokers and S3 report without an explanation. https://nodejs.org/api/errors.html,
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes, https://kafka.apache.org/protocol#protocol_error_codes,
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens at that address and port',
@@ -33,7 +34,7 @@ const meanings: Readonly<Record<string, string>> = {
   AccessDenied: 'the access key may not write there',
 };
 
-/** Why nothing could be delivered, for people: what a code means stands before it. */
+/** Explains a failed delivery to people: the meaning of a code comes before it. */
 export function problemText(reason: string): string {
   const code = /[A-Z]\w{3,}(?=$|, status \d+$)/.exec(reason)?.[0] ?? '';
   return Object.hasOwn(meanings, code) ? `${meanings[code]} (${reason})` : reason;

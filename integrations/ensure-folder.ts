@@ -6,8 +6,8 @@ import { systemErrorCode } from '../core/system-error.ts';
 const anybody = 0o777;
 
 /**
- * Makes the folder and those above it that are missing, all with that mode; one that is there stays as it is. Node's own `recursive` never ends
- * where a file system says "no such file" though the folder above is there, as below `/proc`.
+ * Creates the folder and its missing parents, all with that mode; an existing folder stays as it is. Node's own `recursive` never ends if a file system says
+ * "no such file" although the parent exists, as below `/proc`.
  */
 export async function ensureFolder(path: string, mode = anybody): Promise<void> {
   const makeOne = () =>
@@ -24,7 +24,7 @@ export async function ensureFolder(path: string, mode = anybody): Promise<void> 
   }
 }
 
-/** The same, at once. */
+/** The same, synchronously. */
 export function ensureFolderSync(path: string, mode = anybody): void {
   const makeOne = (): void => {
     try {
@@ -42,7 +42,7 @@ export function ensureFolderSync(path: string, mode = anybody): void {
   }
 }
 
-/** As it seems: it is made next, and who then hears the same is right. */
+/** Only assumed: the parent is created next, and if the same error comes again, it is the right one to report. */
 function isParentMissing(path: string, error: unknown): boolean {
   return systemErrorCode(error) === 'ENOENT' && dirname(path) !== path;
 }

@@ -3,13 +3,13 @@ const fewParts = 16;
 const pageBytes = 16_384;
 
 /**
- * A body as it comes, in about the memory that it takes as a whole. A sender may cut it into parts of one byte, each of which would cost two
- * hundred: beyond a few, small ones are copied together.
+ * Collects a body as it arrives, in about the memory that it takes as a whole. A sender may split it into parts of one byte, each of which would cost two
+ * hundred: after the first few, small parts are copied together.
  */
 export class GatheredBody {
   readonly #parts: Buffer[] = [];
   #page = Buffer.alloc(0);
-  /** Bytes of the page that are in no part yet. */
+  /** Bytes of the page that belong to no part yet. */
   #used = 0;
   #length = 0;
 
@@ -33,7 +33,7 @@ export class GatheredBody {
 
   whole(): Buffer {
     this.#closePage();
-    // Each part is a copy of its own: one that is the whole body need not be copied again.
+    // Each part is its own copy, so a part that is the whole body need not be copied again.
     const [only] = this.#parts;
     return this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts, this.#length);
   }

@@ -2,22 +2,22 @@ import type { Server as HttpServer, IncomingMessage, RequestListener, ServerResp
 import type { Socket } from 'node:net';
 
 export interface ConnectionLimits {
-  /** Connections over which nobody has proven yet who they are. */
+  /** Maximum number of connections whose peer has not authenticated yet. */
   readonly strangers: number;
-  /** Of these, from one address. */
+  /** Of these, the maximum from one address. */
   readonly strangersOfOne: number;
-  /** Connections over which somebody has. */
+  /** Maximum number of connections whose peer has authenticated. */
   readonly known: number;
-  /** Milliseconds that a stranger's connection may be without a request, from its beginning on and between two. */
+  /** Milliseconds that a stranger's connection may go without a request, from its start and between two requests. */
   readonly strangerIdleMs: number;
 }
 
-/** For a door with hundreds of known senders. */
+/** Suits a door with hundreds of known senders. */
 const usualLimits: ConnectionLimits = { strangers: 1_000, strangersOfOne: 100, known: 4_000, strangerIdleMs: 8_000 };
 
-/** What a server that strangers reach bears with. Go's clients keep idle connections for 90 s: whoever closes earlier races with their next request. */
+/** Limits of a server that strangers can reach. Go's clients keep idle connections for 90 s: a server that closes earlier races with their next request. */
 export const serverLimits = {
-  /** A request line and all headers; a secret path and a token fit many times. */
+  /** A request line and all headers; a secret path and a token fit many times over. */
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
   requestTimeout: 30_000,
@@ -29,30 +29,30 @@ interface Connection {
   readonly socket: Socket;
   readonly address: string;
   isKnown: boolean;
-  /** Answers that are not written yet. */
+  /** Answers that are not finished yet. */
   readonly open: Set<ServerResponse>;
   /** When it was opened, or when its last answer ended. */
   quietSince: number;
 }
 
 const lookEveryMs = 1_000;
-/** Requests of one connection that wait for their answers: no client sends the next before it has one. A part of 64 KB may hold two thousand. */
+/** Maximum pending requests per connection: no client sends the next before it has an answer. A 64 KB chunk may hold two thousand. */
 const mostWaiting = 32;
 
 /**
- * The connections of a door that strangers reach. A new one is always taken: where there are too many, the one of a stranger goes that was
- * quiet longest, of the address that has most. So whoever only holds connections open closes the door to nobody, and who is known stays.
+ * The connections of a door that strangers can reach. A new one is always accepted: if there are too many, the stranger's connection that was quiet longest is
+ * closed, at the address that has most. So holding connections open locks nobody out, and known senders stay.
  */
 export class GuardedConnections {
   readonly #server: HttpServer;
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
-  /** What is said to a stranger of how long the connection stays: a second less, since whoever closes first races with the next request. */
+  /** Keep-alive announced to strangers: one second less, since whoever closes first races with the next request. */
   readonly #keepAlive: string;
   readonly #all = new Map<string, Connection>();
-  /** The same by the socket that requests come over, which over TLS is not the one that was opened. Asked for twice a request. */
+  /** The same by the socket that requests arrive on, which over TLS is not the one that was opened. Looked up twice per request. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
-  /** The ones of strangers by address; the oldest first. */
+  /** Strangers' connections by address, oldest first. */
   readonly #strangers = new Map<string, Set<Connection>>();
   #strangerCount = 0;
 
@@ -65,15 +65,15 @@ export class GuardedConnections {
     this.#now = now;
     const retentionMs = Math.min(server.keepAliveTimeout, this.#limits.strangerIdleMs);
     this.#keepAlive = `timeout=${Math.max(1, Math.floor(retentionMs / 1_000) - 1)}`;
-    // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
+    // Over TLS this is the underlying connection: it counts from the first byte of the handshake.
     server.on('connection', (socket: Socket) => this.#open(socket));
     const looking = setInterval(() => this.#closeIdle(), lookEveryMs).unref();
     server.once('close', () => clearInterval(looking));
   }
 
   /**
-   * Has each request answered, but of a connection that sends more than it waits for: that one ends.
-   * @param saysContinue whoever waits to be asked for the body is asked by the listener itself
+   * Answers each request, unless a connection sends more requests than may wait: that connection is closed.
+   * @param saysContinue the listener itself sends 100 Continue to clients that wait for it
    */
   serve(listener: RequestListener, { saysContinue = false } = {}): void {
     this.#server.on('request', (request, response) => {
@@ -81,13 +81,13 @@ export class GuardedConnections {
     });
     this.#server.on('checkContinue', (request, response) => {
       if (!this.#began(request, response)) return;
-      // Only to listen keeps Node from answering: without this the sender, curl with a long body for one, waits for ever.
+      // Listening for this event keeps Node from answering: without this the sender, for example curl with a long body, waits for ever.
       if (!saysContinue) response.writeContinue();
       listener(request, response);
     });
   }
 
-  /** Whoever sent this request has proven who they are: their connection is kept. */
+  /** The sender of this request has authenticated: keeps its connection. */
   prove(request: IncomingMessage): void {
     const found = this.#of(request.socket);
     if (found === undefined || found.isKnown) return;
@@ -125,7 +125,7 @@ export class GuardedConnections {
     else if (this.#strangerCount > this.#limits.strangers) this.#drop(mostOf(this.#strangers) ?? own);
   }
 
-  /** False: it is not answered. */
+  /** False: the request is not answered. */
   #began(request: IncomingMessage, response: ServerResponse): boolean {
     const found = this.#of(request.socket);
     if (found === undefined) return true;
@@ -170,7 +170,7 @@ export class GuardedConnections {
   }
 }
 
-/** The one without a request before any that has one; of these the one that was quiet longest. */
+/** Prefers connections without a request; among these, the one that was quiet longest. */
 function quietest(of: Iterable<Connection>): Connection | undefined {
   let found: Connection | undefined;
   for (const one of of) {
@@ -199,12 +199,12 @@ function sizeOf({ size, length }: Sized): number {
   return size ?? length ?? 0;
 }
 
-/** The same for the connection and for the TLS on it. */
+/** The same for the connection and for the TLS socket on it. */
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress}\n${remotePort}`;
 }
 
-/** Whoever has one IPv6 address mostly has all of its /64. */
+/** Anyone who has one IPv6 address usually has all of its /64. */
 export function addressOf({ remoteAddress = '' }: Socket): string {
   const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
   if (!address.includes(':')) return address;

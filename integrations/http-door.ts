@@ -3,10 +3,10 @@ import type { Server as AnyServer } from 'node:net';
 import type { Registry } from 'prom-client';
 import { GuardedConnections, serverLimits } from './guarded-connections.ts';
 
-/** What instruments say at one moment. */
+/** All metric values at one moment. */
 export type MetricsRead = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-/** A process's numbers: as Prometheus reads them, and for whoever else takes them. */
+/** The metrics of a process: in Prometheus format, and for other consumers. */
 export interface Metrics {
   readonly contentType: string;
   text(): Promise<string>;
@@ -15,14 +15,14 @@ export interface Metrics {
 
 export interface HttpAnswer {
   readonly status: number;
-  /** A text as it is, or what becomes JSON. */
+  /** A text as it is, or an object that becomes JSON. */
   readonly body: string | object;
-  /** Of a text that is not plain. */
+  /** Content type of a text that is not plain. */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What answers at one path; a slash at its end and a query are left aside. */
+/** Handles one path; a trailing slash and a query are ignored. */
 export type Route = (request: IncomingMessage) => HttpAnswer | Promise<HttpAnswer>;
 
 export function answer(response: ServerResponse, { status, body, type, headers = {} }: HttpAnswer): void {
@@ -32,8 +32,8 @@ export function answer(response: ServerResponse, { status, body, type, headers =
 }
 
 /**
- * Answers questions, which have no body. Whatever else is sent is not waited for: its connection ends.
- * @param failed hears of what a route could not answer
+ * Answers requests, which have no body. A body that is sent is not waited for: its connection ends.
+ * @param failed receives errors that a route threw
  */
 export function answerByPath(routes: Readonly<Record<string, Route>>, failed: (error: unknown) => void = () => {}) {
   const named = Object.keys(routes).join(', ');
@@ -58,11 +58,11 @@ export function answerByPath(routes: Readonly<Record<string, Route>>, failed: (e
   };
 }
 
-/** What every process says of itself, to anyone: that it lives, whether it is ready, and its numbers. */
+/** What every process reports to anyone: that it is alive, whether it is ready, and its metrics. */
 export function statusRoutes(options: {
-  /** Why it is not; undefined when it is. */
+  /** Why it is not ready; undefined if it is. */
   readonly notReady: () => string | undefined;
-  /** What its readiness says besides. */
+  /** Additional facts in the readiness answer. */
   readonly facts?: () => object | undefined;
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
 }): Readonly<Record<string, Route>> {
@@ -78,10 +78,10 @@ export function statusRoutes(options: {
   };
 }
 
-/** @param proven is called when the request has shown whose it is: its connection is kept then */
+/** @param proven is called once the request has authenticated: its connection is then kept */
 type DoorListener = (request: IncomingMessage, response: ServerResponse, proven: () => void) => void;
 
-/** Resolves when it listens, with bounds on what strangers may hold of it; rejects where it cannot. */
+/** Resolves once it listens, with limits on what strangers may occupy; rejects if it cannot. */
 export async function listenAt(at: { readonly host: string; readonly port: number }, listener: DoorListener): Promise<Server> {
   const server = createServer(serverLimits);
   const connections = new GuardedConnections(server);
@@ -90,7 +90,7 @@ export async function listenAt(at: { readonly host: string; readonly port: numbe
   return server;
 }
 
-/** Resolves with the port when it listens; rejects where it cannot. */
+/** Resolves with the port once it listens; rejects if it cannot. */
 export async function bind(server: AnyServer, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -9,7 +9,7 @@ export interface PostTls {
   readonly key?: string;
 }
 
-/** `reason`: there was no whole answer; `isOurs`: nothing was sent, since it cannot be. */
+/** `reason`: there was no complete answer; `isOurs`: nothing was sent, since it cannot be. */
 type PostAnswer = { readonly status: number; readonly retryAfter?: string } | { readonly reason: string; readonly isOurs?: true };
 
 export interface Post {
@@ -18,7 +18,7 @@ export interface Post {
   readonly signal?: AbortSignal;
 }
 
-/** Posts to one address over one connection, one body at a time. What an answer's body says is not looked at. */
+/** Posts to one address over one connection, one body at a time. The body of an answer is ignored. */
 export class PostConnection {
   readonly #url: string;
   readonly #timeoutMs: number;
@@ -29,12 +29,12 @@ export class PostConnection {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Takes no longer than the time limit, and never rejects: headers or certificates that are none are a reason, too. */
+  /** Never exceeds the time limit, and never rejects: invalid headers or certificates are a reason, too. */
   async post(body: Uint8Array, post: Post): Promise<PostAnswer> {
     try {
       return await this.#send(body, post);
     } catch {
-      // Node itself refuses these, at once.
+      // Node itself rejects these immediately.
       return { reason: 'its headers or certificates cannot be used', isOurs: true };
     }
   }
@@ -52,7 +52,7 @@ export class PostConnection {
         headers: { 'content-length': body.length, ...headers },
         ...(signal && { signal }),
       });
-      // From the first byte to the last: who answers a byte a second does not answer.
+      // From the first byte to the last: a server that sends a byte per second does not count as answering.
       const limit = setTimeout(() => {
         resolve({ reason: 'no answer in time' });
         call.destroy();
@@ -89,12 +89,12 @@ export class PostConnection {
   }
 }
 
-/** `v1=` and the HMAC-SHA256, in hex, of timestamp, a dot and the body's bytes. The timestamp is signed too: an old event cannot be sent again. */
+/** `v1=` and the HMAC-SHA256, in hex, of timestamp, a dot and the body's bytes. The timestamp is signed too, so an old event cannot be replayed. */
 export function webhookSignature(secret: string, timestamp: string, body: string): string {
   return `v1=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`;
 }
 
-/** That the body, before it is compressed, is from who shares the secret, and when. */
+/** Proves that the body, before compression, comes from a holder of the secret, and when. */
 export function signedHeaders(secret: string, body: string): Readonly<Record<string, string>> {
   const timestamp = String(Math.floor(Date.now() / 1_000));
   return { 'X-Firebreak-Timestamp': timestamp, 'X-Firebreak-Signature': webhookSignature(secret, timestamp, body) };

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** Whether one of the secrets made one of the signatures (hex, HMAC-SHA256) over exactly these bytes. Two secrets while they are rotated. */
+/** Whether one of the secrets made one of the signatures (hex, HMAC-SHA256) over exactly these bytes. There are two secrets during a rotation. */
 export function isSignedBy(
   secrets: readonly string[],
   signatures: readonly string[],
@@ -19,7 +19,7 @@ export function isSignedBy(
   return found;
 }
 
-/** What the bytes say as JSON; undefined for what is none. */
+/** Parses the bytes as JSON; undefined if they are not JSON. */
 export function jsonIn(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -5,37 +5,37 @@ import { FirebreakError, RetryLaterError } from '../core/errors.ts';
 import { isObject } from '../core/text/plain-json.ts';
 
 interface JsonApiOptions {
-  /** What people call the service. */
+  /** The service's name for people. */
   readonly name: string;
   readonly baseUrl: string;
-  /** Credentials; they are in no error. */
+  /** Credentials; never part of an error. */
   readonly headers: Readonly<Record<string, string>>;
-  /** For one call. */
+  /** Timeout per call. */
   readonly timeoutMs: number;
-  /** What a refusal means at this service, by status, and what to do about it. */
+  /** What a refusal by this service means, by status, and what to do about it. */
   readonly reasons?: Readonly<Record<number, string>>;
-  /** Names of the fields that a refusal is about, where the service says so. */
+  /** Names of the fields that a refusal is about, if the service says so. */
   readonly fieldsIn?: (answer: unknown) => readonly string[];
 }
 
 export interface JsonCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   readonly path: string;
-  /** What errors call the path, where it must not be in them. */
+  /** Name of the path in errors, if the path itself must not appear in them. */
   readonly shownAs?: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** An object becomes JSON; a text goes out byte by byte, as a signature needs it. */
+  /** An object is sent as JSON; a text is sent byte by byte, as a signature needs it. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Whether a 2xx is the service's own answer. Without it a proxy's page, half an answer and an error that comes with 200 would all read as
-   * “nothing there”, and what is there would be made again.
+   * Whether a 2xx is the service's own answer. Otherwise a proxy's page, half an answer or an error with status 200 would all read as “nothing there”, and
+   * existing things would be created again.
    */
   readonly expects?: (answer: unknown) => boolean;
   readonly signal: AbortSignal;
 }
 
-/** The call may have had its effect: no answer, or a gateway's answer. */
+/** The call may have taken effect: there was no answer, or only a gateway's. */
 export class OutcomeUnknown extends FirebreakError {
   constructor(detail: string) {
     super('FB_ERR_UNAVAILABLE', detail);
@@ -43,7 +43,7 @@ export class OutcomeUnknown extends FirebreakError {
   }
 }
 
-/** The service has understood the call, and does not do it. */
+/** The service understood the call and refuses it. */
 export class CallRefused extends FirebreakError {
   readonly status: number;
 
@@ -57,7 +57,7 @@ export class CallRefused extends FirebreakError {
 const defaultWaitMs = 30_000;
 const longestWaitMs = 3_600_000;
 
-/** Milliseconds of a Retry-After header: seconds or a date (RFC 9110, 10.2.3). */
+/** Milliseconds from a Retry-After header: seconds or a date (RFC 9110, 10.2.3). */
 export function retryAfterMs(header: unknown, now = Date.now()): number | undefined {
   if (typeof header !== 'string' || header.trim() === '') return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;
@@ -79,7 +79,7 @@ const reasons: Readonly<Record<number, string>> = {
   422: 'the content is not accepted',
 };
 
-/** A REST API that speaks JSON. No error holds a body, a header or a credential. */
+/** A JSON REST API. Errors never contain a body, a header or a credential. */
 export class JsonApi {
   readonly #http: AxiosInstance;
   readonly #name: string;
@@ -104,7 +104,7 @@ export class JsonApi {
   }
 
   /**
-   * The answer's body, whatever it is, unless `expects` says what it has to be.
+   * Returns the answer's body, whatever it is, unless `expects` says what it must be.
    * @throws OutcomeUnknown (FB_ERR_UNAVAILABLE), RetryLaterError (429, or 503 with Retry-After), FB_ERR_NOT_FOUND, FB_ERR_REFUSED.
    */
   async call({ method, path, shownAs, query, body, headers, expects, signal }: JsonCall): Promise<unknown> {
@@ -143,7 +143,7 @@ export class JsonApi {
   }
 }
 
-/** Names only, and only such as a field can have: the rest of the answer may hold what was sent. */
+/** Names only, and only valid field names: the rest of the answer may contain what was sent. */
 export function fieldList(names: readonly string[]): string {
   const shown = [...new Set(names)].filter((name) => /^[A-Za-z][\w.-]{0,63}$/.test(name)).slice(0, 8);
   return shown.length === 0 ? '' : ` (${shown.length === 1 ? 'field' : 'fields'} ${shown.join(', ')})`;
@@ -151,7 +151,7 @@ export function fieldList(names: readonly string[]): string {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The object at a path of keys; an empty one where there is none. */
+/** The object at a path of keys; empty if there is none. */
 export function objectAt(value: unknown, ...path: readonly string[]): JsonObject {
   let place: unknown = value;
   for (const key of path) place = isObject(place) ? place[key] : undefined;
@@ -163,7 +163,7 @@ export function textAt(value: unknown, key: string): string {
   return typeof found === 'string' ? found : '';
 }
 
-/** Whether there is a list at the key. To expect of an answer, where its absence would read as “nothing there”. */
+/** Whether there is a list at the key. For `expects`, if a missing list would read as “nothing there”. */
 export const hasListAt = (key: string) => (value: unknown) => isObject(value) && Array.isArray(value[key]);
 
 export function listAt(value: unknown, key: string): readonly unknown[] {

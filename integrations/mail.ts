@@ -6,15 +6,15 @@ import { problemText } from './delivery-problem.ts';
 export interface MailServer {
   readonly host: string;
   readonly port: number;
-  /** `starttls`: nothing is said before TLS. `implicit`: TLS from the first byte. `none`: plain text. */
+  /** `starttls`: nothing is sent before TLS. `implicit`: TLS from the first byte. `none`: plain text. */
   readonly tls: 'starttls' | 'implicit' | 'none';
-  /** Authorities (PEM). Absent: those of the system. */
+  /** Certificate authorities (PEM). Absent: those of the system. */
   readonly ca?: string;
   readonly signIn?: { readonly user: string; readonly password: string };
 }
 
 export interface Mail {
-  /** The same each time that the same mail is sent: servers and people know it again by that. */
+  /** Stays the same each time the same mail is sent, so that servers and people recognise it. */
   readonly id: string;
   readonly from: string;
   readonly recipients: readonly string[];
@@ -24,12 +24,12 @@ export interface Mail {
 }
 
 const stepMs = 20_000;
-/** All of it: a server that says a word now and then is never silent. */
+/** For the whole exchange: a server that sends something now and then is never silent. */
 const usualMs = 300_000;
 
 /**
- * Sends one mail, to all of its recipients or not at all as far as the server tells.
- * @throws FB_ERR_UNAVAILABLE with what the server said where it does not take it. Then nobody knows whether some have it: it may be sent again.
+ * Sends one mail, to all of its recipients or to none, as far as the server tells.
+ * @throws FB_ERR_UNAVAILABLE with the server's answer if it does not accept the mail. Then it is unknown whether some recipients have it: it may be sent again.
  */
 export async function sendMail(
   { host, port, tls, ca, signIn }: MailServer,
@@ -68,7 +68,7 @@ export async function sendMail(
     return sent.response;
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
-    // The answer of a server says what it minds; a password is in none.
+    // A server's answer says what it objects to; it never contains a password.
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
       `${host}:${port} did not take the mail: ${signal.aborted ? 'it was not done in time' : whyNot(error)}`,
@@ -78,7 +78,7 @@ export async function sendMail(
   }
 }
 
-/** What the server said; of a connection that failed its code, since Node's own words are about Node. */
+/** The server's answer; for a failed connection only its code, since Node's own message is about Node. */
 function whyNot(error: unknown): string {
   if (isObject(error) && typeof error.originalCode === 'string') return problemText(error.originalCode);
   return error instanceof Error ? error.message : 'it failed';

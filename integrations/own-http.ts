@@ -10,7 +10,7 @@ const client = axios.create({
   headers: { Accept: 'application/json', 'User-Agent': 'firebreak' },
 });
 
-/** What an action of a pack asks services with. No error holds a body, a header or a query. */
+/** HTTP client for the actions of a pack. Errors never contain a body, a header or a query. */
 export function ownHttp(signal: AbortSignal): OwnCall['http'] {
   return async ({ method, url, headers, body }: OwnRequest): Promise<OwnResponse> => {
     const what = `${method} ${shownUrl(url)}`;

@@ -6,27 +6,27 @@ import { OutcomeUnknown } from './json-api.ts';
 
 export type FinishReason = 'completed' | 'notPlanned' | 'duplicate';
 
-/** A system that finds a ticket again by a reference which the ticket carries: a label, a column. What it has to be able to do. */
+/** What a system must implement if it finds tickets by a reference that they carry: a label, a column. */
 export interface ReferencedSystem extends Pick<TicketSystem, 'name' | 'comment'> {
-  /** All that carry it, the oldest first. The answer may lag behind. */
+  /** All tickets that carry it, oldest first. The answer may lag behind. */
   find(reference: string, signal: AbortSignal): Promise<readonly FoundTicket[]>;
-  /** @throws OutcomeUnknown where it may have been made, or not */
+  /** @throws OutcomeUnknown if it may or may not have been created */
   create(request: TicketRequest, reference: string, signal: AbortSignal): Promise<FoundTicket>;
-  /** Reads it back by its id. @throws FB_ERR_REFUSED where the reference was not kept. */
+  /** Reads it back by its id. @throws FB_ERR_REFUSED if the reference was not stored. */
   confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket>;
-  /** Closes it, unless it is closed. */
+  /** Closes it, unless it is already closed. */
   finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void>;
 }
 
 interface ReferenceOptions {
   readonly memory: TicketMemory | undefined;
-  /** How long a create without an answer is only looked for. */
+  /** How long an unanswered create is only searched for. */
   readonly settleMs: number;
-  /** Milliseconds before each further look: before a create where the search lags, and after one without an answer. */
+  /** Milliseconds before each further search: before a create if the search lags, and after an unanswered one. */
   readonly looks: { readonly beforeCreate: readonly number[]; readonly afterSilence: readonly number[] };
 }
 
-/** One ticket a key, whatever fails in between: what the systems that work by reference have in common. */
+/** One ticket per key, whatever fails in between: the common part of all systems that work by reference. */
 export function referencedTickets(
   system: ReferencedSystem,
   { memory = memoryInProcess(), ...rest }: ReferenceOptions,
@@ -61,7 +61,7 @@ export function referencedTickets(
   };
 }
 
-/** Of the last `limit` keys, for as long as the process lives. */
+/** Remembers the last `limit` keys, for as long as the process lives. */
 export function memoryInProcess(limit = 1_000): TicketMemory {
   const known = new LRUCache<string, RememberedTicket>({ max: limit });
   return {

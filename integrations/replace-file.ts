@@ -7,9 +7,9 @@ import { ensureFolder, ensureFolderSync } from './ensure-folder.ts';
 interface Replacement {
   readonly path: string;
   readonly content: string | Uint8Array;
-  /** Whose it is to read; by default only its owner's. A folder that is made is for the same people. */
+  /** Who may read it; by default only its owner. A folder created for it gets the same access. */
   readonly mode?: number;
-  /** `false`: a folder that is not there is an error, as where somebody has named it. */
+  /** `false`: a missing folder is an error, for example because somebody named it. */
   readonly makeFolder?: boolean;
 }
 
@@ -17,23 +17,23 @@ const ownerOnly = 0o600;
 let drafts = 0;
 
 /**
- * In the same folder, since a rename does not cross file systems; hidden from who lists it; of the same name after a restart, so that kills leave few. In
- * containers each process has the same number: of two that share a folder the host tells them apart.
+ * In the same folder, since a rename does not cross file systems; hidden from listings; with the same name after a restart, so that kills leave few. In
+ * containers every process has the same number: the host name distinguishes two that share a folder.
  */
 function draftOf(path: string): string {
   drafts += 1;
   return join(dirname(path), `.${basename(path)}.${hostname()}-${process.pid}-${drafts}.draft`);
 }
 
-/** Who may read the files in it may look into it. */
+/** Anyone who may read the files in the folder may list it. */
 function folderMode(mode: number): number {
   return 0o700 | mode | ((mode & 0o444) >> 2);
 }
 
-/** What is there already is a draft that a kill has left, or somebody's link to another file: nothing is written through it. */
+/** An existing file is a draft left by a kill, or somebody's link to another file: nothing is written through it. */
 const newFile = 'wx';
 
-/** Writes a file whole or not at all: whoever reads it meanwhile, and a start after a kill, find the old one or the new one. */
+/** Writes a file completely or not at all: concurrent readers, and a start after a kill, find the old one or the new one. */
 export function replaceFileSync({
   path,
   content,
@@ -53,7 +53,7 @@ export function replaceFileSync({
   }
 }
 
-/** The same; when it resolves, it outlives a power cut as well. */
+/** The same; once it resolves, the file also survives a power cut. */
 export async function replaceFile({ path, content, mode = ownerOnly, makeFolder = true }: Replacement): Promise<void> {
   const draft = draftOf(path);
   if (makeFolder) await ensureFolder(dirname(path), folderMode(mode));

@@ -5,20 +5,20 @@ import { type FieldTemplate, placeholders, unknownPlaceholders } from '../core/t
 import type { TicketSystem } from '../core/tickets/ticket.ts';
 import type { InboundSystem } from '../core/tickets/ticket-news.ts';
 
-/** What is made of a section of the configuration. */
+/** What is created from a section of the configuration. */
 export interface OpenedTickets {
   readonly tickets: TicketSystem;
-  /** Where the section lets it tell something back. */
+  /** Set if the section lets the system report back. */
   readonly inbound: InboundSystem | undefined;
 }
 
-/** A ticket system: its section of the configuration, and what is made of it. Its code is loaded only where it is configured. */
+/** Declares a ticket system: its section of the configuration, and what is created from it. Its code is loaded only if it is configured. */
 export function declareTicketSystem<Section extends z.ZodType>(declared: {
   readonly section: Section;
   readonly open: (
     section: OpenedSection<z.output<Section>>,
     parts: {
-      /** Remembers what was filed. Absent: for who files nothing. */
+      /** Remembers what was filed. Absent: for callers that file nothing. */
       readonly memory?: TicketMemory;
     },
   ) => Promise<OpenedTickets>;
@@ -34,7 +34,7 @@ const problem = `a placeholder is not known; known are ${known}`;
 /** Text with placeholders. */
 export const template = z.string().refine((text) => unknownPlaceholders(text).length === 0, { error: problem });
 
-/** Any JSON whose texts may hold placeholders: custom fields are of every shape. */
+/** Any JSON whose texts may contain placeholders: custom fields can have any shape. */
 export const fieldTemplate: z.ZodType<FieldTemplate> = z
   .json()
   .refine((value): boolean => unknownPlaceholders(value).length === 0, { error: problem });
@@ -44,7 +44,7 @@ export const titleAndBody = z.strictObject({
   body: template.exactOptional().meta({ description: 'Template of the body. Default: `{{body}}`.' }),
 });
 
-/** What comes back. The desk must be reachable for it, at `/inbound/SYSTEM`. */
+/** Settings for events from the ticket system. The desk must be reachable for them, at `/inbound/SYSTEM`. */
 export const inboundSection = z
   .strictObject({
     secrets: z.array(secret).min(1).max(2).meta({

@@ -6,7 +6,7 @@ import { canonicalJson } from '../../core/text/digest.ts';
 
 interface AnchorEnd {
   readonly last: SignedCheckpoint | undefined;
-  /** Whether the last line has its end. */
+  /** Whether the last line is complete. */
   readonly whole: boolean;
 }
 
@@ -14,8 +14,8 @@ const blockBytes = 65_536;
 const newline = 0x0a;
 
 /**
- * One JSON line a checkpoint, only ever added to (the file may carry `chattr +a`), on the disk before `append` resolves. Keep it
- * where the database's writer cannot write: another volume, another account. A line that a crash tore stays as it is.
+ * One JSON line per checkpoint, append-only (the file may carry `chattr +a`), on disk before `append` resolves. Keep it where the database's writer cannot
+ * write: another volume, another account. A line torn by a crash stays as it is.
  */
 export function createFileAnchor({ file }: { readonly file: string }): Anchor {
   let known: AnchorEnd | undefined;
@@ -45,7 +45,7 @@ export function createFileAnchor({ file }: { readonly file: string }): Anchor {
   return anchor;
 }
 
-/** The same checkpoint again is no harm; another one under its number is. */
+/** Accepts the same checkpoint again; refuses a different one under its number. */
 async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<void> {
   const text = canonicalJson(signed);
   for await (const lines of anchor.read()) {
@@ -73,7 +73,7 @@ async function* readLines(file: string): AsyncGenerator<readonly string[]> {
     let rest = '';
     for await (const text of handle.createReadStream({ encoding: 'utf8', autoClose: false })) {
       const end = text.lastIndexOf('\n');
-      // A line over many parts is put together once: that of a first look at 100 000 chains has 20 MB.
+      // A line across many chunks is joined only once: the line of a first look at 100 000 chains has 20 MB.
       if (end !== -1) yield `${rest}${text.slice(0, end)}`.split('\n').filter((line) => line !== '');
       rest = end === -1 ? `${rest}${text}` : text.slice(end + 1);
     }
@@ -83,13 +83,13 @@ async function* readLines(file: string): AsyncGenerator<readonly string[]> {
   }
 }
 
-/** Read from behind: a year has half a million lines, and only the last one that can be read is asked for. */
+/** Reads backwards: a year has half a million lines, and only the last readable one is needed. */
 async function readEnd(file: string): Promise<AnchorEnd> {
   const handle = await open(file, 'a+', 0o600);
   try {
     const { size } = await handle.stat();
     let whole = true;
-    /** Of the line that begins before what was read. */
+    /** The end of the line that begins before what was read. */
     let rest: readonly Buffer[] = [];
     for (let from = size; from > 0; ) {
       const length = Math.min(blockBytes, from);

@@ -9,26 +9,26 @@ import { ensureFolder } from '../ensure-folder.ts';
 const run = promisify(execFile);
 
 interface GitAnchorOptions {
-  /** As `git push` takes it. */
+  /** As accepted by `git push`. */
   readonly url: string;
   readonly branch: string;
-  /** Ours alone: a repository without a working tree, made where there is none. */
+  /** Used by nobody else: a bare repository, created if there is none. */
   readonly folder: string;
-  /** What `git` and what it asks for to push find their keys by. */
+  /** Environment in which `git` and the programs that it calls find their keys for pushing. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
 }
 
 interface Branch {
-  /** The commit at its end; absent for a new branch. */
+  /** The branch's latest commit; absent for a new branch. */
   readonly parent: string | undefined;
-  /** The other files of it, as `git mktree` takes them. */
+  /** Its other files, in the input format of `git mktree`. */
   readonly others: readonly string[];
   /** The content of `checkpoint`. */
   readonly text: string | undefined;
 }
 
-/** What a branch says how far the log goes; undefined where it says nothing yet. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where its `checkpoint` is of no log. */
+/** The log's head according to the branch; undefined if there is none yet. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT when its `checkpoint` is not a log's. */
 export async function committedHead(options: GitAnchorOptions): Promise<LogNote | undefined> {
   const { text } = await readBranch(options);
   const said = text === undefined ? undefined : parseLogNote(text);
@@ -37,7 +37,7 @@ export async function committedHead(options: GitAnchorOptions): Promise<LogNote 
 }
 
 /**
- * Commits what a log says of itself to a branch of a repository, on top of what is there and never by force. A server that refuses other pushes keeps all of them.
+ * Commits a log's head to a branch of a repository, on top of the existing commits and never by force. A server that rejects any other push keeps all of them.
  * Needs `git` on the PATH.
  * @throws FB_ERR_UNAVAILABLE
  */
@@ -53,7 +53,7 @@ export async function commitHead(said: LogNote, options: GitAnchorOptions): Prom
 
 const identity = ['-c', 'user.name=Firebreak', '-c', 'user.email=firebreak@localhost'];
 
-/** Asked each time: a push may have been taken, and its answer lost. */
+/** Fetched each time: a push may have been accepted although its answer was lost. */
 async function readBranch(options: GitAnchorOptions): Promise<Branch> {
   const { url, branch, folder } = options;
   const git = (...args: readonly string[]): Promise<string> => runGit(args, '', options);
@@ -73,7 +73,7 @@ async function readBranch(options: GitAnchorOptions): Promise<Branch> {
   return { parent, others, text };
 }
 
-/** Addresses can hold a password: no text of git's is passed on. */
+/** URLs can contain a password: no output of git is passed on. */
 async function runGit(
   args: readonly string[],
   input: string,
@@ -82,7 +82,7 @@ async function runGit(
   try {
     const running = run('git', ['-C', folder, ...args], {
       timeout: timeoutMs,
-      // Nobody is there to be asked for a password.
+      // Nobody is there to enter a password.
       env: { ...env, GIT_TERMINAL_PROMPT: '0', GIT_DIR: folder },
       maxBuffer: 1_048_576,
     });

@@ -4,8 +4,8 @@ import { sha256Hex } from '../../core/text/digest.ts';
 import { type LogFiles, logHeadPath } from '../../core/tlog/log-tree.ts';
 
 /**
- * A log's files in a bucket, under the names that readers of such logs ask for. All but the one that says how far it goes are only ever made, never replaced;
- * with an object lock nobody can take one back before its time.
+ * A log's files in a bucket, under the names that readers of such logs request. All files except the head are only created, never replaced; with an object lock
+ * nobody can remove one before its time.
  */
 export function createLogBucket({
   bucket,

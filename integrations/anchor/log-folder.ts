@@ -5,7 +5,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import type { LogFiles } from '../../core/tlog/log-tree.ts';
 import { replaceFile } from '../replace-file.ts';
 
-/** A log's files in a folder that any web server can hand out as it is. Each is there whole or not at all, and on the disk when `write` resolves. */
+/** A log's files in a folder that any web server can serve as it is. Files are written atomically, and are on disk when `write` resolves. */
 export function createLogFolder({ folder }: { readonly folder: string }): LogFiles {
   return {
     description: `folder ${folder}`,

@@ -11,16 +11,16 @@ const client = axios.create({
   headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'User-Agent': 'firebreak' },
 });
 
-/** Where an entry of somebody else's log is. */
+/** The location of an entry in a third party's log. */
 interface RekorEntry {
   /** 64 or 80 hex digits. */
   readonly uuid: string;
 }
 
 /**
- * Puts a signed text into a log with Rekor's interface (version 1), as an entry of the kind `rekord`: the text itself, its signature and the public key. The same
- * text again is the same entry: it is found, and counts as put there.
- * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED where the log does not take it.
+ * Adds a signed text to a log through Rekor's API (version 1), as an entry of the kind `rekord`: the text itself, its signature and the public key. The same
+ * text again is the same entry: if it is found there, it counts as added.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED when the log does not accept it.
  */
 export async function addToRekor(
   { url, timeoutMs = 30_000 }: { readonly url: string; readonly timeoutMs?: number },

@@ -6,15 +6,15 @@ import type { AccessKeyLogin, Aws, ListedKey } from './client.ts';
 
 interface AwsAccessKeyOptions {
   readonly aws: Aws;
-  /** The IAM user whose access key it is; nobody else makes keys for it while a rotation runs. */
+  /** The IAM user who owns the access key; nobody else may create keys for it while a rotation runs. */
   readonly user: string;
   readonly keys: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
-    /** Keys that hold a whole credentials file, with both in it. */
+    /** Keys that hold a whole credentials file, containing both values. */
     readonly files: readonly string[];
   };
-  /** How long IAM may take until all of it knows of a change (60 s), how often that is looked at (1 s), and how often in a row it must be so. */
+  /** How long IAM may take to propagate a change (60 s), how often to check (1 s), and how many checks in a row must succeed. */
   readonly settle?: { readonly withinMs: number; readonly everyMs: number; readonly times: number };
 }
 
@@ -23,12 +23,12 @@ interface Seen {
   readonly mark: Mark | undefined;
 }
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: it cannot be raised. */
+/** This quota cannot be raised: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const keysPerUser = 2;
 
 /**
- * Access keys of an IAM user. IAM lets a user have two, says the secret of one once, and lets nobody name it: what a try has made that died
- * before the key was kept is known by a tag of the user, deleted, and made again.
+ * Access keys of an IAM user. IAM allows two per user, returns a key's secret only once, and keys cannot be named: a key created by an attempt that died before
+ * it was kept is identified by a tag of the user, deleted, and created again.
  */
 export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): RotationProvider {
   const { withinMs, everyMs, times } = settle ?? { withinMs: 60_000, everyMs: 1_000, times: 3 };
@@ -44,7 +44,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     return { all, mark };
   };
 
-  /** Until it has been so some times in a row: IAM does not know of a change everywhere at once. */
+  /** Waits until the check has succeeded several times in a row: IAM changes do not take effect everywhere at once. */
   const settled = async (what: string, isSo: () => Promise<boolean>, signal: AbortSignal): Promise<void> => {
     const end = Date.now() + withinMs;
     for (let row = 0; ; ) {
@@ -68,7 +68,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
   const refused = async (credential: Credential, signal: AbortSignal): Promise<boolean> =>
     (await aws.whoIs(loginOf(credential), signal)) === undefined;
 
-  /** Its key in the list: what is done already is not done again. */
+  /** Ends the credential's key as listed; steps that are done already are not repeated. */
   const end = async (credential: Credential, { all }: Seen, signal: AbortSignal): Promise<void> => {
     const id = idOf(credential);
     const listed = all.find((key) => key.id === id);
@@ -77,7 +77,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     await settled(`${id} is deleted, and still taken`, () => refused(credential, signal), signal);
   };
 
-  /** Made by a try of this step, and kept nowhere: so nobody can have used it. */
+  /** Created by an attempt of this step and kept nowhere, so nobody can have used them. */
   const deleteUnusedKeys = async (found: readonly ListedKey[], signal: AbortSignal): Promise<void> => {
     for (const { id } of found) {
       if (await aws.wasUsed(id, signal))
@@ -89,7 +89,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     }
   };
 
-  /** Ended by a rotation that did not come as far as deleting it. */
+  /** Ended by a rotation that did not get as far as deleting it. */
   const isLeftOver = ({ id, isActive }: ListedKey, mark: Mark | undefined): boolean => !isActive && mark?.from === id;
 
   /** Why there is no room for another key, or the old one is not this user's. */
@@ -110,7 +110,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     return `the user ${user} has two access keys, and AWS allows no third: delete ${other.id}${other.isActive ? ', which is active,' : ''} if nobody needs it`;
   };
 
-  /** Says that a key is about to be made; what an earlier try of the same has made goes first. */
+  /** Marks that a key is about to be created; what an earlier attempt of the same step created is deleted first. */
   const makeRoom = async (
     { all, mark }: Seen,
     { id, step }: { readonly id: string; readonly step: string },
@@ -122,7 +122,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
         signal,
       );
     const leftOver = all.length < keysPerUser ? [] : all.filter((key) => key.id !== id && isLeftOver(key, mark));
-    // While the old mark still says whose they were.
+    // Done while the old mark still says whose they were.
     for (const key of leftOver) await aws.deleteKey(user, key.id, signal);
     const had = all.filter((key) => !leftOver.includes(key)).map((key) => key.id);
     await setMark({ state: 'making', step, from: id, had }, signal);
@@ -183,7 +183,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
       if (next && !state.all.some(({ id, isActive }) => isActive && id === idOf(next)))
         throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new key ${idOf(next)} is not active: none was ended`);
       const { mark } = state;
-      // What a key is made for, or was ended for, stands there already.
+      // The mark already says what a key is being created for, or was ended for.
       const isSaid = mark?.state === 'making' || (mark?.state === 'ended' && mark.from === idOf(old));
       if (!next && !isSaid) await setMark({ state: 'ended', from: idOf(old) }, signal);
       await end(old, state, signal);
@@ -196,7 +196,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
   };
 }
 
-/** A third key is refused where IAM did not show yet that there are two: looked at again, it is known whose the other is. */
+/** A third key is refused if IAM did not show yet that there are two: checking again shows whose the other one is. */
 async function made(aws: Aws, title: string, user: string, signal: AbortSignal): Promise<AccessKeyLogin> {
   try {
     return await aws.createKey(user, signal);
@@ -206,25 +206,25 @@ async function made(aws: Aws, title: string, user: string, signal: AbortSignal):
   }
 }
 
-/** The tag of the IAM user in which a rotation says how far it is. Keys have no names or tags of their own. */
+/** The tag of the IAM user in which a rotation stores its progress. Keys have no names or tags of their own. */
 const markTag = 'firebreak-rotation';
 
-/** What stands in it. Not secret: ids of keys, and the step. */
+/** Content of the tag. Not secret: ids of keys, and the step. */
 type Mark =
-  /** The step is about to make a key: one that is not among `had` is its own, made in a try that died before it was kept. */
+  /** The step is about to create a key: any key not among `had` is its own, created in an attempt that died before the key was kept. */
   | { readonly state: 'making'; readonly step: string; readonly from: string; readonly had: readonly string[] }
-  /** `made` is kept and came in the place of `from`. */
+  /** `made` is kept and has replaced `from`. */
   | { readonly state: 'made'; readonly from: string; readonly made: string }
-  /** `from` was ended before there is a new one. */
+  /** `from` was ended before a new key exists. */
   | { readonly state: 'ended'; readonly from: string };
 
-/** Of characters that a tag's value may have: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html */
+/** Uses only characters allowed in a tag's value: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html */
 function markText(mark: Mark): string {
   if (mark.state === 'making') return `making step=${mark.step} from=${mark.from} had=${mark.had.join('+')}`;
   return mark.state === 'made' ? `made from=${mark.from} made=${mark.made}` : `ended from=${mark.from}`;
 }
 
-/** Undefined for what is no mark: somebody else wrote it, and it says nothing. */
+/** Undefined if it is not a mark: somebody else wrote it, and it is ignored. */
 function markOf(text: string | undefined): Mark | undefined {
   const [state, ...parts] = (text ?? '').split(' ');
   const has = new Map(parts.map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));

@@ -1,6 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
 
-/** As `codeOf` says them. https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and those of IAM that pass by themselves. */
+/** Transient errors, as `codeOf` returns them. https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and those of IAM. */
 const passing = new Set([
   'Throttling',
   'RequestLimitExceeded',
@@ -11,13 +11,13 @@ const passing = new Set([
   'EntityTemporarilyUnmodifiable',
 ]);
 
-/** What AWS says a request is: its code, without the `Exception` that the SDK puts behind some; its messages hold users, accounts and keys. */
+/** AWS's error code, without the `Exception` that the SDK appends to some; its messages contain users, accounts and keys. */
 export function codeOf(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
   return /^[A-Za-z.]{1,64}$/.test(name) ? name.replace(/(?<=.)Exception$/, '') : 'no answer';
 }
 
-/** One call, awaited for as long as `signal` and these milliseconds allow. */
+/** Makes one call, limited by `signal` and this many milliseconds. */
 export async function asked<Answer>(
   what: string,
   signal: AbortSignal,
@@ -34,7 +34,7 @@ export async function asked<Answer>(
   }
 }
 
-/** Of AWS. `awsCode` is what code may branch on. */
+/** An error from AWS. Code may branch on `awsCode`. */
 export class AwsError extends FirebreakError {
   readonly awsCode: string;
 

@@ -15,13 +15,13 @@ import { FirebreakError } from '../../core/errors.ts';
 import { boundedAnswer } from '../bounded-answers.ts';
 import { AwsError, asked } from './answers.ts';
 
-/** An access key as it stands; only who made it ever sees its secret. */
+/** A complete access key; only its creator ever sees its secret. */
 export interface AccessKeyLogin {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
 
-/** The token file is read anew whenever the role's credentials end: the kubelet replaces it. */
+/** The token file is read again whenever the role's credentials expire: the kubelet replaces it. */
 export interface WebIdentity {
   readonly roleArn: string;
   readonly tokenFile: string;
@@ -30,7 +30,7 @@ export interface WebIdentity {
 export interface AwsOptions {
   readonly region: string;
   readonly login: AccessKeyLogin | WebIdentity;
-  /** Absent: Amazon's. */
+  /** Absent: Amazon's own endpoints. */
   readonly endpoints?: { readonly iam?: string; readonly sts?: string };
 }
 
@@ -39,7 +39,7 @@ export interface ListedKey {
   readonly isActive: boolean;
 }
 
-/** STS' words for a key that is not there, not active, or whose secret is another. */
+/** STS error codes for a key that does not exist, is not active, or has a different secret. */
 const refusedLogins = new Set(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'InvalidAccessKeyId']);
 const handler = { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 const largestAnswer = 1_048_576;
@@ -57,12 +57,12 @@ function openSts(options: STSClientConfig): STSClient {
   return client;
 }
 
-/** IAM and STS, as far as rotation needs them. Errors hold what AWS calls the fault, and nothing that it says. */
+/** IAM and STS, as far as rotation needs them. Errors contain the AWS error code, but none of its messages. */
 export class Aws {
   readonly #iam: IAMClient;
-  /** For what must not be done twice: the SDK would repeat a call whose answer was lost. */
+  /** For calls that must not be made twice: otherwise the SDK would repeat a call whose answer was lost. */
   readonly #once: IAMClient;
-  /** The id of the key with which it asks; absent where it has a role. */
+  /** Id of the key with which this client authenticates; absent if it uses a role. */
   readonly ownKey: string | undefined;
   readonly #sts: { readonly region: string; readonly endpoint?: string };
 
@@ -72,7 +72,7 @@ export class Aws {
     const credentials = 'roleArn' in login ? () => this.#assume(login) : login;
     const place = { region, ...(iam !== undefined && { endpoint: iam }), credentials };
     this.#iam = openIam({ ...place, maxAttempts: 3 });
-    // The same session of a role for both.
+    // Both clients share one role session.
     this.#once = openIam({ ...place, credentials: this.#iam.config.credentials, maxAttempts: 1 });
   }
 
@@ -93,19 +93,19 @@ export class Aws {
     return { accessKeyId: key.AccessKeyId, secretAccessKey: key.SecretAccessKey };
   }
 
-  /** Also when there is none by now. */
+  /** Succeeds even if the key no longer exists. */
   async disableKey(user: string, id: string, signal: AbortSignal): Promise<void> {
     const command = new UpdateAccessKeyCommand({ UserName: user, AccessKeyId: id, Status: 'Inactive' });
     await orGone(asked('disable an access key', signal, (how) => this.#iam.send(command, how)));
   }
 
-  /** Also when there is none by now. */
+  /** Succeeds even if the key no longer exists. */
   async deleteKey(user: string, id: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: id });
     await orGone(asked('delete an access key', signal, (how) => this.#iam.send(command, how)));
   }
 
-  /** As far as IAM knows it yet. */
+  /** As far as IAM knows at the moment. */
   async wasUsed(id: string, signal: AbortSignal): Promise<boolean> {
     const command = new GetAccessKeyLastUsedCommand({ AccessKeyId: id });
     const answer = await orGone(asked('look when a key was used', signal, (how) => this.#iam.send(command, how)));
@@ -127,7 +127,7 @@ export class Aws {
     await asked('tag a user', signal, (how) => this.#iam.send(command, how));
   }
 
-  /** Whom a key stands for, as an ARN; undefined where it is refused. Everybody may ask this of himself, whatever the policies say. */
+  /** The identity behind a key, as an ARN; undefined if the key is refused. Everyone may ask this about themselves, whatever the policies say. */
   async whoIs(login: AccessKeyLogin, signal: AbortSignal): Promise<string | undefined> {
     const client = openSts({ ...this.#sts, credentials: login, maxAttempts: 2 });
     try {
@@ -146,7 +146,7 @@ export class Aws {
     const token = await readFile(tokenFile, 'utf8').catch(() => {
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `AWS: the web identity’s token cannot be read in ${tokenFile}`);
     });
-    // Such a call is not signed.
+    // This call is not signed.
     const credentials = { accessKeyId: '', secretAccessKey: '' };
     const client = openSts({ ...this.#sts, credentials, maxAttempts: 3 });
     try {

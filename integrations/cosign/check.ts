@@ -8,21 +8,21 @@ import { type SignatureFinding, verifyMaterial } from './verify.ts';
 
 interface CheckedImage {
   readonly repository: ImageRepository;
-  /** As the node reports what runs: of a manifest, of an index, or of the image's configuration. */
+  /** The digest that the node reports as running: of a manifest, of an index, or of the image's configuration. */
   readonly running: string;
-  /** What the pod asked for in this repository: a tag or a digest. */
+  /** The pod's reference in this repository: a tag or a digest. */
   readonly asked: string;
   readonly trust: SignatureTrust;
 }
 
 type Result = Pick<ImageCheck, 'signature' | 'by' | 'reason' | 'attestations'>;
 
-/** More platforms than this are not looked at one by one. */
+/** Maximum number of platforms that are checked one by one. */
 const mostPlatforms = 20;
 
 /**
- * Whether what runs is signed by somebody who is trusted. A signature of the index speaks for its platforms; one of every platform speaks for the
- * index. Never throws for what a registry does or does not: then it is `unknown`.
+ * Checks whether the running image is signed by a trusted signer. A signature of the index covers its platforms; signatures of all platforms cover the index.
+ * Never throws because of a registry: the result is then `unknown`.
  */
 export async function checkImage(image: CheckedImage): Promise<Result> {
   try {
@@ -35,7 +35,7 @@ export async function checkImage(image: CheckedImage): Promise<Result> {
 
 async function check({ repository, running, asked, trust }: CheckedImage): Promise<Result> {
   const looked = new Look(repository, trust);
-  // The node may know what runs by the digest of its configuration, by which no registry finds it.
+  // The node may report the digest of the image's configuration, by which no registry can find it.
   const byDigest = await repository.manifest(running);
   const manifest = byDigest ?? (await ofTag(repository, asked, running));
   if (!manifest) return unknown(`the registry does not have ${running}, which runs, or does not show it`);
@@ -54,7 +54,7 @@ async function check({ repository, running, asked, trust }: CheckedImage): Promi
     : worse(own, whole);
 }
 
-/** The image behind a tag, if it is the one whose configuration has this digest: itself, or one of an index. */
+/** The image behind a tag, if its configuration has this digest: the image itself, or one of an index. */
 async function ofTag(repository: ImageRepository, tag: string, config: string): Promise<ImageManifest | undefined> {
   const found = await repository.manifest(tag);
   if (!found || found.config?.digest === config) return found;
@@ -65,7 +65,7 @@ async function ofTag(repository: ImageRepository, tag: string, config: string): 
   return undefined;
 }
 
-/** Which of its platforms runs is not known here: each must be signed. */
+/** It is not known here which platform runs: each must be signed. */
 async function ofPlatforms(looked: Look, index: ImageManifest, own: Result): Promise<Result> {
   const platforms = (index.manifests ?? []).filter(({ platform }) => platform?.os !== 'unknown');
   if (platforms.length === 0) return own;
@@ -85,7 +85,7 @@ async function ofPlatforms(looked: Look, index: ImageManifest, own: Result): Pro
   };
 }
 
-/** Of two that are not signed: one that nobody knows of leaves it open. */
+/** The worse of two results that are not signed: an unknown one leaves the outcome open. */
 function worse(own: Result, other: Result): Result {
   return own.signature === 'unknown' ? own : { ...other, attestations: own.attestations };
 }

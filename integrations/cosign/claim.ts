@@ -1,12 +1,12 @@
 import { type Bundle, isBundleWithDsseEnvelope } from '@sigstore/bundle';
 import { z } from 'zod';
 
-/** What a signature says, if it is one: about which digests, and which type of statement. Signed by whoever; see `verifyMaterial`. */
+/** The content of a signature, if it is valid: the digests it covers, and the type of its statement. The signer is not checked here; see `verifyMaterial`. */
 type SignatureClaim =
   | { readonly kind: 'claim'; readonly type: string; readonly digests: readonly string[] }
   | { readonly kind: 'unreadable'; readonly why: string };
 
-/** What cosign signs of an image, as a type of statement. Both of its formats say the same. */
+/** Statement type of cosign's image signatures. Both of its formats mean the same. */
 export const signatureType = 'https://sigstore.dev/cosign/sign/v1';
 
 /** https://github.com/containers/image/blob/main/docs/containers-signature.5.md */

@@ -3,19 +3,19 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { FoundMaterial, Material } from './material.ts';
 import { materialOfLayer, oldTypes } from './old-format.ts';
 
-/** Of a bundle, as artifact and as layer; before version 0.3 the version was a parameter. */
+/** Type of a bundle, as artifact and as layer; before version 0.3 the version was a parameter. */
 const bundleType = 'application/vnd.dev.sigstore.bundle';
-/** Of the old format where it is found by what it refers to, and not by a tag. */
+/** Type of the old format if it is found through its subject, not by a tag. */
 const oldArtifactType = 'application/vnd.dev.cosign.artifact.';
-/** Some registries tell the type of the configuration, and this is the one of an artifact that has none: what it is stands inside. */
+/** Some registries report the type of the configuration, and this is the one of an artifact without a configuration: its actual type is inside. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 const mostSignatures = 20;
-/** Statements with a whole bill of materials can be large: larger ones are not looked at. */
+/** Statements with a whole bill of materials can be large: those above this size are skipped. */
 const mostBytes = 2_097_152;
 
 /**
- * Everything that is signed about a digest: the two tags of the old format, and what refers to it.
- * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED: then nobody knows what there is.
+ * Finds everything signed about a digest: the two tags of the old format, and the artifacts that refer to it.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED: it is then unknown what exists.
  */
 export async function findMaterial(repository: ImageRepository, digest: string): Promise<FoundMaterial> {
   const tag = digest.replace(':', '-');

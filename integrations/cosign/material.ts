@@ -1,19 +1,19 @@
 /**
- * One signature or attestation as a registry has it, before anything of it is believed. Both of cosign's formats become the same: a sigstore
- * bundle (https://docs.sigstore.dev/about/bundle), and, where it signs other bytes than its own, those bytes.
+ * One signature or attestation as a registry returns it, before anything in it is trusted. Both of cosign's formats are converted to the same form: a sigstore
+ * bundle (https://docs.sigstore.dev/about/bundle), and, if it signs bytes outside the bundle, those bytes.
  */
 export type Material =
   | {
       readonly kind: 'bundle';
-      /** The JSON of a bundle, not looked into yet. */
+      /** The JSON of a bundle, not parsed yet. */
       readonly bundle: unknown;
-      /** The simple signing payload that it signs; absent where the signed statement is in the bundle itself. */
+      /** The simple signing payload that it signs; absent if the bundle itself contains the signed statement. */
       readonly payload?: Buffer;
     }
-  /** There is something, and nobody here can read it. */
+  /** There is something that cannot be read here. */
   | { readonly kind: 'unreadable'; readonly why: string };
 
-/** All that was found of a digest. `all` is false where there is more than is looked at. */
+/** Everything found for a digest. `all` is false if there is more than is examined. */
 export interface FoundMaterial {
   readonly material: readonly Material[];
   readonly all: boolean;

@@ -3,7 +3,7 @@ import type { Descriptor } from '../../core/cluster/image-registry.ts';
 import type { Material } from './material.ts';
 
 /**
- * The format of cosign up to version 2: the layers of an image under the tag `sha256-….sig` or `.att`, with everything else in annotations.
+ * Cosign's format up to version 2: the layers of an image under the tag `sha256-….sig` or `.att`, with everything else in annotations.
  * https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
  */
 export const oldTypes = {
@@ -17,7 +17,7 @@ const names = {
   log: 'dev.sigstore.cosign/bundle',
 } as const;
 
-/** What the log said when it took the signature, in the annotation. */
+/** The annotation with the log's answer when it accepted the signature. */
 interface LogEntry {
   readonly SignedEntryTimestamp: string;
   readonly Payload: {
@@ -28,7 +28,7 @@ interface LogEntry {
   };
 }
 
-/** One such layer as a bundle of version 0.1. */
+/** Converts one such layer to a bundle of version 0.1. */
 export function materialOfLayer(layer: Descriptor, content: Buffer): Material {
   const { annotations = {} } = layer;
   try {

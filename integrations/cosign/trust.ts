@@ -2,25 +2,25 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { type KeyFinderFunc, type TrustMaterial, toTrustMaterial } from '@sigstore/verify';
 
-/** Who is trusted for some repositories, as the configuration says it, with the content of its files. */
+/** Who is trusted for some repositories, as configured, with the content of the files. */
 export interface TrustRule {
-  /** `registry.example.com/shop/cart`, or `registry.example.com/shop/*` for all below. */
+  /** `registry.example.com/shop/cart`, or `registry.example.com/shop/*` for everything below. */
   readonly repositories: readonly string[];
   readonly keys: readonly { readonly name: string; readonly pem: string }[];
   readonly keyless: readonly { readonly issuer: string; readonly identity: string }[];
   /** The JSON of a sigstore trusted root: authorities, logs, timestamp authorities. */
   readonly trustedRoot?: string;
-  /** Predicate types of attestations that count as a signature, too. */
+  /** Predicate types of attestations that also count as a signature. */
   readonly predicateTypes: readonly string[];
 }
 
 interface TrustedKey {
-  /** What people call it: `cosign.pub`. */
+  /** Display name: `cosign.pub`. */
   readonly name: string;
   readonly key: KeyObject;
 }
 
-/** A rule with its keys read. */
+/** A rule with parsed keys. */
 export interface SignatureTrust {
   readonly keys: readonly TrustedKey[];
   readonly keyless: TrustRule['keyless'];
@@ -28,7 +28,7 @@ export interface SignatureTrust {
   readonly predicateTypes: readonly string[];
 }
 
-/** @throws whatever node or the library says of a key or a root that is none: the configuration was checked with `whyNoKey` and `whyNoRoot`. */
+/** @throws whatever node or the library throws for an invalid key or root: the configuration was checked with `whyNoKey` and `whyNoRoot`. */
 export function readTrust({ keys, keyless, trustedRoot, predicateTypes }: TrustRule): SignatureTrust {
   return {
     keys: keys.map(({ name, pem }) => ({ name, key: createPublicKey(pem) })),
@@ -38,14 +38,14 @@ export function readTrust({ keys, keyless, trustedRoot, predicateTypes }: TrustR
   };
 }
 
-/** The first rule for a repository, by its full name. */
+/** The first rule that matches a repository, by its full name. */
 export function ruleFor(rules: readonly TrustRule[], repository: string): TrustRule | undefined {
   return rules.find(({ repositories }) =>
     repositories.some((one) => (one.endsWith('/*') ? repository.startsWith(one.slice(0, -1)) : one === repository)),
   );
 }
 
-/** Why a text is not a public key that cosign signs with; undefined where it is one. */
+/** Why a text is not a public key that cosign can use; undefined if it is one. */
 export function whyNoKey(pem: string): string | undefined {
   if (pem.includes('PRIVATE')) return 'a private key: write its public half there';
   try {
@@ -56,7 +56,7 @@ export function whyNoKey(pem: string): string | undefined {
   }
 }
 
-/** Why a text is not a trusted root; undefined where it is one. */
+/** Why a text is not a trusted root; undefined if it is one. */
 export function whyNoRoot(json: string): string | undefined {
   try {
     const { certificateAuthorities, tlogs } = rootIn(json);
@@ -74,7 +74,7 @@ const noKey: KeyFinderFunc = () => {
   throw new TypeError('this root is for certificates');
 };
 
-/** Nothing but one key, and the logs of the root where there is one. */
+/** Only one key, and the logs of the root if there is one. */
 export function materialOfKey({ key }: TrustedKey, root: TrustMaterial | undefined): TrustMaterial {
   return {
     certificateAuthorities: [],

@@ -4,22 +4,22 @@ import { claimOf } from './claim.ts';
 import type { Material } from './material.ts';
 import { keyText, materialOfKey, type SignatureTrust } from './trust.ts';
 
-/** What one signature comes to. */
+/** The result of checking one signature. */
 export type SignatureFinding =
   | { readonly kind: 'trusted'; readonly by: string; readonly type: string }
-  /** It is broken, about something else, or by somebody whom nobody trusts. */
+  /** It is invalid, about something else, or by a signer who is not trusted. */
   | { readonly kind: 'rejected'; readonly why: string }
   | { readonly kind: 'unreadable'; readonly why: string };
 
 const unsupported = /^unsupported (kind|intoto version|dsse version|hashedrekord version|version)/;
 
 /**
- * Checks one signature about a digest against who is trusted, with nothing but what is given: no call is made.
+ * Checks one signature about a digest against the trusted signers, only with the given data: no call is made.
  *
- * With a key: the signature; and, where there is a root, that a log of the root has taken exactly this signature. Without a root no log is looked
- * at. Keyless: the certificate leads to an authority of the root, was valid at a time that a log or a timestamp authority of the root vouches
- * for, was itself taken by a certificate log of the root (where it has one), and names exactly a trusted identity and issuer; the signature; and
- * the log, where the root has one. In both cases: what is signed names this digest.
+ * With a key: the signature must be valid and, if there is a root, a log of the root must have accepted exactly this signature. Without a root no log is
+ * checked. Keyless: the certificate leads to an authority of the root, was valid at a time that a log or a timestamp authority of the root vouches for, was
+ * itself accepted by a certificate log of the root (if it has one), and names exactly a trusted identity and issuer; the signature must be valid; and the log
+ * must have accepted it, if the root has one. In both cases, the signed content must name this digest.
  */
 export function verifyMaterial(
   material: Material,
@@ -68,7 +68,7 @@ function byCertificate(entity: SignedEntity, { keyless, root }: SignatureTrust):
     const { identity } = new Verifier(root, {
       ctlogThreshold: root.ctlogs.length > 0 ? 1 : 0,
       tlogThreshold: log ? 1 : 0,
-      // An expired certificate is the rule here: it must have been valid when somebody else saw the signature.
+      // An expired certificate is normal here: it must have been valid when a third party saw the signature.
       timestampThreshold: 1,
     }).verify(log ? entity : withoutLog(entity));
     const name = identity?.subjectAlternativeName ?? '';
@@ -81,7 +81,7 @@ function byCertificate(entity: SignedEntity, { keyless, root }: SignatureTrust):
   }
 }
 
-/** Where no log is trusted, what one is said to have seen proves nothing: neither that it was there, nor when. */
+/** If no log is trusted, a log entry proves nothing: neither that the signature was there, nor when. */
 function withoutLog(entity: SignedEntity): SignedEntity {
   return {
     ...entity,
@@ -90,14 +90,14 @@ function withoutLog(entity: SignedEntity): SignedEntity {
   };
 }
 
-/** A `*` at the end stands for any text. */
+/** A trailing `*` stands for any text. */
 function isNamed(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }
 
 function failureOf(error: unknown, signatureWrong: string): Signer {
   if (!(error instanceof VerificationError)) return { kind: 'unreadable', why: 'it cannot be checked' };
-  // The library has no code of its own for what it does not know.
+  // The library has no error code of its own for unsupported forms.
   if (error.code === 'NOT_IMPLEMENTED_ERROR' || (error.code === 'TLOG_BODY_ERROR' && unsupported.test(error.message)))
     return { kind: 'unreadable', why: 'the log has it in a form that is not known here' };
   if (error.code === 'SIGNATURE_ERROR') return { kind: 'rejected', why: signatureWrong };

@@ -2,23 +2,23 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type Key
 import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** A 32-byte key and the name under which it is found again. */
+/** A 32-byte key and the id by which it is looked up. */
 export interface BoxKey {
   readonly id: string;
   readonly key: Uint8Array;
 }
 
-/** Encrypts with its active key and opens with any that it holds. `aad` must be the same at both ends: it says what the bytes are for. */
+/** Encrypts with its active key and decrypts with any key it holds. `aad` must be the same at both ends: it states what the bytes are for. */
 export interface Box {
   readonly activeKeyId: string;
   seal(bytes: Uint8Array, aad: string): Uint8Array;
-  /** @throws FB_ERR_SEAL_BROKEN for an unknown key, another `aad`, or changed bytes. */
+  /** @throws FB_ERR_SEAL_BROKEN for an unknown key, a different `aad`, or changed bytes. */
   open(sealed: Uint8Array, aad: string): Uint8Array;
 }
 
 /**
- * The first key seals, all of them open.
- * @throws FB_ERR_CONFIG_INVALID without a key, for a key of another length, or for an id twice.
+ * The first key seals; every key opens.
+ * @throws FB_ERR_CONFIG_INVALID if there is no key, a key has the wrong length, or an id occurs twice.
  */
 export function createBox({ keys }: { readonly keys: readonly BoxKey[] }): Box {
   const [active] = keys;
@@ -54,14 +54,13 @@ const tagBytes = 16;
 
 const messagesPerSalt = 4_096;
 
-/** Of the salts of thousands of messages each, those met last: to derive a key for each message costs three times as much as all the rest of opening it. */
+/** Number of recently used salts cached; each covers thousands of messages. Deriving a key per message costs three times as much as the rest of opening it. */
 const saltsKept = 64;
 
 /**
- * AES-256-GCM, each message under a nonce that is counted, never drawn, below a key that is derived with a random salt and given up after
- * 4 096 messages: so no number of messages brings nonces near a collision. (A salt and nonce drawn for each message cost three times as
- * much as the encryption: one in six milliseconds of a storm.)
- * Layout: version 1, length of the key id, key id, salt (16), nonce (12), ciphertext, tag (16).
+ * AES-256-GCM. Each message uses a nonce that is counted, never random, under a key that is derived with a random salt and replaced after 4 096 messages, so no
+ * number of messages brings nonces near a collision. (A random salt and nonce per message cost three times as much as the encryption: one in six milliseconds
+ * of a storm.) Layout: version 1, length of the key id, key id, salt (16), nonce (12), ciphertext, tag (16).
  */
 function createSealer(key: BoxKey): Box['seal'] {
   const id = Buffer.from(key.id);
@@ -84,7 +83,7 @@ function createSealer(key: BoxKey): Box['seal'] {
   };
 }
 
-/** @throws FB_ERR_SEAL_BROKEN when key, `aad` or bytes are not those of the sealing. */
+/** @throws FB_ERR_SEAL_BROKEN if key, `aad` or bytes differ from those used to seal. */
 function open({
   sealed,
   key,

@@ -5,7 +5,7 @@ import { placeholders } from './row.ts';
 
 const rowsAtOnce = 100;
 
-/** Alerts as they were, sealed, beside the records of the same database. */
+/** Original alerts, sealed, stored next to the records in the same database. */
 export function createAlertArchive(database: Database): AlertArchive {
   return {
     keep: async (alerts) => {
@@ -31,7 +31,7 @@ export function createAlertArchive(database: Database): AlertArchive {
         const place = [after.at, after.stored.chain, after.stored.place].map((value) => `$${parameters.push(value)}`);
         conditions.push(`(r.at, r.chain, r.place) > (${place.join(', ')})`);
       }
-      // Of each kind by itself: so both databases go along their index by kind and time, and sort no more than a page.
+      // One query per kind, so that both databases use their index by kind and time and sort no more than a page.
       const ofKind = alertKinds.map(
         (kind) => `SELECT * FROM (
            SELECT ${recordColumns

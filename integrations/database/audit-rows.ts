@@ -8,20 +8,20 @@ import { numberOf, textOf } from './row.ts';
 export const recordColumns =
   'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed, previous, hash';
 
-/** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */
+/** Undefined for a row that none of our programs writes: SQLite accepts text in a number column. */
 export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined {
   if (typeof chain !== 'string' || typeof hash !== 'string' || !Number.isSafeInteger(number)) return undefined;
   return { chain, number: Number(number), hash };
 }
 
-/** What proves a record, without its place among the rows of its chain. */
+/** The columns that prove a record, without its position among the rows of its chain. */
 export const proofColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed';
 
 export function recordFromRow(row: Row): StoredRecord {
   return checkedFromRow(row, all);
 }
 
-/** @param isWanted whose body is read, as in `proofFromRow` */
+/** @param isWanted selects the records whose body is read, as in `proofFromRow` */
 export function checkedFromRow(row: Row, isWanted: BodyWanted): StoredRecord {
   const chain = textOf(row, 'chain');
   const place = numberOf(row, 'place');
@@ -31,8 +31,8 @@ export function checkedFromRow(row: Row, isWanted: BodyWanted): StoredRecord {
 }
 
 /**
- * Its digest is of the text as it stands there, so one whose body means the same but reads otherwise is signed by nobody.
- * @param isWanted whose body is read: that of all others is empty, and the hash of what it says is known
+ * The digest covers the stored text, so a record whose body means the same but is written differently has no valid signature.
+ * @param isWanted selects the records whose body is read: all others have an empty body, and the hash of their content is known
  */
 export function proofFromRow(row: Row, isWanted: BodyWanted): RecordProof {
   const chain = textOf(row, 'chain');
@@ -48,7 +48,7 @@ function signedIn(row: Row, chain: string, isWanted: BodyWanted): SignedRecord |
   if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return undefined;
   if (typeof signature !== 'string' || typeof removed !== 'string') return undefined;
   if (removed !== '') {
-    // What stands there beside the hash nobody has signed, and is not removed.
+    // Content next to the hash was signed by nobody, so the record does not count as removed.
     if (!isHash(removed) || [salt, actor, row.body].some((left) => left !== '')) return undefined;
     return { record: removedRecord({ chain, number, at, kind }), keyId, follows, salt, signature, removed };
   }
@@ -66,7 +66,7 @@ function isHash(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-/** What is no text where one should be fits nothing: the check of the chain says so. */
+/** A value that should be text and is not matches nothing: the check of the chain reports it. */
 function asText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -75,7 +75,7 @@ export function checkpointFromRow(row: Row): StoredCheckpoint {
   const number = numberOf(row, 'number');
   const text = asText(row.content);
   const signed = checkpointOfLine(text);
-  // What means the same but reads otherwise was not written here.
+  // A text that means the same but is written differently was not written by us.
   return signed?.checkpoint.number === number && checkpointText(signed) === text ? { number, text, signed } : { number, text };
 }
 

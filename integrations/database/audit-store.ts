@@ -26,34 +26,34 @@ import { numberOf, placeholders, textOf } from './row.ts';
 const rowsAtOnce = 100;
 const checkpointsAtOnce = 500;
 const headsAtOnce = 500;
-/** Where all are read for the notary, each minute. */
+/** Rows per statement when all are read for the notary, every minute. */
 const comparedAtOnce = 5_000;
-/** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
+/** Maximum number of rows examined under the numbers of a batch, since anyone may have inserted any number there. A record beyond it is written again. */
 const mostUnderNumbers = 1_000;
 
-/** What is made of the records of an incident, and is of no use without them. */
+/** Tables derived from the records of an incident, useless without them. */
 const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verdicts'] as const;
 
-/** Rows that are in memory at once where all are read. */
+/** Rows in memory at once when all are read. */
 const checkedAtOnce = 500;
 
-/** So many chains come with one statement where each has no more rows than that. */
+/** Number of chains read with one statement if none has more than `rowsOfShort` rows. */
 const chainsAtOnce = 32;
 const rowsOfShort = 125;
 
-/** Names in one statement: each is a look into the index, and a statement has to end in seconds however many there are. */
+/** Names per statement: each is an index lookup, and a statement must end within seconds however many there are. */
 const namesAtOnce = 2_000;
 
-/** The column has no larger ones, and PostgreSQL refuses to look for them. */
+/** The column holds no larger numbers, and PostgreSQL refuses to look for them. */
 const mostNumber = 2 ** 31 - 1;
 
 const dayMs = 86_400_000;
-/** A longer time is asked about in that many parts. */
+/** A longer period is split into this many queries. */
 const mostParts = 400;
-/** Each with a connection of its own. */
+/** Each part uses its own connection. */
 const partsAtOnce = 2;
 
-/** Above every time as text. */
+/** Sorts after every time as text. */
 const endOfTime = '9999';
 
 export function createAuditStore(database: Database): AuditStore {
@@ -87,7 +87,7 @@ export function createAuditStore(database: Database): AuditStore {
           const rows = await headsAfter(queries, after, comparedAtOnce);
           take(rows.flatMap((row) => headFromRow(row) ?? []));
           const last = rows.at(-1)?.chain;
-          // What is no text stands behind all texts.
+          // Values that are not text sort after all texts.
           if (rows.length < comparedAtOnce || typeof last !== 'string') return;
           after = last;
         }
@@ -103,7 +103,7 @@ export function createAuditStore(database: Database): AuditStore {
     },
     cut: ({ chain, place }) =>
       database.transaction(async (queries) => {
-        // First, as who writes does: so both never wait for each other.
+        // First, in the same order as writers, so that the two never deadlock.
         await queries.all('UPDATE audit_heads SET cut_to = $2 WHERE chain = $1', [chain, place]);
         await queries.all('DELETE FROM audit_records WHERE chain = $1 AND place <= $2', [chain, place]);
         await queries.all('DELETE FROM stored_alerts WHERE chain = $1 AND number <= $2', [chain, place]);
@@ -182,12 +182,12 @@ async function forgetIncident(queries: Queries, chain: string): Promise<void> {
   for (const table of ofOneIncident) await queries.all(`DELETE FROM ${table} WHERE chain = $1`, [chain]);
 }
 
-/** The next rows are on their way while these are looked at. */
+/** Fetches the next rows while the current ones are processed. */
 async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGenerator<readonly Row[], undefined> {
   for (let next: Promise<readonly Row[]> | undefined = page(); next; ) {
     const rows: readonly Row[] = await next;
     next = rows.length < checkedAtOnce ? undefined : page(rows.at(-1));
-    // Who stops in between asks for no more.
+    // A caller that stops in between never awaits this promise.
     next?.catch(() => undefined);
     yield rows;
   }
@@ -200,7 +200,7 @@ async function* recordsOf(
   for await (const rows of found) yield rows.map((row) => read(row));
 }
 
-/** Of all chains, or those of a range. */
+/** Rows of all chains, or of a range of them. */
 function rowsAfter(
   queries: Queries,
   last: Row | undefined,
@@ -220,7 +220,7 @@ function rowsAfter(
 interface OfChain {
   readonly chain: string;
   readonly columns: string;
-  /** Rows behind this one. */
+  /** Returns only rows after this one. */
   readonly first?: Row | undefined;
   /** The last place. */
   readonly upTo?: number | undefined;
@@ -258,8 +258,8 @@ async function* numberedRows(
 }
 
 /**
- * Short chains come many with one statement, by a join: asked for in one order, PostgreSQL went through every row that lies between two of them, and as a union of one statement for each it
- * worked twice as long. A longer one is read by itself.
+ * Reads many short chains per statement, by a join: with one ordered query, PostgreSQL scanned every row between two chains, and a union of one statement per
+ * chain took twice as long. A longer chain is read on its own.
  */
 async function* proofsOf(
   queries: Queries,
@@ -282,7 +282,7 @@ async function* proofsOf(
   }
 }
 
-/** Of the next chains, those that are long, and the rows of all others. */
+/** Among the next chains, returns the long ones, and the rows of all others. */
 async function shortChains(
   queries: Queries,
   chains: readonly string[],
@@ -292,7 +292,7 @@ async function shortChains(
   const asked = (of: readonly string[]): string =>
     `WITH asked(of_chain) AS (VALUES ${of.map((_, at) => `($${at + 1})`).join(', ')})`;
   const end = (which: 'MIN' | 'MAX'): string => `(SELECT ${which}(place) FROM audit_records WHERE chain = of_chain)`;
-  // Places begin at 1; what somebody else has put there stands anywhere.
+  // Places begin at 1; rows inserted by somebody else may have any place.
   const ofLong = await queries.all(
     `${asked(some)} SELECT of_chain FROM asked WHERE ${end('MAX')} > ${rowsOfShort} OR ${end('MIN')} < 1`,
     some,
@@ -310,7 +310,7 @@ function headsAfter(queries: Queries, after?: string, atOnce = headsAtOnce): Pro
   return queries.all(sql, after === undefined ? [] : [after]);
 }
 
-/** By time: each kind is read in the order of its index, and the earliest of their next rows comes next. */
+/** By time: reads each kind in the order of its index, and merges them by the earliest next row. */
 async function* rowsOfKinds(
   queries: Queries,
   { kinds, since, until = endOfTime }: Parameters<AuditStore['eachOfKinds']>[0],
@@ -357,7 +357,7 @@ function compareTimes(a: Row, b: Row): number {
   return numberOf(a, 'place') - numberOf(b, 'place');
 }
 
-/** From one chain to the next by the index: of millions of rows, as many are looked at as there are chains. */
+/** Jumps from one chain to the next by the index: among millions of rows, it reads only as many as there are chains. */
 async function namesAfter(queries: Queries, after?: string): Promise<readonly string[]> {
   const sql = `WITH RECURSIVE names(chain) AS (
       SELECT MIN(chain) FROM audit_records ${after === undefined ? '' : 'WHERE chain > $1'}
@@ -367,7 +367,7 @@ async function namesAfter(queries: Queries, after?: string): Promise<readonly st
   return rows.map((row) => textOf(row, 'chain'));
 }
 
-/** Of a time (ISO 8601), its days, or fewer and longer parts: no statement has to read a year. */
+/** Splits a period (ISO 8601) into days, or into fewer and longer parts, so that no statement reads a year. */
 function partsOf(since: string, until: string): readonly (readonly [from: string, to: string])[] {
   const [begin, end] = [Date.parse(since), Date.parse(until)];
   const step = Math.max(dayMs, Math.ceil((end - begin) / mostParts));
@@ -406,7 +406,7 @@ async function appendNextIn(
   return insert(queries, [await make(before.number + 1)], { ...before, cutTo: stated.cutTo });
 }
 
-/** The chain and the numbers of a batch, which holds one run of one chain's records in order. */
+/** The chain and number range of a batch, which holds consecutive records of one chain in order. */
 function runOf(given: readonly SignedRecord[]): { readonly chain: string; readonly first: number; readonly last: number } {
   const first = given[0]?.record;
   if (!first) throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', 'an empty batch');
@@ -432,7 +432,7 @@ function takenBefore(signed: SignedRecord, there: readonly SignedRecord[]): read
   return [{ kind: 'record-doubled', chain, number, text }];
 }
 
-/** Of one whose content was removed its hash tells. */
+/** If the content was removed, compares the hash. */
 function saysTheSame(other: SignedRecord, signed: SignedRecord): boolean {
   if (other.removed !== undefined) return other.removed === recordContent(signed);
   return canonicalJson(other.record) === canonicalJson(signed.record);
@@ -459,7 +459,7 @@ interface LockedHead extends ChainHead {
   readonly cutTo: unknown;
 }
 
-/** The head, where the rows agree with it: the one that it names is the last one. Undefined where somebody wrote there. */
+/** Returns the head if the rows agree with it: the record that it names is the last one. Undefined if somebody wrote there. */
 async function soundEnd(queries: Queries, stated: LockedHead): Promise<ChainHead | undefined> {
   const { chain, number, hash, cutTo } = stated;
   const head = { chain, number, hash };
@@ -472,7 +472,7 @@ async function soundEnd(queries: Queries, stated: LockedHead): Promise<ChainHead
   return rows.length === 1 && last.place === number && last.hash === hash ? head : undefined;
 }
 
-/** Where the rows that follow one another from the first place on that is not cut end, whatever was put further back. */
+/** Returns the end of the consecutive rows from the first place that is not cut, regardless of rows inserted further back. */
 async function lastInRow(queries: Queries, chain: string): Promise<ChainHead> {
   const first = '(SELECT cut_to + 1 FROM audit_heads WHERE chain = $1)';
   const [row] = await queries.all(
@@ -487,8 +487,8 @@ async function lastInRow(queries: Queries, chain: string): Promise<ChainHead> {
 }
 
 /**
- * At the end of the chain. Where somebody wrote to it, each goes to the first free place, and verification finds what is wrong around it:
- * no row of others may keep a record out.
+ * Appends to the chain. If somebody wrote to it, each record goes to the first free place, and verification finds what is wrong around it: no foreign row may
+ * keep a record out.
  */
 async function insert(queries: Queries, added: readonly SignedRecord[], stated: LockedHead): Promise<ChainHead> {
   const { chain } = stated;

@@ -12,8 +12,8 @@ const dayMs = 86_400_000;
 const mostOpenCards = 200;
 
 /**
- * A choice of a question has one button for good. Saving it again, after a crash or for the next level, keeps its id and takes
- * over the rest: read `buttonsOf` afterwards, and show the ids that it gives.
+ * A choice of a question keeps the same button for good. Saving it again, after a crash or for the next level, keeps its id and updates the rest: call
+ * `buttonsOf` afterwards, and show the ids that it returns.
  */
 export function createCardStore(database: Database): CardStore {
   return {
@@ -81,8 +81,8 @@ export function createCardStore(database: Database): CardStore {
 }
 
 /**
- * What is proposed above all incidents, each run of the control workflow that takes it over asks again.
- * @throws FB_ERR_CONFLICT when the question belongs to another incident: one person's click must never decide in another place.
+ * A proposal above all incidents is asked again by each run of the control workflow that takes it over.
+ * @throws FB_ERR_CONFLICT if the question belongs to another incident: one person's click must never decide elsewhere.
  */
 async function saveButton(queries: Queries, button: StoredButton, place: number): Promise<void> {
   const { buttonId, incident, question, questionDigest, choice, label, groups, requester } = button;

@@ -1,18 +1,18 @@
 import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
-/** Which sessions of the console are not over: the cookie says whose, and this that it still counts. */
+/** The console sessions that have not ended: the cookie says whose a session is, this store whether it is still valid. */
 export interface SessionStore {
   begin(id: string, at: number): Promise<void>;
-  /** When it was used last, in milliseconds since 1970; undefined for one that is over or was never begun. */
+  /** When it was last used, in milliseconds since 1970; undefined if it has ended or never began. */
   seenAt(id: string): Promise<number | undefined>;
   see(id: string, at: number): Promise<void>;
   end(id: string): Promise<void>;
-  /** Those that began before are forgotten. */
+  /** Deletes the sessions that began before then. */
   forget(before: number): Promise<void>;
 }
 
-/** @param hash makes of a session's id what is stored: whoever reads the database learns no id */
+/** @param hash maps a session's id to what is stored, so that anyone who reads the database learns no id */
 export function createSessionStore(database: Database, hash: (id: string) => string): SessionStore {
   const time = (at: number): string => new Date(at).toISOString();
   return {

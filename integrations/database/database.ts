@@ -5,7 +5,7 @@ import { openSqlite } from './sqlite.ts';
 
 /**
  * Opens the store at `sqlite:PATH` (the folder must exist) or `postgres://…` and brings its schema up to date.
- * @throws FB_ERR_CONFIG_INVALID for another url, FB_ERR_UNAVAILABLE when it cannot be opened or is newer than this program.
+ * @throws FB_ERR_CONFIG_INVALID for any other url, FB_ERR_UNAVAILABLE if it cannot be opened or is newer than this program.
  */
 export async function openDatabase({ url }: { readonly url: string }): Promise<Database> {
   const database = await openAsIs({ url });
@@ -18,10 +18,10 @@ export async function openDatabase({ url }: { readonly url: string }): Promise<D
   }
 }
 
-/** The same without a change to its schema: for who looks at it, or goes back. */
+/** The same without changing its schema: for inspection, or for going back to an older version. */
 export async function openAsIs({ url }: { readonly url: string }): Promise<Database> {
   if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length) });
-  // Its client is of no use to who has a file.
+  // Loaded only here: SQLite users do not need the client.
   if (/^postgres(ql)?:\/\//.test(url)) return (await import('./postgres.ts')).openPostgres({ url });
   throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the database url begins with neither `sqlite:` nor `postgres://`');
 }

@@ -4,10 +4,10 @@ import { textOf } from './row.ts';
 
 const hourMs = 3_600_000;
 
-/** Of fixed length, so that the database orders them as the clock does. */
+/** Fixed length, so that the database sorts times chronologically. */
 const timeText = (ms: number): string => new Date(ms).toISOString();
 
-/** Which questions are one card, and what its buttons were shown with. */
+/** Which questions share one card, and what its buttons were shown with. */
 export function createGroupStore(database: Database): GroupStore {
   const groupIn = ([row]: Awaited<ReturnType<Database['all']>>): CardGroup | undefined =>
     row && (JSON.parse(textOf(row, 'group_json')) as CardGroup);

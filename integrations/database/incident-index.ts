@@ -19,15 +19,15 @@ import { placeholders, textOf } from './row.ts';
 
 const days = 90;
 const dayMs = 86_400_000;
-/** More are not counted: so many tell enough. */
+/** Counting stops here: a higher count would say no more. */
 const counted = 200;
 const listed = 3;
 const rowsAtOnce = 100;
 
 /**
- * Which incidents look alike, and what they turned out to be. Made from the records as they come; older ones than 90 days are forgotten. Each line
- * has a mark, which the desk makes and the database's password does not: a line of somebody else's would tell people that what they are asked about was harmless
- * forty times. What has none is not shown, and gives way to what is noted.
+ * Which incidents look alike, and what they turned out to be. Built from the records as they arrive; incidents older than 90 days are deleted. Each line
+ * carries a mark that the desk can make and the database's password cannot: a forged line would tell people that what they are asked about was harmless forty
+ * times. Lines without a mark are not shown, and are overwritten by new ones.
  */
 export function createIncidentIndex(
   database: Database,
@@ -102,7 +102,7 @@ interface Judged extends IndexedIncident {
   readonly verdict: Verdict;
 }
 
-/** What a mark is for: a line of one table is never taken for one of the other. */
+/** What a mark covers: a line of one table never passes for a line of the other. */
 function contentOf(line: IndexedIncident | IndexedVerdict): string {
   return `incident index ${canonicalJson(line)}`;
 }

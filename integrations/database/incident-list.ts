@@ -17,7 +17,7 @@ import { numberOf, placeholders, textOf } from './row.ts';
 const columns =
   'chain, incident_key, seen, cluster, namespace, state, severity, verdict, opened_at, changed_at, is_contained, words, summary_json, mark';
 const columnCount = 14;
-/** Rung when something has changed that is listed. */
+/** Rung when a listed incident has changed. */
 export const listBell = 'firebreak_incidents';
 const rowsAtOnce = 50;
 /** Chains that are brought up to date at once when a desk starts. */
@@ -28,38 +28,38 @@ interface SummaryPage {
   readonly next: string | null;
 }
 
-/** A summary with the moment at which it was written here. */
+/** A summary with the time at which it was written here. */
 interface ChangedSummary {
   readonly summary: IncidentSummary;
   readonly changedAt: string;
 }
 
-/** What was written after this: many are written in the same moment, and the key tells how far one has come among these. */
+/** Position after which changes are returned: many are written at the same moment, and the key says how many of those are known. */
 export interface ChangedAfter {
   readonly at: string;
-  /** Absent: all of what was written in that moment is known. */
+  /** Absent: everything written at that moment is known. */
   readonly key?: string;
 }
 
-/** What the console lists: made from the records as they come, and from all of a chain wherever something lacks. */
+/** What the console lists: built from the records as they arrive, and from the whole chain if any are missing. */
 export interface IncidentList {
-  /** @throws FB_ERR_REFUSED for a cursor that is none. */
+  /** @throws FB_ERR_REFUSED for an invalid cursor. */
   page(query: ListedBy, visible: VisibleNamespaces): Promise<SummaryPage>;
   find(key: string, visible: VisibleNamespaces): Promise<IncidentSummary | undefined>;
-  /** Written after that, oldest first, `most` at most; `next` where there may be more. */
+  /** Summaries written after that, oldest first, at most `most`; `next` if there may be more. */
   changedSince(
     after: ChangedAfter,
     most: number,
   ): Promise<{ readonly items: readonly ChangedSummary[]; readonly next?: ChangedAfter }>;
-  /** Those with a containment in force, newest first, `most` at most. */
+  /** Incidents with a containment in force, newest first, at most `most`. */
   contained(visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
-  /** Opened since, newest first, `most` at most. */
+  /** Incidents opened since, newest first, at most `most`. */
   since(at: string, visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
-  /** How many there are, however many: of each cluster those that are open now, and of each day since then (UTC) those that were opened. */
+  /** Counts without a limit: incidents open now per cluster, and incidents opened per day (UTC) since then. */
   counts(since: string, visible: VisibleNamespaces): Promise<IncidentCounts>;
-  /** Takes these records in. Chains of which earlier ones are not in it are read anew. */
+  /** Adds these records. Chains with earlier records that are missing here are read again. */
   note(records: readonly AuditRecord[]): Promise<void>;
-  /** Reads anew what is behind its records. Returns how many were. */
+  /** Reads the chains again that are behind their records. Returns how many there were. */
   catchUp(): Promise<number>;
 }
 
@@ -81,14 +81,14 @@ type ListedBy = Omit<IncidentQuery, 'limit' | 'severity' | 'verdict' | 'namespac
 };
 
 /**
- * Each row has a mark of the desk's, which the database's password cannot make: a row that somebody else wrote or changed is not shown, and is made anew from its
- * records. Who may see it is asked of the row, and asked again of what the mark vouches for.
+ * Each row carries a mark of the desk, which the database's password cannot make: a row that somebody else wrote or changed is not shown, and is rebuilt from
+ * its records. Visibility is checked on the row, and again on what the mark vouches for.
  */
 export function createIncidentList(
   database: Database,
   parts: {
     readonly marks: LineMarks;
-    /** All proven records of a chain, in their order. */
+    /** All proven records of a chain, in order. */
     readonly records: (chain: string) => Promise<readonly AuditRecord[]>;
     readonly now?: () => number;
   },
@@ -174,7 +174,7 @@ export function createIncidentList(
       const found = where ? await listed(where, 'opened_at DESC', most) : [];
       return found.filter(({ namespace }) => sees(visible, namespace));
     },
-    // As INTEGER: sums and counts are wider in PostgreSQL, and its client gives those as texts.
+    // Cast to INTEGER: sums and counts are wider in PostgreSQL, and its client returns those as text.
     counts: async (since, visible) => {
       const now = visibleOnly(visible, [`(state = 'open' OR is_contained = 1)`]);
       const opened = visibleOnly(visible, ['opened_at >= $1'], [since]);
@@ -265,7 +265,7 @@ function contentOf(text: string): string {
   return `incident summary ${text}`;
 }
 
-/** What is searched: playbooks between bars, so that one is found by its whole name. */
+/** The searchable text: playbooks between bars, so that a playbook is found by its whole name. */
 function wordsOf({ title, rules, pods, playbooks }: IncidentSummary): string {
   return [title, ...rules, ...pods, `|${playbooks.join('|')}|`].join('\n').toLowerCase();
 }
@@ -275,7 +275,7 @@ interface Where {
   readonly values: readonly Parameter[];
 }
 
-/** Undefined: nothing can be seen. */
+/** Undefined: nothing is visible. */
 function visibleOnly(
   visible: VisibleNamespaces,
   conditions: readonly string[],

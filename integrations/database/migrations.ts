@@ -5,13 +5,13 @@ import { numberOf } from './row.ts';
 interface Migration {
   readonly name: string;
   readonly statements: readonly string[];
-  /** What undoes it, with all that only this version knows: for who goes back to an older program. */
+  /** Reverts it, and deletes everything that only this version knows: for going back to an older program. */
   readonly back: readonly string[];
-  /** A program that does not know it cannot work on the database any more. Others go on beside it, as in a rolling upgrade. */
+  /** A program that does not know it can no longer work on the database. Without this, older programs continue next to it, as in a rolling upgrade. */
   readonly isBreaking?: true;
 }
 
-/** In order, and never edited once released: a change is a new one. Column types that both databases know. */
+/** In order, and never edited once released: a change is a new migration. Uses only column types that both databases know. */
 export const migrations: readonly Migration[] = [
   {
     name: 'audit chains, checkpoints, cards',
@@ -228,7 +228,7 @@ export const migrations: readonly Migration[] = [
     back: ['DROP TABLE click_replies'],
   },
   {
-    // What stood there before is nobody's: it has no signature.
+    // Rows from before have no signature, so they belong to nobody.
     name: 'records are signed by their makers, and keep both their place and their own number',
     statements: [
       'ALTER TABLE audit_records RENAME COLUMN number TO place',
@@ -360,14 +360,14 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-/** What a database was brought to. */
+/** The schema version of a database. */
 interface SchemaVersion {
   readonly number: number;
-  /** Programs that know no schema of this number cannot work on it. */
+  /** Programs that do not know this schema number cannot work on it. */
   readonly needs: number;
 }
 
-/** Of a database as it is; 0 for an empty one. */
+/** The schema version of a database as it is; 0 if it is empty. */
 export async function schemaOf(queries: Queries): Promise<SchemaVersion> {
   try {
     const [row] = await queries.all(
@@ -375,15 +375,15 @@ export async function schemaOf(queries: Queries): Promise<SchemaVersion> {
     );
     return row ? { number: numberOf(row, 'number'), needs: numberOf(row, 'needs') } : { number: 0, needs: 0 };
   } catch (error) {
-    // Without the table both databases call the statement wrong.
+    // Without the table, both databases reject the statement as wrong.
     if (hasCode(error, 'FB_ERR_INTERNAL')) return { number: 0, needs: 0 };
     throw error;
   }
 }
 
 /**
- * Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. Where it is up to date, nothing is
- * written: a user that may change no table can work on it.
+ * Brings the schema up to date. Each migration is one transaction; two processes that start at once run them one after the other. If the schema is up to date,
+ * nothing is written, so a user without the right to change tables can work on it.
  */
 export async function migrate(database: Database): Promise<void> {
   const there = await schemaOf(database);
@@ -400,8 +400,8 @@ export async function migrate(database: Database): Promise<void> {
 }
 
 /**
- * Takes back what is newer than `to`, with all that only newer versions know: for who goes back to an older program.
- * @throws FB_ERR_UNAVAILABLE when the database is newer than this program, which then knows no way back.
+ * Reverts migrations newer than `to`, and deletes everything that only newer versions know: for going back to an older program.
+ * @throws FB_ERR_UNAVAILABLE if the database is newer than this program, which then cannot revert it.
  */
 export async function migrateBack(database: Database, { to }: { readonly to: number }): Promise<void> {
   for (;;) {
@@ -418,7 +418,7 @@ export async function migrateBack(database: Database, { to }: { readonly to: num
   }
 }
 
-/** Makes the tables of that version in a database without any; inside a transaction. */
+/** Creates the tables of that version in a database that has none; call it inside a transaction. */
 export async function makeSchema(queries: Queries, schema: number): Promise<void> {
   await makeRegister(queries);
   for (let index = 0; index < schema; index += 1) await forward(queries, index);

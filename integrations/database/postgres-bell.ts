@@ -5,8 +5,8 @@ const againMs = 1_000;
 const answerWithinMs = 5_000;
 
 /**
- * LISTEN and NOTIFY: https://www.postgresql.org/docs/current/sql-notify.html. Who listens needs a connection of their own. A pooler that gives each
- * transaction another one, such as PgBouncer in that mode, brings nothing: then it is as if nobody rang.
+ * LISTEN and NOTIFY: https://www.postgresql.org/docs/current/sql-notify.html. A listener needs its own connection. Through a pooler that assigns a connection
+ * per transaction, such as PgBouncer in that mode, nothing arrives: then it is as if nobody rang.
  */
 export function createPostgresBell({ url, pool }: { readonly url: string; readonly pool: Pool }): Bell {
   return {
@@ -36,7 +36,7 @@ export function createPostgresBell({ url, pool }: { readonly url: string; readon
         try {
           await client.connect();
           await client.query(`LISTEN ${escapeIdentifier(name)}`);
-          // What was rung before nobody has heard.
+          // Rings before this were missed.
           heard();
         } catch {
           lost();

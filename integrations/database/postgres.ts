@@ -4,11 +4,11 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { createPostgresBell } from './postgres-bell.ts';
 import type { Database, Queries } from './queries.ts';
 
-/** Taken while migrating; any number does that nothing else in the database uses. */
+/** Lock held while migrating; any number that nothing else in the database uses will do. */
 const migrationLock = 4_602_241_301;
 
 const answerWithinMs = 15_000;
-/** An index on many millions of rows takes many minutes, and another process waits as long for its turn. */
+/** An index on many millions of rows takes many minutes, and another process waits that long for its turn. */
 const migrateWithinMs = 6 * 3_600_000;
 
 export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url: string; readonly answerMs?: number }): Database {
@@ -19,10 +19,10 @@ export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url:
     query_timeout: answerMs,
     application_name: 'firebreak',
     onConnect: async (client) => {
-      // A connection that breaks is replaced by the pool; without a listener it would end the process, also in the middle of a transaction: the pool
-      // listens to those that are idle or run a query of its own. Whatever query waits for it fails besides.
+      // The pool replaces a broken connection. Without a listener it would end the process, even in the middle of a transaction: the pool only
+      // listens to connections that are idle or run one of its own queries. A query waiting on the connection fails anyway.
       client.on('error', () => undefined);
-      // No statement here is worth compiling, and on large tables PostgreSQL takes seconds to do it. Where that is refused, it is only slower.
+      // No statement here is worth compiling, and on large tables PostgreSQL spends seconds on it. If the setting is refused, it is only slower.
       await client.query('SET jit = off').catch(() => undefined);
     },
   });
@@ -72,7 +72,7 @@ export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url:
   };
 }
 
-/** `withinMs`: in place of what the pool allows each statement. */
+/** `withinMs` overrides the pool's limit per statement. */
 function queriesOn(client: Pool | PoolClient, withinMs?: number): Queries {
   return {
     all: (sql, parameters = []) =>
@@ -89,7 +89,7 @@ function queriesOn(client: Pool | PoolClient, withinMs?: number): Queries {
 /** Classes of SQLSTATE that say the statement or its values are wrong: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const faults = new Set(['21', '22', '23', '42']);
 
-/** PostgreSQL's messages hold values of rows, and the driver's the host and the user: only the code goes on. */
+/** PostgreSQL's messages contain values of rows, and the driver's the host and the user: only the code is passed on. */
 async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();

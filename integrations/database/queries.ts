@@ -7,25 +7,25 @@ export interface Queries {
   all(sql: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
 }
 
-/** Wakes who listens on the same database. It says nothing, and may never come, or come from anybody: who has to know looks by themselves besides. */
+/** Wakes listeners on the same database. A ring carries no data, may be lost, and may come from anybody: anyone who depends on it must also poll. */
 export interface Bell {
   /** Never fails. */
   ring(name: string): Promise<void>;
-  /** Returns what ends it. */
+  /** Returns a function that stops listening. */
   hear(name: string, heard: () => void): () => Promise<void>;
 }
 
 export interface Database extends Queries {
   readonly kind: 'sqlite' | 'postgres';
-  /** All or nothing, durable when it resolves. */
+  /** All or nothing; durable once it resolves. */
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** All or nothing; when the power fails soon afterwards, nothing. It does not wait for the disk. */
+  /** All or nothing; if the power fails soon afterwards, nothing. It does not wait for the disk. */
   note<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** Reads that all see the same moment. */
+  /** Reads that all see the same point in time. */
   snapshot<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** A transaction that changes tables: one process at a time, and its statements take as long as large tables need. */
+  /** A transaction that changes tables: one process at a time, and without the usual time limit per statement, since tables may be large. */
   migration<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** Absent: one process has the database for itself, or nearly so. */
+  /** Absent: one process has the database to itself, or nearly so. */
   readonly bell?: Bell;
   close(): Promise<void>;
 }

@@ -5,13 +5,13 @@ import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Parameter, Queries, Row } from './queries.ts';
 
-/** How long a writer waits for another one's transaction, milliseconds. */
+/** How long a writer waits for another transaction, in milliseconds. */
 const patience = 5000;
 const rememberedStatements = 200;
 
 /**
- * One file, written by one process; a second one waits its turn and fails with FB_ERR_UNAVAILABLE after 5 s. WAL with
- * `synchronous = FULL`: what a transaction wrote is on the disk when it resolves.
+ * One file, written by one process; a second one waits its turn and fails with FB_ERR_UNAVAILABLE after 5 s. WAL with `synchronous = FULL`: a transaction is on
+ * the disk when it resolves.
  */
 export async function openSqlite({ path }: { readonly path: string }): Promise<Database> {
   const file = guarded(() => {
@@ -33,7 +33,7 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
       whenFree(() => rowsOf(statement(sql), Object.fromEntries(parameters.map(bound)))),
   };
 
-  // One connection: whoever comes during a transaction waits, so as not to land inside it.
+  // There is one connection: calls during a transaction wait, so as not to land inside it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
     const turn = last.then(work);
@@ -76,7 +76,7 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
   };
 }
 
-/** Put together here from lists of values: the objects that the driver makes take two to three times as long, for itself and for who reads them. */
+/** Built here from lists of values: the driver's own objects take two to three times as long, both to create and to read. */
 function rowsOf(statement: StatementSync, parameters: Readonly<Record<string, Parameter>>): readonly Row[] {
   const rows: readonly unknown[] = statement.all(parameters);
   if (rows.length === 0) return [];
@@ -92,7 +92,7 @@ function bound(parameter: Parameter, index: number): [string, Parameter] {
   return [`$${index + 1}`, parameter];
 }
 
-/** Waits while another connection writes. SQLite's own waiting would hold up the whole process. */
+/** Waits while another connection writes. SQLite's own waiting would block the whole process. */
 async function whenFree<Result>(work: () => Result): Promise<Result> {
   const deadline = Date.now() + patience;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
@@ -114,7 +114,7 @@ function resultCode(error: unknown): number {
   return isCoded && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
 }
 
-/** SQLite's own messages may hold values of rows: only its result code goes on. */
+/** SQLite's own messages may contain values of rows: only its result code is passed on. */
 function named(error: unknown): FirebreakError {
   const code = resultCode(error);
   return new FirebreakError(faults.has(code) ? 'FB_ERR_INTERNAL' : 'FB_ERR_UNAVAILABLE', `SQLite: result code ${code}`);

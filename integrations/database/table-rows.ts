@@ -4,20 +4,23 @@ import { makeSchema, migrations } from './migrations.ts';
 import type { Database, Parameter, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
-/** A table as some version of the schema has it. */
+/** A table as a given version of the schema defines it. */
 export interface TableShape {
   readonly name: string;
   readonly columns: readonly string[];
-  /** By which its rows are told apart, and in which order they are read. */
+  /** Columns that identify its rows, and order them when read. */
   readonly key: readonly string[];
 }
 
 export type TableRow = readonly Parameter[];
 
-/** Both databases take some tens of thousands of parameters in one statement. */
+/** Both databases accept some tens of thousands of parameters per statement. */
 const rowsAtOnce = 500;
 
-/** The tables of a version of the schema, by name: looked up in an empty database of it. @throws FB_ERR_UNAVAILABLE for one that this program does not know. */
+/**
+ * The tables of a schema version, by name: read from an empty database of that version. @throws FB_ERR_UNAVAILABLE for a version that this program does not
+ * know.
+ */
 export async function tablesAt(schema: number): Promise<readonly TableShape[]> {
   if (!Number.isInteger(schema) || schema < 0 || schema > migrations.length)
     throw new FirebreakError(
@@ -52,7 +55,7 @@ export async function tablesAt(schema: number): Promise<readonly TableShape[]> {
   }
 }
 
-/** All rows of a table, some hundred at a time. Of one moment when `queries` are those of a snapshot. */
+/** All rows of a table, some hundred at a time. Consistent if `queries` belong to a snapshot. */
 export async function* rowsOf(queries: Queries, { name, columns, key }: TableShape): AsyncGenerator<readonly TableRow[]> {
   const order = key.join(', ');
   const places = key.map((_, at) => `$${at + 1}`).join(', ');
@@ -75,14 +78,14 @@ export async function isEmptyDatabase(database: Queries, schema: number): Promis
   return true;
 }
 
-/** What is written in place of all that a database holds. */
+/** Replaces the whole content of a database. */
 interface TableContents {
-  /** Version of the schema that the rows are of. */
+  /** Schema version of the rows. */
   readonly schema: number;
   rows(table: TableShape): AsyncIterable<readonly TableRow[]>;
 }
 
-/** All or nothing: after it the database has this schema and these rows, and none of its own. */
+/** All or nothing: afterwards the database has this schema and exactly these rows. */
 export async function replaceTables(database: Database, { schema, rows }: TableContents): Promise<void> {
   const tables = await tablesAt(schema);
   await database.migration(async (queries) => {

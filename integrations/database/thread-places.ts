@@ -4,7 +4,7 @@ import { textOf } from './row.ts';
 
 const retentionMs = 90 * 86_400_000;
 
-/** What of each ticket carries the address of its incident's thread, of the last 90 days. */
+/** Which part of each ticket carries the address of its incident's thread, for the last 90 days. */
 export function createThreadPlaces(database: Database, now: () => number = Date.now): ThreadPlaces {
   const at = (ms: number): string => new Date(ms).toISOString();
   const of = async (ticketKey: string): Promise<ThreadPlace | undefined> => {

@@ -5,10 +5,10 @@ import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
 const retentionMs = 90 * 86_400_000;
-/** Of one incident: whoever may comment in the ticket system must not fill the database. */
+/** Maximum per incident: anyone who may comment in the ticket system must not fill the database. */
 const mostOfIncident = 500;
 
-/** What ticket systems tell, kept until its incident has read it, also while Temporal is away. */
+/** Messages from ticket systems, kept until their incident has read them, even while Temporal is unavailable. */
 export function createTicketMailbox(database: Database, now: () => number = Date.now): TicketMailbox {
   const at = (ms: number): string => new Date(ms).toISOString();
   return {
@@ -72,7 +72,7 @@ export function createTicketMailbox(database: Database, now: () => number = Date
   };
 }
 
-/** Whose ticket it is; until the transaction ends, further events of the ticket wait for their numbers. */
+/** Which incident owns the ticket; until the transaction ends, further events of the ticket wait for their numbers. */
 async function ownerOf(queries: Queries, system: string, ticket: string): Promise<IncidentRef | undefined> {
   const [row] = await queries.all(
     'UPDATE ticket_owners SET at = at WHERE system = $1 AND ticket = $2 RETURNING incident_id, incident_run',

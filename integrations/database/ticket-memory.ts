@@ -2,7 +2,7 @@ import type { TicketMemory } from '../../core/tickets/one-ticket.ts';
 import type { Database } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
-/** What is known of tickets, kept through crashes: a create that was sent is not sent again before it had its time. */
+/** What is known about tickets, kept across crashes: a create that was sent is not repeated before it has had time to take effect. */
 export function createTicketMemory(database: Database): TicketMemory {
   return {
     recall: async (system, key) => {
@@ -19,7 +19,7 @@ export function createTicketMemory(database: Database): TicketMemory {
       await database.all(
         `INSERT INTO ticket_memory (system, ticket_key, sent_at, ticket) VALUES ($1, $2, $3, $4)
          ON CONFLICT (system, ticket_key) DO UPDATE SET sent_at = excluded.sent_at, ticket = excluded.ticket`,
-        // Whole seconds: a column that both databases know holds no more.
+        // Whole seconds: the column type that both databases know holds no more.
         [system, key, Math.ceil(sentAt / 1_000), id],
       );
     },

@@ -1,16 +1,16 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
 
-/** Node has it, its types do not name it. Memory of it begins at a page, which that of a `Buffer` does not. */
+/** Node has it, but its types do not declare it. Its memory is page-aligned, which that of a `Buffer` is not. */
 declare const WebAssembly: {
   readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
 };
 
 const blockBytes = 1024 * 1024;
 const wasmPageBytes = 64 * 1024;
-/** Direct writes begin and end, in memory and in the file, at multiples of a disk's sectors: of this. https://man7.org/linux/man-pages/man2/open.2.html */
+/** Direct writes must be aligned to the disk's sectors, in memory and in the file: to multiples of this. https://man7.org/linux/man-pages/man2/open.2.html */
 const sectorBytes = 4096;
-/** Of one file this much and as much again is not on the disk yet, at most: the end has not all of it to wait for. */
+/** At most twice this much of a file is not yet on the disk, so that finishing does not wait for all of it. */
 const unsyncedBytes = 32 * 1024 * 1024;
 const mostSpare = 2;
 const spare: Blocks[] = [];
@@ -21,19 +21,19 @@ interface Blocks {
   readonly atPage: boolean;
 }
 
-/** A new file, written in order. */
+/** A new file, written sequentially. */
 interface BlockFile {
-  /** The bytes are the caller's again when it resolves; whether they could be written shows at a later call. */
+  /** The caller may reuse the bytes once it resolves; a failed write is reported by a later call. */
   write(part: Uint8Array): Promise<void>;
-  /** All of it is on the disk when it resolves. */
+  /** Everything is on the disk once it resolves. */
   finish(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Makes a file (mode 0600; there must be none) that is written in blocks while the next one is filled. With `pastCache` it goes to the disk past
- * the page cache, where the file system can: gigabytes that nobody reads again soon push out what others on the machine read, count as memory of the
- * container, and a page for each 4 KiB of them was up to a fifth of what a snapshot cost.
+ * Creates a file (mode 0600; it must not exist) that is written in blocks while the next one is filled. With `pastCache` it bypasses the page cache if the file
+ * system can: gigabytes that nobody reads again soon evict what others on the machine read, count as memory of the container, and a page for each 4 KiB of them
+ * was up to a fifth of what a snapshot cost.
  */
 export async function createBlockFile(path: string, { pastCache }: { readonly pastCache: boolean }): Promise<BlockFile> {
   const blocks = pastCache ? (spare.pop() ?? pageBlocks()) : plainBlocks();
@@ -50,14 +50,14 @@ export async function createBlockFile(path: string, { pastCache }: { readonly pa
       await writeAll(file.handle, block, at);
     } catch (error) {
       if (!file.isDirect || !isRefusal(error)) throw error;
-      // Whoever took the flag may still not take such writes.
+      // A file system that accepted the flag may still reject such writes.
       await file.handle.close();
       file = { handle: await open(path, constants.O_WRONLY), isDirect: false };
       await writeAll(file.handle, block, at);
     }
   };
   const flush = async (size: number): Promise<void> => {
-    // A kernel tells of a failed write once, to whoever writes or syncs next: none of these may be overheard.
+    // A kernel reports a failed write once, to the next write or sync: no such error may be missed.
     await writing;
     const start = which * blockBytes;
     writing = put(blocks.bytes.subarray(start, start + size), position);
@@ -112,13 +112,13 @@ async function opened(path: string, isDirect: boolean): Promise<{ handle: FileHa
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
-    // Linux has made the file all the same, where it is the file system that refuses: it is ours, and empty.
+    // If it is the file system that refuses, Linux has created the file all the same: it is ours, and empty.
     return { handle: await open(path, constants.O_WRONLY | constants.O_CREAT, 0o600), isDirect: false };
   }
   return { handle: await open(path, flags, 0o600), isDirect: false };
 }
 
-/** Of the direct way. */
+/** Whether direct writes were refused. */
 function isRefusal(error: unknown): boolean {
   return ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(systemErrorCode(error) ?? '');
 }
@@ -132,7 +132,7 @@ function plainBlocks(): Blocks {
   return { bytes: new Uint8Array(2 * blockBytes), atPage: false };
 }
 
-/** Each such memory reserves gigabytes of addresses, if none of what is behind them: they are used again. */
+/** Each such memory reserves gigabytes of address space, though no memory behind it: so they are reused. */
 function pageBlocks(): Blocks {
   // Only Linux has the flag.
   if (constants.O_DIRECT === undefined) return plainBlocks();
@@ -140,7 +140,7 @@ function pageBlocks(): Blocks {
     const { buffer } = new WebAssembly.Memory({ initial: (2 * blockBytes) / wasmPageBytes });
     return { bytes: new Uint8Array(buffer), atPage: true };
   } catch {
-    // A limit on addresses, or a V8 without WebAssembly.
+    // Address space is limited, or V8 has no WebAssembly.
     return plainBlocks();
   }
 }

@@ -7,8 +7,8 @@ import { openPlace, type S3Options } from './s3-client.ts';
 import { type LockRules, lockFor } from './s3-store.ts';
 
 /**
- * Objects below the prefix. What is removed is removed in all its versions, so that a bucket with versions keeps no key behind. Where objects
- * are locked, so is what belongs to a class of evidence: then nobody can destroy its key before its time.
+ * Objects below the prefix. Removing an object removes all its versions, so that a versioned bucket retains no key. If objects are locked, so is everything
+ * that belongs to a class of evidence: then nobody can destroy its key early.
  */
 export function createBucketShelf(options: S3Options & { readonly lock?: LockRules }): EvidenceShelf {
   const place = openPlace(options);

@@ -13,14 +13,14 @@ import { GatheredBody } from '../gathered-body.ts';
 import { lockFields, whyLocked } from './object-lock.ts';
 import { answered, openPlace, type S3Options, type S3Place, statusOf } from './s3-client.ts';
 
-/** What is read as one: keys, manifests, pages of a log, releases. Files are read as they come. */
+/** Maximum size of objects read at once: keys, manifests, pages of a log, releases. Files are streamed. */
 const largestWhole = 64 * 1_048_576;
 
 export function openBucket(options: S3Options): ObjectBucket {
   return bucketAt(openPlace(options));
 }
 
-/** The calls of an object store, of one place in a bucket. */
+/** Object store operations on one place in a bucket. */
 export function bucketAt(place: S3Place): ObjectBucket {
   const { client, bucket, prefix, at } = place;
   return {
@@ -71,7 +71,7 @@ async function* read({ client, at }: S3Place, key: string): AsyncGenerator<Uint8
   }
 }
 
-/** Of a bucket without versions it is one, without an id. */
+/** A bucket without versions has one, without an id. */
 async function versionsOf({ client, bucket, at }: S3Place, key: string): Promise<readonly (string | undefined)[]> {
   const name = at(key).Key;
   const found: (string | undefined)[] = [];

@@ -5,7 +5,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceBytes } from '../../core/evidence/evidence-store.ts';
 import { createBlockFile } from './block-file.ts';
 
-/** A scratch folder is shared with others. */
+/** A distinctive name, since a scratch folder is shared with others. */
 const draftPrefix = 'firebreak-evidence-';
 const draftName = /^firebreak-evidence-[0-9a-f-]{36}\.draft$/;
 
@@ -16,8 +16,8 @@ export interface DraftedFile {
 }
 
 /**
- * Writes bytes as they come into a new file of the folder, on the disk when it resolves. The file is gone when that fails. A stream that is
- * `kept` there goes past the page cache: nobody reads it soon, but who verifies it, and then from the disk.
+ * Streams bytes into a new file of the folder, which is on the disk when it resolves. If that fails, the file is removed. A stream that is `kept` there
+ * bypasses the page cache: nobody reads it soon except the verifier, which should read it from the disk.
  */
 export async function draftFile(
   folder: string,
@@ -55,7 +55,7 @@ async function streamInto(path: string, data: AsyncIterable<Uint8Array>, pastCac
   return { sha256: hash.digest('hex'), bytes };
 }
 
-/** Files that a process has left here that was killed: those of this name that nobody has written to since. How many. */
+/** Removes files that a killed process left here: those with this name that have not been written to since. Returns how many. */
 export async function removeOldDrafts(folder: string, before: Date): Promise<number> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => draftName.test(name));
   let removed = 0;
@@ -69,7 +69,7 @@ export async function removeOldDrafts(folder: string, before: Date): Promise<num
   return removed;
 }
 
-/** Passes on what is read, and throws FB_ERR_EVIDENCE_DAMAGED at its end where it is not what the name says. */
+/** Passes data through, and throws FB_ERR_EVIDENCE_DAMAGED at the end if its digest does not match. */
 export async function* checkedStream(data: AsyncIterable<Uint8Array>, sha256: string): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   for await (const part of data) {
@@ -84,7 +84,7 @@ export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** A name that came from somewhere else is only used as a path or a key when it is a digest. */
+/** A name from elsewhere is used as a path or a key only if it is a digest. */
 export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }

@@ -25,7 +25,7 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
       } catch (error) {
         if (systemErrorCode(error) !== 'EEXIST') throw unavailable(dir, error);
       } finally {
-        // One that stays all the same goes with what it was for.
+        // A draft that stays all the same is removed together with its object.
         await rm(draft, { force: true }).catch(() => undefined);
       }
     },
@@ -37,7 +37,7 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
     async remove(name) {
       const path = pathOf(name);
       await orAbsent(dir, async () => {
-        // First what a killed process has left of adding it: each is the whole of it under another name.
+        // Removes drafts left by a killed process first: each is a complete copy under another name.
         for (const entry of await readdir(dirname(path)))
           if (entry.startsWith(`${basename(path)}.`) && entry.endsWith('.draft'))
             await rm(join(dirname(path), entry), { force: true });
@@ -53,7 +53,7 @@ async function orAbsent<T>(dir: string, work: () => Promise<T>): Promise<T | und
   try {
     return await work();
   } catch (error) {
-    // What is below an object is not there, either.
+    // A path below an object does not exist, either.
     if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
     throw unavailable(dir, error);
   }

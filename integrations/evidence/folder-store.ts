@@ -8,7 +8,7 @@ import { ensureFolder } from '../ensure-folder.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
-/** `DIR/ab/abcd…`: written beside, synced, renamed, so that an artefact is there whole or not at all. Readable by its owner only. */
+/** `DIR/ab/abcd…`: written next to it, synced, then renamed, so that an artefact exists completely or not at all. Readable by its owner only. */
 export function createFolderStore({ dir }: { readonly dir: string }): EvidenceStore {
   const pathOf = (sha256: string): string => join(dir, sha256.slice(0, 2), sha256);
   return {
@@ -69,7 +69,7 @@ async function guarded<Result>(work: () => Promise<Result>, sha256?: string): Pr
   } catch (error) {
     const code = systemErrorCode(error);
     if (sha256 !== undefined && code === 'ENOENT') throw missing(sha256);
-    // What the source of the bytes threw is its own affair.
+    // Errors of the source of the bytes are passed on unchanged.
     if (code === undefined || error instanceof FirebreakError) throw error;
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `the evidence folder: ${code}`);
   }

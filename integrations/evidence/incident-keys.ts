@@ -13,20 +13,20 @@ import {
 } from '../../core/evidence/incident-key.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 
-/** `keys/ID` holds a key, wrapped, and says of itself what it is for. */
+/** `keys/ID` holds a wrapped key, and states what it is for. */
 interface WrappedKey extends KeyName {
   readonly version: 1;
   /** Base64. */
   readonly wrapped: string;
 }
 
-/** Where a key lies on the shelf, and where what is left of it. */
+/** Where a key is stored on the shelf, and where its remains are. */
 export const placeOf = {
   key: (id: string): string => `keys/${checkedKeyId(id)}`,
   destroyed: (id: string): string => `destroyed/${checkedKeyId(id)}`,
 } as const;
 
-/** One random key for each class of what is kept of a run of an incident, wrapped, on a shelf from which it can be taken away. */
+/** One random key per class of evidence kept for a run of an incident, wrapped, on a shelf from which it can be removed. */
 export function createIncidentKeys({
   wrap,
   shelf,
@@ -57,14 +57,14 @@ export function createIncidentKeys({
       const name: KeyName = { id, incident, run, class: kind, madeAt: now().toISOString() };
       const wrapped = Buffer.from(await wrap.seal(randomBytes(32), wrappedFor(name))).toString('base64');
       await shelf.add(placeOf.key(id), textBytes({ version: 1, ...name, wrapped } satisfies WrappedKey), kind);
-      // Read back: another process may have been first.
+      // Read back, since another process may have been first.
       return (await find(id)) ?? missing(id, undefined);
     },
     open: async (id) => (await find(id)) ?? missing(id, await left(id)),
   };
 }
 
-/** Ids come out of manifests too. @throws FB_ERR_NOT_FOUND */
+/** Ids also come from manifests. @throws FB_ERR_NOT_FOUND */
 function checkedKeyId(id: string): string {
   if (/^[0-9a-f]{32}$/.test(id)) return id;
   throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is no id of an incident’s key');
@@ -74,7 +74,7 @@ export function textBytes(value: unknown): Uint8Array {
   return new TextEncoder().encode(canonicalJson(value));
 }
 
-/** Undefined for anything of another shape; whether it is genuine shows when it is opened. */
+/** Undefined for any other shape; whether it is genuine shows when it is opened. */
 export function readWrappedKey(bytes: Uint8Array): WrappedKey | undefined {
   const value = parsed(bytes);
   const name = keyNameIn(value);

@@ -16,10 +16,7 @@ const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);
 const holdOf = (incident: string): string => `holds/${holdId(incident)}`;
 const endingOf = (incident: string): string => `holds/${sha256Hex(`end of the hold of\n${incident}`).slice(0, 32)}`;
 
-/**
- * Which keys there are, beside the evidence: `keys/ID`, what is left of destroyed ones in `destroyed/ID`, and `holds/ID`. It opens no key, so it
- * needs none.
- */
+/** Lists the keys stored next to the evidence: `keys/ID`, remains of destroyed ones in `destroyed/ID`, and `holds/ID`. It opens no key, so it needs none. */
 export function createKeyRegister({
   shelf,
   now = () => new Date(),
@@ -27,7 +24,7 @@ export function createKeyRegister({
   readonly shelf: EvidenceShelf;
   readonly now?: () => Date;
 }): KeyRegister {
-  // What a key says of itself never changes: each is read once.
+  // A key's own description never changes, so each is read once.
   const names = new Map<string, KeyName>();
 
   const nameIn = (id: string, bytes: Uint8Array | undefined): KeyName | undefined => {
@@ -67,7 +64,7 @@ export function createKeyRegister({
       const prefix = incident === undefined ? '' : incidentKeyPrefix(incident);
       const ids = await idsIn('keys', prefix);
       const holds = new Set(await idsIn('holds'));
-      // An incident has a key for each class and run: its hold is read once.
+      // An incident has a key per class and run, so its hold is read once.
       const read = new Map<string, ReturnType<typeof holdOn>>();
       const heldAs = async (of: string) => {
         if (!holds.has(holdId(of))) return undefined;
@@ -77,7 +74,7 @@ export function createKeyRegister({
       };
       const kept = await someAtATime(ids, async (id) => there(await nameOf(id), heldAs));
       const isThere = new Set(ids);
-      // Both there: somebody is about to destroy it, or was kept from it.
+      // Both exist: somebody is about to destroy the key, or was prevented from it.
       const left = (await idsIn('destroyed', prefix)).filter((id) => !isThere.has(id));
       const all = [...kept, ...(await someAtATime(left, destroyed))].flatMap((key) => key ?? []);
       return all
@@ -95,12 +92,12 @@ export function createKeyRegister({
     async destroy(key, { by, reason }) {
       const { id } = key;
       const left = { ...keyNameOf(key), destroyedAt: now().toISOString(), by, reason };
-      // Before: who finds the key gone must find out who did it.
+      // Written first: anyone who finds the key gone must find out who destroyed it.
       await shelf.add(placeOf.destroyed(id), textBytes(left));
       try {
         await shelf.remove(placeOf.key(id));
       } catch (error) {
-        // Kept from it, it is there as before, and the next one to destroy it says why anew. Without an answer it may be gone.
+        // If the removal was refused, the key is still there, and the next attempt states its own reason. Without an answer, the key may be gone.
         if (hasCode(error, 'FB_ERR_REFUSED')) await shelf.remove(placeOf.destroyed(id)).catch(() => undefined);
         throw error;
       }
@@ -117,14 +114,14 @@ export function createKeyRegister({
     },
 
     async endHold(incident) {
-      // What is left of it where this is cut short names a hold that is over, and counts for no other.
+      // If this stops halfway, the remaining request names a hold that has ended, and applies to no other.
       await shelf.remove(holdOf(incident));
       await shelf.remove(endingOf(incident));
     },
   };
 }
 
-/** In a bucket each takes some milliseconds. */
+/** In a bucket each call takes some milliseconds. */
 const atOnce = 16;
 
 async function someAtATime<Result>(ids: readonly string[], look: (id: string) => Promise<Result>): Promise<readonly Result[]> {
@@ -139,7 +136,7 @@ async function heldBy(shelf: EvidenceShelf, incident: string): Promise<EvidenceH
   if (bytes === undefined) return undefined;
   const value = parsed(bytes);
   const text = (name: string): string => (typeof value?.[name] === 'string' ? String(value[name]) : 'unknown');
-  // Of a hold that cannot be read all that counts is that there is one.
+  // If a hold cannot be read, all that counts is that it exists.
   const hold = { incident, since: text('since'), by: text('by'), reason: text('reason') };
   const asked = await shelf.get(endingOf(incident));
   const ending = asked && parsed(asked);

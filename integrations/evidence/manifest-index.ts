@@ -4,7 +4,7 @@ import { incidentKeyPrefix } from '../../core/evidence/incident-key.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { isSha256 } from './drafted-file.ts';
 
-/** `manifests/PREFIX/SHA-256` on the shelf, one for each manifest. It is no proof: what is in a manifest is signed, that it is in here is not. */
+/** `manifests/PREFIX/SHA-256` on the shelf, one per manifest. It proves nothing: the content of a manifest is signed, its presence here is not. */
 export function createManifestIndex({ shelf }: { readonly shelf: EvidenceShelf }): ManifestIndex {
   const folderOf = (incident: string): string => `manifests/${incidentKeyPrefix(incident)}`;
   return {

@@ -16,11 +16,11 @@ import { openStream } from './sealed-stream.ts';
 
 interface ManifestReader {
   readonly store: EvidenceStore;
-  /** Trusts the public halves of the cells' evidence keys. A function: where they have to be asked for. */
+  /** Trusts the public halves of the cells' evidence keys. A function if they have to be fetched. */
   readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
 }
 
-/** Signs a manifest with the cell's evidence key and keeps it beside the artefacts. The same draft makes the same object. */
+/** Signs a manifest with the cell's evidence key and stores it next to the artefacts. The same draft produces the same object. */
 export function createManifestWriter({
   store,
   signer: given,
@@ -63,7 +63,7 @@ export async function readManifest({
 }
 
 /**
- * What was taken, as it was before it was sealed, in constant memory. Hashes are known to be right at the end only.
+ * The artefact as it was before sealing, in constant memory. Hashes are verified only at the end.
  * @throws FB_ERR_NOT_FOUND when the incident's key was destroyed, FB_ERR_SEAL_BROKEN, FB_ERR_EVIDENCE_DAMAGED, FB_ERR_UNAVAILABLE
  */
 export async function* readArtefact(
@@ -85,8 +85,8 @@ export async function* readArtefact(
 }
 
 /**
- * Reads a manifest and every artefact in it back; with `keys`, what is sealed is opened and hashed too.
- * @throws FB_ERR_UNAVAILABLE when the store does not answer.
+ * Reads back a manifest and every artefact in it; with `keys`, sealed artefacts are opened and hashed too.
+ * @throws FB_ERR_UNAVAILABLE if the store does not answer.
  */
 export function createManifestVerifier({
   store,
@@ -117,9 +117,9 @@ export function createManifestVerifier({
 }
 
 /**
- * Whether what an incident remembers of its evidence is really kept: a genuine manifest of that incident, that target and those
- * artefacts, all of them there. For the rule that evidence comes before eradication; hashing everything again is the verifier's.
- * @throws FB_ERR_UNAVAILABLE when the store does not answer.
+ * Whether the evidence that an incident remembers is really kept: a genuine manifest of that incident, that target and those artefacts, all of them present.
+ * For the rule that evidence comes before eradication; hashing everything again is left to the verifier.
+ * @throws FB_ERR_UNAVAILABLE if the store does not answer.
  */
 export function createEvidenceCheck({
   store,

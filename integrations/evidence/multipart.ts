@@ -8,15 +8,15 @@ import { lockOnly } from './object-lock.ts';
 import { answered, type S3Place } from './s3-client.ts';
 
 const leastPartBytes = 8 * 1024 * 1024;
-/** Of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+/** Limit of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const mostParts = 10_000;
-/** Each is in memory while it is on its way. */
+/** Each part is in memory while it is uploaded. */
 const atOnce = 3;
 
-/** What is larger goes up in parts: one that is lost is sent again, not all of it; and one request takes 5 GB at most. */
+/** Larger files are uploaded in parts: a lost part is sent again, not the whole file; and one request takes at most 5 GB. */
 export const partsFromBytes = 2 * leastPartBytes;
 
-/** A file of any size as one object. What was sent is taken back when it does not come to an end. @throws FB_ERR_UNAVAILABLE */
+/** Uploads a file of any size as one object. Aborts the upload if it does not complete. @throws FB_ERR_UNAVAILABLE */
 export async function uploadInParts(
   { client, at }: S3Place,
   file: {
@@ -50,8 +50,8 @@ async function abort({ client, at }: S3Place, key: string, uploadId: string): Pr
 }
 
 /**
- * Takes back uploads of evidence that began before and have not come to an end: a process that was killed has left them, and their parts are
- * stored and paid for, and seen in no list of objects. Only below the prefix, and only under names that evidence has.
+ * Aborts uploads of evidence that began before then and never completed: a killed process left them, and their parts are stored and paid for, but appear in no
+ * list of objects. Only below the prefix, and only under names that evidence has.
  */
 export async function abortOrphans(place: S3Place, before: Date): Promise<number> {
   const { client, bucket, prefix } = place;

@@ -4,25 +4,25 @@ import { FirebreakError } from '../../core/errors.ts';
 import { boundedAnswer } from '../bounded-answers.ts';
 
 export interface S3Options {
-  /** Any server that speaks S3; absent: Amazon's in the region. */
+  /** Any server that speaks S3. Absent: Amazon's in the region. */
   readonly endpoint?: string;
   readonly region: string;
-  /** It must exist. */
+  /** The bucket must exist. */
   readonly bucket: string;
-  /** Put before every key, as it is; empty or ending in `/`. */
+  /** Prepended to every key unchanged; empty or ending in `/`. */
   readonly prefix: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** How long nothing at all may come or be taken before a request is given up, in milliseconds; absent: half a minute. */
+  /** Milliseconds without any data sent or received before a request is aborted. Absent: half a minute. */
   readonly silentMs?: number;
-  /** How long an answer may take in all, in milliseconds; absent: five minutes. What an object holds may take longer. */
+  /** Milliseconds that a whole answer may take. Absent: five minutes. The content of an object may take longer. */
   readonly answersWithinMs?: number;
 }
 
 const defaultSilentMs = 30_000;
-/** One that trickles is never silent. No request carries more than 16 MiB or a thousand names, which 56 KB a second are enough for. */
+/** A trickling answer is never silent, so this limits it. No request carries more than 16 MiB or a thousand names, for which 56 KB per second are enough. */
 const usualAnswerMs = 300_000;
-/** A page of a thousand names has a megabyte. */
+/** A page of a thousand names takes about a megabyte. */
 const largestAnswer = 16 * 1_048_576;
 
 /** One bucket, below a prefix. */
@@ -30,15 +30,14 @@ export interface S3Place {
   readonly client: S3Client;
   readonly bucket: string;
   readonly prefix: string;
-  /** The address of a key, as every request has it. */
+  /** The address of a key, as every request needs it. */
   at(key: string): { readonly Bucket: string; readonly Key: string };
 }
 
 /**
- * Path-style addresses, an end to every answer but an object's, and to every wait: for the connection, for any sign of life while one is up, and for the answer. What is given up
- * by one of them is tried again by the SDK, three times in all.
- * The handler's `requestTimeout` is only a warning unless it is told to throw, and ends with the headers of an answer, not with its body
- * (`httpHandlerInitialization.d.ts` of `@smithy/types`).
+ * Path-style addresses, a size limit on every answer except an object's, and a time limit on every wait: for the connection, for any data during a request, and
+ * for the answer. The SDK retries after such a timeout, with three attempts in all. The handler's `requestTimeout` is only a warning unless configured to
+ * throw, and ends with the headers of an answer, not with its body (`httpHandlerInitialization.d.ts` of `@smithy/types`).
  */
 export function openPlace(options: S3Options): S3Place {
   const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey } = options;
@@ -49,7 +48,7 @@ export function openPlace(options: S3Options): S3Place {
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
     maxAttempts: 3,
-    // Other servers than Amazon's do not all know the checksum trailers that are the default.
+    // Not every server other than Amazon's knows the checksum trailers that are the default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -79,10 +78,10 @@ function endWithin(body: Readable, ms: number): void {
   body.once('close', () => clearTimeout(late));
 }
 
-/** What S3 said, or which of the two answers that are no failure. */
+/** The answer of S3, or one of the two outcomes that are not failures. */
 type S3Result<Result> = Result | 'missing' | 'taken';
 
-/** S3's own messages can hold names and request headers: only the error's name and status go on. @throws FB_ERR_UNAVAILABLE */
+/** S3's own messages can contain names and request headers: only the error's name and status are passed on. @throws FB_ERR_UNAVAILABLE */
 export async function answered<Result>(key: string, call: () => Promise<Result>): Promise<S3Result<Result>> {
   try {
     return await call();
@@ -99,7 +98,7 @@ export async function answered<Result>(key: string, call: () => Promise<Result>)
   }
 }
 
-/** Where there was no answer, the code of the connection says more than its name does. */
+/** Without an answer, the connection's error code says more than the error's name. */
 export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return error.name === 'Error' && 'code' in error && typeof error.code === 'string' ? error.code : error.name;

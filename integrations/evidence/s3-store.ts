@@ -10,20 +10,22 @@ import { abortOrphans, partsFromBytes, uploadInParts } from './multipart.ts';
 import { offersLock } from './object-lock.ts';
 import { openPlace, type S3Options } from './s3-client.ts';
 
-/** For how long the bucket itself lets nobody take away what is put there. */
+/** How long the bucket itself lets nobody remove its objects. */
 export interface LockRules {
   readonly mode: ObjectLock['mode'];
   readonly days: Readonly<Record<EvidenceClass, number>>;
 }
 
-/** What the bucket is asked to keep; of what belongs to no class, the list of the rest, as long as any. Undefined where that is no time at all. */
+/**
+ * The lock requested from the bucket; for what belongs to no class (the list of the rest), as long as the longest class. Undefined if that is no time at all.
+ */
 export function lockFor(rules: LockRules | undefined, sha256: string, kind?: EvidenceClass): ObjectLock | undefined {
   if (!rules) return undefined;
   const days = kind ? rules.days[kind] : Math.max(...Object.values(rules.days));
   return days > 0 ? { mode: rules.mode, until: new Date(Date.now() + days * 86_400_000), sha256 } : undefined;
 }
 
-/** @throws FB_ERR_CONFIG_INVALID where the bucket cannot lock objects; FB_ERR_UNAVAILABLE */
+/** @throws FB_ERR_CONFIG_INVALID if the bucket cannot lock objects; FB_ERR_UNAVAILABLE */
 export async function requireLock(options: S3Options): Promise<void> {
   if (await offersLock(openPlace(options))) return;
   throw new FirebreakError(
@@ -33,9 +35,8 @@ export async function requireLock(options: S3Options): Promise<void> {
 }
 
 /**
- * Artefacts as objects `PREFIX` + SHA-256. A stream goes through a file in `scratchDir` (default: the
- * system's) first, mode 0600 and removed after, because
- * an object needs its name and length before its bytes.
+ * Artefacts as objects `PREFIX` + SHA-256. A stream first goes to a file in `scratchDir` (default: the system's), mode 0600 and removed afterwards, because an
+ * object needs its name and length before its bytes.
  */
 export function createS3Store(options: S3Options & { readonly scratchDir?: string; readonly lock?: LockRules }): EvidenceStore {
   const place = openPlace(options);
@@ -54,7 +55,7 @@ export function createS3Store(options: S3Options & { readonly scratchDir?: strin
         const lock = lockFor(rules, sha256, kind);
         const object = { key: sha256, bytes, mediaType, ...(lock && { lock }) };
         if (bytes >= partsFromBytes) await uploadInParts(place, { ...object, path });
-        // In memory, as a part would be: the SDK sends bytes again, and a stream only once.
+        // In memory, as a part would be: the SDK may send bytes again, and a stream can be sent only once.
         else await bucket.put({ ...object, body: await readFile(path) });
       } finally {
         await rm(path, { force: true });

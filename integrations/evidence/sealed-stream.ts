@@ -7,9 +7,9 @@ const tagBytes = 16;
 const segmentBytes = 1024 * 1024;
 
 /**
- * Seals a stream of any length in constant memory. Layout: `firebreak.sealed.v1\n`, salt (32), then segments: AES-256-GCM of 1 MiB each, with
- * its tag (16) behind it; only the last may be shorter. The key is HMAC-SHA256 of the given one over magic and salt. A nonce is three zeros, the
- * segment's number (8 bytes, big-endian), and 1 for the last segment, else 0: none can be left out, moved or cut off.
+ * Seals a stream of any length in constant memory. Layout: `firebreak.sealed.v1\n`, salt (32), then segments: AES-256-GCM of 1 MiB each, followed by its tag
+ * (16); only the last may be shorter. The key is HMAC-SHA256 of the given key over magic and salt. A nonce is three zeros, the segment's number (8 bytes,
+ * big-endian), and 1 for the last segment, else 0: no segment can be left out, moved or cut off.
  */
 export async function* sealStream(data: AsyncIterable<Uint8Array>, key: Uint8Array): AsyncGenerator<Uint8Array> {
   const salt = randomBytes(saltBytes);
@@ -18,13 +18,16 @@ export async function* sealStream(data: AsyncIterable<Uint8Array>, key: Uint8Arr
   for await (const { bytes, number, isLast } of inSegments(data, segmentBytes)) {
     const cipher = createCipheriv('aes-256-gcm', derived, nonceOf(number, isLast), { authTagLength: tagBytes });
     yield cipher.update(bytes);
-    // Of this cipher nothing is left over: the end only makes the tag.
+    // This cipher buffers nothing: the final call only makes the tag.
     cipher.final();
     yield cipher.getAuthTag();
   }
 }
 
-/** What was sealed, segment by segment: each is genuine when it is given out. @throws FB_ERR_SEAL_BROKEN for another key, or changed, missing or added bytes. */
+/**
+ * Opens a sealed stream segment by segment: each is verified before it is yielded. @throws FB_ERR_SEAL_BROKEN for another key, or changed, missing or added
+ * bytes.
+ */
 export async function* openStream(sealed: AsyncIterable<Uint8Array>, key: Uint8Array): AsyncGenerator<Uint8Array> {
   const head = magic.length + saltBytes;
   const parts = sealed[Symbol.asyncIterator]();
@@ -66,7 +69,7 @@ function openSegment({
   }
 }
 
-/** The same bytes in pieces of one size, of which only the last is shorter; also of nothing there is one. The bytes are good until the next piece. */
+/** The same bytes in pieces of one size, of which only the last is shorter; an empty input yields one piece too. The bytes are valid until the next piece. */
 async function* inSegments(
   data: AsyncIterable<Uint8Array>,
   size: number,
@@ -76,7 +79,7 @@ async function* inSegments(
   let number = 0n;
   for await (const part of data) {
     for (let from = 0; from < part.length; ) {
-      // A full piece waits for the next byte: it may be the last.
+      // A full piece is held until the next byte arrives: it may be the last.
       if (filled === size) {
         yield { bytes: pending, number, isLast: false };
         number += 1n;

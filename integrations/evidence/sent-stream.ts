@@ -4,11 +4,11 @@ import { openStream } from './sealed-stream.ts';
 
 const keyBytes = 32;
 
-/** Who is sent to: its public half goes to the sender, and the private one never leaves this process. */
+/** The recipient: its public half goes to the sender, and the private one never leaves this process. */
 export interface Reader {
   /** X25519, base64. */
   readonly publicKey: string;
-  /** What `firebreak-tools send` has written for this reader. @throws FB_ERR_SEAL_BROKEN when it is for another, or was changed. */
+  /** Opens what `firebreak-tools send` wrote for this reader. @throws FB_ERR_SEAL_BROKEN if it is for another reader, or was changed. */
   open(sent: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
 }
 

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** A rename is durable when its folder is. */
+/** A rename is durable once its folder is synced. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

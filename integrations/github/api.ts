@@ -23,12 +23,12 @@ function header(response: AxiosResponse, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The secondary limits may come without any header: then GitHub's own address of their page tells them from a lack of rights. */
+/** The secondary limits may come without any header: then only GitHub's own documentation address distinguishes them from missing rights. */
 function isSecondaryLimit({ data }: AxiosResponse<unknown>): boolean {
   return isObject(data) && /rate-limits?|abuse-rate-limits/.test(String(data.documentation_url));
 }
 
-/** Milliseconds to wait as GitHub asks for it; undefined where it is no rate limit. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
+/** Milliseconds to wait as GitHub asks; undefined if it is not a rate limit. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
 function waitOf(response: AxiosResponse<unknown>): number | undefined {
   if (response.status !== 403 && response.status !== 429) return undefined;
   const after = Number(header(response, 'retry-after'));
@@ -39,7 +39,7 @@ function waitOf(response: AxiosResponse<unknown>): number | undefined {
   return response.status === 429 || isSecondaryLimit(response) ? 60_000 : undefined;
 }
 
-/** `path` relative to the API's base of the page after this one. */
+/** `path` of the next page, relative to the API's base. */
 function nextPath(link: string | undefined, base: string): string | undefined {
   const [, url] = /<([^>]+)>;\s*rel="next"/.exec(link ?? '') ?? [];
   return url?.startsWith(`${base}/`) ? url.slice(base.length) : undefined;
@@ -75,7 +75,7 @@ function failure(what: string, response: AxiosResponse<unknown>): FirebreakError
   );
 }
 
-/** The REST API of GitHub. No error holds a body, a header or the token. */
+/** The REST API of GitHub. Errors never contain a body, a header or the token. */
 export class GithubApi {
   readonly #http: AxiosInstance;
   readonly #base: string;
@@ -110,7 +110,7 @@ export class GithubApi {
       throw new OutcomeUnknown(`GitHub did not answer ${what}`);
     }
     if (response.status < 200 || response.status > 299) throw failure(what, response);
-    // A page of a proxy's is no answer.
+    // A proxy's error page is not an answer.
     if (typeof response.data !== 'object')
       throw new OutcomeUnknown(`GitHub answered ${what} with HTTP ${response.status}, but not with JSON`);
     const next = nextPath(header(response, 'link'), this.#base);

@@ -11,7 +11,9 @@ const payload = z.object({
   comment: z.object({ body: z.string().nullish() }).optional(),
 });
 
-/** Webhooks of GitHub, events `issues` and `issue_comment`, of the one repository. https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries */
+/**
+ * GitHub webhooks, events `issues` and `issue_comment`, of the one repository. https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+ */
 export function githubInbound({
   secrets,
   repository,

@@ -3,7 +3,7 @@ import { sha256Hex } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { GithubApi } from './api.ts';
 
-/** All tickets of Firebreak carry it: by it they are listed. */
+/** Label of all Firebreak tickets, by which they are listed. */
 export const ticketLabel = 'firebreak';
 
 export interface Issue {
@@ -12,11 +12,11 @@ export interface Issue {
   readonly body: string;
   readonly open: boolean;
   readonly labels: readonly string[];
-  /** Milliseconds since 1970; NaN where GitHub does not say. */
+  /** Milliseconds since 1970; NaN if GitHub does not say. */
   readonly createdAt: number;
 }
 
-/** The first line of what we write: invisible on the page, and the same for the same key. Keys may hold anything, so they are hashed. */
+/** First line of what we write: invisible on the page, and the same for the same key. Keys may contain anything, so they are hashed. */
 export function markerOf(key: string): string {
   return `<!-- firebreak:${sha256Hex(key)} -->`;
 }
@@ -26,7 +26,7 @@ function labelName(label: unknown): string {
   return isObject(label) && typeof label.name === 'string' ? label.name : '';
 }
 
-/** An issue as the API describes it; pull requests, which it lists among them, are none. */
+/** An issue as the API describes it; undefined for pull requests, which the API lists among issues. */
 export function toIssue(value: unknown): Issue | undefined {
   if (!isObject(value) || typeof value.number !== 'number' || 'pull_request' in value) return undefined;
   const { html_url: url, body, labels, state, created_at: created } = value;
@@ -51,8 +51,8 @@ async function* pages(api: GithubApi, first: string, signal: AbortSignal): Async
 }
 
 /**
- * All issues with this key, oldest first. Newest pages are read first, and no further than the page of the first hit, or than `since` (milliseconds since
- * 1970), before which none was made: a new ticket would read thousands otherwise.
+ * All issues with this key, oldest first. Reads pages newest first, and stops at the page of the first hit, or at `since` (milliseconds since 1970), before
+ * which none was created: otherwise a new ticket would read thousands.
  */
 export async function findIssues(
   api: GithubApi,
@@ -80,8 +80,8 @@ export async function hasComment(api: GithubApi, issuePath: string, key: string,
 }
 
 /**
- * Says no before anything is written: a public repository would tell the attacker, and a token that may not set labels would make tickets
- * that are never found again.
+ * Refuses before anything is written: a public repository would tell the attacker, and a token that may not set labels would create tickets that are never
+ * found again.
  * @throws FB_ERR_REFUSED
  */
 export async function checkRepository(api: GithubApi, repository: string, signal: AbortSignal): Promise<void> {

@@ -24,15 +24,15 @@ export interface GithubTicketsOptions {
   readonly apiUrl?: string;
   /** Templates; the defaults are what the playbook wrote. */
   readonly fields?: { readonly title?: string; readonly body?: string };
-  /** For one call. */
+  /** Timeout per call. */
   readonly timeoutMs?: number;
-  /** How long a create without an answer is only looked for, and not repeated. The list may lag behind. */
+  /** How long an unanswered create is only searched for, not repeated. The list may lag behind. */
   readonly settleMs?: number;
 }
 
 const repositoryCheckMs = 300_000;
 const rememberedTickets = 1_000;
-/** An issue that GitHub dates so long before its incident began is still looked at: its clock is another one. */
+/** An issue is still considered if GitHub dates it up to this long before its incident began: its clock may differ. */
 const clocksApartMs = 10 * 60_000;
 
 type Sought = Parameters<typeof findIssues>[2];
@@ -48,7 +48,7 @@ function ticketBody(request: TicketRequest): string {
   return [`${markerOf(request.key)}\n${shown}`, '---', ...below].join('\n\n');
 }
 
-/** Beside what is escaped, which has no link. */
+/** Added next to the escaped text, which has no links. */
 function linkLines(addresses: readonly TicketAddress[]): readonly string[] {
   return addresses.map(({ name, url }) => addressLine({ name, url: `<${url}>` }));
 }
@@ -58,7 +58,7 @@ function ticketLabels(labels: readonly string[]): string[] {
   return [...new Set([ticketLabel, ...clean])];
 }
 
-/** GitHub Issues as a ticket system. One issue a key: found again by a hidden marker, also when an answer was lost. */
+/** GitHub Issues as a ticket system. One issue per key: found again by a hidden marker, even if an answer was lost. */
 class GithubTickets implements TicketSystem {
   readonly name = 'github';
   readonly #api: GithubApi;
@@ -66,9 +66,9 @@ class GithubTickets implements TicketSystem {
   readonly #fields: { readonly title?: string; readonly body?: string };
   readonly #settleMs: number;
   readonly #running = new Map<string, Promise<Ticket>>();
-  /** Key → when its create was sent without an answer. */
+  /** Key → when its create was sent and not answered. */
   readonly #unanswered = new Map<string, number>();
-  /** Key → number of its issue, of the last tickets: the list may lag, the issue itself does not. */
+  /** Key → issue number, for recent tickets: the list may lag, the issue itself does not. */
   readonly #numbers = new LRUCache<string, number>({ max: rememberedTickets });
   #checkedAt = 0;
 
@@ -152,7 +152,7 @@ class GithubTickets implements TicketSystem {
     };
   }
 
-  /** Reads back what was created: without the label it would never be found again. */
+  /** Reads the created issue back: without the label it would never be found again. */
   async #confirm(of: {
     readonly key: string;
     readonly number: number;
@@ -185,7 +185,7 @@ class GithubTickets implements TicketSystem {
     return { state: 'ambiguous' };
   }
 
-  /** The oldest issue with this key. Later ones, made by somebody at the same moment, are closed as duplicates. */
+  /** The oldest issue with this key. Later ones, created at the same moment by another process, are closed as duplicates. */
   async #find(sought: Sought): Promise<Issue | undefined> {
     const { signal } = sought;
     const [first, ...doubles] = await findIssues(this.#api, this.#repository, sought);
@@ -214,19 +214,18 @@ class GithubTickets implements TicketSystem {
 
 /**
  * Tickets as issues of one private repository.
- * @throws FB_ERR_REFUSED (from `open`) where the repository is public, or the token may not set labels.
+ * @throws FB_ERR_REFUSED (from `open`) if the repository is public, or the token may not set labels.
  */
 export function createGithubTickets(options: GithubTicketsOptions): TicketSystem {
   return new GithubTickets(options);
 }
 
-/** Put after what would make GitHub link, mention or notify: invisible, and no part of any name (U+2060, word joiner). */
+/** Inserted after characters that would make GitHub link, mention or notify: invisible, and part of no name (U+2060, word joiner). */
 const breaker = '\u2060';
 
 /**
- * Takes the power from text that an attacker wrote: no mention, no link, no reference to an issue. GitHub looks for them in
- * the rendered text, so escapes do not help; a broken-up word does.
- * https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
+ * Neutralises text that an attacker wrote: no mention, no link, no reference to an issue. GitHub looks for them in the rendered text, so escapes do not help;
+ * breaking up the word does. https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
  */
 function defang(text: string): string {
   return visibleText(text)
@@ -237,7 +236,7 @@ function defang(text: string): string {
     .replaceAll(/\bGH-(?=\d)/gi, (found) => `${found}${breaker}`);
 }
 
-/** Plain text as GitHub Markdown that shows exactly this text: no HTML, no image, no list, no heading, no mention, no link. */
+/** Plain text as GitHub Markdown that renders as exactly this text: no HTML, image, list, heading, mention or link. */
 export function escapeMarkdown(text: string): string {
   return defang(text)
     .replaceAll(/[\\`*_{}[\]()#+\-!|~$:="']/g, '\\$&')
@@ -248,7 +247,7 @@ export function escapeMarkdown(text: string): string {
     .replaceAll(/^[ \t]+/gm, (indent) => '\u00a0'.repeat(indent.length));
 }
 
-/** A title is no Markdown but for code spans, mentions and references. */
+/** GitHub renders no Markdown in titles except code spans, mentions and references. */
 export function ticketTitle(text: string): string {
   const line = defang(text).replaceAll(/\s+/g, ' ').replaceAll('`', '\u02cb').trim();
   const characters = [...line];

@@ -16,7 +16,7 @@ type AdfInline =
     }
   | { readonly type: 'hardBreak' };
 
-/** Jira refuses a text field beyond 32 767 characters; breaks and what Jira adds count too. */
+/** Jira refuses a text field beyond 32 767 characters, including breaks and what Jira adds. */
 const longestText = 30_000;
 
 function lineOf(line: string, index: number): readonly AdfInline[] {
@@ -26,8 +26,8 @@ function lineOf(line: string, index: number): readonly AdfInline[] {
 }
 
 /**
- * Plain text as a document that shows exactly this text: only text nodes without marks, in which nothing is markup, mention or link.
- * An empty line starts a new paragraph. The only links are `addresses`, each in a paragraph of its own; `last` comes below them.
+ * Plain text as a document that shows exactly this text: only text nodes without marks, in which nothing is markup, mention or link. An empty line starts a new
+ * paragraph. The only links are `addresses`, each in its own paragraph; `last` comes below them.
  */
 export function adfOf(
   text: string,

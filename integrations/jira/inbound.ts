@@ -17,7 +17,7 @@ const payload = z.object({
   changelog: z.object({ items: z.array(z.object({ field: z.string(), fromString: z.string().nullish() })) }).optional(),
 });
 
-/** Webhooks of Jira Cloud with a secret: `jira:issue_updated` and `comment_created`, of the one project. */
+/** Jira Cloud webhooks with a secret: `jira:issue_updated` and `comment_created`, of the one project. */
 export function jiraInbound({
   secrets,
   project,
@@ -47,7 +47,7 @@ function eventsOf({ webhookEvent, user, issue, comment, changelog }: z.infer<typ
   const isMoved = changelog?.items.some(({ field }) => field === 'status') === true;
   const category = issue.fields?.status?.statusCategory.key;
   if (webhookEvent !== 'jira:issue_updated' || !isMoved || category === undefined) return [];
-  // Between two statuses that are both open, nothing is told: only the resolution that goes says that it was done before.
+  // A change between two open statuses is not reported: only the removed resolution shows that it was done before.
   const wasDone = changelog?.items.some(({ field, fromString }) => field === 'resolution' && !!fromString) === true;
   const by = user?.displayName ?? '';
   if (category === 'done') return [{ ticket, deed: 'closed', by }];

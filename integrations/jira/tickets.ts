@@ -25,29 +25,29 @@ export interface JiraTicketsOptions {
   readonly issueType: string;
   /** Field name → template. `summary` and `description` have defaults; a text becomes a document only in `description`. */
   readonly fields?: Fields;
-  /** Status to close in; default: any whose category is done. */
+  /** Status to close in; default: any status whose category is done. */
   readonly doneStatus?: string;
-  /** For one call. */
+  /** Timeout per call. */
   readonly timeoutMs?: number;
   readonly memory?: TicketMemory;
-  /** How long a create without an answer is only looked for: the search lags behind, mostly by seconds. */
+  /** How long an unanswered create is only searched for: the search lags behind, mostly by seconds. */
   readonly settleMs?: number;
-  /** Milliseconds before the second look that precedes every create. */
+  /** Milliseconds before the second search that precedes every create. */
   readonly secondLookMs?: number;
 }
 
 const summaryLimit = 255;
-/** So that what stands below it is never cut off. */
+/** Leaves room, so that what follows the text is never cut off. */
 const longestDescription = 28_000;
 const ownLabel = 'firebreak';
 type Fields = Readonly<Record<string, FieldTemplate>>;
 
-// A page of the site's, such as while it is suspended or a proxy stands before it, is no answer.
+// A web page is not an answer, for example while the site is suspended or a proxy is in front of it.
 const isComment = (answer: unknown): boolean => textAt(answer, 'id') !== '';
 /** 204, without a body. */
 const isDone = (answer: unknown): boolean => answer === '' || answer === undefined;
 const isIssue = (answer: unknown): boolean => textAt(answer, 'key') !== '';
-/** `errors` names the fields; what it says of them may hold what was sent. https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes */
+/** `errors` names the fields; its texts may contain what was sent. https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes */
 const fieldsIn = (answer: unknown): readonly string[] => Object.keys(objectAt(answer, 'errors'));
 const reasons = {
   400: 'the content is not accepted: check tickets.jira against the screen of the issue type',
@@ -56,12 +56,12 @@ const reasons = {
 
 const defaultFields: Fields = { summary: '{{title}}', description: '{{body}}' };
 
-/** Jira refuses blanks in labels, and more than 255 characters. */
+/** Jira rejects blanks in labels, and more than 255 characters. */
 function labelOf(text: string): string {
   return oneLine(text, 100).replaceAll(/[\s"\\]+/g, '_');
 }
 
-/** Jira Cloud, REST API v3. One issue a key, which is one of its labels. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ */
+/** Jira Cloud, REST API v3. One issue per key, which is one of its labels. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ */
 class JiraTickets implements ReferencedSystem {
   readonly name = 'jira';
   readonly #options: JiraTicketsOptions;
@@ -97,7 +97,7 @@ class JiraTickets implements ReferencedSystem {
   async find(label: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
     const body = {
       jql: `project = "${this.#options.project}" AND labels = "${label}" ORDER BY created ASC`,
-      // Without it the answer holds nothing but ids.
+      // Without this the answer contains only ids.
       fields: ['labels', 'status', 'created'],
       maxResults: 50,
     };
@@ -141,7 +141,7 @@ class JiraTickets implements ReferencedSystem {
     return this.#api.call({ method: 'GET', path: issuePath(id), query: { fields }, expects: isIssue, signal });
   }
 
-  /** By its key nothing lags. A project whose screen drops labels would never find it again. */
+  /** Reading by issue key does not lag. In a project whose screen drops labels, the issue would never be found again. */
   async confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
     const issue = await this.#issue(id, 'labels,status', signal);
     if (!listAt(objectAt(issue, 'fields'), 'labels').includes(label))
@@ -149,7 +149,7 @@ class JiraTickets implements ReferencedSystem {
     return this.#found(issue);
   }
 
-  /** What it is a duplicate of is a comment; of the rest people read in the thread. */
+  /** A comment names the issue that a duplicate repeats; people read about the other reasons in the thread. */
   async finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void> {
     if (how === 'duplicate') await this.comment({ id, key: `double/${id}`, text: notes }, signal);
     const path = `${issuePath(id)}/transitions`;
@@ -189,7 +189,7 @@ function numberOfKey(key: string): number {
 
 /**
  * Tickets as issues of one Jira Cloud project.
- * @throws FB_ERR_REFUSED (from `open`) where the project's screen has no labels, or a field is not accepted.
+ * @throws FB_ERR_REFUSED (from `open`) if the project's screen has no labels, or a field is not accepted.
  */
 export function createJiraTickets(options: JiraTicketsOptions): TicketSystem {
   return referencedTickets(new JiraTickets(options), {
@@ -199,7 +199,7 @@ export function createJiraTickets(options: JiraTicketsOptions): TicketSystem {
   });
 }
 
-/** Names that sites give to the resolutions, in the order in which they are tried. */
+/** Names that sites give to resolutions, in the order in which they are tried. */
 const resolutions = {
   completed: ['Done', 'Fixed', 'Resolved'],
   notPlanned: ["Won't Do", "Won't Fix", 'Declined', 'Done'],
@@ -207,8 +207,8 @@ const resolutions = {
 } as const satisfies Readonly<Record<FinishReason, readonly string[]>>;
 
 /**
- * The body of the transition that closes an issue: to `status` where that is configured, else to any status whose category is done. The
- * workflow's screen may demand a resolution. Undefined: there is no such transition from where the issue is.
+ * The body of the transition that closes an issue: to `status` if that is configured, else to any status whose category is done. The workflow's screen may
+ * require a resolution. Undefined: there is no such transition from the issue's current status.
  */
 function doneTransition(
   transitions: readonly unknown[],

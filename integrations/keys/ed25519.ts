@@ -5,16 +5,16 @@ import { FirebreakError } from '../../core/errors.ts';
 import { type AsyncVerifier, keyIdOf, type PublicKey, type SignedBytes, type Signer } from '../../core/messages/signing.ts';
 import { fileProblem, systemErrorCode } from '../../core/system-error.ts';
 
-/** A signer whose public half can be handed out. */
+/** A signer whose public half can be shared. */
 export interface FileSigner extends Signer {
   /** SPKI in PEM. */
   readonly publicKey: string;
 }
 
 /**
- * The Ed25519 key in a PKCS#8 PEM file. With `create`, a key that is not there is made: the private half with mode 0600, the
- * public half beside it as `FILE.pub`. Of several processes that do so at once, all get the same key.
- * @throws FB_ERR_CONFIG_INVALID when the file is missing or holds something else.
+ * The Ed25519 key in a PKCS#8 PEM file. With `create`, a missing key is created: the private half with mode 0600, the public half next to it as `FILE.pub`.
+ * Several processes that do so at once all get the same key.
+ * @throws FB_ERR_CONFIG_INVALID if the file is missing or holds something else.
  */
 export async function openSigner({
   file,
@@ -29,7 +29,7 @@ export async function openSigner({
   return signer;
 }
 
-/** The same for a private key that is already in memory; `name` is what an error calls it. */
+/** The same for a private key already in memory; `name` is used in errors. */
 export function signerFrom({ pem, name }: { readonly pem: string; readonly name: string }): FileSigner {
   const privateKey = parsed(name, () => createPrivateKey(pem));
   const publicKey = createPublicKey(privateKey);
@@ -41,8 +41,8 @@ export function signerFrom({ pem, name }: { readonly pem: string; readonly name:
 }
 
 /**
- * Trusts the given public keys (SPKI PEM), and no other.
- * @throws FB_ERR_CONFIG_INVALID when one is not an Ed25519 public key.
+ * Trusts only the given public keys (SPKI PEM).
+ * @throws FB_ERR_CONFIG_INVALID if one is not an Ed25519 public key.
  */
 export function createVerifier({ publicKeys }: { readonly publicKeys: readonly string[] }): AsyncVerifier {
   const keys = new Map<string, KeyObject>();
@@ -70,7 +70,7 @@ export function createVerifier({ publicKeys }: { readonly publicKeys: readonly s
   };
 }
 
-/** A public half with its name. @throws FB_ERR_CONFIG_INVALID when it is none. */
+/** A public half with its name. @throws FB_ERR_CONFIG_INVALID if it is not one. */
 export function publicKeyOf(pem: string): PublicKey {
   const key = parsed('the public key', () => createPublicKey(refusingPrivate(pem)));
   return { keyId: idOf(key), pem: key.export({ type: 'spki', format: 'pem' }).toString() };
@@ -87,7 +87,7 @@ async function createKeyFile(file: string): Promise<void> {
   const draft = `${file}.${randomUUID()}.draft`;
   try {
     await writeFile(draft, pem, { mode: 0o600, flag: 'wx', flush: true });
-    // A link is made whole or not at all, and never over a key that is there.
+    // A link is created atomically, and never overwrites an existing key.
     await link(draft, file);
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST')
@@ -120,7 +120,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** What the crypto library says about a key it cannot read is not passed on. */
+/** The crypto library's message about an unreadable key is not passed on. */
 function parsed(name: string, parse: () => KeyObject): KeyObject {
   let key: KeyObject | undefined;
   try {
@@ -133,7 +133,7 @@ function parsed(name: string, parse: () => KeyObject): KeyObject {
   return key;
 }
 
-/** Node would take the public half out of a private key: whoever hands one out by mistake should hear of it. */
+/** Node would extract the public half from a private key: anyone who shares one by mistake should get an error. */
 function refusingPrivate(pem: string): string {
   if (pem.includes('PRIVATE KEY')) throw new TypeError('a private key');
   return pem;

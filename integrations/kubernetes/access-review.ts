@@ -11,7 +11,7 @@ export interface AskedRight {
   readonly name?: string;
 }
 
-/** Whether our own account has a right. Everyone may ask that of himself. */
+/** Whether our own account has a right. Every account may ask this about itself. */
 export async function hasRight(options: {
   readonly api: KubernetesApi;
   readonly right: AskedRight;
@@ -32,7 +32,7 @@ export async function hasRight(options: {
   return status?.allowed === true;
 }
 
-/** To ask what others may do. */
+/** The right to ask what other accounts may do. */
 export const accountReviewRight: Right = {
   apiGroup: 'authorization.k8s.io',
   resource: 'subjectaccessreviews',
@@ -40,7 +40,7 @@ export const accountReviewRight: Right = {
 };
 
 /**
- * Whether an account may do this, by the API server's own authorizers. `SelfSubjectRulesReview` answers for us, not for others.
+ * Whether an account has a right, according to the API server's own authorizers. `SelfSubjectRulesReview` answers only for our own account.
  * https://kubernetes.io/docs/reference/access-authn-authz/authorization/
  */
 export async function mayAccount(options: {

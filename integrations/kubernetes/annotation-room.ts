@@ -1,18 +1,18 @@
 /**
- * All annotations of an object have 256 KiB, by their names and values
- * (`TotalAnnotationSizeLimitB`, https://pkg.go.dev/k8s.io/apimachinery/pkg/api/validation). Half of it is for a note of ours: who may write an object
- * could fill it, so that no note fits, and so escape.
+ * The annotations of an object may take 256 KiB in all, names and values included (`TotalAnnotationSizeLimitB`,
+ * https://pkg.go.dev/k8s.io/apimachinery/pkg/api/validation). Half of it is reserved for our note: otherwise anyone who may write an object could fill it, so
+ * that no note fits, and escape.
  */
 const allBytes = 256 * 1024;
 export const othersBytes = 112 * 1024;
-/** Of what has a name of ours and is not what we are about to write. */
+/** Limit for annotations that have a name of ours but are not what we are about to write. */
 const namedOursBytes = 16 * 1024;
-/** More than an object ever needs. Admission reads each of them before it lets us write, and has little time for that. */
+/** More than an object ever needs. Admission reads each of them before it lets us write, and has little time for it. */
 export const othersCount = 1_000;
-/** Names that are ours: what has one may always be removed. */
+/** Prefix of our names: annotations with such a name may always be removed. */
 export const ownPrefix = 'firebreak.dev/';
 
-/** How many bytes too many there would be with this one; 0 where there is room. */
+/** By how many bytes this one would exceed the limit; 0 if it fits. */
 function bytesBeyond(
   annotations: Readonly<Record<string, string>>,
   [name, value]: readonly [name: string, value: string],
@@ -24,10 +24,10 @@ function bytesBeyond(
 }
 
 /**
- * Why a mark on a pod template, by which a workload rolls, finds no room there; undefined where it does. What others have noted on the template may be
- * what its pods need: nothing of it is taken off.
+ * Why a mark on a pod template, by which a workload rolls, does not fit there; undefined if it fits. Other annotations on the template may be needed by its
+ * pods, so none is removed.
  *
- * @param of what the mark is of: `a restart`
+ * @param of the purpose of the mark: `a restart`
  */
 export function whyNoRoomForMark(
   annotations: Readonly<Record<string, string>>,
@@ -43,10 +43,7 @@ interface Annotation {
   readonly bytes: number;
 }
 
-/**
- * Names of annotations that have to go so that a note finds room. `isKept`: ours, or about to be written over; they are
- * not counted.
- */
+/** Names of annotations that must be removed so that a note fits. `isKept`: ours, or about to be overwritten; these are not counted. */
 export function crowdingIn(annotations: Readonly<Record<string, string>>, isKept: (name: string) => boolean): readonly string[] {
   const named: Annotation[] = [];
   const others: Annotation[] = [];
@@ -58,7 +55,7 @@ export function crowdingIn(annotations: Readonly<Record<string, string>>, isKept
   return [...beyond(others, othersBytes, othersCount), ...beyond(named, namedOursBytes, othersCount)];
 }
 
-/** The longest go where they take too much, and the shortest where there are too many. */
+/** Removes the longest if they take too much space, and the shortest if there are too many. */
 function beyond(found: readonly Annotation[], mostBytes: number, most: number): readonly string[] {
   const sorted = found.toSorted((a, b) => b.bytes - a.bytes);
   let bytes = found.reduce((sum, one) => sum + one.bytes, 0);

@@ -9,9 +9,9 @@ export interface KubernetesCall {
   /** Required for PATCH: there is no safe default. */
   readonly patch?: PatchType;
   readonly accept?: string;
-  /** The call in words with the right that it needs: `patch pods in shop`. Goes into errors. */
+  /** The call in words, with the right that it needs: `patch pods in shop`. Used in errors. */
   readonly what: string;
-  /** Milliseconds for the whole call; 5 000 where not given. */
+  /** Milliseconds for the whole call; default 5 000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -19,6 +19,6 @@ export interface KubernetesCall {
 export type StreamCall = Omit<KubernetesCall, 'method' | 'body' | 'patch'>;
 
 export interface SocketCall extends Omit<StreamCall, 'accept'> {
-  /** Subprotocols that we speak, the best first. */
+  /** Subprotocols that we speak, best first. */
   readonly protocols: readonly string[];
 }

@@ -3,10 +3,10 @@ import { isObject } from '../../core/text/plain-json.ts';
 import { redactSecrets } from '../../core/text/redact.ts';
 import { oneLine } from '../../core/text/visible-text.ts';
 
-/** What the API server said, as far as it may be repeated: see `wordsOf`. No headers, and nothing of what was written. */
+/** What the API server said, as far as it may be repeated: see `wordsOf`. Contains no headers, and nothing of what was written. */
 export class KubernetesError extends FirebreakError {
   readonly status: number;
-  /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them; `Untrusted` where the server proved nothing. */
+  /** `Conflict`, `AlreadyExists`, `NotFound`, `Expired` … as `metav1.StatusReason` lists them; `Untrusted` if the server proved nothing. */
   readonly reason: string;
 
   constructor(code: ErrorCode, detail: string, answer: { readonly status: number; readonly reason: string }) {
@@ -18,7 +18,7 @@ export class KubernetesError extends FirebreakError {
 }
 
 /**
- * Maps an answer of the API server to the catalogue.
+ * Maps an answer of the API server to the error catalogue.
  * @param what the call in words, with the right that it needs: `patch pods in shop`.
  */
 export function errorOfStatus(options: {
@@ -46,7 +46,7 @@ export function errorOfStatus(options: {
   );
 }
 
-/** A connection that failed, or a call that took too long: whether it had its effect is not known. */
+/** A failed connection or a timeout: it is unknown whether the call took effect. */
 export function errorOfConnection(options: { readonly error: unknown; readonly what: string }): KubernetesError {
   const { error, what } = options;
   const word = faultOf(error);
@@ -56,7 +56,7 @@ export function errorOfConnection(options: { readonly error: unknown; readonly w
   });
 }
 
-/** What TLS says of a certificate: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** TLS errors about a certificate: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const untrusted: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',
   'CERT_SIGNATURE_FAILURE',
@@ -78,11 +78,11 @@ function faultOf(error: unknown): string {
 
 const longestWords = 400;
 const mostFields = 3;
-/** How admission begins what it refuses, and what it could not ask: https://pkg.go.dev/k8s.io/apiserver/pkg/admission/plugin/webhook/errors */
+/** How admission's messages begin, for refusals and for webhooks it could not reach: https://pkg.go.dev/k8s.io/apiserver/pkg/admission/plugin/webhook/errors */
 const ofAdmission = /(?:ValidatingAdmissionPolicy '|admission webhook "|failed calling webhook ")[\s\S]*/;
 
 /**
- * Why it refuses, in its own words: whoever is told has to know which policy, webhook or right it is. RBAC and admission speak of the request. The API's own
+ * Why the API server refuses, in its own words: people must know which policy, webhook or right it is. RBAC and admission describe the request. The API's own
  * checks repeat what was written, which may be secret: of these only the fields are named.
  */
 function wordsOf(status: number, said: StatusObject): string | undefined {
@@ -123,7 +123,7 @@ function statusIn(text: string): StatusObject {
     const status: unknown = JSON.parse(text);
     return isObject(status) ? status : {};
   } catch {
-    // Not a Status object: the number says enough.
+    // Not a Status object: the status number says enough.
     return {};
   }
 }

@@ -15,23 +15,23 @@ const contentTypes: Readonly<Record<PatchType, string>> = {
 };
 
 /**
- * A lean client: JSON over warm HTTPS connections, one attempt a call, a time-out on every call. client-node does the same
- * with 90 MB more memory and a slower patch; its types are used all the same.
+ * A lean client: JSON over warm HTTPS connections, one attempt per call, a timeout on every call. client-node does the same with 90 MB more memory and a slower
+ * patch; only its types are used.
  */
 export interface KubernetesApi {
   readonly server: string;
   /** @throws KubernetesError: FB_ERR_NOT_FOUND, _CONFLICT, _REFUSED, _UNAVAILABLE. */
   json<T>(call: KubernetesCall): Promise<T>;
-  /** The body as it comes, for watches and logs. `timeoutMs` counts until the headers. @throws as `json`. */
+  /** The body as a stream, for watches and logs. `timeoutMs` applies until the headers arrive. @throws as `json`. */
   stream(call: StreamCall): Promise<IncomingMessage>;
-  /** A WebSocket, open and paused. `timeoutMs` counts until it is open, `signal` ends it at any time. @throws as `json`. */
+  /** A WebSocket, open and paused. `timeoutMs` applies until it is open, `signal` ends it at any time. @throws as `json`. */
   socket(call: SocketCall): Promise<Socket>;
-  /** How our clock stands to the server's, by its answers so far. */
+  /** Offset between our clock and the server's, from its answers so far. */
   clock(): ClockOffset | undefined;
   close(): void;
 }
 
-/** A path of the API with every name escaped. */
+/** An API path with every name escaped. */
 export function pathOf(options: {
   readonly group?: string;
   readonly version?: string;
@@ -49,11 +49,11 @@ export function pathOf(options: {
   return `/${parts.join('/')}`;
 }
 
-/** Opens a client. `maxSockets` bounds the calls in flight; watches have sockets of their own. */
+/** Opens a client. `maxSockets` limits the calls in flight; watches use their own sockets. */
 export function createKubernetesApi(options: {
   readonly access: ClusterAccess;
   readonly maxSockets?: number;
-  /** What a request says about itself in the API server's audit; undefined for nothing. */
+  /** What a request says about itself in the API server's audit log; undefined for nothing. */
   readonly stamp?: (request: { readonly method: string; readonly path: string }) => string | undefined;
 }): KubernetesApi {
   const { access, maxSockets = 32, stamp: stampOf } = options;
@@ -161,16 +161,16 @@ interface OneRequest {
 interface Answer {
   readonly status: number;
   readonly date: string | undefined;
-  /** When its headers came, milliseconds since 1970. */
+  /** When its headers arrived, in milliseconds since 1970. */
   readonly cameAt: number;
   readonly text: string;
 }
 
 /**
- * Sends a request and reads its whole answer, by one timer and one listener: signals that are put together for each call, and a body that
- * is iterated over, were a third of what a call costs.
+ * Sends a request and reads its whole answer, with one timer and one listener: combining signals for each call and iterating over the body made up a third of
+ * the cost of a call.
  *
- * @throws the reason of the signal, a TimeoutError, or what the connection said
+ * @throws the reason of the signal, a TimeoutError, or the connection's error
  */
 function exchange(
   { options, body }: OneRequest,
@@ -215,19 +215,19 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** An answer says its time to the second, cut off. */
+/** An answer states its time in whole seconds, rounded down. */
 const dateResolutionMs = 1_000;
-/** Clocks drift, and are set: what was seen before this counts no more. */
+/** Clocks drift, and are set: older observations are discarded. */
 const forgottenAfterMs = 10 * 60_000;
 
 /**
- * How the API server's clock stands to ours, from the `Date` of its answers (RFC 9110, 6.6.1): between sending and coming of each lies the moment
- * that it names. Each answer narrows it down; one that contradicts what came before (somebody has set a clock) begins anew.
+ * Offset between the API server's clock and ours, from the `Date` of its answers (RFC 9110, 6.6.1): the stated time lies between sending the request and
+ * receiving the answer. Each answer narrows the range; one that contradicts earlier ones (somebody has set a clock) starts it again.
  */
 export class ServerClock {
   #ahead: { readonly least: number; readonly most: number; readonly since: number } | undefined;
 
-  /** Takes an answer into account. Times are ours, in milliseconds since 1970. */
+  /** Takes an answer into account. `sentAt` and `cameAt` are by our clock, in milliseconds since 1970. */
   see({ date, sentAt, cameAt }: { readonly date: string | undefined; readonly sentAt: number; readonly cameAt: number }): void {
     const said = Date.parse(date ?? '');
     if (Number.isNaN(said) || cameAt < sentAt) return;

@@ -18,7 +18,7 @@ import { workloadRef } from './workloads/workloads.ts';
 
 const kind = { kind: 'Report', group: reportGroup, version: reportVersion, resource: 'reports' };
 
-/** What it takes to keep reports as they should be, and to look at the workloads that they are about. */
+/** Rights to maintain reports, and to read the workloads that they are about. */
 export const reportRights: readonly Right[] = [
   { apiGroup: reportGroup, resource: kind.resource, verbs: ['get', 'list', 'create', 'patch', 'delete'] },
   ...reportedKinds.map((one) => ({ apiGroup: 'apps', resource: `${one.toLowerCase()}s`, verbs: ['get'] })),
@@ -31,7 +31,7 @@ export function placeOfReport({ namespace = '', name }: { readonly namespace?: s
   return `${namespace}/${name}`;
 }
 
-/** Reads and writes reports of OpenReports, and reads what they are about. */
+/** Reads and writes OpenReports reports, and reads the workloads they are about. */
 export class HardeningReports {
   readonly #api: KubernetesApi;
   readonly #signal: AbortSignal;
@@ -41,7 +41,7 @@ export class HardeningReports {
     this.#signal = signal;
   }
 
-  /** All reports that are marked as Firebreak's and say so, whoever wrote that; undefined where the API server does not have the kind. */
+  /** All reports that are marked as Firebreak's and say so, whoever wrote that; undefined if the API server does not have the kind. */
   async list(): Promise<ReadonlyMap<string, ObjectJson> | undefined> {
     const query = { labelSelector: `${names.managedByLabel}=firebreak` };
     const listing = listObjects({ api: this.#api, ref: kind, query, signal: this.#limit() });
@@ -49,7 +49,7 @@ export class HardeningReports {
     return own && new Map(own.map((object) => [placeOfReport(object.metadata), object]));
   }
 
-  /** The workload of an incident as it is now; undefined where it is gone, or of a kind without findings. */
+  /** The current workload of an incident; undefined if it is gone, or of a kind without findings. */
   async workload(incident: string): Promise<(ReportedWorkload & { readonly template: unknown }) | undefined> {
     const subject = reportedSubject(incident);
     if (!subject) return undefined;
@@ -72,13 +72,13 @@ export class HardeningReports {
     );
   }
 
-  /** Makes it, or puts right what it says. */
+  /** Creates the report, or corrects its content. */
   async write(report: HardeningReport): Promise<void> {
     const ref = { ...kind, namespace: report.namespace, name: report.name };
     const { labels, content } = report;
     const metadata = { labels };
     if (await createObject({ api: this.#api, ref, metadata, content, signal: this.#limit() })) return;
-    // Objects are merged: what else somebody has written into them is taken off.
+    // Objects are merged: fields that somebody else wrote into them are removed.
     const object = await readObject({ api: this.#api, ref, signal: this.#limit() });
     const merged = Object.entries(content).map(([field, value]) => [field, replacing(object?.[field], value)]);
     await this.#api.json({

@@ -3,12 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** How one API server is reached and who we are there. */
+/** How to reach one API server, and our identity there. */
 export interface ClusterAccess {
   /** `https://host:port`, without a slash at the end. */
   readonly server: string;
   readonly context: string;
-  /** Of the context, where it names one. */
+  /** The context's namespace, if it names one. */
   readonly namespace?: string;
   readonly tls: {
     readonly ca?: string;
@@ -17,7 +17,7 @@ export interface ClusterAccess {
     readonly servername?: string;
     readonly rejectUnauthorized?: boolean;
   };
-  /** The `Authorization` header for the next call; absent where a client certificate says who we are. */
+  /** The `Authorization` header for the next call; undefined if a client certificate identifies us. */
   readonly authorization: () => Promise<string | undefined>;
 }
 
@@ -75,8 +75,8 @@ function parseKubeconfig(file: string): Kubeconfig {
 }
 
 /**
- * Reads a kubeconfig: certificates and tokens, inline or as files. Logins by a plugin (`exec`, `auth-provider`) go through
- * client-node, which is loaded only then: it costs 90 MB of memory.
+ * Reads a kubeconfig: certificates and tokens, inline or as files. Plugin logins (`exec`, `auth-provider`) go through client-node, which is loaded only then:
+ * it costs 90 MB of memory.
  * @throws FB_ERR_FILE_MISSING, and FB_ERR_CONFIG_INVALID with what is missing in it.
  */
 export async function accessFromKubeconfig(options: {
@@ -119,11 +119,11 @@ export async function accessFromKubeconfig(options: {
   };
 }
 
-/** Where every pod with an account finds it: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
+/** Where every pod with an account finds its credentials: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 export const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * The access of the pod that we run in: the mounted service account.
+ * Access from the pod we run in: the mounted service account.
  * @throws FB_ERR_CONFIG_INVALID outside a cluster.
  */
 export function accessInCluster(options: {
@@ -140,7 +140,7 @@ export function accessInCluster(options: {
   };
 }
 
-/** Bound tokens are renewed in their file about every 50 minutes: it is read again each minute. */
+/** Bound tokens are renewed in their file about every 50 minutes, so the file is read again every minute. */
 function tokenReader({ user, folder }: { readonly user: User; readonly folder: string }): () => Promise<string | undefined> {
   const { token, tokenFile } = user;
   if (!tokenFile) return async () => (token ? `Bearer ${token}` : undefined);

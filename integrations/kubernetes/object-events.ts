@@ -6,22 +6,22 @@ import type { KubernetesApi } from './client.ts';
 import { createObject, type ObjectRef, readObject } from './objects.ts';
 
 /**
- * The group of today's Events, which `kubectl describe` and `kubectl get events` read as well: its API demands who reports, the moment to the
- * microsecond and what was done, and one right in one group is enough. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+ * The API group of today's Events, which `kubectl describe` and `kubectl get events` read as well: it requires the reporter, the time to the microsecond and
+ * the action, and one right in one group is enough. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
  */
 export const eventRight: Right = { apiGroup: 'events.k8s.io', resource: 'events', verbs: ['create'] };
 
-/** What names of reporters of ours begin with: admission lets Firebreak write no others. */
+/** Prefix of our reporters' names: admission lets Firebreak write no others. */
 export const reporterPrefix = 'firebreak.dev/';
 
 interface EventWriterParts {
   readonly api: KubernetesApi;
-  /** Which pool reports. */
+  /** The pool that reports. */
   readonly reporter: string;
-  /** Which of its processes. */
+  /** Which process of the pool. */
   readonly instance: string;
   readonly dropped: (dropped: { readonly events: number; readonly reason: string }) => void;
-  /** Milliseconds between what waits and its first call, between attempts, and between two reports of what was dropped. */
+  /** Milliseconds before the first call for waiting events, between attempts, and between two reports of dropped events. */
   readonly pauses?: Pauses;
 }
 
@@ -33,11 +33,11 @@ interface Pauses {
 
 const usual: Pauses = { firstMs: 500, againMs: [2_000, 10_000], reportMs: 60_000 };
 const mostWaiting = 500;
-/** The same reason on the same object is told once in so long. */
+/** The same reason on the same object is reported once in this time. */
 const sameWithinMs = 60_000;
 const withinMs = 5_000;
 
-/** Kinds whose uid is read where it is not known. Not of Secrets: to read one is a right of its own, and comes with its value. */
+/** Kinds whose uid is read if it is not known. Not Secrets: reading one needs its own right, and returns its value. */
 const readable: ReadonlyMap<string, Pick<ObjectRef, 'group' | 'resource'>> = new Map([
   ['Pod', { resource: 'pods' }],
   ['Deployment', { group: 'apps', resource: 'deployments' }],
@@ -47,15 +47,15 @@ const readable: ReadonlyMap<string, Pick<ObjectRef, 'group' | 'resource'>> = new
 ]);
 
 /**
- * Writes Events, one after another and behind what contains: nobody waits for one, and none fails anything. What waits is bounded; what has to be dropped
- * is counted and told.
+ * Writes Events one after another, after the containment: nobody waits for an Event, and none makes anything fail. The queue is bounded; dropped Events are
+ * counted and reported.
  */
 export class EventWriter {
   readonly #parts: EventWriterParts;
   readonly #pauses: Pauses;
   readonly #waiting: { readonly event: ObjectEvent; readonly at: Date }[] = [];
   readonly #stopping = new AbortController();
-  /** By object, the last reason that was told of it. */
+  /** Object → the last reason reported for it. */
   readonly #last = new Map<string, { readonly reason: string; readonly at: number }>();
   readonly #dropped = new Map<string, number>();
   #reporting: NodeJS.Timeout | undefined;
@@ -66,7 +66,7 @@ export class EventWriter {
     this.#pauses = parts.pauses ?? usual;
   }
 
-  /** Takes them in, and returns at once. */
+  /** Queues the events and returns at once. */
   write(events: readonly ObjectEvent[], at = new Date()): void {
     if (this.#stopping.signal.aborted) return;
     for (const event of events) {
@@ -77,7 +77,7 @@ export class EventWriter {
     if (this.#waiting.length > 0) this.#work ??= this.#writeAll();
   }
 
-  /** A head start and the step of the incident that adopts it do the same under two keys, one after the other. */
+  /** A head start and the step of the incident that adopts it do the same thing under two keys, one after the other. */
   #isSaid({ regarding: { kind, namespace = '', name, uid = '' }, reason }: ObjectEvent, at: number): boolean {
     const which = `${kind}/${namespace}/${name}/${uid}`;
     const last = this.#last.get(which);
@@ -87,12 +87,12 @@ export class EventWriter {
     return last?.reason === reason && at - last.at < sameWithinMs;
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves once the queue is empty. */
   async idle(): Promise<void> {
     await this.#work;
   }
 
-  /** What waits is not written any more, and what was dropped is told. */
+  /** Discards the queue, and reports what was dropped. */
   stop(): void {
     this.#stopping.abort();
     this.#report();
@@ -121,7 +121,7 @@ export class EventWriter {
     }
   }
 
-  /** One of this name is this one, from an attempt before. */
+  /** An existing Event of this name is this one, from an earlier attempt. */
   async #create(event: ObjectEvent, at: Date): Promise<void> {
     const { api, reporter, instance } = this.#parts;
     const { regarding, type, reason, action, note, name } = event;

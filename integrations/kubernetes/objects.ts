@@ -6,19 +6,19 @@ import { oneLine } from '../../core/text/visible-text.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
 
-/** Where one object of any kind is found. */
+/** Identifies one object of any kind. */
 export interface ObjectRef {
   readonly kind: string;
   readonly group?: string;
   readonly version?: string;
   /** Plural, as in the path: `networkpolicies`. */
   readonly resource: string;
-  /** Absent for what is not in a namespace. */
+  /** Absent for cluster-scoped objects. */
   readonly namespace?: string;
   readonly name: string;
 }
 
-/** An object of any kind as the API's JSON has it. */
+/** An object of any kind, as in the API's JSON. */
 export interface ObjectJson {
   readonly metadata: {
     readonly name: string;
@@ -62,7 +62,7 @@ export function targetOf({ kind, namespace, name }: ObjectRef): TargetName {
   return [kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name].join('/');
 }
 
-/** The object by name, or undefined when there is none. */
+/** The object by name, or undefined if there is none. */
 export async function readObject({ api, ref, signal }: Call): Promise<ObjectJson | undefined> {
   return api
     .json<ObjectJson>({ method: 'GET', path: pathOf(ref), what: doing('get', ref), ...(signal && { signal }) })
@@ -76,7 +76,7 @@ export async function readKnownObject(call: Call): Promise<ObjectJson> {
   return object;
 }
 
-/** All objects of a kind in a namespace, or in the cluster. */
+/** All objects of a kind, in a namespace or in the cluster. */
 export async function listObjects<T = ObjectJson>(
   options: Omit<Call, 'ref'> & {
     readonly ref: Omit<ObjectRef, 'name'>;
@@ -100,7 +100,7 @@ export async function listObjects<T = ObjectJson>(
   return found;
 }
 
-/** Undefined when one of this name was there already. */
+/** Undefined if one with this name already exists. */
 export async function createObject(
   options: Call & { readonly metadata: object; readonly content: object },
 ): Promise<ObjectJson | undefined> {
@@ -128,8 +128,8 @@ export async function createObject(
 }
 
 /**
- * Does it again, from the look on, where somebody else was quicker to write: the controllers of a workload write its status all the time.
- * `also`: what else means so, as FB_ERR_NOT_FOUND where the look says what then.
+ * Retries, starting with the read, if somebody else wrote first: the controllers of a workload write its status all the time. `also`: other codes that mean a
+ * conflict, such as FB_ERR_NOT_FOUND if the read handles that case.
  */
 export async function despiteConflicts<T>(work: () => Promise<T>, ...also: readonly ErrorCode[]): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -142,16 +142,16 @@ export async function despiteConflicts<T>(work: () => Promise<T>, ...also: reado
 }
 
 /**
- * Sets one field and one annotation, in one call that succeeds only on exactly the object that was seen.
- * @throws FB_ERR_CONFLICT when it has changed since (read again), FB_ERR_NOT_FOUND when it is gone.
+ * Sets one field and one annotation, in one call that succeeds only on exactly the object that was read.
+ * @throws FB_ERR_CONFLICT if it has changed since (read again), FB_ERR_NOT_FOUND if it is gone.
  */
 export async function patchField(
   options: Call & {
     readonly seen: ObjectJson;
     readonly path: readonly string[];
-    /** undefined takes the field off. */
+    /** undefined removes the field. */
     readonly value: Json | undefined;
-    /** null takes one off. */
+    /** null removes an annotation. */
     readonly annotations: Readonly<Record<string, string | null>>;
   },
 ): Promise<ObjectJson> {
@@ -169,12 +169,12 @@ export async function patchField(
   });
 }
 
-/** Sets annotations, in one call that succeeds only on exactly the object that was seen. @throws as `patchField`. */
+/** Sets annotations, in one call that succeeds only on exactly the object that was read. @throws as `patchField`. */
 export function annotateObject(options: Omit<Parameters<typeof patchField>[0], 'path' | 'value'>): Promise<ObjectJson> {
   return patchField({ ...options, path: [], value: undefined });
 }
 
-/** Deletes exactly the object that was seen, as it was seen. @throws FB_ERR_CONFLICT when it has changed since. */
+/** Deletes exactly the object that was read, unchanged. @throws FB_ERR_CONFLICT if it has changed since. */
 export async function deleteObject({ api, ref, seen, signal }: Call & { readonly seen: ObjectJson }): Promise<void> {
   const { uid, resourceVersion } = seen.metadata;
   await api.json({
@@ -186,7 +186,7 @@ export async function deleteObject({ api, ref, seen, signal }: Call & { readonly
   });
 }
 
-/** The field at this path; undefined where it is not there. */
+/** The field at this path; undefined if it does not exist. */
 export function fieldOf(object: ObjectJson, path: readonly string[]): Json | undefined {
   let at: unknown = object;
   for (const part of path)
@@ -195,8 +195,8 @@ export function fieldOf(object: ObjectJson, path: readonly string[]): Json | und
 }
 
 /**
- * Who but us has set the field at this path last, as they call themselves: a controller says what it is by its field manager, and nobody proves
- * it. Undefined where the field is not there: what took it off is not remembered.
+ * The last field manager other than us that set the field at this path: a controller chooses that name itself, and nothing proves it. Undefined if the field
+ * does not exist: Kubernetes does not remember what removed it.
  */
 export function lastManagerOf(
   { metadata }: { readonly metadata?: { readonly managedFields?: ManagedFields[] } },

@@ -6,7 +6,7 @@ import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 import type { KubernetesApi } from './client.ts';
 import { createObject, type ObjectRef, patchField, readObject } from './objects.ts';
 
-/** What it takes where several cells of a cluster could begin the same run, or do the same step. */
+/** Right needed if several cells of a cluster could begin the same run, or do the same step. */
 export const claimRight: Right = {
   apiGroup: 'coordination.k8s.io',
   resource: 'leases',
@@ -15,11 +15,11 @@ export const claimRight: Right = {
 };
 
 /**
- * Of several cells of a cluster one begins a run: the one that first writes it onto the Lease of the playbook in Firebreak's own namespace, changed by
- * compare-and-swap. What Temporal says plays no part in it.
+ * Among several cells of a cluster, only one begins a run: the first to write it onto the playbook's Lease in Firebreak's own namespace, by compare-and-swap.
+ * What Temporal says plays no part in it.
  *
- * @param options.holder the same after a restart: a cell that ended between claim and run has its claim still
- * @throws FB_ERR_CONFLICT where another writes at the same moment, and what the API server throws: then it is looked again
+ * @param options.holder the same after a restart: a cell that stopped between claim and run still has its claim
+ * @throws FB_ERR_CONFLICT if another writes at the same moment, and what the API server throws: then it is read again
  */
 export function claimedByLease(options: {
   readonly api: KubernetesApi;
@@ -33,7 +33,7 @@ export function claimedByLease(options: {
     const name = `firebreak-run-${sha256Hex(`${cluster}\n${playbook}`).slice(0, 20)}`;
     const ref: ObjectRef = { kind: 'Lease', group: 'coordination.k8s.io', resource: 'leases', namespace, name };
     const annotations = { [names.runDueAnnotation]: String(due), [names.playbookAnnotation]: playbook };
-    // Microseconds, as the API wants them.
+    // Microseconds, as the API requires.
     const spec = { holderIdentity: holder, acquireTime: new Date(now()).toISOString().replace('Z', '000Z') };
     const seen = await readObject({ api, ref });
     if (!seen) {
@@ -47,17 +47,17 @@ export function claimedByLease(options: {
   };
 }
 
-/** As long as votes count. */
+/** As long as votes are valid. */
 const doneForMs = 30 * 86_400_000;
-/** So many of so many bytes are less than the 256 KiB that the API server takes. */
+/** This many entries of `mostOutputBytes` stay below the 256 KiB that the API server accepts. */
 const mostDone = 100;
 const mostOutputBytes = 2_000;
 
 /**
- * What the cells of a cluster have done of what people approved, and what came of it, on one Lease an incident: the next incident of a workload has the
- * same one. Written by compare-and-swap, and sealed: whoever may write there can have a step refused, and no more.
+ * Records which approved steps the cells of a cluster have done, and their results, on one Lease per incident: the next incident of a workload uses the same
+ * Lease. Written by compare-and-swap, and sealed: anyone who may write there can have a step refused, and no more.
  *
- * @throws FB_ERR_CONFLICT where another writes at the same moment, and what the API server throws: then it is done again
+ * @throws FB_ERR_CONFLICT if another writes at the same moment, and what the API server throws: then it is done again
  */
 export function doneByLease(options: {
   readonly api: KubernetesApi;
@@ -101,7 +101,7 @@ export function doneByLease(options: {
   };
 }
 
-/** Of one step alone: what came of another one cannot be put in its place. */
+/** Bound to one step: the result of another step cannot be put in its place. */
 function domainOf(step: string): string {
   return `firebreak.done-step.v1\n${step}\n`;
 }
@@ -119,7 +119,7 @@ function outdatedOn(lease: Lease, now: number): Readonly<Record<string, null>> {
   return Object.fromEntries(outdated.map(([name]) => [name, null]));
 }
 
-/** As it says there: that it was done holds whoever has written it. */
+/** Read without verification: an entry marks the step as done, whoever wrote it. */
 function doneAt(text: string): number {
   const opened = unseal('', text, undefined);
   return opened.kind === 'read' && 'at' in opened.value ? Number(opened.value.at) : 0;

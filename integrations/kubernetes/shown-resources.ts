@@ -13,7 +13,7 @@ import { createObject, listObjects, type ObjectJson, type ObjectRef, readObject 
 
 const resources = Object.values(resourcePlurals);
 
-/** What it takes to keep the resources that show what Firebreak does as they should be. */
+/** Rights to maintain the resources that show what Firebreak does. */
 export const resourceRights: readonly Right[] = [
   ...resources.map((resource) => ({
     apiGroup: resourceGroup,
@@ -40,7 +40,7 @@ export class ShownResources {
     this.#signal = signal;
   }
 
-  /** Everything of these kinds in the cluster, whoever wrote it; undefined where the API server does not have the kinds. */
+  /** All objects of these kinds in the cluster, whoever wrote them; undefined if the API server does not have the kinds. */
   async list(): Promise<ReadonlyMap<string, { readonly kind: ResourceKind; readonly object: ObjectJson }> | undefined> {
     const found = new Map<string, { readonly kind: ResourceKind; readonly object: ObjectJson }>();
     for (const kind of ['Incident', 'Containment'] as const) {
@@ -56,13 +56,13 @@ export class ShownResources {
     return found;
   }
 
-  /** Whether the object says what the resource should say. */
+  /** Whether the object matches what the resource should say. */
   isAsShown({ status, labels }: ShownResource, object: ObjectJson): boolean {
     const found = object.metadata.labels ?? {};
     return isDeepStrictEqual(object.status, status) && Object.entries(labels).every(([name, value]) => found[name] === value);
   }
 
-  /** Makes it, or puts right what it says. */
+  /** Creates the object, or corrects its content. */
   async write(resource: ShownResource): Promise<void> {
     const ref = refOf(resource);
     const { labels, status } = resource;
@@ -71,7 +71,7 @@ export class ShownResources {
     if (!object || this.isAsShown(resource, object)) return;
     const labelled = Object.entries(labels).every(([name, value]) => object.metadata.labels?.[name] === value);
     if (!labelled) await this.#patch(ref, { metadata: { labels } });
-    // What is not said any more has to be taken off.
+    // Fields that are no longer set must be removed.
     const said = typeof object.status === 'object' && object.status !== null ? object.status : {};
     const over = Object.fromEntries(Object.keys(said).map((field) => [field, null]));
     await this.#patch(ref, { status: { ...over, ...status } }, 'status');

@@ -6,11 +6,11 @@ import type { ClusterAccess } from './kubeconfig.ts';
 
 export type Socket = WebSocket;
 
-/** The API server copies in parts of 32 KiB. */
+/** The API server copies in chunks of 32 KiB. */
 const largestMessage = 4 * 1024 * 1024;
 const longestRefusal = 64 * 1024;
 
-/** Opens a WebSocket and pauses it: nothing is lost between its opening and the first look at what comes. */
+/** Opens a WebSocket and pauses it: nothing is lost before the caller starts to read. */
 export function openSocket(options: {
   readonly server: URL;
   readonly path: string;
@@ -36,7 +36,7 @@ export function openSocket(options: {
       socket.pause();
       resolve(socket);
     });
-    // It stays: an error after the opening is its reader's, and must not end the process.
+    // This listener stays: an error after the opening belongs to the reader, and must not end the process.
     socket.on('error', (error) => reject(errorOfConnection({ error: signal?.aborted ? signal.reason : error, what })));
     socket.once('unexpected-response', (request, response) => {
       const status = response.statusCode ?? 0;

@@ -4,29 +4,29 @@ import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinSeconds = 10;
 
-/** What a sign-in leaves. */
+/** Result of a sign-in. */
 interface DeviceTokens {
   readonly idToken: string;
-  /** Absent: the provider renews nothing. */
+  /** Absent: the provider does not renew. */
   readonly refreshToken?: string;
-  /** Of the ID token, in milliseconds since 1970. */
+  /** When the ID token expires, in milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
 interface DeviceSignInClient {
   /**
-   * What to show the person, and what comes of it.
+   * Starts a sign-in: returns what to show the person, and `finish` for its result.
    * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED
    */
   begin(): Promise<{
     readonly userCode: string;
     readonly verificationUrl: string;
-    /** With the code in it already. */
+    /** Already includes the code. */
     readonly completeUrl?: string;
-    /** @throws FB_ERR_REFUSED where the person says no, or nobody comes in time; FB_ERR_UNAVAILABLE */
+    /** @throws FB_ERR_REFUSED if the person declines, or nobody confirms in time; FB_ERR_UNAVAILABLE */
     finish(): Promise<DeviceTokens>;
   }>;
-  /** @throws FB_ERR_SIGN_IN where it renews nothing any more, FB_ERR_UNAVAILABLE */
+  /** @throws FB_ERR_SIGN_IN if it can no longer be renewed, FB_ERR_UNAVAILABLE */
   renew(refreshToken: string): Promise<DeviceTokens>;
   /** @throws FB_ERR_UNAVAILABLE */
   revoke(refreshToken: string): Promise<void>;
@@ -36,7 +36,7 @@ interface DeviceSignInClient {
 export function createDeviceSignIn(options: {
   readonly issuer: string;
   readonly clientId: string;
-  /** Asked for besides `openid`. */
+  /** Requested in addition to `openid`. */
   readonly scopes?: readonly string[];
 }): DeviceSignInClient {
   const { issuer, clientId, scopes = [] } = options;
@@ -54,7 +54,7 @@ export function createDeviceSignIn(options: {
     });
     return found;
   };
-  /** What the provider says no with; anything else is that it was not reached. */
+  /** Errors with which the provider refuses; any other error means that it was not reached. */
   const faultOf = (error: unknown, code: 'FB_ERR_REFUSED' | 'FB_ERR_SIGN_IN', what: string): FirebreakError => {
     if (error instanceof FirebreakError) return error;
     if (error instanceof oidc.ResponseBodyError)
@@ -97,7 +97,7 @@ export function createDeviceSignIn(options: {
     renew: async (refreshToken) => {
       try {
         const next = tokensOf(await oidc.refreshTokenGrant(await provider(), refreshToken));
-        // Who does not rotate it gives none.
+        // A provider that does not rotate the refresh token returns none.
         return { refreshToken, ...next };
       } catch (error) {
         throw faultOf(error, 'FB_ERR_SIGN_IN', 'the identity provider renews this sign-in no more');

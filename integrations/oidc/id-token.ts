@@ -15,17 +15,17 @@ import { FirebreakError } from '../../core/errors.ts';
 import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinMs = 5_000;
-/** A provider changes its keys over days, and a key that is not known is asked for at once: an outage shorter than this stops no step. */
+/** A provider changes its keys over days, and an unknown key is fetched at once: an outage shorter than this stops no step. */
 const keysKeptMs = 3_600_000;
 const clockToleranceSeconds = 60;
 
-/** Signatures that only the provider can make. With `HS…` whoever knows the client's secret could: the desk does. */
+/** Signatures that only the provider can make. With `HS…` anyone who knows the client's secret could, and the desk does. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 
 export interface IdTokens {
   /**
-   * What the token says, if it is the provider's and was valid at that time; undefined for any other.
-   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had.
+   * The token's content, if it is from the provider and was valid at that time; otherwise undefined.
+   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be fetched.
    */
   read(token: string, at: number): Promise<SignIn | undefined>;
 }
@@ -36,7 +36,7 @@ interface TokensOf {
   readonly jwksFile?: string;
 }
 
-/** A sign-in for exactly one answer, which its nonce names. */
+/** Tokens of a sign-in for exactly one answer, which the nonce names. */
 export function createIdTokens(options: TokensOf): IdTokens {
   const check = tokenCheck(options);
   return {
@@ -57,24 +57,24 @@ export function createIdTokens(options: TokensOf): IdTokens {
   };
 }
 
-/** Who shows a token in place of a session. Times are milliseconds since 1970. */
+/** Someone who presents a token instead of a session. Times are milliseconds since 1970. */
 interface TokenHolder {
   readonly subject: string;
   readonly expiresAt: number;
-  /** When the person was asked who they are, or, where the provider does not say, when it made the token. */
+  /** When the person signed in, or, if the provider does not say, when it issued the token. */
   readonly signedInAt: number;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
 export interface BearerTokens {
   /**
-   * Whose the token is, if it is the provider's, for this audience and valid at that time; undefined for any other.
-   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had.
+   * The holder of the token, if it is from the provider, for this audience and valid at that time; otherwise undefined.
+   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be fetched.
    */
   read(token: string, at: number): Promise<TokenHolder | undefined>;
 }
 
-/** Tokens of one client of the provider, which say who asks, and answer nothing. */
+/** Tokens of one client of the provider, which identify the caller, and answer no question. */
 export function createBearerTokens(options: TokensOf): BearerTokens {
   const check = tokenCheck(options);
   return {
@@ -88,7 +88,7 @@ export function createBearerTokens(options: TokensOf): BearerTokens {
   };
 }
 
-/** By the keys of the provider: from a file, or from where its own description says, once they are needed. */
+/** Checks tokens with the provider's keys: from a file, or from the address in its discovery document, once they are needed. */
 function tokenCheck({ issuer, audience, jwksFile }: TokensOf): (token: string, at: number) => Promise<JWTPayload | undefined> {
   const keys = jwksFile === undefined ? keysOfProvider(issuer) : keysOfFile(jwksFile);
   return async (token, at) => {
@@ -110,7 +110,7 @@ function tokenCheck({ issuer, audience, jwksFile }: TokensOf): (token: string, a
   };
 }
 
-/** A token that is wrong, and not a provider that does not answer. */
+/** Whether the token is wrong, as opposed to a provider that does not answer. */
 function isRefusal(error: unknown): boolean {
   return (
     error instanceof errors.JOSEError &&
@@ -128,12 +128,12 @@ const commonClaims = z.object({
 });
 const signInClaims = commonClaims.extend({ nonce: z.string().min(1) });
 
-/** https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation: any other was made for somebody else, who may show it to us. */
+/** https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation: any other token was issued to somebody else, who may present it to us. */
 function isFor({ aud, azp }: JWTPayload, audience: string): boolean {
   return azp === undefined ? typeof aud === 'string' || aud?.length === 1 : azp === audience;
 }
 
-/** Read for each token: a provider changes its keys, and whoever brings the new ones restarts nothing. */
+/** Read for each token: a provider changes its keys, and installing the new ones requires no restart. */
 function keysOfFile(file: string): JWTVerifyGetKey {
   let known: { readonly text: string; readonly keys: JWTVerifyGetKey } | undefined;
   return async (header, token) => {
@@ -166,7 +166,7 @@ function keysOfProvider(issuer: string): JWTVerifyGetKey {
     if (response.status !== 200) throw new Error('no description');
     const described = description.parse(await response.json());
     if (described.issuer !== issuer) throw new Error('the description is of another issuer');
-    // Who can speak in the provider's place could be anybody: its keys come by the same kind of way as its description.
+    // An impersonator of the provider could be anybody: so its keys must come over TLS if its description does.
     if (new URL(issuer).protocol === 'https:' && !described.jwks_uri.startsWith('https:')) throw new Error('keys without TLS');
     return createRemoteJWKSet(new URL(described.jwks_uri), {
       timeoutDuration: answerWithinMs,

@@ -4,16 +4,16 @@ import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinSeconds = 5;
 
-/** What one sign-in keeps between its beginning and the provider's answer. */
+/** State that a sign-in keeps between its start and the provider's answer. */
 interface SignInSecrets {
   readonly state: string;
   readonly verifier: string;
 }
 
 export interface SignInClient {
-  /** Where the browser goes. @throws FB_ERR_UNAVAILABLE */
+  /** The address to send the browser to. @throws FB_ERR_UNAVAILABLE */
   begin(nonce: string): Promise<{ readonly url: string; readonly secrets: SignInSecrets }>;
-  /** The provider's token, for the address that the browser came back to. @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED */
+  /** The provider's token, for the address that the browser returned to. @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED */
   finish(back: {
     readonly url: URL;
     readonly secrets: SignInSecrets;
@@ -21,7 +21,7 @@ export interface SignInClient {
   }): Promise<{ readonly idToken: string; readonly subject: string; readonly claims: Readonly<Record<string, unknown>> }>;
 }
 
-/** Of one sign-in, by which its token is known again. */
+/** A nonce for one sign-in, by which its token is recognised. */
 export function freshNonce(): string {
   return oidc.randomNonce();
 }
@@ -33,9 +33,9 @@ export function createSignInClient(options: {
   /** Absent: a public client. */
   readonly clientSecret?: string;
   readonly redirectUri: string;
-  /** The person is asked anew, and was at most so long ago. Absent: who is signed in at the provider is not asked again. */
+  /** The person must sign in again, unless they did so at most this long ago. Absent: a person signed in at the provider is not asked again. */
   readonly maxAgeMs?: number;
-  /** Asked for besides `openid`. */
+  /** Requested in addition to `openid`. */
   readonly scopes?: readonly string[];
 }): SignInClient {
   const { issuer, clientId, clientSecret, redirectUri, maxAgeMs, scopes = [] } = options;

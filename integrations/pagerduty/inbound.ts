@@ -6,7 +6,7 @@ import { isSignedBy, jsonIn } from '../inbound-body.ts';
 const payload = z.object({
   event: z.object({
     event_type: z.string(),
-    /** Absent where an integration did it: then it was us. */
+    /** Absent if an integration did it: then it was us. */
     agent: z.object({ summary: z.string(), type: z.string() }).nullish(),
     data: z.object({ incident_key: z.string().nullish() }),
   }),
@@ -18,12 +18,12 @@ const deeds: Readonly<Record<string, 'acknowledged' | 'closed' | 'reopened'>> = 
   'incident.reopened': 'reopened',
 };
 
-/** Webhook subscriptions of PagerDuty (v3). The page is known by the key that we gave its alert. https://developer.pagerduty.com/docs/verifying-signatures */
+/** PagerDuty webhook subscriptions (v3). The page is identified by the key that we gave its alert. https://developer.pagerduty.com/docs/verifying-signatures */
 export function pagerDutyInbound({ secrets }: { readonly secrets: readonly string[] }): InboundSystem {
   return {
     name: 'pagerduty',
     read: ({ header, body }) => {
-      // One for each secret, while they are rotated.
+      // One per secret, while secrets are rotated.
       const signatures = (header('x-pagerduty-signature') ?? '')
         .split(',')
         .flatMap((one) => /^v1=(.+)$/.exec(one.trim())?.[1] ?? [])

@@ -11,15 +11,15 @@ interface PagerDutyOnCallOptions {
   readonly timeoutMs?: number;
 }
 
-/** How far ahead is asked: so long an outage of PagerDuty changes nothing, hand-overs included. */
+/** How far ahead shifts are read: an outage of PagerDuty up to this long changes nothing, including hand-overs. */
 const aheadMs = 48 * 3_600_000;
 const pageSize = 100;
 const mostPages = 20;
 
 /**
- * Reads who is on call by a schedule, now and for two days: the computed result, overrides included.
- * https://developer.pagerduty.com/api-reference/3a6b910f11050-list-all-of-the-on-calls
- * Throws FB_ERR_UNAVAILABLE (also as RetryLaterError), FB_ERR_REFUSED, FB_ERR_NOT_FOUND.
+ * Reads who is on call by a schedule, now and for the next two days: the computed result, including overrides.
+ * https://developer.pagerduty.com/api-reference/3a6b910f11050-list-all-of-the-on-calls Throws FB_ERR_UNAVAILABLE (also as RetryLaterError), FB_ERR_REFUSED,
+ * FB_ERR_NOT_FOUND.
  */
 export function createPagerDutyOnCall({ token, apiUrl, timeoutMs }: PagerDutyOnCallOptions) {
   const api = new JsonApi({
@@ -64,7 +64,7 @@ export function createPagerDutyOnCall({ token, apiUrl, timeoutMs }: PagerDutyOnC
   };
 }
 
-/** Only what is of that schedule and says who and when: anything else of the answer makes nobody on call. */
+/** Accepts only entries of that schedule that say who and when: nothing else in the answer puts anybody on call. */
 function shiftOf(entry: unknown, schedule: string): readonly OutsideShift[] {
   const user = textAt(objectAt(entry, 'user'), 'id');
   const [start, end] = [textAt(entry, 'start'), textAt(entry, 'end')];

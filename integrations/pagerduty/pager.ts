@@ -25,11 +25,14 @@ const severities: Readonly<Record<Severity, 'critical' | 'error' | 'warning' | '
   unknown: 'warning',
 };
 
-/** Taken is 202 with this; whatever else says 2xx, a proxy's page, say, has called nobody. https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic */
+/**
+ * An accepted event returns 202 with this; any other 2xx, for example a proxy's page, has called nobody.
+ * https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic
+ */
 const isAccepted = (answer: unknown): boolean => textAt(answer, 'status') === 'success';
 
 /**
- * PagerDuty by Events API v2. The `dedup_key` is made of the page's key: whatever is sent twice is one alert, as long as it is open.
+ * PagerDuty by Events API v2. The `dedup_key` is derived from the page's key: events sent twice are one alert, as long as it is open.
  * https://developer.pagerduty.com/docs/send-alert-event
  */
 export function createPagerDuty(options: PagerDutyOptions): Pager {
@@ -45,7 +48,7 @@ export function createPagerDuty(options: PagerDutyOptions): Pager {
     api.call({ method: 'POST', path: '/v2/enqueue', body, expects: isAccepted, signal });
 
   const update = async (action: 'acknowledge' | 'resolve', { key, groups }: PageRef, signal: AbortSignal): Promise<void> => {
-    // An event on an alert that does not exist is dropped by PagerDuty, so each key is told.
+    // PagerDuty drops an event on an alert that does not exist, so the event is sent to each key.
     for (const routing_key of new Set(groups.map(keyOf)))
       await send({ routing_key, event_action: action, dedup_key: referenceOf(key) }, signal);
   };

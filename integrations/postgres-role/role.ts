@@ -11,18 +11,18 @@ interface PostgresRoleOptions {
   readonly roles: readonly string[];
   readonly keys: {
     readonly password: string;
-    /** Needed where two roles take turns. */
+    /** Required if two roles take turns. */
     readonly username?: string;
-    /** Keys that hold a whole connection URL, with the name and the password in it. */
+    /** Keys that hold a complete connection URL, including name and password. */
     readonly urls: readonly string[];
   };
 }
 
-/** SQLSTATE of a login that is refused: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** SQLSTATEs of a refused login: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const loginRefused = new Set(['28P01', '28000']);
 const timeoutMs = 10_000;
 
-/** Passwords of PostgreSQL roles. With two roles the old one works until the new one is in use; with one, the new password ends the old at once. */
+/** Passwords of PostgreSQL roles. With two roles the old one works until the new one is in use; with one role, the new password ends the old one at once. */
 export function postgresRole({ url, roles, keys }: PostgresRoleOptions): RotationProvider {
   const title = `PostgreSQL, ${roles.length === 1 ? 'role' : 'roles'} ${roles.join(' and ')}`;
   const loginOf = ({ values }: Credential): { readonly user: string; readonly password: string } => ({
@@ -77,7 +77,7 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
       const { user, password } = loginOf(next);
       const set = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD ${escapeLiteral(scramVerifier(password))}`;
       const same = loginOf(old).user === user;
-      // In one message: the server does all of it, even if nobody is left to hear the answer.
+      // In one message: the server executes all of it, even if nobody is left to receive the answer.
       await onServer(title, url, (client) => client.query(same ? `BEGIN; ${set}; COMMIT; ${endSessions(user)}` : set));
     },
 
@@ -86,7 +86,7 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
     async revoke({ old, next }) {
       const { user } = loginOf(old);
       if (next && loginOf(next).user === user) return;
-      // Before there is a new one the role loses whatever password it has: the old value may not be the one that was stolen.
+      // Until there is a new value, the role loses whatever password it has: the old value may not be the one that was stolen.
       if (next && !(await accepts(old))) return;
       const take = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD NULL`;
       await onServer(title, url, (client) => client.query(`BEGIN; ${take}; COMMIT; ${endSessions(user)}`));
@@ -96,7 +96,7 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
   };
 }
 
-/** A password that is gone ends no session that was opened with it. */
+/** Removing a password does not end sessions that were opened with it. */
 function endSessions(user: string): string {
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${escapeLiteral(user)}`;
 }
@@ -111,7 +111,7 @@ function withLogin(url: string, user: string, password: string): string | undefi
 
 class LoginRefused extends FirebreakError {}
 
-/** One connection for one piece of work. PostgreSQL's messages and the driver's hold hosts, users and statements: only the code goes on. */
+/** One connection for one task. Messages of PostgreSQL and the driver contain hosts, users and statements: only the code is passed on. */
 async function onServer<T>(title: string, url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({
     connectionString: url,
@@ -119,7 +119,7 @@ async function onServer<T>(title: string, url: string, work: (client: Client) =>
     query_timeout: timeoutMs,
     application_name: 'firebreak',
   });
-  // What breaks outside of a query would otherwise end the process.
+  // An error outside a query would otherwise end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -137,12 +137,12 @@ async function onServer<T>(title: string, url: string, work: (client: Client) =>
   }
 }
 
-/** What PostgreSQL itself uses: https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SCRAM-ITERATIONS */
+/** PostgreSQL's own default: https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SCRAM-ITERATIONS */
 const iterations = 4_096;
 
 /**
- * What the server stores of a password (RFC 5803). Sent in the place of the password, so that neither its log nor its statistics ever
- * hold one. Only for passwords of ASCII characters: others would have to be prepared as RFC 4013 says.
+ * The verifier that the server stores for a password (RFC 5803). Sent instead of the password, so that neither its log nor its statistics ever contain one.
+ * Only for ASCII passwords: others would have to be prepared according to RFC 4013.
  */
 export function scramVerifier(password: string, salt: Buffer = randomBytes(16)): string {
   if (!/^[\x21-\x7e]+$/.test(password)) throw new TypeError('only passwords of printable ASCII characters');

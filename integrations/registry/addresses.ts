@@ -2,8 +2,8 @@ import { type LookupAddress, type LookupOptions, lookup as resolve } from 'node:
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Addresses that are nobody's public service: this machine, the cluster, the cloud's metadata server.
- * https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
+ * Addresses that are not a public service: this machine, the cluster, the cloud's metadata server. https://www.iana.org/assignments/iana-ipv4-special-registry,
+ * https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 const inside = new BlockList();
 for (const [net, prefix] of [
@@ -28,7 +28,7 @@ for (const [net, prefix] of [
 ] as const)
   inside.addSubnet(net, prefix, 'ipv6');
 
-/** Whether an address is not one of the public internet. An IPv4 address inside of an IPv6 one is looked at as what it is. */
+/** Whether an address is not on the public internet. An IPv4 address within an IPv6 address is checked as IPv4. */
 export function isInside(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return true;
@@ -37,7 +37,7 @@ export function isInside(address: string): boolean {
 
 type Answer = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void;
 
-/** A look-up of names that gives no address inside: what was looked up is what is connected to, so that no second answer gets around it. */
+/** A DNS lookup that returns no inside address: the connection uses its result, so that a second answer cannot get around it. */
 export function lookupOutside(host: string, options: LookupOptions, answer: Answer): void {
   resolve(host, { ...options, all: true }, (error, found) => {
     if (error) return answer(error, []);

@@ -1,11 +1,11 @@
 import type { RegistryCredential } from './pull-secrets.ts';
 
-/** What a registry answers to who has not said who they are. https://distribution.github.io/distribution/spec/auth/token/ */
+/** A registry's answer to an unauthenticated request. https://distribution.github.io/distribution/spec/auth/token/ */
 type Challenge =
   | { readonly scheme: 'basic' }
   | { readonly scheme: 'bearer'; readonly realm: URL; readonly service?: string; readonly scope?: string };
 
-/** A `WWW-Authenticate` header; undefined where it is of neither scheme. */
+/** Parses a `WWW-Authenticate` header; undefined for any other scheme. */
 export function challengeIn(header: string | undefined): Challenge | undefined {
   const [, scheme, rest = ''] = /^\s*(basic|bearer)\b(.{0,4000})$/i.exec(header ?? '') ?? [];
   if (scheme === undefined) return undefined;
@@ -28,7 +28,7 @@ export function basicOf({ user, password }: RegistryCredential): string {
   return `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`;
 }
 
-/** The token in what the token service answers; undefined where there is none. */
+/** The token in the token service's answer; undefined if there is none. */
 export function tokenIn(body: Buffer): string | undefined {
   try {
     const { token, access_token: other }: { token?: unknown; access_token?: unknown } = JSON.parse(body.toString('utf8'));

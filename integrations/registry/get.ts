@@ -10,9 +10,9 @@ import { isInside, lookupOutside } from './addresses.ts';
 export interface KnownHost {
   /** `registry.example.com:5000` */
   readonly host: string;
-  /** Authorities (PEM) in place of the system's. */
+  /** Certificate authorities (PEM) instead of the system's. */
   readonly ca?: string;
-  /** Without TLS: no credentials are ever sent to it. */
+  /** No TLS: credentials are never sent to it. */
   readonly plainHttp?: boolean;
 }
 
@@ -37,8 +37,8 @@ const mostRedirects = 3;
 const redirects = new Set([301, 302, 303, 307, 308]);
 
 /**
- * One GET. Where it is sent on, it goes to hosts of the configuration or of the public internet, over TLS, and without the credentials.
- * @throws FB_ERR_UNAVAILABLE: no answer, too large, or sent to where it may not go. No body and no credential is in it.
+ * One GET. Follows redirects only to hosts of the configuration or the public internet, over TLS, and without the credentials.
+ * @throws FB_ERR_UNAVAILABLE: no answer, too large, or a forbidden redirect. It contains no body and no credential.
  */
 export async function get(options: GetOptions): Promise<RegistryAnswer> {
   let { url, authorization } = options;

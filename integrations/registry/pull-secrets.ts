@@ -5,8 +5,8 @@ export interface RegistryCredential {
 }
 
 /**
- * The credentials for one repository, the most exact entry first, from the texts of `.dockerconfigjson` (and `.dockercfg`) Secrets.
- * An entry's key is a host, with or without a scheme and a path. https://kubernetes.io/docs/concepts/containers/images/#config-json
+ * The credentials for one repository, most specific entry first, from the texts of `.dockerconfigjson` (and `.dockercfg`) Secrets. An entry's key is a host,
+ * with or without a scheme and a path. https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
 export function credentialsFor(configs: readonly string[], host: string, path: string): readonly RegistryCredential[] {
   const wanted = `${host}/${path}`;
@@ -31,13 +31,13 @@ function entriesOf(text: string): readonly [string, unknown][] {
   }
 }
 
-/** `https://index.docker.io/v1/` is how the Hub's own tools write it. */
+/** The Hub's own tools write `https://index.docker.io/v1/`. */
 function placeOf(key: string): string {
   const bare = key.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
   return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare;
 }
 
-/** A `*` in a host stands for one label of it. */
+/** A `*` in a host matches one label. */
 function covers(place: string, wanted: string): boolean {
   const [host = '', ...path] = place.split('/');
   const [wantedHost = '', ...wantedPath] = wanted.split('/');

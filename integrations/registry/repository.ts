@@ -12,32 +12,32 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
-/** What a registry must take at least, by the specification: nobody needs larger ones. */
+/** The size that a registry must accept at least, by the specification: nobody needs larger ones. */
 const manifestBytes = 4_194_304;
 const tokenBytes = 65_536;
 const mostReferrers = 50;
 const mostCredentials = 5;
 
 interface RepositoryOptions {
-  /** As the image is written: `registry.example.com:5000`, `docker.io`. */
+  /** As written in the image name: `registry.example.com:5000`, `docker.io`. */
   readonly host: string;
   /** `shop/cart` */
   readonly path: string;
-  /** Tried in their order; without any, nobody is named. */
+  /** Tried in order; without any, requests are anonymous. */
   readonly credentials: readonly RegistryCredential[];
   readonly known: readonly KnownHost[];
-  /** Ends the whole look. */
+  /** Aborts all requests. */
   readonly signal: AbortSignal;
 }
 
-/** Where the API of a registry is. The Hub's is not where its name says. */
+/** Host of a registry's API. The Hub's differs from its name. */
 export function apiHostOf(host: string): string {
   return host === 'docker.io' ? 'registry-1.docker.io' : host;
 }
 
 /**
- * Opens one repository to read from, by the distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
- * Nothing is asked of it yet.
+ * Opens one repository for reading, by the distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md Makes no request
+ * yet.
  */
 export function openRepository(options: RepositoryOptions): ImageRepository {
   const { known, path, signal } = options;
@@ -49,7 +49,7 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
   const ask = (url: string, accept: string, maxBytes: number): Promise<RegistryAnswer> =>
     get({ known, url: new URL(url), accept, maxBytes, authorization, signal });
 
-  /** Who is asked for a name says it, once; of several credentials the first that is taken. */
+  /** Authenticates once if the registry asks for it; of several credentials, uses the first that is accepted. */
   const read = async (url: string, accept: string, maxBytes: number): Promise<RegistryAnswer | undefined> => {
     let answer = await ask(url, accept, maxBytes);
     const challenge = answer.status === 401 ? challengeIn(answer.header('www-authenticate')) : undefined;
@@ -106,7 +106,7 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
     },
     referrers: async (digest) => {
       const answer = await read(`${base}/referrers/${digest}`, manifestTypes, manifestBytes);
-      // Registries that do not know the question: what refers to it is then listed under a tag.
+      // Registries without this endpoint list the referrers under a tag.
       const list = answer ? manifestIn(answer.body, digest) : await manifest(digest.replace(':', '-'));
       const found = list?.manifests ?? [];
       const more = answer?.header('link') !== undefined || found.length > mostReferrers;
@@ -137,7 +137,7 @@ const manifest = z.object({
   manifests: z.array(descriptor).max(1_000).exactOptional(),
 });
 
-/** The manifest or the index in these bytes; undefined where they are neither. Other digests than SHA-256 are not known. */
+/** The manifest or the index in these bytes; undefined if they are neither. Digests other than SHA-256 are not supported. */
 export function manifestIn(bytes: Buffer, digestOfBytes: string): ImageManifest | undefined {
   try {
     const parsed = manifest.safeParse(JSON.parse(bytes.toString('utf8')));

@@ -1,16 +1,15 @@
 import { objectOf } from '../../core/alert/sensor-text.ts';
 import { parseExactly } from '../../core/text/exact-json.ts';
 
-/** As deep as the intake lets any body be. */
+/** The nesting depth that the intake allows for any body. */
 const deepest = 64;
 
-/** Where forwarders put the line that they read: Fluent Bit, Vector, Fluentd. */
+/** Fields in which forwarders put the line they read: Fluent Bit, Vector, Fluentd. */
 const lineFields = ['log', 'message', 'log_processed', 'MESSAGE', 'event', 'body'] as const;
 
 /**
- * What an envelope holds, or undefined where the value is none: the `data` of a CloudEvent (structured, or `{ headers, body }` of a
- * binary one), or the line that a forwarder read, as a text or already parsed, beside the forwarder's own `kubernetes`, which is
- * about the sensor's pod and nobody else's.
+ * The content of an envelope, or undefined if the value is not one: the `data` of a CloudEvent (structured, or `{ headers, body }` of a binary one), or the
+ * line that a forwarder read, as a text or already parsed, next to the forwarder's own `kubernetes`, which describes only the sensor's pod.
  */
 export function contentOf(value: unknown): unknown {
   const envelope = objectOf(value);
@@ -30,7 +29,7 @@ export function isCloudEvent(value: Readonly<Record<string, unknown>>): boolean 
   return typeof value.specversion === 'string' && typeof value.type === 'string' && typeof value.source === 'string';
 }
 
-/** How a binary CloudEvent is kept and passed on here: its HTTP headers, in lower case, beside its body. */
+/** How a binary CloudEvent is stored and passed on here: its HTTP headers, in lower case, next to its body. */
 export function isBinaryCloudEvent(value: Readonly<Record<string, unknown>>): boolean {
   return 'body' in value && typeof objectOf(value.headers)?.['ce-specversion'] === 'string';
 }
@@ -40,7 +39,7 @@ function cloudEventData(event: Readonly<Record<string, unknown>>): unknown {
   return typeof event.data === 'string' ? parsedText(event.data) : event.data;
 }
 
-/** The object or list that a text holds; a CRI prefix (`time stdout F`) does not matter. */
+/** The object or list in a text; a CRI prefix (`time stdout F`) is ignored. */
 function parsedText(text: unknown): unknown {
   if (typeof text !== 'string') return undefined;
   const json = text.replace(/^\S{1,64} (?:stdout|stderr) [FP] /, '').trim();

@@ -13,7 +13,7 @@ import { type Recognised, recogniseAmong } from './recognise.ts';
 import { tetragon } from './tetragon/tetragon.ts';
 import { tracee } from './tracee/tracee.ts';
 
-/** Sensors with a decoder of their own. Detection asks in this order: what is told by one sure sign comes first. */
+/** Sensors with their own decoder. Detection tries them in this order: those with one unmistakable mark come first. */
 const decoders: readonly Sensor[] = [
   kubernetesAudit,
   kubescape,
@@ -27,17 +27,17 @@ const decoders: readonly Sensor[] = [
   inspektorGadget,
 ];
 
-/** What writes alerts itself. */
+/** Senders that write alerts themselves. */
 const writers: readonly Sensor[] = [createGeneric(decoders), ...decoders];
 
 export const cloudEvents: Sensor = createCloudEvents(writers);
 
-/** Every sender that is understood, in the order of detection. Each has the address `/v1/alerts/NAME`. */
+/** Every supported sender, in the order of detection. Each has the address `/v1/alerts/NAME`. */
 export const sensors: readonly Sensor[] = [cloudEvents, ...writers];
 
 /**
- * Whose work a value is, and the work without the envelopes of forwarders. With `wanted` the sender has said whose it is: then
- * nobody else is asked, and the value is that sensor's to refuse.
+ * Detects the sensor of a value, and returns the value without the envelopes of forwarders. With `wanted` the sender has named its sensor: then no other is
+ * tried, and that sensor may refuse the value.
  */
 export function recognise(value: unknown, wanted?: Sensor): Recognised | undefined {
   if (wanted === undefined) return recogniseAmong(sensors, value);

@@ -6,7 +6,7 @@ const atMost = 32;
 const deepest = 8;
 const looksAtMost = 512;
 
-/** Each once, 32 at most, in their order. */
+/** Without duplicates, at most 32, in their order. */
 export function distinct(...found: readonly (readonly Observable[])[]): readonly Observable[] {
   const once = new Map(found.flat().map((observable) => [`${observable.type} ${observable.value}`, observable]));
   return [...once.values()].slice(0, atMost);
@@ -19,7 +19,7 @@ export function ipOf(value: unknown): readonly Observable[] {
   return isIP(address) === 0 ? [] : [{ type: 'ip', value: plainAddress(address) }];
 }
 
-/** IPv4 within IPv6 is IPv4: one address has one name. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+/** IPv4 within IPv6 counts as IPv4, so that one address has one name. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
 const mappedAddress = /^(?:::|(?:0{1,4}:){5})ffff:(?:([\d.]+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
 
 function plainAddress(address: string): string {
@@ -52,7 +52,7 @@ export function userOf(value: unknown): readonly Observable[] {
   return text === undefined ? [] : [{ type: 'user', value: text }];
 }
 
-/** Addresses, absolute paths, hashes and hosts anywhere in a value that a sensor gives as an event's arguments. */
+/** Addresses, absolute paths, hashes and hosts anywhere in a value that a sensor sends as an event's arguments. */
 export function observablesIn(value: unknown): readonly Observable[] {
   const found: Observable[] = [];
   let looks = 0;
@@ -62,11 +62,11 @@ export function observablesIn(value: unknown): readonly Observable[] {
     if (typeof part === 'string') found.push(...first(ipOf(part), hashOf(part), pathOf(part), observablesInCommand(part)));
     else if (isWords(part)) {
       for (const word of part) found.push(...first(ipOf(word), hashOf(word), pathOf(word)));
-      // A path with blanks in it is whole as a word only.
+      // A path with blanks in it is complete only as a separate word.
       found.push(...observablesInCommand(part.filter((word) => !pathWithBlank.test(word)).join(' ')));
     } else if (typeof part === 'object' && part !== null)
       for (const [key, inner] of Object.entries(part)) {
-        // What is asked of DNS is a host, whatever it ends in.
+        // A DNS query names a host, whatever it ends in.
         const asked = hostKeys.has(key) ? domainOf(inner) : [];
         if (asked.length > 0) found.push(...asked);
         else look(inner, depth + 1);
@@ -79,23 +79,23 @@ export function observablesIn(value: unknown): readonly Observable[] {
 const hostKeys = new Set(['query', 'domain', 'hostname', 'fqdn', 'dnsName', 'dns_name']);
 const pathWithBlank = /^\/.*\s/;
 
-/** A command as a list of its words: what they mean, the first one tells. */
+/** A command as a list of words: the first one determines their meaning. */
 function isWords(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 1 && value.length <= 256 && value.every((word) => typeof word === 'string');
 }
 
-/** What people and programs put between words; a colon, a slash and an at sign stand within a word. */
+/** Separators between words; a colon, a slash and an at sign may be part of a word. */
 const betweenWords = /[\s"'`,;|&<>(){}=]+/;
 const anyMark = /[./:]/;
 
-/** Programs whose words are hosts, whatever they end in, and their options before a file's name. */
+/** Programs whose arguments are hosts, whatever they end in, and their options that precede a file name. */
 const reachesOut =
   /(?:^|[\s/;|&"'(])(?:curl|wget|aria2c|nc|ncat|netcat|socat|ssh|scp|sftp|rsync|t?ftp|telnet|ping6?|dig|nslookup|host|nmap)(?=\s|$)/;
 const beforeFile = /^-(?:[oOiTPKE]|-(?:output|output-document|output-file|upload-file|key|cert|cacert|config))$/;
 
 /**
- * Addresses, hosts and absolute paths among the words of a command line: of URLs, `user@host:/path`, `host:port`, `host/path`, and of
- * what bash opens as `/dev/tcp/host/port`. What may as well be a file, a version or a package is taken for no host.
+ * Addresses, hosts and absolute paths among the words of a command line: in URLs, `user@host:/path`, `host:port`, `host/path`, and in what bash opens as
+ * `/dev/tcp/host/port`. A word that may as well be a file, a version or a package does not count as a host.
  */
 export function observablesInCommand(commandLine: string | undefined): readonly Observable[] {
   if (commandLine === undefined || !anyMark.test(commandLine)) return [];
@@ -116,23 +116,23 @@ const parts = /^(?:([^@/:]{1,64})@)?(\[[0-9a-f:.]{2,64}\]|[^@/:]{1,253})(?::(\d{
 function inWord(word: string, outward: boolean): readonly Observable[] {
   const url = ofUrl.exec(word)?.[1] ?? ofBash.exec(word)?.[1] ?? (outward ? ofSocat.exec(word)?.[1] : undefined);
   if (url !== undefined) return first(ipOf(url), domainOf(url));
-  // The server that `dig` asks; what else has that mark in front is a file.
+  // The server that `dig` queries; anything else with that prefix is a file.
   if (outward && word.startsWith('@')) return ipOf(word.slice(1));
   if (word.startsWith('/')) return ofNobody.test(word) ? [] : pathOf(word);
   const [, user, host = word, port, rest = ''] = isIP(word) === 0 ? (parts.exec(word) ?? []) : [];
   const address = ipOf(host);
   if (address.length > 0) {
-    // A number behind the slash makes it a network; the address of all of one's own is nobody's.
+    // A number after the slash makes it a network; the wildcard address belongs to nobody.
     return /^\/\d{1,3}$/.test(rest) ? [] : address.filter(({ value }) => value !== '0.0.0.0' && value !== '::');
   }
   const isNamed = user !== undefined || port !== undefined || outward;
-  // `host:file` of a copy; elsewhere, as in `app.wsgi:main`, nothing says that it is a host.
+  // `host:file` of a copy; elsewhere, as in `app.wsgi:main`, nothing indicates a host.
   if (rest.startsWith(':') && !isNamed) return [];
   const name = host.replace(/\.$/, '');
   return isHost(name, { isNamed, outward, hasPath: rest.startsWith('/') }) ? domainOf(name) : [];
 }
 
-/** Endings that, behind a name, are next to never a file's. */
+/** Endings that, after a name, almost never belong to a file. */
 const endings = new Set(
   'com net org io dev app info biz xyz top onion site online club cloud ru cn de uk fr nl eu us co me tk su br jp kr pw ws link live shop'.split(
     ' ',
@@ -143,13 +143,13 @@ const fileEndings = new Set(
     ' ',
   ),
 );
-/** Of these there are hosts, too. */
+/** Some of these are also endings of hosts. */
 const alsoHosts = new Set('sh py rs pl md cc in so zip ps'.split(' '));
 const hostName = /^[a-z0-9_][\w-]{0,62}(?:\.[a-z0-9_][\w-]{0,62})+$/i;
 const packageName = /^(?:com|org|net|io|dev|edu)\.[^.]+\./i;
 
 interface Surroundings {
-  /** Something besides its ending says that it is a host. */
+  /** Something other than its ending shows that it is a host. */
   readonly isNamed: boolean;
   readonly outward: boolean;
   readonly hasPath: boolean;
@@ -159,7 +159,7 @@ function isHost(name: string, { isNamed, outward, hasPath }: Surroundings): bool
   if (!hostName.test(name)) return false;
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   if (!isNamed) {
-    // Files end in `.example`, too, but are no folders; the names of classes have large letters.
+    // Files end in `.example`, too, but are not folders; class names contain capital letters.
     return (endings.has(ending) || (ending === 'example' && hasPath)) && !packageName.test(name) && !/[A-Z]/.test(name);
   }
   if (!/^(?:[a-z]{2,24}|xn--[a-z0-9-]{2,59})$/.test(ending)) return false;

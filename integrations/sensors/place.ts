@@ -2,7 +2,7 @@ import type { ContainerRef, PodRef, WorkloadRef } from '../../core/alert/alert.t
 import { objectName, sensorText } from '../../core/alert/sensor-text.ts';
 import { present } from './present.ts';
 
-/** A pod that a sensor names; undefined however it spells that there is none. */
+/** A pod that a sensor names; undefined for every way to write that there is none. */
 export function podRef(value: {
   readonly namespace: unknown;
   readonly name: unknown;
@@ -10,13 +10,13 @@ export function podRef(value: {
 }): PodRef | undefined {
   const namespace = objectName(value.namespace);
   const name = objectName(value.name);
-  // `host` is how some sensors spell that there is no pod.
+  // Some sensors write `host` if there is no pod.
   if (namespace === undefined || name === undefined || name === 'host') return undefined;
   const uid = typeof value.uid === 'string' && /^[0-9A-Za-z-]{1,64}$/.test(value.uid) ? value.uid : undefined;
   return { namespace, name, ...(uid !== undefined && { uid }) };
 }
 
-/** The owner that a sensor names; the API server's word replaces it where that can be had. */
+/** The owner that a sensor names; the API server's information replaces it if available. */
 export function workloadRef(value: {
   readonly kind: unknown;
   readonly namespace: unknown;
@@ -38,7 +38,7 @@ const workloadKinds: ReadonlyMap<unknown, string> = new Map([
   ['cronjobs', 'CronJob'],
 ]);
 
-/** By the resource that the API audit names; undefined for what is no workload. */
+/** By the resource that the API audit names; undefined if it is not a workload. */
 export function workloadKindOf(resource: unknown): string | undefined {
   return workloadKinds.get(resource);
 }
@@ -48,20 +48,19 @@ export function nodeName(value: unknown): string | undefined {
   return objectName(typeof value === 'string' ? value.toLowerCase() : undefined);
 }
 
-/** 12 hex digits: what Docker calls a container's host, after the beginning of the container's id. */
+/** 12 hex digits: Docker's host name of a container, from the beginning of the container's id. */
 const dockerHostname = /^[0-9a-f]{12}$/;
 
-/** The node by what a sensor takes for its hostname, which in a container of its own is not the node's. */
+/** The node from what a sensor considers its hostname, which in its own container is not the node's. */
 export function nodeOfHost(hostname: unknown): string | undefined {
   const name = nodeName(hostname);
   return name === undefined || dockerHostname.test(name) ? undefined : name;
 }
 
 /**
- * A container: its id without the runtime's scheme, its image without the digest, the digest alone. `image` may hold all of
- * `registry/name:tag@sha256:…`. `digest` is a manifest's, alone or behind its reference. `imageId` is that of a container's status,
- * which is a reference with the manifest's digest or, bare, the id of the image's configuration, which no registry knows by that.
- * https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus
+ * A container: its id without the runtime's scheme, its image without the digest, the digest alone. `image` may be a full `registry/name:tag@sha256:…`.
+ * `digest` is a manifest's, alone or after its reference. `imageId` is the one in a container's status: a reference with the manifest's digest or, bare, the id
+ * of the image's configuration, by which no registry finds it. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus
  */
 export function containerRef(value: {
   readonly id?: unknown;
@@ -74,7 +73,7 @@ export function containerRef(value: {
   const name = known(value.name, 256);
   const written = known(value.image, 512);
   const reference = known(value.imageId, 512)?.replace(/^[a-z0-9.-]{1,32}:\/\//, '');
-  // Where several tags are one image, the runtime may write the configuration's id for the name.
+  // If several tags are one image, the runtime may write the configuration's id instead of the name.
   const named = written?.startsWith('sha256:') ? (reference?.includes('@') ? reference : undefined) : written;
   const image = named?.split('@', 1)[0];
   const digest = digestBehind(written) ?? digestBehind(reference) ?? digestIn(value.digest);

@@ -7,10 +7,10 @@ export interface Recognised {
   readonly value: unknown;
 }
 
-/** A CloudEvent in a log line in a CloudEvent: no sender wraps deeper. */
+/** A CloudEvent in a log line in a CloudEvent: no sender nests deeper. */
 const mostEnvelopes = 3;
 
-/** Whose work a value is, looked at as it stands first, then within its envelopes. */
+/** Detects the sensor of a value, first as it is, then within its envelopes. */
 export function recogniseAmong(candidates: readonly Sensor[], value: unknown): Recognised | undefined {
   let content = value;
   for (let opened = 0; opened <= mostEnvelopes && content !== undefined; opened += 1) {

@@ -9,7 +9,7 @@ export interface SamplePayload {
   readonly payload: unknown;
 }
 
-/** The pod that a sample is to be about; what is not known is left out of the alert. */
+/** The pod that a sample should be about; unknown fields are left out of the alert. */
 export interface SamplePod {
   readonly namespace: string;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface SamplePod {
     readonly name: string;
     /** `registry.example/shop/cart:1.4.2`. */
     readonly image: string;
-    /** Without the runtime before it. */
+    /** Without the runtime prefix. */
     readonly id?: string;
   };
 }
@@ -36,12 +36,12 @@ export function samplePayloads(): readonly SamplePayload[] {
     });
 }
 
-/** What marks a sample as a test, where its sensor has a place for words of its own. */
+/** Marks a sample as a test, if its sensor has a field for free text. */
 export const testMark = 'firebreak-test';
 
 /**
- * The sample as its sensor would send it now of that pod, with a mark that it is a test.
- * @throws TypeError for a sensor of which there is no sample
+ * The sample as its sensor would send it now about that pod, marked as a test.
+ * @throws TypeError for a sensor without a sample
  */
 export function sampleAbout({ sensor, payload }: SamplePayload, pod: SamplePod, now = new Date()): unknown {
   const changes = changesOf[sensor];
@@ -49,7 +49,7 @@ export function sampleAbout({ sensor, payload }: SamplePayload, pod: SamplePod, 
   return changes(pod, now).reduce<unknown>((changed, [path, value]) => withValue(changed, path, value), payload);
 }
 
-/** Where in the payload, and what it says there from now on; undefined takes it out. */
+/** A path in the payload, and its new value; undefined removes it. */
 type Change = readonly [path: readonly string[], value: unknown];
 
 const changesOf: Readonly<Record<string, (pod: SamplePod, now: Date) => readonly Change[]>> = {
@@ -122,7 +122,7 @@ function marked(tags: unknown): readonly unknown[] {
   return [...(Array.isArray(tags) ? tags : []), testMark];
 }
 
-/** `value` may be made of what is there. */
+/** `value` may be a function of the existing value. */
 function withValue(object: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return typeof value === 'function' ? value(object) : value;
   const fields = isObject(object) ? object : {};

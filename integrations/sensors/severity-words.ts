@@ -2,7 +2,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { sensorText } from '../../core/alert/sensor-text.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 
-/** How severities are spelt in the world, in lower case. */
+/** Common spellings of severities, in lower case. */
 const severityOfWord: Readonly<Record<string, Severity>> = {
   emergency: 'critical',
   alert: 'critical',
@@ -26,13 +26,13 @@ const severityOfWord: Readonly<Record<string, Severity>> = {
   none: 'info',
 };
 
-/** The severity that a word means, in any case; undefined for what is no word for one. */
+/** The severity that a word means, in any case; undefined for other words. */
 export function severityOfText(value: unknown): Severity | undefined {
   const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
   return Object.hasOwn(severityOfWord, word) ? severityOfWord[word] : undefined;
 }
 
-/** How bad the sensor itself calls it, as it wrote it. */
+/** The sensor's own priority, as written. */
 export function priorityOf(written: unknown): Pick<Alert, 'priority'> {
   const priority = sensorText(typeof written === 'number' ? String(written) : written, 64);
   return priority === undefined ? {} : { priority };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type InboundSystem, isOurComment } from '../../core/tickets/ticket-news.ts';
 import { jsonIn } from '../inbound-body.ts';
 
-/** What the business rule of docs/tickets.md sends. */
+/** The payload that the business rule of docs/tickets.md sends. */
 const payload = z.object({
   sys_id: z.string(),
   deed: z.enum(['closed', 'reopened', 'commented']),
@@ -11,7 +11,7 @@ const payload = z.object({
   text: z.string().optional(),
 });
 
-/** ServiceNow signs nothing by itself: a business rule sends a token that nobody else has, over TLS. */
+/** ServiceNow itself signs nothing: a business rule sends a token that nobody else has, over TLS. */
 export function serviceNowInbound({
   secrets,
   user,
@@ -25,7 +25,7 @@ export function serviceNowInbound({
       const token = /^Bearer (.+)$/.exec(header('authorization') ?? '')?.[1] ?? '';
       if (!isOneOf(secrets, token)) return { ok: false, reason: 'the token is missing or not valid' };
       const parsed = payload.safeParse(jsonIn(body));
-      // Our own user's changes are no news.
+      // Changes by our own user are not reported.
       if (!parsed.success || parsed.data.by === user) return { ok: true, events: [] };
       const { sys_id: ticket, deed, by, text } = parsed.data;
       if (deed === 'commented') return { ok: true, events: text && !isOurComment(text) ? [{ ticket, deed, by, text }] : [] };

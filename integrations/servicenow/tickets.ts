@@ -22,13 +22,13 @@ export interface ServiceNowTicketsOptions {
   readonly table?: string;
   /** Column → template. `short_description` and `description` have defaults. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Value of `state` that stands for resolved; the instance's own may differ. */
+  /** Value of `state` that means resolved; the instance may use another. */
   readonly resolvedState?: string;
-  /** Values of `close_code`: choices of the instance. */
+  /** Values of `close_code`, which each instance defines. */
   readonly closeCodes?: { readonly completed?: string; readonly notPlanned?: string; readonly duplicate?: string };
   readonly timeoutMs?: number;
   readonly memory?: TicketMemory;
-  /** How long a create without an answer is only looked for: it may still be running at the instance. */
+  /** How long an unanswered create is only searched for: it may still be running at the instance. */
   readonly settleMs?: number;
 }
 
@@ -42,12 +42,15 @@ const reasons = {
   403: 'the account may not do this, or a data policy or business rule of the instance forbids it: check its role and closeCodes',
 };
 
-/** A transaction that a quota rule ends answers with 200 and an error, whole or cut off. https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438 */
+/**
+ * A transaction that a quota rule ends returns 200 with an error, complete or cut off.
+ * https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438
+ */
 const isAnswer = (answer: unknown): boolean => isObject(answer) && !('error' in answer);
 const hasRecord = (answer: unknown): boolean => isAnswer(answer) && textAt(objectAt(answer, 'result'), 'sys_id') !== '';
 const hasList = (answer: unknown): boolean => isAnswer(answer) && hasListAt('result')(answer);
 
-/** ServiceNow shows what is in `[code]` as HTML: a broken-up word is none. */
+/** ServiceNow renders the content of `[code]` as HTML: breaking up the word prevents it. */
 function withoutMarkup(text: string): string {
   return visibleText(text).replaceAll(/\[(\/?)(code)\]/gi, '[\u2060$1$2]');
 }
@@ -57,7 +60,7 @@ function threadLines(thread: string | undefined): readonly string[] {
 }
 
 /**
- * ServiceNow, Table API. One record a key, which is its `correlation_id`.
+ * ServiceNow, Table API. One record per key, which is its `correlation_id`.
  * https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
  */
 class ServiceNowTickets implements ReferencedSystem {
@@ -78,14 +81,14 @@ class ServiceNowTickets implements ReferencedSystem {
     });
   }
 
-  /** As a work note: for the people who work on it, not for who is called the caller. */
+  /** As a work note: for the people who work on the ticket, not for its “caller”. */
   async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = this.#recordPath(id);
     const mark = `[${referenceOf(key)}]`;
     if (await this.#hasNote(path, mark, signal)) return;
     const body = { work_notes: [cutText(withoutMarkup(text), journalLimit), ...threadLines(thread), mark].join('\n\n') };
     await this.#api.call({ method: 'PATCH', path, query: { sysparm_fields: 'sys_id' }, body, expects: hasRecord, signal });
-    // A column that the account may not write is dropped without a word.
+    // A column that the account may not write is dropped silently.
     if (!(await this.#hasNote(path, mark, signal)))
       throw new FirebreakError(
         'FB_ERR_REFUSED',
@@ -93,7 +96,7 @@ class ServiceNowTickets implements ReferencedSystem {
       );
   }
 
-  /** With display values a journal field holds all its entries. */
+  /** With display values, a journal field contains all its entries. */
   async #hasNote(path: string, mark: string, signal: AbortSignal): Promise<boolean> {
     const query = { sysparm_fields: 'sys_id,work_notes', sysparm_display_value: 'true' };
     const known = await this.#api.call({ method: 'GET', path, query, expects: hasRecord, signal });
@@ -113,7 +116,7 @@ class ServiceNowTickets implements ReferencedSystem {
       expects: hasList,
       signal,
     });
-    // A query on a column that the table does not have answers with every record there is.
+    // A query on a column that the table does not have returns every record.
     return listAt(answer, 'result')
       .filter((record) => textAt(record, 'correlation_id') === reference)
       .map((record) => this.#found(record));
@@ -139,7 +142,7 @@ class ServiceNowTickets implements ReferencedSystem {
     const below = [facts.join('\n'), addresses.map(addressLine).join('\n'), ids].filter((text) => text !== '').join('\n\n');
     return {
       ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, withoutMarkup(fillTemplate(text, values))])),
-      // Longer ones are cut by the instance without a word.
+      // The instance silently truncates longer texts.
       short_description: oneLine(withoutMarkup(fillTemplate(short_description, values)), 160) || 'Incident',
       description: `${cutText(withoutMarkup(fillTemplate(description, values)), 4_000 - below.length - 2)}\n\n${below}`,
       correlation_id: reference,
@@ -147,7 +150,7 @@ class ServiceNowTickets implements ReferencedSystem {
     };
   }
 
-  /** Columns that the account may not write are dropped without a word: without its correlation id it would never be found again. */
+  /** Columns that the account may not write are dropped silently: without its correlation id the record would never be found again. */
   async confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket> {
     const answer = await this.#api.call({
       method: 'GET',
@@ -208,7 +211,7 @@ class ServiceNowTickets implements ReferencedSystem {
 
 /**
  * Tickets as records of one ServiceNow table, `incident` by default.
- * @throws FB_ERR_REFUSED (from `open`) where the account may not set `correlation_id`, or a data policy says no.
+ * @throws FB_ERR_REFUSED (from `open`) if the account may not set `correlation_id`, or a data policy forbids it.
  */
 export function createServiceNowTickets(options: ServiceNowTicketsOptions): TicketSystem {
   return referencedTickets(new ServiceNowTickets(options), {

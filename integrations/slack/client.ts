@@ -4,13 +4,13 @@ import { boundedFetch } from '../bounded-fetch.ts';
 import { slackFault } from './fault.ts';
 
 export interface SlackEndpoint {
-  /** For another Slack than slack.com; ends with `/`. */
+  /** For a Slack other than slack.com; ends with `/`. */
   readonly apiUrl?: string | undefined;
-  /** How long one call may take. */
+  /** Timeout of one call. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** A client that never retries, pauses or follows a foreign address: whoever calls it (a durable activity) decides about that. */
+/** Options for a client that never retries, pauses or follows a foreign address: the caller (a durable activity) decides about that. */
 export function slackClientOptions({ apiUrl, timeoutMs = 5_000 }: SlackEndpoint): WebClientOptions {
   return {
     ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }),
@@ -24,15 +24,15 @@ export function slackClientOptions({ apiUrl, timeoutMs = 5_000 }: SlackEndpoint)
   };
 }
 
-/** A message with all its blocks, and a page of a list, have a tenth of it. */
+/** A message with all its blocks, or a page of a list, is about a tenth of this. */
 const largestAnswer = 4 * 1_048_576;
 
-/** Slack's own, and Slack's for governments. */
+/** Slack's own domain and its government domain. */
 const slackDomains = ['slack.com', 'slack-gov.com'];
 
 /**
- * A `fetch` that goes to Slack and nowhere else: the `response_url` of a click comes with the click, and is no reason to call whomever it names.
- * Where another Slack is configured, that one only. No redirect is followed, and no answer is larger than Slack's are.
+ * A `fetch` that reaches only Slack, or only the other Slack if one is configured. The `response_url` arrives with the click, so the address it names is not
+ * trusted. Redirects are not followed, and answers larger than Slack's are rejected.
  */
 export function fetchFrom(apiUrl: string | undefined): typeof fetch {
   const mayGo = ({ protocol, host, hostname, origin }: URL): boolean =>
@@ -47,7 +47,7 @@ export function fetchFrom(apiUrl: string | undefined): typeof fetch {
     if (!url || !mayGo(url))
       throw new FirebreakError('FB_ERR_REFUSED', 'refused to call an address that does not belong to Slack');
     const response = await boundedFetch(input, { ...init, redirect: 'error' }, largestAnswer);
-    // The SDK would unpack it, however large that is. No method of ours has such an answer.
+    // The SDK would unpack it, however large. None of the methods we use returns such an answer.
     response.headers.delete('content-type');
     return response;
   };
@@ -57,7 +57,7 @@ export function createSlackClient({ botToken, ...endpoint }: SlackEndpoint & { r
   return new WebClient(botToken, slackClientOptions(endpoint));
 }
 
-/** Slack's libraries log bodies and tokens at some levels; what matters reaches our own log as an error code. */
+/** Slack's libraries log bodies and tokens at some levels; anything important reaches our own log as an error code. */
 export const silentLogger = {
   debug() {},
   info() {},
@@ -69,9 +69,9 @@ export const silentLogger = {
 };
 
 /**
- * Runs one call and turns every fault into a FirebreakError that holds method and Slack's error name, never a body or a token.
- * Throws FB_ERR_UNAVAILABLE (a RetryLaterError when Slack said when, a NeedsOperator when somebody has to mend something), FB_ERR_NOT_FOUND
- * (a MessageGone), or FB_ERR_REFUSED (a ContentRefused).
+ * Runs one call and turns every failure into a FirebreakError that holds the method and Slack's error name, never a body or a token. Throws FB_ERR_UNAVAILABLE
+ * (a RetryLaterError if Slack said when to retry, a NeedsOperator if somebody has to fix something), FB_ERR_NOT_FOUND (a MessageGone), or FB_ERR_REFUSED (a
+ * ContentRefused).
  */
 export async function callSlack<Result>(method: string, call: () => Promise<Result>): Promise<Result> {
   try {

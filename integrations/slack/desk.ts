@@ -40,56 +40,59 @@ export interface SlackDeskOptions extends SlackEndpoint, OrderHandlers, CommandH
   readonly appId: string;
   readonly teamId: string;
   readonly botToken: string;
-  /** The current one, and while it is rotated the other. */
+  /** The current secret and, during rotation, the other one. */
   readonly signingSecrets: readonly string[];
-  /** Then Slack’s requests come by Socket Mode, and none by HTTP. */
+  /** If set, Slack’s requests arrive by Socket Mode and none by HTTP. */
   readonly appToken?: string | undefined;
   /** The channel's id. */
   readonly channel: string;
   readonly cards: CardStore;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** The roster's word on whether this person's click could count at all: only then a dialog opens. */
+  /** Checks against the roster whether this person's click could count at all; a dialog opens only then. */
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
-  /** Whether those who are asked have enough questions in the channel: then the card goes into the thread of a summary. */
+  /** Whether the people asked already have enough questions in the channel; if so, the card goes into the thread of a summary. */
   readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
-  /** Roster, signature, vote. Its text is shown to the one who clicked. */
+  /** Checks the roster, signs and votes. Its text is shown to the person who clicked. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
-  /** The same for an answer that needs a sign-in besides: the link is shown to the one who clicked. */
+  /** The same for an answer that also needs a sign-in: the link is shown to the person who clicked. */
   readonly onSignIn: (
     click: Click,
     about: { readonly card: QuestionCard; readonly choice: QuestionCard['choices'][number] },
   ) => Promise<LinkAnswer>;
-  /** What the card offers besides its choices: see `cardMenu`. */
+  /** Handles what the card offers in addition to its choices: see `cardMenu`. */
   readonly onMenu: (click: Click) => Promise<MenuAnswer>;
-  /** For the record: everything that was refused before `onClick`. */
+  /** For the record: called for everything refused before `onClick`. */
   readonly onRefused: (refusal: ClickRefusal) => Promise<void> | void;
-  /** A request of which nobody has shown that it is Slack's: to be counted, for there may be any number of them. */
+  /** A request that is not proven to come from Slack. Only count these: there may be any number of them. */
   readonly onUnproven: (refusal: ClickRefusal) => void;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }
 
 export interface SlackDesk {
-  /** To be mounted at the app's Request URL for interactions; undefined in Socket Mode. */
+  /** Mount this at the app's Request URL for interactions; undefined in Socket Mode. */
   readonly listener: HttpReceiver['listener'] | undefined;
-  /** Begins to listen, where that takes a connection of our own. */
+  /** Starts listening if that needs a connection of our own (Socket Mode). */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** Posts the question's card once, or puts it on the card of one like it, however often it is called. Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED. */
+  /**
+   * Posts the question's card once, however often it is called, or adds it to the card of a similar question. Throws FB_ERR_UNAVAILABLE (maybe
+   * RetryLaterError), FB_ERR_REFUSED.
+   */
   postQuestion(question: AskedCard): Promise<MessageRef>;
-  /** Edits the card in place. Throws FB_ERR_NOT_FOUND when it was never posted. */
+  /** Edits the card in place. Throws FB_ERR_NOT_FOUND if it was never posted. */
   updateQuestion(question: { readonly card: QuestionCard }): Promise<void>;
-  /** One line in the incident's thread; the thread is started when there is none. Posted once per key. */
+  /** Posts one line in the incident's thread, and starts the thread if there is none. Posted once per key. */
   postInThread(post: ThreadPost): Promise<MessageRef>;
-  /** The address of the incident's thread. Undefined where it has none yet, or Slack does not say. */
+  /** Returns the address of the incident's thread. Undefined if there is no thread yet, or Slack does not return its address. */
   threadUrl(incident: IncidentRef): Promise<string | undefined>;
-  /** A message that belongs to no incident: posted once per key, then edited in place. */
+  /** Shows a message that belongs to no incident: posted once per key, then edited in place. */
   showNotice(notice: Notice): Promise<MessageRef>;
-  /** Told to who clicked, and to nobody else. */
+  /** Shown only to the person who clicked. */
   answerClick(answer: ClickAnswer): Promise<void>;
 }
 
-/** Slack as the place where people are asked and answer: cards out, clicks in. */
+/** Creates a desk that uses Slack to ask people and collect their answers: cards out, clicks in. */
 export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const { appId, teamId, botToken, cards, channel, log } = options;
   const now = options.now ?? Date.now;
@@ -132,7 +135,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       : new SocketReceiver({ appToken, appId, log, ...endpoint, ...hears });
   const app = new App({
     receiver,
-    // No call to Slack before a click is looked at: who we are is configuration.
+    // Makes no call to Slack before a click is checked: our own identity comes from the configuration.
     authorize: async () => ({ botToken, teamId, botId: appId, botUserId: appId }),
     convoStore: false,
     ignoreSelf: false,
@@ -169,7 +172,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     log,
     now,
   });
-  // All of Bolt's listeners are behind this, and there are none: what Slack sends goes through our own door.
+  // This runs before all of Bolt's listeners, and there are none: Slack's requests go through our own door.
   app.use(async ({ body, ...rest }) => {
     const ack = async (content?: object): Promise<void> => {
       if ('ack' in rest && typeof rest.ack === 'function') await (rest.ack as (content?: object) => Promise<void>)(content);
@@ -177,7 +180,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     await door.take({ body, ack, respond: 'respond' in rest ? rest.respond : undefined });
   });
 
-  /** Also when Slack is short of breath, or the person is not in the channel: then by the click's own `response_url`. */
+  /** Also works if Slack is rate-limiting or the person is not in the channel: then it uses the click's own `response_url`. */
   async function answer(reply: EphemeralAnswer, respond: RespondFn | undefined): Promise<void> {
     try {
       await tellOne(reply);
@@ -222,7 +225,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
 const repeatedAfterMs = 5 * 60_000;
 const mostRemembered = 100;
 
-/** What only a person can mend is said in the log with what to do about it: at once, and every five minutes for as long as it lasts. */
+/** Logs problems that only a person can fix, with what to do: immediately, then every five minutes while they last. */
 class OperatorLines {
   readonly #log: (message: string, facts: Readonly<Record<string, string>>) => void;
   readonly #said: LRUCache<string, true>;
@@ -232,7 +235,7 @@ class OperatorLines {
     this.#said = new LRUCache({ max: mostRemembered, ttl: repeatedAfterMs, ttlResolution: 0, perf: { now } });
   }
 
-  /** The same outcome, and a line where it needs one. */
+  /** Returns the same outcome, and logs a line if it needs one. */
   async heard<Result>(work: Promise<Result>): Promise<Result> {
     try {
       return await work;

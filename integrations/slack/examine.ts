@@ -2,20 +2,20 @@ import type { WebAPICallResult } from '@slack/web-api';
 import { FirebreakError } from '../../core/errors.ts';
 import { callSlack, createSlackClient, type SlackEndpoint } from './client.ts';
 
-/** What is not as the desk needs it. */
+/** Something that is not as the desk needs it. */
 interface SlackProblem {
   readonly problem: string;
   readonly remedy: string;
 }
 
-/** As in deploy/slack/manifest.yaml; of a channel’s history either is enough, by its kind. */
+/** As in deploy/slack/manifest.yaml; one of the history scopes is enough, depending on the kind of channel. */
 const scopes = ['chat:write', 'users:read', 'commands'] as const;
 const histories = ['channels:history', 'groups:history'] as const;
 const ofGroups = 'usergroups:read';
 
 /**
- * Asks Slack for all that the desk needs and that changes nothing: the token, the workspace, the scopes, and the channel by a look at its last
- * message, which needs no scope that the app has not anyway. Empty where all is well.
+ * Checks everything that the desk needs from Slack without changing anything: the token, the workspace, the scopes, and the channel by reading its last
+ * message, which needs no scope beyond the app's own. Returns an empty list if all is well.
  */
 export async function examineSlack(
   options: SlackEndpoint & {
@@ -56,7 +56,7 @@ export async function examineSlack(
     );
   if (appToken !== undefined) {
     const app = createSlackClient({ ...endpoint, botToken: appToken });
-    // An address that nobody goes to: it ends by itself.
+    // Opens an address that nobody connects to: it expires by itself.
     await callSlack('apps.connections.open', () => app.apps.connections.open({})).catch((error: unknown) =>
       problems.push(problemOf(error)),
     );
@@ -64,12 +64,12 @@ export async function examineSlack(
   return problems;
 }
 
-/** https://docs.slack.dev/authentication/installing-with-oauth: each answer names the token’s scopes in `x-oauth-scopes`. */
+/** https://docs.slack.dev/authentication/installing-with-oauth: each answer lists the token’s scopes in `x-oauth-scopes`. */
 function grantedBy({ response_metadata: metadata }: WebAPICallResult): readonly string[] {
   return metadata?.scopes ?? [];
 }
 
-/** The fault says what to do behind its colon, where anybody can do something. */
+/** The error says after its colon what to do, if anything can be done. */
 function problemOf(error: unknown): SlackProblem {
   const detail = error instanceof FirebreakError ? error.detail : 'Slack did not answer';
   const [problem = detail, ...remedy] = detail.split(': ');

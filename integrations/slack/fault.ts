@@ -1,7 +1,7 @@
 import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
 
-/** Nothing but a person's hand makes this work again; until then it is tried, so that nothing that was asked is lost. `detail` says what to do. */
+/** A failure that only a person can fix. Calls are retried until then, so that no question is lost. `detail` says what to do. */
 export class NeedsOperator extends FirebreakError {
   readonly retryAfterMs = 30_000;
 
@@ -11,7 +11,7 @@ export class NeedsOperator extends FirebreakError {
   }
 }
 
-/** Slack does not take what is in the message: it will not do so later either. */
+/** Slack rejects the message's content, and will do so again on every retry. */
 export class ContentRefused extends FirebreakError {
   constructor(detail: string) {
     super('FB_ERR_REFUSED', detail);
@@ -19,7 +19,7 @@ export class ContentRefused extends FirebreakError {
   }
 }
 
-/** The message, or the one whose thread it belongs to, is no longer there, or no longer ours to edit. */
+/** The message, or the first message of its thread, no longer exists, or we may no longer edit it. */
 export class MessageGone extends FirebreakError {
   constructor(detail: string) {
     super('FB_ERR_NOT_FOUND', detail);
@@ -27,7 +27,9 @@ export class MessageGone extends FirebreakError {
   }
 }
 
-/** Slack's own passing faults. https://docs.slack.dev/reference/methods/chat.postMessage#errors, https://docs.slack.dev/reference/methods/chat.update#errors */
+/**
+ * Slack's own transient errors. https://docs.slack.dev/reference/methods/chat.postMessage#errors, https://docs.slack.dev/reference/methods/chat.update#errors
+ */
 const passing: ReadonlySet<string> = new Set([
   'external_channel_migrating',
   'fatal_error',
@@ -85,7 +87,7 @@ const byHand: Readonly<Record<string, string>> = {
   two_factor_setup_required: admin,
 };
 
-/** Into a FirebreakError that holds method and Slack's error name, never a body or a token. */
+/** Converts an error into a FirebreakError that holds the method and Slack's error name, never a body or a token. */
 export function slackFault(method: string, error: unknown): FirebreakError {
   if (error instanceof FirebreakError) return error;
   if (error instanceof WebAPIRateLimitedError) {

@@ -9,7 +9,7 @@ const mostPeople = 5_000;
 
 type Standing = Pick<ClickRefusal, 'reason' | 'detail'> | 'member';
 
-/** Says whether a Slack account is a full member of our workspace. Asked of Slack, remembered for three minutes; in doubt: no. */
+/** Checks whether a Slack account is a full member of our workspace. Asks Slack and caches the answer for three minutes; if in doubt, the answer is no. */
 export class SlackPeople {
   readonly #client: WebClient;
   readonly #teamId: string;
@@ -49,7 +49,7 @@ interface Account {
   readonly is_stranger?: boolean;
 }
 
-/** https://docs.slack.dev/reference/objects/user-object. Slackbot is a bot, though Slack does not mark it as one. */
+/** https://docs.slack.dev/reference/objects/user-object. Slackbot is a bot, although Slack does not mark it as one. */
 function judged(account: Account, teamId: string): Standing {
   if (account.is_bot === true || account.is_workflow_bot === true || account.id === 'USLACKBOT') {
     return { reason: 'bot', detail: 'the account is a bot' };

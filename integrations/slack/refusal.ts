@@ -1,4 +1,4 @@
-/** Why a click, or what looked like one, went no further. */
+/** Why a click, or something that looked like one, was refused. */
 type ClickRefusalReason =
   | 'unsigned'
   | 'bad_signature'
@@ -35,7 +35,7 @@ export interface ClickRefusal {
   readonly buttonId?: string;
 }
 
-/** What the person who clicked is told. */
+/** The text shown to the person who clicked. */
 export const refusalAnswers: Readonly<Record<ClickRefusalReason, string>> = {
   unsigned: 'This click was not signed by Slack.',
   bad_signature: 'This click was not signed by Slack.',

@@ -1,9 +1,8 @@
 import { callSlack, createSlackClient, type SlackEndpoint } from './client.ts';
 
 /**
- * Reads who is in a user group of Slack: ids of accounts, deactivated ones left out by Slack. Needs the scope `usergroups:read`; a tier-2
- * method, 20 calls a minute. https://docs.slack.dev/reference/methods/usergroups.users.list
- * Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED.
+ * Reads the members of a Slack user group: account ids; Slack leaves out deactivated ones. Needs the scope `usergroups:read`; a tier-2 method, 20 calls a
+ * minute. https://docs.slack.dev/reference/methods/usergroups.users.list Throws FB_ERR_UNAVAILABLE (maybe RetryLaterError), FB_ERR_REFUSED.
  */
 export function createUserGroups(
   options: SlackEndpoint & { readonly botToken: string },

@@ -8,7 +8,7 @@ import { inTime } from './in-time.ts';
 
 const compress = promisify(gzip);
 
-/** How events become one object. */
+/** The format in which events become one object. */
 interface ObjectForm {
   readonly suffix: string;
   readonly mediaType: string;
@@ -25,8 +25,8 @@ const forms: Readonly<Record<BucketObjects, ObjectForm>> = {
 };
 
 /**
- * One object a delivery, below a folder for each hour: zipped lines of JSON, or Parquet. The same events make the same content, whose hash is in the name;
- * what is sent again after a crash may be with other events: whoever reads leaves out by their ids what comes twice.
+ * Writes one object per delivery, below a folder for each hour: gzipped lines of JSON, or Parquet. The same events give the same content, whose hash is in the
+ * name. After a crash, events may be sent again together with other events: readers must drop duplicates by id.
  */
 export function createBucketReceiver({
   bucket,
@@ -46,7 +46,7 @@ export function createBucketReceiver({
         (): StreamOutcome => ({ state: 'delivered', answer: key }),
         (error: unknown): StreamOutcome => ({
           state: 'later',
-          // The same each time: an object's name is another one.
+          // Keeps the reason the same each time, although the object's name changes.
           reason: error instanceof FirebreakError ? error.detail.replaceAll(key, 'the object') : 'it failed',
         }),
       );
@@ -56,13 +56,13 @@ export function createBucketReceiver({
   };
 }
 
-/** By the hour in which it was delivered, in order of time. */
+/** By the hour of delivery, in order of time. */
 function placeOf(now: Date, sha256: string): string {
   const [day = '', time = ''] = now.toISOString().split('T');
   return `${day.replaceAll('-', '/')}/${time.slice(0, 2)}/${day}T${time.replaceAll(/[:.]/g, '')}-${sha256.slice(0, 16)}`;
 }
 
-/** The same columns whatever the event: its whole JSON is the last one. https://parquet.apache.org/docs/file-format/ */
+/** The same columns for every event; the last one holds its whole JSON. https://parquet.apache.org/docs/file-format/ */
 async function parquetOf(events: readonly StreamEvent[]): Promise<Uint8Array> {
   const { parquetWriteBuffer } = await import('hyparquet-writer');
   const written = parquetWriteBuffer({
@@ -71,7 +71,7 @@ async function parquetOf(events: readonly StreamEvent[]): Promise<Uint8Array> {
       { name: 'chain', data: events.map(({ chain }) => chain), type: 'STRING', nullable: false },
       { name: 'time', data: events.map(({ at }) => new Date(at)), type: 'TIMESTAMP', nullable: false },
       { name: 'kind', data: events.map(({ kind }) => kind), type: 'STRING', nullable: false },
-      // Its statistics would be two whole events; the writer makes the text of the value.
+      // Statistics would contain two whole events; the writer serialises the value itself.
       { name: 'event', data: events.map(({ json }) => JSON.parse(json)), type: 'JSON', nullable: false, statistics: false },
     ],
     codec: 'GZIP',

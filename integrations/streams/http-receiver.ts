@@ -4,10 +4,10 @@ import type { Receiver, StreamEvent, StreamFormat, StreamOutcome } from '../../c
 import { PostConnection, type PostTls, signedHeaders } from '../http-post.ts';
 import { retryAfterMs } from '../json-api.ts';
 
-/** What opens the receiver's door. */
+/** Credentials for the receiver. */
 interface HttpReceiverAccess {
   readonly bearer?: string;
-  /** Signs each delivery. */
+  /** Key that signs each delivery. */
   readonly hmac?: string;
   readonly tls: PostTls;
 }
@@ -15,16 +15,16 @@ interface HttpReceiverAccess {
 export interface HttpReceiverOptions {
   readonly url: string;
   readonly format: StreamFormat;
-  /** `lines`: one event a line; `list`: a list of JSON. */
+  /** `lines`: one event per line; `list`: a JSON array. */
   readonly body: 'lines' | 'list';
   readonly gzip: boolean;
   readonly timeoutMs: number;
-  /** Asked before each delivery. */
+  /** Called before each delivery. */
   readonly access: () => HttpReceiverAccess;
 }
 
 const compress = promisify(gzip);
-/** Of events this makes a sixth more than the usual 6 does, in half the processor's time. */
+/** For events, output is a sixth larger than with the usual 6, in half the processor time. */
 const compression = { level: 3 };
 
 const mediaTypes: Readonly<Record<StreamFormat, Readonly<Record<HttpReceiverOptions['body'], string>>>> = {
@@ -32,7 +32,7 @@ const mediaTypes: Readonly<Record<StreamFormat, Readonly<Record<HttpReceiverOpti
   cloudevents: { lines: 'application/x-ndjson', list: 'application/cloudevents-batch+json' },
 };
 
-/** The receiver read it, and does not want it as it is; other refusals are of the address, the credentials or the moment. */
+/** The receiver read the delivery and rejects its content; other refusals concern the address, the credentials or the moment. */
 const refusals: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 export function createHttpReceiver({ url, format, body, gzip: zips, timeoutMs, access }: HttpReceiverOptions): Receiver {

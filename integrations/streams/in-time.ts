@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamOutcome } from '../../core/streams/stream.ts';
 
-/** The outcome of a delivery, or that there was none in its time, or before the desk stops: for clients that have no end of their own. */
+/**
+ * Returns the outcome of a delivery, or reports that there was none before the timeout or before the desk stops: for clients without a timeout of their own.
+ */
 export async function inTime(
   delivery: Promise<StreamOutcome>,
   { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },

@@ -7,7 +7,7 @@ import { isObject } from '../../core/text/plain-json.ts';
 import type { PostTls } from '../http-post.ts';
 import { inTime } from './in-time.ts';
 
-/** What opens the brokers' door. */
+/** Credentials for the brokers. */
 interface KafkaReceiverAccess {
   readonly username?: string;
   readonly password?: string;
@@ -22,7 +22,7 @@ export interface KafkaReceiverOptions {
   readonly gzip: boolean;
   readonly mechanism?: KafkaSaslMechanism;
   readonly timeoutMs: number;
-  /** Asked before each delivery. */
+  /** Called before each delivery. */
   readonly access: () => KafkaReceiverAccess;
 }
 
@@ -34,23 +34,23 @@ const mechanisms: Readonly<Record<KafkaSaslMechanism, SASLMechanismValue>> = {
   'scram-sha-512': 'SCRAM-SHA-512',
 };
 
-/** What is sent at once: brokers take a million bytes for one partition, if nobody has told them otherwise. */
+/** Maximum bytes sent at once: by default, brokers accept a million bytes for one partition. */
 const mostBytes = 900_000;
-/** Retries within a delivery: a leader that has moved, a broker that starts again. */
+/** Retries within a delivery, for example if a leader has moved or a broker restarts. */
 const retries = 3;
 const retryMs = 250;
-/** A connection that does not close is left behind. */
+/** A connection that does not close within this time is abandoned. */
 const closeMs = 1_000;
 
-/** The broker has looked at it, and does not want it as it is. https://kafka.apache.org/protocol#protocol_error_codes */
+/** The broker has checked the events and rejects them. https://kafka.apache.org/protocol#protocol_error_codes */
 const refusals: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']);
 
-/** Codes of the client itself: the error that it stands around says more. */
+/** Prefix of the client's own codes: the error that they wrap says more. */
 const ofClient = 'PLT_KFK_';
-/** What it says by such a code alone, as the protocol names it. */
+/** Errors that the client reports by such a code alone, with their names in the protocol. */
 const unsaidReasons: ReadonlyMap<string, string> = new Map([
   ['PLT_KFK_AUTHENTICATION', 'SASL_AUTHENTICATION_FAILED'],
-  // Of all that it calls a fault of its user, this is not checked before.
+  // The only one of the client's user errors that is not checked beforehand.
   ['PLT_KFK_USER', 'UNKNOWN_TOPIC_OR_PARTITION'],
 ]);
 
@@ -61,9 +61,9 @@ const mediaTypes: Readonly<Record<StreamFormat, string>> = {
 };
 
 /**
- * A topic of Kafka. The key is the chain: what belongs to one incident is in one partition, in its order. It counts once all replicas that are in sync
- * have it, and what the client sends again within a delivery is there once. After a failure the producer is another one, which brokers do not know: then it
- * may be there twice.
+ * Sends to a Kafka topic. The key is the chain: everything of one incident is in one partition, in order. Events count as delivered once all in-sync replicas
+ * have them, and retries within a delivery create no duplicates. After a failure there is a new producer, which brokers do not know: then events may appear
+ * twice.
  */
 export function createKafkaReceiver(options: KafkaReceiverOptions): Receiver {
   const { timeoutMs, access } = options;
@@ -99,10 +99,10 @@ function certificatesFailed(): StreamOutcome {
   return { state: 'later', reason: 'its certificates cannot be used' };
 }
 
-/** @throws what Node says of certificates that are none */
+/** @throws what Node throws for invalid certificates */
 function producerFor(options: KafkaReceiverOptions, { username, password, tls }: KafkaReceiverAccess): BufferProducer {
   const { brokers, isPlaintext, mechanism, timeoutMs } = options;
-  // An address has no name to ask for.
+  // An IP address has no name to ask for.
   const hasNames = brokers.every(({ host }) => isIP(host) === 0);
   return new Producer({
     clientId: 'firebreak',
@@ -151,7 +151,7 @@ async function sendAll(
 
 type Part = readonly { readonly id: string; readonly chain: string; readonly value: Buffer }[];
 
-/** As many as brokers take at once; what is larger goes by itself, and is the broker's to judge. */
+/** Splits events into parts as large as brokers accept at once; a larger event goes alone, and the broker decides about it. */
 function* partsOf(events: readonly StreamEvent[]): Generator<Part> {
   let part: Part[number][] = [];
   let bytes = 0;
@@ -179,7 +179,7 @@ function outcomeOf(error: unknown): StreamOutcome {
   return { state: 'later', reason };
 }
 
-/** With all that it stands around, that first. Texts are not looked at: who knows what is in them. */
+/** Yields the error first, then all errors that it wraps. Messages are not read: they may contain anything. */
 function* errorsIn(error: unknown, depth = 0): Generator<Readonly<Record<string, unknown>>> {
   if (!isObject(error) || depth > 8) return;
   yield error;

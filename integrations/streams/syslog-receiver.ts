@@ -6,12 +6,12 @@ import type { PostTls } from '../http-post.ts';
 interface SyslogReceiverOptions {
   readonly host: string;
   readonly port: number;
-  /** Name that the server's certificate must bear. Absent: the host. */
+  /** Name that the server's certificate must contain. Absent: the host. */
   readonly serverName?: string;
-  /** What the header names as the sender. */
+  /** Sender's name in the header. */
   readonly hostname: string;
   readonly timeoutMs: number;
-  /** Asked before each delivery. */
+  /** Called before each delivery. */
   readonly access: () => PostTls;
 }
 
@@ -20,8 +20,8 @@ const priority = 13 * 8 + 6;
 const nothing = '-';
 
 /**
- * Syslog over TLS. The protocol knows no receipt: each delivery is a connection of its own, and counts when the receiver has read it to its end and
- * closed its side, too. https://www.rfc-editor.org/rfc/rfc5425
+ * Sends syslog over TLS. The protocol has no acknowledgement: each delivery is a separate connection, and counts once the receiver has read it to its end and
+ * closed its side too. https://www.rfc-editor.org/rfc/rfc5425
  */
 export function createSyslogReceiver(options: SyslogReceiverOptions): Receiver {
   return { deliver: (events, signal) => deliver(events, options, signal), close: async () => undefined };
@@ -45,7 +45,7 @@ function deliver(events: readonly StreamEvent[], options: SyslogReceiverOptions,
     });
     socket.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'no connection'));
     socket.on('secureConnect', () => {
-      // Whoever refuses a client's certificate says so after the handshake: an end that comes of itself is no receipt.
+      // A server that rejects a client's certificate reports it after the handshake: an end before that is no acknowledgement.
       socket.end(Buffer.concat(events.map((event) => frame(event, options.hostname))), () => {
         isWritten = true;
       });
@@ -59,7 +59,7 @@ function deliver(events: readonly StreamEvent[], options: SyslogReceiverOptions,
   });
 }
 
-/** With its length before it, so that a line break in it ends nothing (RFC 5425, 4.3). */
+/** Prefixed with its length, so that a line break inside ends nothing (RFC 5425, 4.3). */
 function frame({ json, at, kind }: StreamEvent, hostname: string): Buffer {
   const header = `<${priority}>1 ${at} ${printable(hostname, 255)} firebreak ${nothing} ${printable(kind, 32)} ${nothing}`;
   const message = Buffer.from(`${header} ${ascii(json)}`);
@@ -67,8 +67,8 @@ function frame({ json, at, kind }: StreamEvent, hostname: string): Buffer {
 }
 
 /**
- * The same JSON in ASCII. A text in UTF-8 has to begin with a byte order mark (RFC 5424, 6.4): rsyslog leaves it where it stands, and then the message is
- * no JSON to who reads it next.
+ * The same JSON in ASCII. UTF-8 text has to begin with a byte order mark (RFC 5424, 6.4): rsyslog leaves it in place, and then the next reader cannot parse the
+ * message as JSON.
  */
 function ascii(json: string): string {
   return json.replaceAll(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -6,7 +6,7 @@ import { GuardedConnections } from '../guarded-connections.ts';
 import { bind } from '../http-door.ts';
 import { makeOwnCertificate } from './own-certificate.ts';
 
-/** Where senders without any credential of ours bring one stream each. */
+/** Where senders without a credential of ours upload one stream each. */
 export interface UploadDoor {
   /** SHA-256 of its certificate (DER), in hex. */
   readonly certificateSha256: string;
@@ -18,27 +18,27 @@ export interface UploadDoor {
 }
 
 interface UploadOrder {
-  /** What goes beyond is cut. */
+  /** Maximum size in bytes; a larger upload is cut off. */
   readonly mostBytes: number;
-  /** After so long it is closed, whatever has come. */
+  /** Milliseconds after which the address closes, whatever has arrived. */
   readonly lastsMs: number;
 }
 
 export interface UploadAddress {
-  /** No secret: of no use without the token. */
+  /** Not a secret: useless without the token. */
   readonly url: string;
-  /** The token that the sender has made, and told us by another way: only who knows it may send. */
+  /** Sets the token, which the sender made and gave us by another way: only a sender that knows it may upload. */
   admit(token: string): void;
   /**
-   * What is sent, as it comes: what is not taken is not read, so that who sends has to wait. Look once.
-   * @throws FB_ERR_UNAVAILABLE when it is cut, comes too late or is too much; what `end` was given.
+   * The data as it arrives. What the consumer does not take is not read, so the sender has to wait. Iterate once.
+   * @throws FB_ERR_UNAVAILABLE if the upload is cut off, comes too late or is too large; or the reason given to `end`.
    */
   readonly data: AsyncIterable<Uint8Array>;
-  /** From now on it is an address of nothing. What is on its way is cut. */
+  /** Closes the address. An upload in progress is cut off. */
   end(why?: unknown): void;
 }
 
-/** A refused request. Somebody tries addresses, where there are many. */
+/** A refused request. Many of them mean that somebody is guessing addresses. */
 export interface UploadRefusal {
   readonly status: 403 | 404 | 405 | 409 | 413;
   readonly from: string;
@@ -49,21 +49,21 @@ interface Upload {
   readonly response: ServerResponse;
 }
 
-/** A held request is cheap, but not free: some for who tries, and one for each step that is at work, which no stranger takes. */
+/** A held request is cheap, but not free: a few for strangers, and one for each step at work, which no stranger can take. */
 const limits = { strangers: 64, strangersOfOne: 16, known: 64, strangerIdleMs: 5_000 };
 const idBytes = 16;
-/** What may wait here of one upload: the sender goes on while that is sealed which came before. */
+/** Bytes of one upload that may wait here: the sender continues while earlier data is being sealed. */
 const waitingBytes = 256 * 1024;
 
 /**
- * Opens the door: HTTPS (TLS 1.3) under a certificate of its own, made now. A request is `PUT /uploads/ID` with `Authorization: Bearer TOKEN`
- * and `Expect: 100-continue`, and is answered before anything of its body is read: 404 where no upload is expected, 403 for another token,
- * 409 for a second use, 413 for too much; 204 when all of it was taken.
+ * Opens the door: HTTPS (TLS 1.3) with its own certificate, created now. A request is `PUT /uploads/ID` with `Authorization: Bearer TOKEN` and `Expect:
+ * 100-continue`. It is answered before any of its body is read: 404 if no upload is expected, 403 for a wrong token, 409 for a second use, 413 if it is too
+ * large; 204 when all of it was accepted.
  */
 export async function openUploadDoor(options: {
   readonly host: string;
   readonly port: number;
-  /** How senders reach it: `https://HOST:PORT`; port 0 is the one that it listens on. */
+  /** How senders reach it: `https://HOST:PORT`; port 0 stands for the port that it listens on. */
   readonly address: string;
   readonly onRefused?: (refusal: UploadRefusal) => void;
 }): Promise<UploadDoor> {
@@ -74,7 +74,7 @@ export async function openUploadDoor(options: {
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const refuse = (status: UploadRefusal['status']): void => {
       onRefused({ status, from: request.socket.remoteAddress ?? '' });
-      // Whatever else this connection would bring is not read.
+      // Anything else on this connection is not read.
       response.writeHead(status, { connection: 'close' }).end(() => request.destroy());
     };
     const id = /^\/uploads\/([0-9a-f]+)$/.exec(request.url ?? '')?.[1];
@@ -94,7 +94,7 @@ export async function openUploadDoor(options: {
     highWaterMark: waitingBytes,
     handshakeTimeout: 5_000,
     headersTimeout: 5_000,
-    // An upload takes as long as it takes: its address has an end of its own.
+    // An upload may take any time: its address has its own timeout.
     requestTimeout: 0,
     keepAliveTimeout: 1_000,
     connectionsCheckingInterval: 1_000,
@@ -125,7 +125,7 @@ export async function openUploadDoor(options: {
   };
 }
 
-/** One upload that is expected, until it was taken or nobody waits for it any more. */
+/** One expected upload, until it is accepted or nobody waits for it any more. */
 class Expected {
   readonly #mostBytes: number;
   readonly #forget: () => void;
@@ -139,7 +139,7 @@ class Expected {
   constructor({ mostBytes, lastsMs }: UploadOrder, forget: () => void) {
     this.#mostBytes = mostBytes;
     this.#forget = forget;
-    // Nobody may be looking when it ends.
+    // There may be no reader when it ends.
     this.#token.promise.catch(() => undefined);
     this.#upload.promise.catch(() => undefined);
     this.#timer = setTimeout(() => this.end(unavailable(`nothing more of the upload is taken after ${lastsMs} ms`)), lastsMs);
@@ -149,7 +149,7 @@ class Expected {
     this.#token.resolve(hashOf(token));
   }
 
-  /** The status with which it is refused, if it is. Waits for the token: the sender's word may be faster than our knowledge of it. */
+  /** Returns the status if the upload is refused. Waits for the token: the upload may arrive before the token is known here. */
   async take(upload: Upload): Promise<UploadRefusal['status'] | undefined> {
     const { request, response } = upload;
     const token = await this.#token.promise;
@@ -175,7 +175,7 @@ class Expected {
       }
       response.writeHead(204, { connection: 'close' }).end();
     } catch (error) {
-      // What the connection says of its end is that it has ended.
+      // The connection's own error only says that it has ended.
       throw this.#why ?? (error instanceof FirebreakError ? error : unavailable(`the upload was cut after ${bytes} bytes`));
     } finally {
       this.end();
@@ -191,7 +191,7 @@ class Expected {
     const reason = why ?? unavailable('nobody waits for the upload any more');
     this.#token.reject(reason);
     this.#upload.reject(reason);
-    // By the response: a request whose reader has stopped reading knows its connection no longer.
+    // Uses the response: a request whose reader has stopped reading no longer knows its connection.
     if (this.#begun && !this.#begun.response.writableEnded) this.#begun.response.destroy();
   }
 }

@@ -4,13 +4,13 @@ interface OwnCertificate {
   /** Both in PEM. */
   readonly certificate: string;
   readonly key: string;
-  /** SHA-256 of the certificate's bytes (DER), in hex: who connects knows the certificate by it. */
+  /** SHA-256 of the certificate's bytes (DER), in hex: clients recognise the certificate by it. */
   readonly sha256: string;
 }
 
 /**
- * A certificate that nobody has signed but its own key, both made here and kept nowhere: for clients that are told its hash. So it says nothing of
- * who it is for. https://www.rfc-editor.org/rfc/rfc5280#section-4.1, ECDSA with SHA-256 on P-256.
+ * Creates a self-signed certificate and its key; neither is stored. For clients that are given its hash, so it does not say who it is for.
+ * https://www.rfc-editor.org/rfc/rfc5280#section-4.1, ECDSA with SHA-256 on P-256.
  */
 export function makeOwnCertificate({ now = new Date() }: { readonly now?: Date } = {}): OwnCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -36,7 +36,7 @@ export function makeOwnCertificate({ now = new Date() }: { readonly now?: Date }
   };
 }
 
-/** DER: https://www.itu.int/rec/T-REC-X.690, as far as it is needed here. */
+/** DER, as far as needed here: https://www.itu.int/rec/T-REC-X.690 */
 function element(tag: number, content: Buffer): Buffer {
   const { length } = content;
   const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
@@ -55,7 +55,7 @@ function objectId(bytes: readonly number[]): Buffer {
   return element(0x06, Buffer.from(bytes));
 }
 
-/** UTCTime, which is for the years until 2049: `261125152741Z`. */
+/** UTCTime, which covers the years until 2049: `261125152741Z`. */
 function time(at: Date): Buffer {
   return element(0x17, Buffer.from(`${at.toISOString().replace(/[-:T]/g, '').slice(2, 14)}Z`));
 }

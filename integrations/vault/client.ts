@@ -3,13 +3,13 @@ import { JsonApi, type JsonCall, type JsonObject, listAt, objectAt } from '../js
 
 interface VaultOptions {
   readonly address: string;
-  /** Or where it is: asked before each call, as what renews a token writes it into a file. */
+  /** The token, or a function that reads it before each call, for example from a file where a renewer writes it. */
   readonly token: string | (() => string);
-  /** Of Vault Enterprise and OpenBao. */
+  /** For Vault Enterprise and OpenBao. */
   readonly namespace?: string;
 }
 
-/** The HTTP API of Vault and OpenBao, as far as it is needed here. Answers hold values; errors hold none. */
+/** The HTTP API of Vault and OpenBao, as far as needed here. Answers contain secret values; errors contain none. */
 export class Vault {
   readonly #api: JsonApi;
   readonly #token: () => string;
@@ -27,7 +27,7 @@ export class Vault {
     });
   }
 
-  /** What is read at a path; undefined where nothing is. */
+  /** Reads a path; returns undefined if there is nothing. */
   async read(path: string, signal: AbortSignal): Promise<JsonObject | undefined> {
     return this.#call({ method: 'GET', path, signal }).then((answer) => objectAt(answer), undefinedIf('FB_ERR_NOT_FOUND'));
   }
@@ -36,12 +36,12 @@ export class Vault {
     await this.#call({ method: 'PUT', path, body, signal });
   }
 
-  /** What it makes of what is sent. */
+  /** Sends a body and returns Vault's answer. */
   async ask(path: string, body: JsonObject, signal: AbortSignal): Promise<JsonObject> {
     return objectAt(await this.#call({ method: 'POST', path, body, signal }));
   }
 
-  /** The names below a path; none where there is nothing. */
+  /** Lists the names below a path; empty if there is nothing. */
   async list(path: string, signal: AbortSignal): Promise<readonly string[]> {
     const call = this.#call({ method: 'GET', path, query: { list: 'true' }, signal });
     const answer = await call.catch(undefinedIf('FB_ERR_NOT_FOUND'));

@@ -12,14 +12,14 @@ interface VaultKvOptions {
   readonly path: string;
   /** Key of the Secret → its name in Vault. */
   readonly properties: Readonly<Record<string, string>>;
-  /** Where the value is valid; absent: only who reads it from Vault checks it, and it is random. */
+  /** The system that accepts the value; absent: the value is random, and only its readers from Vault check it. */
   readonly source?: RotationProvider;
 }
 
 const attempts = 3;
 
 /**
- * A value that is kept in Vault's KV engine, version 2. A new version is written; the older ones are destroyed when all have rolled.
+ * A value stored in Vault's KV engine, version 2. A new version is written; the older ones are destroyed when all have rolled.
  * https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2
  */
 export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptions): RotationProvider {
@@ -28,7 +28,7 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
   const keys = Object.keys(properties);
 
   const current = async (signal: AbortSignal) => {
-    // The version first, from where it stands also when what it held is deleted: a later one makes the write fail, and is read again.
+    // Reads the version first, from the metadata, where it exists even if the data is deleted: a later version makes the write fail, and is read again.
     const { current_version: version } = objectAt(await vault.read(`${mount}/metadata/${path}`, signal), 'data');
     const answer = await vault.read(`${mount}/data/${path}`, signal);
     return { data: objectAt(answer, 'data', 'data'), version: typeof version === 'number' ? version : 0 };
@@ -41,7 +41,7 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
     const { data } = await current(signal);
     return Object.entries(wanted(credential)).every(([name, value]) => data[name] === value);
   };
-  /** Versions that can still be read, but for the newest. */
+  /** Versions that can still be read, except the newest. */
   const older = async (signal: AbortSignal): Promise<readonly number[]> => {
     const metadata = objectAt(await vault.read(`${mount}/metadata/${path}`, signal), 'data');
     const newest = metadata.current_version;
@@ -50,7 +50,7 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
       .map(([version]) => Number(version));
   };
 
-  /** Only over the version that was read: what somebody else wrote meanwhile is read first. */
+  /** Overwrites only the version that was read: another writer's newer version is read first. */
   const write = async (next: Credential, signal: AbortSignal): Promise<void> => {
     for (let attempt = 1; !(await holds(next, signal)); attempt += 1) {
       const { data, version } = await current(signal);
@@ -67,7 +67,7 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
     title,
     keys: [...new Set([...(source?.keys ?? []), ...keys])],
     overlaps: source?.overlaps ?? true,
-    // What else is in the same version would be lost with it.
+    // Other values in the same version would be lost with it.
     endsFirst: source?.endsFirst ?? false,
 
     whyNot(old) {

@@ -5,14 +5,14 @@ import type { Vault } from './client.ts';
 
 interface VaultLeaseOptions {
   readonly vault: Vault;
-  /** Where credentials are lent: `database/creds/shop`. */
+  /** Path that issues credentials: `database/creds/shop`. */
   readonly path: string;
   readonly keys: { readonly username: string; readonly password: string };
 }
 
 /**
- * Credentials that Vault makes and lends for a time. The old ones are ended by their leases, all of this path: whoever else has one there
- * has to read anew, too. https://developer.hashicorp.com/vault/api-docs/system/leases
+ * Credentials that Vault creates and leases for a time. The old ones are revoked through their leases, all leases of this path: any other user of the path has
+ * to read new ones too. https://developer.hashicorp.com/vault/api-docs/system/leases
  */
 export function vaultLease({ vault, path, keys }: VaultLeaseOptions): RotationProvider {
   const title = `Vault, leases of ${path}`;

@@ -14,13 +14,13 @@ interface TransitKey {
   readonly key: string;
 }
 
-/** For one call: evidence waits for it. */
+/** Timeout of one call: evidence waits for it. */
 const callMs = 10_000;
 
 /**
- * Signs with an Ed25519 key that never leaves Vault, by its newest version as of now; the versions before it are still believed.
+ * Signs with an Ed25519 key that never leaves Vault, using its newest version as of now; earlier versions are still trusted.
  * https://developer.hashicorp.com/vault/api-docs/secret/transit#sign-data
- * @throws FB_ERR_CONFIG_INVALID when there is no such key, or it is of another type; FB_ERR_UNAVAILABLE, FB_ERR_REFUSED
+ * @throws FB_ERR_CONFIG_INVALID if there is no such key, or it is of another type; FB_ERR_UNAVAILABLE, FB_ERR_REFUSED
  */
 export async function openTransitSigner(transit: TransitKey): Promise<Signer> {
   const newest = (await versionsOf(transit)).at(-1);
@@ -33,7 +33,7 @@ export async function openTransitSigner(transit: TransitKey): Promise<Signer> {
       const body = { input, key_version: newest.number };
       const answer = await vault.ask(`${mount}/sign/${key}`, body, AbortSignal.timeout(callMs));
       const [, number, signature = ''] = /^vault:v(\d+):(.+)$/.exec(textAt(objectAt(answer, 'data'), 'signature')) ?? [];
-      // What is kept must be verifiable with the public half that was handed out, and Vault was only asked for it.
+      // Stored signatures must verify with the public half that was handed out, so Vault's answer is checked against it.
       const isRight = Number(number) === newest.number && verify(null, bytes, newest.public, Buffer.from(signature, 'base64'));
       if (!isRight) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${nameOf(transit)} made no valid signature`);
       return signature;
@@ -41,13 +41,13 @@ export async function openTransitSigner(transit: TransitKey): Promise<Signer> {
   };
 }
 
-/** The public halves of all versions, oldest first, for who only checks. @throws as `openTransitSigner` */
+/** Returns the public halves of all versions, oldest first, for callers that only verify. @throws as `openTransitSigner` */
 export async function transitPublicKeys(transit: TransitKey): Promise<readonly PublicKey[]> {
   return (await versionsOf(transit)).map(({ keyId, pem }) => ({ keyId, pem }));
 }
 
 /**
- * Wraps keys with a key that never leaves Vault. What binds them goes there as associated data.
+ * Wraps keys with a key that never leaves Vault. The binding is sent as associated data.
  * https://developer.hashicorp.com/vault/api-docs/secret/transit#encrypt-data
  */
 export function transitWrap(transit: TransitKey): KeyWrap {
@@ -65,13 +65,13 @@ export function transitWrap(transit: TransitKey): KeyWrap {
     },
     async open(sealed, aad) {
       const ciphertext = Buffer.from(sealed).toString('latin1');
-      // Of another service, or of no service at all: Vault need not be asked.
+      // Not wrapped by Vault: no need to ask it.
       if (!/^vault:v\d+:[A-Za-z0-9+/=]+$/.test(ciphertext)) throw broken(transit);
       try {
         const body = { ciphertext, associated_data: Buffer.from(aad).toString('base64') };
         return Buffer.from(await dataOf('decrypt', body, 'plaintext'), 'base64');
       } catch (error) {
-        // It has the right to ask, and the answer is that this is not what was wrapped.
+        // The caller is allowed to ask, and Vault says that this is not what was wrapped.
         if (error instanceof CallRefused && error.status === 400) throw broken(transit);
         throw error;
       }
@@ -89,7 +89,7 @@ async function versionsOf(transit: TransitKey): Promise<readonly Version[]> {
   const answer = await vault.read(`${mount}/keys/${key}`, AbortSignal.timeout(callMs));
   if (!answer) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} is not there`);
   const data = objectAt(answer, 'data');
-  // A derived key has another public half for each context.
+  // A derived key has a different public half for each context.
   if (data.type !== 'ed25519' || data.derived === true)
     throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} is no Ed25519 key, or a derived one`);
   return Object.entries(objectAt(data, 'keys'))

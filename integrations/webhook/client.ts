@@ -2,21 +2,21 @@ import { signedHeaders } from '../http-post.ts';
 import { JsonApi } from '../json-api.ts';
 
 export interface WebhookOptions {
-  /** Where the events go: one URL for all of them. */
+  /** URL that all events are sent to. */
   readonly url: string;
-  /** Signs every event; shared with who takes them, and with nobody else. */
+  /** Signs every event; shared only with their receiver. */
   readonly secret: string;
   readonly timeoutMs?: number;
 }
 
 interface WebhookEvent {
   readonly type: string;
-  /** The same for the same event, however often it is sent: whoever takes it acts on it once. */
+  /** Stays the same for the same event, however often it is sent: the receiver acts on it once. */
   readonly idempotencyKey: string;
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Sends events one by one. It never retries by itself: who calls it does. */
+/** Sends events one by one. It never retries; the caller does. */
 export class WebhookClient {
   readonly #api: JsonApi;
   readonly #secret: string;
@@ -29,7 +29,7 @@ export class WebhookClient {
     this.#api = new JsonApi({ name: 'the webhook', baseUrl: origin, headers: {}, timeoutMs });
   }
 
-  /** What the receiver answers. @throws as `JsonApi.call` does; the URL's path may be a secret, and is in no error. */
+  /** Sends an event and returns the receiver's answer. @throws as `JsonApi.call` does; the URL's path may be a secret, and appears in no error. */
   async send({ type, idempotencyKey, content }: WebhookEvent, signal: AbortSignal): Promise<unknown> {
     const body = JSON.stringify({ version: 1, type, idempotencyKey, ...content });
     return this.#api.call({

@@ -6,8 +6,8 @@ import { textAt } from '../json-api.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 
 /**
- * Isolates nodes by signed events: `node.isolate`, `node.look`, `node.release`. `isolation` in them is the same for all of one. Only the answer
- * to a look, `{ "state": "isolated" | "open", "detail": … }`, is believed: an order that was taken is not one that is in force.
+ * Isolates nodes by signed events: `node.isolate`, `node.look`, `node.release`. Their `isolation` is the same for all events of one isolation. Only the answer
+ * to a look, `{ "state": "isolated" | "open", "detail": … }`, is trusted: an accepted order is not necessarily in force.
  */
 export function createWebhookNodeIsolator(options: WebhookOptions): NodeIsolator {
   const client = new WebhookClient(options);
@@ -19,7 +19,7 @@ export function createWebhookNodeIsolator(options: WebhookOptions): NodeIsolator
     isolate: (isolation, signal) => order('node.isolate', isolation, signal),
     release: (isolation, signal) => order('node.release', isolation, signal),
     look: async (isolation, signal): Promise<IsolationLook> => {
-      // A key of its own each time: who keeps answers by their key must not answer with what was so before.
+      // A new key each time: a receiver that caches answers by key must not return an earlier state.
       const look = { type: 'node.look', idempotencyKey: randomUUID(), content: contentOf(isolation) };
       const answer = await client.send(look, signal);
       const [state, detail] = [textAt(answer, 'state'), oneLine(textAt(answer, 'detail'), 256)];

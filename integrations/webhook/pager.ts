@@ -3,7 +3,7 @@ import type { Page, PageRef, Pager } from '../../core/tickets/paging.ts';
 import { referenceOf } from '../../core/tickets/ticket.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 
-/** Pages as signed events: `page.triggered`, `page.acknowledged`, `page.resolved`. `page` in them is the same for all of one page. */
+/** Pages as signed events: `page.triggered`, `page.acknowledged`, `page.resolved`. Their `page` is the same for all events of one page. */
 export function createWebhookPager(options: WebhookOptions): Pager {
   const client = new WebhookClient(options);
   const update = async (type: string, { key, nth, groups }: PageRef, signal: AbortSignal): Promise<void> => {

@@ -8,13 +8,13 @@ import { textAt } from '../json-api.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 
 interface WebhookTicketsOptions extends WebhookOptions {
-  /** Templates of `title` and `body`. */
+  /** Templates for `title` and `body`. */
   readonly fields?: { readonly title?: string; readonly body?: string };
 }
 
 /**
- * Tickets as signed events: `ticket.opened`, `ticket.commented`, `ticket.closed`. The receiver keeps what it did by idempotency key; its answer
- * may name the ticket (`{ "id": …, "url": … }`), else the key is its id.
+ * Tickets as signed events: `ticket.opened`, `ticket.commented`, `ticket.closed`. The receiver stores what it did by idempotency key; its answer may name the
+ * ticket (`{ "id": …, "url": … }`), otherwise the key is its id.
  */
 export function createWebhookTickets(options: WebhookTicketsOptions): TicketSystem {
   const client = new WebhookClient(options);
@@ -69,7 +69,7 @@ const payload = z.object({
   text: z.string().optional(),
 });
 
-/** Events of a system of your own, signed as ours to it are. */
+/** Accepts events from your own system, signed in the same way as those we send to it. */
 export function webhookInbound({ secrets }: { readonly secrets: readonly string[] }): InboundSystem {
   return {
     name: 'webhook',

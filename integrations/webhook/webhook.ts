@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { httpUrl, secret } from '../../core/config/fields.schema.ts';
 import { declareTicketSystem, inboundSection, titleAndBody } from '../ticket-declaration.ts';
 
-/** Of everything that is told by signed events. */
+/** Fields common to all integrations that use signed events. */
 export const webhookFields = {
   url: httpUrl.meta({ description: 'Where the signed events go.', examples: ['https://tickets.example.com/firebreak'] }),
   secret: secret.meta({ description: 'Secret that the events are signed with (HMAC-SHA256).' }),

@@ -8,13 +8,13 @@ const client = axios.create({
   maxRedirects: 0,
   maxContentLength: 64 * 1_024,
   responseType: 'text',
-  // Axios makes JSON of a text that looks like it: a size is one.
+  // Axios parses text that looks like JSON: a size does.
   transformResponse: (text: unknown) => text,
   validateStatus: () => true,
   headers: { 'Content-Type': 'text/plain; charset=utf-8', 'User-Agent': 'firebreak' },
 });
 
-/** A witness that speaks C2SP's tlog-witness: ours (`firebreak audit witness`), or another one's. */
+/** A witness that speaks C2SP's tlog-witness: ours (`firebreak audit witness`) or somebody else's. */
 export function createWitness({
   url,
   key,

@@ -1,19 +1,19 @@
 import type { Queries } from '../queries.ts';
 import { textOf } from '../row.ts';
 
-/** Which report of which period was delivered. One process at a time works on one. */
+/** Which report of which period was delivered. Only one process at a time works on a report. */
 export interface ReportDeliveries {
-  /** By name of the period, when it was delivered (ISO 8601). */
+  /** Period name → when its report was delivered (ISO 8601). */
   of(name: string): Promise<ReadonlyMap<string, string>>;
-  /** False where it is delivered, or somebody else is at it. */
+  /** False if it is already delivered, or another process is working on it. */
   claim(delivery: { readonly name: string; readonly period: string; readonly holder: string }): Promise<boolean>;
-  /** From now on it is not due any more. */
+  /** Marks it as delivered: it is no longer due. */
   delivered(delivery: { readonly name: string; readonly period: string; readonly holder: string }): Promise<void>;
-  /** Another try may begin. */
+  /** Allows another attempt. */
   release(delivery: { readonly name: string; readonly period: string; readonly holder: string }): Promise<void>;
 }
 
-/** Longer than a report of a year takes. */
+/** Longer than a yearly report takes. */
 const heldMs = 3_600_000;
 
 export function createReportDeliveries(

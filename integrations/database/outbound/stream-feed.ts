@@ -6,10 +6,10 @@ import { placeholders, textOf } from '../row.ts';
 const cursorsAtOnce = 200;
 const mostReason = 500;
 
-/** How far a stream has come in a chain: what is cut is not waited for. */
+/** A stream's position in a chain: rows that were cut are skipped. */
 const reached = 'CASE WHEN COALESCE(cursor.place, 0) < head.cut_to THEN head.cut_to ELSE COALESCE(cursor.place, 0) END';
 
-/** One row for each stream and chain says how far it has come: in order within a chain, whatever order transactions end in. */
+/** One row per stream and chain stores its position: in order within a chain, whatever order transactions end in. */
 export function createStreamFeed(database: Database, { now = Date.now }: { readonly now?: () => number } = {}): StreamFeed {
   const at = (ms = now()): string => new Date(ms).toISOString();
   return {
@@ -35,7 +35,7 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
     release: async (name, holder) => {
       await database.all(`UPDATE streams SET held_until = '' WHERE name = $1 AND holder = $2`, [name, holder]);
     },
-    // A cursor beyond its chain's end is wrong: somebody wrote there. The chain is sent again, since receivers know what they have.
+    // A cursor beyond the end of its chain is wrong: somebody wrote there. The chain is sent again, since receivers detect duplicates.
     behind: async (name, { grownSince = '', most }) => {
       const rows = await database.all(
         `SELECT head.chain AS chain, head.number AS number, head.grown_at AS grown_at, ${reached} AS place
@@ -57,7 +57,7 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
         gaps.flatMap(({ chain, after, upTo }) => [chain, after, upTo]),
       );
       const found = rows.filter(({ place }) => isPlace(place)).map(recordFromRow);
-      // Here, since the database would write all rows once more to sort them.
+      // Sorted here, since the database would write all rows once more to sort them.
       return Map.groupBy(
         found.sort((one, next) => one.place - next.place),
         ({ chain }) => chain,
@@ -70,7 +70,7 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
       );
       return rows.filter(({ place }) => isPlace(place)).map(recordFromRow);
     },
-    // What is lost of it is sent again.
+    // If some of this is lost, it is sent again.
     delivered: (name, holder, upTo) =>
       database.note(async (queries) => {
         const held = await queries.all(

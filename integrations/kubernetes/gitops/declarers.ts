@@ -6,20 +6,20 @@ import { KubernetesError } from '../client-error.ts';
 import { type ObjectJson, type ObjectRef, readObject } from '../objects.ts';
 import { type Declarer, namedDeclarer, otherWriter, perhapsArgoCd } from '../workloads/writers.ts';
 
-/** What is set where, so that what declares an object leaves it alone; giving it back is giving back this field. */
+/** The field that is set so that a declarer leaves its object alone; releasing the pause restores this field. */
 export interface PausePlace {
   readonly ref: ObjectRef;
   readonly path: readonly string[];
   readonly value: string | boolean;
-  /** In words, after its name: what it does no longer. */
+  /** In words that follow its name: what it no longer does. */
   readonly what: string;
 }
 
-/** What declares an object, as it says itself. */
+/** The declarer of an object, according to the declarer itself. */
 interface FoundDeclarer {
-  /** What the plan says of it, in sentences. */
+  /** What the plan says about it, in sentences. */
   readonly says: readonly string[];
-  /** Absent where it is not paused; then `says` has why. */
+  /** Absent: it is not paused, and `says` states why. */
   readonly place?: PausePlace;
 }
 
@@ -29,7 +29,7 @@ const places: Readonly<Record<Declarer['kind'], Pick<ObjectRef, 'group' | 'versi
   HelmRelease: { group: 'helm.toolkit.fluxcd.io', version: 'v2', resource: 'helmreleases' },
 };
 
-/** Where a whole declarer is paused, rather than the one object. */
+/** Kinds for which the whole declarer is paused, rather than the one object. */
 export const pausedKinds: readonly Omit<ObjectRef, 'name' | 'namespace'>[] = [
   { kind: 'Application', ...places.Application },
   { kind: 'HelmRelease', ...places.HelmRelease },
@@ -40,7 +40,7 @@ export const skipReconcile = 'argocd.argoproj.io/skip-reconcile';
 /** https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources */
 export const fluxReconcile = 'kustomize.toolkit.fluxcd.io/reconcile';
 
-/** What Argo CD takes for true, which is what Go does. */
+/** Values that Argo CD accepts as true, which are Go's. */
 const goTrue = /^(?:1|t|T|true|TRUE|True)$/;
 /** As a label or an annotation, in any case: https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources */
 const fluxLeavesAlone = { [fluxReconcile]: 'disabled', 'kustomize.toolkit.fluxcd.io/ssa': 'ignore' };
@@ -51,12 +51,12 @@ const pausePaths = {
   declared: ['metadata', 'annotations', fluxReconcile],
 } as const;
 
-/** Whether a pause sets this field: nothing else is given back as one, whatever a note says. */
+/** Whether a pause sets this field: no other field is restored as a pause, whatever a note says. */
 export function isPausePath(path: readonly string[]): boolean {
   return Object.values(pausePaths).some((one) => one.join('\n') === path.join('\n'));
 }
 
-/** What the cell needs besides, to look declarers up and to pause them. */
+/** Additional rights the cell needs to look up declarers and to pause them. */
 export function pausingRights(of: keyof Pausing): readonly Right[] {
   const right = (kind: Declarer['kind'], verbs: readonly string[]): Right => ({
     apiGroup: places[kind].group ?? '',
@@ -69,14 +69,14 @@ export function pausingRights(of: keyof Pausing): readonly Right[] {
 }
 
 /**
- * Looks what declares an object up, where the configuration lets it. Marks on the object are no proof, since whoever may write it may write them: the
- * declarer's own status has to list the object, else it is neither believed nor paused. Undefined where nothing can be looked up.
+ * Looks up what declares an object, if the configuration allows it. Marks on the object prove nothing, since anyone who may write the object may write them:
+ * unless the declarer's own status lists the object, the declarer is neither believed nor paused. Undefined if nothing can be looked up.
  */
 export async function findDeclarer(options: {
   readonly api: KubernetesApi;
   readonly pausing: Pausing;
   readonly isProtected: (namespace: string) => boolean;
-  /** What we have paused is as if it were not: a step plans the same before and after. */
+  /** Our own pause counts as not paused, so that a step plans the same before and after it. */
   readonly isPausedByUs: (paused: { readonly ref: ObjectRef; readonly object: ObjectJson }) => boolean;
   readonly ref: ObjectRef;
   readonly object: ObjectJson;
@@ -95,7 +95,7 @@ export async function findDeclarer(options: {
   try {
     found = await readObject({ api, ref: at, signal });
   } catch (error) {
-    // Without its manifest nothing is paused: that holds up no containment. What may be otherwise in a moment is tried again.
+    // Without the declarer's manifest nothing is paused, and containment is not held up. Errors that may pass in a moment are retried.
     if (!(error instanceof KubernetesError) || error.code !== 'FB_ERR_API_REFUSED') throw error;
     if (isPerhaps) return undefined;
     return { says: [`Its marks name the ${named}, which may take this back, and is not paused: ${error.message}.`] };
@@ -145,7 +145,7 @@ function placeOf(kind: Declarer['kind'], at: ObjectRef, ref: ObjectRef, named: s
   }
 }
 
-/** Whether the declarer's status says that this object is its own, in this cluster. Pure. */
+/** Whether the declarer's status claims this object, in this cluster. Pure. */
 export function listsObject(kind: Declarer['kind'], declarer: ObjectJson, ref: ObjectRef): boolean {
   const { group = '', namespace = '', name } = ref;
   if (kind === 'Application') {
@@ -156,7 +156,7 @@ export function listsObject(kind: Declarer['kind'], declarer: ObjectJson, ref: O
       (one) => one.kind === ref.kind && (one.group ?? '') === group && (one.namespace ?? '') === namespace && one.name === name,
     );
   }
-  // Another cluster than this.
+  // It deploys to another cluster.
   if (inside(declarer, 'spec', 'kubeConfig') !== undefined) return false;
   // https://fluxcd.io/flux/components/kustomize/kustomizations/#inventory; HelmReleases have one since helm-controller 1.5.
   return list(inside(declarer, 'status', 'inventory', 'entries')).some(
@@ -169,7 +169,7 @@ interface Found {
   readonly object: ObjectJson;
 }
 
-/** On which objects it stands that it is paused. */
+/** The objects on which a pause is marked. */
 function pausedIn(kind: Declarer['kind'], declarer: Found, declared: Found): readonly Found[] {
   const isSkipped = goTrue.test(declarer.object.metadata.annotations?.[skipReconcile] ?? '');
   const isSuspended = inside(declarer.object, 'spec', 'suspend') === true;

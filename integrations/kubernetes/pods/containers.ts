@@ -1,7 +1,7 @@
 import { FirebreakError } from '../../../core/errors.ts';
 import type { PodJson } from '../watch/projection.ts';
 
-/** What tells one run of a container from the next under the same name. */
+/** Distinguishes one run of a container from the next under the same name. */
 export interface RunningContainer {
   readonly name: string;
   /** 64 hex digits, without the `containerd://` before them. */
@@ -18,8 +18,8 @@ export interface WantedContainer {
 }
 
 /**
- * The one container of the pod that is meant, and that runs. The id counts where there is one: a name has many runs.
- * @throws FB_ERR_CONTAINER_REPLACED when it runs no longer, FB_ERR_REFUSED when nothing says which one is meant.
+ * The one running container of the pod that is meant. The id takes precedence if there is one, since a name has many runs.
+ * @throws FB_ERR_CONTAINER_REPLACED if it no longer runs, FB_ERR_REFUSED if nothing says which one is meant.
  */
 export function runningContainer(pod: PodJson, { id, name }: WantedContainer): RunningContainer {
   const target = `pod/${pod.metadata?.namespace}/${pod.metadata?.name}`;
@@ -43,7 +43,7 @@ export function runningContainer(pod: PodJson, { id, name }: WantedContainer): R
   return only;
 }
 
-/** Sidecars are init containers that go on running. */
+/** Sidecars are init containers that keep running. */
 function containersOf({ status }: PodJson): readonly RunningContainer[] {
   return [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].flatMap(
     ({ name, containerID, imageID, restartCount, state }) =>

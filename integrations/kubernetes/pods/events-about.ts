@@ -3,13 +3,13 @@ import { redactSecrets } from '../../../core/text/redact.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
-/** Who may write events may write many: these are the most that are taken. */
+/** Anyone who may write events may write many: this is the maximum that is read. */
 const most = 500;
 
-/** What was said about an object, as JSON for the evidence, without what looks like a secret. */
+/** Events about an object, as JSON for the evidence, without anything that looks like a secret. */
 export async function eventsAbout(options: {
   readonly api: KubernetesApi;
-  /** Absent: in all, for an object that is in none. */
+  /** Absent: all namespaces, for a cluster-scoped object. */
   readonly namespace?: string;
   /** Fields of `involvedObject`. */
   readonly of: Readonly<Record<string, string>>;

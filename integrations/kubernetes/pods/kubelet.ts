@@ -5,16 +5,16 @@ import { KubernetesError } from '../client-error.ts';
 import type { ClusterAccess } from '../kubeconfig.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
-/** Where the kubelets keep checkpoints, unless their root folder was moved. */
+/** Where kubelets store checkpoints, unless their root folder was moved. */
 export const checkpointsFolder = '/var/lib/kubelet/checkpoints';
 
 /**
- * Asks the kubelet for a checkpoint of a container: its memory and files, as an archive on the node, whose path comes back. Straight to the
- * kubelet it takes the right `nodes/checkpoint` only; by way of the API server it would take `nodes/proxy`, which is to run anything anywhere.
+ * Asks the kubelet for a checkpoint of a container: its memory and files, as an archive on the node, whose path is returned. Asking the kubelet directly needs
+ * only the right `nodes/checkpoint`; through the API server it would need `nodes/proxy`, which allows running anything anywhere.
  * https://kubernetes.io/docs/reference/node/kubelet-checkpoint-api/
  *
- * @throws FB_ERR_REFUSED when the kubelet's certificate is not of the cluster's CA, or it cannot do checkpoints; FB_ERR_UNAVAILABLE when it could not
- * now and may be busy with one; else as `KubernetesApi.json`.
+ * @throws FB_ERR_REFUSED if the kubelet's certificate is not from the cluster's CA, or it does not support checkpoints; FB_ERR_UNAVAILABLE if it could not do
+ * it now and may be busy with one; else as `KubernetesApi.json`.
  */
 export async function askForCheckpoint(options: {
   readonly api: KubernetesApi;
@@ -24,14 +24,14 @@ export async function askForCheckpoint(options: {
   readonly pod: string;
   readonly container: string;
   readonly timeoutMs: number;
-  /** An earlier call may not be at its end: a runtime makes one checkpoint of a container at a time. */
+  /** An earlier call may not have ended: a runtime makes one checkpoint of a container at a time. */
   readonly mayBeBusy: boolean;
   readonly signal: AbortSignal;
 }): Promise<string> {
   const { api, access, node, namespace, pod, container, timeoutMs, mayBeBusy, signal } = options;
   const server = await kubeletOf({ api, node, signal });
   const { servername: _, ...tls } = access.tls;
-  // Our token goes there: only to who is proven to be a kubelet of this cluster.
+  // Our token is sent there: only to a proven kubelet of this cluster.
   const kubelet = createKubernetesApi({ access: { ...access, server, tls: { ...tls, rejectUnauthorized: true } } });
   const path = `/checkpoint/${[namespace, pod, container].map(encodeURIComponent).join('/')}`;
   try {

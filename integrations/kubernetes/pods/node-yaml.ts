@@ -5,7 +5,7 @@ import { redactedMetadata } from './pod-yaml.ts';
 
 export type NodeJson = Jsonify<V1Node>;
 
-/** The node as YAML for the evidence: whole, with conditions, taints, versions, images and what can be allocated; annotations as a pod's. */
+/** The node as YAML for the evidence: complete, with conditions, taints, versions, images and allocatable resources; annotations as for a pod. */
 export function redactedNodeYaml(node: NodeJson): string {
   return stringify({ ...node, ...(node.metadata && { metadata: redactedMetadata(node.metadata) }) }, { lineWidth: 0 });
 }

@@ -1,8 +1,8 @@
 import type { PodJson } from '../watch/projection.ts';
 
 /**
- * Why a pod was ended or not begun by its node or the cluster, whatever its command would have done. As the kubelet and the controllers write it
- * into `status.reason`: its own time is over, the node is short of something, shuts down, makes room or is lost.
+ * Reasons in `status.reason`, as the kubelet and the controllers write them, for which the node or the cluster ended a pod or did not start it, regardless of
+ * its command: its own time is over, the node is short of something, shuts down, makes room or is lost.
  * https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
  */
 const fromOutside: ReadonlySet<string> = new Set([
@@ -19,16 +19,16 @@ const fromOutside: ReadonlySet<string> = new Set([
   'Terminated',
 ]);
 
-/** A container that a restarted node finds no more is given such an end, in place of its own. */
+/** A restarted node that no longer finds a container reports this end instead of its own. */
 const unknownEnds: ReadonlySet<string> = new Set(['ContainerStatusUnknown', 'Unknown']);
 
-/** `by itself`: its command ended, or could not be run, and would again. `from outside`: another pod in its place may come further. */
+/** `by itself`: its command ended, or could not be run, and would do so again. `from outside`: a replacement pod may get further. */
 export interface PodEnd {
   readonly how: 'by itself' | 'from outside';
   readonly why: string;
 }
 
-/** How a pod of one container came to its end, or undefined while it may still run. */
+/** How a pod with one container ended, or undefined while it may still run. */
 export function endOf(pod: PodJson): PodEnd | undefined {
   const { metadata, status } = pod;
   const ended = status?.containerStatuses?.[0]?.state?.terminated;
@@ -38,7 +38,7 @@ export function endOf(pod: PodJson): PodEnd | undefined {
   if (!ended && status?.phase !== 'Failed') return;
   if (disrupted) return { how: 'from outside', why: disrupted };
   if (ended?.reason && unknownEnds.has(ended.reason)) return { how: 'from outside', why: 'its node no longer knows how' };
-  // Who deletes a pod ends its containers first.
+  // Deleting a pod ends its containers first.
   if (metadata?.deletionTimestamp) return { how: 'from outside', why: 'it was deleted' };
   const why = ended ? `exit code ${ended.exitCode} (${ended.reason ?? 'no reason'})` : (status?.reason ?? 'no reason given');
   return { how: 'by itself', why };

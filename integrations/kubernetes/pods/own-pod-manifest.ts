@@ -1,27 +1,27 @@
 import { names } from '../../../core/cluster/labels.ts';
 
-/** A short-lived pod of our own on a certain node. */
+/** A short-lived pod of ours on a specific node. */
 export interface OwnPod {
   readonly namespace: string;
   readonly name: string;
   readonly node: string;
-  /** In the node's network it has CAP_NET_ADMIN, and nothing else of the node. */
+  /** In the node's network it has CAP_NET_ADMIN, and no other access to the node. */
   readonly network: 'node' | 'pod';
-  /** One folder of the node, mounted for root without any capability. */
+  /** One folder of the node, mounted for root without capabilities. */
   readonly folder?: { readonly path: string; readonly at: string };
   readonly image: string;
   readonly command: readonly string[];
-  /** The key of the step that it is for. */
+  /** The key of the step that it serves. */
   readonly step: string;
-  /** Ended by its kubelet after this time, whatever becomes of us. */
+  /** Its kubelet ends it after this time, even if we are gone. */
   readonly livesSeconds: number;
-  /** Its name is of what it works on: whoever comes while it works for another step waits. Else a pod of another step is in the way for good. */
+  /** Its name derives from what it works on, and callers wait while it works for another step. Not set: a pod of another step blocks this one for good. */
   readonly takesTurns?: true;
-  /** Beside those that all of ours have. */
+  /** In addition to the labels that all our pods have. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** What admission holds the account to: see `service/rbac/own-pod-admission.ts`. */
+/** The shape that admission enforces for the account: see `service/rbac/own-pod-admission.ts`. */
 export function manifestOf(pod: OwnPod, since: number | undefined): object {
   const { namespace, name, node, network, image, command, step, livesSeconds, folder, labels } = pod;
   const onNode = network === 'node';
@@ -44,7 +44,7 @@ export function manifestOf(pod: OwnPod, since: number | undefined): object {
       terminationGracePeriodSeconds: 1,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      // A node that is cordoned or tainted, perhaps by us, is where it is needed.
+      // The pod may be needed on a node that is cordoned or tainted, perhaps by us.
       tolerations: [{ operator: 'Exists' }],
       containers: [
         {

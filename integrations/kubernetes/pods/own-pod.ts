@@ -18,10 +18,9 @@ interface Waited {
 const pollMs = 250;
 
 /**
- * Makes the pod, or finds the one that this step has made, and waits for its end. Returns its termination message.
- * @throws FB_ERR_REFUSED when the API server or somebody's pod of that name does not allow it, or when its command fails;
- * FB_ERR_UNAVAILABLE while it has not run in its time, when it was ended from outside (the next call makes another), or while another step has its
- * turn.
+ * Creates the pod, or finds the one that this step created, and waits for it to end. Returns its termination message.
+ * @throws FB_ERR_REFUSED if the API server or a foreign pod of that name prevents it, or if its command fails; FB_ERR_UNAVAILABLE if it has not run in time, if
+ * it was ended from outside (the next call creates another), or while another step has its turn.
  */
 export async function runToEnd(options: Waited): Promise<string> {
   return waitFor(options, {
@@ -33,21 +32,21 @@ export async function runToEnd(options: Waited): Promise<string> {
   });
 }
 
-/** A pod of ours that runs. */
+/** A running pod of ours. */
 interface StartedPod {
   readonly address: string;
-  /** When it was made, or the first in whose place it is: in seconds since 1970. */
+  /** When it, or the first pod that it replaces, was created, in seconds since 1970. */
   readonly since: number;
 }
 
-/** Makes the pod and waits until it runs. @throws as `runToEnd`. */
+/** Creates the pod and waits until it runs. @throws as `runToEnd`. */
 export async function startOwnPod(options: Waited): Promise<StartedPod> {
   return waitFor(options, {
     seen(found) {
       const { podIP: address, containerStatuses } = found.status ?? {};
       return containerStatuses?.[0]?.state?.running && address ? { address, since: sinceOf(found) } : undefined;
     },
-    // What is to run until it is taken away ends well only when its time is over.
+    // A pod that should run until it is removed succeeds only when its time is over.
     endOf: (found) => (found.status?.phase === 'Succeeded' ? { how: 'from outside', why: 'its time was over' } : endOf(found)),
   });
 }
@@ -84,8 +83,8 @@ async function waitFor<T>(options: Waited, look: Look<T>): Promise<T> {
 }
 
 /**
- * Makes the pod where there is none, and in the place of a dead one: of this step, when it was ended from outside before it had an answer; of
- * another step, where they take turns. One whose command has failed stays, for whoever asks why.
+ * Creates the pod if there is none, or replaces a dead one: a pod of this step if it was ended from outside before it had an answer; a pod of another step if
+ * they take turns. A pod whose command failed stays, so that people can find out why.
  */
 async function makeOrReplace<T>(options: Waited, look: Look<T>): Promise<void> {
   const { api, pod, signal } = options;
@@ -100,7 +99,7 @@ async function makeOrReplace<T>(options: Waited, look: Look<T>): Promise<void> {
   await make(options, sinceOf(found));
 }
 
-/** False where there is a pod of that name. */
+/** False if a pod of that name exists. */
 async function make({ api, pod, signal }: Pick<Waited, 'api' | 'pod' | 'signal'>, since?: number): Promise<boolean> {
   try {
     await api.json<PodJson>({
@@ -118,7 +117,7 @@ async function make({ api, pod, signal }: Pick<Waited, 'api' | 'pod' | 'signal'>
   }
 }
 
-/** Deletes the pod, and reads back that it is gone. Does nothing where there is none. @throws FB_ERR_UNAVAILABLE while it is still there. */
+/** Deletes the pod, and verifies that it is gone. Does nothing if there is none. @throws FB_ERR_UNAVAILABLE while it still exists. */
 export async function removeOwnPod(options: {
   readonly api: KubernetesApi;
   readonly pod: Pick<OwnPod, 'namespace' | 'name' | 'step'>;
@@ -127,7 +126,7 @@ export async function removeOwnPod(options: {
   await untilGone(options, (found) => isOf(options.pod, found));
 }
 
-/** Whether there is a pod that this step has made. */
+/** Whether a pod created by this step exists. */
 export async function hasOwnPod(options: Parameters<typeof removeOwnPod>[0]): Promise<boolean> {
   const { api, pod, signal } = options;
   const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
@@ -145,7 +144,7 @@ async function untilGone(
     const found = await readPod({ api, namespace, name, signal });
     if (!found || !isMeant(found)) return;
     const { uid = '', deletionGracePeriodSeconds } = found.metadata ?? {};
-    // A node that is lost never confirms an end that somebody else has asked for, politely.
+    // A lost node never confirms a graceful deletion that somebody else requested.
     if (deletionGracePeriodSeconds !== 0) await remove({ api, pod, signal, uid });
     if (Date.now() > end)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${namespace}/${name} is being deleted, but is still there`);

@@ -3,43 +3,41 @@ import { hasRight } from '../access-review.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from '../client-error.ts';
 
-/** How a command ended, as the container runtime tells it. */
+/** How a command ended, as the container runtime reports it. */
 interface CommandEnd {
   readonly exitCode: number;
-  /** The last of it. */
+  /** The last part of it. */
   readonly stderr: string;
 }
 
 export interface PodCommand {
   /**
-   * What the command writes, as it comes; the command starts with the first look at it. What is not taken is not read, so that who writes
-   * has to wait.
-   * @throws KubernetesError: when it cannot be started, the connection ends before the command's own end, or it is silent or takes too long.
+   * The command's output as it arrives; iterating over it starts the command. Output that is not consumed is not read, so the command has to wait.
+   * @throws KubernetesError: if it cannot be started, the connection ends before the command does, or it is silent or takes too long.
    */
   readonly stdout: AsyncIterable<Uint8Array>;
-  /** Known when `stdout` has come to its end. */
+  /** Known once `stdout` has ended. */
   end(): CommandEnd;
 }
 
 /**
- * https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go
- * What v5 has more is the end of standard input, which we never send. v4 goes through API server and kubelet as it is; v5 is taken apart
- * and put together again (as SPDY) in one of them.
+ * https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go v5 only adds the end of standard
+ * input, which we never send. v4 passes through API server and kubelet unchanged; v5 is decoded and re-encoded (as SPDY) in one of them.
  */
 const protocols = ['v4.channel.k8s.io'];
 const channel = { stdout: 1, stderr: 2, status: 3 } as const;
 const longestStderr = 64 * 1024;
-/** Messages of up to 32 KiB that wait here before the connection is paused. */
+/** Messages of up to 32 KiB buffered here before the connection is paused. */
 const waiting = { highWaterMark: 32, lowWaterMark: 8 };
 
-/** A command in a container, without standard input. Each look at `stdout` from its start runs it again: look once. */
+/** A command in a container, without standard input. Each iteration over `stdout` runs it again, so iterate once. */
 export function podCommand(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
   readonly command: readonly string[];
-  /** For all of it, and between two signs of life. */
+  /** Limits for the whole command, and between two messages. */
   readonly timeoutMs: number;
   readonly idleMs: number;
   readonly signal: AbortSignal;
@@ -50,7 +48,7 @@ export function podCommand(options: {
   for (const part of command) query.append('command', part);
   let ended: CommandEnd | undefined;
 
-  /** The API server asks for two rights here, and its refusal has one text: which one is missing has to be asked. */
+  /** The API server requires two rights here, and refuses both with the same text: which one is missing must be looked up. */
   const refused = async (error: unknown): Promise<never> => {
     if (!(error instanceof KubernetesError) || error.status !== 403) throw error;
     const { signal } = options;
@@ -71,7 +69,7 @@ export function podCommand(options: {
       const messages = on(socket, 'message', { close: ['close'], ...waiting, signal });
       socket.resume();
       for await (const event of messages) {
-        // While somebody else is slow nobody is silent.
+        // Time that a slow consumer takes does not count as silence.
         clearTimeout(timer);
         const message: Buffer = event[0];
         const [kind] = message;
@@ -103,7 +101,7 @@ export function podCommand(options: {
   };
 }
 
-/** The last message: a `Status`, with the exit code among its causes where it is not 0. */
+/** The last message: a `Status`, with the exit code among its causes if it is not 0. */
 function exitCodeOf(content: Buffer, what: string): number {
   const status: {
     readonly status?: string;

@@ -3,14 +3,14 @@ import { KubernetesError } from '../client-error.ts';
 
 export interface ContainerLog {
   readonly bytes: Uint8Array;
-  /** What is missing, in words; absent when it is all that the node still has. */
+  /** What is missing, in words; absent if it is everything that the node still has. */
   readonly partial?: string;
 }
 
 /**
- * The last lines of one container's log, with the kubelet's time stamps. A log that cannot be had is empty and says why: the rest
- * of the evidence is worth keeping.
- * @throws FB_ERR_UNAVAILABLE when the call is cancelled; FB_ERR_REFUSED when we may not read logs.
+ * The last lines of one container's log, with the kubelet's timestamps. A log that cannot be read is empty and says why: the rest of the evidence is worth
+ * keeping.
+ * @throws FB_ERR_UNAVAILABLE if the call is cancelled; FB_ERR_REFUSED if we may not read logs.
  */
 export async function readContainerLog(options: {
   readonly api: KubernetesApi;

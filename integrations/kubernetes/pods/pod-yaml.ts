@@ -7,8 +7,8 @@ const hidden = '[redacted]';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
- * The pod as YAML for the evidence: whole, but without the values of its environment, without what looks like a secret in
- * commands, arguments, probes and annotations, and without the copy of all that in `last-applied-configuration`.
+ * The pod as YAML for the evidence: complete, but without the values of its environment, anything that looks like a secret in commands, arguments, probes and
+ * annotations, and the copy of all that in `last-applied-configuration`.
  */
 export function redactedPodYaml(pod: PodJson): string {
   const copy: PodJson = structuredClone(pod);
@@ -22,7 +22,7 @@ export function redactedPodYaml(pod: PodJson): string {
   return stringify(copy, { lineWidth: 0 });
 }
 
-/** Without who wrote which field, and without what looks like a secret in the annotations. */
+/** Removes the field managers, and anything that looks like a secret in the annotations. */
 export function redactedMetadata(metadata: Jsonify<V1ObjectMeta>): Jsonify<V1ObjectMeta> {
   const { managedFields: _, annotations, ...rest } = metadata;
   const entries = Object.entries(annotations ?? {});
@@ -66,10 +66,10 @@ function redactedHandler<H extends Pick<Jsonify<V1Probe>, 'exec' | 'httpGet'>>(h
   };
 }
 
-/** `--password`, `-p` and their like, whose value is the next argument. */
+/** `--password`, `-p` and similar flags, whose value is the next argument. */
 const secretFlag = /^-{1,2}[\w.-]*(?:pass|pwd|secret|token|credential|api-?_?key|auth)[\w.-]*$/i;
 
-/** Takes secrets out of a command line, also where a flag and its value are two arguments. */
+/** Removes secrets from a command line, even if a flag and its value are two arguments. */
 function redactedArguments(words: readonly string[]): string[] {
   return words.map((word, index) => {
     const before = words[index - 1];

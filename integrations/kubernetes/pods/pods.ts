@@ -4,7 +4,7 @@ import { type KubernetesApi, pathOf } from '../client.ts';
 import { lastManagerOf } from '../objects.ts';
 import type { PodJson } from '../watch/projection.ts';
 
-/** A pod by name, or undefined when there is none. */
+/** A pod by name, or undefined if there is none. */
 export async function readPod(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
@@ -22,7 +22,7 @@ export async function readPod(options: {
     .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
-/** Who but us has set the labels of a pod last, as they call themselves. */
+/** The last field manager other than us that set the labels of a pod. */
 export async function lastManagerOfLabels(
   api: KubernetesApi,
   pod: { readonly namespace: string; readonly name: string },
@@ -31,7 +31,7 @@ export async function lastManagerOfLabels(
   return found && lastManagerOf(found, ['metadata', 'labels']);
 }
 
-/** The pod with exactly this uid. @throws FB_ERR_NOT_FOUND; FB_ERR_TARGET_REPLACED when the name has a new owner. */
+/** The pod with exactly this uid. @throws FB_ERR_NOT_FOUND; FB_ERR_TARGET_REPLACED if another pod has the name now. */
 export async function readSamePod(options: {
   readonly api: KubernetesApi;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
@@ -47,8 +47,8 @@ export async function readSamePod(options: {
 }
 
 /**
- * Replaces all labels of a pod and some of its annotations, in one call that succeeds only on exactly the object that was seen.
- * @throws FB_ERR_CONFLICT when the pod has changed since (read again), FB_ERR_NOT_FOUND when it is gone.
+ * Replaces all labels of a pod and some of its annotations, in one call that succeeds only on exactly the object that was read.
+ * @throws FB_ERR_CONFLICT if the pod has changed since (read again), FB_ERR_NOT_FOUND if it is gone.
  */
 export async function replacePodLabels(options: {
   readonly api: KubernetesApi;
@@ -60,7 +60,7 @@ export async function replacePodLabels(options: {
     readonly labels: Readonly<Record<string, string>>;
   };
   readonly labels: Readonly<Record<string, string>>;
-  /** null takes one off. */
+  /** null removes an annotation. */
   readonly annotations: Readonly<Record<string, string | null>>;
   readonly signal?: AbortSignal;
 }): Promise<PodJson> {

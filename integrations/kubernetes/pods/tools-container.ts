@@ -8,7 +8,7 @@ import { KubernetesError } from '../client-error.ts';
 import type { PodJson } from '../watch/projection.ts';
 import { readSamePod } from './pods.ts';
 
-/** What the tools may do in the pod. `as the container`: what its namespace allows, and only to processes of the same user. */
+/** What the tools may do in the pod. `as the container`: what its namespace allows, and only on processes of the same user. */
 type ToolsRights = 'everything' | 'as the container' | 'as the container, without capabilities';
 
 export interface ToolsContainer {
@@ -16,20 +16,20 @@ export interface ToolsContainer {
   readonly rights: ToolsRights;
 }
 
-/** An ephemeral container is never started again: a step that comes back after its end needs another one. */
+/** An ephemeral container is never restarted: a step that returns after its container ended needs another one. */
 const mostContainers = 5;
 
 /**
- * Starts our own tools beside a container of the pod, in its process namespace. Once for each `baseName`: what runs already is used.
- * It ends by itself, and its name stays in the pod's spec for as long as there is the pod. It gets no token: those are mounted when a pod is made.
- * @throws FB_ERR_REFUSED when the API server does not allow it, FB_ERR_UNAVAILABLE while it does not run yet.
+ * Starts our own tools next to a container of the pod, in its process namespace. Once per `baseName`: a running one is reused. The container ends by itself,
+ * and its name stays in the pod's spec for as long as the pod exists. It gets no token: those are mounted when a pod is created.
+ * @throws FB_ERR_REFUSED if the API server does not allow it, FB_ERR_UNAVAILABLE while it does not run yet.
  */
 export async function startTools(options: {
   readonly api: KubernetesApi;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
   readonly baseName: string;
   readonly image: string;
-  /** The container whose processes are looked at. */
+  /** The container whose processes are examined. */
   readonly beside: string;
   readonly capabilities: readonly string[];
   readonly livesSeconds: number;
@@ -46,7 +46,7 @@ export async function startTools(options: {
   throw new FirebreakError('FB_ERR_REFUSED', `the tools were ended ${mostContainers} times in pod/${pod.namespace}/${pod.name}`);
 }
 
-/** The names of the tools' containers that this step has added to the pod. */
+/** Names of the tools containers that this step added to the pod. */
 export function toolsContainersOf(pod: PodJson, baseName: string): readonly string[] {
   const added = (pod.spec?.ephemeralContainers ?? []).map(({ name }) => name);
   return added.filter((name) => name === baseName || name.startsWith(`${baseName}-`));
@@ -56,7 +56,7 @@ function specOf(pod: PodJson, name: string) {
   return pod.spec?.ephemeralContainers?.find((one) => one.name === name);
 }
 
-/** Asks for the most first: where the namespace's Pod Security level refuses that, less will have to do. */
+/** Requests the most rights first, and fewer if the namespace's Pod Security level refuses them. */
 async function addContainer(options: {
   readonly api: KubernetesApi;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
@@ -85,7 +85,7 @@ async function addContainer(options: {
         patch: 'strategic',
         path: pathOf({ resource: 'pods', namespace: pod.namespace, name: pod.name, subresource: 'ephemeralcontainers' }),
         query: { fieldManager: names.fieldManager },
-        // With the uid it succeeds on this pod only, never on its successor.
+        // With the uid, the call succeeds on this pod only, never on its successor.
         body: { metadata: { uid: pod.uid }, spec: { ephemeralContainers: [container] } },
         what: `patch pods/ephemeralcontainers in ${pod.namespace}`,
         signal,
@@ -103,7 +103,7 @@ interface Level {
   readonly securityContext: V1SecurityContext;
 }
 
-/** https://kubernetes.io/docs/concepts/security/pod-security-standards/: privileged, baseline and restricted namespaces let these through. */
+/** https://kubernetes.io/docs/concepts/security/pod-security-standards/: accepted in privileged, baseline and restricted namespaces respectively. */
 function levels(options: {
   readonly found: PodJson;
   readonly beside: string;
@@ -146,7 +146,7 @@ function rightsOf(pod: PodJson, name: string, beside: string): ToolsRights {
   return (securityContext?.capabilities?.drop ? without : same)?.rights ?? 'as the container';
 }
 
-/** Waits until it runs. False when it has ended. */
+/** Waits until it runs. Returns false if it has ended. */
 async function runs(options: {
   readonly api: KubernetesApi;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };

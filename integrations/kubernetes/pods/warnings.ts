@@ -4,7 +4,7 @@ import { type KubernetesApi, pathOf } from '../client.ts';
 import { reporterPrefix } from '../object-events.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
-/** Who may write events may write many: these are the most that are taken. */
+/** Anyone who may write events may write many: this is the maximum that is read. */
 const most = 500;
 const mostReasons = 5;
 
@@ -12,13 +12,13 @@ export const warningsRight: Right = { apiGroup: '', resource: 'events', verbs: [
 
 type Event = Jsonify<CoreV1Event>;
 
-/** When it was seen last. Writers set one or the other: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
+/** When it was last seen. Different writers set different fields: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
 function seenAt({ series, lastTimestamp, eventTime, metadata }: Event): number {
   const times = [series?.lastObservedTime, lastTimestamp, eventTime, metadata.creationTimestamp];
   return Math.max(0, ...times.flatMap((time) => (time ? [Date.parse(time)] : [])).filter((at) => !Number.isNaN(at)));
 }
 
-/** Warning Events of a namespace that were seen since then, counted by their reasons. Whoever may write Events there can make some: a hint, and no proof. */
+/** Warning Events of a namespace seen since then, counted by reason. Anyone who may write Events there can fake them: a hint, not a proof. */
 export async function warningsSince(options: {
   readonly api: Pick<KubernetesApi, 'json'>;
   readonly namespace: string;
@@ -34,12 +34,12 @@ export async function warningsSince(options: {
     what: `list events in ${namespace}`,
     signal,
   });
-  // A quarantine is told by an Event of ours, which is a warning.
+  // A quarantine is reported by an Event of ours, which is a warning.
   const isOwn = ({ reportingComponent }: Event): boolean => reportingComponent?.startsWith(reporterPrefix) === true;
   const found = list.items.filter((event) => !isOwn(event) && seenAt(event) >= since);
   const counts = new Map<string, number>();
   for (const { reason = '' } of found) {
-    // The API server asks for no more than 128 characters of any kind.
+    // The API server only limits a reason to 128 characters, of any kind.
     const known = /^[A-Za-z0-9]{1,60}$/.test(reason) ? reason : 'other';
     counts.set(known, (counts.get(known) ?? 0) + 1);
   }

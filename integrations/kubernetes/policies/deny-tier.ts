@@ -5,7 +5,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 
-/** Of the cell. Reading alone: who may write one may cut off the whole cluster. */
+/** The cell's rights. Read only: anyone who may write a deny tier may cut off the whole cluster. */
 export const denyTierRights: readonly Right[] = denyTiers.map(({ group, resource }) => ({
   apiGroup: group,
   resource,
@@ -17,13 +17,13 @@ interface PolicyObject {
 }
 
 /**
- * The strongest one that is applied as it should be. One that is not there, or may not be read, counts for nothing.
- * @throws FB_ERR_UNAVAILABLE when the API server does not answer.
+ * The strongest deny tier that is applied correctly. One that does not exist, or may not be read, is ignored.
+ * @throws FB_ERR_UNAVAILABLE if the API server does not answer.
  */
 export async function readDenyTier(options: {
   readonly api: KubernetesApi;
   readonly signal?: AbortSignal;
-  /** Absent: all that Firebreak knows. */
+  /** Absent: all deny tiers that Firebreak knows. */
   readonly among?: readonly DenyTier[];
 }): Promise<DenyTier | undefined> {
   const { api, signal, among = denyTiers } = options;
@@ -48,7 +48,7 @@ async function read(tier: DenyTier, api: KubernetesApi, signal: AbortSignal | un
 
 const stillThereEveryMs = 3_000;
 
-/** Remembers which deny tier the cluster has: it is asked for on the fast path. */
+/** Caches which deny tier the cluster has, since the fast path needs it. */
 export class DenyTierWatch {
   readonly #api: KubernetesApi;
   readonly #everyMs: number;
@@ -72,7 +72,7 @@ export class DenyTierWatch {
     return this.#current;
   }
 
-  /** Resolves when it was looked for once. */
+  /** Resolves after the first lookup. */
   start(): Promise<void> {
     const first = this.#look();
     this.#looking = first.then(() => this.#goOn());
@@ -88,7 +88,7 @@ export class DenyTierWatch {
     const { signal } = this.#stop;
     let lookedAt = Date.now();
     while (!signal.aborted) {
-      // One that is there and goes opens what it denied: that is looked for soon, by one call.
+      // If an existing deny tier disappears, what it denied is open: so one call checks it more often.
       const waitMs = this.#current ? Math.min(this.#everyMs, stillThereEveryMs) : this.#everyMs;
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
@@ -106,7 +106,7 @@ export class DenyTierWatch {
     try {
       this.#current = await readDenyTier({ api: this.#api, signal: this.#stop.signal, ...(among && { among }) });
     } catch {
-      // Not to be told: then a quarantine claims no more than NetworkPolicies do.
+      // Unknown: then a quarantine claims no more than NetworkPolicies provide.
       this.#current = undefined;
     }
     if (this.#current !== before && !this.#stop.signal.aborted) this.#changed(this.#current);

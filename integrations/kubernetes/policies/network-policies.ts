@@ -22,8 +22,8 @@ export function listNetworkPolicies(options: {
 }
 
 /**
- * A quarantined pod is the standing policy's alone: an exception of another policy of ours must not open it. By the value, as the standing policy has
- * it: whoever gives a pod the label with another one takes it out of nothing.
+ * Only the standing policy applies to a quarantined pod: an exception in another policy of ours must not open it. Matches the value, as the standing policy
+ * does: giving a pod the label with another value exempts it from nothing.
  */
 export const notQuarantined = { key: names.quarantineLabel, operator: 'NotIn', values: ['active'] } as const;
 
@@ -32,7 +32,7 @@ export function isQuarantined(labels: Readonly<Record<string, string>>): boolean
   return labels[names.quarantineLabel] === 'active';
 }
 
-/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Egress only where it has rules. */
+/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Egress applies only if there are egress rules. */
 function limitsEgress({ spec }: PolicyJson): boolean {
   return spec?.policyTypes?.includes('Egress') ?? spec?.egress !== undefined;
 }
@@ -48,13 +48,13 @@ export function egressPoliciesOf(
   });
 }
 
-/** Which of the blocks the policy lets pods reach, wholly or in part, by an address. Peers that are pods or namespaces are not looked at. */
+/** The blocks that the policy lets pods reach by address, wholly or in part. Peers that are pods or namespaces are ignored. */
 export function allowedEgress({ egress = [] }: Pick<PolicyRecord, 'egress'>, blocks: readonly Cidr[]): readonly Cidr[] {
   return blocks.filter((block) => egress.some((rule) => ruleAllows(rule, block)));
 }
 
 function ruleAllows(rule: EgressRule, block: Cidr): boolean {
-  // A rule without peers allows everywhere.
+  // A rule without peers allows all destinations.
   if (!rule.to || rule.to.length === 0) return true;
   return rule.to.some(({ ipBlock }) => {
     const allowed = ipBlock && parseCidr(ipBlock.cidr);

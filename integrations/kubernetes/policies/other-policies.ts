@@ -1,7 +1,7 @@
 import type { LabelSelector, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 
-/** A policy of a network plugin, as far as it is read here. */
+/** A network plugin's policy, as far as it is read here. */
 export interface OtherPolicyJson {
   readonly metadata?: {
     readonly name?: string;
@@ -20,7 +20,7 @@ interface OtherPolicyKind {
   readonly record: (policy: OtherPolicyJson) => PolicyRecord;
 }
 
-/** A cluster has those of its plugin; Calico's stand in one of two groups, or in both. */
+/** A cluster has those of its plugin; Calico's are in one of two groups, or in both. */
 export const otherPolicyKinds: readonly OtherPolicyKind[] = [
   { group: 'cilium.io', version: 'v2', resource: 'ciliumnetworkpolicies', record: ciliumRecord },
   { group: 'crd.projectcalico.org', version: 'v1', resource: 'networkpolicies', record: calicoRecord },
@@ -33,8 +33,8 @@ export const otherPolicyKinds: readonly OtherPolicyKind[] = [
 ];
 
 /**
- * https://docs.cilium.io/en/stable/security/policy/intro/: a rule without any peer allows nothing (`ingress: [{}]`), each other one adds to what
- * is allowed; a denial is stronger than any of them. One that selects nodes says nothing of pods.
+ * https://docs.cilium.io/en/stable/security/policy/intro/: a rule without any peer allows nothing (`ingress: [{}]`), every other rule adds to what is allowed;
+ * a denial overrides all of them. A policy that selects nodes does not apply to pods.
  */
 function ciliumRecord(policy: OtherPolicyJson): PolicyRecord {
   const rules = [policy.spec, ...listOf(policy.specs)].filter((rule) => rule !== undefined);
@@ -54,7 +54,7 @@ function ciliumRecord(policy: OtherPolicyJson): PolicyRecord {
 }
 
 /**
- * https://docs.tigera.io/calico/latest/reference/resources/networkpolicy and …/globalnetworkpolicy: whatever its order, it is asked before the end of its
+ * https://docs.tigera.io/calico/latest/reference/resources/networkpolicy and …/globalnetworkpolicy: whatever its order, it is evaluated before the end of its
  * tier denies. Only one that comes after the deny tier, in the same tier, is too late.
  */
 function calicoRecord(policy: OtherPolicyJson): PolicyRecord {
@@ -65,7 +65,7 @@ function calicoRecord(policy: OtherPolicyJson): PolicyRecord {
   const allows = [...listIn(spec, 'ingress'), ...listIn(spec, 'egress')].some(
     (rule) => !['Deny', 'Log'].includes(String(fieldIn(rule, 'action'))),
   );
-  // Before the node's own routing: that is about what comes to nodes.
+  // Evaluated before the node's own routing, so it concerns traffic to nodes.
   const isOfNodes = fieldIn(spec, 'doNotTrack') === true || fieldIn(spec, 'preDNAT') === true;
   const selector = calicoSelector(fieldIn(spec, 'selector'));
   const onlyIn = together(
@@ -83,8 +83,8 @@ function calicoRecord(policy: OtherPolicyJson): PolicyRecord {
 }
 
 /**
- * https://network-policy-api.sigs.k8s.io/reference/spec/: asked before the NetworkPolicies, the lowest priority first; what it allows nothing denies any more.
- * Those of the baseline are asked after, when the standing policy has denied.
+ * https://network-policy-api.sigs.k8s.io/reference/spec/: evaluated before the NetworkPolicies, the lowest priority first; nothing later denies what it allows.
+ * Baseline policies are evaluated afterwards, when the standing policy has already denied.
  */
 function adminRecord(policy: OtherPolicyJson): PolicyRecord {
   const { spec } = policy;
@@ -127,12 +127,12 @@ function recordOf(
   };
 }
 
-/** Kubernetes writes the first of these on each namespace, Calico knows it by the second. */
+/** Kubernetes writes the first of these on each namespace; Calico uses the second. */
 function isNamespaceName(key: string): boolean {
   return key === 'kubernetes.io/metadata.name' || key === 'projectcalico.org/name';
 }
 
-/** The only names that a selector of labels leaves for what has its name under such a label; undefined where it leaves any. */
+/** The only names that a label selector admits for things named by such a label; undefined if it admits any. */
 function namesIn(selector: unknown, isName: (key: string) => boolean): readonly string[] | undefined {
   const named = Object.entries(Object(fieldIn(selector, 'matchLabels'))).find(([key]) => isName(key));
   if (named) return [String(named[1])];
@@ -142,13 +142,13 @@ function namesIn(selector: unknown, isName: (key: string) => boolean): readonly 
   return among === undefined ? undefined : listIn(among, 'values').map(String);
 }
 
-/** What several leave; undefined where one of them leaves any. */
+/** All names that they admit; undefined if one of them admits any. */
 function together(names: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
   const known = names.filter((one) => one !== undefined);
   return names.length > 0 && known.length === names.length ? known.flat() : undefined;
 }
 
-/** Kubernetes' own form. An operator that is not known may select. */
+/** Kubernetes' own form. An unknown operator is assumed to select. */
 function plainSelector(selector: unknown): LabelSelector {
   const labels = Object.entries(Object(fieldIn(selector, 'matchLabels'))).map(([key, value]) => [key, String(value)] as const);
   const expressions = listIn(selector, 'matchExpressions').map((one) => ({
@@ -159,7 +159,7 @@ function plainSelector(selector: unknown): LabelSelector {
   return { matchLabels: Object.fromEntries(labels), matchExpressions: expressions };
 }
 
-/** Cilium writes where a label comes from before its name (`k8s:app`). What it knows besides labels may select, as far as we know. */
+/** Cilium prefixes a label's name with its source (`k8s:app`). Anything it matches other than labels is assumed to select. */
 function ciliumSelector(selector: unknown): LabelSelector {
   const known = (key: string): string | undefined =>
     /^[a-z-]+:/.test(key) && !/^(k8s|any):/.test(key) ? undefined : key.replace(/^(k8s|any):/, '');
@@ -176,7 +176,9 @@ function ciliumSelector(selector: unknown): LabelSelector {
   return { matchLabels: Object.fromEntries(labels), matchExpressions: expressions };
 }
 
-/** https://docs.tigera.io/calico/latest/reference/resources/networkpolicy#selector: what is joined by `&&`. What cannot be read may select. */
+/**
+ * https://docs.tigera.io/calico/latest/reference/resources/networkpolicy#selector: terms joined by `&&`. A selector that cannot be parsed is assumed to select.
+ */
 function calicoSelector(text: unknown): LabelSelector {
   if (typeof text !== 'string' || /[()]|\|\|/.test(text.replace(/(has\([^()]*|all\()\)/g, ''))) return {};
   const terms = text.split('&&').map((term) => term.trim());
@@ -196,7 +198,7 @@ function calicoTerm(term: string): readonly Expression[] {
   return [{ key: among, operator: list === 'in' ? 'In' : 'NotIn', values: named }];
 }
 
-/** Calico gives each pod labels of its own besides: of these nothing is known here. */
+/** Calico also gives each pod labels of its own, which are not known here. */
 function ofPods({ matchExpressions = [] }: LabelSelector): LabelSelector {
   return { matchExpressions: matchExpressions.filter(({ key }) => !/^(projectcalico\.org\/|pcns\.|pcsa\.)/.test(key)) };
 }
@@ -209,7 +211,7 @@ function fieldIn(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
 }
 
-/** What should be a list and is none counts as one thing that is not known. */
+/** A value that should be a list and is not counts as one unknown item. */
 function listIn(value: unknown, name: string): readonly unknown[] {
   return listOf(fieldIn(value, name));
 }

@@ -12,8 +12,8 @@ import { type Jsonify, policyRecord } from '../watch/projection.ts';
 type PolicyJson = Jsonify<V1NetworkPolicy>;
 
 /**
- * Denies all traffic, in and out, of every pod of the namespace that carries the quarantine label; but for what the configuration excepts.
- * Admission holds the cell to this shape (`service/rbac/cell-admission.ts`).
+ * Denies all ingress and egress of every pod of the namespace that carries the quarantine label, except for the configured exceptions. Admission holds the cell
+ * to this shape (`service/rbac/cell-admission.ts`).
  */
 export function specOf({ dns, forensics }: QuarantineExceptions): object {
   const within = (namespace: string) => ({
@@ -31,7 +31,7 @@ export function specOf({ dns, forensics }: QuarantineExceptions): object {
   };
 }
 
-/** By the configuration's own object: it is asked for at each containment and each look at one. */
+/** Cached per configuration object: needed at each containment and each check of one. */
 const specDigests = new WeakMap<QuarantineExceptions, string>();
 const noExceptions: QuarantineExceptions = {};
 
@@ -42,13 +42,13 @@ function isStandingPolicy(policy: PolicyRecord, exceptions: QuarantineExceptions
   return policy.specDigest === digest;
 }
 
-/** As the cell's memory of the cluster has it. */
+/** The policy's state, from the cell's view of the cluster. */
 export function standingRecord(policy: PolicyRecord, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
   if (isStandingPolicy(policy, exceptions)) return 'as configured';
   return isStandingPolicy(policy, noExceptions) ? 'strict' : 'changed';
 }
 
-/** `strict`: it denies more than the configuration says, since the API server has not taken the exceptions. */
+/** `strict`: it denies more than the configuration says, since the API server did not accept the exceptions. */
 export function standingState(policy: PolicyJson, exceptions: QuarantineExceptions): 'as configured' | 'strict' | 'changed' {
   return standingRecord(policyRecord(policy), exceptions);
 }
@@ -63,9 +63,8 @@ interface Wanted {
 }
 
 /**
- * Makes sure that the namespace has the standing policy exactly as it should be: created where missing, put right where changed.
- * No call at all where the cache knows it is there.
- * @returns whether it was created or put right now, and whether its exceptions were refused: then it is there without them.
+ * Makes sure that the namespace has exactly the standing policy: creates it if missing, corrects it if changed. Makes no call if the cache knows it is there.
+ * @returns whether it was created or corrected now, and whether its exceptions were refused: then it exists without them.
  * @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE.
  */
 export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly created: boolean; readonly refused: boolean }> {
@@ -74,7 +73,7 @@ export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly c
   } catch (error) {
     const without = Object.keys(wanted.exceptions).length === 0;
     if (without || !hasCode(error, 'FB_ERR_API_REFUSED')) throw error;
-    // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
+    // A mistake in an exception, or an outdated admission policy, must not prevent the containment of a pod.
     return { ...(await ensureExactly({ ...wanted, exceptions: noExceptions })), refused: true };
   }
 }
@@ -129,7 +128,7 @@ export async function readStandingPolicy(options: {
     .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
-/** Undefined when one of this name was there already. */
+/** Undefined if one with this name already exists. */
 async function create(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
@@ -161,13 +160,12 @@ function path(namespace: string, name?: string): string {
   return pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name && { name }) });
 }
 
-/** In a namespace, before a minute without a change. */
+/** Early corrections per namespace, until a minute passes without one. */
 const mostEarly = 5;
 
 /**
- * Keeps the standing policy in every watched namespace, so that a containment is one call. A namespace that is new gets it
- * at once, and one whose policy was taken away or changed gets it back as soon as the watch says so; at most once a second, and where it is
- * changed again and again, every 10 s (`everyMs`).
+ * Keeps the standing policy in every watched namespace, so that a containment is one call. A new namespace gets it at once, and if it is removed or changed, it
+ * is restored as soon as the watch reports it; at most once a second, and if it is changed repeatedly, every 10 s (`everyMs`).
  */
 export class StandingPolicies {
   readonly #api: KubernetesApi;
@@ -177,7 +175,7 @@ export class StandingPolicies {
   readonly #everyMs: number;
   readonly #log: (event: { readonly namespace: string; readonly what: string }) => void;
   readonly #stop = new AbortController();
-  /** When it was last put right before its turn, and how often in a row. */
+  /** When it was last corrected before its turn, and how often in a row. */
   readonly #early = new Map<string, { at: number; times: number }>();
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
@@ -200,7 +198,7 @@ export class StandingPolicies {
     this.#log = log;
   }
 
-  /** Call it when the view is ready. Resolves when every watched namespace was seen to once. */
+  /** Call it once the view is ready. Resolves when every watched namespace was checked once. */
   async start(): Promise<void> {
     this.#view.onNamespace((namespace) => this.#queue([namespace]));
     this.#view.onPolicies((namespace) => this.#changed(namespace));
@@ -214,7 +212,7 @@ export class StandingPolicies {
     await this.#work;
   }
 
-  /** Whoever changes it all the time is not fought without end: then its turn will do. */
+  /** Limits early corrections: if somebody changes the policy all the time, the regular interval has to do. */
   #changed(namespace: string): void {
     const policy = this.#view.policies(namespace).find(({ name }) => name === names.standingPolicy);
     if (policy && isStandingPolicy(policy, this.#exceptions)) return;

@@ -1,18 +1,18 @@
 import type { KubernetesApi } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 
-/** The reason of what a client refuses that only reads. */
+/** Error reason for calls that a read-only client refuses. */
 const readOnly = 'ReadOnly';
 
-/** Subresources that a GET does something with: a command, a connection into a container, a request to a kubelet or a Service. */
+/** Subresources on which even a GET acts: it runs a command, connects into a container, or sends a request to a kubelet or a Service. */
 const actingOn = /\/(?:exec|attach|portforward|proxy)(?:\/|$)/;
 
-/** A POST that makes no object: it asks whether an account has a right. https://kubernetes.io/docs/reference/access-authn-authz/authorization/ */
+/** A POST that creates nothing: it asks whether an account has a right. https://kubernetes.io/docs/reference/access-authn-authz/authorization/ */
 const asksForRights = /^\/apis\/authorization\.k8s\.io\/v1\/(?:self)?subjectaccessreviews$/;
 
 /**
- * A client that changes nothing, whoever calls it: what would change something is not sent. A trial run (`dryRun`) is not sent either, since it goes through
- * the cluster's webhooks, which are others' programs.
+ * A client that changes nothing, whoever calls it: calls that would change something are not sent. Nor is a trial run (`dryRun`), since it goes through the
+ * cluster's webhooks, which are other people's programs.
  */
 export function readOnlyApi(api: KubernetesApi): KubernetesApi {
   return {
@@ -38,7 +38,7 @@ export function refusedToWrite(what: string): KubernetesError {
   return new KubernetesError('FB_ERR_REFUSED', `a client that only reads does not: ${what}`, { status: 0, reason: readOnly });
 }
 
-/** Whether it says only that a client may not write, and nothing of the cluster. */
+/** Whether the error only says that a client may not write, and nothing about the cluster. */
 export function isRefusedToWrite(error: unknown): boolean {
   return error instanceof KubernetesError && error.reason === readOnly;
 }

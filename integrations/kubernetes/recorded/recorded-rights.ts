@@ -1,17 +1,17 @@
 import { isObject } from '../../../core/text/plain-json.ts';
 import type { AskedRight } from '../access-review.ts';
 
-/** Objects of RBAC as they were recorded, by resource. */
+/** Recorded RBAC objects, by resource. */
 type RecordedObjects = (resource: string) => readonly Readonly<Record<string, unknown>>[];
 
-/** Whose rights are asked for, as a `SubjectAccessReview` has it. */
+/** The subject whose rights are checked, as in a `SubjectAccessReview`. */
 interface AskedSubject {
   readonly user: string;
   readonly groups: readonly string[];
 }
 
 /**
- * Whether RBAC gives a right, by the roles and bindings that were recorded. Other authorizers of the cluster are not asked: they may give more.
+ * Whether RBAC grants a right, according to the recorded roles and bindings. Other authorizers of the cluster are not consulted: they may grant more.
  * https://kubernetes.io/docs/reference/access-authn-authz/rbac/
  */
 export function recordedRight(objects: RecordedObjects, { user, groups }: AskedSubject, right: AskedRight): boolean {

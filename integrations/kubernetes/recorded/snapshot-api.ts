@@ -8,7 +8,7 @@ import { refusedToWrite } from './read-only.ts';
 import { recordedRight } from './recorded-rights.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
-/** A client that answers from a snapshot as the API server did when it was recorded. It changes nothing, and a watch brings nothing. */
+/** A client that answers from a snapshot, as the API server did when it was recorded. It changes nothing, and a watch yields nothing. */
 export function snapshotApi(snapshot: ClusterSnapshot): KubernetesApi {
   const kinds = new Map(snapshot.resources.map((one) => [`${one.group}/${one.version}/${one.resource}`, one]));
   const notAllowed = new Set(snapshot.missing.map(({ group, resource }) => `${group}/${resource}`));
@@ -40,7 +40,7 @@ export function snapshotApi(snapshot: ClusterSnapshot): KubernetesApi {
   };
   return {
     server: snapshot.server,
-    // Whoever changes what he was given changes no answer to others.
+    // Cloned, so that a caller that changes its answer does not change other callers' answers.
     json: async (call) => structuredClone(answer(call)) as never,
     stream: (call) => (call.query && new URLSearchParams(call.query).has('watch') ? untilStopped(call) : nothingRecorded(call)),
     socket: async ({ what }) => {
@@ -88,7 +88,7 @@ interface Asked {
   readonly subresource?: string;
 }
 
-/** As `pathOf` makes it; a slash at the end says no more, to an API server either. */
+/** Parses a path made by `pathOf`; a trailing slash makes no difference, as for an API server. */
 function partsOf(path: string): Asked | undefined {
   const [root, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);
   const [group = '', version = ''] = root === 'api' ? ['', rest.shift()] : [rest.shift(), rest.shift()];
@@ -124,7 +124,7 @@ function stringsIn(labels: Readonly<Record<string, unknown>>): Readonly<Record<s
   return Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]));
 }
 
-/** Of the forms that selectors have (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api) those that Firebreak writes. */
+/** Supports only the selector forms (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api) that Firebreak writes. */
 function labelSelectorOf(text: string, what: string): LabelSelector {
   const terms = text.split(',').map((term) => /^([\w./-]+)(?:==?([\w.-]*))?$/.exec(term));
   return {

@@ -13,7 +13,7 @@ const resourceKind = z.strictObject({
   items: z.array(z.looseObject({})),
 });
 
-/** What a cluster's API server said at one time, without values that are secret. */
+/** A cluster's API server answers at one time, without secret values. */
 export const clusterSnapshot = z.strictObject({
   format: z.literal('firebreak/cluster-snapshot/v1'),
   server: z.string(),
@@ -36,9 +36,9 @@ const pageSize = 500;
 const listMs = 60_000;
 
 /**
- * Records what the actions read of a cluster: the resources of these rights, in each version that the API server has.
+ * Records what the actions read from a cluster: the resources of these rights, in each version that the API server has.
  *
- * @throws KubernetesError where the server does not answer; what it does not allow is among `missing`.
+ * @throws KubernetesError if the server does not answer; what it does not allow is listed in `missing`.
  */
 export async function recordCluster(options: {
   readonly api: KubernetesApi;
@@ -69,7 +69,7 @@ export async function recordCluster(options: {
   return { format: 'firebreak/cluster-snapshot/v1', server: api.server, at, resources, missing };
 }
 
-/** What can be listed of a group, in each of its versions; nothing of a group that the cluster does not have. */
+/** The listable resources of a group, in each of its versions; none if the cluster does not have the group. */
 async function discover(api: KubernetesApi, group: string): Promise<readonly Discovered[]> {
   const get = <T>(path: string): Promise<T> =>
     api.json<T>({ method: 'GET', path, what: `discover ${group || 'the core group'}` });
@@ -120,12 +120,12 @@ async function listAll(
   return items;
 }
 
-/** Holds whole objects once more as they were applied, values included: https://kubernetes.io/docs/reference/labels-annotations-taints/ */
+/** Contains a second copy of the whole object as it was applied, including values: https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
- * The object without what may be a secret: values of Secrets and ConfigMaps, of environment variables and charts, and the copy of all that in an annotation. The
- * keys stay: by them a plan says what it would change.
+ * The object without potential secrets: values of Secrets and ConfigMaps, of environment variables and charts, and the copy of all that in an annotation. The
+ * keys stay: a plan needs them to say what it would change.
  */
 function withoutSecrets(kind: string, object: Record<string, unknown>): Record<string, unknown> {
   const { stringData: _, ...known } = object;
@@ -141,12 +141,12 @@ function withoutSecrets(kind: string, object: Record<string, unknown>): Record<s
   return Object.fromEntries(Object.entries(emptied).map(([field, value]) => [field, cleaned(field, value, left)]));
 }
 
-/** What declares workloads elsewhere may write the values of charts out. */
+/** Objects that declare workloads elsewhere may contain chart values in plain text. */
 const declarers: ReadonlySet<string> = new Set(['Application', 'HelmRelease', 'Kustomization']);
 const valuesOfCharts: ReadonlySet<string> = new Set(['values', 'valuesObject', 'parameters', 'substitute']);
 const noFields: ReadonlySet<string> = new Set();
 
-/** A Secret’s values are base64, and an empty one would be planned otherwise than one that is there. */
+/** A Secret’s values are base64, and an empty value would be planned differently from an existing one. */
 const leftOut = Buffer.from('left out').toString('base64');
 
 function withoutValues(value: unknown): unknown {
@@ -164,7 +164,7 @@ function cleaned(field: string, value: unknown, left: ReadonlySet<string>): unkn
   );
 }
 
-/** An environment variable that is written out; one that refers to a Secret keeps its reference. */
+/** Clears a literal environment variable; one that refers to a Secret keeps its reference. */
 function withoutValue(variable: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return 'value' in variable ? { ...variable, value: '' } : variable;
 }

@@ -5,13 +5,13 @@ import type { Jsonify } from './projection.ts';
 /** https://github.com/k8snetworkplumbingwg/multus-cni/blob/master/docs/how-to-use.md, and the standard that it follows. */
 const networkAnnotations = ['k8s.v1.cni.cncf.io/networks', 'v1.multus-cni.io/default-network'] as const;
 
-/** Of names that the API server takes; what others say is no name, and may be of any length. */
+/** Matches names that the API server accepts; anything else is not a name, and may have any length. */
 const networkName = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const mostNetworks = 5;
 
 /**
- * What it has that other pods of its namespace may use too, as `persistentvolumeclaim/data`, `resourceclaim/gpu`: sorted. The spec has named them since the pod
- * was made, and nobody can change them.
+ * What the pod uses that other pods of its namespace may use too, as `persistentvolumeclaim/data`, `resourceclaim/gpu`: sorted. The spec has named them since
+ * the pod was created, and nobody can change them.
  */
 export function claimsOf(pod: string, { volumes = [], resourceClaims = [] }: Partial<Jsonify<V1PodSpec>>): readonly string[] {
   const claims = [
@@ -26,8 +26,8 @@ export function claimsOf(pod: string, { volumes = [], resourceClaims = [] }: Par
 }
 
 /**
- * Names of the networks that it asks for besides the cluster's: a NetworkPolicy is about none of them. Whoever may write the pod may write them after it was
- * made, when they have no effect: enough to say so, and not to decide by.
+ * Names of the networks that the pod requests in addition to the cluster's: NetworkPolicies cover none of them. Anyone who may write the pod may write them
+ * after its creation, when they have no effect: good enough to report, but not to decide by.
  */
 export function otherNetworksOf(annotations: Readonly<Record<string, string>>): readonly string[] {
   const named = networkAnnotations.flatMap((annotation) => networksIn(annotations[annotation] ?? ''));

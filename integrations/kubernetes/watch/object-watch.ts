@@ -3,20 +3,20 @@ import { type KubernetesApi, pathOf } from '../client.ts';
 import type { ObjectJson, ObjectRef } from '../objects.ts';
 import { Reflector, type WatchLog } from './reflector.ts';
 
-/** An object that was made, changed or deleted: only its metadata comes. */
+/** An object that was created, changed or deleted: metadata only. */
 export interface SeenObject {
   readonly ref: ObjectRef;
   readonly metadata: ObjectJson['metadata'];
 }
 
 export interface ObjectListener {
-  /** It was there or was changed, or is gone. What it says now is for the listener to read. */
+  /** The object exists, was changed, or is gone. The listener must read its current state. */
   seen(object: SeenObject): void;
-  /** All of a kind were listed, and seen before: what is not among them is gone. */
+  /** All objects of a kind were listed and reported to `seen` first: any other one is gone. */
   listed(kind: string): void;
 }
 
-/** Follows the metadata of objects of some kinds in the whole cluster, and keeps nothing of them. */
+/** Follows the metadata of objects of some kinds in the whole cluster, and stores none of it. */
 export class ObjectWatch {
   readonly #reflectors: readonly Reflector<Pick<ObjectJson, 'metadata'>>[];
 
@@ -47,7 +47,7 @@ export class ObjectWatch {
     });
   }
 
-  /** Goes on trying until `stop`: what may not be watched is not waited for. */
+  /** Keeps trying until `stop`; does not wait for kinds that may not be watched. */
   start(): void {
     for (const reflector of this.#reflectors) void reflector.start();
   }

@@ -1,14 +1,14 @@
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 
-/** Falco and others cut container ids to this many hex digits. */
+/** Falco and others truncate container ids to this many hex digits. */
 const shortId = 12;
 
 /** Pods by name, namespace, uid and container id, and those that carry a before-state. */
 export class PodIndex {
   readonly #byName = new Map<string, PodRecord>();
   readonly #byUid = new Map<string, PodRecord>();
-  /** Namespace → by uid. */
+  /** Namespace → uid → pod. */
   readonly #byNamespace = new Map<string, Map<string, PodRecord>>();
   /** By uid. */
   readonly #noted = new Map<string, PodRecord>();
@@ -28,7 +28,7 @@ export class PodIndex {
     this.#onNode.clear();
   }
 
-  /** Takes the record, unless a newer one of the same pod is there. */
+  /** Stores the record, unless a newer one of the same pod is there. */
   set(pod: PodRecord): void {
     const known = this.#byUid.get(pod.uid);
     if (known) {
@@ -62,7 +62,7 @@ export class PodIndex {
     return this.#byUid.get(uid);
   }
 
-  /** Every pod that has a container whose id begins so. Fewer than 8 digits name nobody. */
+  /** Every pod that has a container whose id begins with this prefix. Fewer than 8 digits match nothing. */
   byContainerPrefix(prefix: string): readonly PodRecord[] {
     if (prefix.length < 8) return [];
     const candidates =
@@ -112,7 +112,7 @@ export class PodIndex {
   }
 }
 
-/** Resource versions are comparable as numbers since Kubernetes 1.35; where they are not numbers, the newcomer wins. */
+/** Resource versions are comparable as numbers since Kubernetes 1.35; if they are not numbers, the newcomer wins. */
 function isOlder(a: string, b: string): boolean {
   return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }

@@ -6,7 +6,7 @@ import type { ClusterView } from './cluster-view.ts';
 
 type Asked = Pick<ClusterView, 'pods' | 'ownersOf' | 'services'>;
 
-/** Of those that are not being deleted. */
+/** Counts only pods that are not being deleted. */
 export function readyOf(pods: Iterable<PodRecord>): PodsReady {
   let ready = 0;
   let all = 0;
@@ -18,7 +18,7 @@ export function readyOf(pods: Iterable<PodRecord>): PodsReady {
   return { ready, pods: all };
 }
 
-/** Names of the Services that a pod with these labels is behind. One without a selector selects nothing by itself. Sorted. */
+/** Names of the Services that select a pod with these labels. A Service without a selector selects nothing by itself. Sorted. */
 export function servicesOf(view: Asked, namespace: string, labels: Readonly<Record<string, string>>): readonly string[] {
   return view
     .services(namespace)
@@ -27,16 +27,16 @@ export function servicesOf(view: Asked, namespace: string, labels: Readonly<Reco
     .sort();
 }
 
-/** How a workload, and the pods behind Services, stand without the pods that are left out. From memory, and at once. */
+/** The state of a workload, and of the pods behind Services, without the excluded pods. From memory, so immediate. */
 export function standWithout(
   view: Asked,
   of: {
     readonly namespace: string;
     readonly workload: NamedKind | undefined;
     readonly services: readonly string[];
-    /** Uids. */
+    /** Uids of the excluded pods. */
     readonly without: ReadonlySet<string>;
-    /** Milliseconds since 1970: only pods that are older. Absent: all. */
+    /** Milliseconds since 1970: counts only older pods. Absent: all. */
     readonly olderThan?: number;
   },
 ): { readonly workload?: PodsReady; readonly neighbours?: PodsReady; readonly behind: readonly PodRecord[] } {

@@ -17,7 +17,7 @@ import { digestOf } from '../../../core/text/digest.ts';
 import { crowdingIn } from '../annotation-room.ts';
 import { claimsOf, otherNetworksOf } from './beyond-network.ts';
 
-/** Kubernetes objects as the API's JSON has them: times are texts, not `Date`s. */
+/** Kubernetes objects as in the API's JSON: times are strings, not `Date`s. */
 export type Jsonify<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Jsonify<T[K]> } : T;
 export type PodJson = Jsonify<V1Pod>;
 
@@ -30,7 +30,7 @@ const keptOnPods: ReadonlySet<string> = new Set([
   names.beforeAnnotation,
 ]);
 
-/** The pod without environment, arguments and managed fields: less than a kilobyte of it is kept. */
+/** The pod without environment, arguments and managed fields: less than a kilobyte per pod is kept. */
 export function podRecord(pod: PodJson): PodRecord {
   const { metadata = {}, spec, status } = pod;
   const statuses = [
@@ -90,7 +90,10 @@ function isMarked({ labels = {}, annotations = {} }: Jsonify<V1ObjectMeta>): boo
   return labels[names.quarantineLabel] !== undefined || annotations[names.beforeAnnotation] !== undefined;
 }
 
-/** Resources may be resized in place, which can restart a container, and a deadline may be set: https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement */
+/**
+ * Resources may be resized in place, which can restart a container, and a deadline may be set later:
+ * https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement
+ */
 function endsBy(spec: Jsonify<V1PodSpec>): Readonly<Record<string, string>> {
   const { activeDeadlineSeconds: deadline } = spec;
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
@@ -102,10 +105,13 @@ function endsBy(spec: Jsonify<V1PodSpec>): Readonly<Record<string, string>> {
   return { ...Object.fromEntries(given), ...(deadline !== undefined && { 'its deadline': `${deadline} s` }) };
 }
 
-/** Whoever may write a pod's status may write a reason of any length. */
+/** Anyone who may write a pod's status may write a reason of any length. */
 const longestReason = 100;
 
-/** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus: while it waits to be started, the last end is in `lastState` as well. */
+/**
+ * https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus: while a container waits to start, its last end is in `lastState` as
+ * well.
+ */
 function restartedIn(statuses: readonly Jsonify<V1ContainerStatus>[]): Readonly<Record<string, RestartedContainer>> {
   const restarted = statuses.filter(({ restartCount }) => restartCount > 0);
   return Object.fromEntries(
@@ -135,7 +141,7 @@ function namesAppArmor(spec: PodJson['spec']): boolean {
   });
 }
 
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: three failures, ten seconds apart, where nothing is said. */
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes: the defaults are three failures, ten seconds apart. */
 function secondsOf({ periodSeconds = 10, failureThreshold = 3 }: Jsonify<V1Probe>): number {
   return periodSeconds * failureThreshold;
 }
@@ -154,12 +160,12 @@ export interface SecretUse {
   readonly as: 'env' | 'envFrom' | 'volume' | 'projected' | 'imagePull' | 'mounting';
 }
 
-/** What only the kubelet takes, for itself: it is in no container. */
+/** Whether only the kubelet uses the Secret, for itself: it is in no container. */
 export function isOfKubelet({ as }: SecretUse): boolean {
   return as === 'imagePull' || as === 'mounting';
 }
 
-/** Every place in a pod's spec that names a Secret, init and ephemeral containers too. */
+/** Every place in a pod's spec that names a Secret, including init and ephemeral containers. */
 export function secretUses(spec: Jsonify<V1PodSpec>): readonly SecretUse[] {
   const uses: SecretUse[] = [];
   const add = (as: SecretUse['as'], name: string | undefined): void => {
@@ -183,14 +189,17 @@ export function secretUses(spec: Jsonify<V1PodSpec>): readonly SecretUse[] {
   return uses;
 }
 
-/** The login to the storage behind a volume, of the pod's own namespace: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/ */
+/**
+ * The Secret with the login to the storage behind a volume, in the pod's own namespace:
+ * https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/
+ */
 export function mountedWith(volume: Jsonify<V1Volume>): string | undefined {
   const { azureFile, csi, flexVolume, iscsi, cephfs, rbd, cinder, scaleIO, storageos } = volume;
   const named = flexVolume ?? iscsi ?? cephfs ?? rbd ?? cinder ?? scaleIO ?? storageos;
   return azureFile?.secretName ?? csi?.nodePublishSecretRef?.name ?? named?.secretRef?.name;
 }
 
-/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always, Egress if it has rules. */
+/** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Ingress always applies, Egress if it has rules. */
 export function policyRecord(policy: Jsonify<V1NetworkPolicy>): PolicyRecord {
   const { metadata = {}, spec } = policy;
   const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
@@ -211,19 +220,19 @@ export function policyRecord(policy: Jsonify<V1NetworkPolicy>): PolicyRecord {
   };
 }
 
-/** The client's types call the field `_from`; on the wire it is `from`. A rule without peers lets in everybody. */
+/** The client's types call the field `_from`; on the wire it is `from`. A rule without peers admits everybody. */
 function fromOutside(rule: object): boolean {
   const peers: unknown = Reflect.get(rule, 'from');
   if (!Array.isArray(peers) || peers.length === 0) return true;
   return peers.some((peer: unknown) => typeof peer === 'object' && peer !== null && 'ipBlock' in peer);
 }
 
-/** A Service's selector: who would lose a pod, and whether it is open to the outside. */
+/** A Service's selector: who would lose a pod, and whether it is reachable from outside. */
 export interface ServiceRecord {
   readonly namespace: string;
   readonly name: string;
   readonly selector: Readonly<Record<string, string>>;
-  /** By a port of the nodes, a load balancer or addresses of its own. */
+  /** Through a node port, a load balancer or addresses of its own. */
   readonly external?: true;
 }
 
@@ -233,7 +242,7 @@ export function serviceRecord({ metadata = {}, spec }: Jsonify<V1Service>): Serv
   return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector, ...(external && { external }) };
 }
 
-/** The Services of its namespace that an Ingress leads to. https://kubernetes.io/docs/concepts/services-networking/ingress/ */
+/** The Services in its namespace that an Ingress routes to. https://kubernetes.io/docs/concepts/services-networking/ingress/ */
 export interface IngressRecord {
   readonly namespace: string;
   readonly name: string;

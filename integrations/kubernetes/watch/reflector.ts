@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesApi } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 
-/** What the API sends of each object at least. */
+/** The minimum that the API sends for each object. */
 export interface Listed {
   readonly metadata?: { readonly uid?: string; readonly resourceVersion?: string };
 }
@@ -12,12 +12,12 @@ export type WatchLog = (event: { readonly resource: string; readonly what: strin
 
 interface ReflectorOptions<T extends Listed> {
   readonly api: KubernetesApi;
-  /** `pods`, for words. */
+  /** `pods`, for messages. */
   readonly resource: string;
   readonly path: string;
-  /** Only names, labels, annotations and owners: for what can be large and is never read whole. */
+  /** Only names, labels, annotations and owners: for objects that can be large and are never read whole. */
   readonly metadataOnly?: true;
-  /** A kind that not each cluster has: where it has not, or does not let us, it is looked for again now and then. */
+  /** A kind that not every cluster has: if it is missing, or we may not read it, it is tried again now and then. */
   readonly mayBeAbsent?: true;
   readonly onList: (items: readonly T[]) => void;
   readonly onChange: (change: { readonly type: 'set' | 'delete'; readonly item: T }) => void;
@@ -27,7 +27,7 @@ interface ReflectorOptions<T extends Listed> {
 
 const meta = (kind: string): string => `application/json;as=${kind};v=v1;g=meta.k8s.io`;
 
-/** The server sends a bookmark about once a minute: nothing at all for longer means that the watch is dead. */
+/** The server sends a bookmark about once a minute: a longer silence means that the watch is dead. */
 const silenceMs = 90_000;
 const absentMs = 30_000;
 const pageSize = 500;
@@ -42,9 +42,8 @@ interface WatchLine<T> {
 }
 
 /**
- * Follows one list of the API: lists, watches from there, goes on after a disconnect where it left off, lists again when the
- * server no longer knows that place (410) or a handler failed. Never gives up until stopped.
- * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ * Follows one list of the API: lists, watches from there, resumes after a disconnect where it left off, and lists again if the server no longer knows that
+ * place (410) or a handler failed. Never gives up until stopped. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class Reflector<T extends Listed> {
   readonly #options: ReflectorOptions<T>;
@@ -52,7 +51,7 @@ export class Reflector<T extends Listed> {
   #version: string | undefined;
   #failures = 0;
   #heardAt: number | undefined;
-  /** True when an event was begun and not finished: the memory may be wrong, and is read anew. */
+  /** True if an event was begun and not finished: the memory may be wrong, and is read again. */
   #handling = false;
   #loop: Promise<void> | undefined;
   #firstList = Promise.withResolvers<void>();
@@ -61,7 +60,7 @@ export class Reflector<T extends Listed> {
     this.#options = options;
   }
 
-  /** Resolves when the first list is in. */
+  /** Resolves once the first list has arrived. */
   start(): Promise<void> {
     this.#loop ??= this.#run();
     return this.#firstList.promise;
@@ -185,7 +184,7 @@ export class Reflector<T extends Listed> {
   }
 }
 
-/** `readline` never ends when its input is destroyed: a dropped connection would be waited on for ever. */
+/** `readline` never ends if its input is destroyed: a dropped connection would be waited for forever. */
 async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   response.setEncoding('utf8');
   let rest = '';

@@ -10,13 +10,12 @@ import type { ClusterView } from './cluster-view.ts';
 
 type ViewOfPods = Pick<ClusterView, 'ready' | 'pod' | 'podsByContainerPrefix' | 'knowsNode' | 'ownersOf' | 'rolloutOf'>;
 
-/** Nodes' clocks and the API server's may differ, and creation times are cut to whole seconds. */
+/** Clocks of the nodes and the API server may differ, and creation times are truncated to whole seconds. */
 const clockToleranceMs = 2_000;
 
 /**
- * Tells whom an alert is about from the cell's memory of the cluster: the pod by name (if it is old enough to be the one) or by a
- * container id prefix with exactly one hit, the workload by owner references, and for a pod in quarantine, which has lost its owner,
- * the subject of the incident that holds it.
+ * Resolves the subject of an alert from the cell's view of the cluster: the pod by name (if it is old enough to be the one) or by a container id prefix with
+ * exactly one hit, the workload by owner references, and for a quarantined pod, which has lost its owner, the subject of the incident that holds it.
  */
 export function createSubjectResolver(options: { readonly view: ViewOfPods; readonly cellKey: CellKey }): SubjectResolver {
   const { view, cellKey } = options;
@@ -34,8 +33,8 @@ export function createSubjectResolver(options: { readonly view: ViewOfPods; read
 }
 
 /**
- * Why a pod is in quarantine, by what the cell wrote onto it. Proven once for each state of the pod, which is a record of its own: a pod that is
- * contained is often one that floods, and to prove its note for each alert cost a third of all else that an alert costs.
+ * Why a pod is in quarantine, according to the cell's note on it. Verified once per state of the pod, each of which is its own record: a contained pod is often
+ * one that floods, and verifying its note for each alert cost a third of everything else that an alert costs.
  */
 function notesOnce(key: CellKey): (pod: PodRecord) => BeforeState | undefined {
   const known = new WeakMap<PodRecord, BeforeState | 'none'>();
@@ -69,14 +68,14 @@ function findPod(alert: Alert, view: ViewOfPods): Found {
   return pod && isOfThatTime(pod, alert) ? { kind: 'pod', pod } : { kind: 'none' };
 }
 
-/** Where a clock is in doubt only the container's id and the pod's uid tell: names are given again. */
+/** If a clock is suspect, only the container's id and the pod's uid identify the pod: names are reused. */
 function isOfThatTime(pod: PodRecord, alert: Alert): boolean {
   if (alert.clockSuspect !== true) return isOldEnough(pod, alert);
   const { id } = alert.container ?? {};
   return alert.pod?.uid === pod.uid || (!!id && pod.containers.some((container) => container.id?.startsWith(id)));
 }
 
-/** A StatefulSet's new pod has the old one's name: an alert from before it was made is not about it. */
+/** A StatefulSet's new pod has the old one's name: an alert from before its creation is not about it. */
 function isOldEnough(pod: PodRecord, alert: Alert): boolean {
   const [made, seen] = [Date.parse(pod.createdAt), Date.parse(alert.time)];
   return Number.isNaN(made) || Number.isNaN(seen) || made <= seen + clockToleranceMs;
@@ -115,12 +114,12 @@ function workloadOf({ pod, view }: { readonly pod: PodRecord; readonly view: Vie
   const { namespace, name } = pod;
   const top = topOwnerOf({ pod, view });
   if (!top.known) return guessWorkload({ namespace, name });
-  // A static pod is owned by its node, which is no workload.
+  // A static pod is owned by its node, which is not a workload.
   if (!top.workload || top.workload.kind === 'Node') return { kind: 'Pod', namespace, name };
   return { ...top.workload, namespace };
 }
 
-/** Completes the container by its id or its name, or because the pod has only one. */
+/** Completes the container by its id or name, or because the pod has only one. */
 function containerOf(named: ContainerRef | undefined, pod: PodRecord): ContainerRef | undefined {
   const { containers } = pod;
   const { id, name } = named ?? {};

@@ -30,7 +30,7 @@ interface Metadata {
   readonly metadata?: Jsonify<V1ObjectMeta>;
 }
 
-/** Follows what containment needs to know: pods (projected), policies, Services, and only the metadata of the rest. */
+/** Follows what containment needs: pods (projected), policies, Services, and only the metadata of other objects. */
 export class WatchCache implements ClusterView {
   readonly #pods = new PodIndex();
   readonly #owners = { ReplicaSet: new Map<string, readonly OwnerRef[]>(), Job: new Map<string, readonly OwnerRef[]>() };
@@ -47,7 +47,7 @@ export class WatchCache implements ClusterView {
   readonly #onPod = new Set<(pod: PodRecord) => void>();
   readonly #onPolicies = new Set<(namespace: string) => void>();
   readonly #reflectors: readonly Reflector<never>[];
-  /** What plans only mention: without these rights a containment is made all the same. */
+  /** Only mentioned in plans: containment works without these rights. */
   readonly #others: readonly Reflector<OtherPolicyJson>[];
   readonly #ingressReflector: Reflector<Jsonify<V1Ingress>> | undefined;
   readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
@@ -55,8 +55,8 @@ export class WatchCache implements ClusterView {
   #stopped = false;
 
   /**
-   * @param options.nodes follow the nodes too: only where sensors are expected on each
-   * @param options.ingresses follow the Ingresses too: only where a playbook asks how a pod is reached
+   * @param options.nodes follow the nodes too: only if sensors are expected on each
+   * @param options.ingresses follow the Ingresses too: only if a playbook asks how a pod is reached
    */
   constructor(options: {
     readonly api: KubernetesApi;
@@ -185,7 +185,7 @@ export class WatchCache implements ClusterView {
     ];
   }
 
-  /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
+  /** Resolves once all first lists have arrived. It keeps trying until `stop`: do not await it if an alert must not wait. */
   async start(): Promise<void> {
     for (const reflector of this.#asides()) void reflector.start();
     await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
@@ -202,7 +202,7 @@ export class WatchCache implements ClusterView {
     await Promise.all([...this.#reflectors, ...this.#asides()].map((reflector) => reflector.stop()));
   }
 
-  /** Is told of each namespace once it is there, those known already included. */
+  /** Calls the listener once for each namespace, including those already known. */
   onNamespace(listener: (namespace: string) => void): void {
     this.#onNamespace.add(listener);
     for (const namespace of this.#namespaces) listener(namespace);
@@ -308,7 +308,7 @@ export class WatchCache implements ClusterView {
     for (const listener of this.#onPod) listener(record);
   }
 
-  /** Of the whole cluster: of each namespace. */
+  /** A policy of the whole cluster affects every namespace. */
   #changedPolicies(namespace: string): void {
     const where = namespace === '' ? this.#namespaces : [namespace];
     for (const listener of this.#onPolicies) for (const one of where) listener(one);
@@ -338,7 +338,7 @@ function known(reflector: Pick<Reflector<BudgetJson>, 'age'>): boolean {
 
 const keyOf = (metadata: Jsonify<V1ObjectMeta>): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 
-/** What is remembered of one kind of object: by namespace, then by name. */
+/** Records of one kind of object: by namespace, then by name. */
 type ByNamespace<R> = Map<string, Map<string, R>>;
 
 function put<R extends { readonly namespace: string; readonly name: string }>(records: ByNamespace<R>, record: R): void {
@@ -346,7 +346,7 @@ function put<R extends { readonly namespace: string; readonly name: string }>(re
   records.set(record.namespace, inside.set(record.name, record));
 }
 
-/** How a reflector keeps such a memory. `changed` is told of each namespace in which something has. */
+/** Handlers with which a reflector maintains such records. `changed` is called for each namespace in which something changed. */
 function keptIn<T, R extends { readonly namespace: string; readonly name: string }>(
   records: ByNamespace<R>,
   project: (item: T) => R,
@@ -369,10 +369,10 @@ function keptIn<T, R extends { readonly namespace: string; readonly name: string
 }
 
 const revision = 'deployment.kubernetes.io/revision';
-/** Earlier revisions of the same template: the Deployment has gone back to it, and its age says nothing any more. */
+/** Earlier revisions of the same template: the Deployment was rolled back to it, so its age is meaningless. */
 const revisionHistory = 'deployment.kubernetes.io/revision-history';
 
-/** What a ReplicaSet's metadata tells of the rollout that it belongs to; undefined for one that no Deployment made. */
+/** The rollout of a ReplicaSet, from its metadata; undefined if no Deployment created it. */
 export function rolloutIn({ annotations = {}, creationTimestamp }: Jsonify<V1ObjectMeta>): RolloutRef | undefined {
   const number = annotations[revision];
   if (number === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { ClusterView } from './cluster-view.ts';
 
 type Asked = Pick<ClusterView, 'ready' | 'pods' | 'ownersOf' | 'services' | 'budgets'>;
 
-/** From memory, and at once. Undefined for an incident that is about no workload, and while the memory is not complete. */
+/** From memory, so immediate. Undefined for an incident that is not about a workload, and while the memory is incomplete. */
 export function workloadLeft({
   view,
   incident,

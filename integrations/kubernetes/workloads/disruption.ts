@@ -4,7 +4,7 @@ import type { KubernetesApi } from '../client.ts';
 import { listObjects } from '../objects.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
-/** A PodDisruptionBudget: which pods it is about. */
+/** A PodDisruptionBudget: which pods it covers. */
 export interface BudgetRecord {
   readonly namespace: string;
   readonly name: string;
@@ -21,7 +21,7 @@ export interface ScalerRecord {
 export type BudgetJson = Jsonify<V1PodDisruptionBudget>;
 export type ScalerJson = Jsonify<V2HorizontalPodAutoscaler>;
 
-/** In policy/v1 an empty selector selects every pod, and one that is missing none. */
+/** In policy/v1 an empty selector selects every pod, and a missing one selects none. */
 export function budgetRecord({ metadata = {}, spec }: BudgetJson): BudgetRecord {
   return {
     namespace: metadata.namespace ?? '',

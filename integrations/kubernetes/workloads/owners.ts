@@ -2,18 +2,18 @@ import type { NamedKind } from '../../../core/cluster/before-state.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import type { ClusterView } from '../watch/cluster-view.ts';
 
-/** The one owner that manages it, as it is noted. */
+/** The managing owner, as noted in the reference. */
 export function controllingOwner<Owner extends { readonly controller?: boolean }>(owners: readonly Owner[]): Owner | undefined {
   return owners.find(({ controller }) => controller);
 }
 
-/** By kind and name, the one owner that manages it. */
+/** Kind and name of the managing owner. */
 export function controllerOf(owners: readonly (NamedKind & { readonly controller?: boolean })[]): NamedKind | undefined {
   const owner = controllingOwner(owners);
   return owner && { kind: owner.kind, name: owner.name };
 }
 
-/** The workload at the top of a pod's owners; `known` is false when one in between is not in memory (yet). */
+/** The workload at the top of a pod's owners; `known` is false if an owner in between is not in memory (yet). */
 export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Pick<ClusterView, 'ownersOf'> }): {
   readonly workload?: NamedKind;
   readonly known: boolean;
@@ -27,7 +27,7 @@ export function topOwnerOf(options: { readonly pod: PodRecord; readonly view: Pi
   return { workload: controllerOf(above) ?? direct, known: true };
 }
 
-/** Whether a pod with this at the top of its owners is one of that workload; a pod without an owner is a workload of its own. */
+/** Whether a pod with this top owner belongs to that workload; a pod without an owner is its own workload. */
 export function isOfWorkload(pod: Pick<PodRecord, 'name'>, top: NamedKind | undefined, { kind, name }: NamedKind): boolean {
   return top ? top.kind === kind && top.name === name : kind === 'Pod' && pod.name === name;
 }

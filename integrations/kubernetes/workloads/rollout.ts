@@ -1,7 +1,7 @@
 import type { LabelSelector } from '../../../core/cluster/pod-record.ts';
 import type { ObjectJson } from '../objects.ts';
 
-/** Of Deployment, StatefulSet and DaemonSet, what says how far a roll has come. */
+/** Status fields of Deployment, StatefulSet and DaemonSet that show the progress of a roll. */
 interface RolloutStatus {
   readonly observedGeneration?: number;
   readonly replicas?: number;
@@ -27,10 +27,7 @@ export interface RollingObject extends ObjectJson {
 
 export type Rollout = { readonly state: 'done' } | { readonly state: 'rolling' | 'stuck'; readonly detail: string };
 
-/**
- * How far it has come, by the rules of `kubectl rollout status`.
- * https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
- */
+/** Progress of a roll, by the rules of `kubectl rollout status`. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment */
 export function rolloutOf(kind: string, { metadata, spec, status = {} }: RollingObject): Rollout {
   if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
     return { state: 'rolling', detail: 'its controller has not seen the change yet' };
@@ -49,7 +46,7 @@ export function rolloutOf(kind: string, { metadata, spec, status = {} }: Rolling
   return { state: 'done' };
 }
 
-/** Why a change of the template would roll nothing; undefined where it does. */
+/** Why a change of the template would roll nothing; undefined if it would roll. */
 export function whyNotRoll(kind: string, { spec }: RollingObject): string | undefined {
   if (spec?.paused) return 'it is paused: nothing rolls until somebody resumes it';
   if (kind !== 'Deployment' && spec?.updateStrategy?.type === 'OnDelete')

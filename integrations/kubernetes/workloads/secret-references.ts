@@ -7,7 +7,7 @@ interface SecretReference {
   readonly secret: string;
 }
 
-/** Every place that puts a Secret into containers: env, envFrom, volumes, projected volumes; init containers too. */
+/** Every place that puts a Secret into containers: env, envFrom, volumes, projected volumes; including init containers. */
 export function secretReferences(spec: Jsonify<V1PodSpec>): readonly SecretReference[] {
   const found: SecretReference[] = [];
   const add = (pointer: string, secret: string | undefined): void => {
@@ -37,17 +37,17 @@ interface JsonPatchOperation {
   readonly value: unknown;
 }
 
-/** A patch of a workload that puts new names in the place of old ones, and only while exactly the old ones stand there. */
+/** A patch of a workload that replaces old Secret names by new ones, and applies only while exactly the old ones are there. */
 export function renameSecrets(options: {
   readonly uid: string;
-  /** Where the pod template is, as a JSON pointer: `/spec/template`. */
+  /** The pod template's place, as a JSON pointer: `/spec/template`. */
   readonly template: string;
   readonly spec: Jsonify<V1PodSpec>;
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } | undefined;
   readonly newNames: ReadonlyMap<string, string>;
-  /** Names whose value is another one now: who refers to them rolls, too. */
+  /** Names whose value has changed: workloads that refer to them roll, too. */
   readonly renewed?: ReadonlySet<string>;
-  /** Written onto the pod template: what the roll is for. */
+  /** Written onto the pod template: the purpose of the roll. */
   readonly mark: { readonly annotation: string; readonly value: string };
 }): readonly JsonPatchOperation[] {
   const { uid, template, spec, metadata, newNames, renewed, mark } = options;

@@ -8,7 +8,7 @@ interface Condition {
   readonly reason?: string;
 }
 
-/** What of an ExternalSecret says whether and when it has written its Secret: https://external-secrets.io/latest/api/externalsecret/ */
+/** The fields of an ExternalSecret that say whether and when it has written its Secret: https://external-secrets.io/latest/api/externalsecret/ */
 export interface ExternalSecretJson extends ObjectJson {
   readonly spec?: {
     readonly refreshPolicy?: string;
@@ -18,20 +18,20 @@ export interface ExternalSecretJson extends ObjectJson {
   readonly status?: { readonly syncedResourceVersion?: string; readonly conditions?: readonly Condition[] };
 }
 
-/** What of a Certificate says how it is issued: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.Certificate */
+/** The fields of a Certificate that say how it is issued: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.Certificate */
 export interface CertificateJson extends ObjectJson {
   readonly metadata: ObjectJson['metadata'] & { readonly generation?: number };
   readonly spec?: { readonly secretName?: string; readonly privateKey?: { readonly rotationPolicy?: string } };
   readonly status?: { readonly revision?: number; readonly conditions?: readonly Condition[] };
 }
 
-/** Who writes a Secret, and can be made to write it anew. */
+/** A writer of a Secret that can be made to write it again. */
 export interface SecretWriter {
   readonly kind: 'ExternalSecret' | 'Certificate';
   readonly ref: ObjectRef;
 }
 
-/** The writer that a Secret names; whether it says so too is `whyNotRewritten`'s to tell. */
+/** The writer that a Secret names; `whyNotRewritten` checks whether the writer agrees. */
 export function writerOf({ metadata }: SecretJson): SecretWriter | undefined {
   const { namespace = '', ownerReferences = [], annotations = {} } = metadata ?? {};
   for (const { apiVersion, kind, name } of ownerReferences) {
@@ -47,7 +47,7 @@ export function writerOf({ metadata }: SecretJson): SecretWriter | undefined {
   return { kind: 'Certificate', ref: { kind: 'Certificate', ...place, namespace, name } };
 }
 
-/** Why it would not write this Secret anew when it is asked to; undefined where it would. */
+/** Why the writer would not write this Secret again on request; undefined if it would. */
 export function whyNotRewritten(writer: SecretWriter, object: ObjectJson | undefined, secret: string): string | undefined {
   const title = `${writer.kind} ${writer.ref.name}`;
   if (!object) return `its ${title} does not exist`;
@@ -71,7 +71,7 @@ export function conditionOf(object: ExternalSecretJson | CertificateJson, type: 
   return object.status?.conditions?.find((one) => one.type === type);
 }
 
-/** What a Secret of type kubernetes.io/tls says of its certificate: no secret is in it. Undefined where it holds none. */
+/** The certificate details in a Secret of type kubernetes.io/tls: they contain no secret. Undefined if it holds no certificate. */
 export function certificateIn({ data }: SecretJson): { readonly publicKey: string; readonly ends: string } | undefined {
   try {
     const certificate = new X509Certificate(Buffer.from(data?.['tls.crt'] ?? '', 'base64'));

@@ -6,7 +6,7 @@ import { otherWriter } from './writers.ts';
 
 export type SecretJson = Jsonify<V1Secret>;
 
-/** A Secret, or undefined where there is none. It holds values: it never leaves the activity. */
+/** A Secret, or undefined if there is none. It holds values, so it never leaves the activity. */
 export async function readSecret(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
@@ -24,7 +24,7 @@ export async function readSecret(options: {
     .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
-/** What owns a Secret that it makes, by the owner reference's kind, where labels and annotations say nothing. */
+/** What created a Secret, by the kind in its owner reference, if labels and annotations do not say. */
 const writersByKind: Readonly<Record<string, string>> = {
   ExternalSecret: 'External Secrets',
   Certificate: 'cert-manager',
@@ -33,7 +33,7 @@ const writersByKind: Readonly<Record<string, string>> = {
   VaultDynamicSecret: 'Vault',
 };
 
-/** How a value is rotated where somebody else writes the Secret. A value that we put in its place would be taken back, or not be the real one. */
+/** How to rotate a value if somebody else writes the Secret. A value that we set would be reverted, or not be the real one. */
 const rotatedThere: Readonly<Record<string, string>> = {
   Helm: 'give the release a new value, and upgrade it',
   'Argo CD': 'change it where it is declared: what is changed here is taken back',
@@ -47,8 +47,8 @@ const rotatedThere: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why this Secret cannot be given new values by us, and what to do instead; undefined when it can. An immutable one can: the new one has a new name.
- * @param options.known its keys and what they hold are known, from the configuration
+ * Why we cannot give this Secret new values, and what to do instead; undefined if we can. An immutable Secret can be rotated: the new one has a new name.
+ * @param options.known its keys and their meaning are known from the configuration
  */
 export function whyNotRotate(secret: SecretJson, { known = false }: { readonly known?: boolean } = {}): string | undefined {
   const [owner] = ownersOf(secret.metadata ?? {});

@@ -14,27 +14,27 @@ export interface SnapshotClass {
   readonly deletionPolicy: 'Delete' | 'Retain';
 }
 
-/** A VolumeSnapshot with the content that it is bound to, as the external-snapshotter keeps them. */
+/** A VolumeSnapshot with its bound content, as the external-snapshotter maintains them. */
 export interface SnapshotState {
   readonly uid: string;
-  /** Undefined until both point at each other. */
+  /** Undefined until both refer to each other. */
   readonly content?: {
     readonly name: string;
     readonly driver: string;
     readonly deletionPolicy: string;
     readonly volumeHandle?: string;
-    /** What the storage system calls the snapshot; undefined until it has taken it. */
+    /** The storage system's id of the snapshot; undefined until it was taken. */
     readonly handle?: string;
   };
   /** When the storage system took it, ISO 8601. */
   readonly cutAt?: string;
   readonly restoreSize?: string;
   readonly ready: boolean;
-  /** What the driver said last. It goes on trying. */
+  /** The driver's last error. It keeps trying. */
   readonly error?: string;
 }
 
-/** Names of the claims that a pod mounts, in their order; a generic ephemeral volume's claim is named after pod and volume. */
+/** Names of the claims that a pod mounts, in order; a generic ephemeral volume's claim is named after pod and volume. */
 export function claimsOf(pod: PodJson): readonly string[] {
   const found = (pod.spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => [
     ...(persistentVolumeClaim ? [persistentVolumeClaim.claimName] : []),
@@ -43,7 +43,7 @@ export function claimsOf(pod: PodJson): readonly string[] {
   return [...new Set(found)];
 }
 
-/** Undefined where the cluster does not know VolumeSnapshots. */
+/** Undefined if the cluster does not know VolumeSnapshots. */
 export async function snapshotClasses(api: KubernetesApi, signal: AbortSignal): Promise<readonly SnapshotClass[] | undefined> {
   return listObjects<SnapshotClass>({
     api,
@@ -52,7 +52,7 @@ export async function snapshotClasses(api: KubernetesApi, signal: AbortSignal): 
   }).catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
-/** One that keeps its snapshots when their objects are deleted comes first, then the driver's default, then the first by name. */
+/** Prefers a class that keeps its snapshots when their objects are deleted, then the driver's default, then the first by name. */
 export function chooseClass(classes: readonly SnapshotClass[], driver: string): SnapshotClass | undefined {
   const rank = ({ deletionPolicy, metadata }: SnapshotClass): string =>
     `${deletionPolicy === 'Retain' ? 0 : 1}${metadata.annotations?.[isDefault] === 'true' ? 0 : 1}${metadata.name}`;
@@ -88,7 +88,7 @@ export function snapshotRef(namespace: string, name: string): ObjectRef {
   return { kind: 'VolumeSnapshot', group, resource: 'volumesnapshots', namespace, name };
 }
 
-/** Undefined when there is no VolumeSnapshot of this name. A content that does not point back is none of it. */
+/** Undefined if there is no VolumeSnapshot of this name. Ignores a content that does not refer back to it. */
 export async function readSnapshot(options: {
   readonly api: KubernetesApi;
   readonly ref: ObjectRef;

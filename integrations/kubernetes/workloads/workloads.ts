@@ -13,7 +13,7 @@ const places: Readonly<Record<string, { readonly group: string; readonly resourc
   CronJob: { group: 'batch', resource: 'cronjobs' },
 };
 
-/** Where a workload is found. @throws FB_ERR_REFUSED for a kind that is not among `kinds`. */
+/** The object reference of a workload. @throws FB_ERR_REFUSED for a kind that is not in `kinds`. */
 export function workloadRef(
   workload: { readonly kind: string; readonly namespace: string; readonly name: string },
   kinds: readonly string[] = Object.keys(places),
@@ -25,13 +25,13 @@ export function workloadRef(
   return { kind, ...place, namespace, name };
 }
 
-/** What a workload of `apps` or `batch` says of its pods. */
+/** The pod-related fields of a workload in `apps` or `batch`. */
 export interface WorkloadJson extends ObjectJson {
   readonly spec?: {
     readonly selector?: LabelSelector;
     readonly template?: Jsonify<V1PodTemplateSpec>;
     readonly replicas?: number;
-    /** Of a StatefulSet. */
+    /** StatefulSets only. */
     readonly persistentVolumeClaimRetentionPolicy?: { readonly whenScaled?: string };
   };
 }

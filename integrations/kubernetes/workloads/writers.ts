@@ -1,18 +1,18 @@
 import { namespacePattern } from '../../../core/cluster/namespace-name.ts';
 
-/** What declares an object, and puts back what is changed on it, by its name in the cluster. */
+/** The declarer of an object, which reverts changes to it, by its name in the cluster. */
 export interface Declarer {
   readonly kind: 'Application' | 'Kustomization' | 'HelmRelease';
-  /** Absent where the object does not say it: then it is where Argo CD itself is. */
+  /** Absent if the object does not say it: then it is Argo CD's own namespace. */
   readonly namespace?: string;
   readonly name: string;
 }
 
-/** Who else writes an object, and would undo or ignore a change by us. */
+/** Another writer of an object, which would undo or ignore a change by us. */
 interface OtherWriter {
   /** `Argo CD` */
   readonly tool: string;
-  /** With its name, where the object says it: `Argo CD application argocd/cart`. */
+  /** With its name, if the object says it: `Argo CD application argocd/cart`. */
   readonly named: string;
   readonly declarer?: Declarer;
 }
@@ -30,8 +30,8 @@ interface Marked {
 }
 
 /**
- * Who else writes this object, by its labels and annotations; undefined when nobody is known. Whoever may write the object may write these, too: they
- * are shown and warned of, and nothing is done to what they name before that says the same (see `gitops/declarers.ts`).
+ * Another writer of this object, by its labels and annotations; undefined if none is known. Anyone who may write the object may write these, too: they are
+ * shown and warned about, and nothing is done to what they name until that says the same (see `gitops/declarers.ts`).
  */
 export function otherWriter(metadata: Marked | undefined): OtherWriter | undefined {
   const { labels = {}, annotations = {} } = metadata ?? {};
@@ -39,7 +39,7 @@ export function otherWriter(metadata: Marked | undefined): OtherWriter | undefin
   const has = (...prefixes: readonly string[]): boolean =>
     Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
   const by = (tool: string): OtherWriter => ({ tool, named: tool });
-  // What renders a chart leaves Helm's marks as well: it is asked about first. One that names nobody (a sync wave, which charts have) gives way to one that does.
+  // Tools that render a chart leave Helm's marks as well, so they are checked first. A mark that names nobody (a sync wave, which charts have) gives way to one that does.
   const marked = [
     has('argocd.argoproj.io/') && argoCd(metadata),
     has('kustomize.toolkit.fluxcd.io/') && flux('Kustomization', labels),
@@ -56,12 +56,12 @@ export function otherWriter(metadata: Marked | undefined): OtherWriter | undefin
   return undefined;
 }
 
-/** Of which application a label speaks that charts set as well: only the application itself can say that it is so. */
+/** The application named by a label that charts also set: only the application itself can confirm it. */
 export function perhapsArgoCd({ labels = {} }: Marked, instanceLabel = 'app.kubernetes.io/instance'): Declarer | undefined {
   return applicationOf(labels[instanceLabel] ?? '');
 }
 
-/** An application that is not where Argo CD is has its namespace before its name. Neither has an underscore. */
+/** An application outside Argo CD's namespace has its own namespace before its name. Neither contains an underscore. */
 function applicationOf(instance: string): Declarer | undefined {
   const [first = '', second] = instance.split('_');
   const name = second ?? first;
@@ -70,7 +70,7 @@ function applicationOf(instance: string): Declarer | undefined {
   return isNamespaceName(first) ? { kind: 'Application', namespace: first, name } : undefined;
 }
 
-/** https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/: `APP:GROUP/KIND:NAMESPACE/NAME`; one that is of another object counts for nothing. */
+/** https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/: `APP:GROUP/KIND:NAMESPACE/NAME`; one that names another object is ignored. */
 function argoCd({ name = '', namespace = '', labels = {}, annotations = {} }: Marked = {}): OtherWriter {
   const tool = 'Argo CD';
   const [tracked = '', , object] = (annotations['argocd.argoproj.io/tracking-id'] ?? '').split(':');
@@ -78,7 +78,7 @@ function argoCd({ name = '', namespace = '', labels = {}, annotations = {} }: Ma
   return declarer ? { tool, named: namedDeclarer(declarer), declarer } : { tool, named: tool };
 }
 
-/** https://fluxcd.io/flux/components/kustomize/kustomizations/, and the same of HelmReleases. */
+/** https://fluxcd.io/flux/components/kustomize/kustomizations/, and the same for HelmReleases. */
 function flux(kind: 'Kustomization' | 'HelmRelease', labels: Readonly<Record<string, string>>): OtherWriter {
   const tool = 'Flux';
   const group = kind === 'Kustomization' ? 'kustomize' : 'helm';

@@ -43,7 +43,7 @@ function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
 }
 
 function decodeAlert(value: unknown, context: DecodeContext): readonly Decoded[] {
-  // All its rules have one name here: what was found is in its own labels.
+  // All alerts of this sender share one rule name here: the finding is in its own labels.
   if (isPostedAlert(value)) return decodePostedAlert(value, context);
   const { cluster } = context;
   const event = objectOf(value);
@@ -54,7 +54,7 @@ function decodeAlert(value: unknown, context: DecodeContext): readonly Decoded[]
   const time = firstTime(event.startsAt);
   if (time === undefined) return rejected('`startsAt` is missing or not an RFC 3339 time');
   if (event.status === 'resolved') return ignored('alertmanager', 'resolved: the end of an alert');
-  // Fires always, by design, so that its absence can be noticed.
+  // Always fires, by design, so that its absence can be noticed.
   if (rule === 'Watchdog') return [{ kind: 'health', sensor: 'alertmanager', time, text: 'the watchdog fires' }];
   return [{ kind: 'alert', alert: alertOf({ event, labels, rule, time, cluster }) }];
 }
@@ -110,13 +110,13 @@ function alertOf(parts: {
   };
 }
 
-/** `priority` is Falco's own word, which Falcosidekick keeps beside a coarser `severity`. */
+/** `priority` is Falco's own word, which Falcosidekick keeps next to a coarser `severity`. */
 function severityOf(labels: Fields): Severity {
   const own = labels.source === 'falco' ? severityOfText(labels.priority) : undefined;
   return own ?? severityOfText(labels.severity) ?? severityOfText(labels.priority) ?? severityOfText(labels.level) ?? 'unknown';
 }
 
-/** As Falcosidekick, Prometheus, and a scraped exporter whose own labels were in the way write it. */
+/** As written by Falcosidekick, by Prometheus, and by a scraped exporter whose own labels conflicted. */
 function podOf(labels: Fields) {
   return (
     podRef({ namespace: labels.k8s_ns_name, name: labels.k8s_pod_name }) ??
@@ -156,5 +156,5 @@ function textList(value: unknown): readonly string[] {
   return typeof value === 'string' ? value.split(',', 64) : [];
 }
 
-/** The webhook of Alertmanager, version 4. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
+/** Alertmanager's webhook, version 4. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
 export const alertmanager: Sensor = { name: 'alertmanager', detect, decode, listIn: alertListIn };

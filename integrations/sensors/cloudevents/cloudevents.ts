@@ -3,13 +3,13 @@ import { objectOf } from '../../../core/alert/sensor-text.ts';
 import { contentOf, isBinaryCloudEvent, isCloudEvent } from '../envelopes.ts';
 import { recogniseAmong } from '../recognise.ts';
 
-/** More than any batch within one event; the rest would only be there to cost time. */
+/** More than any batch within one event has; further items would only cost time. */
 const mostItems = 1_000;
 
 /**
- * CloudEvents around what any of `carried` writes: structured, or binary as `{ headers, body }`. A batch is a list of structured
- * ones, which the intake takes apart. Ids, rules and severities are those of the data, so that an event is known again when it
- * also comes without the envelope. https://github.com/cloudevents/spec
+ * CloudEvents around events of any sensor in `carried`: structured, or binary as `{ headers, body }`. A batch is a list of structured ones, which the intake
+ * splits. Ids, rules and severities come from the data, so that an event is recognised if it also arrives without the envelope.
+ * https://github.com/cloudevents/spec
  */
 export function createCloudEvents(carried: readonly Sensor[]): Sensor {
   const decodeContent = (content: unknown, context: DecodeContext): readonly Decoded[] => {

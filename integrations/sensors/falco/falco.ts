@@ -22,7 +22,7 @@ const severityOfPriority: Readonly<Record<string, Severity>> = {
   debug: 'info',
 };
 
-/** The rules of these messages are no rules: Falco speaks of its own state (dropped events, metrics). */
+/** Rule names of Falco's messages about its own state (dropped events, metrics): these are not rules. */
 const ownMessage = /^falco internal:/i;
 
 function detect(value: unknown): boolean {
@@ -95,10 +95,10 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
   };
 }
 
-/** What Falco itself, and its audit plugin, which is decoded apart, call their source. */
+/** Source names of Falco itself, and of its audit plugin, which is decoded separately. */
 const ownSources: ReadonlySet<string> = new Set(['syscall', 'internal', 'k8s_audit']);
 
-/** What a plugin of Falco's listens to, as `source:okta`: no other field tells it, and a rule's own tags need not. */
+/** The event source of a Falco plugin, as `source:okta`: no other field states it, and a rule's own tags may not. */
 function sourceTag(source: unknown): readonly string[] {
   const name = sensorText(source, 64);
   return name === undefined || ownSources.has(name) ? [] : [`source:${name}`];
@@ -119,16 +119,16 @@ function tagsOf(value: unknown): readonly string[] {
   return tags;
 }
 
-/** Container id `host` is a process of the host: there is no container. */
+/** Container id `host` means a process of the host: there is no container. */
 function containerOf(fields: Readonly<Record<string, unknown>>): ContainerRef | undefined {
-  // Of all 64 digits there is no need: a container is found by how its id begins.
+  // All 64 digits are not needed: a container is found by the beginning of its id.
   const id = sensorText(fields['container.id'], 128) ?? sensorText(fields['container.full_id'], 128);
   if (id === 'host') return undefined;
   const name = sensorText(fields['container.name'], 256) ?? execOf(fields).container;
   const repository = sensorText(fields['container.image.repository'], 512);
   const tag = sensorText(fields['container.image.tag'], 128);
   const written = repository === undefined ? sensorText(fields['container.image'], 512) : join(repository, tag);
-  // The id of the image's configuration is no name.
+  // The id of the image's configuration is not a name.
   const image = written?.startsWith('sha256:') ? undefined : written;
   const digests: unknown = fields['container.image.digest'];
   const digest = sensorText(Array.isArray(digests) ? digests[0] : digests, 128);
@@ -159,7 +159,7 @@ function processOf(fields: Readonly<Record<string, unknown>>): ProcessRef | unde
 }
 
 /**
- * An exec in the API audit: the whole address where a rule has it, else its parameters, of which each tells its first value.
+ * An exec in the API audit: the whole address if a rule outputs it, else its parameters, each with its first value only.
  * https://github.com/falcosecurity/plugins/tree/main/plugins/k8saudit#supported-fields
  */
 function execOf(fields: Readonly<Record<string, unknown>>): { readonly command?: string; readonly container?: string } {
@@ -171,8 +171,8 @@ function execOf(fields: Readonly<Record<string, unknown>>): { readonly command?:
 }
 
 /**
- * All fields but the event's time, which the `time` text has exactly and a forwarder may have rounded. The output only
- * where there are no fields: it repeats them.
+ * All fields except the event's time, which the `time` text has exactly and a forwarder may have rounded. The output only if there are no fields, since it
+ * repeats them.
  */
 function identifyingFields({ fields, event }: Pick<Parts, 'fields' | 'event'>): Pick<AlertIdentity, 'fields' | 'without'> {
   for (const key of Object.keys(fields)) if (!tellsNothing(key, fields[key])) return { fields, without: tellsNothing };
@@ -200,5 +200,5 @@ function headline(output: string | undefined): string | undefined {
   return sentence === undefined || sentence.length < 3 ? undefined : sentence.slice(0, 200);
 }
 
-/** What Falco posts itself (`http_output`), of all versions. https://falco.org/docs/outputs/channels */
+/** Events that Falco posts itself (`http_output`), of all versions. https://falco.org/docs/outputs/channels */
 export const falco: Sensor = { name: 'falco', detect, decode };

@@ -3,7 +3,7 @@ import type { Observable } from '../../../core/alert/alert.ts';
 import { type Fields, sensorText } from '../../../core/alert/sensor-text.ts';
 import { ipOf, observablesInCommand } from '../observables.ts';
 
-/** Of system calls, and of the plugins for the API audit, CloudTrail, Okta and Google Cloud's audit. */
+/** Fields of system calls, and of the plugins for the API audit, CloudTrail, Okta and Google Cloud's audit. */
 const addressFields = [
   'fd.sip',
   'fd.cip',
@@ -43,7 +43,7 @@ const userFields = [
 const hashFields = ['proc.exe.sha256', 'proc.hash.sha256', 'evt.arg.sha256'];
 const atMost = 32;
 
-/** What can be looked for elsewhere: addresses, domains, hashes, paths, users. Each once, 32 at most. */
+/** Values that can be searched for elsewhere: addresses, domains, hashes, paths, users. Without duplicates, at most 32. */
 export function observablesOf(fields: Fields, commandLine: string | undefined): readonly Observable[] {
   const found: Observable[] = [];
   const add = (type: Observable['type'], value: string): void => {
@@ -89,7 +89,7 @@ function isPath(text: string): boolean {
 
 const none: readonly string[] = [];
 
-/** Asked for each field that there may be: most are absent. */
+/** Called for each possible field: most are absent. */
 function texts(value: unknown): readonly string[] {
   if (value === undefined || value === null) return none;
   if (Array.isArray(value)) return value.slice(0, 8).flatMap((item) => sensorText(item, 512) ?? []);

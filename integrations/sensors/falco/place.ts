@@ -7,7 +7,7 @@ export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workl
   const ran = podThatRan(fields);
   if (ran !== undefined) return ran;
   const resource = firstKnown(fields['ka.target.resource']);
-  // A name that the API server made up is in its answer only.
+  // A name that the API server generated is only in its answer.
   const target = podAt(fields['ka.target.namespace'], firstKnown(fields['ka.target.name'], fields['ka.resp.name']));
   if (target === undefined) return {};
   if (resource === 'pods' || (resource === undefined && isAboutPod(fields))) return { pod: target };
@@ -27,7 +27,7 @@ const podSubresources: readonly unknown[] = [
 ];
 
 /**
- * Rules about pods that are created give the pod's own fields and no resource, that about port forwards gives the subresource.
+ * Rules about created pods output the pod's own fields and no resource; the rule about port forwards outputs the subresource.
  * https://github.com/falcosecurity/plugins/blob/main/plugins/k8saudit/rules/k8s_audit_rules.yaml
  */
 function isAboutPod(fields: Fields): boolean {
@@ -48,7 +48,7 @@ function podThatRan(fields: Fields): { readonly pod: PodRef; readonly workload?:
   for (const source of ['k8s', 'k8smeta']) {
     const pod = podAt(fields[`${source}.ns.name`], fields[`${source}.pod.name`]);
     if (pod === undefined) continue;
-    // To 0.37 the uid is in `k8s.pod.id`. A static pod's is a hash of its manifest, which is not the uid that the API server knows.
+    // Up to 0.37 the uid is in `k8s.pod.id`. A static pod's is a hash of its manifest, which is not the uid that the API server knows.
     const uid = [fields[`${source}.pod.uid`], fields[`${source}.pod.id`]].find((id) => typeof id === 'string' && isUuid.test(id));
     const deployment = objectName(fields[`${source}.deployment.name`]);
     return {
@@ -64,17 +64,14 @@ const isUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 function podAt(namespaceValue: unknown, nameValue: unknown): PodRef | undefined {
   const namespace = objectName(namespaceValue);
   const name = objectName(nameValue);
-  // `host` is how some versions spell that there is no pod.
+  // Some versions write `host` if there is no pod.
   return namespace === undefined || name === undefined || name === 'host' ? undefined : { namespace, name };
 }
 
-/** Falco's own pod, whose name is the hostname unless FALCO_HOSTNAME is set from the node's name. */
+/** Falco's own pod, whose name is the hostname unless FALCO_HOSTNAME is set to the node's name. */
 const nameOfSensorPod = /^(?:[a-z0-9-]+-)?falco(?:sidekick)?(?:-[a-z0-9-]+)?$/;
 
-/**
- * The node, where the sensor's host is one: not for plugins such as the API audit, which run anywhere, and not where the
- * hostname is the name of Falco's own pod.
- */
+/** The node, if the sensor's host is one: not for plugins such as the API audit, which run anywhere, and not if the hostname is the name of Falco's own pod. */
 export function nodeOf(event: {
   readonly source: unknown;
   readonly hostname: unknown;

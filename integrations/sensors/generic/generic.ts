@@ -10,7 +10,7 @@ import { present } from '../present.ts';
 import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
-/** The value of `schema`, by which an alert of this shape is known. */
+/** The value of `schema` that identifies an alert of this shape. */
 const genericSchema = 'firebreak.alert.v1';
 
 function detect(value: unknown): boolean {
@@ -62,7 +62,7 @@ function alertOf(parts: {
       rule,
       time,
       ...(node !== undefined && { host: node }),
-      // Who gives ids of their own means the same alert by the same id, whatever else changed.
+      // If a sender sets its own ids, the same id means the same alert, whatever else changed.
       fields: told === undefined ? [pod, container?.id, process, event.observables] : [told],
     }),
     sensor,
@@ -78,7 +78,7 @@ function alertOf(parts: {
   };
 }
 
-/** Whoever uses the schema may say what found it; nobody speaks in the name of a sensor that has a decoder. */
+/** Senders of this schema may name the detector, but not a sensor that has its own decoder. */
 function sensorName(value: unknown, reserved: ReadonlySet<string>): string {
   const isName = typeof value === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(value);
   return isName && !reserved.has(value) ? value : 'generic';
@@ -115,7 +115,7 @@ function observablesOf(value: unknown): readonly Observable[] {
   );
 }
 
-/** The schema for everything that has no decoder of its own: `docs/sensors/generic.md`. */
+/** The schema for every sender without its own decoder: `docs/sensors/generic.md`. */
 export function createGeneric(others: readonly Sensor[]): Sensor {
   const reserved = new Set([...others.map(({ name }) => name), 'cloudevents', 'firebreak']);
   return { name: 'generic', exactIntegers: true, detect, decode: (value, context) => decode(value, context, reserved) };

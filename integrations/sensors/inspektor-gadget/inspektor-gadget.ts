@@ -111,7 +111,7 @@ function alertOf(parts: {
   };
 }
 
-/** An event does not say which gadget made it; its fields tell for the common ones. */
+/** An event does not say which gadget made it; for the common gadgets its fields show it. */
 function gadgetOf(event: Fields): string {
   if ('qr' in event || 'qtype' in event) return 'trace_dns';
   if ('cap' in event) return 'trace_capabilities';
@@ -125,7 +125,7 @@ function gadgetOf(event: Fields): string {
   return 'event';
 }
 
-/** Gadgets of one's own may call it `process`. */
+/** Custom gadgets may call it `process`. */
 function procOf(event: Fields): Fields | undefined {
   return firstFilled(event.proc, event.process);
 }
@@ -147,7 +147,7 @@ function processOf(event: Fields): ProcessRef | undefined {
   });
 }
 
-/** A list of old; from images one text with non-breaking spaces between the arguments, and before that with plain ones. */
+/** A list in old versions; from image-based gadgets one text with non-breaking spaces between the arguments, and earlier with plain ones. */
 function argsOf(args: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(args) ? args : typeof args === 'string' ? args.split('\u00a0', 256) : [];
   return list.slice(0, 256).filter((arg): arg is string => typeof arg === 'string' && arg !== '');
@@ -162,8 +162,7 @@ function titleOf(parts: { readonly rule: string; readonly event: Fields; readonl
 }
 
 /**
- * Events of gadgets as JSON, built-in and from images. Their times are counts of nanoseconds, which the operator `formatters` makes
- * those of the clock on the wall; where it does not run, they count from the boot.
- * https://github.com/inspektor-gadget/inspektor-gadget/blob/main/pkg/operators/formatters/formatters.go
+ * Events of gadgets as JSON, built-in and from images. Their times are nanosecond counts, which the operator `formatters` converts to wall-clock time; if it
+ * does not run, they count from boot. https://github.com/inspektor-gadget/inspektor-gadget/blob/main/pkg/operators/formatters/formatters.go
  */
 export const inspektorGadget: Sensor = { name: 'inspektor-gadget', exactIntegers: true, detect, decode };

@@ -13,15 +13,15 @@ import { tagsOf } from '../tags.ts';
 
 type Fields = ReadonlyMap<string, unknown>;
 
-/** The agent writes camelCase, the relay PascalCase: the names in lower case are the same. */
+/** The agent writes camelCase, the relay PascalCase: in lower case the names are the same. */
 function fieldsOf(value: unknown): Fields | undefined {
   const event = objectOf(value);
   return event && new Map(Object.entries(event).map(([key, field]) => [key.toLowerCase(), field] as const));
 }
 
 /**
- * The fields of an event. KubeArmor's own Falcosidekick has them in `Detail`, the type in `EventType`, there also as `Alert` or `Log`,
- * and the owner in three fields. https://github.com/kubearmor/falcosidekick/blob/main/outputs/relay-client.go
+ * The fields of an event. KubeArmor's own Falcosidekick puts them in `Detail`, the type in `EventType`, also as `Alert` or `Log`, and the owner in three
+ * fields. https://github.com/kubearmor/falcosidekick/blob/main/outputs/relay-client.go
  */
 function eventOf(value: unknown): Fields | undefined {
   const event = fieldsOf(value);
@@ -40,7 +40,7 @@ const sidekickTypes: ReadonlyMap<unknown, string> = new Map([
 const types = /^(?:Matched\w*Policy|SystemEvent|HostLog|ContainerLog)$/;
 
 function detect(value: unknown): boolean {
-  // Asked of every event of every sensor: most have no type at all.
+  // Called for every event of every sensor: most have no type at all.
   const event = objectOf(value);
   if (event === undefined || !['type', 'Type', 'EventType', 'eventType'].some((key) => key in event)) return false;
   const fields = eventOf(value);
@@ -56,7 +56,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (type === undefined) return rejected('`Type` is missing or not a text');
   const time = firstTime(fields.get('updatedtime'), fields.get('timestamp'));
   if (time === undefined) return rejected('`UpdatedTime` is missing or not an RFC 3339 time');
-  // Beside a container that it traces itself (Fargate), what it calls the host is the pod.
+  // Next to a container that it traces itself (Fargate), the host name that it reports is the pod's.
   const isPod = fields.get('hostname') === fields.get('podname');
   const node = isPod ? undefined : nodeOfHost(fields.get('hostname'));
   if (fields.get('operation') === 'AlertThreshold' || type === 'SystemEvent') {
@@ -128,7 +128,7 @@ function alertOf(parts: {
   };
 }
 
-/** To 2021 there was no `ProcessName`: what ran is in the resource of an operation `Process`, else in the source. */
+/** Until 2021 there was no `ProcessName`: the process is in the resource if the operation is `Process`, else in the source. */
 function processOf(event: {
   readonly fields: Fields;
   readonly operation: string | undefined;
@@ -177,7 +177,7 @@ function severityOf(value: unknown): Severity {
   return level >= 9 ? 'critical' : level >= 7 ? 'high' : level >= 4 ? 'medium' : level >= 2 ? 'low' : 'info';
 }
 
-/** A list, `MITRE,X`, or as Go prints a list: `[MITRE X]`. */
+/** A list, `MITRE,X`, or Go's format of a list: `[MITRE X]`. */
 function listOf(value: unknown): readonly unknown[] | undefined {
   const list: readonly unknown[] = Array.isArray(value) ? value : textList(value);
   return list.length === 0 ? undefined : list;

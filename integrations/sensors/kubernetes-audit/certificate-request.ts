@@ -1,6 +1,6 @@
 import type { AuditRequest } from './request.ts';
 
-/** Whom a certificate is asked for: common name and organisations, as the API server will take them for user and groups. */
+/** The identity for which a certificate is requested: common name and organisations, which the API server will use as user and groups. */
 interface AskedIdentity {
   readonly name: string | undefined;
   readonly groups: readonly string[];
@@ -10,8 +10,8 @@ const commonName = '550403';
 const organisation = '55040a';
 
 /**
- * From the PKCS #10 request in `spec.request`, base64 of PEM; undefined where the event does not hold it (level Metadata). Only these
- * two attributes are looked for, wherever they stand: what is asked for is shown, and nothing is granted by it.
+ * From the PKCS #10 request in `spec.request`, base64 of PEM; undefined if the event does not contain it (level Metadata). Searches only for these two
+ * attributes, wherever they are: the result is only shown, and grants nothing.
  */
 export function askedIdentity({ resource, written, answered }: AuditRequest): AskedIdentity | undefined {
   if (resource !== 'certificatesigningrequests') return undefined;
@@ -31,7 +31,7 @@ export function askedIdentity({ resource, written, answered }: AuditRequest): As
   return undefined;
 }
 
-/** AttributeTypeAndValue of X.501 in DER: the object identifier, then a string with a length of one byte or of `81` and one. */
+/** AttributeTypeAndValue of X.501 in DER: the object identifier, then a string whose length is one byte, or `81` and one byte. */
 function attributesOf(der: Buffer, type: string): readonly string[] {
   const mark = Buffer.from(`0603${type}`, 'hex');
   const found: string[] = [];
@@ -48,12 +48,12 @@ function attributesOf(der: Buffer, type: string): readonly string[] {
   return found;
 }
 
-/** A name or group of Kubernetes itself: who gets that certificate is taken for a part of it. */
+/** A name or group of Kubernetes itself: the holder of that certificate is treated as a part of it. */
 export function isSystemIdentity({ name, groups }: AskedIdentity): boolean {
   return [name, ...groups].some((one) => one?.startsWith('system:') === true);
 }
 
-/** A node that renews its own certificate, or asks for its first with a bootstrap token: daily work. */
+/** Whether a node renews its own certificate, or requests its first with a bootstrap token: routine. */
 export function isOwnNode({ user, groups }: AuditRequest, asked: AskedIdentity): boolean {
   if (asked.name?.startsWith('system:node:') !== true || asked.groups.some((group) => group !== 'system:nodes')) return false;
   return user === asked.name || groups.includes('system:bootstrappers');

@@ -3,20 +3,20 @@ import type { AuditRequest } from './request.ts';
 
 type Usual = (request: AuditRequest) => boolean;
 
-/** One part of Kubernetes itself: which program speaks for it, and which of the requests that rules are about it makes all day. */
+/** One component of Kubernetes itself: the programs that act for it, and which of the requests covered by rules are routine for it. */
 interface Component {
   readonly programs: readonly string[];
   readonly usual: Usual;
 }
 
-/** Distributions put all parts into one program. */
+/** Distributions that combine all components in one program. */
 const allInOne = ['k3s', 'rke2', 'k0s', 'kubelite', 'hyperkube'];
 const reads = ['get', 'list', 'watch'];
 
 const anything: Usual = () => true;
 const nothing: Usual = () => false;
 
-/** With these verbs, on these resources (`pods`, `serviceaccounts/token`); absent: on any. */
+/** Matches these verbs on these resources (`pods`, `serviceaccounts/token`); absent: on any. */
 function does(verbs: readonly string[], resources?: readonly string[]): Usual {
   return ({ verb, resource, subresource }) => {
     const what = [resource, subresource].filter((part) => part !== undefined).join('/');
@@ -29,8 +29,8 @@ function either(...usual: readonly Usual[]): Usual {
 }
 
 /**
- * What the rules `system:controller:NAME` of the bootstrap policy give each controller of kube-system, as far as a rule of this sensor is about it.
- * A controller that is not named does nothing of the kind.
+ * What the roles `system:controller:NAME` of the bootstrap policy grant each controller of kube-system, as far as a rule of this sensor covers it. A controller
+ * that is not listed does nothing of the kind.
  * https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go
  */
 const controllers: Readonly<Record<string, Usual>> = {
@@ -67,13 +67,13 @@ const users: Readonly<Record<string, Component>> = {
   'system:kube-proxy': { programs: ['kube-proxy'], usual: nothing },
 };
 
-/** The node's authorizer and admission hold it to the objects of its own pods. https://kubernetes.io/docs/reference/access-authn-authz/node/ */
+/** The node authorizer and admission restrict it to the objects of its own pods. https://kubernetes.io/docs/reference/access-authn-authz/node/ */
 const kubelet: Component = {
   programs: ['kubelet'],
   usual: either(
     (request) => request.name !== undefined && does(reads, ['secrets'])(request),
     does(['create'], ['serviceaccounts/token', 'certificatesigningrequests']),
-    // What runs from a file on the node is a part of Kubernetes there alone.
+    // Static pods, which run from a file on the node, are a part of Kubernetes only in this namespace.
     (request) => request.namespace === 'kube-system' && does(['create'], ['pods'])(request),
   ),
 };
@@ -87,21 +87,21 @@ function componentOf(user: string): Component | undefined {
 }
 
 /**
- * Whether this is a part of Kubernetes at its daily work. A name alone is not believed, since a certificate or a token can be had for it: the
- * program says that it is that part's, the request is one that it usually makes, nobody impersonates it, and where the control plane's
- * addresses are configured it comes from one of them. (A user agent can be forged, so without addresses the name, and what it usually does, is all that holds.)
+ * Whether this is routine work of a Kubernetes component. A name alone is not trusted, since a certificate or a token for it can be obtained: the program must
+ * be that component's, the request must be one that it usually makes, nobody may impersonate it, and if the control plane's addresses are configured, it must
+ * come from one of them. (A user agent can be forged, so without addresses only the name and the usual requests protect.)
  */
 export function isSystemAtWork(request: AuditRequest, addresses: readonly string[] | undefined): boolean {
   const { user = '', program, impersonated } = request;
   const component = componentOf(user);
   if (!component || impersonated || program === undefined) return false;
   if (!component.programs.includes(program) && !allInOne.includes(program)) return false;
-  // Nodes are many, and come and go.
+  // There are many nodes, and they come and go.
   if (component !== kubelet && !comesFrom(request, addresses)) return false;
   return component.usual(request);
 }
 
-/** From all of which it came: with a proxy in between, the first is what the sender says. */
+/** Checks every source address: with a proxy in between, the first is chosen by the sender. */
 function comesFrom({ sourceIps }: AuditRequest, addresses: readonly string[] | undefined): boolean {
   if (addresses === undefined || addresses.length === 0) return true;
   const allowed = addresses.flatMap((address) => parseCidr(address) ?? []);

@@ -5,7 +5,7 @@ import { type AuditRequest, isPartOfElement } from './request.ts';
 
 const containerLists = ['containers', 'initContainers', 'ephemeralContainers'] as const;
 
-/** All of them, however many: what matters may stand behind a thousand that are harmless. An event is not larger than an alert may be. */
+/** All of them, however many: the one that matters may follow a thousand harmless ones. An event is no larger than an alert may be. */
 export function objectsIn(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? value.map(objectOf).filter((item) => item !== undefined) : [];
 }
@@ -21,7 +21,7 @@ function subjectsOf({ written, answered }: AuditRequest): readonly unknown[] {
   return [...written, answered].flatMap((binding) => objectsIn(binding?.subjects).map(({ name }) => name));
 }
 
-/** Whether a binding is for the group that may do everything, whatever the role is. */
+/** Whether a binding includes the group that may do everything, whatever the role is. */
 export function bindsMasters(request: AuditRequest): boolean {
   return subjectsOf(request).includes('system:masters');
 }
@@ -30,7 +30,7 @@ export function bindsEverybody(request: AuditRequest): boolean {
   return subjectsOf(request).some((name) => typeof name === 'string' && everybody.includes(name));
 }
 
-/** Whether a value of a ConfigMap has the shape of a secret. All are looked through together, however many: an event has 1 MiB at most. */
+/** Whether a value of a ConfigMap looks like a secret. All values are searched together, however many: an event has at most 1 MiB. */
 export function holdsCredentials({ resource, written }: AuditRequest): boolean {
   if (resource !== 'configmaps') return false;
   const lines = written
@@ -42,7 +42,7 @@ export function holdsCredentials({ resource, written }: AuditRequest): boolean {
   return redactSecrets(lines) !== lines;
 }
 
-/** More than the blanks that may stand between a secret's name and its value: no shape reaches from one value into the next. */
+/** More blanks than may separate a secret's name from its value, so that no pattern matches across two values. */
 const between = '\n'.repeat(6);
 
 function linesOf(data: unknown, read: (text: string) => string): readonly string[] {
@@ -56,13 +56,13 @@ export function opensEveryNode({ resource, written, answered }: AuditRequest): b
   return [...written, answered].some((service) => objectOf(service?.spec)?.type === 'NodePort');
 }
 
-/** Reached from outside of the cluster, by a load balancer of its own. */
+/** Whether a Service is reachable from outside the cluster, through its own load balancer. */
 export function opensToOutside({ written, answered }: AuditRequest): boolean {
   return [...written, answered].some((service) => objectOf(service?.spec)?.type === 'LoadBalancer');
 }
 
 /**
- * Nodes send what goes to these addresses to its pods, whoever they are of.
+ * Nodes send traffic for these addresses to the Service's pods, whoever owns the addresses.
  * https://kubernetes.io/docs/concepts/services-networking/service/#external-ips and CVE-2020-8554
  */
 export function takesAddresses({ written, answered }: AuditRequest): boolean {
@@ -72,7 +72,7 @@ export function takesAddresses({ written, answered }: AuditRequest): boolean {
   });
 }
 
-/** An Ingress with a rule for every host, or that takes what no rule is for. */
+/** Whether an Ingress has a rule for every host, or a default backend for unmatched requests. */
 export function takesAllHosts({ written, answered }: AuditRequest): boolean {
   return [...written, answered].some((ingress) => {
     const spec = objectOf(ingress?.spec);
@@ -84,7 +84,7 @@ export function takesAllHosts({ written, answered }: AuditRequest): boolean {
   });
 }
 
-/** An image of a pod, or of the template in a workload, that is from none of these registries (`registry.example.com`, or `registry.example.com/shop`). */
+/** Whether an image of a pod, or of a workload's template, is from none of these registries (`registry.example.com`, or `registry.example.com/shop`). */
 export function foreignImage({ written, answered }: AuditRequest, registries: readonly string[]): boolean {
   return [...written, answered].some((object) => {
     const spec = podSpecOf(object);
@@ -105,7 +105,7 @@ function wholeImage(image: string): string {
   return /[.:]/.test(first) || first === 'localhost' ? image : `docker.io/${image}`;
 }
 
-/** Whether a pod, or the template in a workload, can reach its node. */
+/** Whether a pod, or a workload's template, can reach its node. */
 export function opensTheNode({ written, answered }: AuditRequest): boolean {
   return [...written, answered].some((object) => {
     const spec = podSpecOf(object);
@@ -113,12 +113,12 @@ export function opensTheNode({ written, answered }: AuditRequest): boolean {
   });
 }
 
-/** Whether an ephemeral container that is added can reach the node, whatever the pod beside it can. */
+/** Whether an added ephemeral container can reach the node, whatever the rest of the pod can. */
 export function addsOpenContainer({ written }: AuditRequest): boolean {
   return written.some((pod) => isOpen({ ephemeralContainers: objectOf(pod.spec)?.ephemeralContainers }));
 }
 
-/** Paths of a node that a PersistentVolume is made of. https://kubernetes.io/docs/concepts/security/rbac-good-practices/#persistent-volume-creation */
+/** Node paths that a PersistentVolume uses. https://kubernetes.io/docs/concepts/security/rbac-good-practices/#persistent-volume-creation */
 export function volumePaths({ written, answered }: AuditRequest): readonly string[] {
   return [...written, answered].flatMap((volume) => {
     const spec = objectOf(volume?.spec);
@@ -131,7 +131,7 @@ const pathsOfTheNode =
     ' ',
   );
 
-/** One of them, in one of them, or above. */
+/** Whether the path is one of them, below one, or above one. */
 export function isOfTheNode(path: string): boolean {
   const whole = `${posix.normalize(path).replace(/\/+$/, '')}/`;
   return pathsOfTheNode.some((one) => whole.startsWith(`${one}/`) || `${one}/`.startsWith(whole));

@@ -16,7 +16,7 @@ function isEventList(event: Readonly<Record<string, unknown>>): boolean {
   return Array.isArray(event.items) && event.kind === 'EventList';
 }
 
-/** Items of a list come without `kind`. */
+/** Items of a list have no `kind`. */
 function detect(value: unknown): boolean {
   const event = objectOf(value);
   if (event === undefined) return false;
@@ -66,7 +66,7 @@ function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): read
   const apiRequest = apiRequestOf(event, request);
   const name = refused ? `${rule.name} (refused)` : rule.name;
   const alert: Alert = {
-    // Of the answered stages of one request the first counts: the end of an exec is no second exec.
+    // Of one request's answered stages only the first counts: the end of an exec is not a second exec.
     id: alertIdOf({ sensor: 'kubernetes-audit', rule: name, time, fields: auditId }),
     sensor: 'kubernetes-audit',
     rule: name,
@@ -99,12 +99,12 @@ function titleOf(request: AuditRequest): string {
 }
 
 /**
- * The API server's audit events, singly, in lines, or as the webhook's EventLists. Only requests that `rules.ts` is about become
- * alerts. https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
+ * The API server's audit events, singly, in lines, or as the webhook's EventLists. Only requests covered by `rules.ts` become alerts.
+ * https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
  */
 export const kubernetesAudit: Sensor = { name: 'kubernetes-audit', detect, decode, listIn };
 
-/** Who it really was: the authenticated account, also where it acts as another. */
+/** The real caller: the authenticated account, even if it impersonates another. */
 export function apiRequestOf(event: Fields, request: AuditRequest): ApiRequest | undefined {
   const account = sensorText(objectOf(event.user)?.username, 256);
   if (account === undefined) return undefined;

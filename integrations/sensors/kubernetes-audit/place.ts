@@ -10,8 +10,8 @@ interface Place {
 }
 
 /**
- * The pod or workload that the request was for. Where it was for something else (a Secret, a role), the pod that the token is bound
- * to, if it is: that pod did it, or somebody who stole from it.
+ * The pod or workload that the request targeted. For anything else (a Secret, a role), the pod that the token is bound to, if any: that pod did it, or somebody
+ * who stole from it.
  */
 export function placeOf(request: AuditRequest): Place {
   const { resource, namespace, name, uid, answered, extra } = request;

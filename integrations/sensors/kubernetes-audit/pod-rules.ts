@@ -4,7 +4,7 @@ import { type AuditRule, isMade, isOneOf, of, runners, writes } from './rule.ts'
 const credentialFiles =
   /serviceaccount\/|\.kube\/config|\/etc\/kubernetes\/|\.aws\/credentials|\/etc\/shadow|\.ssh\/id_|gcloud\/(?:credentials|access_tokens)|\.docker\/config\.json/;
 
-/** Of what goes on in pods, and of what they may do to their node. */
+/** Rules about activity in pods, and about access of pods to their node. */
 export const podRules: readonly AuditRule[] = [
   {
     name: 'Credentials read by exec',

@@ -7,7 +7,7 @@ function isBinding(request: AuditRequest): boolean {
   return isOneOf(['rolebindings', 'clusterrolebindings'], request);
 }
 
-/** What the role in the request, or the role that it binds, gives. Several rules ask, and a role may have thousands of rules. */
+/** What the role in the request, or the role that it binds, grants. Cached because several rules ask, and a role may have thousands of rules. */
 function weight(request: AuditRequest, { cluster, roles }: AuditContext): RoleWeight | undefined {
   if (!weights.has(request)) weights.set(request, isBinding(request) ? roles.boundBy(cluster, request) : weightOfRole(request));
   return weights.get(request);
@@ -15,7 +15,7 @@ function weight(request: AuditRequest, { cluster, roles }: AuditContext): RoleWe
 
 const weights = new WeakMap<AuditRequest, RoleWeight | undefined>();
 
-/** Of what people and accounts may do. */
+/** Rules about the rights of people and accounts. */
 export const rbacRules: readonly AuditRule[] = [
   {
     name: 'Cluster administrator bound',

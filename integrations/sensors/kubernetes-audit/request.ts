@@ -1,17 +1,17 @@
 import { type Fields, objectName, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { execRequestOf } from '../exec-request.ts';
 
-/** One request to the API server, as its audit event tells it. */
+/** One request to the API server, from its audit event. */
 export interface AuditRequest {
   readonly verb: string;
   readonly user: string | undefined;
   readonly groups: readonly string[];
-  /** What the authenticator knows besides: with a bound token, the pod and node that it belongs to. */
+  /** Additional data from the authenticator: for a bound token, the pod and node that it belongs to. */
   readonly extra: Fields;
   readonly sourceIps: readonly string[];
-  /** Of the user agent: `kubectl` of `kubectl/v1.36.3 (linux/amd64) …`. What the sender says. */
+  /** From the user agent: `kubectl` of `kubectl/v1.36.3 (linux/amd64) …`. Chosen by the sender. */
   readonly program: string | undefined;
-  /** Another account acts as this user. */
+  /** Whether another account acts as this user. */
   readonly impersonated: boolean;
   readonly path: string;
   readonly apiGroup: string;
@@ -20,20 +20,20 @@ export interface AuditRequest {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly uid: unknown;
-  /** What an exec runs, and the container that a request for a pod names, both from the address. */
+  /** The command of an exec, and the container that a request for a pod names, both from the address. */
   readonly command: string | undefined;
   readonly container: string | undefined;
-  /** What it writes: its object, or what each operation of a JSON patch puts where. Only at the levels Request and RequestResponse. */
+  /** What it writes: its object, or what each operation of a JSON patch sets, at its path. Only at the levels Request and RequestResponse. */
   readonly written: readonly Fields[];
-  /** A JSON patch: what stood there before stays. */
+  /** A JSON patch: other existing content stays. */
   readonly isPart: boolean;
-  /** A JSON patch that copies or moves what stands in the object to elsewhere than its metadata: the event does not hold what that is. */
+  /** A JSON patch that copies or moves existing content outside the metadata: the event does not contain it. */
   readonly copies: boolean;
   readonly answered: Fields | undefined;
-  /** Why the event does not hold what was written, where it does not. */
+  /** Why the event does not contain what was written, if so. */
   readonly hidden: 'at level Metadata' | 'cut by the API server' | undefined;
   readonly code: number | undefined;
-  /** By authorization or authentication. */
+  /** Refused by authorization or authentication. */
   readonly refused: boolean;
 }
 
@@ -73,7 +73,7 @@ export function requestOf(event: Fields): AuditRequest {
   };
 }
 
-/** Fields of what rules look at whose members are counted, and not named. */
+/** Fields examined by rules that are lists: their members have an index, not a name. */
 const lists = new Set(
   'rules subjects verbs resources containers initContainers ephemeralContainers volumes externalIPs add'.split(' '),
 );
@@ -92,10 +92,10 @@ function copiesBy(sent: unknown): boolean {
   });
 }
 
-/** Elements of a list of which an operation changes only what is in them. */
+/** List elements of which an operation changes only a part. */
 const partial = new WeakSet<object>();
 
-/** Whether a JSON patch says only this of an element, which has more. */
+/** Whether a JSON patch contains only a part of this element. */
 export function isPartOfElement(element: Fields): boolean {
   return partial.has(element);
 }
@@ -128,7 +128,7 @@ function hiddenBy(event: Fields): AuditRequest['hidden'] {
   return objectOf(event.annotations)?.['audit.k8s.io/truncated'] === 'true' ? 'cut by the API server' : undefined;
 }
 
-/** The first of an authenticator's list of texts. */
+/** The first text of an authenticator's list. */
 export function extraText(extra: Fields, name: string): string | undefined {
   const value: unknown = Object.hasOwn(extra, name) ? extra[name] : undefined;
   return Array.isArray(value) && typeof value[0] === 'string' ? value[0] : undefined;

@@ -4,8 +4,8 @@ import { objectsIn } from './dangerous.ts';
 import type { AuditRequest } from './request.ts';
 
 /**
- * What a role gives at most. `all`: everything; `wide`: wildcards; `dangerous`: a way to others' rights, Secrets or containers; `writes`: changes
- * objects; `reads`: no more than looks at them.
+ * The most that a role grants. `all`: everything; `wide`: wildcards; `dangerous`: a way to others' rights, Secrets or containers; `writes`: changes objects;
+ * `reads`: only reads them.
  */
 export type RoleWeight = 'all' | 'wide' | 'dangerous' | 'writes' | 'reads';
 
@@ -36,10 +36,10 @@ const dangerousToMake = [
   'apiservices',
   'persistentvolumes',
 ];
-/** An exec is asked for by GET, too. */
+/** An exec can be requested by GET, too. */
 const dangerousAtAll = ['pods/exec', 'pods/attach'];
 
-/** Of one rule of a role. */
+/** The weight of one rule of a role. */
 function weightOfRule(rule: Fields): RoleWeight {
   const [verbs, resources] = [wordsIn(rule.verbs), wordsIn(rule.resources)];
   if (verbs.has('*') && resources.has('*')) return 'all';
@@ -57,8 +57,8 @@ function wordsIn(list: unknown): ReadonlySet<unknown> {
 }
 
 /**
- * What the role in this request gives; undefined where the event does not tell: level Metadata, a patch without its answer, or a role that is filled
- * with the rules of others. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
+ * What the role in this request grants; undefined if the event does not show it: level Metadata, a patch without its answer, or an aggregated role.
+ * https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
  */
 export function weightOfRole({ resource, written, isPart, answered }: AuditRequest): RoleWeight | undefined {
   if (resource !== 'roles' && resource !== 'clusterroles') return undefined;
@@ -68,7 +68,7 @@ export function weightOfRole({ resource, written, isPart, answered }: AuditReque
   if (given.length === 0) return undefined;
   const weights = given.flatMap((role) => objectsIn(role?.rules).map(weightOfRule));
   const heaviest = heaviestFirst.find((weight) => weights.includes(weight)) ?? 'reads';
-  // What a part adds, the role gives at least; what it gave before, only the answer tells.
+  // The role grants at least what a partial write adds; only the answer shows what it granted before.
   const mayGiveMore = isPart && !Array.isArray(answered?.rules) && isLight(heaviest);
   return mayGiveMore ? undefined : heaviest;
 }
@@ -77,7 +77,7 @@ function isLight(weight: RoleWeight | undefined): boolean {
   return weight === 'writes' || weight === 'reads';
 }
 
-/** Roles that every cluster has. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles */
+/** Roles that exist in every cluster. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles */
 const wellKnown: Readonly<Record<string, RoleWeight>> = {
   'cluster-admin': 'all',
   admin: 'dangerous',
@@ -87,11 +87,11 @@ const wellKnown: Readonly<Record<string, RoleWeight>> = {
 
 const remembered = 2_000;
 
-/** What roles give that were seen being written: a binding says only a name. In memory, and bounded: a role that is not known is called so. */
+/** What roles grant, from writes to them that were seen: a binding contains only a name. In memory, and bounded: an unknown role is reported as unknown. */
 export class RoleMemory {
   readonly #weights = new LRUCache<string, RoleWeight>({ max: remembered });
 
-  /** Takes in what an answered request did to a role. */
+  /** Learns from an answered request that writes a role. */
   learn(cluster: string, request: AuditRequest): void {
     const { verb, resource, namespace, subresource, name, written, answered } = request;
     if ((resource !== 'roles' && resource !== 'clusterroles') || subresource !== undefined) return;
@@ -100,12 +100,12 @@ export class RoleMemory {
     const key = keyOf(cluster, resource === 'roles' ? namespace : undefined, called);
     this.#weights.delete(key);
     const weight = verb === 'delete' ? undefined : weightOfRole(request);
-    // A patch may add to what the event does not hold.
+    // A patch may add to rules that the event does not contain.
     const mayGiveMore = verb === 'patch' && !Array.isArray(answered?.rules) && isLight(weight);
     if (weight !== undefined && !mayGiveMore) this.#weights.set(key, weight);
   }
 
-  /** Of the role that a binding names; undefined where it does not say, or the role was not seen. */
+  /** The weight of the role that a binding names; undefined if it does not name one, or the role was not seen. */
   boundBy(cluster: string, { namespace, written, answered }: AuditRequest): RoleWeight | undefined {
     const ref = [...written, answered].map((binding) => objectOf(binding?.roleRef)).find((found) => found !== undefined);
     const name = sensorText(ref?.name, 253);

@@ -3,20 +3,20 @@ import type { Severity } from '../../../core/alert/severity.ts';
 import type { AuditRequest } from './request.ts';
 import type { RoleMemory } from './roles.ts';
 
-/** What a rule knows besides the request. */
+/** What a rule knows in addition to the request. */
 export interface AuditContext {
   readonly cluster: string;
   readonly settings: SensorSettings | undefined;
   readonly roles: RoleMemory;
 }
 
-/** A kind of request that matters. The name is what playbooks and the configuration call it. */
+/** A kind of request that matters. Playbooks and the configuration refer to it by its name. */
 export interface AuditRule {
   readonly name: string;
   readonly severity: Severity;
   readonly tags: readonly string[];
   readonly mitre: readonly string[];
-  /** What it is about, for the documentation. */
+  /** Description for the documentation. */
   readonly about: string;
   applies(request: AuditRequest, context: AuditContext): boolean;
 }
@@ -35,12 +35,12 @@ export const runners: readonly string[] = [
   'cronjobs',
 ];
 
-/** Written and not deleted. */
+/** Whether the request writes and does not delete. */
 export function isMade({ verb }: AuditRequest): boolean {
   return makes.includes(verb);
 }
 
-/** Of this resource, and of itself where no subresource is named. */
+/** Matches this resource, and only the resource itself if no subresource is named. */
 export const of =
   (resource: string, subresource?: string) =>
   (request: AuditRequest): boolean =>

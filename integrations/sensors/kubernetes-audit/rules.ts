@@ -39,13 +39,13 @@ function isForItself({ user, namespace, name }: AuditRequest): boolean {
   return user === `system:serviceaccount:${namespace}:${name}`;
 }
 
-/** Whom somebody acts as is more than an account of an application. */
+/** Whether the impersonated identity is more than an application's account. */
 function isPartOfKubernetes({ user = '', groups }: AuditRequest): boolean {
   if (groups.includes('system:masters') || user.startsWith('system:serviceaccount:kube-system:')) return true;
   return user.startsWith('system:') && !user.startsWith('system:serviceaccount:') && user !== 'system:anonymous';
 }
 
-/** Of a creation by what is written or answered, where the address has none. */
+/** For a creation whose address has no name, takes it from the answer or the written object. */
 function nameOf({ name, written, answered }: AuditRequest): string | undefined {
   return name ?? sensorText(objectOf((answered ?? written[0])?.metadata)?.name, 253);
 }
@@ -58,7 +58,7 @@ function isTokenSecret({ written }: AuditRequest): boolean {
   return written.some(({ type }) => type === 'kubernetes.io/service-account-token');
 }
 
-/** The first that applies names the alert. */
+/** The first rule that applies names the alert. */
 export const auditRules: readonly AuditRule[] = [
   {
     name: 'Anonymous request allowed',
@@ -311,12 +311,12 @@ export const auditRules: readonly AuditRule[] = [
   },
 ];
 
-/** What RBAC let through and the node then refused is tried all the same. */
+/** Requests that RBAC allowed and the node then refused still count as attempts. */
 const throughTheNode = ['pods/exec', 'pods/attach', 'pods/portforward', 'nodes/proxy'];
 
 export function ruleFor(request: AuditRequest, context: AuditContext): AuditRule | undefined {
   const { code, refused, resource, subresource } = request;
-  // What failed for another reason (not found, conflict) changed and showed nothing.
+  // A request that failed for another reason (not found, conflict) changed and revealed nothing.
   const failed = !refused && code !== undefined && code >= 400;
   if (failed && (code === 404 || !throughTheNode.includes(`${resource}/${subresource}`))) return undefined;
   if (isSystemAtWork(request, context.settings?.controlPlane)) return undefined;
@@ -335,8 +335,8 @@ const readByContent = new Set([
 ]);
 
 /**
- * What rules should have looked at and the event does not hold, such as `the content of configmaps, at level Metadata`: they cannot
- * apply then, and a lower level of the audit policy says so of itself nowhere.
+ * What rules should have examined but the event does not contain, such as `the content of configmaps, at level Metadata`: they cannot apply then, and nothing
+ * else reports that the audit policy's level is too low.
  */
 export function notShown(request: AuditRequest, { settings }: AuditContext): string | undefined {
   const { resource, subresource, hidden, written, answered, code } = request;

@@ -8,7 +8,7 @@ import { present } from '../present.ts';
 import { decodePostedAlert, isPostedAlert } from './posted-alert.ts';
 import { decodeRuntimeAlert } from './runtime-alert.ts';
 
-/** More than any batch of the agent's. */
+/** More than any batch that the agent sends. */
 const mostItems = 1_000;
 
 /** `HTTPAlertsList`. https://github.com/kubescape/node-agent/blob/main/pkg/exporters/http_exporter.go */
@@ -16,7 +16,7 @@ function isList(event: Fields): boolean {
   return event.kind === 'RuntimeAlerts' && objectOf(event.spec) !== undefined;
 }
 
-/** `FimEventReport` of the same file: what changed in the files of a node. */
+/** `FimEventReport` of the same file: changes in the files of a node. */
 function isFileReport(event: Fields): boolean {
   return event.reportedBy === 'kubescape-node-agent' && Array.isArray(event.events);
 }
@@ -86,5 +86,5 @@ function decodeFileEvent(item: unknown, report: Fields, cluster: string): Decode
   return { kind: 'alert', alert };
 }
 
-/** The runtime detection of Kubescape's node agent, over HTTP and through Alertmanager. https://kubescape.io/docs/operator/runtime-threat-detection */
+/** Runtime detection of Kubescape's node agent, over HTTP and through Alertmanager. https://kubescape.io/docs/operator/runtime-threat-detection */
 export const kubescape: Sensor = { name: 'kubescape', detect, decode, listIn: alertListIn };

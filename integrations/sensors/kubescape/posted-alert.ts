@@ -10,17 +10,17 @@ import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { malwareRule } from './runtime-alert.ts';
 
-/** The product was called KubeCop first. */
+/** The product's first name was KubeCop. */
 const ownName = /^Kube(?:scape|Cop)(RuleViolated|MalwareDetected|FileHashAlert)$/;
 
-/** Whether an alert of Alertmanager is one that the node agent has posted there. */
+/** Whether an Alertmanager alert was posted by the node agent. */
 export function isPostedAlert(value: unknown): boolean {
   const name = objectOf(objectOf(value)?.labels)?.alertname;
   return typeof name === 'string' && ownName.test(name);
 }
 
 /**
- * As the agent posts it to Alertmanager's API, and as Alertmanager's webhook passes it on.
+ * An alert as the agent posts it to Alertmanager's API, and as Alertmanager's webhook passes it on.
  * https://github.com/kubescape/node-agent/blob/main/pkg/exporters/alert_manager.go
  */
 export function decodePostedAlert(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {

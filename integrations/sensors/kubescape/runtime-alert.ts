@@ -10,17 +10,17 @@ import { present } from '../present.ts';
 import { priorityOf } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
-/** What malware is called differs from file to file: playbooks and the configuration need one rule for all. */
+/** Names of malware differ from file to file: playbooks and the configuration need one rule for all. */
 export const malwareRule = 'Malware detected';
 
-/** By `alertType`. https://github.com/armosec/armoapi-go/blob/main/armotypes/runtimeincidents.go */
+/** Indexed by `alertType`. https://github.com/armosec/armoapi-go/blob/main/armotypes/runtimeincidents.go */
 const kinds: readonly (string | undefined)[] = [undefined, 'malware', 'admission', 'cdr', 'http', 'network-scan'];
 const malware = 1;
 
-/** What the agent says of itself has this severity, far above the worst alert's 10. */
+/** The agent's messages about itself have this severity, far above the worst alert's 10. */
 const systemIssue = 1_000;
 
-/** One `RuntimeAlert`, with the tree of processes that stands beside the alerts. */
+/** One `RuntimeAlert`, with the process tree that comes next to the alerts. */
 export function decodeRuntimeAlert(value: unknown, context: { readonly cluster: string; readonly tree: unknown }): Decoded {
   const event = objectOf(value);
   const name = sensorText(event?.alertName, 256);
@@ -108,7 +108,7 @@ function alertOf(parts: {
 }
 
 /**
- * None 0, which Go leaves out, low 1, medium 5, high 8, critical 10; what is between counts as the lower.
+ * None 0, which Go leaves out, low 1, medium 5, high 8, critical 10; values in between count as the lower one.
  * https://github.com/kubescape/node-agent/blob/main/pkg/exporters/utils.go (`PriorityToStatus`)
  */
 function severityOf(value: unknown): Severity {
@@ -120,7 +120,7 @@ function severityOf(value: unknown): Severity {
 const looksAtMost = 1_024;
 
 /**
- * The process of that id in the tree of an alert, its children by their names and ids, to early 2025 as a list.
+ * The process with that id in the tree of an alert; children are keyed by names and ids, until early 2025 in a list.
  * https://github.com/armosec/armoapi-go/blob/main/armotypes/processtree.go
  */
 function processIn(tree: unknown, pid: number | undefined): ProcessRef | undefined {

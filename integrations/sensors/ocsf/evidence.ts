@@ -4,7 +4,7 @@ import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf 
 import { present } from '../present.ts';
 import { listOf } from './place.ts';
 
-/** The process of the evidence, or the user who did it. */
+/** The process in the evidence, or the user who did it. */
 export function actorOf(event: Fields, evidences: readonly Fields[]): ProcessRef | undefined {
   const actors = [...evidences.map(({ actor }) => objectOf(actor)), objectOf(event.actor)];
   const process = [...evidences, event, ...actors]
@@ -47,7 +47,7 @@ export function observablesOf(
   return distinct(told, ends, files, pathOf(process?.exe), observablesInCommand(process?.commandLine), userOf(process?.user));
 }
 
-/** The ids of tactics and techniques that the finding names. */
+/** Ids of the tactics and techniques that the finding names. */
 export function tacticsOf(event: Fields, finding: Fields): readonly string[] {
   return [...listOf(event.attacks), ...listOf(finding.attacks)].flatMap((attack) =>
     [attack.technique, attack.sub_technique, attack.tactic, ...listOf(attack.tactics)].flatMap((named) => {

@@ -14,7 +14,7 @@ import { listOf, placeOf } from './place.ts';
 /** Security Finding (deprecated), Detection Finding, Data Security Finding, Application Security Posture Finding. */
 const findingClasses: readonly number[] = [2001, 2004, 2006, 2007];
 const apiActivity = 6003;
-/** What a finding's activity means besides Create. https://schema.ocsf.io/classes/detection_finding */
+/** Meanings of a finding's activity other than Create. https://schema.ocsf.io/classes/detection_finding */
 const noBeginning: Readonly<Record<number, string>> = { 2: 'an update of a known finding', 3: 'the end of a finding' };
 const decided: Readonly<Record<number, string>> = { 3: 'suppressed', 4: 'resolved', 5: 'archived', 6: 'deleted' };
 
@@ -34,7 +34,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   const time = firstTime(event.time_dt, event.time, finding?.created_time_dt, finding?.created_time);
   if (time === undefined) return rejected('`time` is neither a count since 1970 nor an RFC 3339 time');
   if (kind === apiActivity) return [{ kind: 'alert', alert: alertOf({ event, finding: {}, kind, time, cluster }) }];
-  // The type is the class and, in its last two digits, the activity.
+  // The type contains the class and, in its last two digits, the activity.
   const activity = noBeginning[wholeNumber(event.activity_id) ?? (wholeNumber(event.type_uid) ?? 0) % 100];
   if (activity !== undefined) return ignored('ocsf', activity);
   const status = decided[wholeNumber(event.status_id) ?? wholeNumber(event.state_id) ?? 0];
@@ -44,14 +44,14 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
 }
 
 /**
- * A vendor's own class has the vendor's number before it (996 is SentinelOne's, whose alerts are class 99602001), and is a detection if
- * it says what was found. https://github.com/ocsf/ocsf-schema/blob/main/extensions.md
+ * A vendor's own class begins with the vendor's number (996 is SentinelOne's, whose alerts are class 99602001), and is a detection if it says what was found.
+ * https://github.com/ocsf/ocsf-schema/blob/main/extensions.md
  */
 function isDetection(kind: number, finding: Fields | undefined): boolean {
   return findingClasses.includes(kind) || (kind >= 100_000 && finding !== undefined);
 }
 
-/** The ids of `state` and `status` changed their meaning between versions: the word beside the id decides where there is one. */
+/** The ids of `state` and `status` changed their meaning between versions: the word next to the id decides, if there is one. */
 function isStatus(event: Fields, status: string): boolean {
   const word = sensorText(event.status_id === undefined ? event.state : event.status, 64);
   return word === undefined || word.toLowerCase() === status;
@@ -103,7 +103,7 @@ function alertOf({ event, finding, kind, time, cluster }: Parts): Alert {
   };
 }
 
-/** The analytic that made the finding; a title may name the resource. The general engine of old Security Findings is no rule. */
+/** The analytic that made the finding; a title may name the resource. The general engine of old Security Findings does not count as a rule. */
 function ruleOf({ event, finding, kind }: Pick<Parts, 'event' | 'finding' | 'kind'>): string {
   if (kind === apiActivity) {
     const target = sensorText(listOf(event.resources)[0]?.type, 128);
@@ -121,7 +121,7 @@ function ruleOf({ event, finding, kind }: Pick<Parts, 'event' | 'finding' | 'kin
   );
 }
 
-/** The message of API activity is the audit's stage or nothing. */
+/** The message of API activity is the audit stage or empty. */
 function requestTitle(event: Fields, rule: string): string {
   const who = sensorText(objectOf(objectOf(event.actor)?.user)?.name, 80);
   const target = sensorText(listOf(event.resources)[0]?.name, 80);
@@ -138,7 +138,7 @@ const bySeverityId: Readonly<Record<number, Severity>> = {
 };
 const byRiskLevel: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
 
-/** The risk level only where no severity is written at all. */
+/** Uses the risk level only if there is no severity at all. */
 function severityOf(event: Fields): Severity {
   const id = wholeNumber(event.severity_id);
   const severity = (id === undefined ? undefined : bySeverityId[id]) ?? severityOfText(event.severity);
@@ -148,7 +148,7 @@ function severityOf(event: Fields): Severity {
   return (risk === undefined ? undefined : byRiskLevel[risk]) ?? 'unknown';
 }
 
-/** A check that found nothing wrong, with the severity that it would have had. */
+/** Whether this is a check that found nothing wrong, with the severity that it would have had. */
 function hasPassed(event: Fields): boolean {
   const words = [event.status_code, objectOf(event.compliance)?.status];
   return words.some((word) => typeof word === 'string' && /^pass(?:ed)?$/i.test(word));

@@ -4,7 +4,7 @@ import { containerRef, nodeName, nodeOfHost, podRef, workloadRef } from '../plac
 
 const atMost = 32;
 
-/** The objects of a list; old versions write one object in place of a list. */
+/** The objects of a list; old versions write one object instead of a list. */
 export function listOf(value: unknown): readonly Fields[] {
   const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, atMost) : [value];
   return list.map(objectOf).filter((item) => item !== undefined);

@@ -37,7 +37,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   const process = objectOf(body.process);
   const time = firstTime(event.time, process?.start_time);
   if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
-  // Where NODE_NAME is not set, it is the hostname.
+  // If NODE_NAME is not set, it is the hostname.
   const node = nodeOfHost(event.node_name);
   if (kind === 'test') return ignored('tetragon', 'a test event');
   if (!processKind.test(kind)) return [healthOf({ kind, body, time, node })];
@@ -126,7 +126,7 @@ function alertOf(parts: {
   };
 }
 
-/** The policy, where there is one; else the kind of the event and what it hooked. */
+/** The policy, if there is one; else the kind of the event and its hook. */
 function ruleOf(kind: string, body: Fields): string {
   const policy = sensorText(body.policy_name, 256);
   if (policy !== undefined) return policy;
@@ -134,12 +134,12 @@ function ruleOf(kind: string, body: Fields): string {
   return hook === undefined ? kind : `${kind}:${hook}`;
 }
 
-/** What the event was caught at. One policy has several, and its name need not tell. */
+/** The hook that caught the event. One policy has several, and its name may not say which. */
 function hookOf(body: Fields): string | undefined {
   return sensorText(firstKnown(body.function_name, body.event, body.symbol), 120);
 }
 
-/** Tetragon writes no severity: a tag may (`severity.high`, `severity:high`, `high`), the configuration does, by policy. */
+/** Tetragon writes no severity: a tag may (`severity.high`, `severity:high`, `high`), and the configuration does, per policy. */
 function severityOf(tags: readonly string[]): Severity {
   for (const tag of tags) {
     const severity = severityOfText(tag.replace(/^severity[.:=_-]/i, ''));
@@ -148,10 +148,10 @@ function severityOf(tags: readonly string[]): Severity {
   return 'unknown';
 }
 
-/** The enforcer was called killer to 1.1. https://tetragon.io/docs/reference/grpc-api/#kprobeaction */
+/** The enforcer was called killer up to 1.1. https://tetragon.io/docs/reference/grpc-api/#kprobeaction */
 const enforcing: readonly string[] = ['SIGKILL', 'OVERRIDE', 'NOTIFYENFORCER', 'NOTIFYKILLER'];
 
-/** Tetragon itself has stopped it: there is less to do, and still everything to look at. */
+/** Tetragon itself has stopped it: there is less to do, but still everything to investigate. */
 function stoppedBy(body: Fields): readonly string[] {
   const action = typeof body.action === 'string' ? body.action.replace(/^[A-Z]+_ACTION_/, '') : '';
   return enforcing.includes(action) ? ['enforced', action.toLowerCase()] : [];
@@ -163,5 +163,5 @@ function identifyingFields({ kind, body, process }: { readonly kind: string; rea
   return { kind, exec_id, pid, tid, binary, words, function_name, event, subsys, symbol, path, args, action, signal, status };
 }
 
-/** What Tetragon exports as JSON lines, all kinds of events. https://tetragon.io/docs/concepts/events */
+/** Tetragon's JSON lines export, all kinds of events. https://tetragon.io/docs/concepts/events */
 export const tetragon: Sensor = { name: 'tetragon', detect, decode };

@@ -6,7 +6,7 @@ export function titleOf(event: {
   readonly kind: string;
   readonly body: Fields;
   readonly process: Fields;
-  /** Of an aggregated event: how many it stands for. */
+  /** Number of events that an aggregated event represents. */
   readonly count: unknown;
 }): string {
   const times = wholeNumber(event.count);
@@ -36,7 +36,7 @@ function happened({ kind, body, process }: { readonly kind: string; readonly bod
   }
 }
 
-/** The library or program; none where the probe was set by an offset alone. */
+/** The library or program; none if the probe was set by an offset alone. */
 function placeOf(path: unknown): string {
   const place = sensorText(path, 80);
   return place === undefined ? '' : ` in ${place}`;
@@ -55,7 +55,7 @@ function targetOf(args: unknown): string {
     const only = objectOf(Object.values(objectOf(arg) ?? {})[0]);
     const path = sensorText(only?.path, 120);
     if (path !== undefined) return ` on ${path}`;
-    // Of a socket, and of what `connect` is called with.
+    // From a socket, or from the argument of `connect`.
     const [address, port] = only && 'addr' in only ? [only.addr, only.port] : [only?.daddr, only?.dport];
     const named = sensorText(address, 64);
     if (named !== undefined) return ` to ${named}:${wholeNumber(port) ?? '?'}`;

@@ -1,16 +1,15 @@
 import { firstKnown, sensorText } from '../../../core/alert/sensor-text.ts';
 
 interface Attack {
-  /** The tactic's name, as it is written. */
+  /** The tactic's name, as written. */
   readonly tactic?: string;
   /** The technique's ATT&CK id. */
   readonly technique?: string;
 }
 
 /**
- * Tactic and technique of a signature's properties: `Category` with `external_id`, or, to 0.7, one text
- * (`"MITRE ATT&CK": "Defense Evasion: Process Injection"`).
- * https://github.com/aquasecurity/tracee/blob/main/types/detect/detect.go and its signatures
+ * Tactic and technique from a signature's properties: `Category` with `external_id`, or, up to 0.7, one text (`"MITRE ATT&CK": "Defense Evasion: Process
+ * Injection"`). https://github.com/aquasecurity/tracee/blob/main/types/detect/detect.go and its signatures
  */
 export function attackOf(properties: Readonly<Record<string, unknown>>): Attack {
   const [written, ...names] = sensorText(properties['MITRE ATT&CK'], 256)?.split(':') ?? [];
@@ -20,7 +19,7 @@ export function attackOf(properties: Readonly<Record<string, unknown>>): Attack 
   return { ...(tactic !== undefined && { tactic }), ...(technique !== undefined && { technique }) };
 }
 
-/** Those that Tracee's own signatures name. https://attack.mitre.org/techniques/enterprise */
+/** The techniques that Tracee's own signatures name. https://attack.mitre.org/techniques/enterprise */
 const techniques: Readonly<Record<string, string>> = {
   'command and scripting interpreter': 'T1059',
   'container administration command': 'T1609',
@@ -55,7 +54,7 @@ function idOfTechnique(name: string): string | undefined {
   return Object.hasOwn(techniques, last) ? techniques[last] : undefined;
 }
 
-/** `defense-evasion`, `Defense Evasion` → the tag that stands for the tactic. */
+/** `defense-evasion`, `Defense Evasion` → the tag for the tactic. */
 export function tacticTag(name: string | undefined): readonly string[] {
   return name === undefined
     ? []

@@ -12,7 +12,7 @@ import { tagsOf } from '../tags.ts';
 import { attackOf, tacticTag } from './attack.ts';
 import { traceeSeverity } from './severity.ts';
 
-/** One event as `trace.Event` is written: flat to 0.12, with `container` and `kubernetes` from 0.13 on. */
+/** One event in the format of `trace.Event`: flat up to 0.12, with `container` and `kubernetes` from 0.13 on. */
 export function isClassic(event: Fields): boolean {
   if (typeof event.eventName !== 'string' || !('processName' in event || 'eventId' in event)) return false;
   return 'timestamp' in event || ['hostName', 'argsNum', 'threadId', 'processId'].some((key) => key in event);
@@ -99,9 +99,9 @@ function alertOf(parts: {
 }
 
 /**
- * `hostName` is the name that the process sees, in 16 bytes with the zero at the end: in a container that of the pod or of the
- * container, and of 15 characters most likely the beginning of a longer one.
- * https://github.com/aquasecurity/tracee/blob/main/types/trace/trace.go and TASK_COMM_LEN for `uts_name` in pkg/ebpf/c/types.h
+ * `hostName` is the name that the process sees, in 16 bytes including the final zero: in a container that of the pod or of the container, and if it has 15
+ * characters, most likely the beginning of a longer one. https://github.com/aquasecurity/tracee/blob/main/types/trace/trace.go and TASK_COMM_LEN for `uts_name`
+ * in pkg/ebpf/c/types.h
  */
 function nodeOf(host: unknown): string | undefined {
   return typeof host === 'string' && host.length >= 15 ? undefined : nodeOfHost(host);

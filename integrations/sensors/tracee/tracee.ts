@@ -4,8 +4,8 @@ import { decodeClassic, isClassic } from './classic.ts';
 import { decodeV1beta1, isV1beta1 } from './v1beta1.ts';
 
 /**
- * What tracee-rules posted: the finding around the event that caused it, under both its names. That event (`ptrace`) is not what was
- * found: the signature is. https://github.com/aquasecurity/tracee/blob/main/types/detect/detect.go (`Finding`)
+ * A finding posted by tracee-rules: it wraps the event that caused it, under either of its names. The signature is what was found, not that event (`ptrace`).
+ * https://github.com/aquasecurity/tracee/blob/main/types/detect/detect.go (`Finding`)
  */
 function findingOf(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
   const event = objectOf(value.Context) ?? objectOf(objectOf(value.Event)?.Payload);
@@ -28,5 +28,5 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   return isClassic(classic) ? decodeClassic(classic, cluster) : rejected('`eventName`, or `name` and `workload`, are missing');
 }
 
-/** What Tracee writes: flat (to 0.12), with `kubernetes` (0.13 to 0.24), and v1beta1. https://aquasecurity.github.io/tracee */
+/** Tracee's formats: flat (up to 0.12), with `kubernetes` (0.13 to 0.24), and v1beta1. https://aquasecurity.github.io/tracee */
 export const tracee: Sensor = { name: 'tracee', exactIntegers: true, detect, decode };

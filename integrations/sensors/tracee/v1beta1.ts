@@ -19,7 +19,7 @@ export function isV1beta1(event: Fields): boolean {
   return 'timestamp' in event && (objectOf(event.threat) !== undefined || workloadOf(event) !== undefined);
 }
 
-/** Process, container and pod: `workload`, which was called `context` before it was renamed (0.20 to 0.23, from its gRPC stream). */
+/** Process, container and pod: `workload`, previously named `context` (0.20 to 0.23, from its gRPC stream). */
 function workloadOf(event: Fields): Fields | undefined {
   const workload = objectOf(event.workload);
   if (workload !== undefined) return workload;

@@ -11,7 +11,7 @@ export interface AskedCard {
   readonly requester: string;
 }
 
-/** Which questions are one card. A question is put in its place once, and stays there, also when the desk is restarted in between. */
+/** Which questions share one card. A question is placed once, and stays there, even if the desk restarts in between. */
 export class Groups {
   readonly #cards: CardStore;
   readonly #shown: ShownCards;
@@ -31,7 +31,7 @@ export class Groups {
     this.#now = parts.now;
   }
 
-  /** The group that the question belongs to; undefined for one that stays alone. One after another: of many that come at once, one begins it. */
+  /** The group that the question belongs to; undefined if it stays alone. Serialized: if many arrive at once, only one begins the group. */
   join(asked: AskedCard): Promise<CardGroup | undefined> {
     return this.#inTurn(async () => {
       const known = await this.of(asked.card.questionId);
@@ -49,13 +49,13 @@ export class Groups {
     return shown?.group === undefined ? undefined : this.#cards.group(shown.group);
   }
 
-  /** Its questions as they were last told of, in the order in which they came. */
+  /** Its questions in their last known state, in order of arrival. */
   async members({ questions }: CardGroup): Promise<readonly ShownCard[]> {
     const members = await Promise.all(questions.map((question) => this.#shown.of(question)));
     return members.filter((member) => member !== undefined);
   }
 
-  /** Nothing joins a group of which nothing is open. */
+  /** Closes a group without open questions, so that nothing joins it. */
   settle(groupId: string): Promise<void> {
     return this.#inTurn(async () => {
       const group = await this.#cards.group(groupId);
@@ -80,7 +80,7 @@ export class Groups {
     return group;
   }
 
-  /** It stands where the first one stands. */
+  /** The question is placed where the first one is. */
   async #add(group: CardGroup, card: QuestionCard): Promise<CardGroup> {
     const { groupId, head, questions } = group;
     const overflow: MessageRef | undefined = (await this.#shown.of(head))?.overflow;

@@ -10,7 +10,7 @@ const dayLength = '2026-01-01'.length;
 interface OverflowThreadParts {
   readonly cards: CardStore;
   readonly shown: ShownCards;
-  /** Whether those who are asked have enough questions in the channel already. */
+  /** Whether the people asked already have enough questions in the channel. */
   readonly isTooMuch: (card: QuestionCard) => Promise<boolean>;
   readonly showNotice: (notice: Notice) => Promise<MessageRef>;
   readonly onFault: (error: unknown) => void;
@@ -18,8 +18,8 @@ interface OverflowThreadParts {
 }
 
 /**
- * Where questions go when people have enough of them before their eyes: each is a card like any other, in the thread of one summary a day. None is
- * held back, and every one of them can be answered. What wakes people is the pager, not the channel.
+ * Where questions go if people already see enough of them: each is a normal card, in the thread of one summary per day. None is held back, and each can be
+ * answered. The pager wakes people, not the channel.
  */
 export class OverflowThread {
   readonly #parts: OverflowThreadParts;
@@ -31,8 +31,8 @@ export class OverflowThread {
   }
 
   /**
-   * The summary in whose thread the card goes; undefined: into the channel. Decided once, for a card that Slack may have is looked for where it
-   * went; and one after another, so that of many that come at once each counts for the next.
+   * The summary in whose thread the card goes; undefined: into the channel. Decided once, since a card that Slack may already have is looked for where it went;
+   * and serialized, so that of many that arrive at once each counts for the next.
    */
   place(card: QuestionCard): Promise<MessageRef | undefined> {
     const turn = this.#last.then(async () => {
@@ -46,7 +46,7 @@ export class OverflowThread {
     return turn;
   }
 
-  /** A card in a summary's thread was posted or has changed. Changes of a moment are shown together. */
+  /** Call it if a card in a summary's thread was posted or has changed. Changes within a moment are shown together. */
   changed(): void {
     this.#pending ??= setTimeout(() => {
       this.#pending = undefined;

@@ -14,7 +14,7 @@ import type { AskedCard, Groups } from './groups.ts';
 import type { OverflowThread } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 
-/** Further targets are single lines, with no room for a link. */
+/** Further targets are single lines, without room for a link. */
 const mostLinks = 10;
 
 interface QuestionCardsParts {
@@ -29,7 +29,7 @@ interface QuestionCardsParts {
   readonly now: () => number;
 }
 
-/** Questions as cards: each posted once and edited in place, those of the same playbook, rule and image on the card of the first. */
+/** Questions as cards: each posted once and edited in place; those with the same playbook, rule and image share the card of the first. */
 export class QuestionCards {
   readonly #parts: QuestionCardsParts;
   readonly #edits = new EditLine();
@@ -47,7 +47,7 @@ export class QuestionCards {
     const head = group?.head ?? card.questionId;
     const isThere = isProposal(card) && (await cards.message(head)) !== undefined;
     const posted = await this.#posted(head);
-    // A run before has asked the same: its card is the one of this run from now on.
+    // An earlier run asked the same question: its card now belongs to this run.
     if (isThere) await this.#edit(head);
     const message = (await cards.message(head)) ?? posted;
     const place = (await shown.of(card.questionId))?.overflow;
@@ -68,7 +68,7 @@ export class QuestionCards {
     if ((await shown.of(card.questionId))?.overflow) overflow.changed();
   }
 
-  /** What is proposed above all incidents is asked again, word for word, by each run that takes it over: the card and its buttons become those of that run. */
+  /** A proposal above all incidents is asked again, word for word, by each run that takes it over: the card and its buttons then belong to that run. */
   async #takeUp(card: QuestionCard): Promise<void> {
     const { cards, shown } = this.#parts;
     const [known] = await cards.buttonsOf(card.questionId);
@@ -76,7 +76,7 @@ export class QuestionCards {
     if (isProposal(card) && isOfAnotherRun) await shown.takeUp(card, known.incident.run);
   }
 
-  /** Where the question's card is, though its posting was cut off before we heard of it. */
+  /** Finds the question's card if its posting was cut off before we got the answer. */
   async lookFor(question: string): Promise<MessageRef | 'unseen' | undefined> {
     const { cards, shown, groups, posting, channel } = this.#parts;
     const head = (await groups.of(question))?.head ?? question;
@@ -86,7 +86,7 @@ export class QuestionCards {
     return found;
   }
 
-  /** Whoever comes first posts it, also when that is one of those who join. */
+  /** The first caller posts it, even if it is one of those that join. */
   async #posted(head: string, rendered?: RenderedMessage): Promise<MessageRef> {
     const { posting, shown, channel } = this.#parts;
     const post = (): Promise<MessageRef> =>
@@ -102,13 +102,13 @@ export class QuestionCards {
     } catch (error) {
       const known = await shown.of(head);
       if (!(error instanceof MessageGone) || !known?.overflow) throw error;
-      // Somebody has deleted the summary in whose thread it belongs: then it stands in the channel.
+      // Somebody deleted the summary in whose thread it belongs: then it goes into the channel.
       await shown.posting(known.card, known.group === undefined ? {} : { group: known.group });
       return post();
     }
   }
 
-  /** Its news are told by name where those of the others are. Resolves when it is to be seen. */
+  /** Updates about the joined question name it, in the thread that it shares with the others. Resolves once it is visible. */
   async #joined(head: string, card: QuestionCard, thread: MessageRef): Promise<void> {
     const { cards, shown, threads } = this.#parts;
     const first = await shown.of(head);
@@ -119,7 +119,7 @@ export class QuestionCards {
     await this.#edit(head);
   }
 
-  /** As everything stands when its turn has come. */
+  /** Renders the state at the time when its turn comes. */
   #edit(head: string): Promise<void> {
     const { cards, shown, groups } = this.#parts;
     return this.#edits.edit(head, async () => {
@@ -134,7 +134,7 @@ export class QuestionCards {
     });
   }
 
-  /** False: somebody has deleted it. */
+  /** False: somebody has deleted the message. */
   async #edited(edit: RenderedMessage & { readonly key: string; readonly message: MessageRef }): Promise<boolean> {
     try {
       await this.#parts.posting.update(edit);
@@ -145,7 +145,7 @@ export class QuestionCards {
     }
   }
 
-  /** The card was deleted and still asks: a question must not go with its message. Its buttons are the same. */
+  /** The card was deleted while still open: a question must not disappear with its message. Its buttons stay the same. */
   async #postAgain(
     head: string,
     was: { readonly from: MessageRef | undefined; readonly group: CardGroup | undefined; readonly rendered: RenderedMessage },
@@ -181,7 +181,7 @@ export class QuestionCards {
     return groupBlocks(targets, await this.#buttonsFor(group, open));
   }
 
-  /** The same as long as they stand for the same; else new ones, so that a click tells what was seen. */
+  /** The same buttons as long as they stand for the same questions; else new ones, so that a click shows what was seen. */
   async #buttonsFor({ groupId }: CardGroup, open: readonly QuestionCard[]): Promise<readonly GroupButton[]> {
     const { cards, now } = this.#parts;
     const targets = open.map((card) => ({ question: card.questionId, seen: seenOf(card) }));
@@ -204,8 +204,8 @@ export class QuestionCards {
 }
 
 /**
- * The buttons of a card, and the entries of its menu, under ids that stay the same for as long as the question is known.
- * @throws FB_ERR_REFUSED for another question under the id of one that is known: a click must sign what its card shows.
+ * The buttons of a card, and the entries of its menu, with ids that stay the same for as long as the question is known.
+ * @throws FB_ERR_REFUSED for a different question under a known id: a click must sign what its card shows.
  */
 export async function storedButtons(
   cards: CardStore,
@@ -218,7 +218,7 @@ export async function storedButtons(
     card,
     known.filter((one) => !isProposal(card) || one.incident.id !== id || one.incident.run === run),
   );
-  // Only an incident hears what is said without deciding.
+  // Only an incident receives remarks that decide nothing.
   const menu = isProposal(card) ? [] : cardMenu.map((id) => ({ id, label: id }));
   const buttons = [...card.choices, ...menu].map(({ id: choice, label }): StoredButton => {
     const buttonId = known.find((one) => one.choice === choice)?.buttonId ?? `b_${randomBytes(18).toString('base64url')}`;
@@ -229,12 +229,12 @@ export async function storedButtons(
   return cards.buttonsOf(card.questionId);
 }
 
-/** Above all incidents: its id is that of what was proposed, and the same in each run that asks it. */
+/** Above all incidents: its id is that of the proposal, and the same in each run that asks it. */
 function isProposal({ incident }: Pick<QuestionCard, 'incident'>): boolean {
   return subjectOfIncident(incident.id) === undefined;
 }
 
-/** @throws FB_ERR_REFUSED. A question never changes: what differs is another one. */
+/** @throws FB_ERR_REFUSED. A question never changes: a different digest means a different question. */
 function refuseAnother(card: Pick<QuestionCard, 'questionId' | 'questionDigest'>, known: readonly StoredButton[]): void {
   if (known.some(({ questionDigest }) => questionDigest !== card.questionDigest))
     throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked in other words before`);

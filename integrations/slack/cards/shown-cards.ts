@@ -3,12 +3,12 @@ import { substanceOf } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 
-/** Whoever reads needs that long to see that the card has become another. */
+/** A reader needs that long to notice that the card has changed. */
 const settledAfterMs = 2_000;
-/** A proposal is asked for some days at most. */
+/** A proposal stays open for a few days at most. */
 const mostRuns = 100;
 
-/** Remembers cards as they were shown, and when what is decided on them last changed. */
+/** Remembers cards as they were shown, and when the content that people decide on last changed. */
 export class ShownCards {
   readonly #cards: CardStore;
   readonly #now: () => number;
@@ -31,8 +31,8 @@ export class ShownCards {
   }
 
   /**
-   * Another run asks what one before it has asked: from now on that one is heard no more, also when what it said is sent once more.
-   * @throws FB_ERR_REFUSED for one of those.
+   * A new run takes over a question that an earlier run asked. From now on the earlier run is ignored, even if its message is sent again.
+   * @throws FB_ERR_REFUSED for a card of such an earlier run.
    */
   async takeUp(card: QuestionCard, from: string): Promise<void> {
     const before = await this.of(card.questionId);
@@ -43,7 +43,7 @@ export class ShownCards {
     await this.#cards.saveCard({ changedAt: 0, ...before, card, askedBefore });
   }
 
-  /** Around the edit itself: nobody may click on what they have not seen, neither before Slack shows it nor just after. */
+  /** Wraps the edit itself: nobody may click on something they have not seen, neither before Slack shows it nor just after. */
   async editing(card: QuestionCard, edit: () => Promise<void>): Promise<void> {
     const before = await this.#cards.card(card.questionId);
     const isOther = before !== undefined && substanceOf(before.card) !== substanceOf(card);

@@ -2,8 +2,8 @@ import type { ClickAnswer, ReplyStore } from '../../../core/incident/click-reply
 import type { GatheredAnswers } from './gathered-answers.ts';
 
 /**
- * What incidents say of clicks, told to who clicked, where they clicked. An incident that names a click which this desk does not know, or not by
- * its signature, speaks to nobody: Temporal carries neither channels nor people.
+ * Shows an incident's answer to a click to the person who clicked, where they clicked. If the incident names a click that this desk does not know, or does not
+ * know by its signature, nobody is told: Temporal carries neither channels nor people.
  */
 export class ClickAnswers {
   readonly #replies: ReplyStore;

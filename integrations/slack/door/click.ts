@@ -9,15 +9,15 @@ import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
 /**
- * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` is its menu, of which `fb_more2` and `fb_more3` are entries; `_all` and `fb_choose` are of several questions.
- * What a click does is looked up, never read from these.
+ * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` is its menu, with `fb_more2` and `fb_more3` as entries; `_all` and `fb_choose` cover
+ * several questions. The effect of a click is looked up, never read from these.
  */
 const buttonAction = /^fb_((vote|decide)(_all)?\d{1,3}|choose|more[23])$/;
 const menuAction = /^fb_more$/;
 
-/** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
+/** One person's click on one of our buttons, checked as far as Slack allows; checking the roster is up to the service. */
 export interface Click {
-  /** The same when the same click is delivered again. */
+  /** Stays the same if the same click is delivered again. */
   readonly clickId: string;
   readonly slackUser: string;
   readonly button: StoredButton;
@@ -25,17 +25,17 @@ export interface Click {
   readonly messageTs: string;
   /** Opens one dialog, within 3 s. */
   readonly trigger?: string;
-  /** Why, in the person's words; only from the dialog that asks for it. */
+  /** The reason in the person's words; only set by the dialog that asks for it. */
   readonly reason?: string;
-  /** What was filled in there, where the choice has a form. */
+  /** What was filled in there, if the choice has a form. */
   readonly answers?: FormAnswers;
-  /** What the question is about, in a few words. */
+  /** The subject of the question, in a few words. */
   readonly about?: string;
-  /** It is part of one answer to several questions. */
+  /** Set if the click is part of one answer to several questions. */
   readonly together?: NonNullable<ReplyTo['together']>;
 }
 
-/** The same on a button of several questions. */
+/** The same for a button that covers several questions. */
 export interface GroupClick extends Omit<Click, 'button' | 'reason' | 'together'> {
   readonly button: GroupButton;
 }
@@ -77,10 +77,10 @@ type ClickCheck =
       readonly replyTo?: { readonly channel: string; readonly user: string };
     };
 
-/** Where a question's card is, though Slack has not confirmed that it has it; `unseen`: it may have it, and does not show it to us. */
+/** Finds a question's card although Slack has not confirmed that it has it. `unseen`: Slack may have the card but does not show it to us. */
 type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
 
-/** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
+/** All checks between Slack's signature and the roster, from cheap to expensive. Independent of HTTP: Socket Mode uses it too. */
 export class ClickChecks {
   readonly #cards: CardStore;
   readonly #sender: SenderChecks;
@@ -140,7 +140,7 @@ export class ClickChecks {
     );
   }
 
-  /** Also for a dialog that was opened from the card: the card may have become another one since. */
+  /** Also applies to a dialog opened from the card: the card may have changed since. */
   async stale(
     { question, buttonId }: Pick<StoredButton, 'question' | 'buttonId'>,
     messageTs: string,
@@ -169,7 +169,7 @@ export class ClickChecks {
     if (posted === undefined || !agrees || posted.channel !== container.channel_id) {
       return { reason: 'wrong_message', detail: 'the message is not the one that was posted' };
     }
-    // A button of several questions says itself what was on the card.
+    // A button that covers several questions itself records what was on the card.
     if (!('targets' in button)) return this.stale(button, container.message_ts);
     return posted.ts === container.message_ts ? undefined : { reason: 'stale_card', detail: 'the questions have a newer card' };
   }
@@ -185,7 +185,7 @@ function pressed(action: Action | undefined): string | undefined {
   return action?.type === 'overflow' ? action.selected_option?.value : action?.value;
 }
 
-/** Neither the database's words nor Slack's: who clicked is told to click again. */
+/** Quotes neither the database's error nor Slack's: the person is told to click again. */
 export const notLookedUp: ClickRefusal = { reason: 'not_looked_up', detail: 'what it stands for could not be looked up' };
 
 function unreadable(body: unknown): ClickRefusal {

@@ -10,13 +10,13 @@ import type { OrderDialogs } from './order-dialogs.ts';
 import type { SenderChecks } from './sender.ts';
 import { checkShortcut, isShortcut, type Shortcut } from './shortcut.ts';
 
-/** The answer is mrkdwn, escaped already; or a dialog. */
+/** The answer: mrkdwn, escaped already, or a dialog. */
 type CommandAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
 export interface CommandHandlers {
-  /** A slash command of a member of the workspace. Its answer is shown to who typed it. */
+  /** Handles a slash command from a member of the workspace. Its answer is shown only to the person who typed it. */
   readonly onCommand: (command: SlashCommand) => Promise<CommandAnswer>;
-  /** The message shortcut, likewise. */
+  /** The same for the message shortcut. */
   readonly onShortcut: (shortcut: Shortcut) => Promise<CommandAnswer>;
 }
 
@@ -27,7 +27,7 @@ interface CommandDoorParts extends CommandHandlers {
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }
 
-/** Where people ask and order without a card. Answered to who did, and to nobody else. */
+/** Handles questions and orders made without a card. Only the person who made them sees the answer. */
 export class CommandDoor {
   readonly #parts: CommandDoorParts;
 
@@ -63,7 +63,7 @@ export class CommandDoor {
     return refusalAnswers[refusal.reason];
   }
 
-  /** Undefined: a dialog is the answer. */
+  /** Returns undefined if the answer is a dialog. */
   async #answer(
     opening: Parameters<OrderDialogs['open']>[0],
     respond: RespondFn | undefined,

@@ -14,9 +14,9 @@ const slashCommand = z.object({
   trigger_id: z.string(),
 });
 
-/** One slash command of a member of the workspace; whether they are on the roster is the service's to ask. */
+/** One slash command from a member of the workspace; whether they are on the roster is for the service to check. */
 export interface SlashCommand {
-  /** The same when the same command is delivered again. */
+  /** Stays the same if the same command is delivered again. */
   readonly commandId: string;
   readonly slackUser: string;
   readonly channel: string;
@@ -35,7 +35,7 @@ export function isCommand(body: unknown): boolean {
 
 const longestText = 1_000;
 
-/** The same door as for clicks. What Slack sends of a command names no team of its user: the account itself is asked. */
+/** The same checks as for clicks. A slash command's payload does not name its user's team, so the account itself is looked up. */
 export async function checkCommand(body: unknown, sender: SenderChecks): Promise<CheckedCommand> {
   const parsed = slashCommand.safeParse(body);
   if (!parsed.success) {

@@ -9,9 +9,9 @@ import { callSlack } from '../client.ts';
 
 const rememberedResponds = 1_000;
 
-/** What a dialog is opened with: a click on a card, or a typed command. */
+/** What a dialog opens from: a click on a card, or a typed command. */
 export interface Opening {
-  /** Slack’s leave to open one, within 3 s. */
+  /** Slack’s permission to open one dialog, within 3 s. */
   readonly trigger?: string;
   readonly slackUser: string;
   readonly channel: string;
@@ -19,12 +19,12 @@ export interface Opening {
   readonly messageTs?: string;
 }
 
-/** Opens dialogs. Each carries one random id: what it is about, and who may send it off, is remembered here. */
+/** Opens dialogs. Each carries one random id; its subject, and who may submit it, are stored here. */
 export class Dialogs {
   readonly #client: WebClient;
   readonly #cards: CardStore;
   readonly #now: () => number;
-  /** A dialog that is sent off brings no way to answer: this is the one of the click that opened it. Gone with the process, as is no harm. */
+  /** A submitted dialog has no `respond` of its own, so the one of the click that opened it is kept. Losing it with the process does no harm. */
   readonly #responds = new LRUCache<string, RespondFn>({ max: rememberedResponds });
 
   constructor(options: { readonly client: WebClient; readonly cards: CardStore; readonly now: () => number }) {
@@ -34,7 +34,7 @@ export class Dialogs {
   }
 
   /**
-   * Within 3 s of the click, or Slack refuses.
+   * Must be called within 3 s of the click, or Slack refuses.
    * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED.
    */
   async open(
@@ -61,7 +61,7 @@ export class Dialogs {
     if (view?.id !== undefined) await this.#cards.saveModal({ ...modal, viewId: view.id });
   }
 
-  /** It has been taken: sent off again, it is refused. */
+  /** Marks the dialog as accepted: a second submission is refused. */
   async spend(modal: OpenModal): Promise<void> {
     await this.#cards.saveModal({ ...modal, sentAt: this.#now() });
   }

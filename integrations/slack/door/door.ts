@@ -27,7 +27,7 @@ import { type UnansweredRequests, type Whom, whomOf } from './unanswered.ts';
 
 type Choice = QuestionCard['choices'][number];
 
-/** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; what is typed there comes back as the click's `reason`. */
+/** `details` is mrkdwn, escaped already. `asksFor` opens a dialog; the text typed there comes back as the click's `reason`. */
 export type MenuAnswer =
   | { readonly text: string }
   | { readonly details: string }
@@ -49,12 +49,12 @@ interface DoorParts extends VoteDoor {
   readonly now: () => number;
 }
 
-/** Our own answer goes out at 2 s; what a dialog should show later than that, it does not show. */
+/** Our own answer goes out at 2 s; a dialog no longer shows anything that comes later than this. */
 const shownInDialogMs = 1_800;
 
 const kindOf = z.object({ type: z.string() });
 
-/** Where people's clicks and dialogs come in. Each is checked, answered, and turned into a vote or a dialog; nothing else goes further. */
+/** Receives people's clicks and dialogs. Each is checked, answered, and turned into a vote or a dialog; nothing else gets through. */
 export class Door {
   readonly #parts: DoorParts;
 
@@ -72,7 +72,7 @@ export class Door {
     });
   }
 
-  /** Whoever Slack tells that it has arrived is answered: by the next desk, where this one dies first. */
+  /** Anyone whose request Slack has confirmed gets an answer, from the next desk if this one dies first. */
   async #promised(whom: Whom | undefined, work: () => Promise<void>): Promise<void> {
     const answered = await this.#parts.unanswered.begin(whom);
     try {
@@ -105,7 +105,7 @@ export class Door {
     if (answer !== undefined) await this.#answer(click, answer, respond);
   }
 
-  /** What is no answer to the question: the service says what it does, and which dialog it needs. */
+  /** For clicks that do not answer the question: the service says what they do and which dialog they need. */
   async #menu(click: Click, kept: QuestionCard | undefined, respond: RespondFn | undefined): Promise<void> {
     const { onMenu, dialogs, orders, log } = this.#parts;
     const card = kept ?? unseenCard(click.button).card;
@@ -121,7 +121,7 @@ export class Door {
     }
   }
 
-  /** The dialog opens for those only who may answer. Undefined: it is open. */
+  /** Opens the dialog only for people who may answer. Returns undefined if it is open. */
   async #asked({
     click,
     card,
@@ -142,7 +142,7 @@ export class Door {
     }
   }
 
-  /** Or, for the widest steps, the way to the sign-in that makes it count. */
+  /** Votes; for the widest steps, returns the link to the sign-in that makes the vote count. */
   async #voted(click: Click, about: ReturnType<typeof aboutOf>): Promise<LinkAnswer> {
     const { onClick, onSignIn, log } = this.#parts;
     try {
@@ -213,7 +213,7 @@ function whose({ slackUser, button }: Click): Pick<ClickRefusal, 'slackUser' | '
   return { slackUser, buttonId: button.buttonId };
 }
 
-/** What the dialog becomes when it was not taken. */
+/** The dialog's content after it was rejected. */
 function notice(text: string) {
   const section = { type: 'section', text: words(text, 2_900) };
   return {
@@ -222,25 +222,25 @@ function notice(text: string) {
   };
 }
 
-/** What was filled in a dialog, as the card's choice asks for it. */
+/** Returns what was filled in, matched to the form of the card's choice. */
 function filledOf({ click, typed }: Submission, card: QuestionCard | undefined) {
   const about = aboutOf(card, click.button);
   const filled = filledIn(typed, about.card, about.choice);
   return filled.ok ? { ...filled, about } : filled;
 }
 
-/** The click, with the name of what its question is about. */
+/** Returns the click with the name of its question's subject. */
 function clickAbout(click: Click, card: QuestionCard | undefined): Click {
   return card ? { ...click, about: targetNameOf(card) } : click;
 }
 
-/** The card as it was last shown, and the choice that the button is for. */
+/** Returns the card as last shown, and the choice that the button stands for. */
 function aboutOf(card: QuestionCard | undefined, button: StoredButton) {
   const choice = card?.choices.find(({ id }) => id === button.choice);
   return card && choice ? { card, choice } : unseenCard(button);
 }
 
-/** For who clicked on a card that has just become another. */
+/** For a person who clicked on a card that has just changed. */
 function asItStands({ text, choices }: QuestionCard): string {
   return [`Now: ${text}`, ...choices.map(({ label, changes }) => `• ${label}: ${changes.join('; ') || 'changes nothing'}`)].join(
     '\n',

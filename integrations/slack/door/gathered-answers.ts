@@ -4,7 +4,7 @@ import { linesUpTo } from '../views/text.ts';
 const gatherMs = 1_500;
 const mostNamed = 12;
 
-/** What became of a click, and whom to tell. */
+/** The outcome of a click, and whom to tell. */
 type Answered = ReplyTo & { readonly text: string };
 
 interface Gathering {
@@ -12,7 +12,7 @@ interface Gathering {
   readonly sent: Promise<void>;
 }
 
-/** One answer to several questions comes back from as many incidents: the one who gave it is told of them together. Resolves when it is said. */
+/** One answer to several questions brings replies from as many incidents; the person gets them together. Resolves when the reply is sent. */
 export class GatheredAnswers {
   readonly #send: (answer: Answered) => Promise<void>;
   readonly #open = new Map<string, Gathering>();
@@ -44,12 +44,12 @@ export class GatheredAnswers {
   }
 }
 
-/** An answer, and which question it is of: whoever answers several in a minute reads it among the others. */
+/** Adds the question's subject to an answer, for people who answer several in a minute. */
 export function named({ text, about }: Pick<Answered, 'text' | 'about'>): string {
   return about === undefined ? text : `${text} (${about})`;
 }
 
-/** What was said of several comes once, with their names. */
+/** A text that applies to several targets appears once, with their names. */
 export function together(answers: readonly { readonly name: string; readonly text: string }[]): string {
   const byText = new Map<string, string[]>();
   for (const { name, text } of answers) byText.set(text, [...(byText.get(text) ?? []), name]);

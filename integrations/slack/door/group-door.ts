@@ -20,10 +20,10 @@ interface GroupDoorParts extends VoteDoor {
   readonly dialogs: Dialogs;
 }
 
-/** Votes that are underway at once: each is a signal to an incident of its own. */
+/** Maximum number of concurrent votes: each is a signal to a different incident. */
 const atOnce = 10;
 
-/** The targets that stand as they were seen, and those that do not. */
+/** The targets that are unchanged since they were seen, and those that are not. */
 interface Standing {
   readonly standing: readonly QuestionCard[];
   readonly gone: readonly string[];
@@ -31,7 +31,10 @@ interface Standing {
 
 type Answering = Pick<Click, 'clickId' | 'slackUser' | 'channel' | 'messageTs'>;
 
-/** One answer to several questions: a vote for each that stands as its person saw it. Roster, incident and cell check each by itself. */
+/**
+ * Handles one answer to several questions: a vote for each question that is unchanged since the person saw it. Roster, incident and cell check each vote
+ * separately.
+ */
 export class GroupDoor {
   readonly #parts: GroupDoorParts;
 
@@ -51,7 +54,7 @@ export class GroupDoor {
     }
   }
 
-  /** Undefined: a dialog is open. */
+  /** Returns undefined if a dialog is open. */
   async #answered(click: GroupClick, respond: RespondFn | undefined): Promise<string | undefined> {
     const { mayAnswer, dialogs } = this.#parts;
     const { groupId, choice: id, targets } = click.button;
@@ -87,7 +90,7 @@ export class GroupDoor {
     const { shown, tell } = this.#parts;
     const { targets, choice } = asks;
     const { slackUser, channel, messageTs = '', modalId } = modal;
-    // Places in the dialog are those of its list, whatever has become of its targets since.
+    // Positions in the dialog refer to its list, whatever has become of the targets since.
     const listed = await Promise.all(targets.map(async ({ question }) => (await shown.of(question))?.card));
     const known = listed.filter((card) => card !== undefined);
     const read = known.length === targets.length ? groupIn(typed, known, choice) : undefined;
@@ -110,7 +113,7 @@ export class GroupDoor {
     return this.#vote({ ...answering, of: picked.length }, about, said);
   }
 
-  /** A target that has changed since, or is decided, gets no vote: nobody saw it so. */
+  /** A target that has changed since, or is already decided, gets no vote: nobody saw it in that state. */
   async #asSeen(targets: readonly SeenTarget[]): Promise<Standing> {
     const found = await Promise.all(
       targets.map(async ({ question, seen }) => {
@@ -160,7 +163,7 @@ export class GroupDoor {
     }
   }
 
-  /** As if the question's own button had been pressed, with an id of its own: it is one vote, however often it arrives. */
+  /** As if the question's own button had been pressed, with its own id: it is one vote, however often it arrives. */
   async #clickFor({ clickId, slackUser, channel, messageTs }: Answering, card: QuestionCard, choice: string): Promise<Click> {
     const { questionId, questionDigest } = card;
     const stored = (await this.#parts.cards.buttonsOf(questionId)).find((button) => button.choice === choice);

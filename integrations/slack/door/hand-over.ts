@@ -1,10 +1,10 @@
 import type { App } from '@slack/bolt';
 import type { ClickRefusal } from '../refusal.ts';
 
-/** Slack wants its answer within 3 s. */
+/** Slack expects an answer within 3 s. */
 const ackWithinMs = 2_000;
 
-/** Brings one request to the app, however it came, and answers it in time whatever becomes of it. Of several answers the first counts. */
+/** Passes one request to the app, whichever way it came, and answers it in time in any case. If there are several answers, the first counts. */
 export async function handOver(request: {
   readonly app: App | undefined;
   readonly body: Record<string, unknown>;
@@ -27,7 +27,7 @@ export async function handOver(request: {
     onFault(error);
   } finally {
     clearTimeout(late);
-    // Bolt answers to nothing that it cannot place, and throws at what is half a payload.
+    // Bolt does not answer requests that it does not recognise, and throws on incomplete payloads.
     if (!taken) onRefused({ reason: 'malformed', detail: 'the request is none that Slack sends' });
     answer();
   }

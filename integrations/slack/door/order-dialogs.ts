@@ -14,16 +14,16 @@ import type { Dialogs, Opening } from './dialogs.ts';
 import type { DraftSubmission } from './submission.ts';
 
 interface Sent<Draft> {
-  /** The same however often the dialog is sent off. */
+  /** Stays the same however often the dialog is submitted. */
   readonly dialogId: string;
   readonly slackUser: string;
   readonly draft: Draft;
 }
 
-/** What a person has answered about a lease: a vote, and no order. */
+/** A person's answer about a lease: a vote, not an order. */
 export type SlackLeaseAnswer = { readonly about: 'lease'; readonly channel: string; readonly reason: string } & Sent<LeaseDraft>;
 
-/** What a person has ordered in a dialog that they opened; `link` leads to the message that an incident was started from. */
+/** A person's order from a dialog that they opened; `link` leads to the message that an incident was started from. */
 export type SlackOrder =
   | ({ readonly about: 'suppression' } & Sent<SuppressionDraft> & FilledProposal)
   | ({ readonly about: 'restraint' } & Sent<RestraintDraft> & FilledRestraint)
@@ -31,8 +31,8 @@ export type SlackOrder =
 
 export interface OrderHandlers {
   /**
-   * What is done with what was ordered. The answer is for who ordered it, once it is known what has become of it; `announce` for everybody, under
-   * the message that an incident was started from.
+   * Carries out an order. Returns the answer for the person who ordered, once the outcome is known; `announce` is for everybody, under the message that an
+   * incident was started from.
    */
   readonly onOrder: (order: SlackOrder) => Promise<{ readonly text: string; readonly announce?: string }>;
   readonly onLease: (answer: SlackLeaseAnswer) => Promise<LinkAnswer>;
@@ -41,13 +41,13 @@ export interface OrderHandlers {
 export interface OrderDialogsParts extends OrderHandlers {
   readonly dialogs: Dialogs;
   readonly permalink: (message: MessageRef) => Promise<string | undefined>;
-  /** Says it under the message, where the app may. Never rejects. */
+  /** Posts the text under the message, if the app may. Never rejects. */
   readonly announce: (under: MessageRef, text: string, key: string) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
   readonly now: () => number;
 }
 
-/** The dialogs that order something. What it may be about is remembered with each, and never read from what Slack sends. */
+/** Dialogs that order something. The permitted subject is stored with each dialog, and never read from Slack's request. */
 export class OrderDialogs {
   readonly #parts: OrderDialogsParts;
 
@@ -56,7 +56,7 @@ export class OrderDialogs {
   }
 
   /**
-   * `rule`: of the card that it was opened from.
+   * `rule`: that of the card the dialog was opened from.
    * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED.
    */
   open(opening: Opening, respond: RespondFn | undefined, draft: OrderDraft, rule?: string): Promise<void> {
@@ -69,7 +69,7 @@ export class OrderDialogs {
     return dialogs.open(opening, respond, view, { draft });
   }
 
-  /** What is wrong in it is told in the dialog, which stays; what is right is taken once. Says what to tell who sent it off. */
+  /** Shows errors in the dialog, which stays open; accepts a valid submission once. Returns the answer for the person who submitted it. */
   async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<EphemeralAnswer | undefined> {
     const { dialogs, log } = this.#parts;
     const { modalId: dialogId, slackUser, channel } = modal;
@@ -100,13 +100,13 @@ export class OrderDialogs {
     const message = order.about === 'incident' ? order.draft.message : undefined;
     const link = message && (await permalink(message));
     const answer = await onOrder({ ...order, reason: reasonToSign(order.reason), ...(link === undefined ? {} : { link }) });
-    // Who ordered it hears of it at once, however full the channel is.
+    // The person who ordered gets the answer at once, however busy the channel is.
     if (message && answer.announce !== undefined) void announce(message, answer.announce, `started:${order.dialogId}`);
     return answer;
   }
 }
 
-/** The same as where a button opened it. */
+/** The same as if a button had opened it. */
 function leaseIn(
   from: Omit<SlackLeaseAnswer, 'draft' | 'about' | 'reason'>,
   draft: LeaseDraft,
@@ -116,7 +116,7 @@ function leaseIn(
   return filled.ok ? { ok: true, filled: { about: 'lease', ...from, draft, reason: filled.reason ?? '' } } : filled;
 }
 
-/** What was filled in, of what the dialog offered when it was opened. */
+/** Returns what was filled in, limited to what the dialog offered when it was opened. */
 function orderIn(
   from: Omit<Sent<OrderDraft>, 'draft'>,
   draft: Exclude<OrderDraft, LeaseDraft>,

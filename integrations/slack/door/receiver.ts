@@ -6,14 +6,14 @@ import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { handOver } from './hand-over.ts';
 import type { RequestVerifier } from './signature.ts';
 
-/** Slack's payloads are far smaller, and Slack waits 3 s for an answer: this is for whoever is not Slack. */
+/** Slack's payloads are far smaller, and Slack waits 3 s for an answer: these limits are for senders other than Slack. */
 const bodyLimits = { atMost: 1_048_576, inAll: 33_554_432, withinMs: 5_000 };
 
 const anObject = z.record(z.string(), z.unknown());
 
 /**
- * Brings Slack's HTTP requests to Bolt. Ours rather than Bolt's own, because Bolt's takes one secret only, accepts times in the future
- * and hands a replayed request on. `SocketReceiver` feeds the same app by Socket Mode.
+ * Passes Slack's HTTP requests to Bolt. Replaces Bolt's own receiver, which accepts only one secret, accepts times in the future and passes replayed requests
+ * on. `SocketReceiver` feeds the same app by Socket Mode.
  */
 export class HttpReceiver implements Receiver {
   readonly #verifier: RequestVerifier;
@@ -31,7 +31,7 @@ export class HttpReceiver implements Receiver {
   }: {
     readonly verifier: RequestVerifier;
     readonly onRefused: (refusal: ClickRefusal) => void;
-    /** Before its signature was found good. */
+    /** For requests refused before their signature was verified. */
     readonly onUnproven: (refusal: ClickRefusal) => void;
     readonly onFault: (error: unknown) => void;
   }) {
@@ -49,7 +49,7 @@ export class HttpReceiver implements Receiver {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  /** @param proven is called once it is known to be Slack's */
+  /** @param proven is called once the request is known to come from Slack */
   readonly listener = (request: IncomingMessage, response: ServerResponse, proven: () => void = () => {}): void => {
     this.#handle(request, response, proven).catch((error: unknown) => {
       this.#onFault(error);
@@ -89,7 +89,7 @@ export class HttpReceiver implements Receiver {
 
   #turnAway(response: ServerResponse, status: number, refusal: ClickRefusal): void {
     this.#onUnproven(refusal);
-    // What was not read is not waited for either.
+    // Does not wait for the unread rest of the request either.
     if (!response.headersSent) response.setHeader('connection', 'close');
     answer(response, status, { error: refusal.reason, message: refusalAnswers[refusal.reason] });
   }
@@ -100,13 +100,13 @@ export class HttpReceiver implements Receiver {
   }
 }
 
-/** A header sent twice is not taken at all. */
+/** A header that is sent twice is ignored. */
 function oneHeader(request: IncomingMessage, name: string): string | undefined {
   const values = request.headersDistinct[name];
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** Interactions come as a form with one field `payload`, slash commands as a form, events as JSON. */
+/** Interactions arrive as a form with one field `payload`, slash commands as a form, events as JSON. */
 function parsed(rawBody: Buffer, contentType: string): Record<string, unknown> | undefined {
   const text = rawBody.toString('utf8');
   try {

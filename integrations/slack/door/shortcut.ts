@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
-/** https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload. Of the app it names nothing: the signature, or the connection, is the app's. */
+/**
+ * https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload. It does not name the app: the signature, or the connection, belongs to
+ * the app.
+ */
 const messageAction = z.object({
   type: z.literal('message_action'),
   callback_id: z.literal('fb_start_incident'),
@@ -32,7 +35,7 @@ export function isShortcut(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'type' in body && body.type === 'message_action';
 }
 
-/** The same door as for commands. */
+/** The same checks as for commands. */
 export async function checkShortcut(body: unknown, sender: SenderChecks): Promise<CheckedShortcut> {
   const parsed = messageAction.safeParse(body);
   if (!parsed.success)

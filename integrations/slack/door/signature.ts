@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isValidSlackRequest } from '@slack/bolt';
 import type { ClickRefusal } from '../refusal.ts';
 
-/** Slack's own limit for the past; Bolt does not look at the future. https://docs.slack.dev/authentication/verifying-requests-from-slack */
+/** Slack's own limit for the past; Bolt does not check for times in the future. https://docs.slack.dev/authentication/verifying-requests-from-slack */
 const windowSeconds = 300;
 
 interface SignedRequest {
@@ -12,7 +12,10 @@ interface SignedRequest {
   readonly timestamp: string | undefined;
 }
 
-/** Accepts what any of the secrets signed, within the window both ways, once. More than one secret: while they are rotated. */
+/**
+ * Accepts each request once, if any of the secrets signed it and its time is within the window in either direction. There is more than one secret during
+ * rotation.
+ */
 export class RequestVerifier {
   readonly #secrets: readonly string[];
   readonly #now: () => number;
@@ -34,21 +37,21 @@ export class RequestVerifier {
     this.#remembered = remembered;
   }
 
-  /** What can be told before the body is read: whoever sends none of Slack's headers is not waited for. */
+  /** Checks before the body is read: a request without Slack's headers is not waited for. */
   refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): ClickRefusal | undefined {
     if (signature === undefined || timestamp === undefined) return { reason: 'unsigned', detail: 'signature or time is missing' };
-    // As Slack writes it: with a zero before it the same request would pass for a new one.
+    // Exactly as Slack writes it: with a leading zero the same request would pass as a new one.
     if (!/^[1-9]\d{0,11}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
     return undefined;
   }
 
-  /** Nothing when the request is Slack's, new and of now. */
+  /** Returns undefined if the request comes from Slack, is new and is recent. */
   refusal({ rawBody, signature, timestamp }: SignedRequest): ClickRefusal | undefined {
     const foreign = this.refusalByHead({ signature, timestamp });
     if (foreign !== undefined || signature === undefined || timestamp === undefined) return foreign;
     const headers = { 'x-slack-signature': signature, 'x-slack-request-timestamp': Number(timestamp) };
     const body = rawBody.toString('utf8');
-    // Whether it is of now is looked at after whether it is Slack's: what strangers send says nothing of our clock.
+    // The time is checked after the signature: a request from a stranger says nothing about our clock.
     const request = { body, headers, nowMilliseconds: Number(timestamp) * 1_000 };
     if (!this.#secrets.some((signingSecret) => isValidSlackRequest({ signingSecret, ...request })))
       return { reason: 'bad_signature', detail: 'no signing secret fits' };

@@ -8,13 +8,13 @@ import { callSlack, type SlackEndpoint, silentLogger, slackClientOptions } from 
 import type { ClickRefusal } from '../refusal.ts';
 import { handOver } from './hand-over.ts';
 
-/** While Slack refreshes one connection, which it does every few hours, the other hears. */
+/** While Slack refreshes one connection, which it does every few hours, the other one listens. */
 const connections = 2;
 const helloWithinMs = 10_000;
-/** A connection that ended sooner was none. */
+/** A connection that ends sooner counts as failed. */
 const livedMs = 1_000;
 const longestPauseMs = 30_000;
-/** Slack sends nothing again for longer than it waits for an answer; a click has its own id besides. */
+/** Slack does not resend anything for longer than it waits for an answer; a click also has its own id. */
 const rememberedEnvelopes = 20_000;
 const finishWithinMs = 2_000;
 
@@ -44,15 +44,15 @@ interface SocketOptions extends SlackEndpoint {
 type Ack = (content?: object) => Promise<void>;
 
 /**
- * Brings what Slack sends by Socket Mode to Bolt, where nothing can reach us from outside. Nothing in it is signed: what stands in for that is
- * the connection, which we open with our own token, and that it is of our app. Ours rather than Bolt's, which hands a repeated envelope on, has
- * one connection, and is lost when a reconnection fails.
+ * Passes Slack's Socket Mode requests to Bolt, for sites that nothing can reach from outside. These requests are not signed. Instead, we rely on the
+ * connection, which we open with our own token and which belongs to our app. Replaces Bolt's own receiver, which passes repeated envelopes on, has one
+ * connection, and is lost when a reconnection fails.
  */
 export class SocketReceiver implements Receiver {
   readonly #options: SocketOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
-  /** Envelope → its answer. What is sent again is answered again, and done once. */
+  /** Envelope → its answer. A resent envelope is answered again, but processed once. */
   readonly #answers = new LRUCache<string, Promise<object | undefined>>({ max: rememberedEnvelopes });
   #kept: readonly Promise<void>[] = [];
   #app: App | undefined;
@@ -65,19 +65,19 @@ export class SocketReceiver implements Receiver {
     this.#app = app;
   }
 
-  /** Does not wait for Slack: it is tried for as long as it takes. */
+  /** Does not wait for Slack: connecting is retried for as long as it takes. */
   async start(): Promise<void> {
     this.#kept = Array.from({ length: connections }, () => this.#keep());
   }
 
-  /** What has arrived is finished first. */
+  /** Finishes requests that have already arrived first. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.race([Promise.allSettled(this.#running), sleep(finishWithinMs, undefined, { ref: false })]);
     await Promise.allSettled(this.#kept);
   }
 
-  /** One connection after another. Never rejects. */
+  /** Opens one connection after another. Never rejects. */
   async #keep(): Promise<void> {
     const { signal } = this.#stopping;
     let failed = 0;
@@ -94,7 +94,7 @@ export class SocketReceiver implements Receiver {
     }
   }
 
-  /** Resolves when the connection has ended, or is about to. @throws when it never was one. */
+  /** Resolves when the connection has ended, or is about to. @throws if it was never established. */
   async #connection(): Promise<void> {
     const { appToken, appId, log, apiUrl, timeoutMs } = this.#options;
     const { logger, logLevel: _, ...clientOptions } = slackClientOptions({ apiUrl, timeoutMs });
@@ -134,7 +134,7 @@ export class SocketReceiver implements Receiver {
     const { envelope_id: id, body, accepts_response_payload: mayAnswer } = parsed.data;
     const known = this.#answers.get(id);
     const answered = known ?? this.#begin(id, body);
-    // A connection that has ended meanwhile takes no answer: Slack sends the envelope again, and gets it then.
+    // A connection that has ended meanwhile accepts no answer: Slack sends the envelope again, and gets it then.
     void answered.then((content) => given.ack(mayAnswer === false ? undefined : content)).catch(() => undefined);
   }
 
@@ -162,7 +162,7 @@ function read(data: unknown): unknown {
   }
 }
 
-/** Twice: Slack does not close its side, and the second time the client no longer waits for that. */
+/** Called twice: Slack does not close its side, and the second time the client no longer waits for that. */
 async function close(client: SocketModeClient): Promise<void> {
   void client.disconnect().catch(() => undefined);
   await sleep(100);

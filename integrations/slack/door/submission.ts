@@ -7,7 +7,7 @@ import type { ClickRefusal } from '../refusal.ts';
 import { type Click, type ClickChecks, notLookedUp } from './click.ts';
 import type { SenderChecks } from './sender.ts';
 
-/** What one element brings: what was typed, or which option, day or boxes were picked. */
+/** The value of one element: typed text, or the option, day or boxes picked. */
 const inputState = z.object({
   value: z.string().nullish(),
   selected_option: z.object({ value: z.string() }).nullish(),
@@ -33,11 +33,11 @@ const viewSubmission = z.object({
 
 type ViewSubmission = z.infer<typeof viewSubmission>;
 
-/** One dialog that was sent off: what was typed is not looked at yet. */
+/** One submitted dialog; the typed values are not validated yet. */
 export interface Submission {
   readonly modal: OpenModal;
   readonly click: Click;
-  /** By block: what was typed or picked there, cut and trimmed. */
+  /** Typed or picked values by block, truncated and trimmed. */
   readonly typed: Readonly<Record<string, string>>;
 }
 
@@ -62,7 +62,7 @@ type CheckedSubmission =
 const openForMs = 3_600_000;
 const longestTyped = 3_000;
 
-/** The same door as for a click, for what was filled in a dialog: only who opened it may send it off, while its card stands as it stood. */
+/** The same checks as for a click, for submitted dialogs: only the person who opened a dialog may submit it, while its card is unchanged. */
 export class SubmissionChecks {
   readonly #cards: CardStore;
   readonly #sender: SenderChecks;
@@ -120,7 +120,7 @@ export class SubmissionChecks {
   }
 
   async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<ClickRefusal | StoredButton | OrderDraft | GroupAsk> {
-    // Unknown when Slack's answer to the opening was lost: then the random id that only this dialog carries has to do.
+    // Unknown if Slack's answer to the opening was lost: then the random id that only this dialog carries has to suffice.
     if (modal.viewId !== undefined && modal.viewId !== view.id) {
       return { reason: 'unknown_dialog', detail: 'the dialog carries the id of another one' };
     }
@@ -131,9 +131,9 @@ export class SubmissionChecks {
     return 'reason' in about ? about : ((await this.#sender.person(user.id)) ?? about);
   }
 
-  /** What was opened from a card is about it, for as long as the card stands as it stood. */
+  /** A dialog opened from a card refers to it, as long as the card is unchanged. */
   async #about({ buttonId, messageTs, draft, asks }: OpenModal): Promise<ClickRefusal | StoredButton | OrderDraft | GroupAsk> {
-    // Each of its targets is looked at by itself.
+    // Each of its targets is checked separately.
     if (asks) return asks;
     if (draft && buttonId === undefined) return draft;
     const button = buttonId === undefined ? undefined : await this.#cards.button(buttonId);
@@ -152,7 +152,7 @@ function typedIn({ view }: ViewSubmission): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks);
 }
 
-/** The same however often the dialog is sent off: it is one answer. */
+/** Stays the same however often the dialog is submitted: it is one answer. */
 function idOf({ modalId }: OpenModal): string {
   return `click-${createHash('sha256').update(`dialog ${modalId}`).digest('hex').slice(0, 32)}`;
 }

@@ -6,12 +6,12 @@ import type { Unanswered, UnansweredStore } from '../../../core/incident/unanswe
 import type { Permalinks } from '../post/permalinks.ts';
 import type { EphemeralAnswer } from './arrived.ts';
 
-/** Longer than a desk at work takes to answer: before that, another one may be about to. */
+/** Longer than a working desk takes to answer; before that, another desk may be about to. */
 const abandonedAfterMs = 15_000;
 const lookEveryMs = 5_000;
-/** Then nobody waits for it any more. */
+/** After that, nobody waits for the answer any more. */
 const forgottenAfterMs = 3_600_000;
-/** A database that takes longer must not keep Slack waiting for its own answer. */
+/** A slower database must not keep Slack waiting for its own answer. */
 const saveWithinMs = 300;
 
 interface UnansweredParts {
@@ -32,7 +32,7 @@ const click = z.object({
 const shortcut = z.object({ user: z.object({ id: z.string() }), channel: z.object({ id: z.string() }) });
 const typed = z.object({ user_id: z.string(), channel_id: z.string(), command: z.string() });
 
-/** Who would be told; undefined where Slack does not say so in the request itself. */
+/** Returns whom to tell; undefined if Slack does not say so in the request itself. */
 export function whomOf(body: unknown): Whom | undefined {
   const [clicked, ordered, asked] = [click.safeParse(body), typed.safeParse(body), shortcut.safeParse(body)];
   if (clicked.success) {
@@ -47,13 +47,12 @@ export function whomOf(body: unknown): Whom | undefined {
 }
 
 /**
- * Remembers what Slack was told has arrived, until whoever sent it has their answer. Where the desk dies in between, the next one tells them:
- * without it a click would be gone without a word. What they wanted is not done again: only Slack's signature, which is not kept, says that they
- * wanted it.
+ * Remembers each request that was acknowledged to Slack until its sender has an answer. If the desk dies in between, the next one tells the sender; otherwise
+ * the click would be lost silently. The request itself is not repeated: only Slack's signature, which is not stored, proves that the sender wanted it.
  */
 export class UnansweredRequests {
   readonly #parts: UnansweredParts;
-  /** Those of this desk. */
+  /** The requests of this desk. */
   readonly #own = new Map<string, 'open' | 'answered'>();
   #looking: NodeJS.Timeout | undefined;
 
@@ -61,7 +60,7 @@ export class UnansweredRequests {
     this.#parts = parts;
   }
 
-  /** Before Slack is told that it has arrived. What it gives is called when the answer is out. */
+  /** Call this before the request is acknowledged to Slack. Call the returned function when the answer is out. */
   async begin(whom: Whom | undefined): Promise<() => Promise<void>> {
     if (!whom) return async () => undefined;
     const { store, log, now } = this.#parts;
@@ -106,7 +105,7 @@ export class UnansweredRequests {
     }
   }
 
-  /** It may have been answered meanwhile. */
+  /** Puts the request back, unless it was answered meanwhile. */
   async #putBack(one: Unanswered): Promise<void> {
     const { store } = this.#parts;
     await store.saveUnanswered(one);

@@ -5,10 +5,10 @@ import { section } from '../views/blocks.ts';
 import { inline, plain } from '../views/text.ts';
 import type { Posting } from './posting.ts';
 
-/** Word of something that has just begun: a minute later the incident's own thread has told it. */
+/** News of something that has just begun: a minute later the incident's own thread has reported it. */
 const triedForMs = 60_000;
 
-/** Tells something under a message. No activity stands behind it that would bring it back, so it waits in Slack's line by itself. */
+/** Posts something under a message. No activity would retry this, so it waits in Slack's line itself. */
 export function createAnnounce({
   posting,
   log,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A channel takes about one message a second, and people read no faster. */
+/** A channel accepts about one message a second, and people read no faster. */
 const spacingMs = 1_000;
 
 interface Line {
@@ -10,8 +10,8 @@ interface Line {
 }
 
 /**
- * Edits of one message, one after another and at most one a second. Whoever asks for one while another waits shares that one, and hears when it is
- * done, or that it failed.
+ * Edits one message, one edit after another and at most one a second. A caller that asks while another edit is waiting shares that edit, and learns when it is
+ * done or has failed.
  */
 export class EditLine {
   readonly #lines = new Map<string, Line>();
@@ -33,7 +33,7 @@ export class EditLine {
     await work();
   }
 
-  /** Not at once: the next edit is a second away from this one. */
+  /** Delayed, because the next edit must be a second after this one. */
   #forget(key: string, line: Line): void {
     setTimeout(() => {
       if (line.next === undefined && Date.now() - line.lastAt >= spacingMs) this.#lines.delete(key);

@@ -12,7 +12,7 @@ function section(text: string): KnownBlock {
   return { type: 'section', text: { type: 'mrkdwn', verbatim: true, text } };
 }
 
-/** A notice as Slack shows it. Nothing in it can be clicked. */
+/** A notice as Slack shows it, with nothing to click. */
 function noticeBlocks(notice: Notice): { readonly text: string; readonly blocks: KnownBlock[] } {
   const { title, time, lines, table, tableTitle } = notice;
   const blocks: KnownBlock[] = [
@@ -38,7 +38,7 @@ function noticeBlocks(notice: Notice): { readonly text: string; readonly blocks:
   return { text: plain(`${title}: ${lines[0] ?? ''}`, 300), blocks };
 }
 
-/** Posted once per key, then edited in place; where somebody has deleted it, posted anew. */
+/** Posts the notice once per key, then edits it in place; posts it again if somebody has deleted it. */
 export async function showNotice(
   { cards, posting, channel }: { readonly cards: CardStore; readonly posting: Posting; readonly channel: string },
   notice: Notice,

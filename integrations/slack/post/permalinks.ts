@@ -5,7 +5,7 @@ import { callSlack } from '../client.ts';
 
 const remembered = 1_000;
 
-/** Addresses of messages, asked of Slack once. */
+/** Addresses of messages; each is requested from Slack once. */
 export class Permalinks {
   readonly #client: WebClient;
   readonly #known = new LRUCache<string, string>({ max: remembered });
@@ -14,7 +14,7 @@ export class Permalinks {
     this.#client = client;
   }
 
-  /** Undefined when Slack does not say: the card is worth more than its link. */
+  /** Undefined if Slack does not return it: a card without its link is better than none. */
   async of(message: MessageRef): Promise<string | undefined> {
     const known = this.#known.get(message.ts);
     if (known !== undefined) return known;

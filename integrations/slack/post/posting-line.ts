@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryLaterError } from '../../../core/errors.ts';
 
-/** Slack takes one message a second in a channel, and short bursts. https://docs.slack.dev/apis/web-api/rate-limits */
+/** Slack accepts one message a second per channel, and short bursts. https://docs.slack.dev/apis/web-api/rate-limits */
 const spacingMs = 1_000;
-/** A shorter wait is waited here; a longer one is given back, so that it holds nothing meanwhile. */
+/** Shorter waits happen here; longer ones are returned to the caller, so that they block nothing meanwhile. */
 const waitedHereMs = 1_200;
 
 interface Place {
   readonly key: string;
   readonly channel: string;
-  /** Goes before news. */
+  /** Questions go before news. */
   readonly question: boolean;
 }
 
@@ -18,15 +18,15 @@ interface Waiting extends Place {
 }
 
 /**
- * The line in front of a channel. It begins when Slack turns a message away; from then on each has a moment of its own: questions before news,
- * otherwise first come, first served. Without it everybody who was turned away comes back at once, for one to be served. Nothing is lost with
- * it: who waits is an activity, which Temporal keeps and brings back.
+ * The queue for a channel. It starts when Slack turns a message away; from then on each message gets its own moment: questions before news, otherwise first
+ * come, first served. Without it all rejected senders would retry at once and only one would succeed. Losing the queue loses no message: each waiting sender is
+ * an activity, which Temporal keeps and retries.
  */
 export class PostingLine {
   readonly #waiting = new Map<string, Waiting>();
   readonly #lastOf = new Map<string, number>();
 
-  /** Resolves when it is this message's turn. @throws RetryLaterError with the time until then, when that is long; the place is kept. */
+  /** Resolves when it is this message's turn. @throws RetryLaterError with the time until then, if that is long; the place is kept. */
   async turn(place: Place): Promise<void> {
     const now = Date.now();
     const isWaitedFor = (this.#lastOf.get(place.channel) ?? 0) > now;
@@ -37,7 +37,7 @@ export class PostingLine {
     this.#waiting.delete(place.key);
   }
 
-  /** Slack did not take it: it goes to the end of the line. Returns what to throw. */
+  /** Moves a message that Slack did not accept to the end of the line. Returns the error to throw. */
   turnedAway(place: Place, { retryAfterMs }: { readonly retryAfterMs: number }): RetryLaterError {
     const now = Date.now();
     const moment = this.#queue(place, now + retryAfterMs);
@@ -53,7 +53,7 @@ export class PostingLine {
     return mine.moment;
   }
 
-  /** Takes the moment of the first news, which takes that of the next, and so on. Who waits here already keeps theirs. */
+  /** Takes the moment of the first news, which takes that of the next, and so on. Messages already waiting here keep theirs. */
   #goBeforeNews(mine: Waiting, earliest: number): void {
     const from = Math.max(earliest, Date.now() + waitedHereMs);
     const news = [...this.#waiting.values()]

@@ -17,15 +17,15 @@ interface Outgoing {
   readonly key: string;
   readonly channel: string;
   readonly threadTs?: string;
-  /** People are asked by it: it goes before news. */
+  /** Set if the message asks people something: it goes before news. */
   readonly question?: true;
   readonly text: string;
   readonly blocks: KnownBlock[];
 }
 
 /**
- * Posts a message once, though `chat.postMessage` knows no idempotency key: the intention is stored first, the key travels in the message's
- * metadata, and after an attempt whose outcome is unknown the channel is searched for it before anything is posted again.
+ * Posts a message once, although `chat.postMessage` has no idempotency key: the intention is stored first, the key travels in the message's metadata, and after
+ * an attempt with an unknown outcome the channel is searched for the key before anything is posted again.
  */
 export class Posting {
   readonly #client: WebClient;
@@ -34,14 +34,14 @@ export class Posting {
   readonly #onFault: (error: unknown) => void;
   readonly #running = new Map<string, Promise<MessageRef>>();
   readonly #line = new PostingLine();
-  /** Turned away by Slack: certainly not in the channel. Forgotten with the process; then the channel is searched. */
+  /** Messages turned away by Slack: certainly not in the channel. Lost with the process; then the channel is searched. */
   readonly #turnedAway = new Set<string>();
 
   constructor(parts: {
     readonly client: WebClient;
     readonly cards: CardStore;
     readonly appId: string;
-    /** It went out plainer than it was meant. */
+    /** Called if a message was sent plainer than intended. */
     readonly onFault?: (error: unknown) => void;
   }) {
     this.#client = parts.client;
@@ -59,8 +59,8 @@ export class Posting {
   }
 
   /**
-   * Where a message is whose posting was cut off, by a kill or by an answer that is still out: Slack shows it before anybody has told us so.
-   * `unseen`: it may be on its way. Undefined: nobody has tried to post it.
+   * Finds a message whose posting was interrupted, by a kill or because the answer is still outstanding: Slack may show it before we get the answer. `unseen`:
+   * it may be on its way. Undefined: nobody has tried to post it.
    */
   async lookFor(place: Pick<Outgoing, 'key' | 'channel' | 'threadTs'>): Promise<MessageRef | 'unseen' | undefined> {
     const { key } = place;
@@ -73,7 +73,7 @@ export class Posting {
     return found;
   }
 
-  /** @throws MessageGone where somebody has deleted it. */
+  /** @throws MessageGone if somebody has deleted it. */
   async update({ key, message, ...shown }: Omit<Outgoing, 'channel'> & { readonly message: MessageRef }): Promise<void> {
     await this.#orPlainer(shown, ({ text, blocks }) =>
       callSlack('chat.update', () =>
@@ -90,7 +90,7 @@ export class Posting {
     );
   }
 
-  /** Better a short card than none: what Slack does not take is sent without all that it could mean. */
+  /** A short card is better than none: if Slack rejects the content, it is sent again in a plainer form. */
   async #orPlainer<Result>(
     shown: Pick<Outgoing, 'text' | 'blocks'>,
     send: (shown: Pick<Outgoing, 'text' | 'blocks'>) => Promise<Result>,
@@ -124,7 +124,7 @@ export class Posting {
       this.#turnedAway.delete(outgoing.key);
       return message;
     } catch (error) {
-      // Any other fault may come after the message has landed.
+      // With any other error the message may already have been posted.
       if (error instanceof NeedsOperator) this.#turnedAway.add(outgoing.key);
       else if (!(error instanceof RetryLaterError)) this.#turnedAway.delete(outgoing.key);
       if (!(error instanceof RetryLaterError)) throw error;
@@ -153,7 +153,7 @@ export class Posting {
     return { channel: sent.channel ?? channel, ts: sent.ts ?? '' };
   }
 
-  /** Newest first; only our own app's message counts, whoever else writes the same metadata. */
+  /** Newest first; only our own app's message counts, even if somebody else writes the same metadata. */
   async #find({ key, channel, threadTs }: Pick<Outgoing, 'key' | 'channel' | 'threadTs'>): Promise<MessageRef | undefined> {
     let cursor: string | undefined;
     for (let page = 0; page < pages; page += 1) {

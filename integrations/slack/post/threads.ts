@@ -9,7 +9,7 @@ import { code, inline, newsText, plain } from '../views/text.ts';
 import type { Permalinks } from './permalinks.ts';
 import type { Posting } from './posting.ts';
 
-/** Where an incident's news are told: under its first card, or, where that stands in the thread of a summary, in that thread with the others'. */
+/** Decides where an incident's news is posted: under its first card or, if that card is in the thread of a summary, in that shared thread. */
 export class IncidentThreads {
   readonly #cards: CardStore;
   readonly #posting: Posting;
@@ -28,7 +28,7 @@ export class IncidentThreads {
     this.#channel = parts.channel;
   }
 
-  /** The first card of an incident begins its thread; a reply has none of its own. */
+  /** The first card of an incident begins its thread; a reply has no thread of its own. */
   async begin(
     incident: IncidentRef,
     { message, overflow }: { readonly message: MessageRef; readonly overflow: MessageRef | undefined },
@@ -39,13 +39,13 @@ export class IncidentThreads {
     await this.#cards.saveMessage(key, overflow ?? message);
   }
 
-  /** The card that began it is others' too from now on: its news are told by name. */
+  /** From now on other incidents share the card that began the thread, so its news names the incident. */
   async share(incident: IncidentRef, thread: MessageRef): Promise<void> {
     const own = await this.#cards.message(threadKey(incident));
     if (own?.ts === thread.ts) await this.#cards.saveMessage(sharedKey(incident), thread);
   }
 
-  /** The card that began it was deleted and posted anew: so goes the thread. */
+  /** The card that began the thread was deleted and posted again; the thread moves with it. */
   async moved(incident: IncidentRef, { from, to }: { readonly from: MessageRef; readonly to: MessageRef }): Promise<void> {
     for (const key of [threadKey(incident), sharedKey(incident)])
       if ((await this.#cards.message(key))?.ts === from.ts) await this.#cards.saveMessage(key, to);
@@ -59,13 +59,13 @@ export class IncidentThreads {
     return threadUrl === undefined ? {} : { threadUrl };
   }
 
-  /** Undefined where the incident has none yet, or Slack does not say. */
+  /** Undefined if the incident has no thread yet, or Slack does not return its address. */
   async urlOf(incident: IncidentRef): Promise<string | undefined> {
     const thread = await this.#cards.message(threadKey(incident));
     return thread && this.#permalinks.of(thread);
   }
 
-  /** Where its first message was deleted, it begins anew. */
+  /** If the thread's first message was deleted, a new thread begins. */
   async post(post: ThreadPost): Promise<MessageRef> {
     try {
       return await this.#post(post);
@@ -109,7 +109,7 @@ function threadKey({ id, run }: IncidentRef): string {
   return `thread:${id}@${run}`;
 }
 
-/** There where the incident's thread is that of a summary. */
+/** Exists if the incident's thread is that of a summary. */
 function sharedKey({ id, run }: IncidentRef): string {
   return `shared:${id}@${run}`;
 }

@@ -1,7 +1,7 @@
 import type { KnownBlock, PlainTextElement } from '@slack/types';
 import { plain } from './text.ts';
 
-/** Slack's limits: https://docs.slack.dev/reference/block-kit/blocks and the message as a whole. */
+/** Slack's limits for blocks and for the message as a whole: https://docs.slack.dev/reference/block-kit/blocks */
 export const slackLimits = {
   blocks: 50,
   section: 3_000,
@@ -14,8 +14,8 @@ export const slackLimits = {
 
 /** `text` is mrkdwn, escaped already. */
 export function section(text: string): KnownBlock {
-  // verbatim: Slack makes no link, mention or channel out of plain words.
-  // expand: nothing of it is behind “see more”.
+  // verbatim: Slack does not turn plain words into links, mentions or channels.
+  // expand: nothing is hidden behind “see more”.
   return { type: 'section', expand: true, text: { type: 'mrkdwn', text: text.slice(0, slackLimits.section), verbatim: true } };
 }
 

@@ -3,7 +3,7 @@ import { cardMenu, type MenuEntry, type QuestionCard, type StoredButton } from '
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { slackLimits, words } from './blocks.ts';
 
-/** The answers in the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. Then the details, and the menu. */
+/** Always shows the answers in the choices' own order: nobody may hit "delete" where "release" was a moment ago. Then the details, and the menu. */
 export function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {
   const elements = [...answers(card, buttons), ...details(card, buttons), ...menusOf(card, buttons)];
   const result: ActionsBlock[] = [];
@@ -34,7 +34,7 @@ function answers(card: QuestionCard, buttons: readonly StoredButton[]): Button[]
   });
 }
 
-/** To be read as long as the card is there, and what is contained to be extended as long as it is. */
+/** Details can be read as long as the card exists, and containment can be extended as long as it lasts. */
 function details({ status, contained }: QuestionCard, buttons: readonly StoredButton[]): Button[] {
   const button = (entry: MenuEntry, title: string, id: string): Button[] => {
     const value = buttons.find(({ choice }) => choice === entry)?.buttonId;
@@ -64,7 +64,7 @@ function titleOf(entry: MenuEntry, { level, contained }: QuestionCard): string |
   }
 }
 
-/** Behind the dots, so that no thumb hits it instead of an answer. Slack takes five entries a menu. */
+/** Behind the dots, so that no thumb hits it instead of an answer. Slack accepts five entries per menu. */
 function menusOf(card: QuestionCard, buttons: readonly StoredButton[]): readonly Overflow[] {
   if (card.status.state !== 'open') return [];
   const options = cardMenu.flatMap((entry) => {

@@ -10,7 +10,7 @@ import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
 
-/** What a dialog tells of the question, whether it has a card or not. */
+/** What a dialog shows of the question, whether it has a card or not. */
 type DecidedOn = Pick<QuestionCard, 'text' | 'incident' | 'votes'>;
 
 export const targetBlock = 'fb_target';
@@ -26,7 +26,7 @@ export function decisionView({
   readonly card: DecidedOn;
   readonly choice: Choice;
   readonly modalId: string;
-  /** As it was typed already. */
+  /** Text that was typed already. */
   readonly reason?: string | undefined;
 }): ModalView {
   const name = nameToType(card, choice);
@@ -88,7 +88,7 @@ function formBlock(name: string): string {
   return `fb_form_${name}`;
 }
 
-/** So many people can be ticked; more are written. */
+/** Up to this many people are shown as checkboxes; more are typed. */
 const mostBoxes = 10;
 
 function formInputs({ form = {} }: Choice): InputBlock[] {
@@ -123,10 +123,10 @@ function formInputs({ form = {} }: Choice): InputBlock[] {
 
 export type Filled =
   | { readonly ok: true; readonly reason?: string; readonly answers?: FormAnswers }
-  /** By block, what is wrong there: shown in the dialog, which stays open. */
+  /** Errors by block: shown in the dialog, which stays open. */
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
 
-/** Whether what was typed into the dialog is right. */
+/** Validates what was typed into the dialog. */
 export function filledIn(
   typed: Readonly<Record<string, string>>,
   card: Parameters<typeof filledChoice>[1],
@@ -142,7 +142,7 @@ export function filledIn(
   return { ok: false, errors: Object.fromEntries(filled.problems.map(({ field, text }) => [blockOf(field), plain(text, 300)])) };
 }
 
-/** For a button whose card this desk has not kept: it was posted by an older version. The dialog asks for everything. */
+/** For a button whose card this desk has not stored because an older version posted it. The dialog asks for everything. */
 export function unseenCard(button: StoredButton): { readonly card: QuestionCard; readonly choice: Choice } {
   const choice: Choice = {
     id: button.choice,

@@ -23,7 +23,7 @@ import { chunks, code, inline, linesUpTo, localTime, preformatted, sizeText } fr
 const mostSections = 40;
 const mostChoices = 20;
 
-/** All that the card has no room for, to be read: nothing is decided here. `mrkdwn` is the incident's story, escaped already. */
+/** Shows everything that the card has no room for; nothing is decided here. `mrkdwn` is the incident's story, escaped already. */
 export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
   const { incident } = card;
   return {
@@ -54,7 +54,7 @@ export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
   };
 }
 
-/** What a choice would do, whole. */
+/** The full effect of a choice. */
 function planSection(choice: QuestionCard['choices'][number], card: QuestionCard): KnownBlock {
   const { label, changes, blastRadius, notes } = choice;
   const lines = [
@@ -100,7 +100,7 @@ function contained({ contained: all }: QuestionCard): string {
   return linesUpTo(['*Containment*', ...lines], 2_900);
 }
 
-/** What a yes would cost. */
+/** The cost of a yes. */
 function left(of: WorkloadLeft): string {
   const line = (what: string, names: readonly string[] | undefined) =>
     names === undefined ? [] : [`${what}: ${names.length === 0 ? 'none' : names.map((name) => code(name, 100)).join(', ')}`];
@@ -116,7 +116,7 @@ function left(of: WorkloadLeft): string {
   );
 }
 
-/** Texts of commands are code: they are copied from here. */
+/** Commands are shown as code, so that they can be copied from here. */
 function postureOf(lines: readonly string[]): string {
   const shown = lines.map((line) => {
     const [, words = '', command] = /^(.*?: )(kubectl .*)$/s.exec(line) ?? [];
@@ -133,7 +133,7 @@ function evidence(card: QuestionCard): string {
   return linesUpTo([`*Evidence kept* (${card.evidence.length})`, ...lines], 2_900);
 }
 
-/** Who may answer now, and who may not although they would be asked. */
+/** Who may answer now, and who may not although they would otherwise be asked. */
 function answerers({ level: { group, until, people } }: QuestionCard): string {
   const who =
     people === undefined ? '' : people.length === 0 ? ': nobody' : `: ${people.map((name) => inline(name, 60)).join(', ')}`;
@@ -151,7 +151,7 @@ function votes(card: QuestionCard): string {
 
 const order: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
 
-/** What became of incidents that looked like this one. Ids of the same cluster are written as people type them. */
+/** Outcomes of incidents that looked like this one. Ids of the same cluster are written as people type them. */
 function similar({ by, days, total, more, verdicts, latest }: Similar, cluster: string): string {
   const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${verdictText[verdict]}`] : []));
   const lines = latest.map(

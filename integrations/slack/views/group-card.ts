@@ -9,10 +9,10 @@ import { safeUrl } from './link.ts';
 import { askedText, choiceText, labelOf, oneLine, outcomeOf, type RenderedMessage, sensorText, severityIcons } from './render.ts';
 import { clock, code, inline, linesUpTo, plain, utcClock } from './text.ts';
 
-/** Targets with a menu of their own; further ones are lines, and what fits no more is counted. */
+/** Number of targets with their own menu; the others are lines, and those that do not fit are counted. */
 const withMenu = [10, 6, 3, 1, 0] as const;
 const commandLines = 2;
-/** Slack takes five entries a menu. */
+/** Slack accepts five entries per menu. */
 const menuTitles: readonly (readonly [MenuEntry, string])[] = [
   [':details', 'Details'],
   [':extend', 'Extend containment'],
@@ -21,7 +21,7 @@ const menuTitles: readonly (readonly [MenuEntry, string])[] = [
   [':suppress', 'False alarm: suppress …'],
 ];
 
-/** One of the questions on a group's card, with the buttons that are its own. */
+/** One of the questions on a group's card, with its own buttons. */
 export interface GroupTarget {
   readonly card: QuestionCard;
   readonly buttons: readonly StoredButton[];
@@ -30,7 +30,7 @@ export interface GroupTarget {
 
 type Choice = QuestionCard['choices'][number];
 
-/** The questions that can still be answered; at least the first where none can. */
+/** The questions that can still be answered; the first one if none can. */
 function openOf(targets: readonly GroupTarget[]): readonly GroupTarget[] {
   return targets.filter(({ card }) => card.status.state === 'open');
 }
@@ -78,7 +78,7 @@ function blocksWith(card: {
   ];
 }
 
-/** What happened to all of them, told once. */
+/** What happened to all of them, stated once. */
 function happened(targets: readonly GroupTarget[]): string {
   const cards = targets.map(({ card }) => card);
   const [first] = cards;
@@ -106,7 +106,7 @@ function happened(targets: readonly GroupTarget[]): string {
   ].join('\n');
 }
 
-/** The namespace, where all are in the same, as they mostly are: then it is told once. */
+/** The namespace, if all targets share one, as they mostly do: then it is shown once. */
 function namespaceOf(targets: readonly GroupTarget[]): string | undefined {
   const [first, ...others] = [...new Set(targets.map(({ card }) => targetNameOf(card).split('/').slice(0, -1).join('/')))];
   return others.length === 0 && first !== '' ? first : undefined;
@@ -117,7 +117,7 @@ function targetText({ card, threadUrl }: GroupTarget, names: (card: QuestionCard
   return `• *${inline(names(card), 120)}*: ${stateText(card)}${link}`;
 }
 
-/** What differs between the targets: how each stands, and what of it is not as all are. */
+/** What differs between the targets: the state of each, and anything not common to all. */
 function stateText(card: QuestionCard): string {
   if (card.status.state !== 'open') return outcomeOf(card, card.status).replaceAll('\n', ' ');
   const [held] = card.contained;
@@ -143,7 +143,7 @@ function menuOf({ card, buttons }: GroupTarget): Overflow | undefined {
   return options.length === 0 ? undefined : { type: 'overflow', action_id: 'fb_more', options };
 }
 
-/** One line each, of which as many as fit. */
+/** One line per target, as many as fit. */
 function rest(targets: readonly GroupTarget[], names: (card: QuestionCard) => string): KnownBlock[] {
   if (targets.length === 0) return [];
   const lines = targets.map(({ card }) => `• ${inline(names(card), 100)}: ${inline(stateWord(card), 60)}`);
@@ -167,7 +167,7 @@ function asking(card: QuestionCard, open: readonly GroupTarget[], buttons: reado
   ];
 }
 
-/** In the choices' own order, always; then the list to choose from. */
+/** Always in the choices' own order; then the list to choose from. */
 function row(card: QuestionCard, open: number, buttons: readonly GroupButton[]): ActionsBlock[] {
   const ofChoice = (id: string | undefined) => buttons.find(({ choice }) => choice === id)?.buttonId;
   const elements = card.choices.flatMap((choice, index): Button[] => {
@@ -185,7 +185,7 @@ function row(card: QuestionCard, open: number, buttons: readonly GroupButton[]):
   return rows;
 }
 
-/** Room is left for how many it is about. */
+/** Leaves room for the number of targets. */
 function plainLabel({ label }: Choice): string {
   return label.length > 55 ? `${label.slice(0, 54)}…` : label;
 }

@@ -12,16 +12,16 @@ import { chunks, code, inline, linesUpTo, plain } from './text.ts';
 
 const choiceBlock = 'fb_choice';
 const ticksBlock = 'fb_targets';
-/** Slack takes ten boxes a block. */
+/** Slack accepts ten checkboxes per block. */
 const boxesPerBlock = 10;
 const mostPlanSections = 12;
 
 type Choice = QuestionCard['choices'][number];
 
-/** What a dialog decided: for which of its targets, and which choice. */
+/** The decision from a dialog: the choice, and for which targets. */
 export interface FilledGroup {
   readonly choice: string;
-  /** Places in the dialog's list. */
+  /** Positions in the dialog's list. */
   readonly picked: readonly number[];
   readonly reason?: string;
 }
@@ -70,7 +70,7 @@ export function allView({
   };
 }
 
-/** The list of them, each to be ticked, and one answer to those that are. Nothing is chosen beforehand. */
+/** The list of questions with a checkbox for each, and one answer to all that are ticked. Nothing is selected beforehand. */
 export function chooseView({ cards, modalId }: { readonly cards: readonly QuestionCard[]; readonly modalId: string }): ModalView {
   const [first] = cards;
   const choices = first?.choices ?? [];
@@ -146,7 +146,7 @@ function plansOf(cards: readonly QuestionCard[], ids: readonly string[]): KnownB
 function ticks(cards: readonly QuestionCard[]): InputBlock[] {
   const options = cards.map((card, index): PlainTextOption => {
     const name = targetNameOf(card);
-    // The end of a name tells more than its beginning.
+    // The end of a name is more informative than its beginning.
     const short = name.length > 68 ? `…${name.slice(-66)}` : name;
     return { text: words(`${index + 1}. ${short}`, slackLimits.button), value: String(index) };
   });
@@ -175,7 +175,7 @@ function typeInput(label: string, { hint, optional }: { readonly hint: string; r
   };
 }
 
-/** What has to be typed where something is ended: undefined where nothing is. */
+/** The text to type if something is terminated; undefined if nothing is. */
 function typedFor(
   picked: readonly QuestionCard[],
   id: string,
@@ -188,7 +188,7 @@ function typedFor(
   return { name, target: choice?.target ?? name, text: `${typedEnd(name)} ${count}` };
 }
 
-/** What was filled in, of what the dialog showed: `choice` is set where it was opened for one. */
+/** Reads what was filled in, limited to what the dialog showed: `choice` is set if it was opened for one choice. */
 export function groupIn(
   typed: Readonly<Record<string, string>>,
   cards: readonly QuestionCard[],

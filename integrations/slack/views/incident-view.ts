@@ -11,14 +11,14 @@ const podBlock = 'fb_pod';
 const wishBlock = 'fb_wish';
 const severityBlock = 'fb_severity';
 const longestPod = 317;
-/** Below these nobody would be asked. */
+/** Below these severities nobody would be asked. */
 const offeredSeverities: readonly Severity[] = severities.slice(0, 4);
 const offeredWishes: readonly (readonly [StartMode, string])[] = [
   ['look', 'Keep evidence, and ask the others'],
   ['quarantine', 'Cut the pod off at once'],
 ];
 
-/** What somebody has filled in. */
+/** The form as filled in. */
 export interface FilledIncident {
   readonly wish: StartMode;
   readonly pod: { readonly namespace: string; readonly name: string };

@@ -2,12 +2,12 @@ import type { KnownBlock } from '@slack/types';
 import { section } from './blocks.ts';
 import { inline } from './text.ts';
 
-/** For use between `<` and `>`: nothing in it can end the link. */
+/** For use between `<` and `>`: nothing in the URL can end the link. */
 export function safeUrl(url: string): string {
   return encodeURI(url).replaceAll(/[<>|]/g, '');
 }
 
-/** An answer as mrkdwn, and below it the link where it goes on. */
+/** An answer as mrkdwn, with the link to continue below it. */
 export function linkText({
   text,
   link,
@@ -16,7 +16,7 @@ export function linkText({
 }: {
   readonly text: string;
   readonly link?: string | undefined;
-  /** Of the text alone. */
+  /** Maximum length of the text alone. */
   readonly max?: number;
   readonly goesOn?: string;
 }): string {
@@ -24,7 +24,7 @@ export function linkText({
   return link === undefined ? said : `${said}\n<${safeUrl(link)}|${goesOn}>`;
 }
 
-/** The blocks of an answer that goes on elsewhere; nothing for one that does not. */
+/** The blocks of an answer that has a link to continue; empty for one that has none. */
 export function linkBlocks({ link, ...words }: { readonly text: string; readonly link?: string; readonly goesOn?: string }): {
   readonly blocks?: KnownBlock[];
 } {

@@ -4,7 +4,7 @@ import { words } from './blocks.ts';
 
 export const reasonBlock = 'fb_reason';
 
-/** What was filled in, or by block what is wrong there: shown in the dialog, which stays open. */
+/** The values filled in, or errors by block: shown in the dialog, which stays open. */
 export type FormResult<Filled> =
   | { readonly ok: true; readonly filled: Filled }
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };

@@ -2,8 +2,8 @@ import type { KnownBlock } from '@slack/types';
 import { section, words } from './blocks.ts';
 
 /**
- * The same message for a Slack that did not take it: the notification's text, which names target, state and deadline, and the buttons. Nothing of
- * what an alert says but that text.
+ * The same message in plainer form, if Slack rejected it: the notification's text, which names target, state and deadline, and the buttons. It includes nothing
+ * from the alert except that text.
  */
 export function plainer({ text, blocks }: { readonly text: string; readonly blocks: readonly KnownBlock[] }): {
   readonly text: string;

@@ -26,15 +26,15 @@ import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
 import { clock, code, inline, linesUpTo, phoneLines, plain, utcClock } from './text.ts';
 
-/** Of these each gets a line; every choice gets its button. */
+/** Each of these gets a line; every choice gets its button. */
 const describedChoices = 20;
-/** Characters of a typewriter's letters that a telephone shows on one line; the details have all of it. */
+/** Monospace characters that a phone shows on one line; the details show everything. */
 export const oneLine = 45;
-/** Of a card, at 390 px: the first screen of a telephone. What does not fit is behind Details. */
+/** Maximum lines of a card: the first screen of a phone at 390 px. Anything that does not fit is behind Details. */
 const mostLines = 18;
-/** Terms of a proposal that are told; its dialog has all of them. */
+/** Maximum terms of a proposal shown on the card; its dialog shows all. */
 const shownTerms = 8;
-/** Effects in force that are told; the details tell all. */
+/** Maximum effects in force shown on the card; the details show all. */
 const shownEffects = 2;
 
 export const severityIcons: Readonly<Record<Severity, string>> = {
@@ -51,15 +51,15 @@ type Choice = QuestionCard['choices'][number];
 type Ended = Exclude<QuestionCard['status'], { readonly state: 'open' }>;
 
 export interface RenderedMessage {
-  /** What the phone's notification shows: target, question and deadline are in it. */
+  /** Text of the phone's notification: contains target, question and deadline. */
   readonly text: string;
   readonly blocks: KnownBlock[];
 }
 
 /**
- * The card that the on-call decides by, on the first screen of a telephone. Pure. `buttons` are those stored for the question; one is shown for
- * each choice, in the choices' order, while the question is open. All texts of the card are taken for the attacker's. What is not here is behind
- * Details: see `detailsView`.
+ * Renders the card that the on-call decides by, on the first screen of a phone. Pure. `buttons` are those stored for the question; one is shown for each
+ * choice, in the choices' order, while the question is open. All texts of the card are treated as attacker-controlled. The rest is behind Details: see
+ * `detailsView`.
  */
 export function questionBlocks(
   card: QuestionCard,
@@ -94,7 +94,7 @@ function blocksAt({
     ];
   const question = [`*${inline(text, size(600))}*`, ...choiceLines(card)].join('\n');
   const who = [context([askedText(card)]), ...warnings(card)];
-  // Its head and the row of buttons are a line each.
+  // The head and the row of buttons take one line each.
   const room = mostLines - 2 - phoneLines(question) - phoneLines(askedText(card));
   return [head(card, threadUrl), section(what(card, size, room)), section(question), ...rows(card, buttons), ...who];
 }
@@ -111,7 +111,7 @@ function head({ incident, status }: QuestionCard, threadUrl: string | undefined)
   ]);
 }
 
-/** Who ran what, where; why it matters; what is contained, and how sure that is. */
+/** Who ran what, where; why it matters; what is contained, and how certain that is. */
 function what(card: QuestionCard, size: (characters: number) => number, room: number): string {
   const { happened, incident, left, similar, ticketNews } = card;
   const isIncident = subjectOfIncident(incident.id) !== undefined;
@@ -128,10 +128,10 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
   const always = [
     `*${inline(happenedText(card), size(200))}*`,
     ...line(happened.doubt, () => `⚠️ *In doubt*: ${inline(happened.doubt ?? '', size(120))}`),
-    // What somebody proposes has no details beside it: its terms and its reason stand here.
+    // A proposal has no separate details, so its terms and its reason are shown here.
     ...(isIncident ? heldLines(card) : termLines(card, size)),
   ];
-  // The first are the first to go where there is no room.
+  // If there is no room, the first ones are dropped first.
   const ifRoom = [
     ...line(ticketNews, () => `Ticket: ${inline(ticketNews ?? '', size(100))}`),
     ...line(around.length > 0, () => inline(around.join(' · '), 200)),
@@ -159,7 +159,7 @@ export function sensorText(sensor: string): string {
   return `${sensor.charAt(0).toUpperCase()}${sensor.slice(1)}`;
 }
 
-/** Only the last line of a list says how many more there are. */
+/** Only the last line of a list gives the number of remaining entries. */
 function heldLines({ contained, happened, status }: QuestionCard): readonly string[] {
   if (contained.length === 0) return status.state === 'open' ? [notHeld] : [];
   const lines = contained.slice(0, shownEffects).map((held) => {
@@ -176,19 +176,19 @@ function choiceLines(card: QuestionCard): readonly string[] {
   return [linesUpTo(more > 0 ? [...lines, `… and ${more} more answers`] : lines, 2_300)];
 }
 
-/** What it does, how many people it takes, and what it comes to: on one line. */
+/** What the choice does, how many people it needs, and its effect, on one line. */
 export function choiceText(choice: Choice, votes: QuestionCard['votes']): string {
   const mark = choice.destructive ? '⚠️ ' : '';
   return `• *${inline(choice.label, 100)}*: ${inline(needsText(choice, votes), 200)}, ${mark}${effectText(choice)}`;
 }
 
-/** Who is asked until when, and what silence means. */
+/** Who is asked, until when, and what silence means. */
 export function askedText({ level, deadline, onSilence }: Pick<QuestionCard, 'level' | 'deadline' | 'onSilence'>): string {
   const by = deadline === undefined ? '' : ` by ${clock(deadline)}`;
   return `*${inline(level.group, 60)}* until ${clock(level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
 }
 
-/** What whoever is asked has to know of who may answer. Their names are behind Details. */
+/** What the people asked must know about who may answer. Their names are behind Details. */
 function warnings({ level: { people, requesters = [], next } }: QuestionCard): KnownBlock[] {
   const nobody =
     people?.length === 0
@@ -210,14 +210,14 @@ export function labelOf(card: QuestionCard, choice: string): string {
   return card.choices.find((one) => one.id === choice)?.label ?? choice;
 }
 
-/** What was contained outlasts the question: whoever comes too late for the card still decides on that. */
+/** Containment outlasts the question: a person who is too late for the card can still decide about it. */
 function afterSilence({ status, contained: held, incident }: QuestionCard): KnownBlock[] {
   if (status.state !== 'expired' || held.length === 0) return [];
   const id = shortIncidentId(incident.id, incident.cluster);
   return [context([`To end it: ${code(`/firebreak release ${id} REASON`, 200)}`])];
 }
 
-/** Who has decided is shown by what they have signed. */
+/** The people who decided are shown based on their signatures. */
 const notShown = 'people whose signatures this desk cannot check';
 
 export function outcomeOf(card: QuestionCard, status: Ended): string {
@@ -234,7 +234,7 @@ export function outcomeOf(card: QuestionCard, status: Ended): string {
   return `No longer asked since ${at}: ${inline(status.why, 300)}`;
 }
 
-/** The first line on a locked telephone: it tells where, what and until when, in this order. */
+/** The first line on a locked phone: where, what and until when, in this order. */
 function notification(card: QuestionCard): string {
   const { status, incident } = card;
   const icon = status.state === 'open' ? severityIcons[incident.severity] : endIcons[status.state];

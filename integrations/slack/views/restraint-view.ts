@@ -22,7 +22,7 @@ const longestIncident = 450;
 /** A static select holds 100 options. */
 const mostPlaybooks = 90;
 
-/** What somebody has filled in: it is proposed as it stands, and decided by others. */
+/** The form as filled in: proposed as it is, and decided by others. */
 export interface FilledRestraint {
   readonly scope: RestraintScope;
   /** Milliseconds since 1970. */
@@ -35,7 +35,7 @@ interface Form {
   /** Mrkdwn. */
   readonly warning: string;
   readonly hours: readonly number[];
-  /** Which of them is chosen already. */
+  /** The one that is preselected. */
   readonly usual: number;
 }
 
@@ -61,7 +61,7 @@ const forms: Readonly<Record<RestraintMode, Form>> = {
   },
 };
 
-/** The dialog that proposes a freeze, an observe mode or a broken glass. */
+/** The dialog that proposes a freeze, observe mode or break-glass. */
 export function restraintView({ draft, modalId }: { readonly draft: RestraintDraft; readonly modalId: string }): ModalView {
   const { mode, cluster, owner, incident } = draft;
   const { title, warning, hours, usual } = forms[mode];
@@ -125,9 +125,9 @@ function incidentInput(incident: string | undefined): InputBlock {
 
 interface Offered {
   readonly title: string;
-  /** Which of the texts names it. Absent: none. */
+  /** Which of the text fields names it. Absent: none. */
   readonly named?: 'namespace' | 'incident';
-  /** Undefined for what is no name. */
+  /** Undefined if the text is not a valid name. */
   readonly scope: (name: string) => RestraintScope | undefined;
 }
 
@@ -145,7 +145,7 @@ function scopesOf({ mode, cluster, playbooks }: RestraintDraft): readonly Offere
       return subjectOfIncident(name)?.cluster === cluster ? { kind: 'incident', name } : undefined;
     },
   };
-  // Whose incident was typed already means that one: it is the first, which is chosen.
+  // A person who has typed an incident already means that one: it comes first and is selected.
   if (mode === 'break-glass') return [incident, namespace];
   return [
     namespace,
@@ -156,7 +156,7 @@ function scopesOf({ mode, cluster, playbooks }: RestraintDraft): readonly Offere
   ];
 }
 
-/** What was filled in, of what the dialog offered when it was opened. */
+/** Reads what was filled in, limited to what the dialog offered when it was opened. */
 export function restraintIn(
   typed: Readonly<Record<string, string>>,
   draft: RestraintDraft,
@@ -171,7 +171,7 @@ export function restraintIn(
   if (!offered) errors[scopeBlock] = 'Choose one of them.';
   else if (!scope && offered.named === 'namespace') errors[namespaceBlock] = 'Name the namespace.';
   else if (!scope) errors[incidentBlock] = 'Name the incident: NAMESPACE/Kind/NAME.';
-  // Somebody who names something means less, or something else, than what they chose.
+  // A person who types a name means something narrower than, or different from, what they chose.
   if (offered && offered.named !== 'namespace' && named.namespace !== '')
     errors[namespaceBlock] = 'Leave this empty, or choose “One namespace”.';
   if (offered && offered.named !== 'incident' && named.incident !== '')

@@ -15,7 +15,7 @@ const untilBlock = 'fb_until';
 const dayMs = 86_400_000;
 const proposedDays = 7;
 
-/** What somebody has filled in: it is proposed as it stands, and decided by others. */
+/** The form as filled in: proposed as it is, and decided by others. */
 export interface FilledProposal {
   readonly kind: SuppressibleKind;
   readonly upTo: Severity;
@@ -24,7 +24,7 @@ export interface FilledProposal {
   readonly reason: string;
 }
 
-/** The dialog that proposes to hide what the incident's alerts are about. `rule`: of the card, chosen already. */
+/** The dialog that proposes a suppression for the incident's alerts. `rule`: the card's rule, preselected. */
 export function suppressionView({
   draft,
   modalId,
@@ -110,7 +110,7 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-/** What was filled in, of what the dialog offered when it was opened. */
+/** Reads what was filled in, limited to what the dialog offered when it was opened. */
 export function proposalIn(
   typed: Readonly<Record<string, string>>,
   { kinds }: SuppressionDraft,
@@ -132,7 +132,7 @@ export function proposalIn(
   return { ok: true, filled: { kind, upTo, until, reason } };
 }
 
-/** The end of a day, or what is wrong with it. The thirtieth day ends when the 30 days do. */
+/** Returns the end of a day, or an error. The thirtieth day ends when the 30 days do. */
 function endOf(day: string, now: number): number | string {
   const begin = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
   if (Number.isNaN(begin)) return 'Choose a day.';

@@ -1,22 +1,22 @@
 import { plainText, timesSplit, utcWords } from '../../../core/text/plain-text.ts';
 
 /**
- * Everything in an alert is the attacker's text. These functions make it harmless inside Slack's text objects:
+ * Everything in an alert is attacker-controlled text. These functions make it harmless inside Slack's text objects:
  * https://docs.slack.dev/messaging/formatting-message-text#escaping
  */
 
-/** Controls, text direction, zero width, line separators, fillers, tags: what hides or turns text around. Emoji keep their U+FE0F. */
+/** Control characters, text direction, zero width, line separators, fillers, tags: anything that hides or reverses text. Emoji keep their U+FE0F. */
 const treacherous = /(?!\n|\t|\ufe0f)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Default_Ignorable_Code_Point})/gu;
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
-/** Makes hidden characters visible, tabs and line ends into blanks unless `lines` keeps them. Not yet escaped. */
+/** Makes hidden characters visible, and replaces tabs and line ends with blanks unless `lines` keeps them. Not yet escaped. */
 function visible(text: string, lines: boolean): string {
   const normal = text.toWellFormed().replaceAll('\r\n', '\n').replaceAll(treacherous, '\ufffd');
   return lines ? normal.replaceAll('\t', '  ') : normal.replaceAll(/[\n\t]+/g, ' ');
 }
 
-/** Cut by the length that Slack counts, which is after escaping, and never inside a character or an entity. */
+/** Truncates by the length that Slack counts, which is after escaping, and never inside a character or an entity. */
 function escapedUpTo(text: string, max: number): string {
   const parts: string[] = [];
   let length = 0;
@@ -31,16 +31,16 @@ function escapedUpTo(text: string, max: number): string {
   return parts.join('');
 }
 
-/** For `plain_text` objects and the notification: escaped, one line, at most `max` characters. Never empty: Slack refuses that. */
+/** For `plain_text` objects and the notification: escaped, one line, at most `max` characters. Never empty, because Slack refuses that. */
 export function plain(text: string, max: number): string {
   const result = escapedUpTo(visible(text, false), max);
   return result.trim() === '' ? '–' : result;
 }
 
-/** What mrkdwn would take as markup becomes its look-alike: the text stays readable, formats nothing and draws no green tick. */
+/** Replaces mrkdwn markup with look-alikes: the text stays readable, formats nothing and shows no green tick. */
 const lookAlikes: Readonly<Record<string, string>> = { '`': 'ˋ', '*': '∗', _: 'ˍ', '~': '∼', ':': '∶' };
 
-/** Backticks; marks at the edge of a word (inside one they mean nothing); emoji by name. */
+/** Backticks; marks at the edge of a word (inside a word they mean nothing); emoji by name. */
 const markup = /`|(?<![\p{L}\p{N}])[*_~]|[*_~](?![\p{L}\p{N}])|:(?=[\p{L}\p{N}_+'-]+:)/gu;
 
 /** For free text inside mrkdwn. */
@@ -48,7 +48,7 @@ export function inline(text: string, max: number): string {
   return plain(text.replaceAll(markup, (found) => lookAlikes[found] ?? found).replace(/^>/u, '›'), max);
 }
 
-/** A value in backticks: only the backtick can end it. */
+/** A value in backticks: only a backtick could end it. */
 export function code(text: string, max: number): string {
   return `\`${plain(text.replaceAll('`', 'ˋ'), max - 2)}\``;
 }
@@ -59,7 +59,7 @@ export function preformatted(text: string, max: number): string {
   return `\`\`\`\n${inner.trim() === '' ? '–' : inner}\n\`\`\``;
 }
 
-/** `2026-03-01 14:32 UTC`; what is no time is shown as it stands. */
+/** `2026-03-01 14:32 UTC`; a text that is not a time is returned unchanged. */
 export function utc(iso: string): string {
   const time = Date.parse(iso);
   return Number.isNaN(time) ? plain(iso, 40) : `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
@@ -73,8 +73,8 @@ export function localTime(iso: string): string {
 }
 
 /**
- * What the engine wrote, for people: names without kinds, actions as words, times in the reader's own zone. mrkdwn, at most about `max` characters:
- * a time that would not fit any more is left out with all that follows.
+ * Renders text written by the engine for people: names without kinds, actions as words, times in the reader's own zone. mrkdwn, at most about `max` characters:
+ * a time that would not fit is left out together with everything after it.
  */
 export function newsText(text: string, max: number): string {
   let [line, left] = ['', max];
@@ -92,7 +92,7 @@ export function newsText(text: string, max: number): string {
   return line === '' ? '–' : line;
 }
 
-/** `inline`, with the blanks at its ends: a time stands next to them. */
+/** `inline`, but keeps the blanks at both ends, because a time stands next to them. */
 function edged(text: string, max: number): string {
   const [, before = '', words = '', after = ''] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text) ?? [];
   return `${before && ' '}${inline(plainText(words, { time: utcWords }), max)}${after && ' '}`;
@@ -100,7 +100,7 @@ function edged(text: string, max: number): string {
 
 const sameDayMs = 20 * 3_600_000;
 
-/** The hour alone, in the reader's own zone; with the day where it is far from `near`, which people know the day of. */
+/** The time of day in the reader's own zone; with the day if it is far from `near`, whose day people know. */
 export function clock(iso: string, near = iso): string {
   const time = Date.parse(iso);
   if (Number.isNaN(time) || time < 0) return code(iso, 40);
@@ -108,16 +108,16 @@ export function clock(iso: string, near = iso): string {
   return `<!date^${Math.floor(time / 1_000)}^{time}|${utcClock(iso)}>`;
 }
 
-/** `14:32 UTC`; what is no time is shown as it stands. */
+/** `14:32 UTC`; a text that is not a time is returned unchanged. */
 export function utcClock(iso: string): string {
   const time = Date.parse(iso);
   return Number.isNaN(time) ? plain(iso, 40) : `${new Date(time).toISOString().slice(11, 16)} UTC`;
 }
 
-/** Characters that a telephone of 390 px shows on one line of a message. */
+/** Characters that a phone of 390 px shows on one line of a message. */
 const onPhoneLine = 46;
 
-/** How many lines a telephone makes of mrkdwn: marks are not seen, a time is an hour, and lines break between words. */
+/** Number of lines that mrkdwn takes on a phone: markup is invisible, a time is an hour, and lines break between words. */
 export function phoneLines(mrkdwn: string): number {
   const seen = mrkdwn
     .replaceAll(/<!date\^[^|]*\|[^>]*>/g, '10:00 PM')
@@ -133,7 +133,7 @@ export function phoneLines(mrkdwn: string): number {
   }, 0);
 }
 
-/** Whole lines, as many in each part as a section holds. */
+/** Splits text into whole lines, with as many lines per part as fit into a section. */
 export function chunks(text: string): readonly string[] {
   const parts = [''];
   for (const line of text.split('\n')) {
@@ -144,7 +144,7 @@ export function chunks(text: string): readonly string[] {
   return parts.filter((part) => part !== '');
 }
 
-/** Joins lines while they fit, and says how many did not. */
+/** Joins lines while they fit, and gives the number that did not fit. */
 export function linesUpTo(lines: readonly string[], max: number): string {
   const kept: string[] = [];
   let length = 0;
