@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line as a program. Plain JavaScript, and `cli.ts` is a link to it: a Node that is too old cannot read TypeScript, but reads what
- * a link leads to, and so says what it needs.
+ * The command line as a program. Plain JavaScript, and `cli.ts` is a link to it: a Node that is too old cannot read TypeScript, but it follows the link, so it
+ * can say what it needs.
  */
 import { nodeProblem } from './launcher/launcher.mjs';
 
@@ -10,7 +10,7 @@ if (problem === undefined) {
   const { main } = await import('./commands/main.ts');
   await main(process.argv.slice(2));
 } else {
-  // Only a checkout has a Node of its own: a package is JavaScript throughout, and was started by that file.
+  // Only a checkout has its own Node: a package is JavaScript throughout, and was started by that file.
   const isCheckout = import.meta.url.endsWith('.mjs');
   const remedy = isCheckout ? ' Or start bin/firebreak.mjs, which uses the Node that this checkout has installed.' : '';
   process.stderr.write(`${problem}${remedy}\n`);

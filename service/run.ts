@@ -47,9 +47,9 @@ interface RunOptions {
   readonly env: Environment;
   readonly roles: readonly Role[];
   readonly build: WorkflowBuild;
-  /** The version of a pack that some incidents begin with. */
+  /** The version of a pack with which some incidents start. */
   readonly ramping?: RampingVersions | undefined;
-  /** Where the configuration is read anew when other versions of packs are promoted. Absent: what runs stays as it is. */
+  /** Source from which the configuration is read again when other versions of packs are promoted. Absent: the running versions stay. */
   readonly source?: ConfigSource;
   readonly log: Logger;
 }
@@ -57,28 +57,28 @@ interface RunOptions {
 interface RunningFirebreak {
   readonly intakeUrl?: string;
   readonly deskUrl?: string;
-  /** Resolves when a worker ends by itself, which is a fault. */
+  /** Resolves when a worker ends by itself, which is an error. */
   readonly failed: Promise<Error>;
-  /** Resolves when other versions of packs were promoted than run: start anew with the configuration as it is read now. */
+  /** Resolves when versions of packs other than the running ones were promoted: restart with the configuration as it is read now. */
   readonly promoted: Promise<void>;
-  /** Has new incidents begin with a build of the same envelopes. False where it has to be started anew for that. Never rejects. */
+  /** Makes new incidents start with a build that has the same envelopes. False if this needs a restart. Never rejects. */
   adopt(build: WorkflowBuild): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 const sweepJudgementsMs = 86_400_000;
 
-/** What has rights of its own besides the cell's. */
+/** Pools with rights separate from the cell's. */
 const pools = [
   ['secrets', createSecretsPool],
   ['forensics', createForensicsPool],
 ] as const;
 
-/** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
+/** Starts the roles of this process. Intake and desk are open when it resolves; the workers start as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
   const { config, env, build, ramping, source, log } = options;
   const own = ownActionsOf(config);
-  // Where no pack has actions of its own, nor may have once a version is promoted, nobody speaks for their pool.
+  // If no pack has its own actions, or could have after a promotion, their pool is not started.
   const roles = options.roles.filter((role) => role !== 'packs' || own.length > 0 || config.releases.packs.length > 0);
   if (roles.length === 0)
     throw new FirebreakError(
@@ -88,7 +88,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const has = (role: Role): boolean => roles.includes(role);
   await ensureKeys({ config, roles });
   const secrets = resolveSecrets({ config, env, roles });
-  // Before the first connection, which would make one.
+  // Must run before the first connection, which would create a runtime.
   installRuntime({
     log,
     answers: () => link.answers(),
@@ -235,14 +235,14 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
 
   const atWork = (async () => {
     if (!(await link.connected)) return;
-    // Any role’s: each believes the cells whose incidents it hears.
+    // The client of any role: each trusts the cells whose incidents it serves.
     const [client] = roles.flatMap((role) => asRole(role)?.client ?? []);
     if (client) starts.asks(originsKnownTo(client));
     if (client && !cell && config.releases.packs.length > 0) {
       const book = await followOwnDecisions(client, `packs-${roles.join('-')}`);
       void followPromotions(new PromotedPacks({ config, secrets, ramping, promotions: () => book.promotions(), log }));
     }
-    // The desk first: what an incident wants to say is heard from its first moment on.
+    // The desk starts first, so that it receives an incident's messages from the beginning.
     const temporalOfDesk = asRole('desk');
     if (desk && temporalOfDesk) runWorker(await desk.createWorker(temporalOfDesk.base));
     for (const [role, createPool] of pools) {
@@ -276,7 +276,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     stop: async () => {
       stopping.abort();
       isAtWork = false;
-      // The intake closes first and hands over what it took; then the workers finish what they began.
+      // The intake closes first and hands over what it accepted; then the workers finish what they have begun.
       await cell?.stop();
       const closed = !link.isThere() ? link.close() : undefined;
       await Promise.allSettled([atWork]);
@@ -293,7 +293,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   };
 }
 
-/** Processes of one machine may share a state directory: each has a memory of its own. */
+/** Processes on one machine may share a state directory: each has a memory folder of its own. */
 function memoryFolder(roles: readonly Role[]): string {
   return roles.includes('cell') ? 'memory' : `memory-${roles.join('-')}`;
 }

@@ -24,10 +24,10 @@ import { type BackupManifest, type BackupPart, writeManifest } from './manifest.
 import { type BackupPlace, newPlace } from './place.ts';
 
 const packed = promisify(gzip);
-/** Of a part before it is compressed: each is held in memory. */
+/** Size of a part before compression: each is held in memory. */
 const partBytes = 8 * 1024 * 1024;
 
-/** Names of what a backup is made of, by their first folder. */
+/** The contents of a backup, by their first folder. */
 export const partFolders = {
   files: 'files',
   keys: 'keys.sealed',
@@ -37,7 +37,7 @@ export const partFolders = {
   evidence: 'evidence',
 } as const;
 
-/** What the key that seals private keys is called, and for what it seals. */
+/** Id of the key that seals private keys, and the purpose it is bound to. */
 export const keySeal = { id: 'backup', aad: 'firebreak.backup.keys' } as const;
 
 export interface BackupOptions {
@@ -55,18 +55,18 @@ export interface BackupOptions {
 }
 
 interface MadeBackup {
-  /** What `restore --from` takes. */
+  /** The value for `restore --from`. */
   readonly from: string;
   readonly manifest: BackupManifest;
-  /** Files that the configuration names and that lie neither beside it nor in the state directory: not in the backup. */
+  /** Files named in the configuration that are neither next to it nor in the state directory: not in the backup. */
   readonly elsewhere: readonly string[];
-  /** Artefacts that manifests name and the store no longer has. */
+  /** Number of artefacts that manifests name and the store no longer has. */
   readonly missing: number;
 }
 
 /**
- * Copies what Firebreak cannot make anew, while it runs: the database as it is at one moment, the anchor as it was just before, and what records may name
- * after it. The signed manifest is written last.
+ * Copies everything that Firebreak cannot recreate, while it runs: a consistent snapshot of the database, the anchor as it was just before, and whatever later
+ * records may name. The signed manifest is written last.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID
  */
 export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
@@ -77,7 +77,7 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   const { files, elsewhere } = await publicFiles(config, configFile);
   for (const { base, path, content } of files) await parts.add(`${partFolders.files}/${base}/${path}`, content);
   const keysElsewhere = options.keysKey ? await addKeys(parts, options, options.keysKey) : [];
-  // The notary writes the database first: what the anchor has now, the database has in a moment.
+  // The notary writes the database first, so anything the anchor has now is in the snapshot taken next.
   await addAnchor(parts, config.audit.anchorFile);
   const database = await addDatabase(parts, options.databaseUrl);
   await addNames(
@@ -115,7 +115,7 @@ class Parts {
     this.all.push({ name, sha256: sha256Of(content), bytes: content.byteLength });
   }
 
-  /** The next part of something that is larger than one. */
+  /** Adds the next part of something that is larger than one part. */
   async addNext(folder: string, index: number, content: Uint8Array): Promise<void> {
     await this.add(`${folder}/${String(index).padStart(6, '0')}.gz`, await packed(content));
   }
@@ -173,17 +173,17 @@ async function addDatabase(parts: Parts, url: string): Promise<BackupManifest['d
   }
 }
 
-/** All that is on a shelf below some folders, with the names that it has there. */
+/** Adds everything on a shelf below some folders, under the names it has there. */
 async function addNames(parts: Parts, folder: string, shelf: EvidenceShelf, below: readonly string[]): Promise<void> {
   for (const start of below)
     for await (const name of namesBelow(shelf, start)) {
       const content = await shelf.get(name);
-      // It may have been taken away meanwhile.
+      // It may have been removed meanwhile.
       if (content) await parts.add(`${folder}/${name}`, content);
     }
 }
 
-/** What is a folder on a shelf and what is an object, their names say: `X.json`, a hash, a key’s id below `keys`. */
+/** Names of objects, as opposed to folders, on a shelf: `X.json`, a hash, a key’s id below `keys`. */
 const isObject = /(\.json|\/[0-9a-f]{64}|^(keys|destroyed|holds)\/[0-9a-f]{32})$/;
 
 async function* namesBelow(shelf: EvidenceShelf, folder: string): AsyncGenerator<string> {
@@ -219,7 +219,7 @@ async function addEvidence(
   return { objects: [...objects].map(([sha256, bytes]) => ({ sha256, bytes })), missing };
 }
 
-/** As the artefacts of a manifest lie in the store. Of what is no manifest: none. */
+/** Lists the artefacts of a manifest as stored. Empty if it is not a manifest. */
 async function artefactsOf(store: EvidenceStore, sha256: string): Promise<readonly string[]> {
   if (!(await store.has(sha256))) return [];
   const manifest = asManifest(parsed(await store.get(sha256)));

@@ -9,10 +9,10 @@ import { notaryKeyFiles } from '../process/keys/key-files.ts';
 
 export const fileBases = ['configuration', 'config', 'state'] as const;
 
-/** Where a file of the installation belongs: it is the configuration, lies below the folder of that, or in the state directory. */
+/** Where a file of the installation belongs: it is the configuration, or is below the configuration's folder, or in the state directory. */
 export interface FilePlace {
   readonly base: (typeof fileBases)[number];
-  /** With `/`, without a way out of the base. */
+  /** With `/` as separator; cannot leave the base. */
   readonly path: string;
 }
 
@@ -22,13 +22,13 @@ export interface FoundFile extends FilePlace {
 
 interface Found {
   readonly files: readonly FoundFile[];
-  /** Lie in neither place: who put them there has them. */
+  /** Files in neither place: left to whoever put them there. */
   readonly elsewhere: readonly string[];
 }
 
 /**
- * The configuration and what it names that is no secret, and the versions of packs that run, with the orders that say so. What is not on this machine is
- * not there.
+ * The configuration and the non-secret files it names, and the running versions of packs with the orders that approve them. Files missing on this machine are
+ * left out.
  */
 export async function publicFiles(config: Config, configFile: string): Promise<Found> {
   const { trust, desk, releases, images, audit, evidence } = config;
@@ -66,8 +66,8 @@ const decisions = z.object({
 });
 
 /**
- * Without them the versions that are put back would run until the cell looks what was decided. Nothing else comes back: a suppression that was ended since
- * would hide alerts again. Each is proven anew where it is read.
+ * Without promotions, restored pack versions would run until the cell looks up what was decided. Nothing else is restored: a suppression that was ended since
+ * would hide alerts again. Each promotion is verified again when it is read.
  */
 function promotionsIn(file: FoundFile): FoundFile {
   const all = decisions.safeParse(readJson(file.content)).data;
@@ -84,7 +84,7 @@ function readJson(content: Uint8Array): unknown {
   }
 }
 
-/** Private halves and keys of the payloads and the evidence. */
+/** Private halves, and the keys for payloads and evidence. */
 export function keyFiles(config: Config, configFile: string): Promise<Found> {
   const { keys, desk, audit, evidence, temporal } = config;
   const named = [
@@ -96,7 +96,7 @@ export function keyFiles(config: Config, configFile: string): Promise<Found> {
   return find(named, [bases.state, bases.config]);
 }
 
-/** Where a file goes back to. */
+/** Where a file is restored to. */
 export function placed(
   { base, path }: FilePlace,
   { config, configFile }: { readonly config: Pick<Config, 'stateDir'> | undefined; readonly configFile: string },
@@ -118,7 +118,7 @@ function basesOf({ stateDir }: Config, configFile: string) {
   } as const satisfies Record<string, Base>;
 }
 
-/** Each by the first of the bases that it lies in: the state directory is often below the folder of the configuration. */
+/** Assigns each file to the first base that contains it: the state directory is often below the configuration's folder. */
 async function find(paths: readonly string[], bases: readonly Base[]): Promise<Found> {
   const files: FoundFile[] = [];
   const elsewhere: string[] = [];
@@ -143,7 +143,7 @@ function below(folder: string, path: string): string | undefined {
   return way.startsWith('..') || isAbsolute(way) ? undefined : way.split(sep).join('/');
 }
 
-/** As they are written: of the effective configuration they are text already. */
+/** Paths as written in the file: in the effective configuration they are already replaced by their text. */
 async function rosterKeyFiles(configFile: string): Promise<readonly string[]> {
   const written: unknown = parse(await readFile(configFile, 'utf8'));
   const people = property(property(written, 'roster'), 'people');

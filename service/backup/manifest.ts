@@ -4,7 +4,7 @@ import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 
-/** Below one place, without a way out of it. */
+/** A path below one place that cannot leave it. */
 const name = z
   .string()
   .regex(/^(?!.*(^|\/)\.{0,2}(\/|$))[^\0\\]+$/)
@@ -25,9 +25,9 @@ const manifestSchema = z.strictObject({
   }),
   evidence: z.enum(['none', 'manifests', 'bytes']),
   keys: z.enum(['left out', 'sealed']),
-  /** In the order in which they are read back. */
+  /** In the order in which they are restored. */
   parts: z.array(z.strictObject({ name, sha256, bytes })),
-  /** Of the evidence: each named by its hash. */
+  /** Evidence objects, each named by its hash. */
   objects: z.array(z.strictObject({ sha256, bytes })),
 });
 
@@ -37,7 +37,7 @@ const signedSchema = z.strictObject({
   signature: z.string().max(200),
 });
 
-/** What a backup says of itself. It is written last: without it there is no backup. */
+/** Describes a backup. It is written last: without it there is no backup. */
 export type BackupManifest = z.infer<typeof manifestSchema>;
 export type BackupPart = BackupManifest['parts'][number];
 
@@ -47,19 +47,19 @@ function signedBytes(manifest: BackupManifest): Uint8Array {
   return new TextEncoder().encode(`firebreak.backup.v1\n${canonicalJson(manifest)}`);
 }
 
-/** What tells two backups apart. */
+/** Returns what distinguishes two backups. */
 export function backupDigest(manifest: BackupManifest): string {
   return sha256Hex(signedBytes(manifest));
 }
 
 export async function writeManifest(shelf: EvidenceShelf, given: BackupManifest, signer: Signer): Promise<void> {
-  // What could not be read back is no backup.
+  // A manifest that could not be read back would make the backup useless.
   const manifest = manifestSchema.parse(given);
   const signed = { manifest, keyId: signer.keyId, signature: await signer.sign(signedBytes(manifest)) };
   await shelf.add(manifestName, new TextEncoder().encode(JSON.stringify(signed)));
 }
 
-/** @throws FB_ERR_BACKUP_INVALID where there is none, it is none, or nobody signed it who is trusted. */
+/** @throws FB_ERR_BACKUP_INVALID if the manifest is missing, malformed, or not signed by a trusted key. */
 export async function readManifest(shelf: EvidenceShelf, where: string, verifier: SignatureVerifier): Promise<BackupManifest> {
   const found = await shelf.get(manifestName);
   if (!found)

@@ -10,7 +10,7 @@ import type { Config, Environment } from '../config/load.ts';
 import { resolveBackupSecrets } from '../config/secrets.ts';
 import { manifestName } from './manifest.ts';
 
-/** Where one backup is: its parts by name, and evidence by hash. */
+/** The location of one backup: its parts by name, and evidence by hash. */
 export interface BackupPlace {
   readonly description: string;
   readonly shelf: EvidenceShelf;
@@ -19,7 +19,7 @@ export interface BackupPlace {
 
 const inBucket = /^s3(?::(?<name>[-\w.]+))?$/;
 
-/** Where a new backup of that name goes: below a folder, or with `s3` in the bucket of the configuration. */
+/** Location of a new backup with that name: below a folder, or with `s3` in the configured bucket. */
 export function newPlace(options: {
   readonly to: string;
   readonly name: string;
@@ -30,12 +30,12 @@ export function newPlace(options: {
   return inBucket.test(to) ? bucketPlace(name, config, env) : folderPlace(join(resolve(to), name));
 }
 
-/** A backup's own folder; undefined for one in a bucket, `s3:NAME`. */
+/** The backup's own folder; undefined for a backup in a bucket, `s3:NAME`. */
 export function backupFolder(from: string): string | undefined {
   return inBucket.test(from) ? undefined : resolve(from);
 }
 
-/** Where a backup is read from: its own folder, or `s3:NAME` in the bucket of the configuration. */
+/** Location that a backup is read from: its own folder, or `s3:NAME` in the configured bucket. */
 export function oldPlace(options: {
   readonly from: string;
   readonly config: Config | undefined;
@@ -55,14 +55,14 @@ export function oldPlace(options: {
   return bucketPlace(name, config, env);
 }
 
-/** What `newPlace` calls a backup: its cluster and when it was begun. */
+/** End of the name from `newPlace`: the cluster, then when the backup was begun. */
 const backupTime = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
-/** What is unfinished for so long belongs to no backup that still runs. */
+/** An unfinished backup of this age does not belong to one that still runs. */
 const abandonedMs = 86_400_000;
 
 /**
- * Removes from a folder the backups of this cluster but for the newest, and what others left that were cut off. A bucket has rules of its own for that.
- * @returns the names of those that are gone
+ * Removes from a folder all backups of this cluster except the newest, and remains of interrupted ones. A bucket has its own rules for that.
+ * @returns the names of the removed backups
  */
 export async function removeOlder(options: {
   readonly to: string;
@@ -80,7 +80,7 @@ export async function removeOlder(options: {
   const abandoned = `${cluster}-${new Date(now() - abandonedMs).toISOString().replaceAll(':', '-')}`;
   const gone = [...whole.slice(keep), ...own.filter((name) => !whole.includes(name) && name < abandoned)];
   for (const name of gone) {
-    // First what makes it a backup: half of one is none.
+    // Removes the manifest first, so that no half-deleted backup looks valid.
     await rm(join(dir, name, manifestName), { force: true });
     await rm(join(dir, name), { recursive: true, force: true });
   }

@@ -29,7 +29,7 @@ const unpacked = promisify(gunzip);
 /** Far above what a backup writes into one part. */
 const largestPart = 256 * 1024 * 1024;
 
-/** A backup that was read once from end to end: whole, and what was signed. */
+/** A backup that was read once from end to end: complete, and as signed. */
 export interface CheckedBackup {
   readonly manifest: BackupManifest;
   readonly place: BackupPlace;
@@ -52,8 +52,8 @@ export async function checkBackup(place: BackupPlace, verifier: SignatureVerifie
 }
 
 /**
- * Puts back the configuration and what it names beside it, so that it can be loaded. What is there stays, in whatever version.
- * @returns the files that are there already and are others than those of the backup
+ * Restores the configuration and the files next to it that it names, so that it can be loaded. Existing files stay, whatever their version.
+ * @returns the files that already exist and differ from those of the backup
  */
 export async function restoreConfig(backup: CheckedBackup, configFile: string): Promise<readonly string[]> {
   const others: string[] = [];
@@ -74,13 +74,13 @@ export interface RestoreOptions {
   readonly configFile: string;
   readonly env: Environment;
   readonly databaseUrl: string;
-  /** What sealed the private keys; absent: they are not put back. */
+  /** Key that sealed the private keys; absent: they are not restored. */
   readonly keysKey?: Uint8Array | undefined;
-  /** Replaces what is there. Files are kept beside, under another name. */
+  /** Replaces existing data. Existing files are kept under another name. */
   readonly force: boolean;
 }
 
-/** What stands where the backup would go, in words; nothing where its restore was begun here before. */
+/** Describes what stands in the way of the restore; empty if this restore was already begun here. */
 export async function restoreObstacles({
   backup,
   config,
@@ -108,8 +108,8 @@ export async function restoreObstacles({
 }
 
 /**
- * Puts everything back, the database last and in one transaction. Killed in between, it leaves a mark with which nothing starts; begun again it ends.
- * Evidence and releases are only added: what is there stays, and no key that was destroyed since comes back.
+ * Restores everything, the database last and in one transaction. If killed midway, it leaves a mark that keeps anything from starting; running it again
+ * completes it. Evidence and releases are only added: existing ones stay, and no key that was destroyed since comes back.
  * @throws FB_ERR_RESTORE_TARGET, FB_ERR_BACKUP_INVALID, FB_ERR_SEAL_BROKEN, FB_ERR_UNAVAILABLE
  */
 export async function restoreBackup(options: RestoreOptions): Promise<void> {
@@ -239,7 +239,7 @@ async function openedKeys(backup: CheckedBackup, key: Uint8Array | undefined): P
   return files.data.map(({ content, ...at }) => ({ ...at, content: Buffer.from(content, 'base64') }));
 }
 
-/** Compared each time that it is read: somebody could change it after the first. */
+/** Verified on every read: somebody could change it after the first. */
 async function contentOf({ place }: CheckedBackup, { name, sha256, bytes }: BackupPart): Promise<Uint8Array> {
   const content = await place.shelf.get(name);
   if (!content) throw invalid(`${name} is not there`);
@@ -258,7 +258,7 @@ async function restoreFile(path: string, content: Uint8Array, old: string): Prom
   await replaceFile({ path, content });
 }
 
-/** Under another name, once: what a second try finds there is the backup's own. */
+/** Renames the file, once: what a second attempt finds there comes from the backup. */
 async function keepOld(path: string, old: string): Promise<void> {
   if ((await exists(path)) && !(await exists(`${path}.${old}`))) await rename(path, `${path}.${old}`);
 }

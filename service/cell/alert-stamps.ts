@@ -17,12 +17,12 @@ import { type Logger, reasonOf } from '../process/log.ts';
 
 type ViewOfPods = Pick<ClusterView, 'podByUid' | 'services' | 'ingresses'>;
 
-/** Whoever makes pods labels them: no alert becomes longer by more than these. */
+/** Pods can have any labels, set by their creators: this limits how many are added to an alert. */
 const mostLabels = 64;
 
 /**
- * The same resolver, which also says what its pod is like: what playbooks that come later may ask for, and of what costs more to find out, what an
- * enabled one asks for. From the watch cache: it asks nobody.
+ * The same resolver, which also adds facts about the alert's pod: those that later playbooks may ask for and, if they cost more to find out, only those that an
+ * enabled playbook asks for. Reads the watch cache and makes no calls.
  */
 export function tellingFacts(resolver: SubjectResolver, view: ViewOfPods, asked: AskedFacts): SubjectResolver {
   const ofPods = new WeakMap<PodRecord, AlertFacts>();
@@ -52,7 +52,7 @@ function ownFacts(pod: PodRecord, asked: AskedFacts['labels']): AlertFacts {
   };
 }
 
-/** Undefined where Ingresses are not known: that there is none would not be true. */
+/** Undefined if Ingresses are not known: an empty list would be wrong. */
 function exposureOf({ namespace, labels }: PodRecord, view: ViewOfPods): readonly Exposure[] | undefined {
   const ingresses = view.ingresses(namespace);
   if (!ingresses) return undefined;
@@ -73,9 +73,9 @@ type ViewOfWorkloads = Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
 
 const countedForMs = 10_000;
 
-/** What the watch cache tells of what runs where an alert comes from: a sensor's word for its image would be believed by nobody. */
+/** Looks up in the watch cache what runs where an alert comes from: a sensor's claim about its image would not be trusted. */
 export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 'imageOf' | 'podsOf'>> {
-  // Whoever sends ever new alerts does not have the pods of a namespace counted for each.
+  // A flood of different alerts must not cause the pods of a namespace to be counted for each.
   const counted = new LRUCache<string, number>({ max: 1_000, ttl: countedForMs });
   return {
     imageOf: ({ pod, container, rollout }) => {
@@ -84,7 +84,7 @@ export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 
       const runs =
         containers.find(({ name }) => name === container?.name) ?? (containers.length === 1 ? containers[0] : undefined);
       const digest = runs?.imageId?.match(/sha256:[0-9a-f]{64}/)?.[0];
-      // A pod that is made anew of what was rolled out long ago is no rollout.
+      // A recreated pod of an old rollout is not a new rollout.
       const since = Date.parse((rollout ? rollout.at : record?.createdAt) ?? '');
       return digest === undefined ? undefined : { digest, ...(!Number.isNaN(since) && { since }) };
     },
@@ -103,30 +103,30 @@ export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 
   };
 }
 
-/** One step, and never to critical: head starts are for what a sensor calls critical. */
+/** Raises by one level, and never to critical: head starts are for alerts that a sensor calls critical. */
 const raisedTo: Partial<Readonly<Record<Severity, Severity>>> = { info: 'low', low: 'medium', medium: 'high' };
 
-/** The alert with what is new of it. */
+/** Returns the alert with its novelty. */
 function withNovelty(alert: Alert, novelty: NonNullable<AlertFacts['novelty']>, raises: boolean): Alert {
   const to = raises && novelty.state === 'novel' ? raisedTo[alert.severity] : undefined;
   const text = to ? `${novelty.text} So it is ${to}, and not ${alert.severity}.` : novelty.text;
   return { ...alert, ...(to && { severity: to }), facts: { ...alert.facts, novelty: { ...novelty, text } } };
 }
 
-/** What is stored of an alert after which something has to come: it holds what commands and attackers wrote. */
+/** Stored part of an alert that something must follow: it contains text from commands and attackers. */
 export interface StoredAwaited {
   readonly due: number;
   readonly sealed: Uint8Array;
 }
 
-/** After a start it takes a while until sensors have sent what they kept. */
+/** After a start it takes a while until sensors have sent what they buffered. */
 const graceMs = 60_000;
 const lookEveryMs = 1_000;
 
-/** Stamps alerts from what this cell remembers, and tells those again after which nothing came in time. */
+/** Stamps alerts from what this cell remembers, and reports alerts again if nothing followed in time. */
 export class CellStamps implements StampSource {
   readonly #stamps: AlertStamps;
-  /** Counts that were written. */
+  /** Number of counts written. */
   #writes = 0;
   readonly #written: () => Promise<unknown>;
   readonly #log: Pick<Logger, 'error'>;
@@ -139,9 +139,9 @@ export class CellStamps implements StampSource {
     readonly playbooks: readonly AnyPlaybook[];
     readonly counts: CountStore;
     readonly awaited: DurableValues<StoredAwaited>;
-    /** Resolves when what was begun to be written is on the disk. */
+    /** Resolves when all pending writes are on disk. */
     readonly written: () => Promise<unknown>;
-    /** Absent: nothing is said to be new. */
+    /** Absent: novelty is not reported. */
     readonly novelty?:
       | (Omit<NoveltyOptions, 'kept'> & { readonly kept: NoveltyStore; readonly raisesSeverity: boolean })
       | undefined;
@@ -176,14 +176,14 @@ export class CellStamps implements StampSource {
     const before = this.#writes;
     const novelty = this.#novelty?.take(given, { sender, nowMs: now });
     const alert = this.#stamps.stamp(novelty ? withNovelty(given, novelty, this.#raises) : given, now);
-    // Of a storm most alerts change nothing that is remembered.
+    // In an alert storm, most alerts change nothing that is remembered.
     return this.#writes > before || alert.countedFor ? { alert, kept: this.#written() } : { alert };
   }
 
-  /** Looks for alerts after which nothing came in time. */
+  /** Looks for alerts that nothing followed in time. */
   watch(tellAgain: Intake['tell']): void {
     this.#timer = setInterval(() => {
-      // Not waited for: what a crash takes of it is new once more.
+      // Not awaited: whatever a crash loses is simply reported as new again.
       this.#novelty?.flush(Date.now());
       this.#telling ??= this.#tell(tellAgain).finally(() => {
         this.#telling = undefined;

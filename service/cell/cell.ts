@@ -72,33 +72,33 @@ interface CellParts extends Pick<IncidentsParts, 'queues' | 'build' | 'ramping' 
 
 interface RunningCell {
   readonly url: string;
-  /** Of its intake. */
+  /** Metrics of its intake. */
   readonly metrics: Metrics;
-  /** For the pools that share this process: which freeze or observe mode is on a step. */
+  /** Returns the freeze or observe mode that applies to a step, for pools that share this process. */
   readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
-  /** Hears what came of steps in pools. */
+  /** Receives the outcomes of steps in pools. */
   readonly heard: StepListener;
-  /** Which versions of packs are to run. Absent: none comes from the store of releases. */
+  /** Decides which pack versions run. Absent: none comes from the store of releases. */
   readonly packs?: PromotedPacks;
-  /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
+  /** Starts the incidents' workers; resolves when what the intake accepts goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
   /**
-   * Has new incidents begin with another build, whose envelopes are the same. What is open stays on its own. False where it cannot: before the incidents'
-   * workers run, where two versions of a pack do, or where Temporal does not hear of the new worker. Never rejects.
+   * Makes new incidents begin with another build that has the same envelopes. Open incidents stay on their own. Returns false if it cannot: before the
+   * incidents' workers run, while two versions of a pack run, or if Temporal does not learn of the new worker. Never rejects.
    */
   adopt(build: WorkflowBuild): Promise<boolean>;
-  /** Closes the intake: what it took is handed over, or stays in the spool. */
+  /** Closes the intake: alerts it accepted are handed over, or stay in the spool. */
   stop(): Promise<void>;
-  /** After the workers. */
+  /** Call after the workers have stopped. */
   close(): Promise<void>;
 }
 
-/** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
+/** Starts the cell. Its intake is open at once: alerts accepted before Temporal and the workers are ready wait in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, knowledge, log } = parts;
   const build = storeBuild(parts.build, config.stateDir);
   const ramping = parts.ramping && { ...parts.ramping, build: storeBuild(parts.ramping.build, config.stateDir) };
-  // Orders come by Temporal, which is asked only when the intake is open.
+  // Orders come through Temporal, which is queried only once the intake is open.
   let raise: Intake['raise'] | undefined;
   const control = await createCellControl({
     config,
@@ -153,7 +153,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     listener,
     log,
   });
-  // Once all its keys are read: who cannot start changes nothing.
+  // Only after all keys are read: a cell that cannot start changes nothing.
   await cluster.keepPolicies?.();
   const enabled = enabledPlaybooks(config);
   const asked = askedFacts(versions.playbooks);
@@ -341,7 +341,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         temporal,
         stopping: signal,
       });
-      // What is open is followed from when incidents can be started.
+      // Open incidents are followed from when new ones can be started.
       observed?.resume();
       void runs.follow({ client, gateway: heard, signal });
       void knowledge.refusedReleases.watch({ leasesOf: (incident) => leasesOf(client, incident), signal });
@@ -372,7 +372,7 @@ function noveltyOf(
   return { kept, learningMs: learningHours * hour, rolloutMs: rolloutHours * hour, raisesSeverity, ...runningIn(view) };
 }
 
-/** Raw alerts hold what attackers and commands wrote, secrets too: on the disk they are only kept encrypted. */
+/** Raw alerts contain text from attackers and commands, including secrets: on disk they are only stored encrypted. */
 function sealRaw({ codecKeys }: Secrets): Parameters<typeof startIntake>[0]['seal'] {
   const box = createBox({ keys: codecKeys });
   return (bytes, aad) => box.seal(bytes, aad);

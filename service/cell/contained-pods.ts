@@ -6,42 +6,42 @@ import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 
-/** A pod that was contained, whatever became of it since. */
+/** A pod that was contained, whatever has become of it since. */
 interface ContainedPod {
   readonly incident: string;
   /** Milliseconds since 1970. */
   readonly at: number;
   /** Its incident has found the containment, and holds its lease. */
   readonly adopted: boolean;
-  /** What is on it while it is quarantined; absent where that has not been seen yet, or is over. */
+  /** Its state while it is quarantined; absent if not seen yet, or if the quarantine is over. */
   readonly held?: HeldPod;
-  /** When it was given back, milliseconds since 1970. */
+  /** When it was released, milliseconds since 1970. */
   readonly releasedAt?: number;
-  /** By people, and what they knew of then. */
+  /** Set if people released it, with what they knew of at that time. */
   readonly decided?: HarmlessDecision;
 }
 
 export interface HeardKind extends AlertKind {
-  /** Milliseconds since 1970: when the first of it came. */
+  /** Milliseconds since 1970: when the first of this kind arrived. */
   readonly at: number;
 }
 
 interface HeldPod {
   /** `namespace/name` */
   readonly pod: string;
-  /** The sealed note as the cell wrote it: whoever edits the one on the pod has not edited this. */
+  /** The sealed note as the cell wrote it: editing the one on the pod does not change this copy. */
   readonly note: string;
-  /** Milliseconds since 1970, as the note says. */
+  /** Milliseconds since 1970, according to the note. */
   readonly takenAt: number;
-  /** What of the quarantine was not as it should be when the incident was last told; absent: it was not looked at yet. */
+  /** Problems of the quarantine at the last report to the incident; absent: not checked yet. */
   readonly told?: readonly string[];
-  /** Its incident was told that somebody deletes it. */
+  /** The incident was told that somebody is deleting the pod. */
   readonly isEnding?: true;
-  /** Its incident was told that its containers have ended. */
+  /** The incident was told that the pod's containers have ended. */
   readonly hasEnded?: true;
-  /** Images of its containers, by name, and what its node may end them for, as they were last seen. */
+  /** Images of its containers, by name, and the reasons its node may end them for, as last seen. */
   readonly runs: Readonly<Record<string, string>>;
-  /** How often containers had been started again, by name: when it was quarantined, and when its incident was told last. Absent: never. */
+  /** Restart counts of its containers, by name: at quarantine, and at the last report to the incident. Absent: no restarts. */
   readonly restarts: Readonly<Record<string, ReportedRestarts>>;
 }
 
@@ -51,25 +51,24 @@ export interface ReportedRestarts {
 }
 
 const retentionMs = 7 * 86_400_000;
-/** Pods whose alerts are remembered, and kinds of each: what is not known is not covered either. */
+/** Maximum number of pods whose alerts are remembered, and of kinds for each: unknown alerts are not covered either. */
 const mostHeard = 5_000;
 const mostKinds = 20;
 
 /**
- * Remembers which pods were contained, by uid: for as long as they are, and for seven days. A pod that people gave back must not be taken again
- * without its incident, one that no incident adopts must be noticed, and what was on one must be known although somebody took it off; all
- * of it after a restart too.
+ * Remembers which pods were contained, by uid: while they are contained, and for seven days. A pod that people released must not be contained again without its
+ * incident, a pod that no incident adopts must be noticed, and what was on a pod must be known even if somebody removed it; all of this also after a restart.
  */
 export class ContainedPods {
   readonly #root: RootDatabase;
   readonly #pods: Database<ContainedPod, string>;
-  /** The same, for what is asked at each event. */
+  /** The same in memory, for lookups at each event. */
   readonly #known: Map<string, ContainedPod>;
-  /** Of these, uids of those that are quarantined. */
+  /** Uids of those that are quarantined. */
   readonly #held = new Set<string>();
   readonly #heard: Memory<readonly HeardKind[]>;
 
-  /** @param heard keeps which serious alerts named a pod: what came before a restart was before people when they answered after it */
+  /** @param heard stores which serious alerts named a pod: people who answer after a restart had also seen the alerts before it */
   constructor(directory: string, heard?: MemoryKeeper<readonly HeardKind[]>) {
     this.#heard = new Memory({ most: mostHeard, retentionMs, keeper: heard });
     ensureFolderSync(directory, 0o700);
@@ -87,7 +86,7 @@ export class ContainedPods {
     return this.#known.get(uid);
   }
 
-  /** Those that are quarantined, as far as this cell knows. */
+  /** Pods that are quarantined, as far as this cell knows. */
   held(): ReadonlySet<string> {
     return this.#held;
   }
@@ -97,7 +96,7 @@ export class ContainedPods {
     if (known === undefined || (pod.adopted && !known.adopted)) await this.#put(uid, { ...known, ...pod });
   }
 
-  /** It is quarantined with this note. */
+  /** Records that the pod is quarantined with this note. */
   async hold(uid: string, incident: string, held: HeldPod): Promise<void> {
     const { releasedAt: _, decided: __, ...known } = this.#known.get(uid) ?? { at: Date.now(), adopted: false };
     await this.#put(uid, { ...known, incident, held });
@@ -111,7 +110,10 @@ export class ContainedPods {
     if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, ...says } });
   }
 
-  /** It is no longer there; or it was given back, by people where `by` says so, who knew what had come until `askedUntil` (milliseconds since 1970). */
+  /**
+   * Records that the pod is gone, or was released: by people if `by` is set, who knew of everything that had arrived until `askedUntil` (milliseconds since
+   * 1970).
+   */
   async letGo(uid: string, given?: { readonly by?: readonly string[]; readonly askedUntil?: number }): Promise<void> {
     const { held: _, ...known } = this.#known.get(uid) ?? {};
     if (!('incident' in known)) return;
@@ -126,14 +128,14 @@ export class ContainedPods {
     await this.#put(uid, { ...known, ...(given && { releasedAt }), ...(decided && { decided }) });
   }
 
-  /** A serious alert names it. */
+  /** Records a serious alert that names the pod. */
   heard(uid: string, { rule, severity }: AlertKind): void {
     const kinds = this.#heard.get(uid) ?? [];
     if (kinds.length >= mostKinds || covers(kinds, { rule, severity })) return;
     this.#heard.set(uid, [...kinds, { rule, severity, at: Date.now() }]);
   }
 
-  /** Those that no incident has adopted so long after. */
+  /** Pods that no incident has adopted after this time. */
   *orphans(olderThanMs: number, now = Date.now()): Generator<{ readonly uid: string } & ContainedPod> {
     for (const [uid, pod] of this.#known) if (!pod.adopted && now - pod.at > olderThanMs) yield { uid, ...pod };
   }
@@ -148,7 +150,7 @@ export class ContainedPods {
     await this.#root.close();
   }
 
-  /** Known at once; resolves when it is on the disk. */
+  /** Available in memory at once; resolves when it is on disk. */
   async #put(uid: string, pod: ContainedPod): Promise<void> {
     this.#known.set(uid, pod);
     if (pod.held) this.#held.add(uid);
@@ -157,7 +159,7 @@ export class ContainedPods {
   }
 }
 
-/** The same resolver, which also says of a serious alert what people have decided about its pod, in whichever incident. */
+/** The same resolver, which also adds to a serious alert what people have decided about its pod, in any incident. */
 export function tellingDecided(resolver: SubjectResolver, pods: ContainedPods): SubjectResolver {
   return {
     resolve: (given): ResolvedAlert => {
@@ -170,7 +172,7 @@ export function tellingDecided(resolver: SubjectResolver, pods: ContainedPods): 
   };
 }
 
-/** With what people have decided about its pod by now. */
+/** Adds what people have decided about the alert's pod so far. */
 export function withDecided(alert: Alert, pods: ContainedPods): Alert {
   const uid = alert.pod?.uid;
   if (uid === undefined || !atLeast(alert.severity, asksAgainFrom)) return alert;

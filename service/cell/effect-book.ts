@@ -24,13 +24,13 @@ import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-vi
 import { readyOf, servicesOf, standWithout } from '../../integrations/kubernetes/watch/pods-ready.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
-/** A quarantine, or another containment, of which will be asked what it did, as the cell saw it when it was made. */
+/** A quarantine or other containment whose effect will be asked for, as the cell saw it when it was made. */
 export interface WatchedQuarantine {
   readonly incident: string;
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly namespace: string;
-  /** Uids of the pods that it took, with the restarts of their containers until then. */
+  /** Uids of the quarantined pods, with the restart counts of their containers until then. */
   readonly pods: Readonly<Record<string, number>>;
   /** What is contained instead of pods. */
   readonly scope?: EffectScope;
@@ -38,30 +38,30 @@ export interface WatchedQuarantine {
   /** Services that had selected one of the pods. */
   readonly services: readonly string[];
   readonly before: { readonly workload?: PodsReady; readonly neighbours?: PodsReady };
-  /** Uids of the pods behind these Services, with the restarts of their containers until then. */
+  /** Uids of the pods behind these Services, with the restart counts of their containers until then. */
   readonly behind: Readonly<Record<string, number>>;
 }
 
-/** Alerts of one contained pod, or of what else is contained. */
+/** Alerts of one contained pod, or of another contained object. */
 export interface AlertsOfPod {
   readonly counts: Readonly<Partial<Record<Severity, number>>>;
-  /** Of these, how many name an address or a domain. */
+  /** How many of these name an address or a domain. */
   readonly addressed: number;
   /** Milliseconds since 1970, by the cell's own clock. */
   readonly lastAt: number;
 }
 
-/** Longer than the last look may be put off. */
+/** Longer than the last look may be postponed. */
 const retentionMs = 8 * 86_400_000;
-/** As many as a cell remembers incidents. */
+/** The same number as the incidents that a cell remembers. */
 const mostQuarantines = 20_000;
 const mostPods = 20_000;
 const mostProblems = 10;
-/** Of more neighbours the restarts before are not noted: those of the others count as new. */
+/** Beyond this number of neighbours, earlier restarts are not stored: those of the others count as new. */
 const mostBehind = 500;
 const staleMs = 60_000;
 const keepEveryMs = 2_000;
-/** A minute or two together, by the pauses of its call. */
+/** A minute or two in total, given the pauses of its call. */
 const mostPutOff = 6;
 
 const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
@@ -69,35 +69,35 @@ const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantine
 interface EffectBookParts {
   readonly view: Pick<ClusterView, 'age' | 'ready' | 'pods' | 'podByUid' | 'ownersOf' | 'services'>;
   readonly cellKey: CellKey;
-  /** What is in force, by the notes that the cell has sealed; of pods those, by uid, or all. */
+  /** Containments in force according to notes sealed by the cell; of pods, those with these uids, or all. */
   readonly containments: (pods?: readonly string[]) => readonly HeldContainment[];
   readonly warnings: (of: Omit<Parameters<typeof warningsSince>[0], 'api'>) => ReturnType<typeof warningsSince>;
-  /** What is asked of the API server says whose it is. */
+  /** Marks calls to the API server as Firebreak's own. */
   readonly steps?: StepRegister | undefined;
   readonly quarantines?: MemoryKeeper<WatchedQuarantine> | undefined;
   readonly alerts?: MemoryKeeper<AlertsOfPod> | undefined;
-  /** Whether the cell has its hands full with incidents. Absent: nobody knows. */
+  /** Whether the cell is busy with incidents. Absent: unknown. */
   readonly isBusy?: () => boolean;
-  /** How many cells the cluster has: others take alerts, too. */
+  /** Number of cells in the cluster: others accept alerts too. */
   readonly cells: number;
   readonly log: Pick<Logger, 'warn'>;
   readonly now?: () => number;
 }
 
 /**
- * What the cell knows of containments that it is asked about later: how it was before them, and which alerts of their pods it has taken in since. A call
- * names the step alone, so nobody can have it count for another one. It is what the cell itself saw, and no proof that an attack is over: a sensor
- * that was silenced sends no alert either.
+ * What the cell knows of containments that it is asked about later: the state before them, and which alerts of their pods it has accepted since. A call names
+ * only the step, so nobody can make it count for another one. It is what the cell itself saw, and no proof that an attack is over: a silenced sensor sends no
+ * alerts either.
  */
 export class EffectBook {
   readonly #parts: EffectBookParts;
   readonly #now: () => number;
   readonly #quarantines: Memory<WatchedQuarantine>;
   readonly #kept: Memory<AlertsOfPod>;
-  /** What has come since it was kept last: a storm is not written alert by alert. */
+  /** Counts since the last write: a storm is not written alert by alert. */
   readonly #fresh = new Map<string, AlertsOfPod>();
   readonly #contained = new Set<string>();
-  /** Looks that are due, and how often each was put off. */
+  /** Looks that are due, and how often each was postponed. */
   readonly #putOff = new Memory<number>({ most: mostQuarantines, retentionMs });
   #timer: NodeJS.Timeout | undefined;
 
@@ -121,7 +121,7 @@ export class EffectBook {
     this.#keep();
   }
 
-  /** The cell's activities: of a quarantine that is made it is noted how it was before. */
+  /** Wraps the cell's activities: records the state before each quarantine that is made. */
   following(activities: CellActivities): CellActivities {
     const noting = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
       const applied = await apply();
@@ -137,7 +137,7 @@ export class EffectBook {
     };
   }
 
-  /** An alert goes on its way to an incident. Of what is not contained nothing is counted. */
+  /** Called for each alert on its way to an incident. Only alerts about something contained are counted. */
   heard(alert: HeardAlert): void {
     for (const contained of new Set(keysOf(alert))) if (this.#contained.has(contained)) this.#count(contained, alert);
   }
@@ -153,17 +153,17 @@ export class EffectBook {
     });
   }
 
-  /** @throws never: what cannot be known is said */
+  /** @throws never: anything unknown is reported as such */
   async look({ incident, step, countsConnections }: AskedEffect, signal: AbortSignal): Promise<EffectLook> {
     const { view, containments, cells } = this.#parts;
     const now = this.#now();
     const at = new Date(now).toISOString();
     const known = this.#quarantines.get(step);
     const watched = known?.incident === incident.id ? known : undefined;
-    // A wider step may have found a pod in quarantine already, by another step.
+    // A wider step may have found a pod already quarantined by another step.
     const isOwn = ({ uid, ...one }: HeldContainment): boolean =>
       watched && !watched.scope ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
-    // Of thousands of pods only its own are asked for, where it is known which they are.
+    // With thousands of pods, only the step's own are requested, if they are known.
     const held = containments(watched && !watched.scope ? Object.keys(watched.pods) : undefined).filter(isOwn);
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
     const isStale = view.age() > staleMs || !view.ready();
@@ -233,7 +233,7 @@ export class EffectBook {
     };
   }
 
-  /** Of what is no pod is known which alerts name it. */
+  /** For objects other than pods, only the alerts that name them are known. */
   #lookAtScope(
     { scope, at: madeAt }: WatchedQuarantine & { readonly scope: EffectScope },
     { at, problems, unknown }: Pick<EffectLook, 'at' | 'problems' | 'unknown'>,
@@ -258,7 +258,7 @@ export class EffectBook {
     };
   }
 
-  /** It comes again a few seconds later each time: nobody waits for it, and hundreds that are due at once must not keep people from being asked. */
+  /** Each retry comes a few seconds later: nobody waits for it, and hundreds of due looks must not delay questions to people. */
   #isPutOff(step: string): boolean {
     const times = this.#putOff.get(step) ?? 0;
     const isPutOff = times < mostPutOff && (this.#parts.isBusy?.() ?? false);
@@ -296,7 +296,7 @@ export class EffectBook {
     this.#quarantines.set(key, made, this.#now());
   }
 
-  /** From memory, and never in the way of the containment: what fails here is not known later. */
+  /** From memory, and never delays the containment: if this fails, the data is missing later. */
   #made(call: StepCall, applied: AppliedStep): void {
     const { view, log } = this.#parts;
     if (this.#quarantines.get(call.key)) return;
@@ -309,14 +309,14 @@ export class EffectBook {
       const services = [...new Set(states.flatMap(({ labels }) => servicesOf(view, namespace, labels)))].sort();
       const workload = states.find((state) => state.workload)?.workload;
       const without = new Set(pods.map(({ uid }) => uid));
-      // After a head start the pod in its place may be there already.
+      // After a head start the replacement pod may already exist.
       const olderThan = Math.min(this.#now(), ...states.map(heldSince));
       const others = standWithout(view, { namespace, workload, services, without, olderThan });
       const own = readyOf(pods);
       const whole = ({ ready, pods: all }: PodsReady): PodsReady => ({ ready: ready + own.ready, pods: all + own.pods });
       for (const { uid } of pods) {
         this.#contained.add(uid);
-        // Of an earlier quarantine of the same pod: it is counted anew.
+        // Counts of an earlier quarantine of the same pod are reset.
         this.#fresh.delete(uid);
         this.#kept.delete(uid);
       }
@@ -363,12 +363,12 @@ function restartsSince(pods: readonly PodRecord[], before: Readonly<Record<strin
   return pods.reduce((sum, { uid, restarts = 0 }) => sum + Math.max(0, restarts - (before[uid] ?? 0)), 0);
 }
 
-/** Nobody's uid and no account has such a name. */
+/** No uid and no account has such a name. */
 function keyOf({ kind, name }: EffectScope): string {
   return kind === 'account' ? name : `${kind} ${name}`;
 }
 
-/** What an alert can be counted for. */
+/** The keys under which an alert can be counted. */
 function keysOf({ pod, apiRequest, node, workload }: HeardAlert): readonly string[] {
   return [
     ...(pod?.uid === undefined ? [] : [pod.uid]),
@@ -383,7 +383,7 @@ function workloadName({ kind, namespace, name }: Pick<WorkloadRef, 'kind' | 'nam
   return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
-/** Undefined for what contains pods, or nothing. What was given was checked against its schema by the chokepoint. */
+/** Undefined for steps that contain pods, or nothing. The chokepoint has checked the input against its schema. */
 function scopeOf({ action, input }: StepCall): EffectScope | undefined {
   const given = input as {
     readonly serviceAccount?: { readonly namespace: string; readonly name: string };
@@ -416,7 +416,7 @@ function workloadScope(workload: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'
   return workload && { kind: 'workload', name: workloadName(workload) };
 }
 
-/** What no look can tell. */
+/** What no look can find out. */
 const unknownOf: Readonly<Record<EffectScope['kind'] | 'pods', string>> = {
   pods: 'whether connections that were open before live on where no sensor reports it: only their node tells, which countConnections would ask',
   account: 'whether its tokens were used where no sensor of the API audit reports it',
@@ -437,7 +437,7 @@ function outcomeOf(of: {
   return isRecent(lastAt, at, since) ? 'alerts-continue' : 'alerts-stopped';
 }
 
-/** What a step was given and gave back was checked against its schemas by the chokepoint. */
+/** The chokepoint has checked a step's input and output against its schemas. */
 function podsOf({ action, input }: StepCall, { output }: AppliedStep): readonly string[] {
   if (action === quarantinePod.name) return uidsIn([(input as { readonly pod?: unknown }).pod]);
   return uidsIn((output as { readonly pods?: readonly unknown[] } | undefined)?.pods ?? []);

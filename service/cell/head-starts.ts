@@ -16,7 +16,7 @@ import type { ContainedPods } from './contained-pods.ts';
 
 interface HeadStartParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
-  /** What an incident runs: not each has begun with the same versions. */
+  /** Playbooks that an incident runs: not all began with the same versions. */
   readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
   readonly view: ClusterView;
   readonly cellKey: CellKey;
@@ -26,20 +26,20 @@ interface HeadStartParts {
 }
 
 /**
- * As long as any call of the API server, and longer than the fast path of an incident: on a busy machine what is given up in the middle has cost as
- * much as what is finished, and its pod is open until the next try, among the starts of all incidents.
+ * As long as any API server call, and longer than an incident's fast path: on a busy machine an attempt abandoned midway costs as much as a completed one, and
+ * its pod stays open until the next try, which competes with the starts of all incidents.
  */
 const applyWithinMs = 5_000;
-/** Before each further try after one that failed. */
+/** Pauses before each retry after a failure. */
 const pausesMs = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000, 8_000];
 const lookEveryMs = 60_000;
-/** Temporal away, a full worker, a restart: until then an incident may still come for what was begun for it. */
+/** Temporal unreachable, a full worker, a restart: until then an incident may still adopt what was begun for it. */
 const adoptedWithinMs = 10 * 60_000;
 const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));
 
 /**
- * Begins containment beside the start of its incident, through the same chokepoint. The alert is durable by then and the before-state
- * goes onto the pod in the same patch, so the incident finds the step done and adopts it, also after a crash in between.
+ * Begins containment in parallel with the start of its incident, through the same chokepoint. By then the alert is durable, and the before-state goes onto the
+ * pod in the same patch, so the incident finds the step done and adopts it, even after a crash in between.
  */
 export class HeadStarts implements HeadStart {
   readonly #parts: HeadStartParts;
@@ -69,7 +69,7 @@ export class HeadStarts implements HeadStart {
     return result;
   }
 
-  /** The cell's activities: a step on a pod waits for a head start on it, and adopts what that has done. */
+  /** Wraps the cell's activities: a step on a pod waits for a head start on it, and adopts its result. */
   adopting(activities: CellActivities): CellActivities {
     const adopt = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
       const uid = containing.has(call.action) ? podUidOf(call.input) : undefined;
@@ -87,9 +87,9 @@ export class HeadStarts implements HeadStart {
   }
 
   /**
-   * Looks from time to time for what no incident came for, and for what another replica of this cell contained.
+   * Checks from time to time for containments that no incident adopted, and for those made by another replica of this cell.
    *
-   * @param holds whether an incident has a lease on a pod, as Temporal tells
+   * @param holds whether an incident has a lease on a pod, according to Temporal
    */
   watch(holds: (incident: string, uid: string) => Promise<boolean>): void {
     this.#looking = setInterval(() => {
@@ -100,12 +100,12 @@ export class HeadStarts implements HeadStart {
     }, lookEveryMs).unref();
   }
 
-  /** How many contained pods have no incident that holds them. */
+  /** Number of contained pods that no incident holds. */
   orphans(): number {
     return this.#orphans;
   }
 
-  /** To be called when no activity runs any more. */
+  /** Call this when no activity runs any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#looking);
@@ -119,7 +119,7 @@ export class HeadStarts implements HeadStart {
     return work.finally(() => this.#underway.delete(uid));
   }
 
-  /** The incident tries too; but where everything is slow, its turn may be a long time coming. */
+  /** The incident tries too, but if everything is slow it may take long until its turn. */
   async #tryAgain(
     uid: string,
     call: StepCall,
@@ -168,7 +168,7 @@ export class HeadStarts implements HeadStart {
     }
   }
 
-  /** What another replica contained is known here too: it must not be taken again when it has been given back. */
+  /** Pods contained by another replica are recorded here too: after a release they must not be contained again. */
   #learn(): void {
     const { view, cellKey, pods } = this.#parts;
     for (const pod of view.pods()) {

@@ -38,20 +38,20 @@ const seenSchema = z
   )
   .max(500);
 
-/** What waits is dropped beyond that: in a storm one alert is like another. */
+/** Maximum alerts waiting; more are dropped: in a storm alerts are much alike. */
 const mostWaiting = 50;
 const longestOutcome = 600;
 const longestAnswer = 200;
 const mostAnswers = 20;
 const mostOutputs = 50;
-/** As JSON. What is longer is left out: the simulation makes one up. */
+/** Length as JSON. Longer outputs are left out: the simulation makes one up. */
 const longestOutput = 16_384;
-/** Of one run of an incident. */
+/** Maximum per run of an incident. */
 const mostTried = 20;
-/** Incidents of which it is remembered what was tried, and what has come of them. */
+/** Incidents for which the tries and their outcomes are remembered. */
 const mostIncidents = 200;
 const retentionMs = 30 * 86_400_000;
-/** Its own refusals the engine makes again, where it is the same; and for a warrant that is too old it asks again. */
+/** The simulated engine raises its own refusals again if they still apply; for a warrant that is too old it asks again. */
 const ownRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FB_ERR_ASK_FIRST',
   'FB_ERR_APPROVAL_INVALID',
@@ -63,13 +63,13 @@ interface ObservedPacksOptions {
   readonly packs: readonly string[];
   readonly promotions: () => readonly ActivePromotion[];
   readonly releases: () => Promise<Releases>;
-  /** What runs: it says which alerts are left for a playbook of what nobody answers. */
+  /** The running playbooks: they determine which alerts nobody answers, and are left for a playbook that handles those. */
   readonly running: readonly AnyPlaybook[];
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** Whether tickets can be filed. */
   readonly hasTickets: boolean;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
-  /** Where what was heard outlives the process: sealed, since it has alerts and what steps have found. */
+  /** Keeps what was heard beyond the life of the process: sealed, since it contains alerts and what steps have found. */
   readonly keeper?: MemoryKeeper<Uint8Array>;
   readonly box: Box;
   readonly stateDir: string;
@@ -80,24 +80,24 @@ interface ObservedPacksOptions {
 interface LoadedRelease {
   readonly files: PackFiles;
   readonly playbooks: readonly AnyPlaybook[];
-  /** With those that run beside them. */
+  /** Together with the playbooks that run next to them. */
   readonly among: readonly AnyPlaybook[];
 }
 
-/** An alert that playbooks of what is observed answer. */
+/** An alert that playbooks of an observed version answer. */
 interface Tried {
   readonly alert: Alert;
-  /** Of the version. */
+  /** Integrity of the version. */
   readonly integrity: string;
-  /** Those that no alert like it was tried with before. */
+  /** Playbooks that were not yet tried with a similar alert. */
   readonly playbooks: readonly string[];
-  /** Actions that they have. */
+  /** Actions that they use. */
   readonly uses: readonly string[];
-  /** By playbook what was said last. Absent: it waits for its first try. */
+  /** The last reported outcome, by playbook. Absent: waiting for its first try. */
   said?: Readonly<Record<string, string>>;
 }
 
-/** What a run of an incident has come to so far, as this cell has found out itself, or a pool has signed. */
+/** What a run of an incident has produced so far, as found out by this cell itself or signed by a pool. */
 interface Heard {
   run?: string;
   /** By question. */
@@ -114,9 +114,9 @@ interface Waiting {
 }
 
 /**
- * Versions of packs that are observed: what they would do about the alerts that come is found out in a simulation, by a process that may read their code and Firebreak's, and nothing
- * else; no build has them, and no step of theirs is ever asked for. One line in the incident for each playbook, and another whenever what people have decided,
- * what has failed, or what steps have given, makes it come to something else. All of that outlives the process.
+ * Pack versions under observation. A simulation finds out what they would do about incoming alerts, in a process that may read only their code and Firebreak's.
+ * No build contains them, and none of their steps is ever requested. The incident gets one line for each playbook, and another whenever people's decisions,
+ * failures or step outputs change the outcome. All of that survives the process.
  */
 export class ObservedPacks implements IncidentListener {
   readonly #options: ObservedPacksOptions;
@@ -125,13 +125,13 @@ export class ObservedPacks implements IncidentListener {
     max: 10,
   });
   readonly #kept: Memory<Uint8Array>;
-  /** What is kept, opened. */
+  /** Stored data, opened. */
   readonly #heard = new LRUCache<string, Heard>({ max: mostIncidents });
   readonly #trouble = new RepeatedTrouble();
-  /** What the process before has not tried any more. */
+  /** What the previous process left untried. */
   #left: Waiting[];
   #waiting: Waiting[] = [];
-  /** Resolves to nothing: what each has come to would be kept for as long as the process lives. */
+  /** Resolves without a value: results would otherwise be kept for as long as the process lives. */
   #work: Promise<void> = Promise.resolve();
   #isAtWork = false;
 
@@ -146,7 +146,7 @@ export class ObservedPacks implements IncidentListener {
     });
   }
 
-  /** The gateway, with each alert that went through it looked at afterwards: what is observed delays nothing. */
+  /** Wraps the gateway and looks at each alert after it has passed: observation delays nothing. */
   watching(gateway: IncidentGateway): IncidentGateway {
     return {
       start: async (id, start, options) => {
@@ -170,7 +170,7 @@ export class ObservedPacks implements IncidentListener {
   hears(incident: string, alerts: readonly Alert[]): void {
     const observed = this.#observed();
     if (observed.length === 0) return;
-    // What people decide, and what comes of steps, may come before the first has been tried.
+    // People's decisions, and results of steps, may arrive before the first try.
     const heard = this.#of(incident) ?? { answers: [], failures: [], outputs: [], tried: [] };
     this.#heard.set(incident, heard);
     for (const terms of observed) this.#after(this.#answered({ incident, heard, alerts, terms }), terms);
@@ -209,7 +209,7 @@ export class ObservedPacks implements IncidentListener {
     this.#again(incident.id, heard, action);
   }
 
-  /** Undefined where nothing of what is observed was tried in it. */
+  /** Undefined if no observed version was tried in it. */
   #heardOf({ id, run }: IncidentRef): Heard | undefined {
     const heard = this.#of(id);
     if (heard) heard.run ??= run;
@@ -225,19 +225,19 @@ export class ObservedPacks implements IncidentListener {
       this.#heard.set(incident, heard);
       return heard;
     } catch {
-      // The key of the seal is gone: what comes is heard anew.
+      // The sealing key is gone: recording starts again.
       this.#kept.delete(incident);
       return undefined;
     }
   }
 
   #keep(incident: string, heard: Heard): void {
-    // Begun anew meanwhile.
+    // It was restarted meanwhile.
     if (this.#heard.peek(incident) !== heard) return;
     this.#kept.set(incident, this.#options.box.seal(Buffer.from(JSON.stringify(heard)), aadOf(incident)), this.#now());
   }
 
-  /** @param action of which there is something new; absent: of an answer */
+  /** @param action the action with a new result; absent: there is a new answer */
   #again(incident: string, heard: Heard, action?: string): void {
     this.#keep(incident, heard);
     for (const tried of heard.tried)
@@ -250,7 +250,7 @@ export class ObservedPacks implements IncidentListener {
     if (this.#waiting.length < mostWaiting && !this.#waiting.some((one) => one.tried === tried)) this.#waiting.push(waiting);
   }
 
-  /** Has wait what playbooks of a version answer, and no alert like it was tried with before. */
+  /** Queues alerts that a version's playbooks answer, unless a similar alert was already tried. */
   async #answered(of: {
     readonly incident: string;
     readonly heard: Heard;
@@ -266,7 +266,7 @@ export class ObservedPacks implements IncidentListener {
       const answer = answering(among, alert).filter((one) => playbooks.includes(one));
       if (answer.length === 0) continue;
       const alike = heard.tried.filter((one) => one.integrity === integrity && isAlike(one.alert, alert));
-      // What could not be tried is tried again with the next alert like it.
+      // A failed try is repeated with the next similar alert.
       for (const tried of alike) if (!tried.said) this.#wait({ incident, heard, tried });
       const fresh = answer.filter(({ id }) => !alike.some((one) => one.playbooks.includes(id)));
       if (fresh.length === 0 || heard.tried.length >= mostTried) continue;
@@ -284,7 +284,7 @@ export class ObservedPacks implements IncidentListener {
     this.#goOn(work.catch((error: unknown) => this.#couldNot(terms, error)));
   }
 
-  /** Goes on with what the process before has left, once it is known what is observed. */
+  /** Continues with what the previous process left, once it is known what is observed. */
   resume(): void {
     this.#begin();
   }
@@ -303,7 +303,7 @@ export class ObservedPacks implements IncidentListener {
     this.#work = this.#work.then(() => work);
   }
 
-  /** Resolves when nothing waits. */
+  /** Resolves when nothing is waiting. */
   async idle(): Promise<void> {
     for (let work: Promise<void> | undefined; work !== this.#work; ) {
       work = this.#work;
@@ -320,7 +320,7 @@ export class ObservedPacks implements IncidentListener {
   async #run(): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const { integrity } = next.tried;
-      // Its order may be over by now.
+      // Its order may have expired by now.
       const terms = this.#observed().find((one) => one.integrity === integrity);
       if (terms) await this.#observe(next, terms).catch((error: unknown) => this.#couldNot(terms, error));
     }
@@ -378,18 +378,18 @@ export class ObservedPacks implements IncidentListener {
       const [fault] = packFaults(release.files);
       if (fault) throw new Error(`${fault.file}:${fault.line}: ${fault.problem}`);
       const playbooks = envelopesOf(release);
-      // As if it ran in place of the version that does.
+      // As if it ran in place of the current version.
       const others = this.#options.running.filter(({ id }) => !id.startsWith(`${terms.pack}/`));
       return { files: release.files, playbooks, among: [...playbooks, ...others] };
     })();
     this.#loaded.set(terms.integrity, loading);
-    // Tried anew with the next alert.
+    // Retried with the next alert.
     loading.catch(() => this.#loaded.delete(terms.integrity));
     return loading;
   }
 }
 
-/** Tried with one, the other comes to the same. */
+/** Whether trying both alerts would have the same outcome. */
 function isAlike(one: Alert, other: Alert): boolean {
   return one.rule === other.rule && one.pod?.uid === other.pod?.uid;
 }

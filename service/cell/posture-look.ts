@@ -35,10 +35,10 @@ type Workload = Extract<Subject, { readonly kind: 'workload' }>;
 const mostChanges = 20;
 const withinMs = 10_000;
 
-/** Each asks the API server a dozen things: containments of a storm come first. */
+/** Maximum concurrent looks. Each makes a dozen API calls: containments in a storm come first. */
 const mostAtOnce = 4;
 
-/** What an account may do with which an attacker comes further. */
+/** Rights of an account that help an attacker get further. */
 const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?: true])[] = [
   ['do everything', { verb: '*', group: '*', resource: '*' }, true],
   ['read all Secrets of the cluster', { verb: 'list', resource: 'secrets' }, true],
@@ -54,11 +54,11 @@ const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?:
 interface PostureParts {
   readonly api: KubernetesApi;
   readonly view: Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
-  /** Plans what would harden it: a dry run. */
+  /** Plans the hardening: a dry run. */
   readonly chokepoint: Pick<Chokepoint, 'plan'>;
 }
 
-/** The looks of a cell: a few at a time, as its own steps. Whoever asks beyond that asks again later, and takes no place of a containment meanwhile. */
+/** A cell's posture looks: a few at a time, as its own steps. Callers beyond that retry later, and take no place from a containment meanwhile. */
 export class PostureLooks {
   readonly #parts: PostureParts & { readonly steps: StepRegister };
   #underway = 0;
@@ -71,7 +71,7 @@ export class PostureLooks {
     return { lookAtPosture: (asked) => this.look(asked).catch((error: unknown) => Promise.reject(asFailure(error))) };
   }
 
-  /** @throws FB_ERR_UNAVAILABLE while enough are underway; as `lookAtPosture` */
+  /** @throws FB_ERR_UNAVAILABLE while the maximum is in progress; otherwise as `lookAtPosture` */
   async look(asked: AskedPosture): Promise<Posture> {
     if (this.#underway >= mostAtOnce) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are looked at now');
     this.#underway += 1;
@@ -86,8 +86,8 @@ export class PostureLooks {
 }
 
 /**
- * Reads what a workload was allowed when its incident opened. Of the pod that the alert names, or of another one of the workload.
- * @throws FB_ERR_NOT_FOUND where none is there, FB_ERR_REFUSED for an incident of no workload
+ * Reads what a workload was allowed to do when its incident opened, from the pod that the alert names or another one of the workload.
+ * @throws FB_ERR_NOT_FOUND if there is none, FB_ERR_REFUSED for an incident without a workload
  */
 export async function lookAtPosture({ api, view, chokepoint }: PostureParts, { incident, pod }: AskedPosture): Promise<Posture> {
   const subject = subjectOfIncident(incident.id);
@@ -126,7 +126,7 @@ export async function lookAtPosture({ api, view, chokepoint }: PostureParts, { i
   };
 }
 
-/** A quarantined pod has lost its owner: that it is in the namespace is enough of the one that the alert names. */
+/** A quarantined pod has lost its owner, so for the pod that the alert names it is enough to be in the namespace. */
 function recordOf(view: PostureParts['view'], subject: Workload, named: AskedPosture['pod']): PodRecord | undefined {
   const { namespace, ownerKind: kind, name } = subject;
   const found = named && view.podByUid(named.uid);
@@ -140,7 +140,7 @@ function accountOf({ spec }: PodJson): string {
   return spec?.serviceAccountName ?? 'default';
 }
 
-/** Since Kubernetes 1.22 what is mounted by itself is a projected volume. */
+/** Since Kubernetes 1.22 the automatically mounted token is a projected volume. */
 function hasToken({ spec }: PodJson): boolean {
   return (spec?.volumes ?? []).some(({ projected }) =>
     projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
@@ -156,11 +156,11 @@ async function reachOf(api: KubernetesApi, pod: PodJson, signal: AbortSignal): P
     ),
   );
   const may = reaches.filter((_, at) => answers[at]).map(([text]) => text);
-  // Who may do everything may do the rest.
+  // An account that may do everything includes the rest.
   return may.includes('do everything') ? ['do everything'] : may;
 }
 
-/** By the action's own plan, which tries it at the API server and changes nothing. Undefined for what it does not harden. */
+/** Uses the action's own plan, which tries it at the API server and changes nothing. Undefined for what it does not harden. */
 async function proposalOf(of: {
   readonly api: KubernetesApi;
   readonly chokepoint: Pick<Chokepoint, 'plan'>;

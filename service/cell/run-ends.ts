@@ -6,17 +6,17 @@ import { workflowTable } from '../../core/messages/message-table.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
 const callMs = 5_000;
-/** Each reset of a reset is one more; who makes more of them than that is refused. */
+/** Each reset of a reset counts as one more; more than this number are refused. */
 const mostResets = 50;
 
 interface ClosedRun {
   readonly id: string;
-  /** By its first run, where it may have gone on as new. */
+  /** Identified by its first run if it may have continued as new. */
   readonly run: string;
   readonly first: string;
 }
 
-/** Whether that run, through all in which it went on as new, has come to its own end: only a cell can say that. @throws when Temporal does not answer */
+/** Whether that run, through all its continuations as new, has ended by itself: only a cell can say that. @throws if Temporal does not answer */
 export async function hasSignedEnd(client: Client, type: string, { id, run, first }: ClosedRun): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + callMs, () => resultOfRun(client.workflow.getHandle(id, run), type, first));
@@ -29,9 +29,9 @@ export async function hasSignedEnd(client: Client, type: string, { id, run, firs
 }
 
 /**
- * Where a run comes from. One that Temporal was told to set back goes on under another run, whose history names the one that it was cut from; that one
- * names what it was set back to last. Whoever reaches Temporal can set back what is over, in the moment before the cell has seen the end; and can start
- * a run of their own under the same id, which sends what ours has sent: of that one nobody has come before.
+ * Finds out where a run comes from. A reset run continues as another run, whose history names the one it was cut from; that one names what it was last reset
+ * to. Anyone who can reach Temporal can reset an ended run in the moment before the cell has seen the end. They can also start their own run under the same id,
+ * which sends what ours has sent: no earlier run leads to that one.
  */
 export function originsKnownTo(client: Client): OriginLookup {
   return async ({ workflow, run, earlier }) => {
@@ -52,12 +52,12 @@ export function originsKnownTo(client: Client): OriginLookup {
   };
 }
 
-/** Whether a cell has begun that run of a workflow, by its first run. @throws when Temporal does not answer */
+/** Whether a cell has begun the workflow's run, identified by its first run. @throws if Temporal does not answer */
 type BegunLookup = (workflow: string, first: string) => Promise<boolean>;
 
 /**
- * Anybody who reaches Temporal can begin a workflow under any id, and keep its tasks for workers of their own: it looks as if it ran, and answers nothing. By
- * what this cell remembers, and of another cell's by the start that it has signed.
+ * Anyone who can reach Temporal can begin a workflow under any id, and keep its tasks for their own workers: it looks as if it ran, and answers nothing. This
+ * check uses what this cell remembers and, for another cell's run, the start that the cell has signed.
  */
 export function beginningsKnownTo(client: Client, starts: Pick<StartMemory, 'isKnown' | 'mayComeOf'>): BegunLookup {
   return async (workflow, first) => {
@@ -97,7 +97,7 @@ async function firstEventOf(client: Client, workflow: string, run: string) {
   return history?.events?.[0]?.workflowExecutionStartedEventAttributes;
 }
 
-/** Whether Temporal was told to set a run back, which goes on as this one. @throws when Temporal does not answer */
+/** Whether this run is the continuation of a run that Temporal was told to reset. @throws if Temporal does not answer */
 export async function isSetBack(client: Client, workflow: string, run: string): Promise<boolean> {
   const start = await startOf(client, workflow, run);
   return start !== undefined && start.original !== run;
@@ -120,7 +120,7 @@ async function standOf(
     const ended = status.name === 'COMPLETED' && (await hasSignedEnd(client, type, { id: workflow, run, first }));
     return { from: ended ? 'ended' : 'open', setBackTo: raw.workflowExtendedInfo?.resetRunId };
   } catch (error) {
-    // Without what it was cut from nobody can say that it was open.
+    // Without the run it was cut from, nobody can say that it was open.
     if (error instanceof WorkflowNotFoundError) return { from: 'unknown' };
     throw error;
   }

@@ -12,7 +12,7 @@ import {
 import { compareTexts } from '../../core/text/plain-json.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
-/** Temporal's schedules ring in time. Where one is late, gone or paused, what is due is found by this. */
+/** Temporal's schedules ring on time. If one is late, gone or paused, this look finds what is due. */
 const lookEveryMs = 300_000;
 
 export interface ScheduledRunsParts {
@@ -20,18 +20,18 @@ export interface ScheduledRunsParts {
   readonly playbooks: readonly AnyPlaybook[];
   readonly params: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly kept: LastRuns;
-  /** Resolves when what was begun to be written is on the disk. */
+  /** Resolves when all pending writes are on disk. */
   readonly written: () => Promise<unknown>;
   readonly view: { ready(): boolean; pods(namespace: string): Iterable<PodRecord> };
-  /** Whether this cell has the run, where several of one cluster could. Absent: there is no other. */
+  /** Whether this cell gets the run, if several cells of one cluster could. Absent: there is no other cell. */
   readonly claim?: ((playbook: string, due: number) => Promise<boolean>) | undefined;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly now?: () => number;
 }
 
 /**
- * Begins scheduled playbooks when their time has come, as alerts that only Firebreak itself gives. Whoever rings, from Temporal or otherwise, has it look and no
- * more: what is due the configuration, the disk of this cell and its clock say.
+ * Begins scheduled playbooks when they are due, as alerts that only Firebreak itself creates. A ring, from Temporal or elsewhere, only triggers a look: the
+ * configuration, this cell's disk and its clock determine what is due.
  */
 export class ScheduledRuns {
   readonly #parts: ScheduledRunsParts;
@@ -50,12 +50,12 @@ export class ScheduledRuns {
     this.#due = new DueRuns({ playbooks, params, kept, now: now() });
   }
 
-  /** Those that have a target. */
+  /** Playbooks that have a target. */
   get playbooks(): readonly ScheduledPlaybook[] {
     return this.#due.playbooks;
   }
 
-  /** From now on there is a way in for alerts. @param tell whether the alert is durable */
+  /** Call this once alerts can be passed on. @param tell whether the alert is durable */
   open(tell: (alert: Alert) => Promise<boolean>): void {
     this.#tell = tell;
     if (this.playbooks.length === 0) return;
@@ -68,7 +68,10 @@ export class ScheduledRuns {
     await (this.#next ?? this.#looking);
   }
 
-  /** Begins what is due: one look at a time, and one after it for all who ask meanwhile. @returns ids of the playbooks that it has begun. Never rejects. */
+  /**
+   * Begins what is due: one look at a time, and one more afterwards for all callers that ask meanwhile. @returns ids of the playbooks that it has begun. Never
+   * rejects.
+   */
   look(): Promise<readonly string[]> {
     if (this.#looking) {
       this.#next ??= this.#looking.then(() => {
@@ -115,19 +118,19 @@ export class ScheduledRuns {
       return false;
     }
     if (claim && !(await claim(playbook.id, due))) {
-      // Another cell has it.
+      // Another cell has the run.
       this.#due.ran(run);
       return false;
     }
     if (!(await this.#tell(scheduledAlert({ playbook, cluster, target, due, pod })))) return false;
-    // Told first: after a crash between the two it is told again, and known by its id.
+    // The alert is sent first: after a crash in between it is sent again, and recognised by its id.
     this.#due.ran(run);
     await written();
     log.info({ playbook: playbook.id, due: new Date(due).toISOString() }, 'started a scheduled playbook');
     return true;
   }
 
-  /** Once for each moment. */
+  /** Logged once for each due time. */
   #say(level: 'warn' | 'error', { playbook, due }: DueRun, reason: string): void {
     const key = `${playbook.id} ${due} ${reason}`;
     if (this.#said.has(key)) return;
@@ -140,7 +143,7 @@ export class ScheduledRuns {
   }
 }
 
-/** Whose name alone would be a guess: the uid goes with it. */
+/** The name alone would be a guess, so the uid is included. */
 function newestPod({ label, value }: Extract<RunTarget, { kind: 'pod' }>, pods: Iterable<PodRecord>): PodRef | undefined {
   const [newest] = [...pods]
     .filter((pod) => pod.labels[label] === value && pod.ready && !pod.deleting)

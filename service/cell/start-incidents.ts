@@ -46,14 +46,14 @@ export interface IncidentsParts {
   readonly secrets: Secrets;
   readonly queues: ReturnType<typeof queuesOf>;
   readonly build: WorkflowBuild;
-  /** What some incidents begin with in its place. */
+  /** The versions that some incidents begin with instead. */
   readonly ramping?: RampingVersions | undefined;
-  /** Its packs are being written: nobody waits for the first alert to be as fast as the next. */
+  /** Its packs are under development: the first alert need not be as fast as the next. */
   readonly isWatched: boolean;
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
   readonly knowledge: OwnKnowledge;
-  /** Those that run. */
+  /** The running workers. */
   readonly workers: Set<Worker>;
   readonly activities: CellActivities & LookActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
   readonly versions: IncidentVersions;
@@ -67,7 +67,7 @@ export interface IncidentsParts {
   readonly stopping: AbortSignal;
 }
 
-/** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
+/** Starts the incidents' worker, one more for each older build with open incidents and, once all can answer, the gateway. */
 export async function startIncidents(parts: IncidentsParts): Promise<BegunBuilds> {
   const { config, queues, build, control, headStarts, hold, knowledge, log, stopping: signal } = parts;
   const { cluster } = config;
@@ -99,7 +99,7 @@ export async function startIncidents(parts: IncidentsParts): Promise<BegunBuilds
   return begun;
 }
 
-/** The workers: of the newest build, of the one that some incidents begin with, and of those with which open incidents have begun. */
+/** Starts the workers: for the newest build, the one that some incidents begin with, and those that open incidents have begun with. */
 async function runBuilds(parts: IncidentsParts): Promise<BegunBuilds> {
   const { config, secrets, queues, build, ramping, runWorker, workers, activities, versions, temporal, log, stopping } = parts;
   const { base, client } = temporal;
@@ -126,7 +126,7 @@ async function runBuilds(parts: IncidentsParts): Promise<BegunBuilds> {
   const builds = new DurableBuilds({ config, secrets, log });
   void builds.keep(build, stopping);
   if (ramping) {
-    // Apart, as older builds are: whoever is asked for a first task at once has the current build.
+    // On a separate connection, like older builds: eager first tasks go to the current build.
     await startBeside(ramping.build);
     void builds.keep(ramping.build, stopping);
     void followRamp({ client, deployment, ramping, versions, log, signal: stopping });
@@ -137,7 +137,7 @@ async function runBuilds(parts: IncidentsParts): Promise<BegunBuilds> {
     makeKnown: async (next) => {
       await tellBuild({ client, deployment, of: { config, build: next } });
       void builds.keep(next, stopping);
-      // For `builds list`, and for what begins without being told with which one. Nobody waits for it.
+      // For `builds list`, and for workflows started without naming a build. Nobody waits for it.
       void makeCurrent({ client, deployment, buildId: next.id, withinMs: currentWithinMs, signal: stopping }).catch(
         () => undefined,
       );
@@ -158,7 +158,7 @@ async function runBuilds(parts: IncidentsParts): Promise<BegunBuilds> {
   return begun;
 }
 
-/** Whether it is by now. It is tried until Temporal takes it; the first try is waited for. */
+/** Returns whether the build is current by now. Retries until Temporal accepts it; only the first try is awaited. */
 async function becomeCurrent({ config, build, ramping, temporal, log, stopping }: IncidentsParts): Promise<() => boolean> {
   const { client } = temporal;
   const deployment = deploymentName(config.cluster);
@@ -186,7 +186,7 @@ async function becomeCurrent({ config, build, ramping, temporal, log, stopping }
   return () => isCurrent;
 }
 
-/** What the intake takes goes to Temporal from now on. */
+/** From now on, what the intake accepts goes to Temporal. */
 function openGateway(
   { config, queues, build, first, knowledge, versions, gateway, temporal, log }: IncidentsParts,
   { begun, isCurrent }: { readonly begun: BegunBuilds; readonly isCurrent: () => boolean },
@@ -208,7 +208,7 @@ function openGateway(
         return {
           input,
           build: buildId,
-          // By name: what Temporal calls the current one is what somebody who reaches it has said last. Until it knows ours, the start is refused, and tried again.
+          // Pinned by name, because anyone who can reach Temporal can change its current build. Until Temporal knows ours, the start is refused and retried.
           pinnedTo: { deploymentName: deploymentName(config.cluster), buildId },
           mayBeEager: isCurrent() && buildId === build.id,
         };
@@ -220,7 +220,7 @@ function openGateway(
   );
 }
 
-/** Only an alarm follows from it: a pod that no incident holds stays contained. */
+/** Only triggers an alarm: a pod that no incident holds stays contained. */
 async function isHeld(client: Client, incident: string, uid: string): Promise<boolean> {
   // The lease on a workload's pods names the workload.
   const own = (await leasesOf(client, incident)).filter(
@@ -229,7 +229,7 @@ async function isHeld(client: Client, incident: string, uid: string): Promise<bo
   return own.some(({ state }) => state !== 'released');
 }
 
-/** A run that is gone, was set back or has begun anew knows of no release: that is no word of one. */
+/** A run that is gone, was reset or has been begun again knows of no release: that is no confirmation of one. */
 async function releaseSaid(client: Client, incident: string, step: string): Promise<ReleaseSaid> {
   const lease = (await leasesOf(client, incident)).find(({ stepKey }) => stepKey === step);
   if (lease?.state === 'releasing') return 'being released';
@@ -248,7 +248,7 @@ export async function leasesOf(client: Client, incident: string): Promise<readon
 }
 
 function settingsOf(config: Config, queues: ReturnType<typeof queuesOf>): IncidentSettings {
-  // Cut first: to try it takes longer, and says nothing of what was open.
+  // Connections are cut first: probing takes longer, and says nothing about connections that were open.
   const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
   return {
     queues,

@@ -9,12 +9,12 @@ import { type Logger, reasonOf } from '../process/log.ts';
 const lookEveryMs = 300_000;
 const callMs = 10_000;
 
-/** By which Temporal knows the schedule of a playbook. */
+/** Id of a playbook's schedule in Temporal. */
 export function scheduleIdOf(cluster: string, playbook: string): string {
   return `schedule/${cluster}/${playbook}`;
 }
 
-/** What Temporal keeps: when to ring, and nothing of what it is about. */
+/** What Temporal stores: when to ring, and nothing about the subject. */
 function scheduleOf(
   playbook: ScheduledPlaybook,
   { cluster, taskQueue }: { readonly cluster: string; readonly taskQueue: string },
@@ -52,8 +52,8 @@ interface FollowSchedulesOptions {
 }
 
 /**
- * Keeps a schedule of Temporal's for each scheduled playbook that has a target, as the configuration has it, and none for any other: those of playbooks that are
- * no longer enabled go, and one that somebody has paused or deleted is put back. Ends with `signal`. Never rejects.
+ * Maintains a Temporal schedule for each scheduled playbook that has a target, according to the configuration, and none for any other: schedules of playbooks
+ * that are no longer enabled are removed, and one that somebody has paused or deleted is restored. Ends with `signal`. Never rejects.
  */
 export async function followSchedules(options: FollowSchedulesOptions): Promise<void> {
   const { signal, log, everyMs = lookEveryMs } = options;

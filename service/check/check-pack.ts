@@ -15,28 +15,28 @@ import type { Trial, TriedPlaybook } from './try-main.ts';
 
 interface PackToCheck {
   readonly files: PackFiles;
-  /** Where it is, for the types that it has installed; absent: of a tarball. */
+  /** Folder of the pack, for its installed types; absent: it comes from a tarball. */
   readonly folder?: string;
-  /** How a command names it: `--pack our-playbooks`, or the configuration that has it. */
+  /** How a command refers to it: `--pack our-playbooks`, or the configuration that contains it. */
   readonly named: string;
-  /** The alerts that it is tried with. */
+  /** The alerts to try it with. */
   readonly alerts: readonly Alert[];
 }
 
 interface CheckSettings {
-  /** What it will be run with. */
+  /** The configuration it will run with. */
   readonly config?: Config;
-  /** The rules that there are; absent: those of the public rule sets. */
+  /** The existing rules; absent: those of the public rule sets. */
   readonly rules?: readonly KnownRule[];
 }
 
 export interface CheckedPack {
-  /** Absent where it cannot be read. */
+  /** Absent if it cannot be read. */
   readonly pack?: DescribedPack;
   readonly findings: readonly CheckFinding[];
 }
 
-/** All that can be known of a pack before it is live, without a cluster. Some seconds at most. */
+/** Checks everything that can be known about a pack before it is live, without a cluster. Takes some seconds at most. */
 export async function checkPack(
   { files, folder, named, alerts }: PackToCheck,
   { config, rules }: CheckSettings,
@@ -50,7 +50,7 @@ export async function checkPack(
     return { findings: [...typeFindings(files, folder), thrown(error, files, 'envelope')] };
   }
   const places = new PackPlaces(files);
-  // In a process of its own, while the compiler runs.
+  // In a separate process, while the compiler runs.
   const trying = tryFindings(files, pack, places, { named, alerts, config });
   const types = typeFindings(files, folder);
   return {
@@ -79,7 +79,7 @@ function typeFindings(files: PackFiles, folder: string | undefined): readonly Ch
   ];
 }
 
-/** As `runPackProgram` words it: `playbooks/miner.ts:12: TypeError: …`. */
+/** In the format of `runPackProgram`: `playbooks/miner.ts:12: TypeError: …`. */
 function thrown(error: unknown, { main }: PackFiles, check: CheckFinding['check']): CheckFinding {
   const text = error instanceof Error ? error.message : 'it cannot be read';
   const {
@@ -199,9 +199,9 @@ function triedFindings(
   ];
 }
 
-/** `, at run (file:///tmp/firebreak-pack-x/playbooks/miner.ts:12:5)`, as Node writes where something was thrown. */
+/** `, at run (file:///tmp/firebreak-pack-x/playbooks/miner.ts:12:5)`, as Node writes it for a thrown error. */
 const stackPlace = /, at [^,()]*\(?(?:file:\/\/)?[^()\s]*\/firebreak-pack-\w+\/(?<file>[^\s:]+):(?<line>\d+):\d+\)?/;
-/** As the engine says it of a loop. */
+/** The engine's wording for a loop. */
 const turnPlace = / at (?<file>[\w./-]+\.[jt]s):(?<line>\d+)/;
 
 function placeIn(text: string): { readonly file?: string; readonly line?: number } {
@@ -209,7 +209,7 @@ function placeIn(text: string): { readonly file?: string; readonly line?: number
   return file === undefined || line === undefined ? {} : { file, line: Number(line) };
 }
 
-/** Written, and in no list: it answers nothing, and nothing says so. */
+/** Playbooks that are written but in no list: they answer nothing, without any warning. */
 function listFindings({ playbooks, name }: DescribedPack, places: PackPlaces): readonly CheckFinding[] {
   return places
     .written()

@@ -15,23 +15,23 @@ import { actionsOfPack } from './rights.ts';
 
 export interface PacksToCheck {
   readonly sources: readonly PackSource[];
-  /** What they will be run with. */
+  /** The configuration they will run with. */
   readonly config?: Config;
-  /** The rules that there are; absent: those of the public rule sets, and what nothing answers is not listed. */
+  /** The existing rules; absent: those of the public rule sets, and unanswered rules are not listed. */
   readonly rules?: RuleSet;
-  /** Asks the API server that the configuration names. */
+  /** Set to also ask the API server that the configuration names. */
   readonly live?: { readonly config: Config };
 }
 
 interface CheckedPacks {
   readonly packs: readonly DescribedPack[];
-  /** The worst first. */
+  /** Most severe first. */
   readonly findings: readonly CheckFinding[];
 }
 
 /**
- * What there is to know of packs before they are live.
- * @throws FB_ERR_NOT_FOUND for a source that is no pack, FB_ERR_UNAVAILABLE where the API server is asked and does not answer.
+ * Checks packs before they are live.
+ * @throws FB_ERR_NOT_FOUND for a source that is not a pack, FB_ERR_UNAVAILABLE if the API server is asked and does not answer.
  */
 export async function checkPacks({ sources, config, rules, live }: PacksToCheck): Promise<CheckedPacks> {
   const checked: CheckedPack[] = [];
@@ -64,7 +64,7 @@ async function checkSource(source: PackSource, config: Config | undefined, rules
   return { ...(pack && { pack }), findings: [...findings, ...unread] };
 }
 
-/** @param from the file in the pack, and where in it */
+/** @param from the file in the pack, and the place in it */
 function unreadFinding(from: string, reason: string): CheckFinding {
   const [file = '', place] = from.split(', ');
   return {
@@ -83,7 +83,7 @@ function namedAs(source: PackSource): string {
 
 const places = { pod: ' in a pod', node: ' on a node', cluster: ' in the cluster' };
 
-/** Rules about which nothing is done but what is done about every alert; of some only in a pod, or outside of all pods. */
+/** Rules that only general playbooks answer, those for every alert; for some rules only in a pod, or only outside all pods. */
 function uncovered(packs: readonly DescribedPack[], config: Config | undefined, rules: RuleSet): readonly CheckFinding[] {
   const names = packs.map(({ name }) => name);
   const others = enabledPlaybooks({
@@ -136,7 +136,7 @@ async function missing(packs: readonly DescribedPack[], config: Config): Promise
 
 const order: readonly CheckFinding['severity'][] = ['error', 'warning', 'notice'];
 
-/** The worst first, then by place. */
+/** Sorts the most severe first, then by place. */
 function sorted(findings: readonly CheckFinding[]): readonly CheckFinding[] {
   const placeOf = ({ severity, file = '', line = 0 }: CheckFinding): string =>
     `${order.indexOf(severity)} ${file}:${String(line).padStart(6, '0')}`;

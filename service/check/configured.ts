@@ -6,7 +6,7 @@ import type { DescribedPack } from '../packs/describe.ts';
 import type { CheckFinding } from './finding.ts';
 import type { PackPlaces } from './places.ts';
 
-/** A configuration as it would be with this pack, enabled: in place of what it has under this name. */
+/** Returns a configuration with this pack enabled, in place of the one it has under this name. */
 export function withPack(
   config: Config,
   pack: DescribedPack,
@@ -15,7 +15,7 @@ export function withPack(
   return { without, playbooks: [...playbooksOf(without), ...pack.playbooks] };
 }
 
-/** What the configuration lacks for this pack: groups, parameters, actions that are off, tools, people who could answer. */
+/** What the configuration lacks for this pack: groups, parameters, enabled actions, tools, people who could answer. */
 export function configurationFindings(pack: DescribedPack, places: PackPlaces, config: Config): readonly CheckFinding[] {
   const { without, playbooks } = withPack(config, pack);
   const { enabled } = config.playbooks;
@@ -36,7 +36,7 @@ export function configurationFindings(pack: DescribedPack, places: PackPlaces, c
   ]
     .filter(({ problem }) => !known.has(problem))
     .map(({ severity, problem, remedy }) => {
-      // Of two ids of which one begins with the other, the longer is meant.
+      // If one id is a prefix of another, the longer one is meant.
       const playbook = ids.toSorted((a, b) => b.length - a.length).find((id) => problem.includes(id));
       const group = /the group (\S+?),? /.exec(problem)?.[1];
       return {
@@ -49,7 +49,7 @@ export function configurationFindings(pack: DescribedPack, places: PackPlaces, c
     });
 }
 
-/** Without a configuration: which groups there have to be. */
+/** Without a configuration: which groups must exist. */
 export function groupFindings({ playbooks }: DescribedPack, places: PackPlaces): readonly CheckFinding[] {
   return playbooks.flatMap(({ id, levels = [], params = {} }) => {
     const ofParams = Object.values(params).flatMap((of) => (of.kind === 'group' ? [String(of.default)] : []));

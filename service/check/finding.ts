@@ -1,4 +1,4 @@
-/** What looked. */
+/** The check that made the finding. */
 type CheckName =
   | 'code'
   | 'types'
@@ -12,13 +12,13 @@ type CheckName =
   | 'rules'
   | 'coverage';
 
-/** One thing that somebody should know of a pack before it is live. */
+/** One thing to know about a pack before it is live. */
 export interface CheckFinding {
-  /** `error`: it will not work. `warning`: it is hardly meant so. `notice`: to be known. */
+  /** `error`: it will not work. `warning`: it is probably a mistake. `notice`: for information. */
   readonly severity: 'error' | 'warning' | 'notice';
   readonly check: CheckName;
   readonly playbook?: string;
-  /** In the pack, or of a rule in its folder. */
+  /** A file in the pack or, for a rule, in the rules' folder. */
   readonly file?: string;
   readonly line?: number;
   readonly problem: string;

@@ -2,7 +2,7 @@ import { type Node, parse } from 'acorn';
 import type { PackFiles } from '../packs/pack-files.ts';
 import { nameOf, visit, withoutTypes } from '../packs/syntax.ts';
 
-/** Where in a pack something is said. */
+/** A place in a pack's code. */
 interface PlaceInPack {
   readonly file: string;
   readonly line: number;
@@ -11,13 +11,13 @@ interface PlaceInPack {
 interface TextInCode {
   readonly text: string;
   readonly line: number;
-  /** It is what an `id` is said to be. */
+  /** The text is the value of an `id`. */
   readonly isId: boolean;
-  /** Of a playbook: in what `definePlaybook` is called with. */
+  /** The text is inside the argument of a `definePlaybook` call. */
   readonly isPlaybook: boolean;
 }
 
-/** Finds where an envelope says something, by its texts: as data it no longer knows where it was written. */
+/** Finds the place of an envelope's values in the code, by their texts: as data, an envelope no longer knows where it was written. */
 export class PackPlaces {
   readonly #texts: ReadonlyMap<string, readonly TextInCode[]>;
 
@@ -27,21 +27,21 @@ export class PackPlaces {
     );
   }
 
-  /** @param id of the playbook, in full. @param text what is said there, for the last time; absent: the id itself. */
+  /** @param id of the playbook, in full. @param text the text to find, at its last occurrence; absent: the id itself. */
   of(id: string, text?: string): PlaceInPack | undefined {
     const bare = id.slice(id.indexOf('/') + 1);
     for (const [file, texts] of this.#texts) {
       const own = texts.find((one) => one.isId && one.text === bare);
       if (!own) continue;
       const found = text === undefined ? own : texts.findLast((one) => one.text === text);
-      // A list that playbooks share may be in a file of its own.
+      // A list shared by playbooks may be in a separate file.
       const shared = found ? undefined : this.#anywhere(text);
       return shared ?? { file, line: (found ?? own).line };
     }
     return undefined;
   }
 
-  /** Ids under which playbooks are written here, whatever the list of the pack says. An id that is worked out is not among them. */
+  /** Ids of playbooks written here, whether or not the pack lists them. Computed ids are not included. */
   written(): readonly (PlaceInPack & { readonly id: string })[] {
     return [...this.#texts].flatMap(([file, texts]) =>
       texts.flatMap(({ text, line, isPlaybook }) => (isPlaybook ? [{ id: text, file, line }] : [])),

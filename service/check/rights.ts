@@ -8,15 +8,15 @@ import { withPack } from './configured.ts';
 import type { CheckFinding } from './finding.ts';
 import type { PackPlaces } from './places.ts';
 
-/** The actions that playbooks of a pack do with this configuration. */
+/** The actions that a pack's playbooks use with this configuration. */
 export function actionsOfPack({ playbooks }: DescribedPack, config: Config | undefined): readonly ActionDeclaration[] {
   const used = new Map(playbooks.flatMap(({ uses }) => Object.values(uses)).map((action) => [action.name, action]));
   return [...used.values()].filter((action) => !config || !isUnavailable(action, config));
 }
 
 /**
- * Rights that the accounts do not have yet: those of the pack's actions that nothing else needs which is enabled; without a configuration, which
- * `deploy/rbac` does not give.
+ * Rights that the accounts do not have yet: those of the pack's actions that nothing else enabled needs; without a configuration, those that `deploy/rbac` does
+ * not grant.
  */
 export function rightsFindings(pack: DescribedPack, places: PackPlaces, config: Config | undefined): readonly CheckFinding[] {
   const granted = new Set((config ? enabledActions(withPack(config, pack).without) : alwaysGranted()).flatMap(rightsOf));
@@ -44,7 +44,7 @@ function alwaysGranted(): readonly ActionDeclaration[] {
   return shippedActions().filter(({ optIn }) => optIn !== true);
 }
 
-/** With the account that has it. */
+/** Each right with the account that has it. */
 function rightsOf({ pool, rights }: ActionDeclaration): readonly string[] {
   return rights.flatMap((right) => right.verbs.map((verb) => `${rightText(right, verb)} (${pool})`));
 }

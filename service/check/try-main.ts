@@ -1,4 +1,4 @@
-/** Tries every playbook of a pack, and prints what was found as JSON: see `runPackProgram`. It reads a `Trial`. */
+/** Tries every playbook of a pack, and prints the findings as JSON: see `runPackProgram`. It reads a `Trial`. */
 import { readFileSync } from 'node:fs';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -12,33 +12,33 @@ import type { Story } from '../../testing/story.ts';
 import { isInLoop, withCalled } from '../../testing/walk.ts';
 import { playedPack, printToStandardError } from '../packs/loaded-pack.ts';
 
-/** What the playbooks of a pack are tried with. */
+/** Input for trying the playbooks of a pack. */
 export interface Trial {
-  /** Those that the pack has to try with; for the others one is made up. */
+  /** Alerts that the pack provides; for other playbooks one is made up. */
   readonly alerts: readonly Alert[];
   readonly guardrails?: Partial<GuardrailRules>;
-  /** As the configuration sets them, by playbook. */
+  /** Parameters by playbook, as the configuration sets them. */
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
 
-/** How a playbook stood it. */
+/** The result of trying a playbook. */
 export interface TriedPlaybook {
   readonly playbook: string;
-  /** Nothing of the rest, where no alert could be made up. */
+  /** If no alert could be made up, none of the rest is known. */
   readonly alert?: string;
   readonly problems: readonly string[];
   readonly notices: readonly string[];
-  /** What happens on a way, and does not when the same is gone again. */
+  /** What happens on a path, and does not happen when the same path is taken again. */
   readonly unsteady?: string;
-  /** Steps that were refused on every way on which they were tried, and why. */
+  /** Steps that were refused on every path that tried them, and why. */
   readonly alwaysRefused: readonly { readonly action: string; readonly reason: string }[];
-  /** So many ways were tried, of more than there are. */
+  /** Number of paths tried, if there are more. */
   readonly cutAfter?: number;
-  /** One before it in the list, exclusive as well and of the same priority, that answers the same alert. */
+  /** An earlier playbook in the list, also exclusive and of the same priority, that answers the same alert. */
   readonly runsBeside?: string;
 }
 
-/** By what the body has people approve, and not by a guardrail: it is told as what the body does wrong. */
+/** Caused by what the body asks people to approve, not by a guardrail: reported as an error in the body. */
 const ofApproval: ReadonlySet<string | undefined> = new Set(['FB_ERR_PLAN_CHANGED', 'FB_ERR_APPROVAL_INVALID']);
 
 const [folder = '', main = ''] = process.argv.slice(2);
@@ -46,7 +46,7 @@ const trial: Trial = JSON.parse(readFileSync(0, 'utf8'));
 
 printToStandardError();
 const pack = await playedPack(folder, main);
-// A promise of a playbook's own that fails, and for which nobody waits, would end this process.
+// An unhandled rejection in a playbook would end this process.
 const dropped: unknown[] = [];
 process.on('unhandledRejection', (reason) => dropped.push(reason));
 const tried: TriedPlaybook[] = [];
@@ -54,7 +54,7 @@ for (const playbook of pack.playbooks)
   tried.push({ ...(await tryPlaybook(playbook, trial)), ...besideIn(pack.playbooks, playbook) });
 process.stdout.write(JSON.stringify(tried));
 
-/** Of an exclusive playbook its author expects that it runs alone. */
+/** The author of an exclusive playbook expects it to run alone. */
 function besideIn(playbooks: readonly ListedPlaybook[], playbook: ListedPlaybook): Pick<TriedPlaybook, 'runsBeside'> {
   const alert = playbook.exclusive && alertFor(playbook);
   const answers = alert ? answering(playbooks, alert) : [];
@@ -75,7 +75,7 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
   const every = await everyAnswer(playbook, alert, { ...options, others: pack.playbooks });
   const playbooks = withCalled([playbook], pack.playbooks);
   const unsteady = await unsteadiness(every, (answer) => simulate(playbooks, { ...options, alert, answer }));
-  // Node looks for them when nothing else is left to do.
+  // Node detects them when nothing else is left to do.
   await new Promise((resolve) => setImmediate(resolve));
   const unheard = new Set(dropped.splice(0).map((reason) => (reason instanceof Error ? reason.message : String(reason))));
   return {
@@ -85,14 +85,14 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
     notices: every.notices,
     alwaysRefused: alwaysRefused(every),
     ...(unsteady !== undefined && { unsteady }),
-    // Of a loop it is said what is wrong.
+    // For a loop, the error itself is reported.
     ...(every.isCut && !every.paths.some(({ story }) => isInLoop(story)) && { cutAfter: every.paths.length }),
   };
 }
 
 /**
- * Goes each way by answers alone again, twice in a row: what an incident's history holds has to come of it, whatever ran before it. A worker that has
- * restarted does the same to every open incident.
+ * Replays each path from its answers alone, twice in a row: the result must be what an incident's history contains, whatever ran before. A restarted worker
+ * does the same to every open incident.
  */
 async function unsteadiness(
   { paths }: EveryAnswer,

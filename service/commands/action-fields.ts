@@ -3,7 +3,7 @@ import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actionInputs } from '../../core/actions/inputs.schema.ts';
 import { kindOf, unwrap } from '../config/schema-walk.ts';
 
-/** One field of what an action is called with. */
+/** One field of an action's input. */
 interface ActionField {
   /** `allow.dns` */
   readonly field: string;
@@ -12,7 +12,7 @@ interface ActionField {
   readonly description: string;
 }
 
-/** The fields of an action's input, from the schema by which the chokepoint checks it. Of an object in it, those that say something of themselves. */
+/** The fields of an action's input, from the schema that the chokepoint checks it with. For a nested object, those of its fields that have a description. */
 export function fieldsOf({ name, own }: Pick<ActionDeclaration, 'name' | 'own'>): readonly ActionField[] {
   if (own)
     return Object.entries(own.input).map(([field, of]) => ({

@@ -8,7 +8,7 @@ import { fieldsOf } from './action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
 
-/** The declaration as JSON: everything that is in it, with what is absent said. */
+/** The complete declaration as JSON, with absent values stated. */
 function described(action: ActionDeclaration) {
   const { name, title, effect, reach, pool, contains, endsTarget, optIn, requires } = action;
   const { timeouts, rights, verifiedBy, undo, example, own } = action;
@@ -36,7 +36,7 @@ interface ActionsOptions extends CommonOptions {
   readonly config?: string;
 }
 
-/** Those of the packs of a configuration besides. */
+/** All shipped actions, and those of a configuration's packs. */
 function known({ config }: ActionsOptions): readonly ActionDeclaration[] {
   return actionsOf(config === undefined ? {} : loadConfig({ path: config, env: process.env }));
 }
@@ -44,7 +44,7 @@ function known({ config }: ActionsOptions): readonly ActionDeclaration[] {
 const withPacks = (command: Command): Command =>
   withJson(command.option('--config <file>', 'with the actions of the packs of this configuration'));
 
-/** Adds `firebreak actions list|show`: what a playbook can do, from the declarations. */
+/** Adds `firebreak actions list|show`: what a playbook can do, according to the declarations. */
 export function registerActionsCommand(program: Command): void {
   const actions = program.command('actions').description('the actions of playbooks, and the rights that they need');
   withExamples(withPacks(actions.command('list').description('list all actions')), ['firebreak actions list --json']).action(
@@ -101,7 +101,7 @@ function show(name: string, options: ActionsOptions): void {
     ['undo', action.undo],
     ['time for one attempt', `plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`],
   ];
-  // Of a pack they are its author's words.
+  // For a pack, these are its author's words.
   printFacts(facts.map(([name, value]) => [name, printable(value)]));
   print();
   printTable(fieldsOf(action), [
@@ -123,7 +123,7 @@ function show(name: string, options: ActionsOptions): void {
   for (const line of call.split('\n')) print(printable(line));
 }
 
-/** Of what its pack is given. */
+/** What the action gets of what its pack is given. */
 function gets({ secrets, settings }: NonNullable<ActionDeclaration['own']>): string {
   const named = [...secrets.map((name) => `the secret ${name}`), ...settings.map((name) => `the setting ${name}`)];
   return named.join(', ') || 'its input alone';

@@ -1,17 +1,17 @@
 import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { Config } from '../config/load.ts';
 
-/** Which cluster a command reads: of a kubeconfig, or of the configuration. */
+/** Selects the cluster that a command reads: from a kubeconfig or from the configuration. */
 export interface WhichCluster {
   readonly config: string;
   readonly kubeconfig?: string;
   readonly context?: string;
 }
 
-/** What was chosen. */
+/** The cluster that was selected. */
 interface ChosenCluster {
   readonly access: ClusterAccess;
-  /** Absent: a kubeconfig was named, and no configuration is read. */
+  /** Absent if a kubeconfig was named: no configuration is read then. */
   readonly config?: Config;
 }
 

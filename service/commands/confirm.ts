@@ -12,16 +12,16 @@ export interface ConfirmOptions {
   readonly target?: string;
 }
 
-/** What somebody is about to decide, as they see it before they do. */
+/** A decision as shown to the person before they make it. */
 interface Confirmation {
   readonly lines: readonly string[];
-  /** Name of what ends or is given up by it (`pod/shop/cart-1`). Absent: nothing is. */
+  /** Name of what the decision ends or gives up (`pod/shop/cart-1`). Absent: it ends nothing. */
   readonly ends?: string;
-  /** It needs a reason, and none was given. */
+  /** A reason is required, and none was given. */
   readonly isUnreasoned?: boolean;
 }
 
-/** `--yes` and `--target`, for all that destroys something or weakens the response. */
+/** Adds `--yes` and `--target`, for every command that destroys something or weakens the response. */
 export function withConfirmation(command: Command): Command {
   return command
     .option(
@@ -36,8 +36,8 @@ function hasTerminal(): boolean {
 }
 
 /**
- * Without a terminal nobody can be asked. Looked at before anything else is done. `ends`: the name whose end is to be typed, or, where it is not known
- * yet, in words which name that is. @throws FB_ERR_INCOMPLETE.
+ * Without a terminal nobody can be asked, so this is checked before anything else is done. `ends`: the name whose end must be typed or, if it is not known yet,
+ * a description of which name that is. @throws FB_ERR_INCOMPLETE.
  */
 export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends: string): void {
   if (hasTerminal() || (yes && target !== undefined)) return;
@@ -49,8 +49,8 @@ export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends: string)
 }
 
 /**
- * Shows what is to be decided, and asks on a terminal for what was not said: the end of the name of what ends, the reason, and whether it is
- * meant. Elsewhere all must have been said. Returns the reason where it was asked for.
+ * Shows what is about to be decided. On a terminal, asks for whatever is missing: the end of the name of what ends, the reason, and a confirmation. Without a
+ * terminal, all of it must already be given. Returns the reason if it was asked for.
  * @throws FB_ERR_INCOMPLETE, FB_ERR_NOT_CONFIRMED.
  */
 export async function confirm(
@@ -87,8 +87,8 @@ export async function confirm(
 }
 
 /**
- * Which of several is meant, by its number or its id. Undefined where it cannot be asked: without a terminal, with `--yes`, or where there is no choice.
- * @throws FB_ERR_NOT_CONFIRMED where none of them is named.
+ * Asks which of several is meant, by number or id. Returns undefined if it cannot ask: without a terminal, with `--yes`, or if there is only one choice.
+ * @throws FB_ERR_NOT_CONFIRMED if the answer names none of them.
  */
 export async function pick(
   { lines, of }: { readonly lines: readonly string[]; readonly of: readonly { readonly id: string; readonly label: string }[] },
@@ -108,7 +108,7 @@ export async function pick(
   }
 }
 
-/** Questions on the terminal, one after the other. Who ends the input or interrupts answers nothing, which is never yes. */
+/** Asks questions on the terminal, one at a time. If the person ends the input or interrupts, there is no answer, which never counts as yes. */
 export function askOnTerminal(): { ask(question: string): Promise<string | undefined>; close(): void } {
   const asker = createInterface({ input: process.stdin, output: process.stderr });
   const closed = once(asker, 'close').then(() => undefined);

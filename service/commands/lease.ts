@@ -16,11 +16,11 @@ import { withExamples } from './options.ts';
 import { withSession } from './session.ts';
 import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
-/** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each is a signed vote like any other. */
+/** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each answer is a signed vote like any other. */
 export function registerLeaseCommand(program: Command): void {
   const lease = program.command('lease').description('extend, release or make permanent a containment');
   const subcommand = (choice: LeaseChoice) => {
-    // What is kept or extended goes on protecting.
+    // To keep or extend a lease leaves the protection in place.
     const confirmed = choice === 'release' ? withConfirmation : (command: Command) => command;
     const command = confirmed(
       withVoter(

@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
 
-/** As much as is worth a write of its own. */
+/** Size from which a separate write is worthwhile. */
 const writeAt = 64 * 1_024;
 
 /**
- * Lines for two streams of which a person may see both in one terminal: in their order, many with one write, and as fast as they are
- * read. What is not awaited would pile up in memory when the reader is slow.
+ * Writes lines to two streams that a person may see in one terminal: in order, many per write, and no faster than they are read. Without awaiting, lines would
+ * pile up in memory if the reader is slow.
  */
 export class Lines {
   readonly #streams: Readonly<Record<'out' | 'error', Writable>>;
@@ -17,7 +17,7 @@ export class Lines {
     this.#streams = streams;
   }
 
-  /** To be awaited where it gives something to wait for. */
+  /** Callers must await the returned promise, if there is one. */
   add(to: 'out' | 'error', line: string): Promise<void> | undefined {
     const before = to === this.#to ? undefined : this.flush();
     this.#to = to;
@@ -36,7 +36,7 @@ export class Lines {
   }
 }
 
-/** Who has gone reads no more: nobody waits for that one. */
+/** A reader that has gone away reads nothing more, so it is not waited for. */
 function readAgain(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -3,27 +3,27 @@ import { join } from 'node:path';
 import { cacheFolder } from '../process/cache-folder.ts';
 import { firebreakVersion } from '../process/project-root.ts';
 
-/** For what was written to leave. */
+/** Time for pending output to be written. */
 const leftoverMs = 1_000;
 
-/** The command line: one command, from its arguments to its exit code. */
+/** The command line: runs one command, from its arguments to its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // Compiling takes a quarter of what a short command takes, and of the sources 30 MB more: what was compiled is kept. The service begins once.
+  // Compiling takes a quarter of the time of a short command and, for the sources, 30 MB of memory, so the compiled code is cached. The service starts only once.
   if (args[0] !== 'run') enableCompileCache(join(cacheFolder(), 'compiled'));
-  // A reader that has seen enough (`| head`) is no fault.
+  // A reader that has seen enough (`| head`) is not an error.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0);
       throw error;
     });
   }
-  // What was begun before a fault must not keep the process: who watches it has to see that it is not at work.
+  // What was started before an error must not keep the process alive: a supervisor has to see that it no longer works.
   if (!(await runCommandLine(args))) setTimeout(() => process.exit(), leftoverMs).unref();
 }
 
-/** Runs one command. What it fails with is said on standard error. Leaves its exit code to the process; false after a fault. */
+/** Runs one command. Reports its error on standard error and sets the exit code of the process. Returns false after an error. */
 export async function runCommandLine(args: readonly string[]): Promise<boolean> {
-  // Before anything else is loaded: on a busy machine that alone takes seconds.
+  // Before anything else is loaded: on a busy machine, loading alone takes seconds.
   const done = process.stderr.isTTY ? (await import('../process/working-line.ts')).showWork(args) : undefined;
   try {
     const { createProgram } = await import('./program.ts');

@@ -10,7 +10,7 @@ export interface ConfiguredOptions extends CommonOptions {
   readonly config: string;
 }
 
-/** Of what is typed as a duration. @throws InvalidArgumentError */
+/** Parses a duration. @throws InvalidArgumentError */
 export function milliseconds(text: string): number {
   try {
     return durationMs(text as Duration);
@@ -19,12 +19,12 @@ export function milliseconds(text: string): number {
   }
 }
 
-/** A time that has a usual value, which the help shows as people write it. */
+/** An option with a duration and a default, which the help shows in its written form. */
 export function durationOption(flags: string, description: string, usual: Duration): Option {
   return new Option(flags, description).argParser(milliseconds).default(durationMs(usual), usual);
 }
 
-/** How many of something. */
+/** Parses a positive count. */
 export function positive(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
@@ -35,18 +35,18 @@ export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON');
 }
 
-/** What Kubernetes takes as the name of a namespace (RFC 1123 label). @throws InvalidArgumentError */
+/** Parses a namespace name as Kubernetes accepts it (RFC 1123 label). @throws InvalidArgumentError */
 export function namespaceName(text: string): string {
   if (!namespacePattern.test(text)) throw new InvalidArgumentError('Not the name of a namespace.');
   return text;
 }
 
-/** `--config` and `--json`, as every command that needs the configuration has them. */
+/** Adds `--config` and `--json`, for every command that needs the configuration. */
 export function withConfig(command: Command): Command {
   return withJson(command.option('--config <file>', 'configuration file', process.env.FIREBREAK_CONFIG ?? 'firebreak.yaml'));
 }
 
-/** `--as` and `--key`: who it is that orders or answers. Whoever does so often sets `FIREBREAK_AS` and `FIREBREAK_KEY`. */
+/** Adds `--as` and `--key`: the person who gives the order or the answer. For frequent use, set `FIREBREAK_AS` and `FIREBREAK_KEY`. */
 export function withPerson(command: Command, role = 'who answers'): Command {
   const key = 'your own Ed25519 private key (PEM); the roster lists the public key';
   return command
@@ -54,7 +54,7 @@ export function withPerson(command: Command, role = 'who answers'): Command {
     .addOption(new Option('--key <file>', key).env('FIREBREAK_KEY').makeOptionMandatory());
 }
 
-/** Examples below the help, in the one form that all commands have. */
+/** Adds examples below the help, in the same form for all commands. */
 export function withExamples(command: Command, examples: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`);
 }

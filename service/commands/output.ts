@@ -6,12 +6,12 @@ import { inSources } from '../process/source-places.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Text that a terminal shows as it stands; what would steer it is written out, as `\u{1b}`. */
+/** Makes text safe for a terminal; control characters are escaped, as `\u{1b}`. */
 export function printable(text: string): string {
   return visibleLine(text);
 }
 
-/** Colour on a terminal, and never into a pipe or with NO_COLOR. */
+/** Colours text on a terminal, but never in a pipe or with NO_COLOR. */
 export function styled(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
@@ -39,12 +39,12 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** So many of a thing whose name takes an s. */
+/** A count with its noun, for nouns whose plural ends in s. */
 export function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
-/** One JSON value on one line, without characters that steer a terminal. */
+/** Prints one JSON value on one line, without characters that control a terminal. */
 export function printJson(value: unknown): void {
   print(visibleJson(JSON.stringify(value)));
 }
@@ -52,17 +52,17 @@ export function printJson(value: unknown): void {
 export interface Column<Row> {
   readonly title: string;
   readonly text: (row: Row) => string;
-  /** Gets the padded text. */
+  /** Receives the padded text. */
   readonly style?: (row: Row, text: string) => string;
 }
 
-/** Below that a text says nothing any more. */
+/** Narrower text is no longer useful. */
 const leastTextWidth = 20;
 const indent = '    ';
 
 /**
- * Rows in aligned columns, the titles above them. On a terminal the last column is cut where a line would not fit. Where too little would be left of it, it
- * stands below the others; where not even those fit, each row is a list of its columns. Into a pipe all is written, in columns.
+ * Prints rows in aligned columns with titles above. On a terminal, the last column is cut if a line would not fit. If too little of it would be left, it moves
+ * below the others; if even those do not fit, each row becomes a list of its columns. Into a pipe everything is written, in columns.
  */
 export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], within = terminalWidth()): void {
   const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
@@ -102,7 +102,7 @@ function cut(text: string, room: number): string {
 }
 
 function terminalWidth(): number {
-  // Some terminals do not say how wide they are: 0.
+  // Some terminals report a width of 0.
   return (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
 }
 
@@ -112,7 +112,7 @@ export function printFacts(facts: readonly (readonly [string, string])[]): void 
   for (const [name, value] of facts) print(`${styled('dim', name.padEnd(width))}  ${value}`);
 }
 
-/** What a failed command says on standard error, and the exit code: 2 for wrong usage, 1 for everything else. */
+/** What a failed command prints on standard error, and its exit code: 2 for wrong usage, 1 for everything else. */
 export interface Fault {
   readonly lines: readonly string[];
   readonly exitCode: number;
@@ -123,15 +123,15 @@ function known(error: FirebreakError, json: boolean): readonly string[] {
   return [...error.message.split('\n').map(printable), `→ ${error.remedy}`];
 }
 
-/** A package with a part for one kind of machine is not in the archive of the command line. */
+/** The archive of the command line does not contain packages with platform-specific parts. */
 function missingPackage(error: unknown): string | undefined {
   const isMissing = error instanceof Error && 'code' in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
   return isMissing ? /^Cannot find (?:package|module) '((?:@[\w.-]+\/)?[\w-][\w.-]*)/.exec(error.message)?.[1] : undefined;
 }
 
-/** Shows an error to a person. A stack only with FIREBREAK_DEBUG: without it nothing says where the machine keeps its files. */
+/** Formats an error for people. Includes a stack only with FIREBREAK_DEBUG: otherwise nothing reveals where the machine keeps its files. */
 export function faultOf(error: unknown, { json, debug }: { readonly json: boolean; readonly debug: boolean }): Fault {
-  // Commander has written its message already.
+  // Commander has already printed its message.
   if (error instanceof CommanderError) return { lines: [], exitCode: error.exitCode === 0 ? 0 : 2 };
   const stack =
     debug && error instanceof Error

@@ -6,19 +6,19 @@ import { FirebreakError } from '../../core/errors.ts';
 
 interface LazyCommand {
   readonly name: string;
-  /** What people also type for it. */
+  /** Another name that people type for it. */
   readonly alias?: string;
   readonly description: string;
-  /** Loads the command's module only when it is asked for: clients of Temporal and Kubernetes cost half a second. */
+  /** Loads the command's module only when it is needed: the Temporal and Kubernetes clients take half a second. */
   readonly register: (program: Command) => Promise<void>;
-  /** Starts servers on this machine with what only a checkout of the source has. What to do without one. */
+  /** Set if the command starts servers on this machine with parts that only a source checkout has. `instead`: what to do without one. */
   readonly needsCheckout?: { readonly instead: string };
 }
 
-/** Beside the sources alone: what is built, packed or put into the image has no tools. */
+/** Exists only in a source checkout: builds, packages and the image have no tools. */
 const tools = join(import.meta.dirname, '../../tools/commands');
 
-/** Every command there is, in the order of the help. */
+/** All commands, in the order of the help. */
 const commands: readonly LazyCommand[] = [
   {
     name: 'run',
@@ -256,7 +256,7 @@ const commands: readonly LazyCommand[] = [
     description: 'Temporal and Kubernetes on this machine, for development',
     register: (program) => registerTool(program, 'dev'),
   },
-  // The last one: it looks at all the others.
+  // Must be last: it inspects all the others.
   {
     name: 'completion',
     alias: 'complete',
@@ -265,7 +265,7 @@ const commands: readonly LazyCommand[] = [
   },
 ];
 
-/** The name of the command that these arguments ask for; undefined where they ask for none, or only for help. */
+/** The name of the command that these arguments ask for; undefined if they name none, or only ask for help. */
 function wanted(args: readonly string[]): string | undefined {
   return args.find((arg) => !arg.startsWith('-') && arg !== 'help');
 }
@@ -275,9 +275,9 @@ interface ProgramOptions {
   readonly args: readonly string[];
 }
 
-/** The program with the one command that `args` ask for; of the others only name and description. */
+/** The program with the one command that `args` ask for; the others have only a name and a description. */
 export async function createProgram({ version, args }: ProgramOptions): Promise<Command> {
-  // What a shell asks to complete, as `complete -- incidents sh`, is looked at too.
+  // Also considers what a shell asks to complete, as in `complete -- incidents sh`.
   const completed = args[0] === 'complete' ? [wanted(args.slice(1))] : [];
   const names = [wanted(args), ...completed].filter((name) => name !== undefined);
   const program = await programWith(
@@ -288,7 +288,7 @@ export async function createProgram({ version, args }: ProgramOptions): Promise<
   return program;
 }
 
-/** The program with all its commands, to look at them: it loads everything there is. */
+/** The program with all its commands, for inspection: this loads everything. */
 export function createWholeProgram({ version }: Pick<ProgramOptions, 'version'>): Promise<Command> {
   return programWith(version, () => true);
 }
@@ -348,15 +348,15 @@ function withoutCheckout(
 
 declare module 'commander' {
   interface Command {
-    /** It calls it for an option that it does not know; its types leave it out. */
+    /** Commander calls this for an unknown option; its types omit it. */
     unknownOption(flag: string): never;
   }
 }
 
-/** Commands that an option may be meant of: one that most of them have says nothing. */
+/** Maximum number of commands to suggest for an option: one that most commands have tells nothing. */
 const mostMeant = 2;
 
-/** Names no default that is nothing: `[]`, `{}` or `false`. */
+/** Help that omits empty defaults: `[]`, `{}` or `false`. */
 class PlainHelp extends Help {
   override optionDescription(option: Option): string {
     const { defaultValue: usual } = option;
@@ -367,7 +367,7 @@ class PlainHelp extends Help {
   }
 }
 
-/** A command of commander, whose refusals name all that is missing at once, and say how it is written. */
+/** A Commander command whose errors name everything that is missing at once, and show the usage. */
 class CommandLine extends Command {
   override createCommand(name?: string): CommandLine {
     return new CommandLine(name);
@@ -386,7 +386,7 @@ class CommandLine extends Command {
     );
   }
 
-  /** Of a group, which of its commands was meant: those that have the option. */
+  /** For a group, suggests the commands that have the option. */
   override unknownOption(flag: string): never {
     const owners = this.commands.filter(({ options }) => options.some(({ long, short }) => long === flag || short === flag));
     if (owners.length > 0 && owners.length <= mostMeant) {
@@ -396,12 +396,12 @@ class CommandLine extends Command {
     return super.unknownOption(flag);
   }
 
-  /** Commander calls it for the first one that is missing, and knows no other way to say it otherwise. */
+  /** Commander calls this for the first missing option, and has no other hook to change the message. */
   missingMandatoryOptionValue(): never {
     return this.#missing('commander.missingMandatoryOptionValue');
   }
 
-  /** The same, of an argument. */
+  /** The same for an argument. */
   missingArgument(): never {
     return this.#missing('commander.missingArgument');
   }

@@ -31,7 +31,7 @@ function pool(text: string): Pool {
   return found;
 }
 
-/** Which actions the rights are for, as every command that makes manifests has it. */
+/** Adds the options for the actions that the rights are for, for every command that makes manifests. */
 function withActions(command: Command): Command {
   return command
     .option(

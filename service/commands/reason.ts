@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { problemOfReason, reasonToSign } from '../../core/text/reason.ts';
 
-/** `--reason`: as long as in every other way in, and without the secrets that people paste with what they have seen. */
+/** `--reason`: limited to the same length as everywhere else, and with secrets removed that people may paste along with their findings. */
 export function reasonOption(description: string): Option {
   return new Option('--reason <text>', description).argParser((text: string) => {
     const problem = problemOfReason(text);

@@ -21,7 +21,7 @@ interface ReleaseOptions extends ConfirmOptions {
   readonly json?: true;
 }
 
-/** `firebreak release --offline`: the way out when Firebreak or Temporal is the incident. It needs a kubeconfig and nothing else. */
+/** `firebreak release --offline`: the way out when Firebreak or Temporal itself is the incident. It needs only a kubeconfig. */
 export function registerReleaseCommand(program: Command): void {
   withJson(withConfirmation(program.command('release')))
     .description('list and undo containments with nothing but a kubeconfig')
@@ -67,7 +67,7 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
   }
 }
 
-/** `shop/cart-1` is the pod; so is `cart-1` where the namespace is said, as kubectl has it. */
+/** `shop/cart-1` names the pod; so does `cart-1` with a separate namespace, as in kubectl. */
 function isNamed(target: string, wanted: string, namespace: string | undefined): boolean {
   if (namespace !== undefined && !wanted.includes('/')) return target === `pod/${namespace}/${wanted}`;
   return target === wanted || target === `pod/${wanted}`;
@@ -75,7 +75,7 @@ function isNamed(target: string, wanted: string, namespace: string | undefined):
 
 type Released = { readonly target: string } & (UndoResult | { readonly state: 'failed'; readonly detail: string });
 
-/** One after another, to the end: one that cannot be released holds up no other. */
+/** Runs through all of them, one at a time: one that cannot be released does not block the others. */
 async function undo(
   chosen: readonly Containment[],
   { force, json }: { readonly force: boolean; readonly json: boolean },
@@ -118,7 +118,7 @@ function lineOf(chosen: readonly Containment[], server: string): string {
   return `Release ${chosen.length === 1 ? (chosen[0]?.target ?? '') : `these ${chosen.length}`} at ${server}`;
 }
 
-/** What was asked for, by name: one target, else a namespace, else all that the API server has. */
+/** The name of what is released: a single target, otherwise a namespace, otherwise the whole API server. */
 function endsOf(targets: readonly string[], { namespace }: ReleaseOptions, server: string): string {
   const [only, ...others] = targets;
   return only !== undefined && others.length === 0 ? only : (namespace ?? server.replace(/\/$/, ''));

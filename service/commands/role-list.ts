@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { type Role, roles } from '../config/secrets.ts';
 
-/** `cell,desk` as roles, for commander's options. */
+/** Parses `cell,desk` as roles, for Commander's options. */
 export function roleList(text: string): readonly Role[] {
   const names = text.split(',').map((name) => name.trim());
   const known = roles.filter((role) => names.includes(role));

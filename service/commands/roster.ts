@@ -63,7 +63,7 @@ function inIso({ until, standsInFor, ...rest }: Answerer) {
   };
 }
 
-/** What the person's own clock shows: at three in the morning, that is worth knowing. */
+/** The person's local time: useful to know if it is three in the morning. */
 function localTimeOf({ people }: Roster, answerer: Answerer | undefined, at: number): string {
   const timeZone = people.find(({ id }) => id === answerer?.person)?.timeZone;
   return timeZone === undefined ? '' : localText(at, timeZone).slice(11);

@@ -23,7 +23,7 @@ interface RunCommandOptions extends ConfiguredOptions {
   readonly watch?: readonly string[];
 }
 
-/** `firebreak run`: the service, until it is told to stop. */
+/** `firebreak run`: the service, until it is stopped. */
 export function registerRunCommand(program: Command): void {
   const command = program
     .command('run')
@@ -72,7 +72,7 @@ export function registerRunCommand(program: Command): void {
         if (end instanceof Error) log.error({ reason: reasonOf(end) }, 'a worker stopped unexpectedly');
         else log.info({}, 'stopping: finishing the work in progress first');
         await firebreak.stop();
-        // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
+        // In the same process: a supervisor sees no exit, and the intake is closed only for a moment.
         if (end === 'promoted' || end === 'saved') continue;
         process.exitCode = end instanceof Error ? 1 : 0;
         return;
@@ -83,7 +83,7 @@ export function registerRunCommand(program: Command): void {
   });
 }
 
-/** What some incidents begin with, as the last order has left it here. Whether any does the cell decides, by the orders. */
+/** The versions that some incidents start with, as the last order left them here. The cell decides by the orders whether any do. */
 async function rampingVersions(
   source: ConfigSource,
   current: Config,
@@ -105,12 +105,12 @@ async function rampingVersions(
   }
 }
 
-/** Told, and no reason not to start: what contains needs nobody's answer. */
+/** Only a warning, no reason not to start: containment needs nobody's answer. */
 function warnOfPlaybooks(config: Config, log: Logger): void {
   for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
     log.error({ problem, remedy }, 'some questions can never reach their quorum');
   const named = Object.values(config.sensors).flatMap(({ severities }) => Object.keys(severities));
-  // Of the shipped ones a test says so.
+  // For the shipped playbooks, a test checks this.
   const ofPacks = enabledAmong(
     config.packs.flatMap(({ playbooks }) => playbooks),
     config.playbooks.enabled,

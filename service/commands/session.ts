@@ -7,9 +7,7 @@ import { openConnection } from '../temporal/access.ts';
 import { createSpeaker, type Speaker } from '../temporal/speaker.ts';
 import { printable } from './output.ts';
 
-/**
- * @throws FB_ERR_CONFIG_INVALID, or FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s.
- */
+/** @throws FB_ERR_CONFIG_INVALID, or FB_ERR_UNAVAILABLE if Temporal does not answer within 5 s. */
 export async function connect({ config: path }: { readonly config: string }): Promise<Session> {
   const config = loadConfig({ path, env: process.env });
   const { dataConverter, client: interceptor } = cliSpeaker(config);
@@ -19,7 +17,7 @@ export async function connect({ config: path }: { readonly config: string }): Pr
   return { config, client, onCatchingUp: sayCatchingUp, onSlow: saySlow, close: () => connection.close() };
 }
 
-/** Signs with nobody's key: what people say at the command line they sign with their own. @throws FB_ERR_CONFIG_INVALID */
+/** A speaker without a key: at the command line, people sign with their own. @throws FB_ERR_CONFIG_INVALID */
 export function cliSpeaker(config: Config): Speaker {
   const { codecKeys: keys } = resolveSecrets({ config, env: process.env, roles: [] });
   return createSpeaker({ keys, namespace: config.temporal.namespace, trust: openTrust(config, 'cli') });
@@ -37,7 +35,7 @@ function saySlow(about: string): void {
   );
 }
 
-/** Runs one command with a session, and closes it whatever happens. */
+/** Runs one command with a session, and always closes the session. */
 export async function withSession<T>(options: { readonly config: string }, work: (session: Session) => Promise<T>): Promise<T> {
   const session = await connect(options);
   try {

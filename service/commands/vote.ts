@@ -39,7 +39,7 @@ interface VoteOptions extends VoterOptions {
 
 type Kind = 'approve' | 'deny';
 
-/** `--as`, `--key` and what else every signed answer has. */
+/** Adds `--as`, `--key` and the other options of every signed answer. */
 export function withVoter(command: Command): Command {
   return withConfig(
     withPerson(command)
@@ -48,7 +48,7 @@ export function withVoter(command: Command): Command {
   );
 }
 
-/** What `withVoter` has read, as a ballot has it. */
+/** The options of `withVoter` in the form of a ballot. */
 export function voterIn({
   as: person,
   key: keyFile,
@@ -77,7 +77,7 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
   ).action((written: string, options: VoteOptions) => answer(kind, written, options));
 }
 
-/** Adds `firebreak approve`: a vote of somebody without Slack, signed by their own key. */
+/** Adds `firebreak approve`: a vote without Slack, signed with the person's own key. */
 export function registerApproveCommand(program: Command): void {
   withExamples(registerVote(program, 'approve', 'answer an open question with a choice that makes changes'), [
     'firebreak approve shop/Deployment/cart --choice remove --reason "not ours" --as ada --key ~/.firebreak/ada.pem',
@@ -85,7 +85,7 @@ export function registerApproveCommand(program: Command): void {
   ]);
 }
 
-/** Adds `firebreak deny`: the same, and nothing is ever destroyed by it. */
+/** Adds `firebreak deny`: the same, but it never destroys anything. */
 export function registerDenyCommand(program: Command): void {
   withExamples(registerVote(program, 'deny', 'answer an open question with a choice that destroys nothing'), [
     'firebreak deny shop/Deployment/cart --as ada --key ~/.firebreak/ada.pem',
@@ -96,19 +96,19 @@ function incomplete(detail: string): FirebreakError {
   return new FirebreakError('FB_ERR_INCOMPLETE', detail);
 }
 
-/** The open ones that people were asked, but for those about leases. */
+/** The open questions that people were asked, except those about leases. */
 function questionsOf({ questions }: Pick<IncidentState, 'questions'>) {
   return questions
     .filter(({ question, status }) => status.state === 'open' && !isOfLease(question.id))
     .map(({ question: { id, text } }) => ({ id, label: text }));
 }
 
-/** When it was over; an open one sorts last. */
+/** When the question ended; open ones sort last. */
 function endedAt({ status }: QuestionState): string {
   return status.state === 'open' ? '~' : status.at;
 }
 
-/** The one question that is meant. @throws FB_ERR_ALREADY_DECIDED, FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
+/** Returns the one question that is meant. @throws FB_ERR_ALREADY_DECIDED, FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
 export function openQuestion(
   state: Pick<IncidentState, 'questions'>,
   wanted: string | undefined,
@@ -140,7 +140,7 @@ function pickChoice(kind: Kind, question: QuestionState, options: ConfirmOptions
   return pick({ lines: [question.question.text], of }, options);
 }
 
-/** The choice that is meant. Without `--choice` only where there is one possible, and never one by which something is destroyed on a no. */
+/** Returns the choice that is meant. Without `--choice` only if exactly one is possible, and on a no never one that destroys something. */
 export function chosen(kind: Kind, question: QuestionState, wanted: string | undefined): Choice {
   const { choices } = question.question;
   const list = choices.map((one) => `${one.id} (${labelOf(one)})`).join(', ');
@@ -156,15 +156,15 @@ export function chosen(kind: Kind, question: QuestionState, wanted: string | und
   return choice;
 }
 
-/** What a choice ends, or of what it gives the protection up; undefined where it does neither. */
+/** The name of what a choice ends, or whose protection it gives up; undefined if it does neither. */
 function endedBy({ question: { question }, choice }: Ballot): string | undefined {
-  // The last destructive step is the one that the others lead up to.
+  // The other steps lead up to the last destructive one.
   const plan = choice.plans.findLast(({ effect }) => effect === 'destructive') ?? choice.plans.findLast(({ weakens }) => weakens);
   if (plan) return plan.target.name;
   return isWeakening(choice) ? question.incident.id : undefined;
 }
 
-/** All that is signed is read here, and all that is read here stands in what is signed. */
+/** Shows exactly what is signed: everything in the signature, and nothing else. */
 export function ballotLines({
   question: { question },
   choice,
@@ -187,14 +187,16 @@ export function ballotLines({
   ];
 }
 
-/** Shows what is about to be signed, has it confirmed, signs and sends it, and says what became of it. `ends`: where the plan does not name it. */
+/**
+ * Shows what is about to be signed, asks for confirmation, signs and sends it, and reports the outcome. `ends`: the name to type if the plan does not have it.
+ */
 export async function submit(
   session: Parameters<typeof castVote>[0],
   ballot: Ballot,
   options: VoterOptions,
   ends = endedBy(ballot),
 ): Promise<void> {
-  // Whoever has to sign in first need not be asked the rest twice.
+  // If a sign-in is needed first, this fails before the other questions are asked.
   idTokenOf(ballot);
   const isUnreasoned = needsReason(ballot.choice) && ballot.reason === undefined;
   const said = await confirm({ lines: ballotLines(ballot), isUnreasoned, ...(ends !== undefined && { ends }) }, options);
@@ -203,7 +205,7 @@ export async function submit(
   else print(printable(counted.outcome));
 }
 
-/** What was set for the choice's form. @throws FB_ERR_INCOMPLETE, which says what the form asks for. */
+/** Returns the answers set for the choice's form. @throws FB_ERR_INCOMPLETE, which says what the form asks for. */
 export function answersSet(choice: Choice, set: readonly string[], roster: Roster): FormAnswers | undefined {
   const given = new Map(
     set.map((one) => {

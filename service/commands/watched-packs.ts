@@ -13,11 +13,11 @@ import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { WarmBundler } from '../temporal/bundle/warm-bundler.ts';
 
-/** What is saved is tried when it has not changed from one look to the next: an editor may be half way through. */
+/** A saved pack is tried once it is the same in two consecutive looks: an editor may still be writing. */
 const lookEveryMs = 50;
 
 /**
- * Code that nothing pins, and that is run as soon as it is saved, has no place where something is at stake.
+ * Code that is not pinned and runs as soon as it is saved is not allowed where something is at stake.
  * @throws FB_ERR_REFUSED unless Temporal and the cluster are on this machine.
  */
 export async function requireLocal({ temporal, kubernetes }: Pick<Config, 'temporal' | 'kubernetes'>): Promise<void> {
@@ -43,7 +43,7 @@ function isHere(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }
 
-/** What stands ready before something is saved: to start it then would take most of the time until what was saved is live. */
+/** Tools kept ready before a save: starting them then would take most of the time until the saved code is live. */
 export class ReadyForSaves {
   readonly #bundler = new WarmBundler();
   readonly #describing = new DescribingAhead();
@@ -52,18 +52,20 @@ export class ReadyForSaves {
     return workflowBuild({ ...config, bundle: (job) => this.#bundler.bundle(job) });
   }
 
-  /** Has what the pack in a folder says of itself there for the check, which else runs its modules. What is wrong with them the check says better. */
+  /**
+   * Prepares the description of the pack in a folder for the check, which would otherwise run its modules. Errors are ignored: the check reports them better.
+   */
   async describe(folder: string, stateDir: string): Promise<void> {
     try {
       const files = readPack({ folder });
       if (packFaults(files).length > 0) return;
       keepDescription(files, stateDir, await this.#describing.describe(files));
     } catch {
-      // The check looks for itself.
+      // The check will find the error itself.
     }
   }
 
-  /** For the next save. */
+  /** Prepares for the next save. */
   again(): void {
     this.#describing.prepare();
   }
@@ -75,9 +77,9 @@ export class ReadyForSaves {
 }
 
 /**
- * Looks until the watched packs are others than those that run, and what was saved can be run: then its build is made. Where bodies alone have changed, new
- * incidents begin with it beside what runs, and it looks on; else it ends with true, and the service has to be started anew. A mistake is told, with file
- * and line, and what runs goes on. False where `signal` has ended it.
+ * Watches until the packs differ from the running ones and the saved code can run, then makes its build. If only bodies have changed, new incidents start with
+ * it alongside the running build, and watching continues. Otherwise returns true, and the service must be restarted. A mistake is reported with file and line,
+ * and the running build stays. Returns false if `signal` ended it.
  */
 export async function savedPacks({
   source,
@@ -92,7 +94,7 @@ export async function savedPacks({
   readonly running: Config;
   readonly ready: ReadyForSaves;
   readonly build?: (config: Parameters<typeof workflowBuild>[0]) => Promise<WorkflowBuild>;
-  /** Has new incidents begin with it while all else goes on; false where that cannot be. */
+  /** Makes new incidents start with it while everything else continues; false if that is not possible. */
   readonly adopt: (build: WorkflowBuild) => Promise<boolean>;
   readonly log: {
     error(fields: { readonly problem: string; readonly remedy?: string }, message: string): void;
@@ -117,7 +119,7 @@ export async function savedPacks({
   };
   const taken = async (now: string): Promise<void> => {
     if (now === live) return log.info({}, 'the pack is the same as the running code again');
-    // Beside the check, which runs the modules in a process of its own: the bundler only reads them. What is wrong with them the check says better.
+    // Runs in parallel with the check, which runs the modules in a separate process: the bundler only reads them. Errors are ignored: the check reports them better.
     const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
     const described = source.watched.map((folder) => ready.describe(folder, running.stateDir));
     await Promise.all([early, ...described]);
@@ -150,8 +152,8 @@ export async function savedPacks({
 }
 
 /**
- * Whether nothing but what bodies do is otherwise: an envelope is data, and all of the service but the workflows goes by these. What does an action of its
- * own runs in a pool, which has to be started with it.
+ * Returns whether nothing differs except the code of bodies: an envelope is data, and everything in the service except the workflows depends on envelopes. A
+ * pack's own actions run in a pool, which has to be restarted for new code.
  */
 function differInBodies(running: Config, next: Config): boolean {
   const { packs, ...rest } = running;
@@ -161,7 +163,7 @@ function differInBodies(running: Config, next: Config): boolean {
   return !acts && isDeepStrictEqual(said(packs), said(nextPacks)) && isDeepStrictEqual(rest, nextRest);
 }
 
-/** Has commands find what runs of these folders. What has been saved again meanwhile is taken next. */
+/** Lets commands find the running version of these folders. A folder that was saved again in the meantime follows with the next save. */
 export function keepAsAccepted({ packs, stateDir }: Pick<Config, 'packs' | 'stateDir'>, watched: readonly string[]): void {
   const taken = watched.flatMap((folder) => {
     const running = packs.find(({ source }) => 'folder' in source && source.folder === folder);
@@ -171,12 +173,12 @@ export function keepAsAccepted({ packs, stateDir }: Pick<Config, 'packs' | 'stat
   if (taken.length === watched.length) keepAccepted(stateDir, taken);
 }
 
-/** With the code that its folder has now. */
+/** The pack with the code that is in its folder now. */
 function asSaved(pack: ConfiguredPack): ConfiguredPack {
   return 'folder' in pack.source ? { ...pack, integrity: codeIn(pack.source.folder) } : pack;
 }
 
-/** What its code is; of what is no pack at the moment, why not. */
+/** The integrity of the folder's code or, if it currently is not a pack, the reason. */
 function codeIn(folder: string): string {
   try {
     return readPack({ folder }).integrity;

@@ -22,7 +22,7 @@ interface GetOptions extends ClusterOptions, DeskOptions {
   readonly allNamespaces?: true;
 }
 
-/** As kubectl has them: these commands look with the rights of whoever asks, and need nothing of Firebreak's. */
+/** Adds the same options as kubectl: these commands use the rights of the caller, and nothing of Firebreak's. */
 function withCluster(command: Command): Command {
   return withJson(command)
     .option('--kubeconfig <file>', 'a kubeconfig; else `KUBECONFIG`, else ~/.kube/config')
@@ -30,7 +30,7 @@ function withCluster(command: Command): Command {
     .option('-n, --namespace <name>', 'the namespace; else that of the context', namespaceName);
 }
 
-/** `firebreak why`: for the owner of an application, with nothing but a kubeconfig. */
+/** `firebreak why`: for the owner of an application who has only a kubeconfig. */
 export function registerWhyCommand(program: Command): void {
   withExamples(
     withCluster(
@@ -46,7 +46,7 @@ export function registerWhyCommand(program: Command): void {
   ).action((pod: WrittenPod, options: ClusterOptions) => why(pod, options));
 }
 
-/** `firebreak get`: what is open and in force, as the cluster shows it. */
+/** `firebreak get`: what is open and in force, according to the cluster. */
 export function registerGetCommand(program: Command): void {
   withExamples(
     withDesk(
@@ -88,7 +88,7 @@ function podWritten(text: string): WrittenPod {
   return { name, ...(namespace && { namespace: namespaceName(namespace) }) };
 }
 
-/** The namespace that is written with the pod is that of the options. */
+/** A namespace that is written with the pod sets the option. */
 function within<Options extends ClusterOptions>(options: Options, pod: WrittenPod | undefined): Options {
   if (pod?.namespace === undefined) return options;
   const { namespace, name } = pod;
@@ -113,7 +113,7 @@ async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, nam
   }
 }
 
-/** https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ Several files are not merged. */
+/** https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ If it lists several files, they are not merged. */
 function usualKubeconfig({ KUBECONFIG = '' }: NodeJS.ProcessEnv): string {
   const [file, ...others] = KUBECONFIG.split(delimiter).filter((one) => one !== '');
   if (others.length > 0)

@@ -28,7 +28,7 @@ interface CodecKeyRef {
   readonly key: SecretRef;
 }
 
-/** Where objects are kept. */
+/** Where objects are stored. */
 type FolderOrBucket<Bucket> = { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & Bucket);
 
 type Completed =
@@ -48,16 +48,16 @@ type Completed =
   | 'telemetry'
   | 'trust';
 
-/** The effective configuration: every path absolute, every default filled in, no secret in it. */
+/** The effective configuration: every path is absolute, every default filled in, and it holds no secrets. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
-  /** SHA-256 of the file, hex: by it records name a version of the configuration. */
+  /** SHA-256 of the file, hex: records use it to name a version of the configuration. */
   readonly fileSha256: string;
   readonly stateDir: string;
-  /** Besides what is shipped. */
+  /** In addition to the shipped playbooks. */
   readonly packs: readonly ConfiguredPack[];
   readonly releases: {
     readonly store: FolderOrBucket<NonNullable<FileConfig['releases']['s3']>>;
-    /** Names of the packs that come from there, whether a version of one runs or not. */
+    /** Names of the packs that come from there, whether or not a version of them runs. */
     readonly packs: readonly string[];
     /** Files with their public keys. */
     readonly publishers: FileConfig['releases']['publishers'];
@@ -66,7 +66,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly address: string;
     readonly namespace: string;
     readonly codecKeys: readonly CodecKeyRef[];
-    /** Absent: without TLS. */
+    /** Absent: no TLS. */
     readonly tls?: TemporalTls;
     readonly apiKey?: SecretRef;
   };
@@ -77,7 +77,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     /** Wraps the keys of the incidents. */
     readonly wrapKeyFile: string;
     readonly deadlineMinutes: number;
-    /** In place of both files. */
+    /** Replaces both files. */
     readonly vault?: NonNullable<FileConfig['evidence']['vault']>;
     readonly stewards: readonly string[];
     readonly retention: RetentionRules;
@@ -85,15 +85,15 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly intake: FileConfig['intake'] & { readonly spool: { readonly dir: string; readonly maxBytes: number } };
   readonly desk: {
     readonly listen: FileConfig['desk']['listen'];
-    /** Private key, only read by the desk. */
+    /** Private key, read only by the desk. */
     readonly voteKeyFile: string;
-    /** Public keys that the cell believes. */
+    /** Public keys that the cell trusts. */
     readonly votePublicKeys: readonly string[];
   };
-  /** With the keys as PEM text, whether the file named them or held them. */
+  /** With the keys as PEM text, whether the file named or contained them. */
   readonly roster: Roster;
   readonly audit: {
-    /** `sqlite:/absolute/path`, or where the PostgreSQL URL is. */
+    /** `sqlite:/absolute/path`, or a reference to the PostgreSQL URL. */
     readonly url: string | SecretRef;
     readonly notaryKeyFile: string;
     /** Public keys. */
@@ -113,7 +113,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
       };
     };
     readonly retention: RecordRetention;
-    /** Whether the desk deletes what was cut. */
+    /** Whether the desk deletes records that were cut. */
     readonly carriesOutCuts: boolean;
   };
   readonly streams: readonly StreamConfig[];
@@ -121,10 +121,10 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
-    /** Private keys, each only read by its role. The desk's is `desk.voteKeyFile`. */
+    /** Private keys, each read only by its role. The desk's is `desk.voteKeyFile`. */
     readonly signing: Readonly<Record<'cell' | 'secrets' | 'forensics' | 'packs', string>>;
   };
-  /** Files with the public keys of those who are believed. The desks' are `desk.votePublicKeys`. */
+  /** Files with the trusted public keys. The desks' are in `desk.votePublicKeys`. */
   readonly trust: {
     readonly cells: readonly { readonly cluster: string; readonly key: string }[];
     readonly secrets: readonly string[];
@@ -153,7 +153,7 @@ function readKey(written: string, absolute: (path: string) => string): { readonl
   return isEd25519(pem) ? { pem } : { problem: 'not an Ed25519 public key in PEM' };
 }
 
-/** A key that two people have would let one of them vote for both. */
+/** If two people shared a key, one of them could vote for both. */
 function sharedKeys(people: readonly { readonly id: string; readonly keys: readonly string[] }[]) {
   const all = people.flatMap(({ id, keys }, index) =>
     keys.map((pem, place) => ({ id, index, place, key: pem.replace(/\s/g, '') })),
@@ -173,25 +173,25 @@ function absoluteTls({ clientCaFile, ...tls }: TlsConfig, absolute: (path: strin
   return { ...tls, ...files, ...(clientCaFile !== undefined && { clientCaFile: absolute(clientCaFile) }) };
 }
 
-/** Where a process has the versions of packs that were promoted. */
+/** Folder in which a process keeps the promoted versions of packs. */
 export function promotedFolder(stateDir: string): string {
   return join(stateDir, 'packs', 'promoted');
 }
 
-/** The same with the version of a pack that some incidents begin with. */
+/** The same for the pack versions that some incidents start with. */
 export function rampedFolder(stateDir: string): string {
   return join(stateDir, 'packs', 'ramped');
 }
 
-/** Where a process keeps what was decided above all incidents, while Temporal is down. */
+/** Folder in which a process keeps what was decided above all incidents, for when Temporal is down. */
 export function controlFolder(stateDir: string): string {
   return join(stateDir, 'control');
 }
 
-/** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
+/** Turns the file's content into the effective configuration. Relative paths are resolved from the folder of the file. Adds what is wrong to `problems`. */
 export function completeConfig(options: {
   readonly file: FileConfig;
-  /** The file as it stands. */
+  /** The text of the file, unchanged. */
   readonly text: string;
   readonly path: string;
   readonly env: Environment;
@@ -344,7 +344,7 @@ export function completeConfig(options: {
       })),
       secrets: (file.trust.secrets ?? [join(stateDir, 'keys', 'secrets.pem.pub')]).map(absolute),
       forensics: (file.trust.forensics ?? [join(stateDir, 'keys', 'forensics.pem.pub')]).map(absolute),
-      // Without actions of packs there is no such pool.
+      // Without packs' own actions there is no such pool.
       packs: (file.trust.packs ?? (ownActionsOf({ packs }).length > 0 ? [join(stateDir, 'keys', 'packs.pem.pub')] : [])).map(
         absolute,
       ),

@@ -12,7 +12,7 @@ interface Configured extends Packed {
   };
 }
 
-/** All playbooks as people read of them: without a configuration those that are shipped. */
+/** Descriptions of all playbooks for people; without a configuration, only the shipped ones. */
 export function describedPlaybooks(config: Configured | undefined, now: number): readonly DescribedPlaybook[] {
   const { enabled, params = {} } = config?.playbooks ?? { enabled: 'all' as const };
   const all = playbooksOf(config);

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { namespacePattern } from '../../core/cluster/namespace-name.ts';
 import { httpUrl, type SecretRef, secret } from '../../core/config/fields.schema.ts';
 
-// What the sections of this folder are written with, together.
+// Building blocks that the sections of this folder share.
 export { httpUrl, type SecretRef, secret };
 
-/** A path; relative ones are meant from the configuration file's folder. */
+/** A path; relative ones are resolved from the configuration file's folder. */
 export const path = z.string().min(1);
 
-/** What Kubernetes takes as the name of a namespace (RFC 1123 label). */
+/** A namespace name as Kubernetes accepts it (RFC 1123 label). */
 export const namespaceName = z
   .string()
   .regex(namespacePattern, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
@@ -25,7 +25,7 @@ export const secretKey = z
   .string()
   .regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a key of a Secret: letters, digits, - _ and .' });
 
-/** Where Firebreak runs, if nothing says where. */
+/** The namespace that Firebreak runs in, unless another one is given. */
 export const usualNamespace = 'firebreak';
 
 /** Ids that become part of workflow ids, records and file names. */
@@ -33,12 +33,12 @@ export const id = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: 'only letters, digits, . _ and -, at most 63, no / or space' });
 
-/** Of a playbook: `PACK/PLAYBOOK`. Whether there is one, the packs say. */
+/** Id of a playbook: `PACK/PLAYBOOK`. Whether it exists depends on the packs. */
 export const playbookId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/, {
   error: 'not the id of a playbook: PACK/PLAYBOOK',
 });
 
-/** Where a bucket of S3 is, and what opens it. */
+/** Location of an S3 bucket, and the credentials for it. */
 export const bucketFields = (example: string) => ({
   endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
   region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),

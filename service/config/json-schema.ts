@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
 /**
- * The configuration as JSON Schema, for editors: what may be written, with its description. It says less than the check does: which values need each
- * other, and whether files are there, only `firebreak config check` knows.
+ * The configuration as JSON Schema, for editors: what may be written, with descriptions. It checks less than `firebreak config check`, which also knows which
+ * values depend on each other and whether files exist.
  */
 export function configJsonSchema(): string {
   const schema = z.toJSONSchema(configSchema, {
@@ -14,8 +14,8 @@ export function configJsonSchema(): string {
 }
 
 /**
- * The same as a part of the chart's values, without words: what cannot be read is refused before anything is installed. It is all optional there, since
- * the chart adds some and asks for others in words of its own. Helm's checker is of Go, which knows no pattern that looks ahead.
+ * The same as part of the chart's values, without descriptions: rejects invalid configurations before anything is installed. Everything is optional there,
+ * since the chart adds some values and asks for others with its own messages. Helm's validator is written in Go, whose patterns have no lookahead.
  */
 export function configInValues(): object {
   const {

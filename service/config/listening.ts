@@ -8,7 +8,7 @@ const why: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host',
 };
 
-/** Opens a door at the address that the configuration has at `path`. @throws FB_ERR_CONFIG_INVALID with path, address and reason. */
+/** Opens a listener at the address in the configuration at `path`. @throws FB_ERR_CONFIG_INVALID with path, address and reason. */
 export async function listening<Door>(
   path: string,
   { host, port }: { readonly host: string; readonly port: number },

@@ -14,16 +14,16 @@ export type { Config } from './complete.ts';
 export type { Environment, SecretRef } from './fields.ts';
 export type { ConfigProblem } from './problems.ts';
 
-/** What was found, all of it at once. */
+/** Everything that was found, all at once. */
 export type CheckedConfig = {
-  /** Questions that the roster could never answer as they need it: no reason not to contain, and nothing to leave so. */
+  /** Questions that the roster could never answer in the required way: no reason not to contain, but they should be fixed. */
   readonly deadEnds: readonly ConfigProblem[];
 } & (
   | { readonly ok: true; readonly config: Config }
   | {
       readonly ok: false;
       readonly problems: readonly ConfigProblem[];
-      /** What could be read all the same: to look on, never to run. `without` are the sections that could not. */
+      /** The part that could be read anyway: for further checks, never to run. `without` has the sections that could not be read. */
       readonly rest?: { readonly config: Config; readonly without: ReadonlySet<string> };
     }
 );
@@ -41,7 +41,7 @@ function readText(path: string): string | ConfigProblem {
   }
 }
 
-/** The document as plain values; undefined where its aliases would make it grow without bound. */
+/** The document as plain values; undefined if its aliases would make it grow without bound. */
 function plainValue(document: Document): { readonly value: unknown } | undefined {
   try {
     return { value: document.toJS({ maxAliasCount: 20 }) };
@@ -53,18 +53,18 @@ function plainValue(document: Document): { readonly value: unknown } | undefined
 export interface ConfigSource {
   readonly path: string;
   readonly env: Environment;
-  /** Folder of the pod's account, which says in which namespace we run. Absent: where Kubernetes mounts it. */
+  /** Folder of the pod's service account, which says which namespace we run in. Absent: where Kubernetes mounts it. */
   readonly account?: string;
-  /** Folder with the versions of packs that run. Absent: the one in the state directory. */
+  /** Folder with the pack versions that run. Absent: the one in the state directory. */
   readonly promoted?: string;
   /**
-   * Folders of packs that are being written, absolute: taken as they are, without a pin. Nothing that is written in a file may ask for it. Absent: for who
-   * only looks, and runs nothing; then what a service with this state directory has taken of them stands in.
+   * Absolute folders of packs under development: used as they are, without a pin. No configuration file can request this. Absent: for callers that only read
+   * and run nothing; they use the versions that a service with this state directory has accepted.
    */
   readonly watched?: readonly string[];
 }
 
-/** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
+/** Reads and checks a configuration file, and returns all problems at once. Secrets are not checked: see `resolveSecrets`. */
 export function checkConfig({ path, env, account = accountFolder, promoted, watched }: ConfigSource): CheckedConfig {
   const text = readText(path);
   if (typeof text !== 'string') return { ok: false, deadEnds: [], problems: [text] };
@@ -101,7 +101,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
     if (!file) return { ok: false, problems, deadEnds: [] };
     const more: PlacedProblem[] = [];
     const rest = completeConfig({ file, text, path, env, account, promoted, watched, problems: more });
-    // What is said of a part that is not there, or of what goes by it, would not be so.
+    // Problems in a missing section, or in one that depends on it, might not be real.
     const unsure = new Set([...without].flatMap((section) => [section, ...(goesBy[section] ?? [])]));
     const known = more.filter(({ at }) => !unsure.has(String(at[0])));
     return {
@@ -118,7 +118,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
   return { ok: false, problems: placed(problems), deadEnds, rest: { config, without: new Set() } };
 }
 
-/** Where something is said that goes by another section: without this nothing of it can be said for sure. */
+/** Section → the sections that depend on it: without it, problems in those are uncertain. */
 const goesBy: Readonly<Record<string, readonly string[]>> = {
   roster: ['incidents', 'evidence', 'paging', 'slack', 'stepUp', 'playbooks'],
   incidents: ['roster'],
@@ -129,14 +129,14 @@ const goesBy: Readonly<Record<string, readonly string[]>> = {
   forensics: ['actions', 'playbooks'],
 };
 
-/** Stands in for a section that has to be there and cannot be read. */
+/** Placeholder for a required section that cannot be read. */
 const stand: Readonly<Record<string, unknown>> = {
   cluster: 'unknown',
   intake: { tokens: [{ name: 'unknown', token: { env: 'UNKNOWN' } }] },
   roster: { people: [{ id: 'unknown', name: 'unknown' }], groups: { unknown: ['unknown'] } },
 };
 
-/** The file without the sections in which something is wrong, so that one mistake hides no other. */
+/** The file without the sections that have errors, so that one mistake does not hide others. */
 function parsedParts(
   value: unknown,
   issues: readonly z.core.$ZodIssue[],
@@ -153,7 +153,7 @@ function parsedParts(
 }
 
 /**
- * The effective configuration of a file. `env` only fills in what the file leaves open (`FIREBREAK_STATE_DIR`, `TEMPORAL_ADDRESS`,
+ * Returns the effective configuration of a file. `env` only fills in what the file leaves open (`FIREBREAK_STATE_DIR`, `TEMPORAL_ADDRESS`,
  * `TEMPORAL_NAMESPACE`).
  * @throws FB_ERR_CONFIG_INVALID with every problem: path, line, what is wrong, what to do.
  */

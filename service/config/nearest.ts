@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** The known name that was probably meant, or undefined where none is near. */
+/** Returns the known name that was probably meant, or undefined if none is close. */
 export function nearestName(written: string, known: readonly string[]): string | undefined {
   const plain = (name: string) => name.toLowerCase().replaceAll(/[-_]/g, '');
   const ranked = known.map((name) => ({ name, far: distance(plain(written), plain(name)) })).toSorted((a, b) => a.far - b.far);
@@ -9,10 +9,10 @@ export function nearestName(written: string, known: readonly string[]): string |
   return best && best.far <= Math.max(2, Math.floor(written.length / 3)) ? best.name : undefined;
 }
 
-/** Of more than these a person finds none in one line. */
+/** With more names than this, a person cannot find one in a single line. */
 const mostNamed = 8;
 
-/** The error of a name that is not there: with the one that was probably meant, and all that there are, or how to list them. */
+/** The error for an unknown name: suggests the one that was probably meant, and lists all names or says how to list them. */
 export function unknownName(parts: {
   /** `playbook`, `action` … */
   readonly what: string;
@@ -30,7 +30,7 @@ export function unknownName(parts: {
   return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `Name ${all}.` });
 }
 
-/** Where what stands before the `/` was left out. */
+/** For names written without the part before the `/`. */
 export function nearestBare(written: string, known: readonly string[]): string | undefined {
   const bare = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
   const near = nearestName(written, known.map(bare));

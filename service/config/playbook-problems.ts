@@ -17,11 +17,11 @@ type Checked = Pick<FileConfig, 'playbooks' | 'actions' | 'forensics' | 'inciden
   readonly evidence: { readonly stewards: readonly string[] };
 };
 
-/** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
+/** Playbooks that differ from what the configuration expects, and problems with whom they ask and with what they cannot do as configured. */
 export function playbookProblems(
   file: Checked,
   playbooks: readonly AnyPlaybook[] = shipped,
-  /** Packs of which no version runs yet: what their playbooks are nobody knows. */
+  /** Packs of which no version runs yet: their playbooks are unknown. */
   unpromoted: readonly string[] = [],
 ): readonly PlacedProblem[] {
   const mayCome = (id: string): boolean => unpromoted.some((pack) => id.startsWith(`${pack}/`));
@@ -48,7 +48,7 @@ function idProblems(
   ];
   const seen = new Set<string>();
   return [
-    // Only one of them would be found by its id, and run for both.
+    // Looking up the id would find only one of them, and run it for both.
     ...shared.map(({ id, title }) => ({
       at: ['playbooks'],
       problem: `two playbooks have the id ${id}: “${playbooks.find((one) => one.id === id)?.title}” and “${title}”`,
@@ -70,7 +70,7 @@ function meant(written: string, known: readonly string[]): string {
   return near === undefined ? `Name one of: ${known.join(', ')}.` : `Did you mean ${near}?`;
 }
 
-/** What is set for playbooks and does not fit. A default that names a group of nobody counts as well, where the playbook is enabled. */
+/** Values set for playbooks that do not fit. For an enabled playbook, also a default that names an unknown group. */
 function paramProblems(
   file: Checked,
   playbooks: readonly AnyPlaybook[],
@@ -123,7 +123,7 @@ function paramProblems(
   return [...set, ...left];
 }
 
-/** Groups of the roster that something asks, calls or trusts, and that are not there: nobody would ever answer. */
+/** Roster groups that something asks, calls or trusts, but that do not exist: nobody would ever answer. */
 function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
   const { roster, incidents, evidence, paging } = file;
   const groups = Object.keys(roster.groups);
@@ -156,7 +156,7 @@ function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   ];
 }
 
-/** Actions that would be refused whenever they are wanted: they are off, or what they work with is not configured. */
+/** Actions that would always be refused: they are off, or what they need is not configured. */
 function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
   const { actions, forensics } = file;
   const optIn: readonly string[] = actions.optIn;
@@ -183,7 +183,7 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
         remedy: `Add ${name} to actions.optIn, with the rights of deploy/rbac/opt-in/${name}.yaml, or leave the playbook out of playbooks.enabled.`,
       })),
     ...[...turnedOn, ...used.filter(({ action }) => !isOn(action))]
-      // All that this pool does, it does with tools of ours beside a container or on a node.
+      // Everything in this pool is done with our own tools, next to a container or on a node.
       .filter(({ action: { pool } }) => pool === 'forensics' && forensics.toolsImage === undefined)
       .map(({ at, who }) => ({
         at,
@@ -193,12 +193,12 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   ];
 }
 
-/** To call a critical alert harmless, to release what it contained, or to change what is wider: see `quorumOf`. */
+/** To call a critical alert harmless, to release what it contained, or to change something wider: see `quorumOf`. */
 const peopleOnCritical = 2;
 
 /**
- * Questions with answers that can never be given, since their groups hold too few people who could. Containment goes on without them, so nothing
- * that contains is stopped by it: it is an error for who checks the configuration, and a line in the log for who starts it.
+ * Questions with answers that can never be given, because too few people in their groups could give them. Containment continues without answers, so this blocks
+ * nothing that contains: it is an error when the configuration is checked, and a log line at startup.
  */
 export function quorumProblems(
   config: Pick<FileConfig, 'playbooks' | 'incidents'> & { readonly roster: Roster; readonly slack?: unknown },
@@ -216,7 +216,7 @@ export function quorumProblems(
     const members = new Set(
       alike[0]?.groups.flatMap((group) => (Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [])),
     );
-    // Without Slack nobody is asked but at the command line, where a key of one's own is needed.
+    // Without Slack, people can only answer at the command line, which requires a key of their own.
     const hasWay = ({ slackIds, keys, subject }: Person): boolean =>
       keys.length > 0 || (slack !== undefined && (slackIds.length > 0 || subject !== undefined));
     const able = roster.people.filter((person) => members.has(person.id) && hasWay(person));

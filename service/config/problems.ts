@@ -4,11 +4,11 @@ import { FirebreakError } from '../../core/errors.ts';
 import { nearestName } from './nearest.ts';
 import { kindOf, knownKeys, schemaAt } from './schema-walk.ts';
 
-/** One thing that is wrong with the configuration. Never holds a value from the file: it might be a secret in the wrong place. */
+/** One problem in the configuration. Never contains a value from the file: it might be a secret in the wrong place. */
 export interface ConfigProblem {
   /** `roster.people[1].id`; empty for the file as a whole. */
   readonly path: string;
-  /** Line of the file, from 1. */
+  /** Line in the file, from 1. */
   readonly line?: number;
   readonly problem: string;
   readonly remedy: string;
@@ -22,7 +22,7 @@ export function pathText(path: readonly PropertyKey[]): string {
   );
 }
 
-/** Tells the line of a path; of what is missing, the line of what should hold it. */
+/** Finds the line of a path; for something missing, the line of its nearest parent. */
 export class Lines {
   readonly #document: Document;
   readonly #counter: LineCounter;
@@ -71,7 +71,7 @@ function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missin
   return `${missing ? 'Add it' : 'Write here'}: ${wanted}${example}.`;
 }
 
-/** A check of our own may say what to do. */
+/** Our own checks may provide a remedy. */
 function remedyOf({ params }: z.core.$ZodIssueCustom): string {
   const remedy: unknown = params?.remedy;
   return typeof remedy === 'string' ? remedy : 'Correct it: see `firebreak docs configuration`.';
@@ -102,14 +102,14 @@ function boundText(how: 'least' | 'most', bound: number | bigint, origin: string
   return `it ${how === 'least' ? 'needs' : 'may have'} at ${how} ${bound} ${unit}`;
 }
 
-/** What zod found, in words. */
+/** A zod issue in words. */
 function issueText(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_small' && issue.inclusive === true) return boundText('least', issue.minimum, issue.origin);
   if (issue.code === 'too_big' && issue.inclusive === true) return boundText('most', issue.maximum, issue.origin);
   return issue.message.replace(/^(Invalid (input|option): |Too (big|small): )/, '');
 }
 
-/** All that zod found, in the order of the file. */
+/** All zod issues, in the order of the file. */
 export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$ZodIssue[], lines: Lines): ConfigProblem[] {
   const at = (path: readonly PropertyKey[]) => {
     const line = lines.of(path);
@@ -132,7 +132,7 @@ export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$Zod
     .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
-/** The error of these: of one in a line with its remedy below, of more than one in a line each, with its own. */
+/** The error for these problems: a single one on one line with its remedy below, several on one line each with its remedy. */
 export function invalidConfig(problems: readonly ConfigProblem[], file?: string): FirebreakError {
   const [first] = problems;
   if (problems.length === 1 && first) {

@@ -2,11 +2,11 @@ import type { Config } from './complete.ts';
 import type { SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 
-/** Credentials for `rotation`. Of the secrets pool only. */
+/** Credentials for `rotation`. Only for the secrets pool. */
 export interface RotationSecrets {
-  /** Asked before each call: a file is read anew. */
+  /** Called before each request: a file is read again. */
   readonly vaultToken?: () => string;
-  /** Absent where AWS is asked with a role. */
+  /** Absent if AWS is accessed with a role. */
   readonly awsKey?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** One for each entry of `rotation.secrets`, in its order. */
   readonly entries: readonly { readonly postgresUrl?: string }[];

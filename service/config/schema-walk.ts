@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** One place of a schema without its wrappers, and what those said about it. */
+/** One place in a schema without its wrappers, and what the wrappers said about it. */
 interface SchemaPlace {
   readonly schema: z.core.$ZodType;
   readonly description?: string;
@@ -9,7 +9,7 @@ interface SchemaPlace {
   readonly optional: boolean;
 }
 
-/** Takes `optional`, `default`, `prefault` and transformations off, and gathers what is known on the way. */
+/** Removes `optional`, `default`, `prefault` and transformations, and collects what they say. */
 export function unwrap(schema: z.core.$ZodType): SchemaPlace {
   const meta = z.globalRegistry.get(schema);
   const own = {
@@ -34,7 +34,7 @@ function child(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodType | und
   return undefined;
 }
 
-/** The place of the schema that a path of the file leads to; undefined where there is none. */
+/** The place in the schema that a path of the file leads to; undefined if there is none. */
 export function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): SchemaPlace | undefined {
   let place: z.core.$ZodType | undefined = schema;
   for (const key of path) {
@@ -44,7 +44,7 @@ export function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]):
   return place && unwrap(place);
 }
 
-/** The keys that an object of the schema may have, in their order. */
+/** The keys that an object of the schema may have, in order. */
 export function knownKeys(schema: z.core.$ZodType): readonly string[] {
   const { schema: bare } = unwrap(schema);
   return bare instanceof z.ZodObject ? Object.keys(bare.shape) : [];
@@ -56,7 +56,7 @@ function rangeOf({ minValue, maxValue }: z.ZodNumber): string {
   return least + most;
 }
 
-/** What kind of value is wanted, in words for people. */
+/** The expected kind of value, in words for people. */
 export function kindOf(schema: z.core.$ZodType): string {
   const { schema: bare } = unwrap(schema);
   if (bare instanceof z.ZodObject) return 'env' in bare.shape && 'file' in bare.shape ? 'secret' : 'section';

@@ -19,7 +19,7 @@ import { telemetry } from './sections/telemetry-section.ts';
 import { paging, tickets } from './sections/ticket-sections.ts';
 import * as section from './sections.ts';
 
-/** The configuration file as it may be written. The reference page is generated from the descriptions in it. */
+/** Schema of the configuration file. The reference page is generated from its descriptions. */
 export const configSchema = z.strictObject({
   cluster: id.meta({ description: 'Name of the cluster; part of every incident’s id.', examples: ['prod-eu'] }),
   stateDir: path.exactOptional().meta({
@@ -96,5 +96,5 @@ export const configSchema = z.strictObject({
   }),
 });
 
-/** The file after its check: everything that has a fixed default is there. */
+/** The file after validation: everything with a fixed default is present. */
 export type FileConfig = z.output<typeof configSchema>;

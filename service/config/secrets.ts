@@ -12,7 +12,7 @@ import { type ConfigProblem, invalidConfig } from './problems.ts';
 import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 
-/** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
+/** The role of a process. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
 export type Role = Pool;
 export const roles: readonly Role[] = [...pools].sort();
 
@@ -21,42 +21,42 @@ interface BucketAccess {
   readonly secretAccessKey: string;
 }
 
-/** The secrets themselves. Keep them out of logs, errors, histories and `config check`. */
+/** The secret values. Keep them out of logs, errors, histories and `config check`. */
 export interface Secrets {
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
-  /** What opens Temporal's door; files are read anew at each call. */
+  /** The credentials for Temporal; files are read again at each call. */
   readonly temporalAccess: () => TemporalAccess;
-  /** Of the cell; otherwise empty. */
+  /** For the cell; otherwise empty. */
   readonly intakeTokens: readonly { readonly name: string; readonly token: string }[];
-  /** Of the cell; otherwise empty. */
+  /** For the cell; otherwise empty. */
   readonly intakeSignatures: readonly { readonly name: string; readonly secret: string }[];
-  /** Where evidence is in S3, and the role keeps evidence. */
+  /** If evidence is stored in S3 and the role keeps evidence. */
   readonly s3?: BucketAccess;
-  /** Where releases of packs are in S3. */
+  /** If pack releases are stored in S3. */
   readonly releases?: BucketAccess;
-  /** Where the keys of the evidence are in Vault, and the role keeps or checks evidence. Asked before each call: files are read anew. */
+  /** If the keys of the evidence are in Vault and the role keeps or checks evidence. Called before each request: files are read again. */
   readonly evidenceVault?: () => string;
-  /** Of the desk. */
+  /** For the desk. */
   readonly slack?: { readonly botToken: string; readonly signingSecrets: readonly string[]; readonly appToken?: string };
-  /** Of the cell: signs what its provider is asked about nodes. */
+  /** For the cell: signs requests to the provider about nodes. */
   readonly nodeIsolation?: string;
-  /** Of the desk: our own at the identity provider. */
+  /** For the desk: our own client secret at the identity provider. */
   readonly stepUpClient?: string;
-  /** Of the desk. */
+  /** For the desk. */
   readonly tickets?: OpenedSection<Config['tickets']>;
-  /** Of the desk. */
+  /** For the desk. */
   readonly paging?: OpenedSection<Config['paging']>;
-  /** Of the secrets pool. */
+  /** For the secrets pool. */
   readonly rotation?: RotationSecrets;
-  /** Of the pool of the packs' actions, by pack and by name. Asked before each call: files are read anew. */
+  /** For the pool of the packs' actions, by pack and by name. Called before each request: files are read again. */
   readonly packs?: ReadonlyMap<string, () => Readonly<Record<string, string>>>;
-  /** What opens the door of the collector, for each signal; files are read anew at each call. */
+  /** The credentials for the collector, for each signal; files are read again at each call. */
   readonly telemetry?: ReadonlyMap<OtlpSignal, () => OtlpAccess>;
-  /** Of the desk: what opens the receivers of streams, by their names; files are read anew at each call. */
+  /** For the desk: the credentials for the receivers of streams, by name; files are read again at each call. */
   readonly streams?: ReadonlyMap<string, () => StreamAccess>;
-  /** Of the desk, where the transparency log is copied to S3. */
+  /** For the desk, if the transparency log is copied to S3. */
   readonly logBucket?: BucketAccess;
-  /** Of the desk: `sqlite:PATH` or `postgres://…`. */
+  /** For the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
 
@@ -72,12 +72,12 @@ function notMadeYet(file: string, stateDir: string): Omit<ConfigProblem, 'path'>
   };
 }
 
-/** Whether the first start makes this key. */
+/** Returns whether the first start creates this key. */
 function isMadeAtStart(file: string, stateDir: string): boolean {
   return file.startsWith(`${stateDir}/`) && !existsSync(file);
 }
 
-/** Nothing of a start is there: a key that was lost later is not made again, since nobody could read what it has sealed. */
+/** Returns whether nothing has been started yet: a key that is lost later is not created again, since nobody could read what the old one sealed. */
 function isBeforeStart(file: string, stateDir: string): boolean {
   return isMadeAtStart(file, stateDir) && !existsSync(join(stateDir, 'keys'));
 }
@@ -90,7 +90,7 @@ class Reader {
     this.#env = env;
   }
 
-  /** @param stateDir in whose `keys` the first start makes it */
+  /** @param stateDir the state directory in whose `keys` folder the first start creates it */
   text(path: string, ref: SecretRef, stateDir?: string): string {
     const value = 'env' in ref ? this.#env[ref.env] : this.#file(ref.file);
     if (value !== undefined && value !== '') return value;
@@ -107,7 +107,7 @@ class Reader {
     return '';
   }
 
-  /** What is there now; in a file, what is there when it is asked. */
+  /** The current value; for a file, its content at the time of the call. */
   current(path: string, ref: SecretRef): () => string {
     const first = this.text(path, ref);
     return () => ('env' in ref ? first : this.#file(ref.file) || first);
@@ -133,7 +133,7 @@ class Reader {
 interface SecretsQuery {
   readonly config: Config;
   readonly env: Environment;
-  /** Empty for the command line: only the payload keys. */
+  /** Empty for the command line, which only gets the payload keys. */
   readonly roles: readonly Role[];
 }
 
@@ -195,7 +195,7 @@ function releaseSecrets(read: Reader, { releases: { store } }: Pick<Config, 'rel
   return { releases: bucketAccess(read, 'releases.s3', store) };
 }
 
-/** What opens the store of releases, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads only the credentials for the store of releases. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveReleaseSecrets({
   config,
   env,
@@ -206,7 +206,7 @@ export function resolveReleaseSecrets({
   return resolved(env, (read) => releaseSecrets(read, config));
 }
 
-/** What opens the bucket of backups; undefined where there is none. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads the credentials for the bucket of backups; undefined if there is none. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveBackupSecrets({
   config: { backup },
   env,
@@ -219,7 +219,7 @@ export function resolveBackupSecrets({
   return resolved(env, (read) => bucketAccess(read, 'backup.s3', s3));
 }
 
-/** What opens the receivers of these streams, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads only the credentials for the receivers of these streams. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveStreamAccess({
   streams,
   env,
@@ -236,7 +236,7 @@ function logBucketSecrets(read: Reader, { audit }: Pick<Config, 'audit'>): Pick<
   return { logBucket: bucketAccess(read, 'audit.log.copies.s3', s3) };
 }
 
-/** What opens the place that a report goes to. */
+/** The credentials for the place that a report goes to. */
 export interface ReportAccess {
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
@@ -244,7 +244,7 @@ export interface ReportAccess {
   readonly password?: string;
 }
 
-/** Of this report, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads only the credentials for this report. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveReportAccess({
   report: { name, to },
   slack,
@@ -261,7 +261,7 @@ export function resolveReportAccess({
   }));
 }
 
-/** Each pack gets its own, and no other's. */
+/** Each pack gets only its own secrets. */
 function packSecrets(read: Reader, { packs }: Config): NonNullable<Secrets['packs']> {
   return new Map(
     packs.map(({ name, secrets }) => {
@@ -273,7 +273,7 @@ function packSecrets(read: Reader, { packs }: Config): NonNullable<Secrets['pack
   );
 }
 
-/** Those of its mode: what is not needed is not read. */
+/** Only those of its mode: what is not needed is not read. */
 function slackSecrets(read: Reader, { mode, botToken, signingSecrets = [], appToken }: NonNullable<Config['slack']>) {
   return {
     botToken: read.text('slack.botToken', botToken),
@@ -283,17 +283,17 @@ function slackSecrets(read: Reader, { mode, botToken, signingSecrets = [], appTo
 }
 
 /**
- * Reads the secrets that the roles need, and no others: who holds cluster rights never sees Slack's token.
- * @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value.
+ * Reads only the secrets that the roles need: a process with cluster rights never sees Slack's token.
+ * @throws FB_ERR_CONFIG_INVALID naming every secret that is not available; never a value.
  */
 export function resolveSecrets(query: SecretsQuery): Secrets {
   return resolved(query.env, (read) => readSecrets(read, query));
 }
 
-/** What reads evidence, of all secrets. The token of a Vault that is not there is left out: without it what is sealed stays sealed. @throws FB_ERR_CONFIG_INVALID */
+/** Reads only the secrets needed to read evidence. An unavailable Vault token is left out: sealed artefacts then stay sealed. @throws FB_ERR_CONFIG_INVALID */
 export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>): Pick<Secrets, 's3' | 'evidenceVault'> {
   const { vault, ...evidence } = config.evidence;
-  // Evidence outlives Temporal: whoever checks it need not have the key of its payloads.
+  // Evidence outlives Temporal: checking it does not require the key of Temporal's payloads.
   const { address, namespace } = config.temporal;
   const temporal = { address, namespace, codecKeys: [] };
   const { s3 } = resolveSecrets({ config: { ...config, evidence, temporal }, env, roles: ['forensics'] });
@@ -302,7 +302,7 @@ export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>
   return { ...(s3 && { s3 }), ...(token && read.problems.length === 0 && { evidenceVault: token }) };
 }
 
-/** What opens the OpenTelemetry collector. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads the credentials for the OpenTelemetry collector. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveTelemetrySecrets({
   config,
   env,
@@ -315,14 +315,14 @@ export function resolveTelemetrySecrets({
   return resolved(env, (read) => ({ telemetry: readOtlpAccess(otlp, (path, ref) => read.current(path, ref)) }));
 }
 
-/** Where the records are, for who only reads them. @throws FB_ERR_CONFIG_INVALID when the secret cannot be had. */
+/** Where the records are, for callers that only read them. @throws FB_ERR_CONFIG_INVALID if the secret is not available. */
 export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): string {
   const { url } = config.audit;
   if (typeof url === 'string') return url;
   return resolved(env, (read) => read.text('audit.url', url));
 }
 
-/** The first token of the intake, for who sends an alert to it. @throws FB_ERR_CONFIG_INVALID when there is none, or it cannot be had. */
+/** The first token of the intake, for sending an alert to it. @throws FB_ERR_CONFIG_INVALID if there is none, or it is not available. */
 export function resolveIntakeToken({
   config,
   env,
@@ -335,7 +335,7 @@ export function resolveIntakeToken({
   return resolved(env, (read) => read.text('intake.tokens[0].token', first.token));
 }
 
-/** What opens Temporal's door, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+/** Reads only the credentials for Temporal. @throws FB_ERR_CONFIG_INVALID if one of them is not available. */
 export function resolveTemporalAccess({
   config,
   env,
@@ -346,7 +346,7 @@ export function resolveTemporalAccess({
   return resolved(env, (read) => readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref)));
 }
 
-/** What was read. @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value. */
+/** Returns what was read. @throws FB_ERR_CONFIG_INVALID naming every secret that is not available; never a value. */
 function resolved<Result>(env: Environment, from: (read: Reader) => Result): Result {
   const read = new Reader(env);
   const result = from(read);
@@ -365,7 +365,7 @@ function bucketAccess(
   };
 }
 
-/** What `resolveSecrets` would complain about, but for keys that the first start makes in the state directory. */
+/** What `resolveSecrets` would reject, except keys that the first start creates in the state directory. */
 export function missingSecrets(query: SecretsQuery): readonly ConfigProblem[] {
   const { stateDir, temporal } = query.config;
   const madeLater = temporal.codecKeys.flatMap(({ key }, index) =>

@@ -2,7 +2,7 @@ import type { Environment, SecretRef } from './fields.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
 
-/** Where what TLS needs is; an empty one is TLS with the authorities of the system. */
+/** References to the parts of TLS; an empty object means TLS with the system's authorities. */
 export interface TemporalTls {
   readonly ca?: SecretRef;
   readonly cert?: SecretRef;
@@ -10,7 +10,7 @@ export interface TemporalTls {
   readonly serverName?: string;
 }
 
-/** What opens Temporal's door, as PEM and text. */
+/** The credentials for Temporal, as PEM and text. */
 export interface TemporalAccess {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
   readonly apiKey?: string;
@@ -19,7 +19,7 @@ export interface TemporalAccess {
 type Problem = Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] };
 
 /**
- * The way in as the file says, else as Temporal's own environment variables do. Its configuration files (`TEMPORAL_CONFIG_FILE`) are not read.
+ * Access as the file says, otherwise as Temporal's own environment variables say. Its configuration files (`TEMPORAL_CONFIG_FILE`) are not read.
  * https://docs.temporal.io/references/client-environment-configuration
  */
 export function completeTemporalAccess(options: {
@@ -52,7 +52,7 @@ function tlsOfFile(tls: NonNullable<FileConfig['temporal']['tls']>, absolute: (p
   };
 }
 
-/** Undefined where the environment says nothing of TLS. */
+/** Undefined if the environment says nothing about TLS. */
 function tlsOfEnvironment(env: Environment, problems: Problem[]): TemporalTls | false | undefined {
   if (env.TEMPORAL_TLS === 'false') return false;
   if (env.TEMPORAL_TLS_DISABLE_HOST_VERIFICATION === 'true')
@@ -81,7 +81,7 @@ function given(env: Environment, name: string): SecretRef | undefined {
   return env[`${name}_DATA`] ? { env: `${name}_DATA` } : undefined;
 }
 
-/** @param current reads one now, and gives a function that reads it again */
+/** @param current reads a secret now, and returns a function that reads it again */
 export function readTemporalAccess(
   { tls, apiKey }: { readonly tls?: TemporalTls; readonly apiKey?: SecretRef },
   current: (path: string, ref: SecretRef) => () => string,

@@ -7,8 +7,8 @@ interface Means {
 }
 
 /**
- * What looks and keeps, and cannot as it is configured: it is off, or there are no tools to do it with. A playbook goes on without it, and the incident says
- * so; what contains or changes something a playbook is not enabled without.
+ * Whether an action that only reads and keeps evidence cannot run as configured: it is off, or its tools are missing. A playbook continues without it, and the
+ * incident says so. Without an action that contains or changes something, a playbook is not enabled.
  */
 export function isUnavailable({ name, effect, pool, optIn }: ActionDeclaration, { actions, forensics }: Means): boolean {
   if (effect !== 'read' || actions.optIn.includes(name)) return false;

@@ -7,10 +7,10 @@ import { type KnownRule, ruleSets } from '../../core/rules/known-rules.ts';
 import { auditRules } from '../../integrations/sensors/kubernetes-audit/rules.ts';
 import { nearestName } from './nearest.ts';
 
-/** A rule that a playbook asks for and that no rule set has: a spelling that never matches, or a rule of one's own. */
+/** A rule that a playbook matches but no rule set has: a misspelling that never matches, or a custom rule. */
 interface UnknownRule {
   readonly playbook: string;
-  /** As the playbook has it: a name, or its pattern. */
+  /** As written in the playbook: a name or a pattern. */
   readonly rule: string;
   /** The known name that was probably meant. */
   readonly nearest?: string;
@@ -19,10 +19,10 @@ interface UnknownRule {
 const publicRules = ruleSets.flatMap(({ rules }) => rules);
 
 /**
- * Rules that these playbooks ask for and that nobody has: not the rule sets that Firebreak knows, not Firebreak itself, and not `own`, the rules that the
- * configuration names. What a match bounds to a sensor without such a set is left out: nobody knows its rules.
+ * Rules that these playbooks match but nobody has: neither the known rule sets, nor Firebreak itself, nor `own`, the rules that the configuration names.
+ * Matches limited to a sensor without such a set are left out: its rules are unknown.
  *
- * @param sets in place of the public ones, where it is known which rules there are.
+ * @param sets used instead of the public ones, if the existing rules are known.
  */
 export function unknownRules(
   playbooks: readonly AnyPlaybook[],
@@ -45,7 +45,7 @@ export function unknownRules(
           const nearest = nearestName(rule, names);
           return [{ playbook: playbook.id, rule, ...(nearest !== undefined && { nearest }) }];
         }
-        // One match, so that its pattern is made once.
+        // One match object, so that its pattern is compiled once.
         const like = { rule };
         if (names.some((name) => matchAlert(like, { rule: name }) === true)) return [];
         return [{ playbook: playbook.id, rule: 'glob' in rule ? rule.glob : rule.regex }];
@@ -59,7 +59,7 @@ function mayHaveSet({ sensor }: Match, sensors: ReadonlySet<string>): boolean {
   return [...sensors].some((one) => matchAlert(like, { sensor: one }) === true);
 }
 
-/** As people read it. */
+/** The text for people. */
 export function unknownRuleText({ rule, nearest }: UnknownRule): string {
   const meant = nearest === undefined ? 'unless it is a rule of your own, it never matches' : `did you mean “${nearest}”?`;
   return `no rule set that Firebreak knows has “${rule}”: ${meant}`;

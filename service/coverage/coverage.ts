@@ -6,10 +6,10 @@ import type { KnownRule, RulePlace, RuleSet } from '../../core/rules/known-rules
 import { compareTexts } from '../../core/text/plain-json.ts';
 import { alertOfRule } from './payloads.ts';
 
-/** What becomes of one rule's alert at one place. */
+/** What happens to one rule's alert at one place. */
 interface PlaceAnswer {
   readonly place: RulePlace;
-  /** Ids of the playbooks that are for it, and of those that take what is left where none is. */
+  /** Ids of the playbooks written for it, and of those that take whatever no other playbook takes. */
   readonly playbooks: readonly string[];
   readonly rest: readonly string[];
 }
@@ -20,11 +20,13 @@ export interface CoveredRule {
   readonly severity: Severity;
   readonly mitre: readonly string[];
   readonly answers: readonly PlaceAnswer[];
-  /** `yes`: by a playbook for it wherever it may happen; `partly`: somewhere; `rest`: only by what takes all that is left; `no`: by nothing. */
+  /**
+   * `yes`: by a playbook for it wherever it may happen; `partly`: only in some places; `rest`: only by playbooks that take whatever is left; `no`: by nothing.
+   */
   readonly covered: 'yes' | 'partly' | 'rest' | 'no';
 }
 
-/** An alert is made and read for each: a few milliseconds of work. */
+/** For each rule an alert is made and parsed: a few milliseconds of work. */
 const rulesATurn = 10;
 
 export interface SetCoverage {
@@ -51,12 +53,12 @@ function coveredRule(playbooks: readonly AnyPlaybook[], rule: KnownRule): Covere
   };
 }
 
-/** Which playbooks answer which rules, by alerts as each rule's sensor sends them. */
+/** Returns which playbooks answer which rules, using alerts in the form in which each rule's sensor sends them. */
 export function coverageOf(playbooks: readonly AnyPlaybook[], sets: readonly RuleSet[]): readonly SetCoverage[] {
   return sets.map(({ rules, ...set }) => ({ set, rules: rules.map((rule) => coveredRule(playbooks, rule)) }));
 }
 
-/** The same where others wait, on a terminal or in the desk: between the rules they have their turn, and `onPart` hears how much is done. */
+/** The same where others wait, on a terminal or in the desk: yields between the rules, and reports progress to `onPart`. */
 export async function coverageInTurns(
   playbooks: readonly AnyPlaybook[],
   sets: readonly RuleSet[],
@@ -79,13 +81,13 @@ export async function coverageInTurns(
   return coverage;
 }
 
-/** Share of rules that a playbook is for, in whole per cent, rounded down. */
+/** Share of rules that have a playbook for them, in whole per cent, rounded down. */
 export function percentCovered(rules: readonly CoveredRule[]): number {
   const yes = rules.filter(({ covered }) => covered === 'yes').length;
   return rules.length === 0 ? 100 : Math.floor((100 * yes) / rules.length);
 }
 
-/** An ATT&CK Navigator layer: a technique’s score is the share of the rules about it that a playbook is for. https://github.com/mitre-attack/attack-navigator */
+/** An ATT&CK Navigator layer: a technique's score is the share of its rules that have a playbook for them. https://github.com/mitre-attack/attack-navigator */
 export function navigatorLayer(coverage: readonly SetCoverage[]): object {
   const byTechnique = Map.groupBy(
     coverage.flatMap(({ rules }) => rules.flatMap((rule) => rule.mitre.map((id) => ({ id, rule })))),

@@ -8,7 +8,7 @@ const container = '3f2a9c41d0be5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f80910213
 const pod = { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' };
 const image = 'registry.example.com/shop/cart:1.4.2';
 
-/** What the rule's sensor would send, in its newest format. */
+/** The payload that the rule's sensor would send, in its newest format. */
 function payloadOf(rule: KnownRule, place: RulePlace): object {
   const inPod = place === 'pod';
   const { name, severity, tags, detail } = rule;
@@ -61,7 +61,7 @@ function payloadOf(rule: KnownRule, place: RulePlace): object {
         UpdatedTime: time,
         HostName: node,
         PolicyName: name,
-        // What it sends where a policy gives none.
+        // The value that it sends if a policy sets none.
         Severity: severity ?? '1',
         Tags: tags.join(','),
         ATags: tags,
@@ -116,8 +116,8 @@ function falcoFields({ detail }: KnownRule, place: RulePlace): object {
 }
 
 /**
- * The alert that a rule makes: its sensor's payload, read by the intake as one that was sent, with what the cell then adds of the cluster. So what is
- * covered is what arrives, and not what a rule file calls it. Undefined where nothing arrives.
+ * The alert that a rule produces: its sensor's payload, read by the intake like a real one, plus what the cell then adds from the cluster. So coverage reflects
+ * what arrives, not what a rule file calls it. Undefined if nothing arrives.
  */
 export function alertOfRule(rule: KnownRule, place: RulePlace): Alert | undefined {
   const raw = Buffer.from(JSON.stringify(payloadOf(rule, place)));

@@ -11,7 +11,7 @@ function textsIn(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** An entry of a list in a rule file of Falco; lists, macros and what only changes another's rule are none. */
+/** The rule in one list entry of a Falco rule file; lists, macros and entries that only change another rule yield none. */
 function falcoRule(entry: unknown): readonly FoundRule[] {
   const { rule, priority, tags: written, source, enabled, condition } = objectOf(entry) ?? {};
   if (typeof rule !== 'string' || condition === undefined) return [];
@@ -30,7 +30,7 @@ function falcoRule(entry: unknown): readonly FoundRule[] {
   ];
 }
 
-/** A policy as it is given to Kubernetes. */
+/** A policy in the form in which it is applied to Kubernetes. */
 function policy(document: unknown): readonly FoundRule[] {
   const { kind, metadata, spec: written } = objectOf(document) ?? {};
   const name = objectOf(metadata)?.name;
@@ -73,9 +73,9 @@ function rulesIn(path: string): readonly FoundRule[] {
 }
 
 /**
- * The rules in the files of a folder and all below it: Falco's rule files, Tetragon's TracingPolicies, KubeArmor's policies. A rule that is defined twice is
- * the later one's, as for Falco.
- * @throws FB_ERR_FILE_MISSING; FB_ERR_CONFIG_INVALID for what is no YAML
+ * Reads the rules in all files of a folder and its subfolders: Falco's rule files, Tetragon's TracingPolicies, KubeArmor's policies. If a rule is defined
+ * twice, the later definition wins, as in Falco.
+ * @throws FB_ERR_FILE_MISSING; FB_ERR_CONFIG_INVALID for invalid YAML
  */
 export function ruleSetInFolder(folder: string): RuleSet {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())

@@ -16,23 +16,23 @@ import { narrowedBy, type OutsideDuty } from './on-call.ts';
 export interface TrustedClick {
   readonly clickId: string;
   readonly slackUser: string;
-  /** On the desk's page: the roster's id of who says that they answer. The sign-in proves it. */
+  /** On the desk's page: the roster id of the person who claims to answer. The sign-in proves it. */
   readonly onPage?: string;
-  /** Where that page is, by its path, if the browser has to come back to it. */
+  /** Path of that page, if the browser has to return to it. */
   readonly back?: string;
   readonly button: StoredButton;
   readonly channel: string;
-  /** From the dialog that asks for it. */
+  /** From the dialog that asks for a reason. */
   readonly reason?: string;
-  /** What was filled in there, where the choice has a form. */
+  /** What was filled in there, if the choice has a form. */
   readonly answers?: FormAnswers;
   /** What the question is about, in a few words. */
   readonly about?: string;
-  /** It is part of one answer to several questions. */
+  /** Set if it is part of one answer to several questions. */
   readonly together?: NonNullable<ReplyTo['together']>;
-  /** The identity provider's word, where the answer needs one. */
+  /** The identity provider's token, if the answer needs one. */
   readonly idToken?: string;
-  /** It is no vote: it ends this restraint, and waits for a sign-in. */
+  /** Set if this is not a vote: it ends this restraint, and waits for a sign-in. */
   readonly ends?: string;
 }
 
@@ -50,19 +50,19 @@ interface ClickVotesOptions {
   readonly now?: () => Date;
 }
 
-/** The person who clicked waits for 3 s. The connection goes on trying for some seconds after its deadline. */
+/** The person who clicked waits up to 3 s. The connection keeps trying for some seconds after its deadline. */
 const sendWithinMs = 2_000;
 const wakeWithinMs = 10_000;
 
 export interface ClickVotes {
-  /** Whether the vote would be taken: asked before a dialog opens, and its incident made ready for it. Who is refused is on the record. */
+  /** Returns whether the vote would be accepted. Called before a dialog opens; also wakes its incident. A refusal is put on record. */
   mayAnswer(click: TrustedClick): Promise<{ readonly refusal?: string }>;
-  /** `taken`: Temporal has it. */
+  /** `taken`: Temporal has accepted it. */
   vote(click: TrustedClick): Promise<{ readonly text: string; readonly taken?: true }>;
 }
 
 /**
- * Turns a click into a vote: the roster says who clicked and whether that person may answer; the desk signs; a signal carries it. The cell
+ * Turns a click into a vote: the roster determines who clicked and whether that person may answer, the desk signs, and a signal carries the vote. The cell
  * checks all of it again.
  */
 export function createClickVotes(options: ClickVotesOptions): ClickVotes {
@@ -110,7 +110,7 @@ function viaOf({ onPage }: TrustedClick): 'slack' | 'page' {
   return onPage === undefined ? 'slack' : 'page';
 }
 
-/** Who clicked, by the roster; on a page, who says that they did. */
+/** The person who clicked, according to the roster; on a page, the person they claim to be. */
 export function whoClicked(roster: Roster, { slackUser, onPage }: TrustedClick): Person | undefined {
   return onPage === undefined ? personBySlackId(roster, slackUser) : personById(roster, onPage);
 }
@@ -145,8 +145,8 @@ function voterOf(
 }
 
 /**
- * The cell keeps some incidents in memory; any other is read from its history again when it is told something, which takes longer than all else on
- * the way from a vote to its step. So it is read while the person reads the dialog. Nothing rests on what it answers, nor on whether it does.
+ * The cell keeps some incidents in memory; for any other, the next message makes it replay the history, which takes longer than everything else between a vote
+ * and its step. So this starts the replay while the person reads the dialog. Nothing depends on the result, or on whether there is one.
  */
 async function wake(client: Client | undefined, { incident: { id, run } }: StoredButton): Promise<void> {
   const asked = async () =>
@@ -159,11 +159,11 @@ async function wake(client: Client | undefined, { incident: { id, run } }: Store
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
 
 const isOver = 'This incident is over: nothing is decided any more.';
-/** Of what stands above all incidents: there the cell asks again what was open when a run ended, on the same card. */
+/** For decisions above all incidents: if a run ends, the cell asks the open questions again, on the same card. */
 const isAskedAgain =
   'Nothing was decided: what counts the answers was ended, and is begun again. Click again in a minute; if it does not count then, propose it again.';
 
-/** It may still arrive: whoever clicks again counts once, and the later answer is the one that counts. */
+/** It may still arrive: if the person clicks again, they count once, and the later answer counts. */
 const unconfirmed =
   'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
 
@@ -195,13 +195,13 @@ async function send(
   }
 }
 
-/** Remembers where the answer to a click goes, before the incident hears of the click. */
+/** Remembers where to send the answer to a click, before the incident receives the click. */
 export interface ClickReplies {
-  /** Never throws, and takes no longer than a moment: what is decided does not wait for what is said about it. */
+  /** Never throws, and takes only a moment: a decision does not wait for its reply. */
   remember(click: TrustedClick, signature: string): Promise<void>;
 }
 
-/** A database that takes longer must not keep a vote waiting. */
+/** A slower database must not delay a vote. */
 export const saveWithinMs = 300;
 
 export function createClickReplies(parts: {

@@ -27,13 +27,13 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import { readDeadlines } from '../records/read-deadlines.ts';
 import type { Journal } from './journal.ts';
 
-/** Milliseconds from look to look. */
+/** Milliseconds between looks. */
 export const deadlinesEveryMs = 30_000;
 
-/** A pager that does not answer is asked again at the next look. */
+/** A pager that does not answer is tried again at the next look. */
 const callWithinMs = 20_000;
 
-/** What was put on record later ago is in its thread, if Slack was there at all. */
+/** Older records are already in the thread, if Slack was available at all. */
 const newsForMs = 86_400_000;
 
 const ownKinds = { called: 'deadline.called', quieted: 'deadline.call-ended' } as const;
@@ -43,14 +43,14 @@ interface DeadlinesOptions {
   readonly trust: Trust;
   readonly signers: VoteSigners;
   readonly entity: Entity;
-  /** By whom people are named. */
+  /** Source of people's names. */
   readonly roster: Roster;
   readonly journal: Pick<Journal, 'record'>;
-  /** Absent: none is configured, and nobody can be called. */
+  /** Absent: no pager is configured, and nobody can be called. */
   readonly pager?: Pager | undefined;
-  /** Absent: there is no Slack. */
+  /** Absent: no Slack. */
   readonly postInThread?: ((post: ThreadPost) => Promise<unknown>) | undefined;
-  /** Who is called, and how many milliseconds before a notification is due. Always when it has run out. */
+  /** The group to call, and how many milliseconds before a notification is due. It is always called when the deadline has passed. */
   readonly group: string;
   readonly before: readonly number[];
   readonly log: Pick<Logger, 'warn'>;
@@ -58,16 +58,16 @@ interface DeadlinesOptions {
 }
 
 export interface DeskDeadlines {
-  /** Looks whom to call now, and does. Throws nothing. */
+  /** Calls everyone who has to be called now. Never throws. */
   look(): Promise<void>;
-  /** Of one run of an incident, a line each. Empty where they cannot be read. */
+  /** One line per deadline of an incident's run. Empty if they cannot be read. */
   linesOf(incident: IncidentRef): Promise<readonly string[]>;
   readonly metrics: Metrics;
 }
 
 /**
- * Calls people before a notification to an authority is due. All of it is computed from signed records: no workflow keeps a clock, so nothing that is
- * written to Temporal, and no restart, makes a call early, late or twice. What was called for is on record too; the pager knows each call by its key.
+ * Calls people before a notification to an authority is due. Everything is computed from signed records: no workflow keeps a clock, so neither a restart nor
+ * anything written to Temporal makes a call early, late or twice. Each call is put on record as well; the pager identifies each call by its key.
  */
 export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
   const { store, trust, journal, pager, postInThread, group, log, now = Date.now } = options;
@@ -89,7 +89,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
     help: 'Times that nobody could be called about a notification that is due; it is tried again',
     registers: [registry],
   });
-  // What is done is not done again by this process where its record could not be written.
+  // Done by this process; not repeated even if the record could not be written.
   const done = new Set<string>();
   let noted: ReadonlySet<string> = new Set();
 
@@ -130,7 +130,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       const { deadlines, stage } = due;
       const { incident, regime } = deadlines;
       const text = callText(due);
-      // Nothing comes before it: whoever is to be woken waits for no other system.
+      // Must come first: the call must not wait for any other system.
       if (pager) await pager.page(pageOf(due, { group, text, nameOf }), AbortSignal.timeout(callWithinMs));
       return {
         ...{ incident: incident.id, run: incident.run, regime, stage: stage.stage },
@@ -139,19 +139,19 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       };
     });
 
-  /** What is on record since a short time stands in the thread, once. */
+  /** Posts a recent record in the thread, once. */
   const tell = async ({ chain, number, at, kind, body }: AuditRecord): Promise<void> => {
     const incident = kind === ownKinds.called ? calledIn(body) : incidentIn(body);
     if (!incident || Date.parse(at) < now() - newsForMs) return;
     try {
-      // Of two desks each may have a record of the same call.
+      // Two desks may each have a record of the same call.
       await post(kind === ownKinds.called ? String(body.key) : `${chain}#${number}`, incident, String(body.text));
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'cannot post a deadline in its thread; trying again');
     }
   };
 
-  /** What was sent, or does not have to be, wakes nobody any more. */
+  /** Ends calls for notifications that were sent, or no longer have to be. */
   const quiet = async (all: readonly IncidentDeadlines[], called: readonly AuditRecord[]): Promise<void> => {
     if (!pager) return;
     const over = all.flatMap(({ id, stages, stopped }) =>
@@ -241,7 +241,7 @@ function pageOf(
   const { incident, awareAt, startedBy } = deadlines;
   return {
     ...{ key, nth: 1, group, summary: text },
-    // However bad the incident was: what is missed here cannot be made good.
+    // Regardless of the incident's severity: a missed deadline cannot be made good.
     incident: { ...incident, ...namesOf(incident), severity: 'critical' },
     details: {
       due: new Date(stage.dueAt).toISOString(),

@@ -11,7 +11,7 @@ import type { Roster } from '../../core/people/roster.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 
-/** What a desk finds most likely as it writes and signs: shown from the beginning. */
+/** The findings that a desk is most likely to make while it writes and signs: shown from the start. */
 const toldKinds: readonly FindingKind[] = [
   'record-forged',
   'record-doubled',
@@ -25,23 +25,23 @@ const toldKinds: readonly FindingKind[] = [
 
 const ends = { 'question.decided': 'decided', 'question.expired': 'expired', 'question.void': 'void' } as const;
 const isEnd = (kind: string): kind is keyof typeof ends => Object.hasOwn(ends, kind);
-/** Questions whose beginning is remembered. */
+/** Maximum number of open questions whose start is remembered. */
 const mostOpen = 20_000;
 
 const windowMs = 7 * 86_400_000;
-/** Whoever scrapes more often gets the same numbers: the records are not read for each. */
+/** More frequent scrapes get the same numbers: the records are not read each time. */
 const freshMs = 60_000;
 
 interface DeskMetrics extends Metrics {
-  /** Something was wrong with records that came, or with what stood in their place. */
+  /** Called if something is wrong with records that arrived, or with what stood in their place. */
   found(kind: FindingKind): void;
-  /** Records that are written now. */
+  /** Called with records that have just been written. */
   recorded(records: readonly Pick<AuditRecord, 'kind' | 'chain' | 'at' | 'body'>[]): void;
 }
 
 /**
- * How people decide, in numbers. From the records, so that a restart, or a second desk, counts nothing anew: gauges over seven days, and no
- * counters, but for what is wrong with the records themselves. Labels are ids of playbooks and people of the configuration.
+ * Metrics about how people decide. Computed from the records, so that a restart or a second desk counts nothing twice: gauges over seven days, and no counters,
+ * except for problems with the records themselves. Labels are ids of playbooks and people from the configuration.
  */
 export function createDeskMetrics(options: {
   readonly store: Pick<AuditStore, 'eachOfKinds'>;
@@ -64,7 +64,7 @@ export function createDeskMetrics(options: {
   );
   const load = gauge('firebreak_questions_in_a_shift', 'Most questions to one person in one shift', ['person']);
 
-  // Of its own: the others are set anew each time.
+  // In a separate registry: the others are set again each time.
   const counted = new Registry();
   const findings = new Counter({
     name: 'firebreak_audit_findings_total',
@@ -94,7 +94,7 @@ export function createDeskMetrics(options: {
       if (!isEnd(kind)) continue;
       const key = `${chain} ${body.question}`;
       const since = askedAt.get(key);
-      // Standing questions of leases are asked of nobody; what was asked before this desk began has no beginning here.
+      // Standing questions of leases are not put to anyone; for questions asked before this desk started, the start is unknown.
       if (since === undefined) continue;
       askedAt.delete(key);
       ended.inc({ outcome: ends[kind] });

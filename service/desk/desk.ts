@@ -73,14 +73,14 @@ import { createUserGroupDuty } from './user-groups.ts';
 
 interface RunningDesk {
   readonly url: string;
-  /** How people decide, and how streams stand, in numbers. */
+  /** Metrics about how people decide and about the state of streams. */
   readonly metrics: readonly Metrics[];
-  /** What incidents ask of the desk. */
+  /** Creates the worker for what incidents request from the desk. */
   createWorker(base: WorkerBase): Promise<Worker>;
   stop(): Promise<void>;
 }
 
-/** Whose answers the desk can show as theirs: those that it signed itself, those of other desks that it knows, and of people's own keys. */
+/** The keys whose answers the desk can attribute to people: its own, those of other known desks, and people's own keys. */
 async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   const { roster, desk } = config;
   const { publicKey } = await openSigner({ file: desk.voteKeyFile });
@@ -91,7 +91,7 @@ async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
 }
 
-/** Whose orders on record count: as answers do on cards. */
+/** The signers whose orders on record count: the same as for answers on cards. */
 function signersOf({ roster, keys }: CardBeliefs): VoteSigners {
   return {
     keyIds: [...keys.deskKeyIds, ...roster.people.flatMap((person) => keys.keyIdsOf(person))],
@@ -103,7 +103,7 @@ function signersOf({ roster, keys }: CardBeliefs): VoteSigners {
   };
 }
 
-/** Tells what is written, once it is. */
+/** A store that reports records once they are written. */
 function telling(
   store: AuditStore,
   ...hearers: readonly ((records: readonly AuditRecord[]) => void)[]
@@ -118,7 +118,7 @@ function telling(
   };
 }
 
-/** The desk: Slack, tickets and the records. It holds no cluster rights, and hears clicks before Temporal is there. */
+/** Starts the desk: Slack, tickets and the records. It holds no cluster rights, and receives clicks before Temporal is available. */
 export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const { config, secrets, taskQueue, log } = parts;
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
@@ -133,7 +133,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     signer,
     log: (problem) => log.error(problem),
   });
-  // Nothing waits for it: what it is about is rare.
+  // Not awaited: its subject is rare.
   const named = { roster: config.roster, groups: config.evidence.stewards, desk: config.cluster };
   void nameStewards({ store, trust, signer, ...named }).catch((error: unknown) =>
     log.error({ reason: reasonOf(error) }, 'cannot record who the stewards are; trying again at the next start'),
@@ -277,7 +277,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   };
 }
 
-/** By the payload key, which who has the database's password has not. */
+/** Uses the payload key, which somebody with only the database's password does not have. */
 function lineMarks({ codecKeys }: Pick<Secrets, 'codecKeys'>): LineMarks {
   const { seal, open } = createBox({ keys: codecKeys });
   const nothing = new Uint8Array();
@@ -294,7 +294,7 @@ function lineMarks({ codecKeys }: Pick<Secrets, 'codecKeys'>): LineMarks {
   };
 }
 
-/** Alerts as they were hold what commands and attackers wrote: they are kept under the key under which the cell keeps its raw ones. */
+/** Original alerts contain what commands and attackers wrote, so they are stored under the same key that the cell uses for its raw ones. */
 function alertKeeper(
   { audit }: Pick<Config, 'audit'>,
   { codecKeys }: Pick<Secrets, 'codecKeys'>,
@@ -305,7 +305,7 @@ function alertKeeper(
   return { keep: archive.keep, seal };
 }
 
-/** Also those of a configuration that kept them longer. */
+/** Also removes those kept by an earlier configuration with a longer period. */
 async function expireAlerts(archive: AlertArchive, days: number, log: Logger): Promise<void> {
   try {
     await archive.expire(new Date(Date.now() - days * 86_400_000).toISOString());
@@ -314,7 +314,7 @@ async function expireAlerts(archive: AlertArchive, days: number, log: Logger): P
   }
 }
 
-/** Who has voted, by name, as the card names those who may: an incident knows people by their ids only. */
+/** Shows who voted by name, as the card does for those who may vote: an incident only has people's ids. */
 export function withNames<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQuestion'>>(desk: Desk, roster: Roster): Desk {
   const nameOf = personNames(roster);
   const named = <Post extends { readonly card: QuestionCard }>(post: Post): Post => {
@@ -335,7 +335,7 @@ export function withNames<Desk extends Pick<CardDesk, 'postQuestion' | 'updateQu
   };
 }
 
-/** The desk's door for what comes from outside: Slack, people's browsers, ticket systems. What it says of itself is at another one. */
+/** The desk's listener for outside requests: Slack, people's browsers, ticket systems. Its own status is on another listener. */
 export function listenAtDesk({
   host,
   port,
@@ -347,9 +347,9 @@ export function listenAtDesk({
   readonly host: string;
   readonly port: number;
   readonly slack: Pick<SlackDesk, 'listener'> | undefined;
-  /** Where the widest steps need a sign-in. */
+  /** Set if the widest steps need a sign-in. */
   readonly signIn: SignInPages | undefined;
-  /** Where a ticket system may tell us something. */
+  /** Set if a ticket system may send us webhooks. */
   readonly inbound: InboundTickets | undefined;
   readonly console: Pick<DeskConsole, 'handle'> | undefined;
 }): Promise<Server> {
@@ -363,10 +363,10 @@ export function listenAtDesk({
   });
 }
 
-/** A ticket, or who is woken, never waits longer than this for the link. */
+/** Maximum time that a ticket or a page waits for the link. */
 const longestMs = 2_000;
 
-/** Slack's word on where an incident's thread is, made harmless: only an address of a message, soon, and no fault of Slack's. */
+/** Slack's link to an incident's thread, made safe: returns only an address of a message, quickly, and never passes on Slack's errors. */
 export function createThreadOf(
   threadUrl: (incident: IncidentRef) => Promise<string | undefined>,
   withinMs: number = longestMs,

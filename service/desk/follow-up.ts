@@ -19,7 +19,7 @@ import { ticketSystems } from '../config/sections/ticket-sections.ts';
 import type { AnswerLink } from './pages/answer-pages.ts';
 
 type Declared = typeof ticketSystems;
-/** Each by its own name, so that the compiler knows which section belongs to which system. */
+/** Keyed by name, so that the compiler knows which section belongs to which system. */
 type Sections = { readonly [System in keyof Declared]: OpenedSection<z.output<Declared[System]['section']>> };
 type Openers = {
   readonly [System in keyof Declared]: {
@@ -27,13 +27,13 @@ type Openers = {
   };
 };
 
-/** The configured ticket system; nothing leaves unredacted. What it tells back is heard where the configuration has secrets for that. */
+/** Opens the configured ticket system; nothing leaves unredacted. Its webhooks are accepted if the configuration has secrets for them. */
 export async function openTickets({
   secrets: { tickets = {} },
   database,
 }: {
   readonly secrets: Pick<Secrets, 'tickets'>;
-  /** Remembers what was filed. Absent: for who files nothing. */
+  /** Remembers what was filed. Absent: for callers that file nothing. */
   readonly database?: Database;
 }): Promise<Partial<OpenedTickets>> {
   const openers: Openers = ticketSystems;
@@ -58,13 +58,13 @@ export function createPager({ paging = {} }: Pick<Secrets, 'paging'>): Pager | u
   return webhook && redactedPager(createWebhookPager(webhook));
 }
 
-/** What the pager tells back, where the configuration has secrets for that. */
+/** The pager's webhooks, if the configuration has secrets for them. */
 export function createInboundPager({ paging }: Pick<Secrets, 'paging'>): InboundSystem | undefined {
   const inbound = paging?.pagerduty?.inbound;
   return inbound && pagerDutyInbound(inbound);
 }
 
-/** The same system; whose ticket it is, is known from then on. */
+/** The same system, but it remembers which incident each ticket belongs to. */
 export function boundTickets(system: TicketSystem | undefined, mailbox: TicketMailbox): TicketSystem | undefined {
   if (!system) return undefined;
   const { name } = system;
@@ -80,7 +80,7 @@ export function boundTickets(system: TicketSystem | undefined, mailbox: TicketMa
   };
 }
 
-/** The same pager. Who is woken never waits for the database: a page that it could not remember tells nothing back. */
+/** The same pager, but it remembers its pages. A call never waits for the database: for a page that could not be remembered, nothing comes back. */
 export function boundPager(pager: Pager | undefined, mailbox: TicketMailbox): Pager | undefined {
   if (!pager) return undefined;
   const { name } = pager;
@@ -96,7 +96,7 @@ export function boundPager(pager: Pager | undefined, mailbox: TicketMailbox): Pa
   };
 }
 
-/** The same system, whose tickets have the incident's address in the console; without a console there is none. */
+/** The same system, whose tickets have the incident's address in the console; without a console they have none. */
 export function consoleLinked(
   system: TicketSystem | undefined,
   {
@@ -113,7 +113,7 @@ export function consoleLinked(
   };
 }
 
-/** The same system, whose tickets say where the incident's thread is; without Slack there is none. */
+/** The same system, whose tickets link to the incident's thread; without Slack they have no link. */
 export function threaded(
   system: TicketSystem | undefined,
   {
@@ -125,7 +125,10 @@ export function threaded(
   return system && threadOf ? threadedTickets({ system, places, threadOf, ownerOf: mailbox.ownerOf }) : system;
 }
 
-/** The same pager, which says where to answer while Slack is down, and where the thread is. Who is woken never waits long for it, nor goes without a call for want of it. */
+/**
+ * The same pager, which also says where to answer while Slack is down, and where the thread is. A call never waits long for these links, and is made even
+ * without them.
+ */
 export function linkingPager(
   plain: Pager | undefined,
   { answerLink, threadOf }: { readonly answerLink?: AnswerLink | undefined; readonly threadOf?: ThreadOf | undefined },

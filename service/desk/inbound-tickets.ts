@@ -9,26 +9,26 @@ export const inboundPrefix = '/inbound/';
 
 const largestBody = 256 * 1024;
 const nudgeWithinMs = 3_000;
-/** Bodies that are held at a time: nobody has proven anything yet. */
+/** Maximum bytes of bodies held at a time: their senders have not proven anything yet. */
 const inAll = 16 * largestBody;
 
 export interface InboundTickets {
-  /** @param proven is called once its signature was found good */
+  /** @param proven called once the signature has been verified */
   handle(request: IncomingMessage, response: ServerResponse, proven?: () => void): void;
 }
 
 /**
- * What ticket systems and PagerDuty tell us by webhook. What is signed is kept first, once, and its incident is told that there is something to
- * read; the signal says no more, so that nothing in it has to be believed. Nothing here decides anything.
+ * Webhooks from ticket systems and PagerDuty. A signed message is stored first, once, and then its incident gets a signal that there is something to read; the
+ * signal says nothing else, so nothing in it has to be trusted. Nothing here makes decisions.
  */
 export function createInboundTickets(options: {
   readonly systems: readonly InboundSystem[];
   readonly mailbox: Pick<TicketMailbox, 'put'>;
-  /** @throws while it cannot be told: the system sends it again. */
+  /** @throws while the incident cannot be told: the system then sends it again. */
   readonly nudge: (incident: IncidentRef) => Promise<void>;
   readonly refused: (facts: { readonly system: string; readonly reason: string }) => void;
   readonly now?: () => number;
-  /** How long a body may take. */
+  /** Time limit for reading a body. */
   readonly readWithinMs?: number;
 }): InboundTickets {
   const { systems, mailbox, nudge, refused, now = Date.now, readWithinMs = 10_000 } = options;
@@ -39,7 +39,7 @@ export function createInboundTickets(options: {
     const system = systems.find((one) => one.name === name);
     if (!system) return 404;
     if (request.method !== 'POST') return 405;
-    // The bytes as they were sent: signatures are over them.
+    // The exact bytes that were sent: the signatures cover them.
     const whole = await bodies.read(request);
     if (!whole.ok) return whole.status;
     const body = whole.bytes;
@@ -64,7 +64,7 @@ export function createInboundTickets(options: {
   return {
     handle: (request, response, proven = () => {}) => {
       const answer = (status: number): void => {
-        // What was not read is not waited for either.
+        // Does not wait for the rest of an unread body.
         if (status >= 400) response.setHeader('connection', 'close');
         response.writeHead(status).end();
       };
@@ -75,7 +75,7 @@ export function createInboundTickets(options: {
   };
 }
 
-/** Tells the incident that there is something to read. One that is over has nobody left to tell. */
+/** Signals the incident that there is something to read. An incident that is over is skipped. */
 export function nudgeThrough(client: () => Client | undefined): (incident: IncidentRef) => Promise<void> {
   return async ({ id, run }) => {
     const connected = client();

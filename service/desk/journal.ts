@@ -6,8 +6,8 @@ import type { Signer } from '../../core/messages/signing.ts';
 const waitMs = [100, 500, 2_000, 5_000];
 
 /**
- * Records that belong to no incident: refused clicks, rejected alerts. One chain, which several desks may write; each signs what it writes.
- * What the store does not take at once is kept and tried again.
+ * Records that belong to no incident: refused clicks, rejected alerts. They form one chain that several desks may write; each signs its own records. If the
+ * store does not accept a record at once, it is kept and tried again.
  */
 export class Journal {
   readonly #store: Pick<AuditWriter, 'appendNext'>;
@@ -15,7 +15,7 @@ export class Journal {
   readonly #signer: Signer;
   readonly #log: (problem: string) => void;
   #work: Promise<void> = Promise.resolve();
-  /** What this desk has written last: the next one names it, where no other desk wrote between them. */
+  /** The last record that this desk wrote: its next one refers to it, if no other desk wrote in between. */
   #last: SignedRecord | undefined;
 
   constructor(options: {

@@ -18,7 +18,7 @@ import { openLogCopies } from '../records/open-log-copies.ts';
 import { createTransparencyLog, type TransparencyLog } from '../records/transparency-log.ts';
 import { logKeys } from '../records/verify-log.ts';
 
-/** Starts the notary with the key and the anchor of the configuration, and the transparency log over what it signs. */
+/** Starts the notary with the key and the anchor of the configuration, and the transparency log over its signatures. */
 export async function startNotary({
   config,
   access,
@@ -27,16 +27,16 @@ export async function startNotary({
   found,
 }: {
   readonly config: Config;
-  /** What opens the bucket of the log. */
+  /** Credentials for the bucket of the log. */
   readonly access: Secrets['logBucket'];
   readonly store: AuditStore;
   readonly log: Logger;
-  /** Counts what is told. */
+  /** Counts each reported finding. */
   readonly found: (kind: FindingKind) => void;
 }): Promise<Pick<Notary, 'stop'>> {
   const { signer, publicKeys } = await openNotaryKeys(config.audit);
   const anchorFolder = dirname(config.audit.anchorFile);
-  // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
+  // Any other folder belongs to the administrator: an unmounted volume must not become a local folder.
   if (anchorFolder.startsWith(config.stateDir)) await ensureFolder(anchorFolder, 0o700);
   const onError = (error: unknown): void =>
     log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again');
@@ -67,7 +67,7 @@ export async function startNotary({
       .then(() => copies.update())
       .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'the transparency log is not up to date; trying again'));
   const stopping = new AbortController();
-  // Not only with the first minute’s end: whoever verifies then wants to see a living notary.
+  // Signs at once, not only after the first minute: a verification in that time expects a live notary.
   void notary
     .sign()
     .catch(onError)
@@ -82,7 +82,7 @@ export async function startNotary({
   };
 }
 
-/** Beside the notary and never in its way: what it signs is in the database and in the anchor, whatever becomes of the log and its witnesses. */
+/** Runs alongside the notary without ever blocking it: its signatures are in the database and the anchor, whatever happens to the log and its witnesses. */
 async function openTransparencyLog({
   config,
   access,
@@ -100,7 +100,7 @@ async function openTransparencyLog({
   readonly anchor: Anchor;
   readonly signer: FileSigner;
   readonly publicKeys: readonly [string, ...string[]];
-  /** Of these alone. */
+  /** Trusts only these keys. */
   readonly verifier: SignatureVerifier;
   readonly log: Logger;
   readonly onAlarm: (finding: Finding) => void;

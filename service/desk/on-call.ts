@@ -7,14 +7,14 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import { repeat } from '../process/repeat.ts';
 
 export interface OutsideDuty {
-  /** Whether this person is on call for the group, as far as is known: a group that is not followed, or of which nothing is known, counts as yes. */
+  /** Returns whether this person is on call for the group, as far as is known: yes for a group that is not followed or of which nothing is known. */
   isOnCall(person: string, group: string, at: number, via?: 'slack' | 'page'): boolean;
-  /** In words, where it is not the roster alone that keeps somebody from answering for these groups. */
+  /** The reason, in words, if something other than the roster prevents somebody from answering for these groups. */
   whyNot?(groups: readonly string[], at: number): string | undefined;
   stop(): void;
 }
 
-/** Both have to agree. Undefined where there is neither. */
+/** All of them have to agree. Undefined if there is none. */
 export function bothDuties(...duties: readonly (OutsideDuty | undefined)[]): OutsideDuty | undefined {
   const all = duties.filter((duty) => duty !== undefined);
   if (all.length < 2) return all[0];
@@ -27,7 +27,7 @@ export function bothDuties(...duties: readonly (OutsideDuty | undefined)[]): Out
   };
 }
 
-/** Whether a right of the roster counts now: an outside on-call can take it away, where one is followed. */
+/** Returns whether a right of the roster applies now: a followed outside on-call can take it away. */
 export function narrowedBy(
   duty: OutsideDuty | undefined,
   at: number,
@@ -37,8 +37,8 @@ export function narrowedBy(
 }
 
 /**
- * Keeps the last answer of the outside schedule. It only narrows: who may answer at all the roster says, and the cell checks that. While the
- * outside is down the last answer holds for as long as it reaches, and then the roster alone.
+ * Keeps the last answer of the outside schedule. It can only narrow: the roster says who may answer at all, and the cell checks that. If the schedule is
+ * unavailable, the last answer applies for the period that it covers, and then only the roster.
  */
 export function followDuty(options: {
   readonly roster: Roster;
@@ -88,7 +88,7 @@ export function followDuty(options: {
   };
 }
 
-/** The on-call that the configuration follows, at the desk, which alone holds its credential. */
+/** The on-call that the configuration follows, on the desk: only the desk has its credential. */
 export function createDuty({
   config,
   secrets,

@@ -10,10 +10,10 @@ import { openAuditTrust } from '../records/audit-trust.ts';
 import { carryOutRemovals } from '../records/removals.ts';
 import { carryOutCuts, orderCuts } from '../records/retention.ts';
 
-/** Milliseconds. What is cut in one look is deleted in the next. */
+/** Milliseconds between looks. What is cut in one look is deleted in the next. */
 export const retentionEveryMs = 6 * 3_600_000;
 
-/** Has records cut when their time is over, and removes what two people have ordered to be removed from some. It goes by this desk's anchor, as its notary does. */
+/** Cuts records when their retention ends, and removes content that two people have ordered to be removed. Uses this desk's anchor, as its notary does. */
 export async function createRetention({
   config,
   store,
@@ -37,7 +37,7 @@ export async function createRetention({
   const isCutting = Object.keys(retention.days).length > 0;
   return async () => {
     try {
-      // What was cut the last time comes first: the notary vouches for it by now.
+      // Previous cuts come first: by now the notary vouches for them.
       const carried = carriesOutCuts && isCutting ? await carryOutCuts(parts) : undefined;
       const ordered = await orderCuts({ ...parts, signer });
       const removed = carriesOutCuts ? await carryOutRemovals(parts) : undefined;

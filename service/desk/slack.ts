@@ -24,17 +24,17 @@ import { createSlackOrders } from './slash/slack-orders.ts';
 import { createSlash } from './slash/slash.ts';
 import { createLeaseAnswers } from './slash/slash-lease.ts';
 
-/** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
+/** The desk's parts for Slack: the cards and, if the widest steps need a sign-in, its pages. */
 interface DeskSlack {
   readonly desk: SlackDesk;
   readonly signIn?: SignInPages;
-  /** Where a question can be answered while Slack is down. */
+  /** Returns where a question can be answered while Slack is down. */
   readonly answerLink?: SignIns['answerLink'];
-  /** The questions that it has shown, for another surface that they are answered on. */
+  /** The questions that it has shown, for another surface on which they are answered. */
   readonly shown: { readonly cards: CardStore; readonly signIns: SignIns };
 }
 
-/** Undefined where none is configured. */
+/** Undefined if no Slack is configured. */
 export async function createSlack(options: {
   readonly parts: DeskParts;
   readonly database: Database;
@@ -44,7 +44,7 @@ export async function createSlack(options: {
   readonly refusals: RefusalCounts;
   readonly duty: OutsideDuty | undefined;
   readonly beliefs: CardBeliefs;
-  /** What stands of notifications of an incident, a line each. */
+  /** The state of an incident's notifications, one line each. */
   readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
 }): Promise<DeskSlack | undefined> {
   const { parts, database, store, journal, trust, refusals, duty, beliefs, deadlines } = options;
@@ -82,7 +82,7 @@ export async function createSlack(options: {
   const orders = createSlackOrders({
     config,
     signer,
-    // Somebody who writes to the database must not choose what is proposed to be hidden.
+    // Only proven records: somebody who can write to the database must not choose what is proposed for suppression.
     records: async (chain) => provenOf((await store.storedChain(chain)).records, trust).records,
     client,
     signIns,
@@ -160,13 +160,13 @@ export async function createSlack(options: {
   };
 }
 
-/** Open questions that one person has before their eyes in the channel: who gets more says yes without reading. */
+/** Maximum number of open questions shown to one person in the channel: people with more say yes without reading. */
 export const mostOpen = 5;
 
-/** A card whose time has passed so long ago is of an incident that nobody will end. */
+/** A card that is overdue by this much belongs to an incident that nobody will end. */
 const forgottenAfterMs = 3_600_000;
 
-/** Whether one of those who are asked has enough open questions in the channel. */
+/** Returns whether any person who is asked has enough open questions in the channel. */
 export function createCardLimit(options: {
   readonly roster: Roster;
   readonly cards: Pick<CardStore, 'openCards'>;

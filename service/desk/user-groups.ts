@@ -7,12 +7,12 @@ import { repeat } from '../process/repeat.ts';
 import type { OutsideDuty } from './on-call.ts';
 
 const everyMs = 60_000;
-/** Who was taken out of a group in Slack may answer no longer than this when Slack cannot be asked. */
+/** Maximum time that a person removed from a Slack group may still answer if Slack is not available. */
 const heldForMs = 15 * 60_000;
 
 /**
- * Groups of the roster whose people must be in a user group of Slack, too. An AND: what is not known is a no, unlike an outside on-call, of which
- * the roster alone decides what is not known.
+ * Roster groups whose people must also be in a Slack user group. Both must agree: unknown means no, unlike for an outside on-call, where the roster alone
+ * decides if the on-call is unknown.
  */
 export function followUserGroups(options: {
   readonly roster: Roster;
@@ -49,7 +49,7 @@ export function followUserGroups(options: {
 
   return {
     refresh,
-    // The page is for when Slack is down; the identity provider says there who it is.
+    // The page is for when Slack is down; there, the identity provider says who the person is.
     isOnCall: (person, group, at, via) => {
       if (via === 'page' || !Object.hasOwn(userGroups, group)) return true;
       const members = membersOf(group, at) ?? [];
@@ -66,7 +66,7 @@ export function followUserGroups(options: {
   };
 }
 
-/** The user groups that the configuration demands, at the desk, which alone can ask Slack. */
+/** The user groups that the configuration requires, on the desk: only the desk can ask Slack. */
 export function createUserGroupDuty({
   config: { slack, roster },
   secrets,

@@ -19,19 +19,19 @@ export const certificateChecks: readonly DoctorCheck[] = [
 
 interface Ending {
   readonly certificates: readonly X509Certificate[];
-  /** Of several authorities one that is left is enough; a chain is as good as what ends first. */
+  /** For a bundle of authorities one valid certificate is enough; a chain is only as good as the one that expires first. */
   readonly isBundle?: boolean;
 }
 
-/** How a chain or a bundle stands: `in order` with the days that are left. */
+/** State of a chain or a bundle: `in order` with the number of days left. */
 type Standing =
   | { readonly kind: 'in order' | 'soon'; readonly days: number }
   | { readonly kind: 'ended'; readonly days: number }
   | { readonly kind: 'not yet'; readonly days: number };
 
 /**
- * Soon are three weeks, and for one that is renewed more often the last quarter of its time: what renews it does so at two thirds
- * (https://cert-manager.io/docs/usage/certificate/#renewal), and one that is left for longer has been forgotten.
+ * "Soon" means three weeks or, for certificates that are renewed more often, the last quarter of their lifetime: they are renewed at two thirds
+ * (https://cert-manager.io/docs/usage/certificate/#renewal), so one that gets older has been forgotten.
  */
 function standingOf({ certificates, isBundle = false }: Ending, now = Date.now()): Standing {
   const sorted = certificates.toSorted((a, b) => a.validToDate.getTime() - b.validToDate.getTime());
@@ -75,7 +75,7 @@ interface CertificateFile {
   readonly isBundle: boolean;
 }
 
-/** Each certificate of a file that the configuration names, and our own in the kubeconfig. */
+/** Checks each certificate file that the configuration names, and our own certificate in the kubeconfig. */
 async function certificates(examined: Examined): Promise<readonly LookResult[]> {
   const found = await Promise.all([...certificateFiles(examined).map(ofFile), ofKubeconfig(examined)]);
   const outcomes = found.flat();
@@ -122,7 +122,7 @@ async function ofFile({ path, file, isBundle }: CertificateFile): Promise<readon
   return [told(path, { certificates: read, isBundle }, 'Renew it; a file that changes is read again without a restart.')];
 }
 
-/** Where it has ended the API server refuses us, and does not say why. */
+/** If it has expired, the API server refuses us without saying why. */
 async function ofKubeconfig(examined: Examined): Promise<readonly LookResult[]> {
   const { cert } = (await accessOf(examined))?.tls ?? {};
   const own = certificatesIn(cert ?? '').slice(0, 1);
@@ -131,21 +131,21 @@ async function ofKubeconfig(examined: Examined): Promise<readonly LookResult[]> 
   return [told('our certificate in kubernetes.kubeconfig', { certificates: own }, remedy)];
 }
 
-/** Nothing where it cannot be had: then the check of the API server says so. */
+/** Undefined if it cannot be read: the check of the API server reports that. */
 async function accessOf(examined: Examined) {
   if (examined.roles.every((role) => role === 'desk')) return undefined;
   return await clusterAccess(examined).catch(() => undefined);
 }
 
 interface NamedServer extends TlsServer {
-  /** As the configuration calls it. */
+  /** Its path in the configuration. */
   readonly path: string;
   readonly remedy: string;
 }
 
 const lookWithinMs = 8_000;
 
-/** What servers show, whoever renews it: a certificate that was renewed on disk is of no use to a server that still shows the last one. */
+/** Certificates that servers present, whoever renews them: renewal on disk does not help if a server still presents the old certificate. */
 async function servedCertificates(examined: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const servers = await tlsServers(examined);
   if (servers.length === 0) return [ok('the configuration names no server with TLS')];
@@ -164,7 +164,7 @@ async function servedCertificates(examined: Examined, signal: AbortSignal): Prom
   ];
 }
 
-/** One line for all that are in order: they are many. */
+/** One line for all that are in order, as there are many. */
 function firstToEnd(seen: readonly { readonly server: NamedServer; readonly chain: readonly X509Certificate[] }[]): string {
   const inOrder = seen
     .map(({ server: { path }, chain }) => ({ path, ...standingOf({ certificates: chain }) }))
@@ -201,7 +201,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
             ? [
                 {
                   path: 'intake.listen',
-                  // Where it listens on all addresses, this machine's own is one.
+                  // If it listens on all addresses, that includes this machine's own.
                   host: ['0.0.0.0', '::'].includes(listen.host) ? '127.0.0.1' : listen.host,
                   port: listen.port,
                   remedy: 'Renew intake.tls.certFile: the intake reads it again by itself.',
@@ -241,7 +241,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
   ];
 }
 
-/** `[::1]` of a URL is `::1` to who connects. */
+/** `[::1]` in a URL is `::1` when connecting. */
 function plainHost({ hostname }: URL): string {
   return hostname.replace(/^\[(.+)\]$/, '$1');
 }
@@ -254,12 +254,12 @@ function temporalServer(examined: Examined, remedy: string): readonly NamedServe
     const { tls } = resolveTemporalAccess(examined)();
     return [{ path: 'temporal.address', remedy, host: place[1] ?? '', port: Number(place[2]), ...tls }];
   } catch {
-    // The check of the secrets tells what is lacking.
+    // The check of the secrets reports what is missing.
     return [];
   }
 }
 
-/** Where the driver is asked to speak TLS: https://node-postgres.com/features/ssl */
+/** If the driver is configured for TLS: https://node-postgres.com/features/ssl */
 function postgresServer({ config, env }: Examined, remedy: string): readonly NamedServer[] {
   let url: URL | null;
   try {
@@ -284,7 +284,10 @@ interface Webhooks {
   }[];
 }
 
-/** The API server believes a webhook by this bundle: when all in it has ended, it refuses what the webhook is asked about, a quarantine too. */
+/**
+ * The API server trusts a webhook by this bundle: once every certificate in it has expired, it rejects all requests that the webhook would review, including a
+ * quarantine.
+ */
 export async function webhookBundles(api: KubernetesApi, signal: AbortSignal): Promise<readonly LookResult[]> {
   const results: LookResult[] = [];
   let bundles = 0;
@@ -296,7 +299,7 @@ export async function webhookBundles(api: KubernetesApi, signal: AbortSignal): P
       for (const { name, failurePolicy = 'Fail', clientConfig } of webhooks) {
         const pem = Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8');
         const certificates = certificatesIn(pem);
-        // Without one the API server's own authorities count.
+        // Without a bundle the API server uses its own authorities.
         if (certificates.length === 0) continue;
         bundles += 1;
         const refuses = failurePolicy === 'Fail';

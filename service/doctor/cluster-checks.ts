@@ -24,10 +24,10 @@ import {
 } from './diagnosis.ts';
 
 const inCluster: readonly Role[] = ['cell', 'secrets', 'forensics', 'packs'];
-/** Older ones have no admission policies that hold an account to what it is for. */
+/** Older versions have no admission policies to restrict an account to its purpose. */
 const oldestMinor = 30;
 const testedMinor = 36;
-/** For what takes a call for each right or policy. */
+/** For checks that need one call for each right or policy. */
 const oneByOneMs = 60_000;
 
 export const clusterChecks: readonly DoctorCheck[] = [
@@ -39,7 +39,7 @@ export const clusterChecks: readonly DoctorCheck[] = [
   { name: 'network policies', roles: ['cell'], run: withApi(enforcement) },
 ];
 
-/** Makes pods and a NetworkPolicy for a moment: only where it is asked for. */
+/** Creates pods and a NetworkPolicy for a moment, so it runs only on request. */
 export const networkProbe: DoctorCheck = {
   name: 'network probe',
   withinMs: 120_000,
@@ -58,7 +58,7 @@ function withApi(
     try {
       api = await openClusterApi(examined);
     } catch (error) {
-      // The first of them says why.
+      // Only the first check gives the reason.
       if (look !== version) return [notTried('there is no access to the API server')];
       return [
         failure(
@@ -112,14 +112,14 @@ async function version(api: KubernetesApi, _: Examined, signal: AbortSignal): Pr
 }
 
 async function clock(api: KubernetesApi, _: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
-  // Some answers, since each tells the second only.
+  // Several calls, since each answer only gives the time to the second.
   for (let call = 0; call < 4; call += 1) await api.json({ method: 'GET', path: '/version', what: 'read its version', signal });
   const offset = api.clock();
   if (!offset) return [notTried('its answers have no date')];
   return [clockResult('the API server’s', offset.aheadMs, offset.withinMs)];
 }
 
-/** Of each pool as whose account we are here: with one kubeconfig for all, what that one may. */
+/** Checks the rights of each pool for the account in use here; with one kubeconfig for all pools, the rights of that account. */
 async function rights(api: KubernetesApi, { config, roles }: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const found: LookResult[] = [];
   for (const pool of poolsOf(roles)) {
@@ -151,10 +151,10 @@ const plurals: Readonly<Record<string, string>> = {
   ValidatingAdmissionPolicyBinding: 'validatingadmissionpolicybindings',
 };
 
-/** What narrows the accounts has to be there, in force, and as this configuration makes it. */
+/** The policies that restrict the accounts must exist, be in force, and match this configuration. */
 async function admission(api: KubernetesApi, { config, roles }: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const manifests = configuredManifests(config);
-  // From outside, as whoever has the kubeconfig: what a pool of the cluster may do is then its own to say.
+  // With a kubeconfig this runs from outside, with that account's rights; only the pools in the cluster can tell what they may do.
   const state = config.kubernetes.kubeconfig === undefined ? failure : warning;
   const found: LookResult[] = [];
   for (const pool of poolsOf(roles)) {
@@ -204,7 +204,7 @@ async function standingOf(
   }
 }
 
-/** Whether all that is wanted is there: the API server fills in defaults of its own. */
+/** Returns whether everything wanted is present: the API server fills in its own defaults. */
 function holds(there: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted))
     return Array.isArray(there) && there.length === wanted.length && wanted.every((one, index) => holds(there[index], one));
@@ -212,7 +212,7 @@ function holds(there: unknown, wanted: unknown): boolean {
   return isDeepStrictEqual(there, wanted);
 }
 
-/** By what runs in the cluster only: that is a sign and no proof. */
+/** Judged only by what runs in the cluster: an indication, not a proof. */
 async function enforcement(api: KubernetesApi, _: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const proof = 'the forensics pool’s probeQuarantine proves it, for each containment';
   const remedy = 'Install a network that enforces them, such as Calico or Cilium. Without one a quarantine is a label.';

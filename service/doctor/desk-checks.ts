@@ -16,7 +16,7 @@ export const deskChecks: readonly DoctorCheck[] = [
   { name: 'firebreak login', roles: ['desk'], run: deviceSignIn },
 ];
 
-/** Those of one system alone: what another one lacks, and the key that the first start makes, is no reason not to ask this one. */
+/** Reads the secrets of one system only: missing secrets of another, or a key that the first start creates, must not prevent this check. */
 function secretsOf(system: Partial<Pick<Config, 'slack' | 'stepUp' | 'tickets'>>, { config, env }: Examined): Secrets {
   const { slack: _, stepUp: __, ...rest } = config;
   const temporal = { ...config.temporal, codecKeys: [] };
@@ -39,7 +39,7 @@ async function slack(examined: Examined): Promise<readonly LookResult[]> {
   return [ok(`the app is in the workspace ${configured.teamId}, reads ${configured.channel}, and has its scopes`)];
 }
 
-/** By a search for a ticket that nobody has: address, credentials and project are right, and nothing is filed. */
+/** Searches for a ticket that does not exist: this proves address, credentials and project, and files nothing. */
 async function tickets(examined: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const { config } = examined;
   const [name] = Object.entries(config.tickets).flatMap(([key, value]) => (value === undefined ? [] : [key]));
@@ -69,7 +69,7 @@ async function identityProvider(examined: Examined): Promise<readonly LookResult
   return [ok(`${stepUp.issuer} answers; people sign in at ${new URL(url).host}`)];
 }
 
-/** As `firebreak login` begins: the provider gives a code that nobody uses, and forgets it after some minutes. */
+/** Starts like `firebreak login`: the provider issues a code that nobody uses, and that expires after some minutes. */
 async function deviceSignIn({ config: { console: page, stepUp } }: Examined): Promise<readonly LookResult[]> {
   if (!page?.commandLine || !stepUp)
     return [notTried('console.commandLine is not configured: nobody signs in from a command line')];

@@ -4,35 +4,35 @@ import type { Config, Environment } from '../config/load.ts';
 import type { ConfigProblem } from '../config/problems.ts';
 import type { Role } from '../config/secrets.ts';
 
-/** `not tried`: it could not be asked, or was not to be; `text` says why. Nothing is known then, and nothing claimed. */
+/** `not tried`: it could not be checked, or should not be; `text` says why. Nothing is known then, and nothing claimed. */
 export type DiagnosisState = 'ok' | 'warning' | 'error' | 'not tried';
 
-/** How one thing stands that an installation needs. */
+/** The state of one thing that an installation needs. */
 export interface Diagnosis {
   readonly check: string;
   readonly state: DiagnosisState;
-  /** What is wrong, or what was seen. Holds no secret. */
+  /** What is wrong, or what was found. Contains no secrets. */
   readonly text: string;
-  /** What to do; of a warning or an error. */
+  /** What to do; for a warning or an error. */
   readonly remedy?: string;
 }
 
 export type LookResult = Omit<Diagnosis, 'check'>;
 
-/** What is looked at, and as whom. */
+/** What is examined, and for which roles. */
 export interface Examined {
   readonly config: Config;
   readonly env: Environment;
-  /** Those whose secrets and files are here; what others need is not asked. */
+  /** Roles whose secrets and files are available here; the needs of others are not checked. */
   readonly roles: readonly Role[];
 }
 
-/** One look, which is given up after a while without holding up the others. */
+/** One check, with a timeout so that it does not hold up the others. */
 export interface DoctorCheck {
   readonly name: string;
-  /** Who needs what it looks at. Absent: everybody. */
+  /** Roles that need what it checks. Absent: all. */
   readonly roles?: readonly Role[];
-  /** What it throws becomes an error of its own. Another limit than the usual one. */
+  /** Timeout, if it differs from the usual one. Whatever the check throws becomes a separate error. */
   readonly withinMs?: number;
   run(examined: Examined, signal: AbortSignal): Promise<readonly LookResult[]>;
 }
@@ -58,15 +58,17 @@ export function ofProblem({ path, problem, remedy, line }: ConfigProblem): LookR
   return failure(path === '' ? problem : `${path}${where}: ${problem}`, remedy);
 }
 
-/** Why an attempt failed, in words that hold no secret. */
+/** Why an attempt failed, in words without secrets. */
 export function reasonWhy(error: unknown, otherwise: string): string {
   if (error instanceof FirebreakError) return error.detail.trim().replaceAll(/\s+/g, ' ');
-  // Of the system's own, such as ENOENT.
+  // A system error code such as ENOENT.
   const code = systemErrorCode(error);
   return code !== undefined && /^E[A-Z]+$/.test(code) ? `${otherwise} (${code})` : otherwise;
 }
 
-/** How our clock stands to somebody's. Votes, orders and leases are dated: half a minute apart is refused in places. */
+/**
+ * Result for the difference between our clock and another one. Votes, orders and leases carry times: some are refused if the clocks differ by half a minute.
+ */
 export function clockResult(whose: string, aheadMs: number, withinMs: number): LookResult {
   const apart = Math.max(0, Math.abs(aheadMs) - withinMs);
   const text = `our clock and ${whose} differ by ${seconds(apart)} at least`;

@@ -10,7 +10,7 @@ import type { Diagnosis, DiagnosisState, Examined } from './diagnosis.ts';
 
 const states: readonly DiagnosisState[] = ['ok', 'warning', 'error', 'not tried'];
 
-/** What a doctor has found, in numbers. A check that found nothing in a state says 0, so that an alert ends when it is mended. */
+/** A doctor's findings as metrics. A check without findings in a state reports 0, so that an alert ends once the problem is fixed. */
 export function doctorMetrics({
   found,
   roles,
@@ -48,17 +48,17 @@ export function doctorMetrics({
   };
 }
 
-/** For the textfile collector of Prometheus' node exporter, which may read at any moment. @throws FB_ERR_FILE_MISSING where it cannot be written. */
+/** For the textfile collector of Prometheus' node exporter, which may read at any moment. @throws FB_ERR_FILE_MISSING if it cannot be written. */
 export async function writeMetrics(file: string, numbers: Metrics): Promise<void> {
   try {
-    // The collector may be another user.
+    // The collector may run as another user.
     await replaceFile({ path: file, content: await numbers.text(), mode: 0o644, makeFolder: false });
   } catch (error) {
     throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be written: ${writeProblem(error)}`);
   }
 }
 
-/** To the OpenTelemetry collector of the configuration, where there is one. What it does not take is said in the log, and is no finding. */
+/** Pushes to the configured OpenTelemetry collector, if there is one. If the collector does not accept it, that is logged and not a finding. */
 export async function pushOnce({ config, env, roles, numbers }: Examined & { readonly numbers: Metrics }): Promise<void> {
   if (!config.telemetry.otlp) return;
   const secrets = resolveTelemetrySecrets({ config, env });

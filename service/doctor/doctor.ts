@@ -24,12 +24,12 @@ import { storeChecks } from './store-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
 
 const usualMs = 30_000;
-/** What refuses one mostly refuses all: of more there is no need to say each. */
+/** The cause is usually the same for all: beyond this number they are not listed separately. */
 const mostSaid = 20;
 
 export const releaseChecks: readonly DoctorCheck[] = [{ name: 'releases', roles: ['cell'], run: releases }];
 
-/** In the order in which they are told. */
+/** In the order in which they are reported. */
 const usualChecks: readonly DoctorCheck[] = [
   ...reachChecks,
   ...temporalChecks,
@@ -45,11 +45,13 @@ const usualChecks: readonly DoctorCheck[] = [
 interface ExamineOptions {
   readonly chosen?: readonly DoctorCheck[];
   readonly withinMs?: number;
-  /** Tries with pods of ours whether NetworkPolicies are enforced. */
+  /** Tests with our own pods whether NetworkPolicies are enforced. */
   readonly probe?: boolean;
 }
 
-/** Looks at all that these roles need, at once. Never rejects; but for the probe it changes nothing but one small object in the evidence store. */
+/**
+ * Checks everything that these roles need, concurrently. Never rejects. Apart from the probe, it changes nothing except one small object in the evidence store.
+ */
 export async function examine(
   examined: Examined,
   { chosen = usualChecks, withinMs = usualMs, probe = false }: ExamineOptions = {},
@@ -65,7 +67,7 @@ export async function examine(
   return found.flat();
 }
 
-/** What of a check is known when its time is over: it cannot hold up another one, whatever it waits for. */
+/** Returns what is known of a check when its time is over, so that it never holds up another one. */
 async function outcomes(check: DoctorCheck, examined: Examined, withinMs: number): Promise<readonly LookResult[]> {
   const over = new AbortController();
   const late = sleep(withinMs, undefined, { signal: over.signal }).then(
@@ -84,7 +86,7 @@ async function outcomes(check: DoctorCheck, examined: Examined, withinMs: number
   return first;
 }
 
-/** What is known of the file itself; without one that is valid nothing else is looked at. */
+/** What is known about the file itself; without a valid one nothing else is checked. */
 export function ofConfiguration(checked: CheckedConfig): readonly Diagnosis[] {
   const check = 'configuration';
   const problems = checked.ok ? [] : checked.problems;
@@ -98,7 +100,7 @@ export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 
   return diagnoses.some(({ state }) => state === 'warning') ? 'warning' : 'ok';
 }
 
-/** What the cell that runs here knows to be contained still although it was to be released, in whichever pool. */
+/** Containments that, according to the cell running here, should have been released but still exist, in any pool. */
 async function releases({ config }: Examined): Promise<readonly LookResult[]> {
   const { dir } = config.intake.spool;
   const known = existsSync(dir) ? await askRunningRefusals(dir) : undefined;

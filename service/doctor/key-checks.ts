@@ -9,7 +9,7 @@ const oldDays = 365;
 
 export const keyChecks: readonly DoctorCheck[] = [{ name: 'keys', run: keys }];
 
-/** By the time of the file, which a copy or a mount may have made younger. */
+/** Uses the file's time, which a copy or a mount may have made newer. */
 async function keys(examined: Examined): Promise<readonly LookResult[]> {
   const ages = await Promise.all(
     [...ourKeys(examined), ...theirSecrets(examined)].map(async ({ path, file, isTheirs }) => {
@@ -38,7 +38,7 @@ async function keys(examined: Examined): Promise<readonly LookResult[]> {
 interface AgingFile {
   readonly path: string;
   readonly file: string;
-  /** Made by somebody else, such as Slack. */
+  /** Issued by somebody else, such as Slack. */
   readonly isTheirs: boolean;
 }
 
@@ -48,7 +48,7 @@ function ourKeys(examined: Examined): readonly AgingFile[] {
     .map(({ path, file }) => ({ path, file, isTheirs: false }));
 }
 
-/** Secrets of these roles that are in files, such as Slack's signing secret. Of one in the environment nobody knows how old it is. */
+/** Secrets of these roles that are stored in files, such as Slack's signing secret. The age of one in the environment is unknown. */
 function theirSecrets({ config, roles }: Examined): readonly AgingFile[] {
   const { slack, stepUp, tickets, paging, streams, audit, intake, actions, evidence, rotation, temporal } = config;
   const sections: readonly (readonly [whose: readonly Role[], sections: object])[] = [

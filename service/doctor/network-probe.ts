@@ -11,7 +11,7 @@ import type { OwnPod } from '../../integrations/kubernetes/pods/own-pod-manifest
 import { failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
 
 const listenPort = 7_777;
-/** A policy is in force a moment after it was made: the last round counts. */
+/** A policy takes effect a moment after it was created, so the last round counts. */
 const rounds = 4;
 const patienceMs = 40_000;
 const probeLabel = 'firebreak.dev/doctor-probe';
@@ -19,14 +19,14 @@ const probeLabel = 'firebreak.dev/doctor-probe';
 interface ProbeOptions {
   readonly api: KubernetesApi;
   readonly toolsImage: string | undefined;
-  /** Where our own pods are made. */
+  /** Namespace in which our own pods are created. */
   readonly ownNamespace: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Tries whether NetworkPolicies are enforced, by connections between pods of ours on one node: two that a policy closes both ways, two that it does not.
- * It needs an account that may make pods and NetworkPolicies in our namespace, and takes away all that it made.
+ * Tests whether NetworkPolicies are enforced, with connections between our own pods on one node: two that a policy isolates in both directions, two that it
+ * does not. Needs an account that may create pods and NetworkPolicies in our namespace, and removes everything that it created.
  */
 export async function probeNetwork(options: ProbeOptions): Promise<readonly LookResult[]> {
   try {
@@ -90,7 +90,7 @@ async function tryConnections(options: ProbeOptions): Promise<LookResult> {
     const [control, into] = fromOpen;
     return probeVerdict({ node, control: control?.outcome, into: into?.outcome, out: fromClosed[0]?.outcome });
   } finally {
-    // The time limit of the check may be over: what was made goes in any case.
+    // The check's time limit may have passed: what was created is removed in any case.
     const cleanUp = AbortSignal.timeout(20_000);
     await Promise.allSettled([
       ...made.map((one) => removeOwnPod({ api, pod: one, signal: cleanUp })),

@@ -12,7 +12,7 @@ import { type DoctorCheck, type Examined, ofProblem, ok, reasonWhy } from './dia
 
 const answerWithinMs = 5_000;
 
-/** What has to be there before anything else can be. */
+/** What must be available before anything else can be checked. */
 export const reachChecks: readonly DoctorCheck[] = [
   {
     name: 'secrets',
@@ -30,7 +30,7 @@ export const reachChecks: readonly DoctorCheck[] = [
   },
 ];
 
-/** What a start of these roles would find wanting: it is tried, and changes nothing. Databases, stores and the services of others are not asked. */
+/** Problems that starting these roles would run into: tries connections and changes nothing. Databases, stores and external services are not contacted. */
 export async function connectProblems(examined: Examined): Promise<readonly ConfigProblem[]> {
   const found = await Promise.all([fileProblems(examined), temporalProblems(examined), clusterProblems(examined)]);
   return found.flat();
@@ -39,7 +39,7 @@ export async function connectProblems(examined: Examined): Promise<readonly Conf
 interface NamedFile {
   readonly path: string;
   readonly file: string;
-  /** Reads it as what it should be. */
+  /** Reads the file in its expected format. */
   readonly open: (file: string) => Promise<unknown>;
 }
 
@@ -47,12 +47,12 @@ const asSigner = (file: string) => openSigner({ file });
 const asPublicKey = (file: string) => openVerifier({ files: [file] });
 const asText = (file: string) => readFile(file);
 
-/** Whether it is a key that stays secret. */
+/** Returns whether it is a key that must stay secret. */
 export function isPrivateKey({ open }: NamedFile): boolean {
   return open === asSigner || open === readRandomKey;
 }
 
-/** What the configuration names for these roles, or the first start makes in the state directory. */
+/** Files that the configuration names for these roles, or that the first start creates in the state directory. */
 export function namedFiles({ config, roles }: Examined): readonly NamedFile[] {
   const { desk, evidence, intake, keys, trust, audit, rotation, images, stepUp } = config;
   const has = (...some: readonly Role[]): boolean => some.some((role) => roles.includes(role));
@@ -121,7 +121,7 @@ async function fileProblems(examined: Examined): Promise<readonly ConfigProblem[
   return [...found.flatMap((problem) => problem ?? []), ...(await stateProblems(stateDir))];
 }
 
-/** The state directory, or what it would be made in. */
+/** Checks the state directory, or the folder that it would be created in. */
 async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]> {
   for (let folder = stateDir; ; folder = dirname(folder)) {
     const code = await access(folder, constants.W_OK | constants.X_OK).then(() => undefined, systemErrorCode);
@@ -134,7 +134,7 @@ async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]
 
 async function temporalProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
   const { address, namespace } = config.temporal;
-  // What it is reached with is told with the other secrets; without it there is nothing to try.
+  // Missing credentials are reported with the other secrets; without them there is nothing to try.
   if (missingSecrets({ config, env, roles }).some(({ path }) => path.startsWith('temporal.tls.') || path === 'temporal.apiKey'))
     return [];
   const problem = await whyNot(async () => {
@@ -158,7 +158,7 @@ async function clusterProblems({ config, env, roles }: Examined): Promise<readon
   const problem = await whyNot(async () => {
     const api = await openClusterApi({ config, env });
     try {
-      // Everybody may ask for it, and it tells that the account is taken: a token that is not is refused.
+      // Anybody may request it, and it shows that the account is accepted: an invalid token is refused.
       await api.json({ method: 'GET', path: '/api', what: 'the API server' });
     } finally {
       api.close();
@@ -169,7 +169,7 @@ async function clusterProblems({ config, env, roles }: Examined): Promise<readon
   return [{ path, problem, remedy: 'Correct the kubeconfig or its context; in the cluster itself leave it out.' }];
 }
 
-/** What is wrong, in words that hold no secret; undefined where nothing is. */
+/** What is wrong, in words without secrets; undefined if nothing is. */
 async function whyNot(attempt: () => Promise<unknown>, otherwise: string): Promise<string | undefined> {
   try {
     await attempt();

@@ -3,12 +3,12 @@ import { sensors as knownSensors } from '../../integrations/sensors/index.ts';
 import { askRunningSensors } from '../intake/control.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
 
-/** Most clusters have some alert a day; a sensor of which nothing was heard for so long may have been switched off. */
+/** Most clusters have an alert each day; a sensor that is silent for this long may have been switched off. */
 const silentMs = 24 * 3_600_000;
 
 export const sensorChecks: readonly DoctorCheck[] = [{ name: 'sensors', roles: ['cell'], run: sensors }];
 
-/** What the intake that runs here has heard since its start; each sensor by its freshest node. */
+/** What the intake running here has received since its start; each sensor by its most recently heard node. */
 async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
   const { dir } = config.intake.spool;
   const known = existsSync(dir) ? await askRunningSensors(dir) : undefined;
@@ -19,7 +19,7 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
     const own = reports.filter(({ sensor }) => sensor === name);
     if (own.length === 0) {
       const text = `${name}: may send, and nothing came since ${since}`;
-      // A token may have any name.
+      // A token can have any name.
       const isSensor = knownSensors.some((sensor) => sensor.name === name);
       return warning(
         text,

@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
-/** A server that shows a certificate. */
+/** A server that presents a certificate. */
 export interface TlsServer {
   readonly host: string;
   readonly port: number;
-  /** The name that its certificate is for, where that is not the host. */
+  /** The name that its certificate is for, if it differs from the host. */
   readonly serverName?: string | undefined;
   readonly ca?: string | undefined;
-  /** What it may ask of us first. */
+  /** Our client certificate, which it may request. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** PostgreSQL is asked for TLS in its own words. */
+  /** PostgreSQL has its own way to request TLS. */
   readonly isPostgres?: boolean;
 }
 
@@ -22,8 +22,8 @@ const postgresSslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const yes = 'S'.charCodeAt(0);
 
 /**
- * The certificate that a server shows and those that it is signed by, as far as they are known; undefined where nobody answers with one. Whether it
- * is to be believed is said by who uses the connection: here it is only read, and nothing is sent after it.
+ * Returns the certificate that a server presents and its issuers, as far as they are known; undefined if no server answers with one. Users of the connection
+ * decide whether to trust it: here it is only read, and nothing is sent afterwards.
  */
 export async function servedChain(server: TlsServer, signal: AbortSignal): Promise<readonly X509Certificate[] | undefined> {
   const { host, port, serverName = isIP(host) ? undefined : host, ca, cert, key, isPostgres } = server;
@@ -31,7 +31,7 @@ export async function servedChain(server: TlsServer, signal: AbortSignal): Promi
   try {
     const plain = connectTcp({ host, port });
     socket = plain;
-    // What is waited for says what went wrong; what comes after it must not end the process.
+    // The awaited event reports what went wrong; later errors must not end the process.
     plain.on('error', () => {});
     await once(plain, 'connect', { signal });
     if (isPostgres) {
@@ -41,7 +41,7 @@ export async function servedChain(server: TlsServer, signal: AbortSignal): Promi
     }
     const secure = connectTls({
       socket: plain,
-      // Temporal's gRPC asks for h2; who speaks HTTP/1.1 only takes that. PostgreSQL knows a name of its own.
+      // Temporal's gRPC needs h2; servers that only speak HTTP/1.1 accept only that. PostgreSQL has its own protocol name.
       ALPNProtocols: isPostgres ? ['postgresql'] : ['h2', 'http/1.1'],
       rejectUnauthorized: false,
       ...(serverName !== undefined && { servername: serverName }),

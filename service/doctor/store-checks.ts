@@ -43,12 +43,12 @@ export const storeChecks: readonly DoctorCheck[] = [
   { name: 'disk', run: disk },
 ];
 
-/** It changes nothing; a server that only reads, a file that may not be written and a role without the right refuse it all the same. */
+/** Changes nothing, but fails on a read-only server, on a file that may not be written, or for a role without the right. */
 const asIfToWrite = 'INSERT INTO audit_records SELECT * FROM audit_records WHERE 1 = 0';
 const writeRemedy =
   'Name a server that is no standby, and a role with the rights of `firebreak database rights`; the desk keeps what it cannot write.';
 
-/** Opened as it is: an older schema is the start's to change. */
+/** Opened as it is: the service upgrades an older schema when it starts. */
 async function database({ config, env }: Examined): Promise<readonly LookResult[]> {
   const url = resolveAuditUrl({ config, env });
   const remedy = 'Start it, or correct audit.url; the desk keeps what it cannot write, and incidents stay open meanwhile.';
@@ -87,7 +87,7 @@ async function database({ config, env }: Examined): Promise<readonly LookResult[
   }
 }
 
-/** How far each has come; whether its receiver would take an event, `firebreak stream test` says. */
+/** How far each stream has got; `firebreak stream test` shows whether its receiver would accept an event. */
 async function streams({ config, env }: Examined): Promise<readonly LookResult[]> {
   if (config.streams.length === 0) return [];
   return withTables({ config, env }, async (opened) => {
@@ -108,7 +108,7 @@ async function streams({ config, env }: Examined): Promise<readonly LookResult[]
   });
 }
 
-/** A report that is due for so long is made by no schedule, or cannot be delivered. */
+/** A report overdue by this much is not made by any schedule, or cannot be delivered. */
 const reportLateMs = 2 * 86_400_000;
 
 async function reports({ config, env }: Examined): Promise<readonly LookResult[]> {
@@ -129,7 +129,7 @@ async function reports({ config, env }: Examined): Promise<readonly LookResult[]
   });
 }
 
-/** Where the desk has made its tables. Of an older schema the check of the database tells. */
+/** Runs only if the desk has created its tables. The check of the database reports an older schema. */
 async function withTables(
   { config, env }: Pick<Examined, 'config' | 'env'>,
   look: (opened: Database) => Promise<readonly LookResult[]>,
@@ -146,10 +146,10 @@ async function withTables(
   }
 }
 
-/** The same bytes each time: one object, under its own hash. */
+/** The same bytes each time, so there is only one object, under its own hash. */
 const sample = new TextEncoder().encode('firebreak doctor\n');
 
-/** Who else has seen it, and when; whether that is what the checkpoints say, `firebreak audit verify` tells. */
+/** Who else has seen the log, and when; `firebreak audit verify` checks whether it matches the checkpoints. */
 async function transparencyLog({ config: { audit } }: Examined): Promise<readonly LookResult[]> {
   const { name, folder, witnesses, copies } = audit.log;
   const files = createLogFolder({ folder });

@@ -15,19 +15,19 @@ import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
-/** Whether anybody listens there at all is known soon, and whether it speaks HTTP/2 too: a server says so before it is asked anything. */
+/** It soon shows whether anything listens there at all, and whether it speaks HTTP/2: such a server sends first. */
 const knockWithinMs = 4_000;
 const speakWithinMs = 8_000;
-/** Who does may have too much to do to answer at once. */
+/** A server that does may be too busy to answer at once. */
 const connectWithinMs = 15_000;
 const answerWithinMs = 10_000;
 const calls = 5;
 /** Containment does not wait for Temporal, but everything after it does. */
 const slowMs = 200;
 const testedMinor = 32;
-/** What Temporal itself advises at least. */
+/** Minimum that Temporal itself recommends. */
 const leastKeptMs = 86_400_000;
-/** As the chart names the one that it installs for a trial. */
+/** The chart's name for the Temporal that it installs for a trial. */
 const ownOfChart = /^firebreak-temporal\./;
 
 const accessRemedy = 'Correct temporal.address, temporal.apiKey or temporal.tls, or the rights of that key or certificate.';
@@ -40,7 +40,7 @@ export const temporalChecks: readonly DoctorCheck[] = [
   { name: 'builds', roles: ['cell'], run: withTemporal(builds) },
 ];
 
-/** A connection of its own each, so that one that hangs keeps no other. Where none comes about, the first of them says so. */
+/** Each check has its own connection, so that one that hangs does not block the others. If no connection can be made, only the first check says so. */
 function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
   return async (examined) => {
     const notReached = [notTried('Temporal is not reached')];
@@ -63,7 +63,7 @@ function withTemporal(look: (connection: Connection, examined: Examined) => Prom
   };
 }
 
-/** Why no connection comes about, before anything is said over one. Behind a proxy of the environment only that is reached: then it is not asked. */
+/** Why no connection can be made, before anything is sent over one. Not checked behind a proxy from the environment: only the proxy would be reached. */
 async function whyClosed({ config, env }: Examined): Promise<LookResult | undefined> {
   const { address } = config.temporal;
   const isHostAndPort = /^\[?([^\]]+?)\]?:(\d+)$/.test(address);
@@ -87,11 +87,11 @@ async function whyClosed({ config, env }: Examined): Promise<LookResult | undefi
   );
 }
 
-/** Waits for what each server of HTTP/2 begins with: its settings. https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
+/** Waits for the settings frame with which every HTTP/2 server begins. https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
 async function whyNoSettings(
   session: ClientHttp2Session,
 ): Promise<{ readonly why: string; readonly isSomethingThere: boolean } | undefined> {
-  // Told below by what is waited for; where nobody waits any more, it must not end the process.
+  // The awaited event below reports errors; once nobody waits any more, they must not end the process.
   session.on('error', () => {});
   let isSomethingThere = false;
   const limit = AbortSignal.timeout(speakWithinMs);
@@ -163,7 +163,7 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   ];
 }
 
-/** What whoever reaches Temporal can change of a namespace. */
+/** Namespace settings that anyone who can reach Temporal can change. */
 function namespaceAsIs(
   namespace: string,
   { namespaceInfo, config }: proto.temporal.api.workflowservice.v1.IDescribeNamespaceResponse,
@@ -209,7 +209,7 @@ async function attributes(connection: Connection, { config }: Examined): Promise
   return wrong.length > 0 ? wrong : [ok(`all ${searchAttributes.length} are registered`)];
 }
 
-/** `INDEXED_VALUE_TYPE_KEYWORD_LIST` as the `temporal` command takes it: `KeywordList`. */
+/** `INDEXED_VALUE_TYPE_KEYWORD_LIST` in the form for the `temporal` command: `KeywordList`. */
 function nameOfType(written: string | undefined): string {
   return (written ?? 'unknown')
     .replace(/^INDEXED_VALUE_TYPE_/, '')
@@ -225,7 +225,7 @@ async function version(connection: Connection): Promise<readonly LookResult[]> {
   return [warning(`server ${serverVersion}; tested with 1.${testedMinor}`, 'Upgrade Temporal, and try the upgrade of it first.')];
 }
 
-/** Whether anybody takes the work of each role; a process that does not run says nothing itself. */
+/** Checks whether any worker polls for each role; a process that does not run cannot report that itself. */
 async function atWork(connection: Connection, { config, roles }: Examined): Promise<readonly LookResult[]> {
   const { namespace } = config.temporal;
   const queues = queuesOf(config.cluster);
@@ -260,7 +260,7 @@ async function atWork(connection: Connection, { config, roles }: Examined): Prom
   return found.flat();
 }
 
-/** Tasks a second; undefined where nobody has set a limit. Temporal's own is without a word of who has set it. */
+/** Tasks per second; undefined if nobody has set a limit. Temporal's own default carries no information about who set it. */
 function limitOn(config: proto.temporal.api.taskqueue.v1.ITaskQueueConfig | null | undefined): number | undefined {
   const { queueRateLimit, fairnessKeysRateLimitDefault } = config ?? {};
   const set = [queueRateLimit, fairnessKeysRateLimitDefault].flatMap((limit) =>

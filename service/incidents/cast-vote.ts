@@ -13,31 +13,31 @@ import { newEntries } from './new-entries.ts';
 import { personalSigner } from './orders.ts';
 import { answerOf, incidentState, type Session, signalIncident } from './session.ts';
 
-/** What a vote needs to know of an incident, or of the control workflow. */
+/** The part of an incident, or of the control workflow, that a vote needs. */
 type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
 
 export interface Ballot {
   readonly state: Votable;
   readonly question: QuestionState;
   readonly choice: Choice;
-  /** The roster's id of the person. */
+  /** The person's id in the roster. */
   readonly person: string;
   /** PEM file of the person's own Ed25519 private key. */
   readonly keyFile: string;
   readonly reason?: string;
-  /** What was filled in, where the choice has a form. */
+  /** What was filled in, if the choice has a form. */
   readonly answers?: FormAnswers;
-  /** File with the identity provider's token, where the choice needs a sign-in. */
+  /** File with the identity provider's token, if the choice needs a sign-in. */
   readonly idTokenFile?: string;
 }
 
 interface CastVote {
   readonly vote: Vote;
-  /** What became of it: `Counted: 1 of 2 people …`, or `Decided: …`. */
+  /** The outcome: `Counted: 1 of 2 people …`, or `Decided: …`. */
   readonly outcome: string;
 }
 
-/** The token in a file. @throws FB_ERR_FILE_MISSING. */
+/** Reads the token from a file. @throws FB_ERR_FILE_MISSING. */
 export function idTokenIn(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
@@ -51,8 +51,8 @@ export function signInAdvice(nonce: string): string {
 }
 
 /**
- * What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it.
- * @throws FB_ERR_INCOMPLETE, which says the nonce, where a sign-in is needed and none is there; FB_ERR_FILE_MISSING.
+ * Returns the identity provider's token, whose nonce must match. The nonce is computed here from what was shown, as the cell will compute it.
+ * @throws FB_ERR_INCOMPLETE, which gives the nonce, if a sign-in is needed and no token was given; FB_ERR_FILE_MISSING.
  */
 export function idTokenOf({ question, choice, person, answers, idTokenFile }: Ballot): { readonly idToken?: string } {
   if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
@@ -84,7 +84,7 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
     id: `cli-${randomUUID()}`,
     incident: { id: incident.id, run: incident.run },
     question: question.question.id,
-    // Of the question that was shown here, not of what the state says its digest is.
+    // Computed from the question that was shown here, not taken from the state.
     questionDigest: questionDigest(question.question),
     choice: choice.id,
     person,
@@ -96,7 +96,7 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
   return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)), ...idToken };
 }
 
-/** A question that can be answered no more, in the words that fit: decided by whom and when, or why it is not open. */
+/** The error for a question that can no longer be answered: who decided it and when, or why it is not open. */
 export function notOpen({ question, status }: QuestionState, { person }: Pick<Names, 'person'>): FirebreakError {
   const at = (iso: string): string => `${iso.replace('T', ' ').slice(0, 19)} UTC`;
   if (status.state === 'decided') {
@@ -117,7 +117,7 @@ export function notOpen({ question, status }: QuestionState, { person }: Pick<Na
 
 type Reception = { readonly accepted: true } | { readonly accepted: false; readonly reason: string } | undefined;
 
-/** What the workflow has said about our vote: by its id while the question stands, by the timeline when it was asked anew since. */
+/** What the workflow says about our vote: looked up by its id while the question is open, or in the timeline if it has been asked again since. */
 export function receptionOf(before: Votable, now: Votable, { vote, signature }: SignedVote): Reception {
   const known = now.questions.some(({ votes, withdrawn = [] }) =>
     [...votes, ...withdrawn].some((one) => one.vote.id === vote.id),
@@ -138,9 +138,8 @@ function outcomeOf(now: Votable, { question, choice, answers }: Ballot): string 
 }
 
 /**
- * Signs a vote, sends it and waits for what the workflow makes of it. The workflow's cell is the judge of person, key and group: what it
- * refuses is on the record.
- * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_ALREADY_DECIDED; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ * Signs a vote, sends it and waits for the workflow's result. The workflow's cell checks person, key and group, and puts refusals on record.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_ALREADY_DECIDED; FB_ERR_UNAVAILABLE if it was sent but nobody has answered yet.
  */
 export async function castVote(session: Session, ballot: Ballot): Promise<CastVote> {
   const signed = await signedVote(ballot);
@@ -162,7 +161,7 @@ export async function castVote(session: Session, ballot: Ballot): Promise<CastVo
   );
 }
 
-/** Somebody else was faster: then that is what to know. */
+/** If somebody else was faster, reports that instead. */
 function refusalOf({ config }: Session, { question }: Ballot, now: Votable, reason: string): FirebreakError {
   const current = now.questions.find((one) => one.question.id === question.question.id && one.digest === question.digest);
   if (current?.status.state === 'decided') return notOpen(current, namesWithIds(config.roster));

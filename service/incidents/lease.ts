@@ -3,7 +3,7 @@ import type { IncidentState } from '../../core/incident/incident-state.ts';
 
 export type LeaseChoice = keyof typeof choices;
 
-/** The id of the one active lease, or of the wanted one. @throws FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
+/** Returns the id of the only active lease, or of the wanted one. @throws FB_ERR_NOT_OPEN, FB_ERR_INCOMPLETE. */
 export function leaseOf(state: IncidentState, wanted: string | undefined): string {
   const active = state.leases.filter((lease) => lease.state === 'active');
   const [first, ...others] = wanted === undefined ? active : active.filter(({ id }) => id === wanted);

@@ -2,14 +2,14 @@ import { labelOf } from '../../core/cards/choice-label.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
 
-/** How people are called: an incident knows them by their ids only. Whom the roster does not have keeps the id. */
+/** Names of people: an incident only knows their ids. A person who is not on the roster keeps the id. */
 export interface Names {
   readonly person: (id: string) => string;
-  /** Who did it, as records write it: `person/ID`, several with commas, `slack/USER`, or no person at all. */
+  /** The actor as written in records: `person/ID`, several separated by commas, `slack/USER`, or not a person. */
   readonly actor: (actor: string) => string;
 }
 
-/** The command line's way: by name, with the id beside it, since that is what is typed. */
+/** For the command line: names followed by ids, since people type ids there. */
 export function namesWithIds(roster: Roster): Names {
   const person = (id: string): string => {
     const name = personById(roster, id)?.name;
@@ -25,7 +25,7 @@ export function namesWithIds(roster: Roster): Names {
   return { person, actor: (actor) => actor.split(',').map(one).join(', ') };
 }
 
-/** As a card names people: without ids, which nobody types there. */
+/** For cards: names without ids, which nobody types there. */
 export function personNames(roster: Roster): Names['person'] {
   return (id) => personById(roster, id)?.name ?? id;
 }

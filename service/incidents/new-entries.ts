@@ -1,6 +1,6 @@
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 
-/** Entries of `now` that `before` did not have. The timeline is bounded, so its length says nothing. */
+/** Entries of `now` that are not in `before`. The timeline is bounded, so its length is no indication. */
 export function newEntries(
   before: Pick<IncidentState, 'timeline'> | undefined,
   now: Pick<IncidentState, 'timeline'>,

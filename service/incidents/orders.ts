@@ -25,7 +25,7 @@ import type { Config } from '../config/load.ts';
 import { newEntries } from './new-entries.ts';
 import { answerOf, controlState, incidentState, type Session, signalIncident } from './session.ts';
 
-/** The own key of whoever sits at the command line. @throws FB_ERR_KEY_FILE: the configuration has nothing to do with it. */
+/** Opens the personal key of the person at the command line. @throws FB_ERR_KEY_FILE: the configuration is not involved. */
 export async function personalSigner(file: string): Promise<Signer> {
   try {
     return await openSigner({ file });
@@ -35,12 +35,12 @@ export async function personalSigner(file: string): Promise<Signer> {
   }
 }
 
-/** An order with the signature of the key in `file`. @throws FB_ERR_KEY_FILE when there is no such key. */
+/** Signs an order with the key in `file`. @throws FB_ERR_KEY_FILE if there is no such key. */
 export async function signedOrder<Given extends Order>(order: Given, file: string): Promise<SignedOrder<Given>> {
   return signedWith(order, await personalSigner(file));
 }
 
-/** Of a kind that is known at run time only. */
+/** For a kind that is known only at run time. */
 export async function signedProposal(order: Propose, signer: Signer): Promise<SignedProposal> {
   switch (order.kind) {
     case 'suppression.propose':
@@ -57,13 +57,13 @@ export async function signedWith<Given extends Order>(order: Given, signer: Sign
 }
 
 /**
- * Sends an order to the control workflow of the cluster, whoever signed it for its person, and waits for what it makes of it.
- * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE when it is sent, and nobody has answered yet.
+ * Sends an order to the control workflow of the cluster, whoever signed it for its person, and waits for the result.
+ * @throws FB_ERR_VOTE_REFUSED with the reason; FB_ERR_UNAVAILABLE if it was sent but nobody has answered yet.
  */
 export async function giveOrder<T>(
   session: Session,
   signed: SignedOrder<AnyOrder>,
-  /** What the state has of it, once it has come to be. `ours`: what the timeline says of this very order. */
+  /** Finds the result of the order in the state, once it is there. `ours`: the timeline's entries about this order. */
   found: (state: ControlState, ours: ControlState['timeline']) => T | undefined,
 ): Promise<T> {
   const { kind: ordered } = signed.order;
@@ -85,7 +85,7 @@ export async function giveOrder<T>(
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order was sent but is not confirmed yet: check the list');
 }
 
-/** What is known under this id, of this sort. */
+/** The decision of this kind with this id. */
 export function decisionIn({ decisions }: ControlState, noun: DecisionKind['noun'], id: string): DecisionState | undefined {
   return decisions.find(({ proposal: { order } }) => order.terms.id === id && nounOf(order) === noun);
 }
@@ -99,13 +99,13 @@ export function proposeDecision(session: Session, signed: SignedProposal): Promi
   });
 }
 
-/** @throws as `giveOrder`; FB_ERR_UNKNOWN_ID for what is no id. */
+/** @throws as `giveOrder`; FB_ERR_UNKNOWN_ID for an invalid id. */
 export async function endDecision(session: Session, signed: SignedEnd): Promise<DecisionState> {
   const { order, signature } = signed;
   mustBeId(order.decision, calledBy[nounOf(order)]);
   return giveOrder(session, signed, (state) => {
     const found = decisionIn(state, nounOf(order), order.decision);
-    // By this very order: one that was over before is refused.
+    // Only if this order ended it: an order for one that is already over is refused.
     return found?.status.state === 'ended' && found.status.by.signature === signature ? found : undefined;
   });
 }
@@ -116,30 +116,30 @@ export const calledBy: Readonly<Record<DecisionKind['noun'], string>> = {
   promotion: 'promotion',
 };
 
-/** What has another form is the id of nothing: said before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
+/** Rejects a malformed id before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
 export function mustBeId(id: string, what: string): void {
   if (!/^[0-9a-f]{16}$/.test(id))
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${what} with the id ${id}: the list of them shows their ids`);
 }
 
-/** Whether the end of what is in force needs a sign-in, by this configuration. The cell goes by its own. */
+/** Returns whether ending what is in force needs a sign-in, according to this configuration. The cell uses its own. */
 export function endNeedsSignIn({ stepUp }: Pick<Config, 'stepUp'>, { proposal, status }: DecisionState): boolean {
   return stepUp !== undefined && status.state === 'active' && endNeedsStepUp(kindOf(proposal.order).plan, stepUp);
 }
 
-/** How many must agree, and how, for who has proposed it. */
+/** Tells the proposer how many people must agree. */
 export function whoMustAgree({ severity }: Pick<DecisionKind, 'severity'>): string {
   return `${severity === 'critical' ? 'Two other people' : 'Somebody else'} must agree`;
 }
 
-/** What who proposed it should know about what it is for: a name that is written wrong looks like any other. */
+/** A note to the proposer about the subject of the proposal: a misspelled name looks like any other. */
 export async function noteOn(session: Session, order: Propose): Promise<string | undefined> {
   if (order.kind !== 'restraint.propose' || order.terms.scope.kind !== 'incident') return undefined;
   const state = await incidentState(session, { id: order.terms.scope.name }).catch(() => undefined);
   return state?.open ? undefined : 'No incident of this name is open now: it would hold for the next one.';
 }
 
-/** Waits until the cell's intake has taken it. Returns the id of the incident that has it now. @throws as `giveOrder` */
+/** Waits until the cell's intake has accepted it. Returns the id of the incident that now has it. @throws as `giveOrder` */
 export function startIncident(session: Session, signed: SignedIncidentOrder): Promise<string> {
   return giveOrder(session, signed, (_, ours) => {
     const started = ours.find(({ kind }) => kind === 'incident.started');
@@ -147,13 +147,13 @@ export function startIncident(session: Session, signed: SignedIncidentOrder): Pr
   });
 }
 
-/** Waits until it is on the record of the control workflow. @throws as `giveOrder` */
+/** Waits until it is on record in the control workflow. @throws as `giveOrder` */
 export async function giveDeadlineOrder(session: Session, signed: SignedOrder<DeadlineOrder>): Promise<void> {
   const done = deadlineOrderDone[signed.order.kind];
   await giveOrder(session, signed, (_, ours) => ours.find(({ kind }) => kind === done));
 }
 
-/** What is told to who ordered it; `incident` without the cluster. */
+/** The reply to the person who ordered it; `incident` without the cluster. */
 export function startedText(incident: string, { wish, pod }: Pick<IncidentTerms, 'wish' | 'pod'>): string {
   const what = wish === 'quarantine' ? `the quarantine of ${pod.namespace}/${pod.name} is ordered` : 'the others are asked';
   return `Incident ${incident}: ${what}. You started it, so you decide nothing on it while somebody else can.`;

@@ -2,7 +2,7 @@ import type proto from '@temporalio/proto';
 import { listedRuns } from './rows.ts';
 import { incidentState, type Session } from './session.ts';
 
-/** A run of an incident, as Temporal keeps it: still sealed. */
+/** A run of an incident as stored in Temporal, still sealed. */
 interface StoredRun {
   readonly incident: string;
   readonly run: string;
@@ -11,18 +11,18 @@ interface StoredRun {
 
 interface RecentRuns {
   readonly runs: readonly StoredRun[];
-  /** How many runs of this cluster were looked at, and how many of them could not be read. */
+  /** Number of this cluster's runs that were examined, and how many of them could not be read. */
   readonly looked: number;
   readonly unread: number;
-  /** Time was over before all were looked at. */
+  /** The time limit was reached before all were examined. */
   readonly isCut: boolean;
 }
 
 /**
- * The newest runs of incidents in which a playbook of a pack ran, and none of another one that is not shipped.
+ * The newest runs of incidents in which a playbook of this pack ran, and none of any other pack that is not shipped.
  *
- * @param limit the most runs that are looked at.
- * @throws FB_ERR_UNAVAILABLE where Temporal does not list them
+ * @param limit maximum number of runs that are examined.
+ * @throws FB_ERR_UNAVAILABLE if Temporal does not list them
  */
 export async function recentRunsOf(
   session: Session,
@@ -37,7 +37,7 @@ export async function recentRunsOf(
     try {
       const { bodies } = await incidentState(session, { id: incident, run });
       const packs = new Set(bodies.map(({ playbook }) => playbook.split('/')[0]));
-      // What is shipped is in every build.
+      // The shipped playbooks are in every build.
       packs.delete('firebreak');
       if (!packs.delete(pack) || packs.size > 0) continue;
       const handle = session.client.workflow.getHandle(incident, run);

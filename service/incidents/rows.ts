@@ -7,16 +7,16 @@ import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { isOpenRun } from '../temporal/held-up-runs.ts';
 import { controlState, incidentState, type Session, sessionOver } from './session.ts';
 
-/** How long one incident, and the list of what is open, is waited for. */
+/** Timeout for the answer of one incident, and for the list of what is open. */
 const answerMs = 3_000;
 const atOnce = 16;
-/** So many of Temporal's list are asked where not each of them is shown. */
+/** Maximum number of listed incidents that are asked if not all of them are shown. */
 const mostAsked = 200;
-/** Clocks of a cell and of Temporal may differ by this. */
+/** Maximum clock difference between a cell and Temporal. */
 const clocksApartMs = 60_000;
-/** Of so many that run it is looked whether Temporal lists what the cells have named. */
+/** Maximum number of running incidents among which those named by the cells are looked up in Temporal. */
 const mostListed = 2_000;
-/** A cell says what is open every five minutes at least. */
+/** A cell reports what is open at least every five minutes. */
 const lateAfterMs = 7 * 60_000;
 
 export interface IncidentRow {
@@ -26,18 +26,18 @@ export interface IncidentRow {
   readonly severity: string;
   readonly openedAt: string;
   readonly rules: readonly string[];
-  /** A cell has said all of this, now or within the last minutes. Otherwise only Temporal has, where anybody who reaches it can write. */
+  /** A cell has confirmed all of this, now or within the last minutes. Otherwise only Temporal says so, and anyone who can reach Temporal can write there. */
   readonly confirmed: boolean;
 }
 
 export interface IncidentRows {
-  /** Those that no cell has confirmed come last. */
+  /** Rows that no cell has confirmed come last. */
   readonly rows: readonly IncidentRow[];
-  /** What whoever reads them has to know of the list itself, a sentence each. */
+  /** What readers need to know about the list itself, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** Which incidents are listed. */
+/** Selects the incidents to list. */
 export interface ListedIncidents {
   readonly all?: true;
   readonly severity?: string;
@@ -45,7 +45,7 @@ export interface ListedIncidents {
   readonly limit: number;
 }
 
-/** As Temporal lists it. */
+/** A row as Temporal lists it. */
 interface ListedRow extends Omit<IncidentRow, 'confirmed' | 'severity'> {
   /** Absent: it is listed without one. */
   readonly severity?: string;
@@ -53,7 +53,7 @@ interface ListedRow extends Omit<IncidentRow, 'confirmed' | 'severity'> {
 
 /** An incident that cells know to be open. */
 interface KnownOpen extends NamedIncident {
-  /** One of them has said so too long ago to show it without a question. */
+  /** The report of at least one cell is too old to show the incident without asking it. */
   readonly isLate: boolean;
 }
 
@@ -64,19 +64,19 @@ interface Candidate {
   readonly told?: KnownOpen;
 }
 
-/** What the cells have said last of what is open. */
+/** The cells' latest reports about what is open. */
 interface ToldOpen {
   readonly open: ReadonlyMap<string, KnownOpen>;
-  /** What was begun by then the cells have known when they said it, ISO 8601. Absent: none has said anything. */
+  /** The reports include everything that started before this time, ISO 8601. Absent: no cell has reported. */
   readonly since?: string;
-  /** The worst that one can be that was open by then, and is not named. Absent: there is none. */
+  /** Upper bound for the severity of incidents that were open by then but are not named. Absent: there are none. */
   readonly unnamed?: Severity;
   readonly notes: readonly string[];
 }
 
 /**
- * The incidents of this cluster, newest first. What the cells have said within the last minutes of what they know to be open is shown where Temporal lists
- * it to be open, and as bad. Of the others Temporal only says whom to ask: each is asked for its state, which a cell signs.
+ * The incidents of this cluster, newest first. Incidents that the cells reported as open within the last minutes are shown if Temporal lists them as open with
+ * the same severity. For all others, Temporal only tells which to ask: each is asked for its state, which a cell signs.
  * @throws FB_ERR_UNAVAILABLE.
  */
 export async function rowsOf(session: Session, options: ListedIncidents): Promise<IncidentRows> {
@@ -116,13 +116,13 @@ export async function rowsOf(session: Session, options: ListedIncidents): Promis
   };
 }
 
-/** It was open when the cells said what is, and is none of those that can be as bad. */
+/** Returns whether it was open at the time of the cells' reports and is not one of the unnamed that can be that severe. */
 function isLesser({ open, openedAt }: ListedRow, { since = '', unnamed }: ToldOpen, severity: string | undefined): boolean {
   if (!open || openedAt >= since || !isSeverity(severity)) return false;
   return unnamed === undefined || !atLeast(unnamed, severity);
 }
 
-/** Without a question: cells have said all of it a short time ago, and Temporal lists it alike. */
+/** A row that needs no question to the incident: cells recently reported all of it, and Temporal agrees. */
 function vouchedRow({ incident, listed, told }: Candidate): IncidentRow | undefined {
   if (!told?.rules || !told.started || told.isLate || !listed?.open) return undefined;
   const { severity, rules, started } = told;
@@ -130,24 +130,24 @@ function vouchedRow({ incident, listed, told }: Candidate): IncidentRow | undefi
   return { incident, run: started.run, open: true, severity, openedAt: started.at, rules, confirmed: true };
 }
 
-/** Ids of incidents that may be open, those first that a cell knows to be. @throws FB_ERR_UNAVAILABLE. */
+/** Ids of incidents that may be open; those that a cell knows to be open come first. @throws FB_ERR_UNAVAILABLE. */
 export async function openIncidentIds(session: Session, limit: number): Promise<readonly string[]> {
   const [listed, told] = await Promise.all([listedBy(session, { status: 'running', most: limit }), toldOpen(session)]);
   return candidatesOf(listed, told, {}).map(({ incident }) => incident);
 }
 
-/** Ids that Temporal lists, for a name that somebody has misspelled. @throws FB_ERR_UNAVAILABLE. */
+/** Ids that Temporal lists, to suggest one for a misspelled name. @throws FB_ERR_UNAVAILABLE. */
 export async function listedIds(session: Session, { all, limit }: ListedIncidents): Promise<readonly string[]> {
   const listed = await listedBy(session, { status: all ? 'any' : 'running', most: limit });
   return listed.map(({ incident }) => incident);
 }
 
-/** Runs that Temporal lists, closed ones too, the newest first. @throws FB_ERR_UNAVAILABLE. */
+/** Runs that Temporal lists, including closed ones, newest first. @throws FB_ERR_UNAVAILABLE. */
 export function listedRuns(session: Session, limit: number): Promise<readonly Pick<IncidentRow, 'incident' | 'run'>[]> {
   return listedBy(session, { status: 'any', most: limit });
 }
 
-/** What a cell knows to be open comes first: of what only Temporal lists there can be any number. */
+/** Incidents that a cell knows to be open come first: there can be any number that only Temporal lists. */
 function candidatesOf(
   listed: readonly ListedRow[],
   { open }: ToldOpen,
@@ -172,7 +172,7 @@ const ofStatus = {
   any: [],
 } as const;
 
-/** The newest first. Neither a search attribute nor a status is gone by: both can be written by whoever reaches Temporal, and an id cannot. */
+/** Newest first. Uses neither search attributes nor status: anyone who can reach Temporal can write both, but not an id. */
 async function listedBy(
   session: Session,
   {
@@ -216,7 +216,7 @@ async function toldOpen(session: Session): Promise<ToldOpen> {
   const state = await inTime(controlState(sessionOver(session.config, session.client, answerMs)));
   const said = state?.intakes ?? [];
   const lastAt = said.reduce((last, { at }) => Math.max(last, Date.parse(at)), 0);
-  // What a replica knew that is gone another one has taken over.
+  // What a replica that is gone knew has been taken over by another.
   const reports = said.filter(({ at }) => lastAt - Date.parse(at) < awayAfterMs);
   const isLate = (at: number): boolean => Date.now() - at > lateAfterMs;
   const open = new Map<string, KnownOpen>();
@@ -246,7 +246,7 @@ async function toldOpen(session: Session): Promise<ToldOpen> {
   };
 }
 
-/** Several cells of a cluster may have told one incident of alerts: it is what all have said. */
+/** Several cells of a cluster may have sent alerts to the same incident: this combines their reports. */
 function knownTogether(a: KnownOpen, b: KnownOpen): KnownOpen {
   const rules = a.rules && b.rules && [...new Set([...a.rules, ...b.rules])];
   const started = a.started && b.started && a.started.run !== b.started.run ? undefined : (a.started ?? b.started);
@@ -259,7 +259,7 @@ function knownTogether(a: KnownOpen, b: KnownOpen): KnownOpen {
   };
 }
 
-/** No answer to so many in a row: no cell is there, and the others are not waited for. */
+/** If a whole batch gets no answer, no cell is running, and the remaining ones are not waited for. */
 async function confirmedRows(session: Session, candidates: readonly Candidate[]): Promise<IncidentRow[]> {
   const rows: IncidentRow[] = [];
   let isSilent = false;
@@ -279,7 +279,7 @@ function stateOf({ config, client }: Session, { incident, listed }: Candidate): 
   return inTime(incidentState(sessionOver(config, client, answerMs), name));
 }
 
-/** Where nobody answers, the connection goes on trying for several times its deadline. */
+/** If nobody answers, the connection keeps trying for several times its deadline. */
 async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
   const patience = new AbortController();
   const late = sleep(answerMs, undefined, { signal: patience.signal, ref: false }).catch(() => undefined);
@@ -290,7 +290,7 @@ async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A run that was ended from outside has said of itself to the last that it is open: it is while it runs, or a cell knows it to be. */
+/** A run that was terminated from outside still reports itself as open: it only counts as open while it runs, or if a cell knows it to be open. */
 function rowOf({ incident, listed, told }: Candidate, state: IncidentState | undefined): IncidentRow | undefined {
   if (state) {
     const { severity, openedAt, counts } = state;

@@ -9,27 +9,27 @@ import type { Config } from '../config/load.ts';
 import { grpc, grpcCode, howItFailed, isCatchingUp } from '../temporal/grpc-status.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
-/** Temporal waits ten seconds for the worker that had a workflow last, and asks another one then: it may have been killed. */
+/** Temporal waits ten seconds for the worker that last had a workflow, which may have been killed, and then asks another. */
 const callMs = 20_000;
 const slowMs = 3_000;
-/** Longer than Temporal lets a failed task wait until it is done again. */
+/** Longer than Temporal waits before it retries a failed task. */
 const catchingUpMs = 90_000;
 const askAgainMs = 2_000;
 
-/** A connection to Temporal as the configuration file says. Close it: it keeps the process alive. */
+/** A connection to Temporal according to the configuration file. Callers must close it: it keeps the process alive. */
 export interface Session {
   readonly config: Config;
   readonly client: Client;
-  /** Where somebody waits who can be told why: asked again while a workflow catches up after an outage. Called once for each answer. */
+  /** Set if a person is waiting and can be told why: requests are repeated while a workflow catches up after an outage. Called once for each answer. */
   readonly onCatchingUp?: (about: string) => void;
-  /** The same where no answer has come for some seconds. Called once for each answer. */
+  /** The same if no answer has arrived for some seconds. Called once for each answer. */
   readonly onSlow?: (about: string) => void;
-  /** Until a call counts as unanswered; twenty seconds where nothing is said. */
+  /** Time after which a call counts as unanswered; twenty seconds by default. */
   readonly withinMs?: number;
   close(): Promise<void>;
 }
 
-/** Over a connection that somebody else closes. `withinMs` is for all that is asked over it: of two deadlines the inner one counts. */
+/** A session over a connection that the caller closes. `withinMs` applies to every call over it: of two deadlines the inner one counts. */
 export function sessionOver(config: Config, client: Client, withinMs?: number): Session {
   return { config, client, ...(withinMs !== undefined && { withinMs }), close: async () => undefined };
 }
@@ -37,7 +37,7 @@ export function sessionOver(config: Config, client: Client, withinMs?: number): 
 interface IncidentName {
   readonly id: string;
   readonly run?: string;
-  /** Temporal has just listed it as running: it is not asked that once more. */
+  /** Temporal has just listed it as running, so this is not checked again. */
   readonly isRunning?: boolean;
 }
 
@@ -69,7 +69,7 @@ function stillCatchingUp(about: string): FirebreakError {
   );
 }
 
-/** Asks; and, where somebody waits who can be told so, asks again while the workflow catches up after an outage. */
+/** Asks and, if a person is waiting who can be told, asks again while the workflow catches up after an outage. */
 async function asked<T>(session: Session, about: string, ask: () => Promise<T>): Promise<T> {
   const { client, onCatchingUp, onSlow, withinMs = callMs } = session;
   const until = Date.now() + catchingUpMs;
@@ -88,7 +88,7 @@ async function asked<T>(session: Session, about: string, ask: () => Promise<T>):
 }
 
 /**
- * The state of an incident: asked of the running workflow, or its result once it has ended.
+ * Returns the state of an incident: from the running workflow, or its result once it has ended.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID.
  */
 export async function incidentState(session: Session, name: IncidentName): Promise<IncidentState> {
@@ -99,7 +99,7 @@ export async function incidentState(session: Session, name: IncidentName): Promi
       if (ended?.status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
       return resultOfRun<IncidentState>(handle, ended.type, ended.raw.workflowExecutionInfo?.firstRunId ?? '');
     });
-    // What people decide on is about what they have named, or about nothing.
+    // A decision must be about the incident that was named.
     if (state.incident.id !== name.id)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `what answers for ${name.id} is another incident`);
     return state;
@@ -109,8 +109,8 @@ export async function incidentState(session: Session, name: IncidentName): Promi
 }
 
 /**
- * What is decided above all incidents of a cluster.
- * @throws FB_ERR_UNAVAILABLE while no cell has started it.
+ * Returns what is decided above all incidents of a cluster.
+ * @throws FB_ERR_UNAVAILABLE if no cell has started it yet.
  */
 export async function controlState(session: Session, cluster: string = session.config.cluster): Promise<ControlState> {
   const handle = session.client.workflow.getHandle(controlIdOf(cluster));
@@ -129,8 +129,8 @@ export async function controlState(session: Session, cluster: string = session.c
 }
 
 /**
- * Asks after something that was sent, until `found` makes something of an answer; undefined where that does not come in time. That nobody answers for a
- * while is no end: an order about packs has the service start anew, and so nobody is there who could say that it was taken.
+ * Polls after something was sent, until `found` returns something for an answer; undefined if that does not happen in time. Missing answers do not end the
+ * polling: an order about packs restarts the service, so for a while nobody can confirm that it was accepted.
  */
 export async function answerOf<State, T>(
   ask: () => Promise<State>,

@@ -10,7 +10,7 @@ import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } fro
 import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
 
-/** What can be asked about the alerts that are set aside, of the running service or of its spool. */
+/** Access to the alerts that were set aside, through the running service or directly in its spool. */
 export interface RejectedAlertsAccess {
   list(): Promise<readonly RejectedAlert[]>;
   show(id: string): Promise<ShownAlert | undefined>;
@@ -19,12 +19,12 @@ export interface RejectedAlertsAccess {
 }
 
 const largestAsked = 2 * 1024 * 1024;
-/** A socket's path may have 107 bytes (unix(7)). */
+/** Maximum length of a socket's path: the system allows 107 bytes (unix(7)). */
 const longestSocketPath = 100;
 
 /**
- * A local way in for the operator: a socket in the spool's directory that only the service's own user can open. The directory is
- * one process's, so the command line asks the service while it runs.
+ * Local access for the operator: a socket in the spool's directory that only the service's own user can open. Only one process may use the directory, so the
+ * command line asks the service while it runs.
  */
 export async function startControl(options: {
   readonly directory: string;
@@ -34,7 +34,7 @@ export async function startControl(options: {
   readonly releasesRefused?: (() => readonly RefusedContainment[]) | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketOf(options.directory);
-  // The lock of the directory is held: whoever left this is gone.
+  // The lock of the directory is held, so the process that left this socket is gone.
   rmSync(path, { force: true });
   const since = new Date().toISOString();
   const server = createServer((asked, answer) => {
@@ -49,7 +49,7 @@ export async function startControl(options: {
   return { close: () => new Promise((done) => server.close(() => done())) };
 }
 
-/** In the directory, or in the system's temporary folder when that path would be too long. */
+/** In the directory, or in the system's temporary folder if that path would be too long. */
 function socketOf(directory: string): string {
   const inside = join(resolve(directory), 'control.sock');
   if (Buffer.byteLength(inside) <= longestSocketPath) return inside;
@@ -91,7 +91,7 @@ function reply(answer: ServerResponse, value: unknown): void {
   answer.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(value ?? null));
 }
 
-/** Asks the service that runs on this directory. Undefined when none does. */
+/** Connects to the service that runs on this directory. Undefined if none does. */
 export async function askRunningService(directory: string): Promise<RejectedAlertsAccess | undefined> {
   const socket = socketOf(directory);
   const ask = async <T>(path: string, body?: Uint8Array): Promise<T> => JSON.parse(await call(socket, path, body));
@@ -108,24 +108,24 @@ export async function askRunningService(directory: string): Promise<RejectedAler
   };
 }
 
-/** How many alerts come to the running service, and whether it is a storm. Undefined when none runs on this directory. */
+/** Returns how many alerts the running service receives, and whether that is a storm. Undefined if none runs on this directory. */
 export function askRunningStorm(directory: string): Promise<StormView | undefined> {
   return askRunning(directory, '/storm');
 }
 
-/** What was heard of each sensor. */
+/** What was received from each sensor. */
 interface HeardSensors {
-  /** ISO 8601, UTC: when the service began to listen. */
+  /** ISO 8601, UTC: when the service started to listen. */
   readonly since: string;
   readonly sensors: readonly SensorReport[];
 }
 
-/** What the running service has heard of its sensors. Undefined when none runs on this directory. */
+/** Returns what the running service has received from its sensors. Undefined if none runs on this directory. */
 export function askRunningSensors(directory: string): Promise<HeardSensors | undefined> {
   return askRunning(directory, '/sensors');
 }
 
-/** Which releases the running service knows to be refused. Undefined when none runs on this directory. */
+/** Returns the releases that the running service knows to be refused. Undefined if none runs on this directory. */
 export function askRunningRefusals(directory: string): Promise<readonly RefusedContainment[] | undefined> {
   return askRunning(directory, '/refused-releases');
 }

@@ -4,11 +4,11 @@ import { countUnhandled } from '../process/unhandled-rejections.ts';
 import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
 import { type HeadStartResult, headStartResults } from './send/head-start.ts';
 
-/** Why an item was not taken, in few words: a label must not grow with what strangers send. */
+/** A small set of reasons why an item was not accepted: labels must not grow with what strangers send. */
 const refusalReasons = ['unreadable', 'forbidden', 'rate_limit', 'spool_full', 'not_durable', 'unauthorized', 'request'] as const;
 type RefusalReason = (typeof refusalReasons)[number];
 
-/** What the gauges are read from when somebody asks. */
+/** Sources of the gauges, read on each scrape. */
 export interface IntakeGauges {
   readonly spoolBytes: () => number;
   readonly spoolShare: () => number;
@@ -22,12 +22,12 @@ export interface IntakeGauges {
   readonly missingRights?: (() => MissingByPool) | undefined;
 }
 
-/** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
+/** The intake's metrics in Prometheus format. No label holds text from an alert. */
 export class IntakeMetrics implements Metrics {
   readonly #registry = new Registry();
-  /** What another door of this process says, too. */
+  /** Metrics of the process, which another listener serves as well. */
   readonly #ofProcess = new Registry();
-  /** By severity, since somebody asked: a counter looks at its labels each time that it counts. */
+  /** Counts by severity since the last scrape: a counter checks its labels on every increment. */
   readonly #acceptedSince = new Map<string, number>();
   readonly #accepted: Counter<'severity'>;
   readonly #duplicates: Counter;
@@ -64,7 +64,7 @@ export class IntakeMetrics implements Metrics {
     this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun at the same time as their incident', [
       'result',
     ]);
-    // Of what begins at one Prometheus sees no increase: the first failure would go unseen.
+    // Start at zero: Prometheus sees no increase in a counter that begins at one, so the first failure would go unseen.
     for (const reason of refusalReasons) this.#refused.inc({ reason }, 0);
     for (const result of headStartResults) this.#headStarts.inc({ result }, 0);
     this.#durable = new Histogram({
@@ -121,12 +121,12 @@ export class IntakeMetrics implements Metrics {
     this.#duplicates.inc();
   }
 
-  /** @param by a suppression's id, of which there are few, or `own-steps` */
+  /** @param by the id of a suppression, of which there are few, or `own-steps` */
   hid(by: string): void {
     this.#hidden.inc({ by });
   }
 
-  /** @param ofDrops whether it speaks of events that the sensor dropped */
+  /** @param ofDrops whether the message reports events that the sensor dropped */
   health(sensor: string, ofDrops: boolean): void {
     this.#health.inc({ sensor });
     if (ofDrops) this.#drops.inc({ sensor });
@@ -149,7 +149,7 @@ export class IntakeMetrics implements Metrics {
     this.#durable.observe(seconds);
   }
 
-  /** What was taken and what was not, since the start. */
+  /** Number of accepted and refused items since the start. */
   async totals(): Promise<{
     readonly accepted: number;
     readonly duplicates: number;
@@ -174,7 +174,7 @@ export class IntakeMetrics implements Metrics {
     return this.#registry.metrics();
   }
 
-  /** With what the door for status says of the process as well. */
+  /** Includes the metrics of the process, which the status listener serves as well. */
   async withProcess(): Promise<string> {
     return `${await this.text()}\n${await this.#ofProcess.metrics()}`;
   }

@@ -34,14 +34,14 @@ import { silenceParts } from './watch/silence-parts.ts';
 import { type StormOptions, StormWatch } from './watch/storm.ts';
 
 export interface IntakeOptions {
-  /** Port 0 takes a free one. */
+  /** Port 0 picks a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly tokens: readonly IntakeToken[];
   readonly signatures?: readonly SigningSecret[] | undefined;
-  /** What senders may say, by their names. */
+  /** Rules for what senders may report, by their names. */
   readonly senders?: readonly SenderRule[] | undefined;
   readonly tls?: (TlsFiles & { readonly clients?: readonly CertificateClient[] | undefined }) | undefined;
-  /** On a local disk, for this process alone. */
+  /** On a local disk, used by this process only. */
   readonly spoolDir: string;
   /** Bytes of waiting alerts at which the intake answers 503. */
   readonly maxBytes: number;
@@ -51,29 +51,29 @@ export interface IntakeOptions {
   readonly gateway: IncidentGateway;
   /** Contains what must not wait for Temporal. */
   readonly headStart?: HeadStart | undefined;
-  /** Whether the cell has its hands full with what has begun. Absent: nobody knows. */
+  /** Whether the cell is busy with the incidents that it has begun. Absent: unknown. */
   readonly isBusy?: (() => boolean) | undefined;
-  /** What makes an alert start nothing. */
+  /** Sources that decide whether an alert starts nothing. */
   readonly screen?: ScreenSources | undefined;
-  /** What says of an alert what it alone does not tell. */
+  /** Adds to an alert what it does not say by itself. */
   readonly stamps?: StampSource | undefined;
-  /** Which sensors must be heard of from which nodes. */
+  /** Which sensors must report from which nodes. */
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
-  /** When many alerts are a storm, and who tells people. */
+  /** When a number of alerts is a storm, and how people are notified. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
-  /** Who is told of the health of the intake and its sensors. Absent: nobody. */
+  /** Receives reports on the health of the intake and its sensors. Absent: nothing is reported. */
   readonly reports?:
     | {
         readonly open: () => OpenReport;
-        /** Of those, how many do not go on. Absent: nobody looks. */
+        /** How many of the open incidents are stuck. Absent: not checked. */
         readonly standingStill?: () => number;
-        /** Which releases are refused, and tried again. Absent: nobody looks. */
+        /** Which releases were refused and are retried. Absent: not checked. */
         readonly releasesRefused?: () => readonly RefusedContainment[];
         readonly tell: (report: IntakeReport) => Promise<boolean>;
       }
     | undefined;
   readonly seal: SealBytes;
-  /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
+  /** Rights that the accounts of this process lack, whatever alert arrives: measured, but no reason to reject an alert. */
   readonly missingRights?: IntakeGauges['missingRights'];
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
@@ -85,13 +85,13 @@ export interface Intake {
   readonly metrics: Metrics;
   /** Bytes of alerts that Temporal does not have yet. */
   waitingBytes(): number;
-  /** Takes an alert of Firebreak's own. */
+  /** Accepts one of Firebreak's own alerts. */
   raise(alert: Alert): Promise<{ readonly incident: string } | { readonly reason: string }>;
-  /** Takes an alert of Firebreak's own, or one once more for the playbooks that it names. Whether that is durable. */
+  /** Accepts one of Firebreak's own alerts, or an earlier alert again for the playbooks that it names. Resolves to whether it is durable. */
   tell(alert: Alert): Promise<boolean>;
-  /** A line for an incident's record; resolves when it is kept until the incident has it. */
+  /** Adds a line to an incident's record; resolves when it is stored until the incident has it. */
   note(incident: string, note: IncidentNote): Promise<void>;
-  /** Answers what it took, sends what waits (for `withinMs` at most, 10 s if not said), and keeps the rest for the next start. */
+  /** Answers the requests it has accepted, sends what waits (for at most `withinMs`, default 10 s), and keeps the rest for the next start. */
   stop(withinMs?: number): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ const lookAtFillMs = 10_000;
 const shareToWarnAt = 0.7;
 
 /**
- * Opens the front door: what was left in the spool is sent first.
+ * Starts the intake, and first sends what was left in the spool.
  *
  * @throws FB_ERR_CONFLICT while another process holds the spool, FB_ERR_CONFIG_INVALID without tokens
  */
@@ -216,7 +216,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
         if (stopping) return;
         stopping = true;
         end();
-        // Node looks for idle connections once: those that are answered later would be waited for until their senders go.
+        // Node looks for idle connections only once: connections answered later would stay open until their senders close them.
         const closing = setInterval(() => listener.server.closeIdleConnections(), closeIdleEveryMs);
         await server.close().finally(() => clearInterval(closing));
         await control.close();
@@ -231,12 +231,12 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   }
 }
 
-/** Which intake this is, the same after a restart: replicas share a machine, or a folder's name, never both. */
+/** Identifies this intake, stable across restarts: replicas may share a machine or a folder's name, but never both. */
 export function sourceOf(spoolDir: string): string {
   return `${hostname()}/${createHash('sha256').update(resolve(spoolDir)).digest('hex').slice(0, 8)}`;
 }
 
-/** Before alerts are refused somebody should know. */
+/** Warns before the spool is full and alerts are refused. */
 function warnWhenFilling(spool: Spool, log: IntakeLog): NodeJS.Timeout {
   let warned = false;
   return setInterval(() => {

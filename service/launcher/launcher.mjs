@@ -1,11 +1,11 @@
-/** How a program of Firebreak's is started, on whatever Node (20 or newer) is there: plain JavaScript without imports from packages. */
+/** Starts Firebreak's programs on whatever Node (20 or newer) is available: plain JavaScript without imports from packages. */
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 
 /** Firebreak's own code runs on this Node or newer. */
 const neededNode = [22, 19];
 
-/** What is wrong with this Node, and what to do; undefined where Firebreak's code runs on it. */
+/** Returns what is wrong with this Node and what to do; undefined if Firebreak's code runs on it. */
 export function nodeProblem() {
   if (isNewEnough(process.versions.node)) return undefined;
   return `Firebreak needs Node ${neededNode.join('.')} or newer, this is ${process.version}. Install a newer Node.`;

@@ -1,4 +1,4 @@
-/** Loaded before a program that runs under a launcher: it ends when the launcher's end of the pipe closes, as the launcher did. */
+/** Loaded before a program that runs under a launcher: ends the program when the launcher's end of the pipe closes, that is, when the launcher has ended. */
 import { Socket } from 'node:net';
 
 const descriptor = Number(process.env.FIREBREAK_PARENT_PIPE);

@@ -5,7 +5,7 @@ import { listObjects } from '../../integrations/kubernetes/objects.ts';
 import { type PodJson, podRecord } from '../../integrations/kubernetes/watch/projection.ts';
 import type { Containment, FindOptions } from './containment.ts';
 
-/** Pods that are quarantined, or still carry a mark of it. */
+/** Finds pods that are quarantined, or still carry a mark of it. */
 export async function findContainedPods({ api, namespace, cellKey }: FindOptions): Promise<readonly Containment[]> {
   const ref = { kind: 'Pod', resource: 'pods', ...(namespace !== undefined && { namespace }) };
   return (await listObjects<PodJson>({ api, ref })).map(podRecord).flatMap((pod): Containment[] => {
@@ -28,7 +28,7 @@ export async function findContainedPods({ api, namespace, cellKey }: FindOptions
   });
 }
 
-/** By the marks, not by the label alone: a pod whose label somebody took off has still not got its own back. */
+/** Checks all marks, not only the label: a pod whose label somebody removed has still not been restored. */
 function isMarked({ labels, annotations }: PodRecord): boolean {
   return (
     labels[names.quarantineLabel] !== undefined ||

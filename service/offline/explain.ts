@@ -10,7 +10,7 @@ import { reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { listObjects, type ObjectJson, readObject } from '../../integrations/kubernetes/objects.ts';
 import { controllerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 
-/** One resource, as it stands in the cluster. */
+/** One resource, as it is in the cluster. */
 export interface FoundResource<Status> {
   readonly namespace: string;
   readonly name: string;
@@ -24,11 +24,11 @@ interface FoundEvent {
   readonly note: string;
 }
 
-/** Why a pod is as it is, by what stands in the cluster. Nothing of it is authenticated: whoever may change the pod may have changed it too. */
+/** Why a pod is in its state, according to the cluster. Nothing of it is authenticated: anyone who may change the pod may have changed this too. */
 export interface Explanation {
   readonly pod: string;
   readonly exists: boolean;
-  /** By its own labels and annotations. */
+  /** From its own labels and annotations. */
   readonly marks?: {
     readonly incident: string | undefined;
     readonly severity?: string;
@@ -37,18 +37,18 @@ export interface Explanation {
     readonly until?: string;
     readonly silence?: 'ask' | 'release';
   };
-  /** About the pod itself, about its workload, or named by what holds it. */
+  /** Incidents about the pod itself, about its workload, or named by what holds the pod. */
   readonly incidents: readonly FoundResource<IncidentResourceStatus>[];
   /** On the pod itself. */
   readonly containments: readonly FoundResource<ContainmentResourceStatus>[];
-  /** Others in its namespace, such as policies that hold for it too. */
+  /** Others in its namespace, such as policies that also apply to it. */
   readonly beside: readonly FoundResource<ContainmentResourceStatus>[];
   readonly events: readonly FoundEvent[];
-  /** What could not be looked at, and why. */
+  /** What could not be read, and why. */
   readonly unseen: readonly string[];
 }
 
-/** @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE where the pod itself cannot be read. */
+/** @throws FB_ERR_REFUSED, FB_ERR_UNAVAILABLE if the pod itself cannot be read. */
 export async function explainPod(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
@@ -91,7 +91,7 @@ export async function explainPod(options: {
   };
 }
 
-/** As a containment names its incident. */
+/** The incident's title as containments name it. */
 export function incidentTitle({ namespace, status: { subject } }: FoundResource<IncidentResourceStatus>): string {
   return titleIn(namespace, subject);
 }
@@ -100,7 +100,7 @@ function titleIn(namespace: string, { kind, name }: NamedKind): string {
   return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
-/** The workload that it belongs to; while it is cut off it has no owner, and its own note says which it was. */
+/** Returns the workload it belongs to. While the pod is isolated it has no owner, and its own note names the workload. */
 async function workloadsOf(api: KubernetesApi, namespace: string, pod: ObjectJson): Promise<readonly NamedKind[]> {
   const { uid, annotations = {} } = pod.metadata;
   const note = openBeforeState({ text: annotations[names.beforeAnnotation], podUid: uid, key: undefined });
@@ -112,17 +112,19 @@ async function workloadsOf(api: KubernetesApi, namespace: string, pod: ObjectJso
   return [before, owner, above].filter((one) => one !== undefined);
 }
 
-/** What stands between a pod and the workload that people know. */
+/** Kinds between a pod and the workload that people know. */
 const between: Readonly<Record<string, { readonly group: string; readonly resource: string }>> = {
   ReplicaSet: { group: 'apps', resource: 'replicasets' },
   Job: { group: 'batch', resource: 'jobs' },
 };
 
-/** The resources of one kind, by name; those that say nothing yet are left out. @throws KubernetesError with 404 where the cluster does not have the kind. */
+/**
+ * Returns the resources of one kind, by name, without those that have no status yet. @throws KubernetesError with 404 if the cluster does not have the kind.
+ */
 export async function findResources<Status extends IncidentResourceStatus | ContainmentResourceStatus>(options: {
   readonly api: KubernetesApi;
   readonly kind: ResourceKind;
-  /** Absent: in all. */
+  /** Absent: all namespaces. */
   readonly namespace?: string;
 }): Promise<readonly FoundResource<Status>[]> {
   const { api, kind, namespace } = options;
@@ -160,7 +162,7 @@ async function eventsAbout(
   return (await listObjects({ api, ref, query }))
     .flatMap(({ regarding, reportingController, eventTime, reason, note }): readonly FoundEvent[] => {
       if (typeof reportingController !== 'string' || !reportingController.startsWith(reporterPrefix)) return [];
-      // Of another pod of the same name nothing is said.
+      // Leaves out events of another pod with the same name.
       if (pod.uid !== undefined && isObject(regarding) && regarding.uid !== undefined && regarding.uid !== pod.uid) return [];
       return [{ at: textOf(eventTime), reason: textOf(reason), note: textOf(note) }];
     })

@@ -23,7 +23,7 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import type { Containment, FindOptions } from './containment.ts';
 
-/** Where actions hold a field or make an object; a Deployment's note is copied onto its ReplicaSets. */
+/** Kinds in which actions hold a field or create an object; a Deployment's note is copied onto its ReplicaSets. */
 const places: readonly (HeldKind & Pick<ObjectRef, 'version'>)[] = [
   { kind: 'NetworkPolicy', apiGroup: 'networking.k8s.io', resource: 'networkpolicies' },
   { kind: 'ReplicaSet', apiGroup: 'apps', resource: 'replicasets' },
@@ -31,7 +31,7 @@ const places: readonly (HeldKind & Pick<ObjectRef, 'version'>)[] = [
   ...pausedKinds.map(({ group = '', ...kind }) => ({ ...kind, apiGroup: group })),
 ];
 
-/** Objects other than pods on which an action has left its note. */
+/** Finds objects other than pods on which an action has left its note. */
 export async function findHeldObjects(options: FindOptions): Promise<readonly Containment[]> {
   const { api, namespace } = options;
   const found: Containment[] = [];
@@ -52,12 +52,12 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
   return found;
 }
 
-/** Where Argo CD or Flux is not installed, there is nothing of theirs. */
+/** Returns nothing if Argo CD or Flux is not installed. */
 async function listInstalled(options: Parameters<typeof listObjects>[0]): Promise<readonly ObjectJson[]> {
   return (await listObjects(options).catch(undefinedIf('FB_ERR_NOT_FOUND'))) ?? [];
 }
 
-/** What declares a workload, and a step has paused: after what the step holds, so that it is given back after it. */
+/** What declares a workload, if a step has paused it: listed after what the step holds, so that it is restored afterwards. */
 function pausesOn({ api, cellKey }: FindOptions, ref: ObjectRef, object: ObjectJson): readonly Containment[] {
   const target = targetOf(ref);
   const { uid } = object.metadata;
@@ -90,7 +90,7 @@ function noteOn({ ref, object, action, cellKey }: Held) {
   return openNote({ text: annotations?.[noteAnnotation(action)], action, object: targetOf(ref), uid, key: cellKey });
 }
 
-/** The Deployment controller copies a Deployment's annotations onto its ReplicaSets: the note there is about the Deployment. */
+/** The Deployment controller copies a Deployment's annotations onto its ReplicaSets: the note there describes the Deployment. */
 function isCopy(held: Held): boolean {
   const opened = noteOn(held);
   return held.ref.kind === 'ReplicaSet' && opened.kind === 'read' && opened.note.object !== targetOf(held.ref);
@@ -127,8 +127,8 @@ function containmentOf(held: Held): Containment {
 }
 
 /**
- * Controllers write into objects all the time. Only what a person has been shown, and judged by, must not have changed since: the note, and what would
- * be given back. With --force, too: it was said of another difference.
+ * Controllers write into objects all the time. Only what a person was shown and based the decision on must not have changed since: the note, and what would be
+ * restored. This holds with --force, too, because it was given for the difference shown.
  */
 async function releaseAsShown(held: Held, note: ObjectNote): Promise<UndoResult> {
   const { api, ref, object, action } = held;

@@ -8,15 +8,15 @@ import { isRunning, startOf } from '../../integrations/running-process.ts';
 import { type PackFiles, packOf } from './pack-files.ts';
 
 const acceptedSchema = z.object({
-  /** Of the process that runs them, and when the system started it: another process may have the number later. */
+  /** The process that runs them, and when the system started it, because another process may get the same number later. */
   pid: z.int().positive(),
   started: z.string().optional(),
   packs: z.array(z.object({ folder: z.string(), integrity: z.string(), files: z.array(z.tuple([z.string(), z.base64()])) })),
 });
 
-/** A watched pack as the service has taken it last. */
+/** A watched pack as the service last accepted it. */
 interface AcceptedPack {
-  /** Where it is written: by now there may be something else. */
+  /** Where it is written; its content may have changed since. */
   readonly folder: string;
   readonly pack: PackFiles;
 }
@@ -26,8 +26,8 @@ function fileOf(stateDir: string): string {
 }
 
 /**
- * Leaves in the state directory what this service, which watches packs, runs of them, for commands that go by its configuration, as long as it lives. What
- * lies in the folder may be half written, and nothing pins it. No service ever runs what is left here.
+ * Records in the state directory what this service, which watches packs, runs of them, for commands that use its configuration while it lives. The content of
+ * the folder itself may be half written, and nothing pins it. No service ever runs what is recorded here.
  */
 export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): void {
   const path = fileOf(stateDir);
@@ -48,13 +48,13 @@ export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): 
   replaceFileSync({ path, content: Buffer.from(JSON.stringify(said)) });
 }
 
-/** What a service with this state directory runs of packs that it watches; none where none watches, or it has ended, however that was. */
+/** Returns what a service with this state directory runs of the packs it watches; empty if no service watches packs, or if it has ended for any reason. */
 export function acceptedPacks(stateDir: string): readonly AcceptedPack[] {
   let text: string;
   try {
     text = readFileSync(fileOf(stateDir), 'utf8');
   } catch (error) {
-    // Who may not read the state directory goes by the file alone.
+    // A caller that may not read the state directory relies on the file alone.
     if (systemErrorCode(error) !== undefined) return [];
     throw error;
   }

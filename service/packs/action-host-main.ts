@@ -1,6 +1,6 @@
 /**
- * Does what the actions of one pack do: `action-host-main FOLDER`, asked by its parent over IPC. A process of its own, without an environment, which may
- * read the pack and Firebreak's code and nothing else. It ends with its parent.
+ * Runs the implementations of one pack's actions: `action-host-main FOLDER`, called by its parent over IPC. A separate process without an environment, which
+ * may read the pack and Firebreak's code and nothing else. It ends with its parent.
  */
 import type { FromHost, ToHost } from './action-host.ts';
 import { loadedPack } from './loaded-pack.ts';

@@ -10,12 +10,12 @@ import { isObject } from '../../core/text/plain-json.ts';
 import type { PackFiles } from './pack-files.ts';
 import { codeFolders, writePack } from './pack-program.ts';
 
-/** What the process of a pack's actions is told. */
+/** Messages to the process of a pack's actions. */
 export type ToHost =
   | {
       readonly kind: 'run';
       readonly id: number;
-      /** In `implementations`. */
+      /** File in `implementations`. */
       readonly file: string;
       readonly call: OwnRun;
       readonly secrets: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export type ToHost =
     }
   | { readonly kind: 'abort'; readonly id: number };
 
-/** What it says. */
+/** Messages from that process. */
 export type FromHost =
   | { readonly kind: 'ready' }
   | { readonly kind: 'log'; readonly id: number; readonly text: string }
@@ -31,29 +31,29 @@ export type FromHost =
 
 interface ActionHostOptions {
   readonly files: PackFiles;
-  /** Of the pack, under their full names. */
+  /** The pack's actions, under their full names. */
   readonly actions: readonly OwnAction[];
-  /** As they are now. */
+  /** Returns the current secrets. */
   readonly secrets: () => Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
-  /** Where clients find the API server, of an action that has rights there. */
+  /** Environment in which clients find the API server, for an action with rights there. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly log: (text: string) => void;
 }
 
-/** An attempt that was given up gets so long to end, then the process ends. */
+/** Time that an abandoned attempt has to end; then the process is ended. */
 const graceMs = 5_000;
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * The process in which the actions of one pack are done. It holds no key of Firebreak's: no environment, no file but the pack's own, and of secrets
- * what each call brings along. Started when the first call comes, and again after it has ended.
+ * The process in which the actions of one pack run. It holds none of Firebreak's keys: no environment, no file except the pack's own, and only the secrets that
+ * each call passes. Started with the first call, and again after it has ended.
  */
 export class ActionHost implements OwnRunner {
   readonly #options: ActionHostOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), 'firebreak-actions-'));
   readonly #waiting = new Map<number, { readonly end: (end: OwnRunEnd) => void; readonly progress: StepContext['progress'] }>();
-  /** What is under way for a step: another attempt of it waits. */
+  /** The running attempt of each step; another attempt of the same step waits for it. */
   readonly #byKey = new Map<string, Promise<unknown>>();
   #process: ChildProcess | undefined;
   #ids = 0;
@@ -96,7 +96,7 @@ export class ActionHost implements OwnRunner {
     this.#ids += 1;
     const id = this.#ids;
     const tell = (message: ToHost): void => {
-      // What cannot be told any more has ended, and its end is told by the process's.
+      // If the message cannot be sent, the process has ended, and its exit event reports that.
       if (child.connected) child.send(message, () => undefined);
     };
     const abort = (): void => {
@@ -112,7 +112,7 @@ export class ActionHost implements OwnRunner {
         const settings = Object.fromEntries(action.own.settings.map((name) => [name, this.#options.settings[name] ?? '']));
         tell({ kind: 'run', id, file: action.own.implementation, call, secrets, settings });
       });
-      // Why it failed is that it was given up, and not how it has ended then.
+      // The reason for the failure is the timeout, not how the attempt ended afterwards.
       return late.aborted && came.end === 'failed' ? { end: 'failed', reason: `it took longer than ${ms / 1_000} s` } : came;
     } finally {
       this.#waiting.delete(id);
@@ -173,10 +173,10 @@ export class ActionHost implements OwnRunner {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [this.#cut(name), this.#cutIn(inner)]));
   }
 
-  /** Whatever an action says, no secret that it was given is in it. */
+  /** Removes the secrets that the action was given from whatever it returns. */
   #cut(text: string): string {
     return Object.entries(this.#options.secrets()).reduce((cut, [name, value]) => {
-      // As it is, and as JSON has it, which an error may quote.
+      // As plain text and as escaped in JSON, which an error may quote.
       const written = [value, JSON.stringify(value).slice(1, -1)];
       return value === '' ? cut : written.reduce((text, one) => text.replaceAll(one, `[secret ${name}]`), cut);
     }, text);

@@ -12,13 +12,13 @@ interface Spare {
 }
 
 /**
- * Describes packs as `describePack` does, by a process that is started before there is one to describe: on a machine with other work its start takes longer
- * than all the rest. Each runs the modules of one pack, once, as what they leave behind is nobody's business.
+ * Describes packs as `describePack` does, in a process that is started in advance: on a busy machine its start takes longer than everything else. Each process
+ * runs the modules of one pack, once, so that nothing they leave behind affects another.
  */
 export class DescribingAhead {
   #spare: Spare | undefined = started();
 
-  /** What the pack says of itself, unchecked. Whoever asks has looked at `packFaults` before. @throws Error where it does not run. */
+  /** Returns the pack's own description, unchecked. The caller must have checked `packFaults` before. @throws Error if it does not run. */
   async describe(pack: PackFiles): Promise<unknown> {
     const spare = this.#spare ?? started();
     this.#spare = undefined;
@@ -34,7 +34,7 @@ export class DescribingAhead {
     }
   }
 
-  /** Makes the next one ready. It takes part of the processor, so it is begun when nobody waits. */
+  /** Prepares the next process. This uses processor time, so it is started when nobody waits. */
   prepare(): void {
     this.#spare ??= started();
   }
@@ -50,7 +50,7 @@ export class DescribingAhead {
 function started(): Spare {
   const { folder, args, options } = prepareFolder('service/packs/describe-main');
   const running = spawn(process.execPath, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'ignore'] });
-  // Where it has ended before it has read, its end says more.
+  // If the process ended before it read its input, its exit explains more.
   running.stdin.on('error', () => undefined);
   const said: Buffer[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** Prints what a pack says of itself, as JSON: see `runPackProgram`. Without MAIN it makes ready, and reads that as a line: see `DescribingAhead`. */
+/** Prints a pack's own description as JSON: see `runPackProgram`. Without MAIN it prepares, and reads MAIN as a line: see `DescribingAhead`. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { loadDoors, loadedPack, printToStandardError } from './loaded-pack.ts';
@@ -8,7 +8,7 @@ printToStandardError();
 const main = given ?? (await told());
 if (main !== undefined) process.stdout.write(JSON.stringify((await loadedPack(folder, main)) ?? null));
 
-/** Undefined where whoever has started it has ended. */
+/** Undefined if the parent has ended. */
 async function told(): Promise<string | undefined> {
   const lines = createInterface({ input: process.stdin });
   const heard = Promise.race([once(lines, 'line'), once(lines, 'close')]);

@@ -13,7 +13,7 @@ import { ownActionsFrom } from './own-actions.ts';
 import type { PackFiles } from './pack-files.ts';
 import { mostBytes, prepareProgram, programMs, reasonIn } from './pack-program.ts';
 
-/** What a pack says of itself: data, nothing of it runs. */
+/** A pack's own description: data only, none of it runs. */
 export interface DescribedPack {
   readonly name: string;
   readonly version: string;
@@ -23,7 +23,7 @@ export interface DescribedPack {
   readonly actions: readonly OwnAction[];
 }
 
-/** What is shipped is called so. */
+/** Name of the pack that is shipped. */
 const shippedPack = 'firebreak';
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
@@ -59,10 +59,10 @@ const description = z.looseObject({
 });
 
 /**
- * The envelopes of a pack. Its modules are run for it once, by a process without an environment that may read the pack and Firebreak's code alone.
- * Whoever runs it has looked at `packFaults` before.
+ * Returns the envelopes of a pack. Its modules are run once for this, in a process without an environment that may read only the pack and Firebreak's code. The
+ * caller must have checked `packFaults` before.
  *
- * @throws Error in words for its author.
+ * @throws Error worded for the author of the pack.
  */
 export function describePack(
   pack: PackFiles,
@@ -81,9 +81,9 @@ export function describePack(
   }
 }
 
-/** What changes when envelopes are judged otherwise. */
+/** Returns a value that changes when the way envelopes are judged changes. */
 export function codeOfPacks(): string {
-  // Built, this is part of one file with what judges them, and names what that takes from others by their content.
+  // In a build, this is part of the same file as the code that judges envelopes, and imports from other files are named by content.
   if (!import.meta.filename.endsWith('.ts')) return readFileSync(new URL(import.meta.url), 'utf8');
   const files = [
     'describe',
@@ -97,14 +97,14 @@ export function codeOfPacks(): string {
   return files.map((file) => readFileSync(join(import.meta.dirname, `${file}.ts`), 'utf8')).join('\0');
 }
 
-/** As a pack has said them: what its publisher signs. */
+/** The declarations as the pack gave them: this is what its publisher signs. */
 export function declarationsIn(raw: unknown): Pick<ReleaseStatement, 'playbooks' | 'actions'> {
   const { playbooks, actions: own }: { readonly playbooks?: unknown; readonly actions?: unknown } =
     typeof raw === 'object' && raw !== null ? raw : {};
   return { playbooks: Array.isArray(playbooks) ? playbooks : [], actions: Array.isArray(own) ? own : [] };
 }
 
-/** What a pack has said of itself, checked. @throws Error in words for its author. */
+/** Checks a pack's own description and returns it. @throws Error worded for the author of the pack. */
 export function packFrom(value: unknown, files: PackFiles): DescribedPack {
   const { main } = files;
   const parsed = description.safeParse(value);
@@ -129,13 +129,13 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
         throw new Error(`${main}: ${playbook.id} is no playbook of the pack ${pack}: use definePack`);
       const uses = Object.fromEntries(
         Object.entries(playbook.uses).map(([as, used]) => {
-          // As it has been checked, or ours: what an action may do, no envelope says.
+          // The checked declaration, or ours: what an action may do does not come from the envelope.
           const declared = [...actions, ...own].find((action) => action.name === used.name);
           if (!declared) throw new Error(`${main}: ${playbook.id} uses ${used.name}, which is no action of this Firebreak`);
           return [as, declared];
         }),
       );
-      // `definePlaybook` has made it, of the copy of this package that the pack has.
+      // It was made by `definePlaybook` of the pack's own copy of this package.
       const described = { ...playbook, uses } as unknown as AnyPlaybook;
       const { schedule } = described.on;
       const [problem] = [

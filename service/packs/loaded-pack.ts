@@ -11,14 +11,14 @@ import { packImports } from './pack-rules.ts';
 import { withoutTypes } from './syntax.ts';
 import { withTurns } from './turns/turns.ts';
 
-/** Answers alone go to standard output, which a program reads: what a pack prints is for people. */
+/** Only answers go to standard output, which a program reads: what a pack prints is for people. */
 export function printToStandardError(): void {
   globalThis.console = new Console(process.stderr);
 }
 
 const doors = new Map<string, string>();
 
-/** The pack's own copy of the package may be another version: what counts is what it will run with. */
+/** The pack's own copy of the package may be another version; the version it will run with is used instead. */
 function registerDoors(): void {
   if (doors.size > 0) return;
   for (const name of packImports) {
@@ -33,16 +33,16 @@ function registerDoors(): void {
   });
 }
 
-/** Loads all that is not the pack's: what is left to do once the pack is there. */
+/** Loads everything that does not belong to the pack, to shorten the work once the pack is there. */
 export async function loadDoors(): Promise<void> {
   registerDoors();
   for (const url of doors.values()) await import(url);
 }
 
 /**
- * What a module of a pack exports by default, in a process of its own that `runPackProgram` or `ActionHost` has started.
+ * Returns the default export of a pack's module, in a separate process started by `runPackProgram` or `ActionHost`.
  *
- * @throws TypeError for a promise: an incident waits for none when it makes its playbooks.
+ * @throws TypeError for a promise: an incident does not wait for promises when it creates its playbooks.
  */
 export async function loadedPack(folder: string, file: string): Promise<unknown> {
   registerDoors();
@@ -54,7 +54,7 @@ export async function loadedPack(folder: string, file: string): Promise<unknown>
   return loaded.default;
 }
 
-/** The same of a pack whose bodies are run: as in the bundle that it will be, what never waits is ended, with its place. */
+/** The same for a pack whose bodies are run: as in its later bundle, code that never waits is ended, with its place. */
 export async function playedPack(folder: string, main: string): Promise<Pack> {
   let turns = 0;
   Object.assign(globalThis, {

@@ -1,6 +1,6 @@
 /**
- * Says what playbooks of a pack would do about an alert, as JSON: with what people have answered, what has failed and what steps have given so far, and else
- * silence. It reads an `Observation`: see `runPackProgram`.
+ * Prints as JSON what playbooks of a pack would do about an alert, given the answers, failures and step outputs so far, and otherwise silence. Reads an
+ * `Observation`: see `runPackProgram`.
  */
 import { readFileSync } from 'node:fs';
 import { openTicket } from '../../core/actions/index.ts';
@@ -20,28 +20,28 @@ import { playedPack, printToStandardError } from './loaded-pack.ts';
 export interface ObservedAnswer {
   readonly text: string;
   readonly choice: string;
-  /** How many groups had been asked before the one that answered. */
+  /** Number of groups that had been asked before the one that answered. */
   readonly level: number;
   readonly form?: FormAnswers;
 }
 
-/** What a step has given in the incident. */
+/** The output of a step of the incident. */
 export interface ObservedOutput {
   readonly action: string;
-  /** What the step was about, as `targetText` says it. */
+  /** Target of the step, as formatted by `targetText`. */
   readonly target: string;
   readonly output: unknown;
 }
 
 export interface Observation {
   readonly alert: Alert;
-  /** Ids of those that answer it. */
+  /** Ids of the playbooks that respond to the alert. */
   readonly playbooks: readonly string[];
-  /** As the configuration sets them, by playbook. */
+  /** As set by the configuration, by playbook. */
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** What people have answered in the incident. */
   readonly answers: readonly ObservedAnswer[];
-  /** What has failed in it, as `SimulateOptions.failures`. */
+  /** Failures so far, as in `SimulateOptions.failures`. */
   readonly failures: Readonly<Record<string, ErrorCode>>;
   /** In their order. */
   readonly outputs: readonly ObservedOutput[];
@@ -78,7 +78,7 @@ for (const playbook of pack.playbooks) {
 }
 process.stdout.write(JSON.stringify(seen));
 
-/** As it was, where the same is asked with such a choice; each answer once. */
+/** Repeats the earlier answer if the same question with that choice is asked; uses each answer once. */
 function answering(used: ObservedAnswer[]): (question: SimulatedQuestion) => Said {
   const left = [...answers];
   return ({ text, choices }) => {
@@ -91,7 +91,7 @@ function answering(used: ObservedAnswer[]): (question: SimulatedQuestion) => Sai
   };
 }
 
-/** As it was, of the same action about the same; each once, and the last one for those that come after it. */
+/** Repeats the earlier outputs of the same action on the same target; uses each once, and the last one for all later calls. */
 function giving(used: Set<string>): Readonly<Record<string, (input: unknown) => object>> {
   const byAction = Map.groupBy(outputs, ({ action }) => action);
   const skipped = hasTickets ? {} : { [openTicket.name]: () => noTicket };

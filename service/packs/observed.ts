@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { PromotionTerms } from '../../core/orders/promotion.ts';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 
-/** What a version that is observed would have done about an alert. */
+/** What an observed version would have done about an alert. */
 export interface Observed {
   readonly at: string;
   readonly incident: string;
@@ -11,11 +11,11 @@ export interface Observed {
   readonly playbook: string;
   readonly outcome: string;
   readonly asks: readonly string[];
-  /** What people had answered, and it would have been told. Absent: nothing. */
+  /** Earlier answers of people that it would have received. Absent: none. */
   readonly answered?: readonly string[];
-  /** Actions that had failed, and would have for it. */
+  /** Actions that had failed, and would have failed for it. */
   readonly failed?: readonly string[];
-  /** Actions that gave what they had given. */
+  /** Actions whose earlier outputs were reused. */
   readonly given?: readonly string[];
 }
 
@@ -29,14 +29,14 @@ function fileOf(stateDir: string, { pack, release }: Pick<PromotionTerms, 'pack'
   return join(folderOf(stateDir), `${pack}@${release}.json`);
 }
 
-/** Adds one to what is remembered of a version. */
+/** Adds one observation of a version. */
 export function rememberObserved(stateDir: string, version: Pick<PromotionTerms, 'pack' | 'release'>, one: Observed): void {
   const path = fileOf(stateDir, version);
   ensureFolderSync(dirname(path));
   writeFileSync(path, JSON.stringify([...observedOf(stateDir, version), one].slice(-mostListed)), { mode: 0o600 });
 }
 
-/** What a cell with this state directory has observed of a version, the newest last; 200 at most. */
+/** Returns what a cell with this state directory has observed of a version, newest last; at most 200. */
 export function observedOf(stateDir: string, version: Pick<PromotionTerms, 'pack' | 'release'>): readonly Observed[] {
   try {
     const found: unknown = JSON.parse(readFileSync(fileOf(stateDir, version), 'utf8'));
@@ -46,7 +46,7 @@ export function observedOf(stateDir: string, version: Pick<PromotionTerms, 'pack
   }
 }
 
-/** The same of one playbook, in whichever version of its pack: the newest last. */
+/** The same for one playbook, in any version of its pack: newest last. */
 export function observedWith(stateDir: string, playbook: string): readonly (Observed & { readonly version: string })[] {
   const [pack = ''] = playbook.split('/');
   const folder = folderOf(stateDir);

@@ -13,7 +13,7 @@ const field = z.discriminatedUnion('kind', [
 const text = z.string().min(1).max(500);
 const names = z.array(z.string()).max(50);
 
-/** Everything that a pack may say of an action; what is not among it nobody hears. */
+/** Everything that a pack may declare about an action; anything else is rejected. */
 const declaration = z.strictObject({
   name: z.string(),
   title: text,
@@ -46,7 +46,7 @@ const declaration = z.strictObject({
   }),
 });
 
-/** The actions that a pack has said it has, checked. @throws Error in words for its author. */
+/** Checks the actions that a pack declares and returns them. @throws Error worded for the author of the pack. */
 export function ownActionsFrom(
   value: readonly unknown[],
   pack: string,
@@ -58,7 +58,7 @@ export function ownActionsFrom(
       const [issue] = parsed.error.issues;
       throw new Error(`${main}: an action: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not one of defineAction'}`);
     }
-    // Its optional parts are there or absent, as JSON has them: the schema took nothing else.
+    // Optional fields are present or absent, as in JSON: the schema accepts nothing else.
     const action = parsed.data as OwnAction;
     const problem = action.name.startsWith(`${pack}/`)
       ? problemOfOwnAction(action)

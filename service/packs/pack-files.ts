@@ -5,37 +5,37 @@ import { tmpdir } from 'node:os';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** Where a pack is: one of the four. Paths are absolute. */
+/** Where a pack is: one of four sources. Paths are absolute. */
 export type PackSource =
   | { readonly folder: string }
-  /** As `npm pack` makes it. */
+  /** As created by `npm pack`. */
   | { readonly tarball: string }
-  /** A package that is installed in `node_modules` of a folder or of one above it. Nothing is downloaded. */
+  /** A package installed in `node_modules` of the folder or one above it. Nothing is downloaded. */
   | { readonly npm: string; readonly from: string }
-  /** The files themselves: of a release whose signature was looked at, or as a service that watches a folder has taken them. */
+  /** The files themselves: of a release whose signature was checked, or as accepted by a service that watches a folder. */
   | { readonly release: PackFiles };
 
-/** A pack as it lies on the disk: what a build is made of, and nothing of it has run yet. */
+/** A pack as it is on disk: the input of a build; none of it has run yet. */
 export interface PackFiles {
   /** Path in the pack, with `/`, → content. */
   readonly files: ReadonlyMap<string, Buffer>;
   /**
-   * `sha512-…` in base64. Of a tarball that of its bytes, as npm writes it; else that of paths and contents of these files: the same on every machine,
-   * however the folder is called.
+   * `sha512-…` in base64. For a tarball, the hash of its bytes, as npm writes it; otherwise of paths and contents of these files: the same on every machine,
+   * whatever the folder is called.
    */
   readonly integrity: string;
   /** The module whose default export is the pack: `firebreak.pack.ts`. */
   readonly main: string;
 }
 
-/** The folder of what the pack's own actions do: neither the workflows nor whoever describes the pack ever sees it. */
+/** The folder with the implementations of the pack's own actions: neither the workflows nor the process that describes the pack ever see it. */
 export const implementations = 'implementations';
 
 const mains = ['firebreak.pack.ts', 'firebreak.pack.js'];
 const mostFiles = 500;
 const mostBytes = 4 * 1024 * 1024;
 
-/** @throws Error in words for who configured it. */
+/** @throws Error worded for the person who configured it. */
 export function readPack(source: PackSource): PackFiles {
   if ('release' in source) return source.release;
   if ('tarball' in source) {
@@ -53,13 +53,13 @@ export function readPack(source: PackSource): PackFiles {
   return packIn(folder, folder);
 }
 
-/** As it is named at the command line: a folder, or a tarball. */
+/** Parses the source as given on the command line: a folder or a tarball. */
 export function packSourceAt(where: string): PackSource {
   const path = resolve(where);
   return /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
 }
 
-/** @throws FB_ERR_FILE_MISSING where there is none. */
+/** @throws FB_ERR_FILE_MISSING if there is none. */
 export function readPackAt(where: string | PackSource): PackFiles {
   try {
     return readPack(typeof where === 'string' ? packSourceAt(where) : where);
@@ -86,7 +86,7 @@ function packIn(folder: string, name: string, integrity?: string): PackFiles {
   return packOf(files, name, integrity);
 }
 
-/** @param name what an error calls it. @throws Error in words for who configured it. */
+/** @param name used in errors. @throws Error worded for the person who configured it. */
 export function packOf(files: PackFiles['files'], name: string, integrity?: string): PackFiles {
   const stranger = [...files.keys()].find((path) => !codePath.test(path) || path.split('/').some((part) => notCode.test(part)));
   if (stranger !== undefined) throw new Error(`${name} holds ${stranger}, which is no code of a pack`);
@@ -98,9 +98,9 @@ export function packOf(files: PackFiles['files'], name: string, integrity?: stri
   return { files, main, integrity: integrity ?? integrityOf(files) };
 }
 
-/** Tests and samples are no part of a pack: a change of them changes no build. */
+/** Tests and samples are not part of a pack: changing them changes no build. */
 const notCode = /^(node_modules|test|tests|alerts)$|^\./;
-/** A path of it, which leads nowhere but into the pack. */
+/** A path in the pack, which cannot lead out of it. */
 const codePath = /^(?!\/)[^\\\0]*(?<!\.test|\.d)\.[jt]s$/;
 
 function codeFiles(folder: string): readonly string[] {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
-/** Puts the files of a pack into a folder, as a build sees them; `with implementations` as the process of its actions does. */
+/** Writes the files of a pack into a folder, as a build sees them; `with implementations` for the process of its actions. */
 export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, what?: 'with implementations'): void {
   for (const [file, content] of files) {
     if (what === undefined && file.startsWith(`${implementations}/`)) continue;
@@ -18,26 +18,26 @@ export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, w
   }
 }
 
-/** To load one, which takes a second. A machine with ten times as much to do as it can took more than 30 s for it. */
+/** Timeout for loading a pack, which takes a second. A machine with ten times its capacity of work took more than 30 s. */
 export const programMs = 120_000;
 
-/** To go through every answer of many playbooks, on a machine that has other work. */
+/** Timeout for going through every answer of many playbooks, on a machine with other work. */
 const longProgramMs = 300_000;
 
 /**
- * What a program prints that runs the modules of a pack: `PROGRAM FOLDER MAIN`, without an environment, which may read the pack and Firebreak's code
- * alone. Whoever runs it has looked at `packFaults` before.
+ * Returns the output of a program that runs the modules of a pack: `PROGRAM FOLDER MAIN`, without an environment; it may read only the pack and Firebreak's
+ * code. The caller must have checked `packFaults` before.
  *
- * @param program path of it, as a source.
- * @param input what it reads as JSON.
- * @throws Error in words for its author.
+ * @param program its path, as a source.
+ * @param input passed to it as JSON.
+ * @throws Error worded for the author of the pack.
  */
 export async function runPackProgram(pack: PackFiles, program: string, input: unknown): Promise<string> {
   const prepared = prepareProgram(pack, program);
   try {
     const options = { ...prepared.options, timeout: longProgramMs, maxBuffer: mostBytes };
     const running = promisify(execFile)(process.execPath, prepared.args, options);
-    // Where it has ended before it has read, its end says more.
+    // If the process ended before it read its input, its exit explains more.
     running.child.stdin?.on('error', () => undefined);
     running.child.stdin?.end(JSON.stringify(input));
     return (await running).stdout;
@@ -60,18 +60,18 @@ export function prepareProgram(pack: PackFiles, program: string) {
   return { folder, args: [...args, pack.main], options };
 }
 
-/** The same before there is a pack: it is written into the folder, and the program is told then which module is its main one. */
+/** The same before a pack exists: the pack is written into the folder later, and the program is then told its main module. */
 export function prepareFolder(program: string) {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const root = join(import.meta.dirname, '..', '..');
   const readable = [folder, ...codeFolders(root)].map((path) => `--allow-fs-read=${path}`);
-  // Code made of a text would be code that nobody has looked at: it would reach what `packFaults` refuses.
+  // Code generated from text would be unchecked code: it could reach what `packFaults` rejects.
   const flags = [
     '--permission',
     ...readable,
     '--disallow-code-generation-from-strings',
-    // What an author's code takes, the desk or the cell beside it does not have.
+    // Memory that the author's code uses is not available to the desk or the cell on the same machine.
     '--max-old-space-size=512',
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',
@@ -85,8 +85,8 @@ export function prepareFolder(program: string) {
 }
 
 /**
- * What the modules of a pack need of Firebreak: not all that lies beside it, of which a checkout has more. Built, packages are part of the chunks, and those
- * beside it are none of a pack's business.
+ * The parts of Firebreak that the modules of a pack need, not everything next to them, of which a checkout has more. In a build, packages are part of the
+ * chunks, and a pack must not use the packages next to them.
  */
 export function codeFolders(root: string): readonly string[] {
   const isBuilt = !import.meta.filename.endsWith('.ts');
@@ -97,7 +97,7 @@ export function codeFolders(root: string): readonly string[] {
   return [...rooms.map((room) => join(root, room)), ...above(root, names), ...(isBuilt ? [] : packageFolders())];
 }
 
-/** Node finds from a folder what lies in it and above it. */
+/** Node resolves from a folder what is in it and above it. */
 function above(root: string, names: readonly string[]): readonly string[] {
   const found: string[] = [];
   for (let folder = root; ; folder = dirname(folder)) {
@@ -106,22 +106,22 @@ function above(root: string, names: readonly string[]): readonly string[] {
   }
 }
 
-/** Where the packages that Firebreak's doors import really are: some installers link them. */
+/** Real paths of the packages that Firebreak's entry points import: some installers link them. */
 function packageFolders(): readonly string[] {
   const real = ['@noble/hashes/sha2.js', 'lru-cache', 'zod', 'axios'].map((name) => new URL(import.meta.resolve(name)).pathname);
   return real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`);
 }
 
-/** The last error that Node printed, with the place in the pack: where it was thrown, or what of the pack had called that. */
+/** Returns the last error that Node printed, with its place in the pack: where it was thrown, or the pack's code that called it. */
 export function reasonIn(stderr: string, folder: string): string {
   const lines = stderr.split('\n');
   const error =
     lines.find((line) => /^\w*Error\b.*: /.test(line)) ?? lines.find((line) => line.trim() !== '') ?? 'it ended without a word';
-  // A line of the stack; or the first of all, of what Node could not read.
+  // A line of the stack; or the first line of all, for a file that Node could not parse.
   const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
   const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
   const said = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
-  // Whoever shows it ends it with a full stop.
+  // The caller adds the final full stop.
   const text = / before initialization$/.test(said) ? `${said}. ${whereInACircle}` : said;
   return place === undefined ? text : `${place}: ${text}`;
 }
@@ -129,31 +129,31 @@ export function reasonIn(stderr: string, folder: string): string {
 const whereInACircle =
   'Its line has not run yet. If two files import each other, move what both need into a third; else write it above what uses it';
 
-/** A program that runs the modules of a pack for as long as it is asked. */
+/** A program that runs the modules of a pack and answers questions until it is closed. */
 export interface PackProgram {
   readonly input: Writable;
   readonly output: Readable;
-  /** It is over: what was wrong, for its author. */
+  /** Resolves when the program ends: what was wrong, worded for the author. */
   readonly ended: Promise<string>;
   close(): void;
 }
 
 /**
- * Starts a program as `runPackProgram` does, and leaves it running: it ends with its input.
+ * Starts a program as `runPackProgram` does, and keeps it running: it ends when its input ends.
  *
- * @param program path of it, as a source.
- * @param more what it is told beside the pack.
+ * @param program its path, as a source.
+ * @param more further arguments besides the pack.
  */
 export function startPackProgram(pack: PackFiles, program: string, more: readonly string[] = []): PackProgram {
   const { folder, args, options } = prepareProgram(pack, program);
   const running = spawn(process.execPath, [...args, ...more], { env: options.env, cwd: options.cwd, stdio: 'pipe' });
   const said: string[] = [];
-  // What it said last tells why it ended.
+  // Its last output explains why it ended.
   createInterface({ input: running.stderr }).on('line', (line) => {
     said.push(line);
     if (said.length > mostLines) said.shift();
   });
-  // Where it has ended before it has read, its end says more.
+  // If the process ended before it read its input, its exit explains more.
   running.stdin.on('error', () => undefined);
   const ended = once(running, 'close').then(() => {
     rmSync(folder, { recursive: true, force: true });

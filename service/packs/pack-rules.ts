@@ -4,9 +4,9 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 import { childrenOf, freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
-/** What an author has to change before the pack is built. */
+/** A fault that an author has to fix before the pack is built. */
 export interface PackFault {
-  /** In the pack. */
+  /** Path in the pack. */
   readonly file: string;
   readonly line: number;
   /** What is wrong. */
@@ -15,7 +15,7 @@ export interface PackFault {
   readonly remedy: string;
 }
 
-/** What a pack imports: its own files besides. */
+/** What a pack may import besides its own files. */
 export const packImports = ['firebreak/playbook', 'firebreak/actions'] as const;
 
 interface Refused {
@@ -27,7 +27,7 @@ const throughActions = 'A playbook reaches nothing but what its actions do: use 
 
 const throughBody = 'Use what the body is called with.';
 
-/** Names that a playbook has no use for, or that would not be the same when Temporal replays its history. */
+/** Names that a playbook does not need, or whose values would differ when Temporal replays its history. */
 const globals: Readonly<Record<string, Refused>> = {
   fetch: { problem: 'fetch reaches the network', remedy: throughActions },
   process: {
@@ -43,7 +43,7 @@ const globals: Readonly<Record<string, Refused>> = {
   WebAssembly: { problem: 'WebAssembly runs what nobody has reviewed', remedy: 'Write the code out.' },
 };
 
-/** Members of names, as `Date.now`. */
+/** Members of names, such as `Date.now`. */
 const members: Readonly<Record<string, Refused>> = {
   'Date.now': {
     problem: 'Date.now reads the clock, and another one at each replay',
@@ -55,7 +55,7 @@ const members: Readonly<Record<string, Refused>> = {
   },
 };
 
-/** Everything in the code of a pack that no playbook may have, with its place. */
+/** Returns everything in the code of a pack that playbooks may not use, with its place. */
 export function packFaults({ files }: PackFiles): readonly PackFault[] {
   return [...files].flatMap(([file, content]) => faultsIn(file, content.toString('utf8'), files));
 }
@@ -79,7 +79,7 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
       const refused = refusedImport(specifier, file, files);
       if (refused) add(node, refused);
     }
-    // What an action does reaches what it likes, and runs where that harms no history.
+    // The implementation of an action may use anything, because it runs where that harms no history.
     if (isImplementation(file)) return;
     if (isAwait(node) && !inFunctions.has(node)) add(node, awaitAtLoading);
     const member = memberName(node);
@@ -98,7 +98,7 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
 
 const none: Refused = { problem: '', remedy: '' };
 
-/** An incident makes its playbooks in one go. */
+/** An incident creates its playbooks synchronously. */
 const awaitAtLoading: Refused = {
   problem: 'await outside of a function: a pack waits for nothing while it is loaded',
   remedy: 'Move it into the body of the playbook, or write the value out.',
@@ -115,7 +115,7 @@ function isAwait(node: Node): boolean {
 
 function parsed(file: string, source: string): { readonly program: Node } | { readonly fault: PackFault } {
   try {
-    // Types become blanks: every place stays where its author wrote it.
+    // Types are replaced by blanks, so that every position stays as in the source.
     const code = file.endsWith('.ts') ? withoutTypes(source) : source;
     return { program: parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }) };
   } catch (error) {
@@ -134,7 +134,7 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
   }
 }
 
-/** As the parser says it, or as Node heads the stack of what it cannot take the types off: `:24`, the line, and a mark below. */
+/** From the parser's error, or from the first line of Node's stack if it cannot strip the types: `:24`, the line, and a mark below. */
 function lineOfFault(error: unknown): number {
   const loc: unknown = typeof error === 'object' && error !== null && 'loc' in error ? error.loc : undefined;
   if (typeof loc === 'object' && loc !== null && 'line' in loc && typeof loc.line === 'number') return loc.line;
@@ -190,14 +190,14 @@ function memberName(node: Node): string | undefined {
   return object === undefined || property === undefined ? undefined : `${object}.${property}`;
 }
 
-/** `new Date()`; and `Date(…)`, which tells the time whatever it is given. */
+/** `new Date()`; and `Date(…)`, which returns the current time whatever its arguments. */
 function clockOf(node: Node): string | undefined {
   if (!('callee' in node) || nameOf(node.callee) !== 'Date') return undefined;
   if (node.type === 'CallExpression') return 'Date()';
   return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0 ? 'new Date()' : undefined;
 }
 
-/** Names that the file itself gives something: what is meant by them is the author's own. */
+/** Names that the file itself declares: they refer to the author's own values. */
 function declaredBy(node: Node): readonly string[] {
   if (node.type === 'VariableDeclarator' && 'id' in node) return patternNames(node.id);
   if (/^(Function|Class)(Declaration|Expression)$|^ArrowFunctionExpression$/.test(node.type)) {

@@ -8,22 +8,21 @@ import { writePack } from './pack-program.ts';
 import type { PackFault } from './pack-rules.ts';
 import { type MarkedCode, mark, promisePlaces, type Unwaited } from './promise-places.ts';
 
-/** What the compiler says of a pack. */
+/** The compiler's findings on a pack. */
 type CheckedTypes = { readonly faults: readonly PackFault[] } | { readonly notChecked: string };
 
-/** The pack is there twice: as it stands, and with each value that nobody waits for marked. */
+/** The pack is compiled twice: as written, and with each value that is not awaited marked. */
 const [asWritten, marked] = ['pack', 'marked'];
 const compileMs = 60_000;
 
 /**
- * What is wrong with the types of a pack, as the compiler sees it with this Firebreak: mistakes, and steps and questions that nobody waits for. Some
- * tenths of a second. TypeScript is that beside this Firebreak, or of the
- * folder in which the command runs.
+ * Returns type errors in a pack, as found by the compiler with this Firebreak: mistakes, and steps and questions that are not awaited. Takes some tenths of a
+ * second. Uses the TypeScript next to this Firebreak, or of the working directory.
  *
- * @param folder where the pack is, for the types that it has installed; absent: of a tarball.
+ * @param folder where the pack is, for the types that it has installed; absent for a tarball.
  */
 export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
-  // Never that of a pack which lies elsewhere: a compiler runs with the rights of whoever looks at the pack.
+  // Never the compiler of a pack located elsewhere: a compiler runs with the rights of the person who checks the pack.
   const compiler = compilerOf([import.meta.dirname, process.cwd()]);
   if (compiler === undefined)
     return { notChecked: 'there is no TypeScript: npm install --save-dev typescript, in the folder of the pack' };
@@ -64,7 +63,7 @@ function compilerOf(folders: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** What the pack has installed, as Node finds it from there. */
+/** The modules that the pack has installed, as Node finds them from there. */
 function modulesOf(folder: string | undefined): string | undefined {
   if (folder === undefined) return undefined;
   const modules = join(folder, 'node_modules');
@@ -72,7 +71,7 @@ function modulesOf(folder: string | undefined): string | undefined {
   return dirname(folder) === folder ? undefined : modulesOf(dirname(folder));
 }
 
-/** A promise lacks an argument: the compiler then says so at the mark. */
+/** For a promise an argument is missing, which the compiler reports at the mark. */
 const marks = `declare function ${mark}<T>(
   value: T,
   ...more: 0 extends 1 & T ? [] : [Extract<T, PromiseLike<unknown> | readonly PromiseLike<unknown>[]>] extends [never] ? [] : [never]
@@ -80,7 +79,7 @@ const marks = `declare function ${mark}<T>(
 `;
 
 function settings(modules: string | undefined, { main, files }: PackFiles): object {
-  // No module of the pack imports what its actions do.
+  // No module of the pack imports the implementations of its actions.
   const heads = [main, ...[...files.keys()].filter((file) => file.startsWith(`${implementations}/`))];
   const root = join(import.meta.dirname, '..', '..', 'authoring');
   const declarations = import.meta.filename.endsWith('.ts') ? '*.ts' : '*.d.ts';
@@ -97,9 +96,9 @@ function settings(modules: string | undefined, { main, files }: PackFiles): obje
       checkJs: true,
       skipLibCheck: true,
       noEmit: true,
-      // Behind a loop without an end the compiler knows no more what anything is, and would say that of each line.
+      // After an endless loop the compiler loses all types, and would report that for each line.
       allowUnreachableCode: false,
-      // With the Firebreak that runs it: the pack may have installed another version.
+      // Checked against the Firebreak that runs it, because the pack may have installed another version.
       paths: { 'firebreak/*': [join(root, declarations)] },
     },
     files: ['marks.d.ts', ...heads.flatMap((file) => [join(asWritten, file), join(marked, file)])],
@@ -121,7 +120,7 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
       const place = places.get(file)?.places.find((one) => one.line === line && one.column === Number(found.column));
       if (place && code === tooFewArguments) faults.push(unwaited(file, place));
     } else if (file.endsWith('.ts')) {
-      // What the compiler says first is of the whole; what it says last, of the part that does not fit.
+      // The compiler's first line describes the whole; its last line describes the part that does not fit.
       const rest = lines.slice(at + 1);
       const end = rest.findIndex((one) => !one.startsWith(' '));
       const details = [found.text ?? '', ...rest.slice(0, end === -1 ? rest.length : end)];
@@ -143,19 +142,19 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
     .toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }
 
-/** What it says of lines to which nothing leads. */
+/** The compiler's message for unreachable lines. */
 const unreachable = 'Unreachable code detected';
 
 function isBehind({ file, line }: PackFault, other: PackFault): boolean {
   return other.problem.startsWith(unreachable) && other.file === file && other.line < line;
 }
 
-/** Types that the compiler writes out say little from some length on. */
+/** Shortens types that the compiler writes out, because long ones say little. */
 function shortened(text: string): string {
   return text.replaceAll(/'([^']{60})[^']{60,}'/g, "'$1…'");
 }
 
-/** What a type of ours says where nothing fits it (`core/playbook/playbook.ts`): what is wrong, and after a colon what to do. */
+/** The message of one of our types for a mismatch (`core/playbook/playbook.ts`): what is wrong, and after a colon what to do. */
 function saidByType(text: string): Pick<PackFault, 'problem' | 'remedy'> | undefined {
   const [, said] = /(?:to parameter of type '|Impossible<)"([^"]+: [^"]+)"/.exec(text) ?? [];
   const at = said?.indexOf(': ') ?? -1;
@@ -165,7 +164,7 @@ function saidByType(text: string): Pick<PackFault, 'problem' | 'remedy'> | undef
   return { problem: said.slice(0, at), remedy: `${rest.charAt(0).toUpperCase()}${rest.slice(1)}.` };
 }
 
-/** What to do about what the compiler says, by what its text has in it: the first one counts. */
+/** Remedies for compiler messages, by a pattern in their text; the first match counts. */
 const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) => string)])[] = [
   [
     /NotInRequires<"(\w+)"|'alert\.(pod|node|workload)' is possibly/,

@@ -1,23 +1,23 @@
 import { type Node, parse } from 'acorn';
 import { freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
-/** A value that nothing is done with: whether it is a promise, the compiler says. */
+/** A value that is not used; the compiler decides whether it is a promise. */
 export interface Unwaited {
   readonly line: number;
-  /** Of the mark, in the marked code; from 1. */
+  /** Column of the mark, in the marked code; from 1. */
   readonly column: number;
-  /** The beginning of what its author wrote. */
+  /** The beginning of the author's code. */
   readonly text: string;
-  /** Of a constant that is named nowhere else. */
+  /** Name of a constant that is used nowhere else. */
   readonly name?: string;
-  /** Whatever its type. */
+  /** True if it is a fault whatever its type. */
   readonly isSurely?: true;
 }
 
-/** Its call is put around each such value. */
+/** Function whose call is wrapped around each such value. */
 export const mark = 'firebreakAwaited';
 
-/** Code with a mark around each value that nothing is done with, each on the line that it was on. */
+/** Code with a mark around each unused value, each on its original line. */
 export interface MarkedCode {
   readonly code: string;
   readonly places: readonly Unwaited[];
@@ -28,11 +28,11 @@ interface Value extends Pick<Unwaited, 'name' | 'isSurely'> {
   readonly end: number;
 }
 
-/** What cannot be read has no marks: whoever checks a pack has said so before. */
+/** Code that cannot be parsed gets no marks: the earlier checks of the pack have already reported it. */
 export function promisePlaces(source: string, isTyped: boolean): MarkedCode {
   let program: Node;
   try {
-    // Types become blanks: every place stays where its author wrote it.
+    // Types are replaced by blanks, so that every position stays as in the source.
     program = parse(isTyped ? withoutTypes(source) : source, { ecmaVersion: 'latest', sourceType: 'module' });
   } catch {
     return { code: source, places: [] };
@@ -80,7 +80,7 @@ function valuesIn(program: Node, source: string): readonly Value[] {
     }
     if (node.type === 'VariableDeclarator' && 'init' in node && isNode(node.init) && 'id' in node && isNode(node.id)) {
       const name = node.id.type === 'Identifier' ? nameOf(node.id) : undefined;
-      // Named nowhere else in the file.
+      // Used nowhere else in the file.
       if (name !== undefined && names.get(name) === 1) values.push({ start: node.init.start, end, name });
     }
     const turn = turnOf(node);
@@ -95,7 +95,7 @@ function isVoid(node: Node): boolean {
   return node.type === 'UnaryExpression' && 'operator' in node && node.operator === 'void';
 }
 
-/** The function that a call of `forEach` is given: what it returns, nobody looks at. */
+/** The function passed to a call of `forEach`, whose return value is ignored. */
 function turnOf(node: Node): Node | undefined {
   if (node.type !== 'CallExpression' || !('callee' in node) || !isNode(node.callee) || !('arguments' in node)) return undefined;
   const { callee } = node;

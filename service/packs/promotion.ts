@@ -6,18 +6,18 @@ import { wideningOf } from '../../core/playbook/widening.ts';
 import { packFrom } from './describe.ts';
 import { type ProvenRelease, provenRelease, type ReleaseStore } from './release-store.ts';
 
-/** What it takes to look at versions of packs: the store, and whose signature counts. */
+/** What is needed to read versions of packs: the store, and the trusted publishers. */
 export interface Releases {
   readonly store: ReleaseStore;
   readonly publishers: Pick<SignatureVerifier, 'verify'>;
 }
 
-/** A version from the store, proven. @throws FirebreakError, and Error in words for who wants it. */
+/** Returns a proven version from the store. @throws FirebreakError, and Error worded for the person who requests it. */
 export async function releaseOf({ store, publishers }: Releases, pack: string, version: string): Promise<ProvenRelease> {
   return provenRelease(await store.release(pack, version), publishers, { pack, version });
 }
 
-/** The version that an order means, by its hash too. @throws as `releaseOf` */
+/** Returns the version that an order names, also checked by its hash. @throws as `releaseOf` */
 export async function orderedRelease(
   releases: Releases,
   { pack, release, integrity }: Pick<PromotionTerms, 'pack' | 'release' | 'integrity'>,
@@ -29,8 +29,8 @@ export async function orderedRelease(
 }
 
 /**
- * What a version may do that the one which runs now might not, of the envelopes that publishers have signed; and whether it does otherwise what that did. That a pack's code says the same is looked at before
- * it runs.
+ * Returns what a version may do that the running one may not, from the envelopes signed by publishers, and whether it behaves differently from the running one.
+ * Whether the pack's code says the same is checked before it runs.
  *
  * @throws as `releaseOf`
  */
@@ -43,7 +43,7 @@ export async function wideningOfRelease(
   return [...wideningOf(before, envelopesOf(next)), ...changedBy(next.statement)];
 }
 
-/** Its body does what the one before did otherwise: of that its envelope says nothing. */
+/** Its body behaves differently from the previous one; the envelope says nothing about that. */
 function changedBy({ replayed: { golden, incidents }, changed }: ReleaseStatement): readonly string[] {
   if (!changed) return [];
   const { count, because } = changed;
@@ -51,7 +51,7 @@ function changedBy({ replayed: { golden, incidents }, changed }: ReleaseStatemen
   return [`${some} another way on it, which its publisher wants: ${because}`];
 }
 
-/** Its envelopes, as its publisher has signed them. */
+/** The envelopes as signed by the publisher. */
 export function envelopesOf({ statement, files }: ProvenRelease): readonly AnyPlaybook[] {
   const { pack: name, version, playbooks, actions } = statement;
   return packFrom({ name, version, playbooks, actions }, files).playbooks;

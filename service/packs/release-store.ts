@@ -21,7 +21,7 @@ const signature = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const buildId = z.string().regex(/^[0-9a-f]{16}$/);
 
-/** So many histories that go another way are named. */
+/** Maximum number of named histories that take another path. */
 export const mostChanged = 50;
 export const longestReason = 500;
 
@@ -70,7 +70,7 @@ const buildSchema = z.strictObject({
   code: base64,
 });
 
-/** What is in the store, or beside it, and has not been looked at: anybody who may write there has written it. */
+/** Parses unchecked content in or next to the store: anyone who may write there could have written it. */
 function releaseIn(bytes: Uint8Array): PackRelease | undefined {
   return parsed(releaseSchema, bytes);
 }
@@ -83,15 +83,15 @@ function parsed<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array): z.
   }
 }
 
-/** A release that a publisher has signed, and whose code is what was signed. What it says of itself, its code is still asked. */
+/** A release signed by a publisher, whose code matches the signature. What it declares is still checked against its code. */
 export interface ProvenRelease {
   readonly statement: ReleaseStatement;
   readonly files: PackFiles;
 }
 
 /**
- * @param is what it has to be: of this pack, and this version where one is named.
- * @throws Error in words for who wants to run it.
+ * @param is the expected pack, and the version if one is named.
+ * @throws Error worded for the person who wants to run it.
  */
 export function provenRelease(
   bytes: Uint8Array,
@@ -102,7 +102,7 @@ export function provenRelease(
   const release = releaseIn(bytes);
   if (!release) throw new Error(`what is stored as ${name} is no release`);
   const { statement, keyId: by, signature: given, files: encoded } = release;
-  // First of all: before that nothing in it counts.
+  // Must come first: nothing in it counts before the signature is verified.
   if (!publishers.verify({ keyId: by, bytes: releaseBytes(statement), signature: given }))
     throw new Error(`${name} is signed by no publisher whom releases.publishers names`);
   if (statement.pack !== is.pack || (is.version !== undefined && statement.version !== is.version))
@@ -128,8 +128,8 @@ const largestBuild = 64 * 1024 * 1024;
 const mostListed = 20;
 
 /**
- * Where versions of packs and builds are kept for all cells: a folder or a bucket. Nothing in it is ever written over; that it says the truth, whoever reads
- * it finds out by hash and signature.
+ * Where versions of packs and builds are stored for all cells: a folder or a bucket. Nothing in it is ever overwritten; readers verify it by hash and
+ * signature.
  */
 export class ReleaseStore {
   readonly #shelf: EvidenceShelf;
@@ -138,13 +138,13 @@ export class ReleaseStore {
     this.#shelf = shelf;
   }
 
-  /** @throws FB_ERR_REFUSED where this version is there with other code; FB_ERR_UNAVAILABLE. */
+  /** @throws FB_ERR_REFUSED if this version exists with other code; FB_ERR_UNAVAILABLE. */
   async publish(release: PackRelease): Promise<'published' | 'known'> {
     const { pack, version, integrity } = release.statement;
     const name = releaseName(pack, version);
     const known = await this.#shelf.get(name);
     if (known === undefined) await this.#shelf.add(name, Buffer.from(canonicalJson(release)));
-    // Of two that publish at once, the first counts.
+    // If two publish at once, the first counts.
     const kept = releaseIn(known ?? (await this.#shelf.get(name)) ?? Buffer.of());
     if (kept?.statement.integrity !== integrity || kept.keyId !== release.keyId)
       throw new FirebreakError(
@@ -154,7 +154,7 @@ export class ReleaseStore {
     return known === undefined ? 'published' : 'known';
   }
 
-  /** As it is stored: see `provenRelease`. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+  /** Returns the release as stored: see `provenRelease`. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
   async release(pack: string, version: string): Promise<Uint8Array> {
     const found = await this.#shelf.get(releaseName(pack, version));
     if (!found)
@@ -165,14 +165,14 @@ export class ReleaseStore {
     return found;
   }
 
-  /** Names of the packs of which there is something; none where the store does not list its folders. */
+  /** Returns the names of the packs with any content; none if the store does not list its folders. */
   async packs(): Promise<readonly string[]> {
     const found: string[] = [];
     for await (const name of this.#shelf.names('releases')) found.push(name);
     return found.filter((name) => !name.endsWith('.json')).slice(0, mostListed);
   }
 
-  /** Of a pack, by their names: whether one is what it says, its signature says. */
+  /** Returns the versions of a pack, by their names: only the signature proves what a version is. */
   async versions(pack: string): Promise<readonly string[]> {
     const found: string[] = [];
     for await (const name of this.#shelf.names(`releases/${pack}`)) {
@@ -182,7 +182,7 @@ export class ReleaseStore {
     return found;
   }
 
-  /** Keeps the code of a build. One that is there stays. */
+  /** Stores the code of a build. An existing one is left as it is. */
   async keepBuild(made: { readonly id: string; readonly cluster: string; readonly code: Uint8Array; readonly signer: Signer }) {
     const { id, cluster, code, signer } = made;
     const name = buildName(cluster, id);
@@ -193,8 +193,8 @@ export class ReleaseStore {
   }
 
   /**
-   * The code of a build that a cell of this cluster has made and signed.
-   * @throws FB_ERR_NOT_FOUND; FB_ERR_REFUSED where what is stored was signed by no cell that is trusted, or is not what was signed.
+   * Returns the code of a build that a cell of this cluster has made and signed.
+   * @throws FB_ERR_NOT_FOUND; FB_ERR_REFUSED if the stored code was signed by no trusted cell, or is not what was signed.
    */
   async build(wanted: {
     readonly id: string;
@@ -213,7 +213,7 @@ export class ReleaseStore {
         `the build ${id} in the store is signed by no cell of ${cluster} that is trusted`,
       );
     const code = unpacked(kept.code);
-    // The id is a part of the hash: a build is what its name says, whoever signed it.
+    // The id is part of the hash: a build is what its name says, whoever signed it.
     if (!code || sha256(code) !== kept.build.sha256 || !kept.build.sha256.startsWith(id))
       throw new FirebreakError('FB_ERR_REFUSED', `the code of the build ${id} in the store is not what was signed`);
     return code;

@@ -3,7 +3,7 @@ import { type ImplementedAction, refusalIn } from '../../core/action/own-impleme
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
-/** What a call gets besides what it is about. */
+/** What a call receives besides its input. */
 interface OwnMeans {
   readonly secrets: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
@@ -11,16 +11,16 @@ interface OwnMeans {
   readonly signal: AbortSignal;
 }
 
-/** Calls what does an action, and says what came of it. Never rejects. */
+/** Calls the implementation of an action and returns its outcome. Never rejects. */
 export async function runOwn(implemented: unknown, { action, does, ...given }: OwnRun, means: OwnMeans): Promise<OwnRunEnd> {
   if (!isImplemented(implemented, action))
     return { end: 'refused', reason: `the file does not export implementAction(${action}, …) by default` };
   const act = implemented.does[does];
   if (!act) return { end: 'refused', reason: `it has no ${does}` };
   try {
-    // A test of a playbook loads this file, and no client.
+    // Imported late, because a test of a playbook loads this file but needs no client.
     const { ownHttp } = await import('../../integrations/own-http.ts');
-    // What it is called with has been checked by the fields that the action declares.
+    // The input was checked against the fields that the action declares.
     return { end: 'value', value: await act({ ...given, ...means, http: ownHttp(means.signal) } as never) };
   } catch (error) {
     return endOf(error);
@@ -31,7 +31,7 @@ function isImplemented(value: unknown, action: string): value is ImplementedActi
   return isObject(value) && value.action === action && isObject(value.does);
 }
 
-/** A mistake in its code is one again the next time; everything else may be better by then. */
+/** A bug in its code recurs on every attempt; everything else may succeed on a retry. */
 function endOf(error: unknown): OwnRunEnd {
   const refusal = refusalIn(error);
   if (refusal !== undefined) return { end: 'refused', reason: refusal };

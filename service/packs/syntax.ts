@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module';
 import type { Node } from 'acorn';
 
-/** The parts of a piece of code, as it is parsed. */
+/** Returns the child nodes of a parsed piece of code. */
 export function childrenOf(node: Node): readonly Node[] {
   return Object.values(node).flatMap((value: unknown) =>
     Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [],
@@ -12,7 +12,9 @@ export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
 }
 
-/** The code with blanks for its types. Node says once that it may change how it does this, which whoever checks a pack can do nothing about. */
+/**
+ * Replaces the types in the code by blanks. Suppresses Node's one-time warning that this may change, because whoever checks a pack cannot do anything about it.
+ */
 export function withoutTypes(source: string): string {
   const { emitWarning } = process;
   process.emitWarning = () => undefined;
@@ -23,20 +25,20 @@ export function withoutTypes(source: string): string {
   }
 }
 
-/** Each part with the one that it is in, from the outside in. */
+/** Visits each node with its parent, from the outside in. */
 export function visit(node: Node, see: (node: Node, parent: Node | undefined) => void, parent?: Node): void {
   see(node, parent);
   for (const child of childrenOf(node)) visit(child, see, node);
 }
 
-/** What a name, or a text, says. */
+/** Returns the text of a name or a string literal. */
 export function nameOf(node: unknown): string | undefined {
   if (!isNode(node)) return undefined;
   if ('name' in node && typeof node.name === 'string') return node.name;
   return 'value' in node && typeof node.value === 'string' ? node.value : undefined;
 }
 
-/** A name that is used as a value, and is no property. */
+/** Returns a name that is used as a value and not as a property. */
 export function freeName(node: Node, parent: Node | undefined): string | undefined {
   if (node.type !== 'Identifier') return undefined;
   if (

@@ -6,30 +6,30 @@ import type { Change, TargetName } from '../../core/action/plan.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { runOwn } from './run-own.ts';
 
-/** One step of an action of a pack, for its tests. Calls may be repeated: under the same key, as after a crash. */
+/** One step of a pack's action, for its tests. Calls may be repeated under the same key, as after a crash. */
 export interface TriedStep<Output> {
   readonly plan: () => Promise<{
     readonly target: { readonly name: TargetName };
     readonly changes: readonly Change[];
     readonly notes: readonly string[];
   }>;
-  /** Plans first, unless the step has begun, and keeps how it was before. */
+  /** Plans first, unless the step has begun, and keeps the before-state. */
   readonly apply: () => Promise<Output>;
   readonly verify: () => Promise<Verification>;
-  /** Only of what is reversible. */
+  /** Only for reversible actions. */
   readonly undo: () => Promise<UndoResult>;
 }
 
 /**
- * Runs what does an action as its pool does, in this process: input, plan, output and before-state are checked and kept as there, and `http` reaches
- * whatever stand-in the test has started. Nobody is asked.
+ * Runs the implementation of an action as its pool does, in this process: input, plan, output and before-state are checked and kept as there, and `http`
+ * reaches whatever stand-in the test has started. No approval is asked for.
  *
  * ```ts
- * const step = tryAction(closePort, implementation, { input, secrets: { token }, settings: { endpoint } });
- * assert.deepEqual(await step.apply(), { removed: 1 });
+ * const step = tryAction(closePort, implementation, { input, secrets: { token }, settings: { endpoint } }); assert.deepEqual(await step.apply(), { removed: 1
+ * });
  * ```
  *
- * @throws what the pool would say, with `code` and `detail`.
+ * @throws what the pool would report, with `code` and `detail`.
  */
 export function tryAction<A extends OwnAction>(
   action: A,
@@ -67,7 +67,7 @@ export function tryAction<A extends OwnAction>(
     apply: async () => {
       if (!stored.has('tried')) await implementation.plan(checked(), context());
       output = await implementation.apply(checked(), context());
-      // It has been checked by the fields that the action declares.
+      // The output was checked against the fields that the action declares.
       return output as OutputOf<A>;
     },
     verify: () => implementation.verify(output, context()),

@@ -18,23 +18,23 @@ import { isRunning } from '../../integrations/running-process.ts';
 import { cacheFolder } from '../process/cache-folder.ts';
 import { PartDraft, type RunForPart } from './part-draft.ts';
 
-/** What still goes on has `…` in it. */
+/** Messages about work that is still running contain `…`. */
 export type OnProgress = (message: string) => void;
 
-/** Written into each part: what it is. Its time of change is when the part was last used. */
+/** Written into each part to describe it. The file's modification time is when the part was last used. */
 export interface PartNote {
   readonly name: string;
   readonly version: string;
-  /** Where it came from, in words. */
+  /** Where it came from, as text. */
   readonly source: string;
 }
 
 export const noteFile = '.part.json';
 
 /**
- * The folder of a part in the cache, installed on first use. A new version is a new folder. `install` fills a folder beside it that is renamed when
- * complete: a part is there whole or not at all. Programs that `install` starts with `run` end with this process. Of several
- * processes one installs and the others wait.
+ * Returns the folder of a part in the cache, installed on first use. A new version is a new folder. `install` fills a folder next to it that is renamed when
+ * complete: a part exists as a whole or not at all. Programs that `install` starts with `run` end with this process. If several processes need it, one installs
+ * and the others wait.
  */
 export async function cachedPart(
   options: PartNote & {
@@ -74,12 +74,12 @@ function used(folder: string): string {
   try {
     utimesSync(join(folder, noteFile), now, now);
   } catch {
-    // A cache that only others may write to is as good.
+    // A cache that only others may write to works as well.
   }
   return folder;
 }
 
-/** Of processes that are gone, and were not there to the end: the machine stopped under them. */
+/** Drafts of processes that are gone and could not clean up: the machine stopped under them. */
 function removeAbandonedDrafts(): void {
   for (const entry of readdirSync(cacheFolder())) {
     const pid = /\.(\d+)\.draft$/.exec(entry)?.[1];
@@ -88,7 +88,7 @@ function removeAbandonedDrafts(): void {
   }
 }
 
-/** Says every 15 seconds that something long still runs, and for how long; `state` adds how far it is. */
+/** Reports every 15 seconds that a long operation still runs, and for how long; `state` adds its progress. */
 export async function withProgress<T>(options: {
   readonly what: string;
   readonly onProgress: OnProgress;
@@ -113,8 +113,8 @@ export async function withProgress<T>(options: {
 }
 
 /**
- * A registry that does not answer is asked again after these pauses: a fresh machine fetches many parts, and one refusal would end what needs them.
- * `attempt` says why it came to nothing, and this the last reason.
+ * Retries a registry that does not answer, after these pauses: a fresh machine fetches many parts, and a single refusal would end what needs them. `attempt`
+ * returns why it failed, and this returns the last reason.
  */
 export async function askAgain(
   attempt: () => Promise<string | undefined>,
@@ -148,7 +148,7 @@ async function lock(path: string, onWait: () => void): Promise<() => void> {
   }
 }
 
-/** A lock whose owner is gone. Should two processes both take it over, both install, and the later rename finds the part there. */
+/** Returns whether the lock's owner is gone. If two processes both take it over, both install, and the later rename finds the part in place. */
 async function isAbandoned(path: string): Promise<boolean> {
   const owner = readOwner(path);
   if (owner === undefined) return false;
@@ -157,7 +157,7 @@ async function isAbandoned(path: string): Promise<boolean> {
   return readOwner(path) === 0;
 }
 
-/** The pid in a lock file, 0 while it is not written yet, undefined when the file is gone. */
+/** Returns the pid in a lock file, 0 while it is not written yet, undefined if the file is gone. */
 function readOwner(path: string): number | undefined {
   try {
     return Number(readFileSync(path, 'utf8')) || 0;

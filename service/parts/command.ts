@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface CommandResult {
-  /** The exit code; null where the program could not be started or was killed. */
+  /** The exit code; null if the program could not be started or was killed. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -15,15 +15,15 @@ export interface RunCommandOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
-  /** Told each line of stderr that is complete, without its end. Of the text itself only the end is kept then. */
+  /** Called for each complete line of stderr, without its line end. Only the end of the text itself is kept then. */
   readonly onStderrLine?: (line: string) => void;
 }
 
 const keptWithLines = 65_536;
 
 /**
- * Runs a program to its end. Never throws: a program that cannot be started has code null and the reason in stderr. With `ownGroup` it leads a
- * process group, so that all it starts can be ended with it; `onStart` is told its pid.
+ * Runs a program to its end. Never throws: for a program that cannot be started, code is null and stderr holds the reason. With `ownGroup` it leads a process
+ * group, so that everything it starts can be ended with it; `onStart` receives its pid.
  */
 export function runCommand(
   options: RunCommandOptions & { readonly ownGroup?: boolean; readonly onStart?: (pid: number) => void },
@@ -67,13 +67,13 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** Where a program is on PATH, or undefined. */
+/** Returns the path of a program on PATH, or undefined. */
 export function findOnPath(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** `{ port: 1, sans: ['a', 'b'] }` as `--port=1 --sans=a --sans=b`. */
+/** Formats `{ port: 1, sans: ['a', 'b'] }` as `--port=1 --sans=a --sans=b`. */
 export function flags(values: Readonly<Record<string, string | number | boolean | readonly string[]>>): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).map((one) => `--${name}=${one}`),

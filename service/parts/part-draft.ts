@@ -5,8 +5,8 @@ import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { type CommandResult, type RunCommandOptions, runCommand } from './command.ts';
 
 /**
- * Reads process groups from its parent (`+ PID`, `- PID`, `done`). When the parent is gone, however it went, the pipe closes: it ends the groups
- * and removes the files it was given. It has a session of its own, so Ctrl-C does not reach it.
+ * Reads process groups from its parent (`+ PID`, `- PID`, `done`). When the parent is gone, for whatever reason, the pipe closes: it then ends the groups and
+ * removes the files it was given. It has its own session, so Ctrl-C does not reach it.
  */
 const watch = `
 trap '' INT TERM HUP
@@ -22,16 +22,16 @@ for group in $groups; do kill -s KILL -- "-$group"; done
 for turn in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && exit 0; sleep 0.2; done
 `;
 
-/** Runs a program that ends when the process which installs does, with all that it has started, and whose temporary files go with the draft. */
+/** Runs a program that ends, with everything it has started, when the installing process ends, and whose temporary files are removed with the draft. */
 export type RunForPart = (options: RunCommandOptions) => Promise<CommandResult>;
 
-/** The folder in which a part is made. It is gone when its maker is, kill -9 included. */
+/** The folder in which a part is built. It is removed when its process ends, even by kill -9. */
 export class PartDraft {
   readonly folder: string;
   readonly #temporary: string;
   readonly #watch: ChildProcess;
 
-  /** `alsoRemoved`: removed with it when this process is gone before `close`. */
+  /** `alsoRemoved`: removed with it if this process ends before `close`. */
   constructor(folder: string, alsoRemoved: string) {
     this.folder = folder;
     this.#temporary = join(folder, '.tmp');
@@ -59,7 +59,7 @@ export class PartDraft {
     return result;
   };
 
-  /** Before it becomes the part: nothing temporary is in it then. */
+  /** Called before the draft becomes the part, so that it contains nothing temporary. */
   removeTemporary(): void {
     rmSync(this.#temporary, { recursive: true, force: true });
   }

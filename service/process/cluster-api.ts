@@ -7,7 +7,7 @@ interface Where {
   readonly env: Environment;
 }
 
-/** How the cluster is reached, and as whom: by the configuration's kubeconfig, or as the pod that we run in. */
+/** Returns how to reach the cluster and with which account: the configured kubeconfig, or that of the pod we run in. */
 export async function clusterAccess({ config, env }: Where): Promise<ClusterAccess> {
   const { kubeconfig, context } = config.kubernetes;
   return kubeconfig
@@ -15,7 +15,7 @@ export async function clusterAccess({ config, env }: Where): Promise<ClusterAcce
     : accessInCluster({ host: env.KUBERNETES_SERVICE_HOST, port: env.KUBERNETES_SERVICE_PORT });
 }
 
-/** A client for a command, with the same account. */
+/** Creates a client for a command, with the same account. */
 export async function openClusterApi(where: Where): Promise<KubernetesApi> {
   return createKubernetesApi({ access: await clusterAccess(where) });
 }

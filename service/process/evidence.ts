@@ -29,13 +29,13 @@ export interface EvidencePart {
   readonly keys: IncidentKeys;
   readonly writeManifest: WriteManifest;
   readonly verifyManifest: VerifyManifest;
-  /** How the clock that dates it stands to the API server's, where it is asked. */
+  /** Offset of the clock that dates evidence from the API server's, if it is measured. */
   readonly clock?: () => ClockOffset | undefined;
-  /** Whether a manifest that this cell signed, of this incident and this target, is really in the store. */
+  /** Whether a manifest signed by this cell, of this incident and this target, is really in the store. */
   readonly kept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
 }
 
-/** Where evidence goes, and the key that signs what is kept. */
+/** Opens the evidence store and the key that signs stored evidence. */
 export async function openEvidence({
   config,
   secrets,
@@ -57,7 +57,7 @@ export async function openEvidence({
   };
 }
 
-/** For a pool that only asks whether evidence is kept: it has the public half of the cell's key. */
+/** For a pool that only checks whether evidence is stored: it uses the public half of the cell's key. */
 export async function openEvidenceCheck({
   config,
   secrets,
@@ -69,22 +69,22 @@ export async function openEvidenceCheck({
   return createEvidenceCheck({ store, verifier: await openEvidenceVerifier({ config, secrets }) });
 }
 
-/** The store alone, for who reads what is kept. @throws FB_ERR_CONFIG_INVALID when its access keys are not there. */
+/** Opens only the store, for readers of stored evidence. @throws FB_ERR_CONFIG_INVALID if its access keys are missing. */
 export async function openEvidenceStore({ config, secrets }: StoreQuery): Promise<EvidenceStore> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderStore({ dir: store.folder });
   if (!secrets.s3) throw new FirebreakError('FB_ERR_CONFIG_INVALID', noAccess);
-  // The S3 client takes tens of megabytes: only who keeps evidence there pays for it.
+  // The S3 client takes tens of megabytes, so it is loaded only if evidence is stored there.
   const { createS3Store } = await import('../../integrations/evidence/s3-store.ts');
   return createS3Store(bucketOf(config, store, secrets.s3));
 }
 
-/** Which keys there are; it opens none. */
+/** Lists which keys exist; opens none. */
 export async function openKeyRegister(where: StoreQuery): Promise<KeyRegister> {
   return createKeyRegister({ shelf: await openShelf(where) });
 }
 
-/** What stands beside the store: the keys of the incidents, and which manifests there are. @throws as `openEvidenceStore` */
+/** Opens what is kept next to the store: the keys of the incidents, and the list of manifests. @throws as `openEvidenceStore` */
 export async function openShelf({ config, secrets }: StoreQuery): Promise<EvidenceShelf> {
   const { store } = config.evidence;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
@@ -102,13 +102,11 @@ function bucketOf(
   return { ...where, ...access, ...(mode && { lock: { mode, days } }) };
 }
 
-/** How long an upload may take: what is older belongs to nobody any more. */
+/** Longest duration of an upload: anything older is abandoned. */
 const orphanAfterMs = 6 * 3_600_000;
 const sweepEveryMs = 3_600_000;
 
-/**
- * At the start and every hour takes away what killed processes have left of uploads, and says so. Ends with `signal`. Never rejects.
- */
+/** Removes at the start and every hour what killed processes left of uploads, and logs it. Ends with `signal`. Never rejects. */
 export async function sweepEvidence(options: {
   readonly store: EvidenceStore;
   readonly log: Logger;
@@ -116,14 +114,14 @@ export async function sweepEvidence(options: {
 }): Promise<void> {
   const { store, log, signal } = options;
   const work = async (): Promise<void> => {
-    // A store that does not answer is asked again in an hour; that it does not, who keeps evidence says.
+    // A store that does not answer is retried in an hour; the code that stores evidence reports the outage.
     const removed = await store.sweep(new Date(Date.now() - orphanAfterMs)).catch(() => 0);
     if (removed > 0) log.info({ removed }, 'removed the remains of incomplete evidence');
   };
   await repeat({ work, everyMs: sweepEveryMs, signal });
 }
 
-/** @throws FB_ERR_CONFIG_INVALID where the bucket cannot do what the configuration asks of it. One that does not answer is believed. */
+/** @throws FB_ERR_CONFIG_INVALID if the bucket cannot do what the configuration requires. A bucket that does not answer is assumed to be fine. */
 export async function checkBucket({ config, secrets }: StoreQuery): Promise<void> {
   const { store } = config.evidence;
   if (store.kind === 'folder' || !store.objectLock || !secrets.s3) return;

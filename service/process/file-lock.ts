@@ -4,11 +4,11 @@ import type { DatabaseSync } from 'node:sqlite';
 const sqliteBusy = 5;
 
 /**
- * A lock that the system drops with its process, however that ends: nobody has to judge by a file that is left whether its maker lives, and two that
- * judge so at once both take it. It is SQLite's, on an empty file that stays.
+ * A lock that the system releases when its process ends, for whatever reason: nobody has to guess from a leftover file whether its owner is alive, and two
+ * processes that guess at once could both take it. It is a SQLite lock, on an empty file that stays.
  *
- * @param path in a folder that is there, on a local disk
- * @returns what lets go of it; undefined while anybody else holds it, in this process too
+ * @param path in an existing folder, on a local disk
+ * @returns a function that releases it; undefined while anything else holds it, in this process too
  */
 export async function takeLock(path: string): Promise<(() => void) | undefined> {
   const { DatabaseSync } = await import('node:sqlite');

@@ -6,34 +6,37 @@ import { traceFields } from './telemetry/tracing.ts';
 export type { Logger } from 'pino';
 export { reasonOf } from './reason.ts';
 
-/** Structured log on standard error: what goes wrong is there whatever happens to standard output. Secrets never reach it; these paths are the net below. */
+/**
+ * Structured log on standard error, so that errors are visible whatever happens to standard output. Secrets must never reach it; these redacted paths are only
+ * a safety net.
+ */
 export function createLog(config: Pick<Config, 'log'>): Logger {
   const options = {
     level: config.log.level,
     base: null,
     redact: { paths: ['*.token', '*.botToken', '*.password', '*.authorization', '*.headers'], censor: '[hidden]' },
     formatters: { level: (label: string) => ({ level: label }) },
-    // Of what belongs to the trace of an incident: so its lines are found by it.
+    // Adds trace fields to lines that belong to the trace of an incident, so that they can be found by it.
     mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   return pino(options, config.log.format === 'text' ? textStream() : jsonStream());
 }
 
-/** Lines of JSON, in which nothing steers the terminal of whoever looks at them. */
+/** JSON lines, free of anything that could control the reader's terminal. */
 function jsonStream(): pino.DestinationStream {
   const out = pino.destination({ fd: 2, sync: false });
   return { write: (line) => void out.write(`${visibleJson(line.trimEnd())}\n`) };
 }
 
-/** What can be nothing but a value: no blank, no quote, no `=`. */
+/** Text that needs no quoting as a value: no blank, no quote, no `=`. */
 const plainValue = /^[\w.:/@%+,-]+$/;
 
 function fieldText(value: unknown): string {
   return typeof value === 'string' && plainValue.test(value) ? value : visibleJson(JSON.stringify(value) ?? 'undefined');
 }
 
-/** One readable line: time, level, message, then what belongs to it. What others have written makes no line and no field of its own. */
+/** One readable line: time, level, message, then the fields. Foreign text cannot forge a line or a field. */
 function textStream(): { write(line: string): void } {
   return {
     write(line) {

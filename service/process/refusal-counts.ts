@@ -1,7 +1,7 @@
-/** What came to a door in a while, and was refused before anybody had shown who they are. */
+/** Requests to a door that were refused in a period before the sender was authenticated. */
 export interface RefusedAtDoor {
   readonly door: string;
-  /** By reason, in words of ours. */
+  /** Counts by reason, in our own words. */
   readonly counts: Readonly<Record<string, number>>;
   /** ISO 8601, UTC. */
   readonly from: string;
@@ -11,8 +11,8 @@ export interface RefusedAtDoor {
 const windowMs = 60_000;
 
 /**
- * Strangers may knock as often as they like: what they get refused is counted, and told once a minute. A record each would let them fill the
- * records, and a line each the log.
+ * Strangers may send as many requests as they like: refusals are counted, and reported once a minute. One record per refusal would let them fill the records,
+ * and one line per refusal the log.
  */
 export class RefusalCounts {
   readonly #tell: (refused: RefusedAtDoor) => void;
@@ -39,7 +39,7 @@ export class RefusalCounts {
     this.#telling ??= setTimeout(() => this.flush(), this.#everyMs).unref();
   }
 
-  /** Tells what is not told yet. */
+  /** Reports what has not been reported yet. */
   flush(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;

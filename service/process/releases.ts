@@ -12,12 +12,12 @@ interface ReleasesQuery {
   readonly secrets: Pick<Secrets, 'releases'>;
 }
 
-/** Where versions of packs and builds are kept for all cells. @throws FB_ERR_CONFIG_INVALID when its access keys are not there. */
+/** Opens the store of pack versions and builds for all cells. @throws FB_ERR_CONFIG_INVALID if its access keys are missing. */
 export async function openReleases(query: ReleasesQuery): Promise<ReleaseStore> {
   return new ReleaseStore(await openReleaseShelf(query));
 }
 
-/** The same as objects with names, for who copies all of them. */
+/** The same as named objects, for callers that copy all of them. */
 export async function openReleaseShelf({ config, secrets }: ReleasesQuery): Promise<EvidenceShelf> {
   const { store } = config.releases;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
@@ -28,7 +28,7 @@ export async function openReleaseShelf({ config, secrets }: ReleasesQuery): Prom
   return createBucketShelf({ ...place, ...secrets.releases });
 }
 
-/** Whose packs are believed. @throws FB_ERR_CONFIG_INVALID where a key cannot be read. */
+/** Opens the verifier for trusted publishers. @throws FB_ERR_CONFIG_INVALID if a key cannot be read. */
 export function openPublishers({ releases }: Pick<Config, 'releases'>): Promise<SignatureVerifier> {
   return openVerifier({ files: releases.publishers.map(({ key }) => key) });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Does the work, and again this long after it has ended, until the signal. It keeps no process alive. Ends with what the work throws. */
+/** Runs the work, and again this long after it has ended, until the signal. Does not keep the process alive. Rejects with what the work throws. */
 export function repeat(options: {
   readonly work: () => Promise<void>;
   readonly everyMs: number;
@@ -14,7 +14,7 @@ export function repeat(options: {
   return repeatAsItSays({ work: paced, signal });
 }
 
-/** As `repeat`, where the work says each time in how many milliseconds it is to be done again. */
+/** Like `repeat`, but the work returns the milliseconds until its next run. */
 export async function repeatAsItSays(options: {
   readonly work: () => Promise<number>;
   readonly signal: AbortSignal;
@@ -26,7 +26,7 @@ export async function repeatAsItSays(options: {
   }
 }
 
-/** Some of many each time, so that each comes in its turn, also where others come and go meanwhile. */
+/** Picks some of many items each time, so that each gets its turn, even if others come and go meanwhile. */
 export class Turns {
   readonly #most: number;
   #begun = 0;
@@ -35,7 +35,7 @@ export class Turns {
     this.#most = most;
   }
 
-  /** Goes on where it stopped, and from the beginning again where it reaches the end. */
+  /** Continues where it stopped, and starts over when it reaches the end. */
   next<Item>(all: readonly Item[]): readonly Item[] {
     const count = Math.min(this.#most, all.length);
     const begun = all.length === 0 ? 0 : this.#begun % all.length;

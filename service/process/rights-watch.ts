@@ -8,7 +8,7 @@ import { repeatAsItSays } from './repeat.ts';
 
 interface RightsWatchOptions {
   readonly api: KubernetesApi;
-  /** Those of this process. */
+  /** The pools of this process. */
   readonly pools: readonly Pool[];
   readonly config: Config;
   readonly log: Logger;
@@ -18,8 +18,8 @@ const everyMs = 10 * 60_000;
 const againMs = 15_000;
 
 /**
- * Which actions this process's account cannot do, and which rights it would need: asked at the start and every ten minutes, not when
- * an attacker is there. The log says what has changed since.
+ * Finds which actions this process's account cannot perform, and which rights are missing: checked at the start and every ten minutes, not only when an
+ * attacker is there. Logs what has changed since.
  */
 export class RightsWatch {
   readonly #options: RightsWatchOptions;
@@ -41,7 +41,7 @@ export class RightsWatch {
     void repeatAsItSays({ work: async () => ((await this.look()) ? everyMs : againMs), signal });
   }
 
-  /** Asks once; false where nobody answered, and what was known before stays. Never rejects. */
+  /** Checks once; false if there was no answer, in which case the previous result stays. Never rejects. */
   async look(): Promise<boolean> {
     const { api, pools, config, log } = this.#options;
     try {

@@ -11,34 +11,37 @@ import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workload
 import type { Config } from '../config/load.ts';
 import { enabledPlaybooks } from '../config/packs.ts';
 
-/** Where the guardrails stand in a configuration. */
+/** The parts of a configuration that define the guardrails. */
 export interface RulesConfig {
   readonly guardrails: Config['guardrails'];
   readonly kubernetes: Pick<Config['kubernetes'], 'ownNamespace'>;
 }
 
-/** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
+/** Returns the configured guardrails. Firebreak's own namespace is always protected. */
 export function rulesOf(config: RulesConfig): GuardrailRules {
   return { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace };
 }
 
-/** Whether a namespace is among those that nothing is done to. */
+/** Returns a check for whether a namespace is protected from all actions. */
 export function isProtected(config: RulesConfig): (namespace: string) => boolean {
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   return (namespace) => namespace === ownNamespace || protectedNamespaces.includes(namespace);
 }
 
-/** Who asks whom, by this configuration and this build's playbooks. */
+/** Who asks whom, according to this configuration and this build's playbooks. */
 export function askingOf(config: Config): EnvelopeAsking {
   return { playbooks: enabledPlaybooks(config), groups: config.incidents.levels.map(({ group }) => group) };
 }
 
-/** The same where some incidents begin with another version of a pack, and this process cannot say which: a cell has said for each step whether it may be. */
+/**
+ * The same if some incidents start with another version of a pack and this process cannot tell which: a cell has already checked for each step whether it is
+ * allowed.
+ */
 export function askingOfEither(config: Config, ramping: Config | undefined): Asking {
   return ramping ? widerOf(askingOf(config), askingOf(ramping)) : askingOf(config);
 }
 
-/** Where no pod is ever touched (the desk), nothing is counted. */
+/** Counts nothing, for a role that never touches a pod (the desk). */
 export const noCensus: Census = {
   ownerReplicas: () => undefined,
   ...countedIn(() => new Map()),
@@ -46,8 +49,8 @@ export const noCensus: Census = {
 };
 
 /**
- * Counts from the watch cache: who is contained is read from the objects, so a restart forgets nothing. Only what the cell has sealed counts: a
- * label that a tenant writes fills no cap, and one that is taken off empties none.
+ * Counts from the watch cache: containments are read from the objects, so a restart forgets nothing. Only what the cell has sealed counts: a label added by a
+ * tenant does not fill a cap, and removing one does not free it.
  */
 export function createCensus({
   view,
@@ -58,14 +61,14 @@ export function createCensus({
 }: {
   readonly view: Pick<ClusterView, 'pods' | 'notedPods' | 'podByUid' | 'ownersOf' | 'ready'>;
   readonly cellKey: CellKey;
-  /** What the cell has sealed as it remembers it: a note that somebody takes off empties no cap. */
+  /** Sealed notes as the cell remembers them: removing a note does not free a cap. */
   readonly notes?: RememberedNotes | undefined;
-  /** What was contained before that no longer counts for namespace and cluster. */
+  /** Containments older than this no longer count for namespace and cluster. */
   readonly windowMs: number;
   readonly now?: () => number;
 }): Census {
   const opened = new Map<string, OpenedNotes>();
-  /** Notes hardly ever change: each is proven once, and forgotten with its pod. */
+  /** Notes hardly ever change: each is verified once, and forgotten with its pod. */
   const sealedOn = ({ uid: podUid, annotations }: PodRecord): OpenedNotes | undefined => {
     const [found, remembered] = [annotations[names.beforeAnnotation], notes?.of(podUid)];
     if (found === undefined && remembered === undefined) return undefined;
@@ -110,7 +113,7 @@ export function createCensus({
   };
 }
 
-/** Sealed notes as the cell wrote them last, by the uid of their pods. */
+/** Sealed notes as last written by the cell, by the uid of their pods. */
 export interface RememberedNotes {
   of(podUid: string): string | undefined;
   uids(): Iterable<string>;
@@ -119,9 +122,9 @@ export interface RememberedNotes {
 interface OpenedNotes {
   readonly found: string | undefined;
   readonly remembered: string | undefined;
-  /** What the cell has sealed of it. */
+  /** Before-state that the cell has sealed for the pod. */
   readonly state: BeforeState | undefined;
-  /** When that was taken, milliseconds since 1970. */
+  /** When the before-state was taken, in milliseconds since 1970. */
   readonly at: number;
 }
 

@@ -9,7 +9,9 @@ export function stepUpPolicyOf(section: NonNullable<Config['stepUp']>): StepUpPo
   return { issuer, audience: clientId, reaches, decisions, maxAgeMs: maxAgeMinutes * 60_000 };
 }
 
-/** The cell's own look at the identity provider's tokens: it takes nobody's word for them, the desk's neither. Undefined: none is configured. */
+/**
+ * The cell verifies the identity provider's tokens itself and trusts nobody else's word for them, not even the desk's. Undefined: no provider is configured.
+ */
 export function createSignInReader({ stepUp }: Pick<Config, 'stepUp'>): SignInReader | undefined {
   if (!stepUp) return undefined;
   const policy = stepUpPolicyOf(stepUp);

@@ -4,14 +4,14 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectRoot } from './project-root.ts';
 
-/** Of one stack; each holds the places of thousands of lines, and an error of ours is rare. */
+/** Maps for one stack; each holds the places of thousands of lines, and our errors are rare. */
 type Maps = Map<string, SourceMap | undefined>;
 
 const framePlace = /((?:file:\/\/)?\/[^\s():]+\.js):(\d+):(\d+)/;
 
 /**
- * A stack with the places in the sources instead of those in what is built, as far as their map is there. Node does so itself with
- * `--enable-source-maps`, for each error that anybody looks at, and keeps all maps in memory.
+ * Returns a stack with places in the sources instead of the built files, if their map exists. Node does this itself with `--enable-source-maps`, but for each
+ * error whose stack is read, and keeps all maps in memory.
  */
 export function inSources(stack: string): string {
   const maps: Maps = new Map();

@@ -10,7 +10,7 @@ import type { Logger } from './log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { openRoleSigner, openTrust, unreadableTrust } from './trust.ts';
 
-/** How often calls over Temporal were refused, by activity and reason, since this process started. */
+/** Counts refused calls over Temporal, by activity and reason, since this process started. */
 export class RefusedCalls {
   readonly #counts = new Map<string, RefusedCall & { readonly times: number }>();
   readonly #log: Logger;
@@ -34,7 +34,7 @@ export class RefusedCalls {
   }
 }
 
-/** One for each role of this process: each signs with its own key. */
+/** Opens one speaker per role of this process: each signs with its own key. */
 export async function openSpeakers(parts: {
   readonly config: Config;
   readonly secrets: Secrets;
@@ -42,9 +42,9 @@ export async function openSpeakers(parts: {
   readonly refused: RefusedCalls;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
-  /** Who hears what came of steps in pools. */
+  /** Receives the outcomes of steps in pools. */
   readonly steps: StepListener;
-  /** Who keeps records until they have left. */
+  /** Keeps records until they have been sent. */
   readonly records: Pick<RecordMemory, 'made' | 'left'>;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;

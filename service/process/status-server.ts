@@ -6,7 +6,7 @@ import type { RightsWatch } from './rights-watch.ts';
 import type { RefusedCalls } from './speakers.ts';
 import { countUnhandled } from './unhandled-rejections.ts';
 
-/** Why the pools of this process cannot do all that they are there for; undefined when they can. */
+/** Returns why the pools of this process cannot do all of their work; undefined if they can. */
 function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string | undefined {
   if (!isAtWork) return 'not at work: waiting for Temporal';
   if (rights === undefined) return undefined;
@@ -17,15 +17,15 @@ function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string
   return pools.length > 0 ? `rights are missing: ${pools.join(', ')}` : undefined;
 }
 
-/** What every process says of itself in numbers, whatever its role. */
+/** Metrics that every process exports, whatever its role. */
 export function createProcessMetrics(options: {
-  /** Of a process that reaches the cluster. */
+  /** Set for a process that accesses the cluster. */
   readonly rights?: RightsWatch | undefined;
   readonly refused: RefusedCalls;
   readonly isAtWork: () => boolean;
-  /** Files of public keys that cannot be read now. */
+  /** Files of public keys that cannot currently be read. */
   readonly unreadableKeys?: () => readonly string[];
-  /** What else this process has to say in numbers: more may come. */
+  /** Further metrics of this process; more may be added later. */
   readonly others?: readonly Metrics[];
 }): Metrics {
   const { rights, refused, isAtWork, unreadableKeys = () => [], others = [] } = options;
@@ -67,13 +67,13 @@ export function createProcessMetrics(options: {
 }
 
 /**
- * Says of a process whether it can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for whoever
- * comes from outside. Whether alerts are taken is the intake's to say, which takes them without rights, too.
+ * Reports whether a process can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for outside callers. Whether
+ * alerts are accepted is reported by the intake, which accepts them even without rights.
  */
 export function listenForStatus(options: {
   readonly host: string;
   readonly port: number;
-  /** Of a process that reaches the cluster. */
+  /** Set for a process that accesses the cluster. */
   readonly rights: RightsWatch | undefined;
   readonly isAtWork: () => boolean;
   readonly metrics: Metrics;

@@ -4,7 +4,7 @@ import type { AsyncVerifier } from '../../core/messages/signing.ts';
 import { createVerifier, type FileSigner, openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 
-/** Files are looked at again no sooner than this after the last time. */
+/** Minimum time before files are read again. */
 const againAfterMs = 1_000;
 
 interface TrustedFile {
@@ -15,18 +15,18 @@ interface TrustedFile {
 
 interface TrustOptions {
   readonly now?: () => number;
-  /** Called each time that a file is found to be there no more, or not to be read. */
+  /** Called each time a file turns out to be missing or unreadable. */
   readonly onUnreadable?: (file: string) => void;
 }
 
 type TrustConfig = Pick<Config, 'cluster' | 'trust' | 'desk'>;
 
-/** The signer of a role. @throws FB_ERR_CONFIG_INVALID when its key is missing: `ensureKeys` makes those of the state directory. */
+/** Opens the signer of a role. @throws FB_ERR_CONFIG_INVALID if its key is missing: `ensureKeys` creates those of the state directory. */
 export function openRoleSigner(config: Pick<Config, 'keys' | 'desk'>, role: SigningRole): Promise<FileSigner> {
   return openSigner({ file: role === 'desk' ? config.desk.voteKeyFile : config.keys.signing[role] });
 }
 
-/** A file that is unreadable for no longer than this is being written, or its disk is away for a moment. */
+/** A file that is unreadable for no longer than this is being written, or its disk is briefly unavailable. */
 const momentMs = 60_000;
 
 interface Holder extends TrustedFile {
@@ -34,9 +34,9 @@ interface Holder extends TrustedFile {
 }
 
 /**
- * Whom a role believes: the desks, and the cells and pools of its own cluster; a desk the cells of all clusters that it serves. The files are read
- * when a key is met that is not known yet: another process may make its key later, and a new one needs no restart. What was read once counts on while
- * its file cannot be read: whose key is to be believed no more is taken out of the configuration, or the file gets another.
+ * Whom a role trusts: the desks, and the cells and pools of its own cluster; a desk trusts the cells of all clusters that it serves. The files are read when an
+ * unknown key is met: another process may create its key later, and a new one needs no restart. Keys that were read stay trusted while their file cannot be
+ * read: to revoke a key, remove it from the configuration or replace the file.
  */
 export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', options: TrustOptions = {}): Trust {
   const { now = Date.now, onUnreadable = () => undefined } = options;
@@ -79,7 +79,7 @@ export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', opti
   };
 }
 
-/** The files that are named and cannot be read, or hold no public key: nobody is believed by them until they do, or by what they held before. */
+/** Returns the configured files that cannot be read or hold no public key. Until they do, they add no trust beyond what they held before. */
 export function unreadableTrust(config: TrustConfig): readonly string[] {
   return filesOf(config).flatMap(({ file }) => (typeof verifierOf(file) === 'string' ? [file] : []));
 }
@@ -94,7 +94,7 @@ function filesOf({ cluster, trust, desk }: TrustConfig): readonly TrustedFile[] 
   ];
 }
 
-/** `missing`: not made yet, as far as one can tell, which is no trouble. */
+/** `missing`: apparently not created yet, which is no problem. */
 function verifierOf(file: string): AsyncVerifier | 'missing' | 'unreadable' {
   try {
     return createVerifier({ publicKeys: [readFileSync(file, 'utf8')] });

@@ -5,8 +5,8 @@ import { inSources } from './source-places.ts';
 let caught = 0;
 
 /**
- * What becomes of a promise that is rejected and that nobody took: by default Node ends the process, and with it the containment of a whole
- * cluster. It is a fault of ours or of a library, so it is logged with its place and counted, and the process goes on.
+ * Handles unhandled rejections: by default Node ends the process, and with it the containment of a whole cluster. Such a rejection is a bug of ours or of a
+ * library, so it is logged with its place and counted, and the process continues.
  */
 export function installLastNet(log: Pick<Logger, 'error'>): void {
   process.on('unhandledRejection', (reason) => {
@@ -15,7 +15,7 @@ export function installLastNet(log: Pick<Logger, 'error'>): void {
   });
 }
 
-/** For each door that has metrics. */
+/** Adds the counter to each door that has metrics. */
 export function countUnhandled(registers: Registry[]): void {
   new Counter({
     name: 'firebreak_unhandled_rejections_total',
@@ -28,7 +28,7 @@ export function countUnhandled(registers: Registry[]): void {
   });
 }
 
-/** The first line of the stack that names a file, from the last folder but one on: the message above it may hold anything. */
+/** Returns the file of the first stack line that names one, with only its last folder: the message above it may contain anything. */
 function placeOf(reason: unknown): string | undefined {
   const stack = reason instanceof Error ? inSources(reason.stack ?? '') : '';
   return /\n {4}at [^\n]*?([^\s/\\(]+\/[^\s/\\(]+:\d+:\d+)\)?(?:\n|$)/.exec(stack)?.[1];

@@ -6,16 +6,16 @@ import { repeatAsItSays } from './repeat.ts';
 
 const callMs = 10_000;
 const mostMs = 15 * 60_000;
-/** After a failure: Vault may be back by then, or another token in the file. */
+/** Pause after a failure: by then Vault may be back, or another token may be in the file. */
 const againMs = 60_000;
 
 /**
- * Keeps a token alive that can be renewed, at half of what is left of it; says once when it cannot. One that is in its file by then is asked about
- * anew. Ends with `signal`. Never rejects. https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-self
+ * Renews a renewable token at half of its remaining lifetime, and logs once if it cannot. If the file holds a new token by then, that one is looked up. Ends
+ * with `signal`. Never rejects. https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-self
  */
 export async function keepVaultToken(options: {
   readonly vault: Vault;
-  /** Whose it is: `the evidence’s Vault`. */
+  /** Owner of the token in log lines: `the evidence’s Vault`. */
   readonly name: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -37,7 +37,7 @@ export async function keepVaultToken(options: {
   await repeatAsItSays({ work: renew, signal });
 }
 
-/** How long it lasts from now on, in milliseconds. */
+/** Renews the token and returns its remaining lifetime in milliseconds. */
 async function renewed(vault: Vault): Promise<number> {
   const { lease_duration: seconds } = objectAt(await vault.ask('auth/token/renew-self', {}, AbortSignal.timeout(callMs)), 'auth');
   if (typeof seconds === 'number') return seconds * 1_000;

@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 import { styleText } from 'node:util';
 
-/** Of a stream, whatever it takes: what was written is passed on as it came. */
+/** The write method of a stream, with any arguments: they are passed on unchanged. */
 interface Written {
   write: (...written: never[]) => boolean;
 }
@@ -9,13 +9,13 @@ type Terminal = Written & { readonly isTTY?: boolean };
 
 const afterMs = 2_000;
 const everyMs = 1_000;
-/** Back to the beginning of the line, and nothing is left of it: ECMA-48, EL. */
+/** Returns to the start of the line and erases it: ECMA-48, EL. */
 const erased = '\r\u001b[2K';
 
-/** They stay, and say themselves what they do. */
+/** Long-running commands, which report themselves what they do. */
 const lasting = new Set(['run', 'dev', 'watch']);
 
-/** How far a command is that knows it: what it does, and the share that is done. */
+/** Progress of a command that knows it: what it does, and the share that is done. */
 let known: { readonly what: string; readonly share: number } | undefined;
 
 export function tellProgress(what: string, share: number): void {
@@ -25,13 +25,13 @@ export function tellProgress(what: string, share: number): void {
 interface Watched {
   readonly out: Written;
   readonly err: Terminal;
-  /** When the command began, on the clock of `performance`. */
+  /** When the command started, on the clock of `performance`. */
   readonly began?: number;
-  /** Has `look` called also where no timer fires. Returns what ends that. */
+  /** Arranges for `look` to be called even when no timer fires. Returns a function that ends this. */
   readonly between?: (look: () => void) => () => void;
 }
 
-/** While modules are loaded no timer fires, and on a busy machine that takes seconds: each module is a moment to look. */
+/** While modules are loaded no timer fires, which takes seconds on a busy machine: so it looks at each module. */
 function betweenModules(look: () => void): () => void {
   const hooks = registerHooks({
     resolve: (specifier, context, next) => {
@@ -45,9 +45,9 @@ function betweenModules(look: () => void): () => void {
 const ownProcess = (): Watched => ({ out: process.stdout, err: process.stderr, began: 0, between: betweenModules });
 
 /**
- * On a terminal, whatever has written nothing for two seconds says that it is at work, and for how long, in a line of its own on standard error. The line
- * goes when anything is written; while a question waits for its answer there is none. Ctrl-C takes it away, and says that the command was stopped. Returns
- * what ends it.
+ * On a terminal, a command that has written nothing for two seconds shows that it is working, and for how long, in a separate line on standard error. The line
+ * disappears when anything is written, and is not shown while a question waits for its answer. Ctrl-C removes it and reports that the command was stopped.
+ * Returns a function that ends this.
  */
 export function showWork(
   args: readonly string[],
@@ -99,7 +99,7 @@ export function showWork(
   function stop(): void {
     const isAlone = process.listenerCount('SIGINT') === 1;
     end();
-    // Whoever else listens finishes something first, and says so.
+    // Other listeners finish something first, and report it themselves.
     if (!isAlone) return;
     Reflect.apply(errWrite, err, [`\nfirebreak ${command}: stopped\n`]);
     process.kill(process.pid, 'SIGINT');

@@ -2,8 +2,8 @@ import { names } from '../../core/cluster/labels.ts';
 import { type Account, onlyOwnAnnotations, ownAnnotations, policy, same } from './policy.ts';
 
 /**
- * `bind` lets its holder give any role to anybody. With this policy a thief of the account can take a ServiceAccount out of a binding,
- * which notes its name there, and put exactly that one back.
+ * `bind` lets its holder grant any role to anybody. With this policy, someone who steals the account can only remove a ServiceAccount from a binding, which
+ * notes its name there, and put exactly that one back.
  */
 export function bindingAdmission(account: Account): readonly object[] {
   const revoked = `'${names.revokedAnnotation}'`;
@@ -25,7 +25,7 @@ export function bindingAdmission(account: Account): readonly object[] {
     ],
     validations: [
       {
-        // Both in one pass over each list: there may be thousands in it.
+        // Checks both in one pass over each list, which may have thousands of entries.
         expression: `request.operation == 'UPDATE' && (variables.has == variables.had.filter(s, !${is('variables.after')}) || variables.had == variables.has.filter(s, !${is('variables.before')}))`,
         message:
           'Firebreak may remove from a binding only the account that it notes there, and add only the one that it removed from it',

@@ -5,13 +5,13 @@ import { type Account, onlyOwnAnnotations, ownAnnotations, policy, same, sameBut
 import { quarantineAdmission } from './quarantine-admission.ts';
 
 /**
- * What RBAC cannot say: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these
- * policies a thief of the cell's account can label pods and write policies of the names and selectors that ours have, and no more of that kind.
+ * What RBAC cannot express: `patch pods` would let its holder change images, and `create networkpolicies` open a namespace. With these policies, someone who
+ * steals the cell's account can label pods and write policies with our names and selectors, and nothing more of that kind.
  * https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
  */
 export function cellAdmission(options: {
   readonly account: Account;
-  /** Whether it may take rights from what a pod template runs. */
+  /** Whether it may remove rights from the containers of a pod template. */
   readonly hardens: boolean;
 }): readonly object[] {
   const { account, hardens } = options;
@@ -75,7 +75,7 @@ export function cellAdmission(options: {
       },
       variables: [
         {
-          // Whatever is deleted or made besides the standing policy has a name of ours, and never selects a quarantined pod: an
+          // Everything deleted or created besides the standing policy has one of our names, and never selects a quarantined pod: an
           // exception in it must not open what the standing policy closes.
           name: 'isOurs',
           expression: `['${names.isolatingPolicies}', '${names.egressPolicies}'].exists(prefix, (request.operation == 'DELETE' ? oldObject : object).metadata.name.startsWith(prefix))`,
@@ -91,7 +91,7 @@ export function cellAdmission(options: {
   ];
 }
 
-/** Who may look at what Flux declares may have it leave a workload alone: see `pausing-manifests.ts`. Asked once, since it costs much. */
+/** Anyone who may read what Flux declares may make it leave a workload alone: see `pausing-manifests.ts`. Evaluated once, because it is expensive. */
 const mayPauseFlux = {
   name: 'mayPauseFlux',
   expression: `authorizer.group('kustomize.toolkit.fluxcd.io').resource('kustomizations').check('get').allowed()`,
@@ -109,7 +109,7 @@ const isStandingPolicy = [
   `object.metadata.name == '${names.standingPolicy}'`,
   `object.spec.podSelector.?matchLabels.orValue({}) == {'${names.quarantineLabel}': 'active'}`,
   'object.spec.podSelector.?matchExpressions.orValue([]).size() == 0',
-  // Of exceptions only the shapes that the configuration can name: pods of one namespace come in, and port 53 is asked.
+  // Exceptions only in the shapes that the configuration can express: ingress from pods of one namespace, and egress to port 53.
   `object.spec.?ingress.orValue([]).all(r, r.?ports.orValue([]).size() == 0 && r.?from.orValue([]).size() > 0 && r.from.all(p, !has(p.ipBlock) && !has(p.podSelector) && ${oneNamespace}))`,
   `object.spec.?egress.orValue([]).all(r, r.?ports.orValue([]).size() > 0 && r.ports.all(p, p.?port.orValue(0) == 53 && !has(p.endPort)) && r.?to.orValue([]).size() > 0 && r.to.all(p, has(p.ipBlock) ? ${oneAddress} : ${oneNamespace} && p.?podSelector.?matchLabels.orValue({}).size() > 0))`,
 ].join(' && ');

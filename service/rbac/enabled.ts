@@ -4,14 +4,14 @@ import { unknownName } from '../config/nearest.ts';
 import { actionsOf, enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
 import { isUnavailable } from '../config/unavailable.ts';
 
-/** The actions that playbooks use, in the order of the list: what is not used needs no right. */
+/** Returns the actions that playbooks use, in the order of the list: unused actions need no rights. */
 function actionsUsedBy(playbooks: readonly AnyPlaybook[], config?: Packed): readonly ActionDeclaration[] {
   const used = new Set(playbooks.flatMap(({ uses }) => Object.values(uses).map(({ name }) => name)));
   return actionsOf(config).filter(({ name }) => used.has(name));
 }
 
 /**
- * The actions of playbooks by their ids; absent: of all that there are.
+ * Returns the actions of playbooks by their ids; absent: of all playbooks.
  * @throws FB_ERR_UNKNOWN_ID for a playbook that does not exist.
  */
 export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): readonly ActionDeclaration[] {
@@ -24,7 +24,7 @@ export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): re
   return actionsUsedBy(named ?? all, config);
 }
 
-/** What a configuration enables: the actions of its playbooks, and those that it turns on besides. */
+/** Returns what a configuration enables: the actions of its playbooks, and those that it turns on in addition. */
 export function enabledActions(
   config: Parameters<typeof enabledPlaybooks>[0] & Parameters<typeof isUnavailable>[1],
 ): readonly ActionDeclaration[] {
@@ -32,7 +32,7 @@ export function enabledActions(
   return actionsOf(config).filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
 }
 
-/** What `deploy/rbac` is made for: the shipped playbooks, and a file of its own for each action that is off by default. */
+/** The actions covered by `deploy/rbac`: those of the shipped playbooks, with a separate file for each action that is off by default. */
 export function shippedActions(): readonly ActionDeclaration[] {
   const used = actionsOfPlaybooks();
   return actionsOf().filter((action) => action.optIn || used.includes(action));

@@ -8,7 +8,7 @@ const rule = {
   resources: ['deployments', 'statefulsets', 'daemonsets'],
 };
 
-/** The cell where no action of it touches what a workload runs. */
+/** For a cell whose actions never touch what a workload runs. */
 export function frozenTemplates(account: Account): readonly object[] {
   return policy({
     name: `${account.name}-templates`,
@@ -29,8 +29,8 @@ const profiles = ['seccompProfile', 'appArmorProfile'];
 const containerFields = ['privileged', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'runAsNonRoot'];
 
 /**
- * `hardenWorkload` sets security fields of a pod template, and gives them back. With this policy a thief of the account can set each only to what
- * takes rights away, or to exactly what it was before a hardening: the annotation that says so must be true when it is written.
+ * `hardenWorkload` sets security fields of a pod template, and restores them. With this policy, someone who steals the account can set each field only to a
+ * value that removes rights, or to exactly what it was before a hardening: the annotation that records this must be true when it is written.
  */
 export function hardeningAdmission(account: Account): readonly object[] {
   const from = `'${names.hardenedFromAnnotation}'`;
@@ -82,7 +82,7 @@ function field(of: string, name: string): string {
 
 const isDefault = `?type.orValue('') == 'RuntimeDefault'`;
 
-/** Each field is as it was, or what a hardening sets. */
+/** Each field is unchanged, or has the value that a hardening sets. */
 const podIsHarder = [
   ...podFields.map((name) => `(variables.is.?${name} == variables.was.?${name} || variables.is.?${name}.orValue(true) == false)`),
   isOr('variables.is', 'variables.was', 'runAsNonRoot', 'orValue(false) == true'),
@@ -100,14 +100,14 @@ function isOr(is: string, was: string, name: string, hard: string): string {
   return `(${field(is, name)} == ${field(was, name)} || ${field(is, name)}.${hard})`;
 }
 
-/** A profile of a node's file has a path, which is in no line: no hardening touches one. */
+/** A profile from a file on the node has a path, which the recorded lines do not contain: no hardening touches such a profile. */
 function ownProfile(is: string, was: string): string {
   return profiles
     .map((name) => `(${field(is, name)}.?type.orValue('') != 'Localhost' || ${field(is, name)} == ${field(was, name)})`)
     .join(' && ');
 }
 
-/** As `hardenedFieldsText` in `core/action/hardening.ts` writes them. */
+/** The format that `hardenedFieldsText` in `core/action/hardening.ts` writes. */
 function podLine(of: string): string {
   return line(
     `'/'`,
@@ -136,7 +136,7 @@ function line(...parts: readonly string[]): string {
   return `[${parts.join(', ')}].join('/')`;
 }
 
-/** The API server takes any text for a capability: one could say a line more. */
+/** The API server accepts any text as a capability: one could contain an extra line. */
 const linesAreTrue = [
   `variables.after['${names.hardenedFromAnnotation}'] == ([${podLine('variables.was')}] + variables.wereContainers.map(c, ${containerLine('c')})).join('\\n')`,
   `variables.wereContainers.all(c, (${field('c', 'capabilities')}.?add.orValue([]) + ${field('c', 'capabilities')}.?drop.orValue([])).all(one, one.matches('^[A-Z0-9_]+$')))`,

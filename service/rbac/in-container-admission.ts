@@ -4,11 +4,12 @@ import { imageIs, type Pinned, sendsOnlyTo } from './pinned.ts';
 import { type Account, policy } from './policy.ts';
 
 /**
- * `pods/exec` is every container's shell, and `pods/ephemeralcontainers` any program in any pod. With these policies a thief of the forensics
- * pool's account can put only our tools' program beside a container, from the configured image, and send commands to nothing but that program; and neither in protected namespaces.
+ * `pods/exec` gives a shell in every container, and `pods/ephemeralcontainers` any program in any pod. With these policies, someone who steals the forensics
+ * pool's account can only add our tools' program next to a container, from the configured image, and send commands only to that program; neither is possible in
+ * protected namespaces.
  */
 export function inContainerAdmission(options: {
-  /** Of the policies. Each manifest that needs them brings the same ones along under its own name. */
+  /** Name of the policies. Each manifest that needs them includes the same ones under its own name. */
   readonly name: string;
   readonly account: Account;
   readonly pinned: Pinned;

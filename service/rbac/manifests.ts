@@ -23,11 +23,11 @@ import { secretsAdmission } from './secrets-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
 
-/** Also where it enters only pods of its own: the right alone opens each pod of the namespace, and Firebreak itself runs in that. */
+/** True even for actions that enter only our own pods: the right itself opens every pod of the namespace, including Firebreak's own. */
 const worksInContainers = ({ rights }: ActionDeclaration): boolean =>
   rights.some(({ resource }) => resource === 'pods/ephemeralcontainers' || resource === 'pods/exec');
 
-/** Actions that start pods of our own. */
+/** Actions that start our own pods. */
 const makesPods: readonly string[] = ['countConnections', 'cutConnections', 'probeQuarantine', 'checkpointContainer'];
 
 interface Rule {
@@ -36,10 +36,10 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** The rights of one pool, merged: one rule a resource, in a fixed order. Actions that are off by default have manifests of their own. */
+/** Returns the merged rights of one pool: one rule per resource, in a fixed order. Actions that are off by default have separate manifests. */
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
-  // Only the cell watches the cluster; the other pools are told what a step is about, and read that.
+  // Only the cell watches the cluster; the other pools receive the target of a step, and read it.
   return pool === 'cell' && rights.length > 0
     ? merge([...viewRights, ...denyTierRights, warningsRight, accountReviewRight, ...rights])
     : merge(rights);
@@ -59,7 +59,7 @@ function merge(rights: readonly Right[]): readonly Rule[] {
 
 const isOfSecrets = ({ apiGroups, resources }: Rule): boolean => apiGroups.includes('') && resources.includes('secrets');
 
-/** A right that an account has in these namespaces, and nowhere else. */
+/** A right that an account has only in these namespaces. */
 function boundTo(
   namespaces: readonly string[],
   to: {
@@ -83,7 +83,7 @@ function boundTo(
   ];
 }
 
-/** Those of what a configuration enables, pinned to its images and closed to its protected namespaces. File name → text. */
+/** Returns the manifests for what a configuration enables, pinned to its images and excluding its protected namespaces. File name → text. */
 export function configuredManifests(
   config: Config,
   {
@@ -113,22 +113,22 @@ export function configuredManifests(
   });
 }
 
-/** One manifest a pool: its ServiceAccount and, where its actions touch the cluster, exactly their rights. File name → text. */
+/** Returns one manifest per pool: its ServiceAccount and, if its actions touch the cluster, exactly their rights. File name → text. */
 export function rbacManifests(options: {
   readonly actions: readonly ActionDeclaration[];
   readonly namespace: string;
   readonly pinned?: Pinned;
-  /** Where Secrets may be read, made and deleted; everywhere where not given. */
+  /** Namespaces in which Secrets may be read, created and deleted; default: all. */
   readonly namespaces?: readonly string[] | undefined;
-  /** How many cells of the cluster there are; one where not given. */
+  /** Number of cells of the cluster; default 1. */
   readonly cells?: number | undefined;
-  /** Whether what was touched gets Events; true where not given. */
+  /** Whether Events are written for changed objects; default true. */
   readonly events?: boolean | undefined;
-  /** Whether incidents and containments are shown as resources; true where not given. */
+  /** Whether incidents and containments are shown as resources; default true. */
   readonly resources?: boolean | undefined;
-  /** Whether what workloads lack is reported; true where not given. */
+  /** Whether reports are written on what workloads lack; default true. */
   readonly reports?: boolean | undefined;
-  /** What may be paused of what declares workloads elsewhere; nothing where not given. */
+  /** Which GitOps tools that declare workloads may be paused; default: none. */
   readonly gitops?: readonly (keyof Pausing)[] | undefined;
 }): ReadonlyMap<string, string> {
   const {
@@ -198,7 +198,7 @@ export function rbacManifests(options: {
   ]);
 }
 
-/** For each pool that changes objects of the cluster: to tell the owners of these by Events, which name it. */
+/** For each pool that changes objects of the cluster: lets it notify their owners by Events, which name the pool. */
 function eventManifests(actions: readonly ActionDeclaration[], namespace: string): readonly (readonly [string, string])[] {
   const telling = pools.filter((pool) => tellsOwners(pool, actions));
   return telling.map((pool) => {
@@ -236,7 +236,7 @@ function eventManifests(actions: readonly ActionDeclaration[], namespace: string
   });
 }
 
-/** For the cell to show incidents and containments, and for all who may look into a namespace to see those of it. */
+/** Lets the cell publish incidents and containments as resources, and everyone with view rights in a namespace see those of it. */
 function resourceManifest(namespace: string): readonly [string, string] {
   const name = 'firebreak-cell-resources';
   const labels = { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' };
@@ -258,7 +258,7 @@ function resourceManifest(namespace: string): readonly [string, string] {
         name: 'firebreak-resources-view',
         labels: {
           'app.kubernetes.io/name': 'firebreak',
-          // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles: `edit` and `admin` have what `view` has.
+          // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles: `edit` and `admin` include `view`.
           'rbac.authorization.k8s.io/aggregate-to-view': 'true',
         },
       },
@@ -271,7 +271,7 @@ function resourceManifest(namespace: string): readonly [string, string] {
   ];
 }
 
-/** For the cell to report what workloads lack. Other tools keep reports of the same kind, which it must leave alone. */
+/** Lets the cell report what workloads lack. Other tools write reports of the same kind, which it must not touch. */
 function reportManifest(namespace: string): readonly [string, string] {
   const account = { namespace, name: 'firebreak-cell' };
   const name = `${account.name}-reports`;
@@ -310,12 +310,12 @@ function reportManifest(namespace: string): readonly [string, string] {
   ];
 }
 
-/** Whether a pool changes objects of the cluster, of which their owners are told. */
+/** Returns whether a pool changes objects of the cluster, about which their owners are notified. */
 export function tellsOwners(pool: Pool, actions: readonly ActionDeclaration[]): boolean {
   return actions.some((action) => action.pool === pool && action.outcomes !== undefined);
 }
 
-/** For several cells of one cluster to agree which of them begins a scheduled playbook, and what is done. */
+/** Lets several cells of one cluster agree which of them begins a scheduled playbook, and what is done. */
 function claiming({
   metadata,
   account,
@@ -342,7 +342,7 @@ function serviceAccount({ pool, namespace }: { readonly pool: Pool; readonly nam
   return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: `firebreak-${pool}`, namespace, labels } };
 }
 
-/** What an action that is off by default adds to its pool's account, which it brings along where nothing else does. */
+/** The rights that an action that is off by default adds to its pool's account; includes the account if no other manifest does. */
 function optInManifest(options: {
   readonly action: ActionDeclaration;
   readonly actions: readonly ActionDeclaration[];

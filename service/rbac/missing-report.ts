@@ -2,10 +2,10 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Pool } from '../../core/action/action.ts';
 import type { MissingRight } from './missing.ts';
 
-/** What each pool's account lacks; a pool that is not here could not be asked for yet. */
+/** Missing rights of each pool's account; a pool that is not included could not be checked yet. */
 export type MissingByPool = ReadonlyMap<Pool, readonly MissingRight[]>;
 
-/** The pools that lack something, as `/readyz` names them. */
+/** Returns the pools with missing rights, as listed by `/readyz`. */
 export function lacking(missing: MissingByPool): {
   readonly missingRights?: Readonly<Partial<Record<Pool, readonly MissingRight[]>>>;
 } {
@@ -13,7 +13,7 @@ export function lacking(missing: MissingByPool): {
   return pools.length > 0 ? { missingRights: Object.fromEntries(pools) } : {};
 }
 
-/** How many rights each pool lacks, in numbers to be alerted on. */
+/** Exports the number of missing rights per pool, for alerting. */
 export function gaugeMissingRights(missing: () => MissingByPool, registers: Registry[]): void {
   new Gauge({
     name: 'firebreak_missing_rights',

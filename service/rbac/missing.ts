@@ -15,11 +15,11 @@ import { enabledActions } from './enabled.ts';
 import { tellsOwners } from './manifests.ts';
 import { pausersOf } from './pausing-manifests.ts';
 
-/** A right that our account does not have, and what cannot be done without it. */
+/** A right that our account lacks, and what cannot be done without it. */
 export interface MissingRight {
   /** `patch pods`, `delete deployments.apps`. */
   readonly right: string;
-  /** Names of actions, or `the watch cache`, `the deny tier` or what else the cell does. */
+  /** Names of actions, or `the watch cache`, `the deny tier` or other work of the cell. */
   readonly neededBy: readonly string[];
 }
 
@@ -34,26 +34,26 @@ const telling = 'Events on what was touched';
 const atOnce = 8;
 
 /**
- * Which declared rights of a pool its account lacks in the whole cluster, asked of the API server one by one.
- * @throws FB_ERR_UNAVAILABLE when it does not answer.
+ * Returns which declared rights of a pool its account lacks in the whole cluster, checked one by one with the API server.
+ * @throws FB_ERR_UNAVAILABLE if it does not answer.
  */
 export async function missingRights(options: {
   readonly api: KubernetesApi;
   readonly pool: Pool;
   readonly actions: readonly ActionDeclaration[];
-  /** Where Firebreak runs. */
+  /** Namespace in which Firebreak runs. */
   readonly namespace: string;
-  /** Where Secrets are read, made and deleted; everywhere where not given. */
+  /** Namespaces in which Secrets are read, created and deleted; default: all. */
   readonly watched?: readonly string[] | undefined;
-  /** How many cells of the cluster there are; one where not given. */
+  /** Number of cells of the cluster; default 1. */
   readonly cells?: number | undefined;
-  /** Whether what was touched gets Events; true where not given. */
+  /** Whether Events are written for changed objects; default true. */
   readonly events?: boolean | undefined;
-  /** Whether incidents and containments are shown as resources; true where not given. */
+  /** Whether incidents and containments are shown as resources; default true. */
   readonly resources?: boolean | undefined;
-  /** Whether what workloads lack is reported; true where not given. */
+  /** Whether reports are written on what workloads lack; default true. */
   readonly reports?: boolean | undefined;
-  /** What is paused of what declares workloads elsewhere; nothing where not given. */
+  /** Which GitOps tools that declare workloads are paused; default: none. */
   readonly gitops?: Pausing | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
@@ -118,7 +118,7 @@ export async function missingRights(options: {
   return missing;
 }
 
-/** The same of what a configuration enables. @throws as `missingRights` */
+/** The same for what a configuration enables. @throws as `missingRights` */
 export function missingRightsOf(
   config: Config,
   { api, pool, signal }: { readonly api: KubernetesApi; readonly pool: Pool; readonly signal?: AbortSignal },

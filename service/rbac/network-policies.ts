@@ -1,21 +1,21 @@
 import { stringify } from 'yaml';
 import { type Pool, pools } from '../../core/action/action.ts';
 
-/** Where Firebreak's doors are, and what it talks to; the usual port where nothing is said. */
+/** Ports of Firebreak's doors and of what it talks to; default: the usual ones. */
 export interface NetworkPorts {
   readonly intake?: number | undefined;
   readonly desk?: number | undefined;
   readonly status?: number | undefined;
-  /** Where pods bring evidence. Absent: nowhere. */
+  /** Port on which pods upload evidence. Absent: none. */
   readonly uploads?: number | undefined;
   readonly temporal?: number | undefined;
-  /** Of the API server's own pods or hosts. */
+  /** Port of the API server's own pods or hosts. */
   readonly apiServer?: number | undefined;
-  /** Of an S3 server of one's own; HTTPS is open anyway. */
+  /** Port of a self-hosted S3 server; HTTPS is open anyway. */
   readonly evidence?: number | undefined;
-  /** Of the OpenTelemetry collector, which every role sends to. Absent: nowhere. */
+  /** Ports of the OpenTelemetry collector, which every role sends to. Absent: none. */
   readonly collector?: readonly number[];
-  /** Of the receivers of streams, which the desk sends to. Absent: nowhere. */
+  /** Ports of the receivers of streams, which the desk sends to. Absent: none. */
   readonly streams?: readonly number[];
 }
 
@@ -24,23 +24,23 @@ const dns = 53;
 const postgres = 5_432;
 const vault = 8_200;
 
-/** Where the DNS cache of a node listens, on clusters that have one. */
+/** Where a node's DNS cache listens, on clusters that have one. */
 const dnsOfTheNode = { ipBlock: { cidr: '169.254.20.10/32' } };
 
-/** Not the addresses of the link, where clouds give out the credentials of the node. */
+/** Excludes link-local addresses, where clouds serve the node's credentials. */
 const anywhere = [
   { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16'] } },
   { ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00:ec2::254/128'] } },
 ];
 
-/** What pods of this role carry, so that one with several roles may what each of them may. */
+/** Label that pods of this role carry, so that a pod with several roles gets the access of each. */
 export function roleLabel(role: Pool): Readonly<Record<string, string>> {
   return { [`firebreak.dev/role-${role}`]: 'true' };
 }
 
 /**
- * A NetworkPolicy for each role: in only by its own door, out only by the ports of what it talks to. Names of hosts no NetworkPolicy knows, so
- * where a port leads stays open; a network with policies by name can narrow that.
+ * A NetworkPolicy for each role: ingress only to its own door, egress only to the ports of what it talks to. A NetworkPolicy cannot name hosts, so the
+ * destination of a port stays open; a network that supports policies by name can narrow that.
  */
 export function networkPolicies({
   namespace,
@@ -59,7 +59,7 @@ export function networkPolicies({
     collector = [],
     streams = [],
   } = ports;
-  // As its Service has it, and as its pods do: some networks look at one, some at the other.
+  // Both the Service's port and the pods' port: some networks check one, some the other.
   const apiServer = [https, ports.apiServer ?? 6_443];
   const roles: Readonly<Record<Pool, { readonly doors: readonly number[]; readonly out: readonly number[] }>> = {
     cell: { doors: [intake], out: [...apiServer, temporal, evidence, vault] },

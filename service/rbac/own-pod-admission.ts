@@ -7,13 +7,13 @@ import { imageIs, type Pinned } from './pinned.ts';
 import { type Account, policy } from './policy.ts';
 
 /**
- * Whoever makes pods of any kind in a node's network has the node. With this policy a thief of the forensics pool's account can start
- * only what is ours, from the configured image, for a bounded time, without a token, and only in Firebreak's own namespace: what cuts or counts
- * connections, in a node's network with CAP_NET_ADMIN; what tries them, in a pod's with nothing; and what fetches a checkpoint, with a node's folder
- * of those. Only such pods can it delete.
+ * Anyone who can create arbitrary pods in a node's network controls the node. With this policy, someone who steals the forensics pool's account can start only
+ * our own pods, from the configured image, for a bounded time, without a token, and only in Firebreak's own namespace: those that cut or count connections, in
+ * a node's network with CAP_NET_ADMIN; those that try connections, in a pod's network without capabilities; and those that fetch a checkpoint, with a node's
+ * folder of checkpoints. The account can delete only such pods.
  */
 export function ownPodAdmission(options: {
-  /** Of the policy. Each action that makes such pods brings the same one along under its own name. */
+  /** Name of the policy. Each action that creates such pods includes the same one under its own name. */
   readonly name: string;
   readonly account: Account;
   readonly pinned: Pinned;

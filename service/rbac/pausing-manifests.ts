@@ -3,17 +3,17 @@ import type { Pausing } from '../../core/action/pausing.ts';
 import { pausingRights, skipReconcile } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { type Account, onlyOwnAnnotations, ownAnnotations, policy, same, sameBut } from './policy.ts';
 
-/** What of `actions.pausing` has rights of its own. */
+/** The parts of `actions.pausing` that need separate rights. */
 export const pausers: readonly (keyof Pausing)[] = ['argocd', 'flux'];
 
-/** Which of them a configuration turns on. */
+/** Returns which of them a configuration turns on. */
 export function pausersOf({ argocd, flux }: Pausing): readonly (keyof Pausing)[] {
   return [...(argocd ? (['argocd'] as const) : []), ...(flux ? (['flux'] as const) : [])];
 }
 
 /**
- * What the cell may do besides where it pauses what declares workloads. `patch applications` alone would have Argo CD deploy anything anywhere: with
- * the policy it may set one annotation of theirs, and nothing else but its own.
+ * Additional rights of a cell that pauses what declares workloads. `patch applications` alone would let it make Argo CD deploy anything anywhere: with the
+ * policy it may set only one Argo CD annotation, and its own annotations.
  */
 export function pausingDocuments(
   pauser: keyof Pausing,

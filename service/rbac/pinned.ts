@@ -1,19 +1,19 @@
-/** What a configuration says that the forensics pool's account can be held to. */
+/** Configured values to which the forensics pool's account can be restricted. */
 export interface Pinned {
   /** The image of our tools, by digest. Absent: any image by digest. */
   readonly toolsImage?: string;
-  /** Where the tools may send to: `https://HOST:PORT`. Absent: nowhere. */
+  /** Where the tools may upload to: `https://HOST:PORT`. Absent: nowhere. */
   readonly uploads?: string;
-  /** Where nothing is looked into, besides Firebreak's own namespace. */
+  /** Namespaces that are never inspected, in addition to Firebreak's own. */
   readonly closedNamespaces?: readonly string[];
 }
 
-/** The image is the configured one; where none is known, one by digest. */
+/** The image is the configured one; if none is known, any image by digest. */
 export function imageIs(image: string, { toolsImage }: Pinned): string {
   return toolsImage === undefined ? `${image}.matches('^[^@]+@sha256:[0-9a-f]{64}$')` : `${image} == '${toolsImage}'`;
 }
 
-/** A command of our tools sends to the configured address only: they know no other scheme. */
+/** A command of our tools uploads only to the configured address: they support no other scheme. */
 export function sendsOnlyTo(command: string, { uploads }: Pinned): string {
   const address = `c.lowerAscii().matches('^(--?upload=)?https:')`;
   return `${command}.all(c, !${address}${uploads === undefined ? '' : ` || c.startsWith('${uploads}/uploads/')`})`;

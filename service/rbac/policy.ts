@@ -1,17 +1,17 @@
 import type { Pool } from '../../core/action/action.ts';
 import { othersBytes, othersCount, ownPrefix } from '../../integrations/kubernetes/annotation-room.ts';
 
-/** The ServiceAccount that a policy is about. */
+/** The ServiceAccount that a policy restricts. */
 export interface Account {
   readonly namespace: string;
   readonly name: string;
 }
 
-/** A policy and what puts it in force. It is about one account's requests; `conditions`, instead of an account, say whose else. */
+/** A policy and its binding. It applies to one account's requests, or to those selected by `conditions` instead of an account. */
 export function policy(
   options: {
     readonly name: string;
-    /** The pool that the account is of; the cell where not given. */
+    /** The pool of the account; default: the cell. */
     readonly pool?: Pool;
     readonly rule: object;
     readonly objectSelector?: object;
@@ -42,12 +42,12 @@ export function policy(
   ];
 }
 
-/** The request is the account's. */
+/** The request was made by the account. */
 export function isBy({ namespace, name }: Account): string {
   return `request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'`;
 }
 
-/** Updates of what has a pod template that somebody may change. */
+/** Updates of objects with a pod template that can be changed. */
 export const templateUpdates = {
   apiGroups: ['apps', 'batch'],
   apiVersions: ['v1'],
@@ -60,25 +60,26 @@ export const annotations = [
   { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
 ];
 
-/** With what `onlyOwnAnnotations` asks of an object itself. */
+/** Includes what `onlyOwnAnnotations` needs from the object itself. */
 export const ownAnnotations = [
   ...annotations,
   {
-    // Each is read only where there are not too many for that.
+    // Each annotation is read only if there are few enough.
     name: 'isCrowded',
     expression: `variables.before.size() > ${othersCount} || variables.before.map(k, k.startsWith('${ownPrefix}') ? 0 : size(bytes(k)) + size(bytes(variables.before[k]))).sum() > ${othersBytes}`,
   },
 ];
 
 /**
- * Others' annotations stay, but where they leave a note of ours no room: then they may be removed, and never changed.
+ * Annotations of others must stay, unless they leave no room for our note: then they may be removed, but never changed.
  *
- * @param options.more annotations that may be changed besides our own, which `besides` names; `moreWhere` says of `k` in which case another may; `unless` says where it does not hold
+ * @param options.more annotations that may be changed besides our own, which `besides` names; `moreWhere` says of `k` when another may be changed; `unless`
+ * says when the rule does not apply
  */
 export function onlyOwnAnnotations(
   what: string,
   options: {
-    /** Names of the variables with the annotations before and after. Nothing is noted on what is not the object itself: there all of others' stay. */
+    /** Names of the variables with the annotations before and after. Notes are written only on the object itself: elsewhere all annotations of others stay. */
     readonly from?: string;
     readonly to?: string;
     readonly more?: readonly string[];
@@ -101,24 +102,24 @@ export function onlyOwnAnnotations(
   };
 }
 
-/** What a pod template runs, of its spec before (`was`) and after (`is`). */
+/** The containers of a pod template, from its spec before (`was`) and after (`is`). */
 export const templateContainers = [
   { name: 'wereContainers', expression: 'variables.was.containers + variables.was.?initContainers.orValue([])' },
   { name: 'areContainers', expression: 'variables.is.containers + variables.is.?initContainers.orValue([])' },
 ];
 
-/** Two lists have entries of the same names in the same order. `entry` is what one is called in the expression. */
+/** Two lists have entries with the same names in the same order. `entry` is the variable name in the expression. */
 export function sameNames(one: string, other: string, entry = 'one'): string {
   const names = (list: string): string => `${list}.map(${entry}, ${entry}.name)`;
   return `${names(one)} == ${names(other)}`;
 }
 
-/** These fields are as they were. */
+/** These fields are unchanged. */
 export function same(...fields: readonly string[]): string {
   return fields.map((field) => `${field} == ${field.replace('object', 'oldObject')}`).join(' && ');
 }
 
-/** Two objects have the same fields, but for these. Unlike a list of what must stay, it holds for fields that a later Kubernetes has, too. */
+/** Two objects have the same fields, except these. Unlike a list of fields that must stay, this also covers fields of later Kubernetes versions. */
 export function sameBut(one: string, other: string, ...but: readonly string[]): string {
   const free = `k in [${but.map((field) => `'${field}'`).join(', ')}]`;
   return `dyn(${one}).all(k, ${free} || (k in dyn(${other}) && dyn(${other})[k] == dyn(${one})[k])) && dyn(${other}).all(k, ${free} || k in dyn(${one}))`;

@@ -1,16 +1,16 @@
 import { doNotDisrupt, names } from '../../core/cluster/labels.ts';
 import { type Account, annotations, isBy, policy, same } from './policy.ts';
 
-/** What RBAC is asked for who takes a quarantine off by hand. It is no resource that a server has: a ClusterRole may name it all the same. */
+/** The RBAC right required to remove a quarantine by hand. It is not a resource that a server has, but a ClusterRole may still name it. */
 const release = { group: 'firebreak.dev', resource: 'quarantines', verb: 'release' } as const;
 
 const mayRelease = `authorizer.group('${release.group}').resource('${release.resource}').namespace(request.namespace).check('${release.verb}').allowed()`;
 const who = `who may ${release.verb} ${release.resource}.${release.group}`;
 
 /**
- * Whoever may patch pods and write policies in a namespace, as its tenants may, could take a quarantine off, or make a hole into it: by a label that
- * another policy selects, by another former state for the release to give back, by a change of the policy itself. With these policies only the cell and
- * administrators can: those who have every right, or are given `release` on `quarantines.firebreak.dev`. Status, deletion and owners are nobody's to keep.
+ * Anyone who may patch pods and write policies in a namespace, as its tenants may, could remove a quarantine, or open a hole in it: with a label that another
+ * policy selects, with another before-state for the release to restore, or by changing the policy itself. With these policies only the cell and administrators
+ * can: those who have every right, or were granted `release` on `quarantines.firebreak.dev`. Status, deletion and owners are not protected.
  */
 export function quarantineAdmission(account: Account): readonly object[] {
   const isNotTheCell = { name: 'is-not-the-cell', expression: `!(${isBy(account)})` };
@@ -68,7 +68,7 @@ export function quarantineAdmission(account: Account): readonly object[] {
       variables: [],
       validations: [
         {
-          // What ends with its whole namespace ends. (A match condition does not know the namespace.)
+          // Deletion together with the whole namespace is allowed. (A match condition cannot access the namespace.)
           expression: `namespaceObject.metadata.?deletionTimestamp.hasValue() || ${mayRelease}`,
           message: `The policy is what a quarantine of Firebreak consists of: people release it through Firebreak, or ${who}`,
         },

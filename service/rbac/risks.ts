@@ -1,20 +1,20 @@
 import { parseAllDocuments } from 'yaml';
 
-/** What whoever has a token of an account could do with one right. */
+/** What someone with a token of an account could do with one right. */
 interface Risk {
   readonly account: string;
   /** `patch pods` */
   readonly right: string;
-  /** What the right alone would let them do. */
+  /** What the right alone would allow. */
   readonly alone: string;
-  /** What admission says to everything else that the right would allow. Empty: nothing narrows it. */
+  /** How admission restricts the right. Empty: nothing narrows it. */
   readonly heldTo: readonly string[];
 }
 
 const program = 'run any program as any workload: images, commands, accounts, host paths';
 const ends = 'end every pod of a workload, and take away how to start it again';
 
-/** What a right alone amounts to. A right that is not here is not given to an action: a test holds that. */
+/** What each right alone allows. No action is given a right that is not listed here: a test ensures that. */
 const alone: Readonly<Record<string, string>> = {
   'patch pods': 'change labels, annotations and images of every pod',
   'create pods': 'run any program on any node, with everything that the node has',
@@ -80,7 +80,7 @@ const alone: Readonly<Record<string, string>> = {
   'create volumesnapshots.snapshot.storage.k8s.io': 'keep a copy of any volume; reading it needs other rights',
 };
 
-/** Looking at what has no secret in it. */
+/** Reading things that contain no secret. */
 const harmless = new Set(['get', 'list', 'watch']);
 
 interface Manifest {
@@ -102,7 +102,7 @@ interface Manifest {
 
 const operations: Readonly<Record<string, string>> = { create: 'CREATE', patch: 'UPDATE', update: 'UPDATE', delete: 'DELETE' };
 
-/** Reads the manifests themselves, so that it says what is applied, and not what is meant. */
+/** Reads the manifests themselves, so that it reports what is applied, not what is intended. */
 export function risksOf(manifests: ReadonlyMap<string, string>): readonly Risk[] {
   const documents = [...manifests.values()].flatMap((text): Manifest[] => parseAllDocuments(text).map((one) => one.toJS()));
   const poolOf = ({ metadata }: Manifest): string => metadata.labels?.['app.kubernetes.io/component'] ?? '';
@@ -123,7 +123,7 @@ export function risksOf(manifests: ReadonlyMap<string, string>): readonly Risk[]
   return [...risks.values()];
 }
 
-/** Whether a policy of the account looks at what this right allows. */
+/** Returns whether a policy of the account checks what this right allows. */
 function narrows({ kind, spec }: Manifest, verb: string, resource: string): boolean {
   if (kind !== 'ValidatingAdmissionPolicy' || !spec?.matchConditions?.some(({ name }) => name.startsWith('is-the-')))
     return false;

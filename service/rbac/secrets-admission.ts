@@ -12,14 +12,14 @@ import {
 } from './policy.ts';
 
 /**
- * A rotation gives pod templates other names of Secrets, and rolls them. Without this policy `patch deployments` would let a thief of the secrets
- * pool's account run anything anywhere, and `create secrets` have a token of any account; what stays is `get secrets` itself.
+ * A rotation changes the names of Secrets in pod templates, and rolls them out. Without this policy, `patch deployments` would let someone who steals the
+ * secrets pool's account run anything anywhere, and `create secrets` get a token of any account; what remains is `get secrets` itself.
  */
 export function secretsAdmission(options: {
   readonly account: Account;
-  /** Whether it may give a Deployment an earlier template of its own: which one that was, admission cannot see. */
+  /** Whether it may restore an earlier template of a Deployment: admission cannot see which one that was. */
   readonly rollsBack: boolean;
-  /** Where nothing is ever done, besides Firebreak's own namespace. */
+  /** Namespaces in which nothing is ever done, in addition to Firebreak's own. */
   readonly closedNamespaces?: readonly string[] | undefined;
 }): readonly object[] {
   const { account, rollsBack, closedNamespaces = [] } = options;
@@ -28,7 +28,7 @@ export function secretsAdmission(options: {
     message: 'Firebreak may rotate nothing in kube-system, in its own namespace and in those that are protected',
   };
   const mark = `'${names.rolledBackByAnnotation}'`;
-  // The mark goes with the template: nobody rolls back unseen.
+  // The mark is part of the template, so a rollback cannot go unnoticed.
   const isRollback = `object.kind == 'Deployment' && ${mark} in variables.after && variables.after[${mark}] != variables.before[?${mark}].orValue('')`;
   const unless = (expression: string): string => (rollsBack ? `(${isRollback}) || (${expression})` : expression);
   const template = (object: string): string =>
@@ -43,8 +43,8 @@ export function secretsAdmission(options: {
       validations: [
         closed,
         {
-          // A token of an account is written by the control plane into a Secret that asks for it, and one of type bootstrap.kubernetes.io/token
-          // lets whoever knows it join the cluster: what is not on the list is not made.
+          // The control plane writes a token of an account into a Secret that requests it, and a Secret of type bootstrap.kubernetes.io/token
+          // lets anyone who knows it join the cluster: only types on the list may be created.
           expression: `variables.type in [${rotated}] || (request.operation == 'DELETE' && variables.type == 'kubernetes.io/service-account-token')`,
           message: 'Firebreak may make and delete only Secrets of the types that it rotates, and delete the tokens of an account',
         },

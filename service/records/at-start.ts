@@ -10,9 +10,9 @@ import { stewardsBody, stewardsChain, stewardsKind, stewardsText } from '../../c
 import { stewardHistory } from './read-cuts.ts';
 
 /**
- * Puts on record who the stewards are, where that is another than the desks' last word: by it orders of stewards are judged later. Of several desks that
- * start at once each may say it. A desk overrules itself alone: two of one database that did not agree would make each other's stewards nobody, in turn.
- * @throws FB_ERR_REFUSED where the last word is another desk's, and names others
+ * Records who the stewards are, if this differs from the desks' latest record: orders of stewards are later judged by it. If several desks start at once, each
+ * may record it. A desk may overrule only itself: otherwise two desks of one database that disagree would keep revoking each other's stewards.
+ * @throws FB_ERR_REFUSED if the latest record is another desk's, and names others
  */
 export async function nameStewards({
   store,
@@ -29,14 +29,14 @@ export async function nameStewards({
   readonly roster: Pick<Roster, 'groups'>;
   /** `evidence.stewards`: names of groups of the roster. */
   readonly groups: readonly string[];
-  /** The cluster of the desk that says it. */
+  /** The cluster of the desk that records it. */
   readonly desk: string;
   readonly now?: () => Date;
 }): Promise<void> {
   const members = groups.flatMap((group) => (Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : []));
   const stewards = [...new Set(members)].sort();
   const { last } = await stewardHistory(store, trust);
-  // Where there never were any, there is nothing to say.
+  // If there never were any stewards, there is nothing to record.
   const isSame = JSON.stringify(last?.stewards ?? []) === JSON.stringify(stewards);
   if (isSame && (last === undefined || last.desk === desk)) return;
   if (!isSame && last !== undefined && last.desk !== desk)
@@ -52,17 +52,17 @@ export async function nameStewards({
 
 const configurationKind = 'configuration.loaded';
 
-/** What a service runs with. */
+/** The configuration and version that a service runs with. */
 interface Running {
   /** SHA-256 of its configuration file, hex: `sha256sum firebreak.yaml`. */
   readonly sha256: string;
-  /** Of Firebreak. */
+  /** Version of Firebreak. */
   readonly version: string;
 }
 
 /**
- * Puts on record with which configuration and version of Firebreak a desk runs, where its chain's last word is another. Cells say it in each incident that
- * they open. Desks that share a chain and differ say it in turn, each at its start.
+ * Records the configuration and version of Firebreak that a desk runs with, if the latest record of its chain differs. Cells record theirs in each incident
+ * that they open. Desks that share a chain and differ take turns, each at its start.
  */
 export async function recordConfiguration({
   store,

@@ -8,15 +8,15 @@ import { notaryKeyFiles, readKeyText } from '../process/keys/key-files.ts';
 import { openTrust } from '../process/trust.ts';
 import type { RetiredKey } from './retired-key.ts';
 
-/** The public keys (PEM) of everybody who may have signed what is on record, as another thread can be given them. */
+/** The public keys (PEM) of everyone who may have signed records, in a form that can be passed to another thread. */
 export interface AuditKeys {
   readonly cells: readonly { readonly cluster: string; readonly key: string }[];
   readonly desks: readonly string[];
-  /** By person. */
+  /** Keys by person. */
   readonly people: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Whom these keys stand for. A trust that is given keys as they are now. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+/** Builds trust from these keys, as they are now. @throws FB_ERR_CONFIG_INVALID for anything that is not a public key. */
 export function trustInKeys({ cells, desks, people }: AuditKeys): { readonly trust: Trust; readonly signers: VoteSigners } {
   const ofCells = cells.map(({ cluster, key }) => ({ cluster, verifier: createVerifier({ publicKeys: [key] }) }));
   const desk = createVerifier({ publicKeys: desks });
@@ -40,7 +40,10 @@ function voteSigners(desks: readonly string[], people: ReadonlyMap<string, reado
   return { ...all, keyIdsFor: (person, via) => (via === 'cli' ? (byPerson.get(person) ?? []) : desk.keyIds) };
 }
 
-/** Who may have signed what is on record: those of the configuration, and those who did before. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+/**
+ * Opens trust in everyone who may have signed records: those of the configuration, and earlier ones. @throws FB_ERR_CONFIG_INVALID for anything that is not a
+ * public key.
+ */
 export async function openAuditTrust(
   config: Pick<Config, 'cluster' | 'trust' | 'desk' | 'roster'>,
   retired: readonly RetiredKey[],
@@ -51,7 +54,7 @@ export async function openAuditTrust(
   for (const { of, file } of retired)
     if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKeyText(file)]);
   const cells = [...config.trust.cells, ...retiredCells];
-  // Read here, so that one that cannot be read is an error, and does not make forgeries of its records.
+  // Read here, so that an unreadable key is an error instead of making its records look forged.
   const cellKeys = await Promise.all(cells.map(async ({ cluster, key }) => ({ cluster, key: await readKeyText(key) })));
   createVerifier({ publicKeys: cellKeys.map(({ key }) => key) });
   const votePublicKeys = [...config.desk.votePublicKeys, ...desks];
@@ -70,7 +73,7 @@ export async function openAuditTrust(
   };
 }
 
-/** The public keys of everybody who signs what is on record, as a bundle lists them. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+/** Returns the public keys of everyone who signs records, as a bundle lists them. @throws FB_ERR_CONFIG_INVALID for anything that is not a public key. */
 export async function recordKeys(
   config: Pick<Config, 'trust' | 'desk' | 'roster' | 'audit'>,
   retired: readonly RetiredKey[],
@@ -93,7 +96,7 @@ function ownerOf(of: RetiredKey['of']): string {
   return 'person' in of ? `person/${of.person}` : 'desk';
 }
 
-/** @throws FB_ERR_CONFIG_INVALID when it is no public key. */
+/** @throws FB_ERR_CONFIG_INVALID if it is not a public key. */
 function bundleKey(of: string, pem: string): BundleKey {
   return { of, spki: publicKeyOf(pem).pem.replaceAll(/-----[A-Z ]+-----|\s/g, '') };
 }

@@ -23,13 +23,13 @@ interface BundleSources {
   readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints' | 'eachOfKinds'>;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;
-  /** Of everybody who may have signed something of it; those that did are in the bundle. */
+  /** Keys of everyone who may have signed part of it; the bundle includes those that did. */
   readonly keys: readonly BundleKey[];
-  /** A manifest by its address; undefined where it is not to be had. */
+  /** Returns a manifest by its address; undefined if it is unavailable. */
   readonly manifestAt: (sha256: string) => Promise<EvidenceManifest | undefined>;
-  /** Of the manifests, what goes along whole. */
+  /** Returns the artefacts of the manifests that are included in full. */
   readonly artefactsOf: (manifests: readonly EvidenceManifest[]) => Promise<readonly BundleArtefact[]>;
-  /** Of people, by id. */
+  /** Names of people, by id. */
   readonly names: Readonly<Record<string, string>>;
   readonly madeBy: string;
   /** Key of the person who exports. */
@@ -37,11 +37,11 @@ interface BundleSources {
 }
 
 /**
- * What a bundle of one chain holds, from the records and checkpoints as they are now.
- * @throws FB_ERR_AUDIT_DAMAGED where the chain is not as its makers made it, FB_ERR_UNKNOWN_ID where there is none
+ * Builds the content of a bundle of one chain, from the current records and checkpoints.
+ * @throws FB_ERR_AUDIT_DAMAGED if the chain is not as its makers made it, FB_ERR_UNKNOWN_ID if there is none
  */
 export async function bundleContent(chain: string, sources: BundleSources): Promise<BundleContent> {
-  // Checkpoints first: whatever they name must be in the records that are read after them.
+  // Checkpoints first: everything they name must be in the records that are read afterwards.
   const checkpoints = await checkpointsAbout(chain, sources);
   const records = rowsOf(chain, (await sources.store.storedChain(chain)).records);
   for (const { header, proof } of checkpoints)
@@ -57,19 +57,19 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
     if (manifest) evidence.push({ sha256, manifest });
   }
   const artefacts = await sources.artefactsOf(evidence.map(({ manifest }) => manifest));
-  // As the file has them: without what is undefined.
+  // As in the file: without undefined fields.
   const manifests: readonly BundleManifest[] = evidence.map(({ sha256, manifest }) => ({ sha256, manifest: { ...manifest } }));
   const content = { chain, madeBy: sources.madeBy, records, removals, checkpoints, evidence: manifests, artefacts };
   const used = keyIdsIn([...records, ...removals, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
   const keys = sources.keys.filter(({ spki }) => used.has(keyIdOf(Buffer.from(spki, 'base64'))));
   const said = canonicalJson(records);
-  // Whoever hands it out is often in no record.
+  // The person who exports is often in no record.
   const isNamed = (id: string): boolean => said.includes(`person/${id}`) || keys.some(({ of }) => of === `person/${id}`);
   const names = Object.entries(sources.names).filter(([id]) => isNamed(id));
   return { ...content, keys, names: Object.fromEntries(names) };
 }
 
-/** What the person signs who exports: the digest is over all of the content. */
+/** What the exporting person signs: the digest covers all of the content. */
 export function exportOrder(
   content: BundleContent,
   given: Pick<ExportOrder, 'person' | 'at' | 'reason' | 'cluster'>,
@@ -106,7 +106,7 @@ function rowFrom(signed: SignedRecord, hash: string): BundleRow {
   };
 }
 
-/** The orders by which what these records said was removed. Who checks the bundle checks them: here nothing is proven. */
+/** Returns the orders by which the content of these records was removed. The bundle's verifier checks them; nothing is proven here. */
 async function removalsOf(
   chain: string,
   records: readonly BundleRow[],
@@ -126,9 +126,10 @@ async function removalsOf(
 }
 
 /**
- * Those that name the chain, and the newest: each with the proof for its head. Of the half a million of a year only these have their signatures checked: each checkpoint names the one before it by a hash that is over its signature, too, and the
- * newest all heads by a root. So nothing of the others can have been changed. Where the newest is not by the notary's key of today, it
- * matters who has signed before it, and every signature is checked: nobody goes on with a key that was replaced.
+ * Returns the checkpoints that name the chain, and the newest: each with the proof for its head. Of the half a million per year, only these have their
+ * signatures checked: each checkpoint names the previous one by a hash that also covers its signature, and the newest names all heads by a root, so none of the
+ * others can have been changed. If the newest is not signed by the notary's current key, it matters who signed before it, and every signature is checked:
+ * nobody can continue with a replaced key.
  */
 async function checkpointsAbout(chain: string, sources: CheckpointSources): Promise<readonly BundleCheckpoint[]> {
   const some = await readAbout(chain, sources, 'those about the chain');
@@ -189,7 +190,7 @@ function manifestsNamed(records: readonly BundleRow[]): ReadonlySet<string> {
   );
 }
 
-/** The value of every field of that name, wherever it stands. */
+/** Returns the value of every field with that name, at any depth. */
 function keyIdsIn(value: unknown, found = new Set<string>()): Set<string> {
   if (Array.isArray(value)) for (const one of value) keyIdsIn(one, found);
   else if (isObject(value))

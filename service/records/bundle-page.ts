@@ -6,13 +6,13 @@ import type { Bundle } from '../../core/bundle/bundle.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 
 const folder = join(import.meta.dirname, 'bundle-page');
-/** `.ts` in a checkout, `.js` where it is built. */
+/** `.ts` in a checkout, `.js` in a build. */
 const ending = extname(import.meta.filename);
 const verifier = join(import.meta.dirname, '../../core/bundle', `verify-bundle${ending}`);
 
 /**
- * A bundle as one page that needs nothing but a browser: it tells what happened, and checks itself. Nothing of it is loaded from anywhere, and only its
- * own script runs, whatever texts an attacker has put on record.
+ * Renders a bundle as one page that needs only a browser: it shows what happened, and verifies itself. It loads nothing, and only its own script runs, whatever
+ * texts an attacker has put on record.
  */
 export async function bundlePage(bundle: Bundle): Promise<string> {
   const [source, page, style] = await Promise.all(
@@ -20,7 +20,7 @@ export async function bundlePage(bundle: Bundle): Promise<string> {
   );
   const plain =
     ending === '.ts' ? stripTypeScriptTypes(source ?? '') : (source ?? '').replace(/^\/\/# sourceMappingURL=.*$/m, '');
-  // A text of a script may not end it.
+  // Text inside a script must not end it.
   const script = `\n${plain}\n${page ?? ''}`.replaceAll('</script', '<\\/script');
   const policy = `default-src 'none'; script-src '${sourceHash(script)}'; style-src '${sourceHash(style ?? '')}'`;
   return [

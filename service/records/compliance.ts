@@ -15,18 +15,18 @@ export interface MeasuredPeriod {
   readonly records: { readonly counted: number; readonly leftOut: number };
 }
 
-/** So many chains are counted at once. */
+/** Number of chains counted at once. */
 const chainsAtOnce = 100;
-/** Threads save more than it takes to start them. */
+/** Number of chains from which threads save more time than they take to start. */
 const usualMany = 1_000;
-/** A thread begins with the next chains while it waits for rows of these. */
+/** A thread starts with the next chains while it waits for rows of the current ones. */
 const partsAtOnce = 2;
 
 /**
- * Counts the proven records of a period. Of millions it holds some thousand in memory.
- * @param since from it on, milliseconds since 1970; `until` is not in it
- * @param onPart now and then, for whoever waits: a share from 0 to 1
- * @param threads for many records: they have the same keys, and the same database
+ * Counts the proven records of a period. Of millions it holds some thousands in memory.
+ * @param since start of the period, inclusive, milliseconds since 1970; `until` is exclusive
+ * @param onPart called occasionally with the progress: a share from 0 to 1
+ * @param threads for many records: they use the same keys and the same database
  */
 export async function measurePeriod({
   store,
@@ -42,11 +42,11 @@ export async function measurePeriod({
   readonly trust: Trust;
   readonly since: number;
   readonly until: number;
-  /** Only its records. */
+  /** Count only records of this cluster. */
   readonly cluster?: string | undefined;
   readonly onPart?: ((share: number) => void) | undefined;
   readonly threads?: ThreadParts | undefined;
-  /** From so many chains on there are threads. */
+  /** Number of chains from which threads are used. */
   readonly manyChains?: number;
 }): Promise<MeasuredPeriod> {
   const period = { since: new Date(since).toISOString(), until: new Date(until).toISOString() };
@@ -72,10 +72,10 @@ export async function measurePeriod({
     for (let from = 0; from < all.length; from += chainsAtOnce) {
       const asked = { chains: all.slice(from, from + chainsAtOnce), ...period, by };
       const one = threads ? threads.ask(asked) : measureChains(asked, { store, trust });
-      // Whoever waits for it hears of it.
+      // The error is reported where the promise is awaited.
       one.catch(() => undefined);
       running.push(one);
-      // In their order: the first records are named.
+      // In order, because the first records are named.
       const [first] = running.length < (threads?.count ?? 1) * partsAtOnce ? [] : running.splice(0, 1);
       if (first) take(await first);
     }
@@ -86,7 +86,7 @@ export async function measurePeriod({
   return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut } };
 }
 
-/** What the records of a period show of a framework: of one that is not over, until now. */
+/** Returns what the records of a period show for a framework; if the period is not over, until now. */
 export async function reportOfPeriod({
   framework,
   period,

@@ -1,25 +1,25 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { migrations } from '../../integrations/database/migrations.ts';
 
-/** Users of a PostgreSQL database besides its owner, who alone changes the schema. */
+/** Users of a PostgreSQL database besides its owner, who alone may change the schema. */
 export interface DatabaseUsers {
   readonly desk: string;
-  /** Who carries out cuts. */
+  /** User that carries out cuts. */
   readonly cuts?: string | undefined;
 }
 
-/** Records are only ever added: by a desk they are neither changed nor deleted. */
+/** Append-only: a desk may neither change nor delete records. */
 const addedOnly = 'audit_records';
-/** Their rows are replaced: a head moves on, and a forged checkpoint gives way to the true one. */
+/** Rows may be replaced: a head advances, and a forged checkpoint is replaced by the genuine one. */
 const replaced = ['audit_heads', 'audit_checkpoints'] as const;
 const register = 'schema_migrations';
-/** What goes with the records of an incident. */
+/** Tables with data that belongs to the records of an incident. */
 const besideRecords = ['stored_alerts', 'incident_summaries', 'incident_likeness', 'incident_verdicts'] as const;
 
 /**
- * Statements for PostgreSQL, for the owner to run after each change of the schema: what a desk may do, and what who deletes may. Nothing else, and nothing
- * of what they had before.
- * @throws FB_ERR_INCOMPLETE for a name that is none
+ * Returns PostgreSQL statements for the owner to run after each change of the schema: they grant exactly what a desk and the user that deletes may do, and
+ * revoke everything else that they had before.
+ * @throws FB_ERR_INCOMPLETE for an invalid name
  */
 export function rightsStatements({ desk, cuts }: DatabaseUsers): readonly string[] {
   const user = quoted(desk);
@@ -45,7 +45,7 @@ function cutStatements(user: string, everything: string): readonly string[] {
   ];
 }
 
-/** Of the schema as this program makes it. */
+/** Tables of the schema that this program creates. */
 function tables(): readonly string[] {
   const statements = migrations.flatMap((migration) => migration.statements);
   return statements.flatMap((statement) => /^CREATE TABLE (\w+)/.exec(statement)?.[1] ?? []);

@@ -5,17 +5,17 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { compareTexts } from '../../core/text/plain-json.ts';
 
-/** The proven records of one run of an incident, in the order of their maker. */
+/** The proven records of one run of an incident, in their maker's order. */
 interface ProvenRun {
   /** `INCIDENT@RUN`. */
   readonly chain: string;
   readonly records: readonly AuditRecord[];
-  /** Rows of it that are not proven. */
+  /** Number of rows that are not proven. */
   readonly leftOut: number;
 }
 
 /**
- * @param incident its whole id; the newest run of it, where none is named
+ * @param incident its full id; the newest run is used if none is named
  * @throws FB_ERR_UNKNOWN_ID
  */
 export async function provenRunOf(
@@ -25,7 +25,7 @@ export async function provenRunOf(
 ): Promise<ProvenRun> {
   const runs = run === undefined ? await store.chains([`${incident}@`]) : [`${incident}@${run}`];
   let newest: ProvenRun | undefined;
-  // One after another: a workload may have had hundreds.
+  // One after another, because a workload may have had hundreds of runs.
   for (const chain of runs) {
     const one = { chain, ...provenOf((await store.storedChain(chain)).records, trust) };
     const isNewer = !newest || compareTexts(startOf(one.records), startOf(newest.records)) >= 0;

@@ -6,21 +6,21 @@ import { filePaths, type LogFiles, logHeadPath, rootAt } from '../../core/tlog/l
 import { type LogHead, type LogNote, noteText, parseLogNote, toHex } from '../../core/tlog/signed-note.ts';
 import { readLogNote } from './transparency-log.ts';
 
-/** Another place that is told how far the log goes, with other credentials than the desk's folder. */
+/** Another place to which the log is copied, with credentials other than those of the desk's folder. */
 export interface LogCopy {
   readonly name: 's3' | 'git' | 'rekor';
-  /** Not more often than that. */
+  /** Minimum interval. */
   readonly everyMs: number;
-  /** What it has, where it can be asked. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where something else is there. */
+  /** Returns how far the copy goes, if it can be queried. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT if something else is there. */
   look(): Promise<LogHead | undefined>;
   /**
-   * Puts it there, on top of the older one: `there` is a beginning of it. Idempotent: what was done before and has not been answered is done again. What it returns
-   * is kept with the state. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT
+   * Writes the log there, on top of the older one: `there` is a prefix of it. Idempotent: a write that was not acknowledged is repeated. The result is stored
+   * with the state. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT
    */
   put(said: LogNote, files: LogFiles, there: LogHead | undefined): Promise<object>;
 }
 
-/** What was put there last. */
+/** What was last written there. */
 interface CopyState {
   readonly size: number;
   /** ISO 8601, UTC. */
@@ -28,13 +28,13 @@ interface CopyState {
 }
 
 export interface LogCopies {
-  /** Begins what is due. */
+  /** Starts the copies that are due. */
   update(): void;
-  /** When what has begun has ended. */
+  /** Resolves when the started copies have ended. */
   settled(): Promise<void>;
 }
 
-/** Each copy by itself: one that does not answer holds up neither the log nor the others. */
+/** Each copy is independent: one that does not answer delays neither the log nor the others. */
 export function createLogCopies({
   copies,
   files,
@@ -47,19 +47,19 @@ export function createLogCopies({
   readonly files: LogFiles;
   readonly origin: string;
   readonly onAlarm: (finding: Finding) => void;
-  /** It is tried again with the next round. */
+  /** Called on an error; the copy is retried with the next round. */
   readonly onError: (error: unknown) => void;
   readonly now?: () => number;
 }): LogCopies {
   const running = new Map<string, Promise<void>>();
-  /** Those that are wrong, which is said once until it is right again. */
+  /** Copies with a problem, each reported once until it is resolved. */
   const wrong = new Set<string>();
   const alarm = (name: string, text: string): void => {
     if (!wrong.has(name)) onAlarm({ kind: 'log-forked', text: `the copy of the log (${name}) ${text}` });
     wrong.add(name);
   };
   const done = new Map<string, { readonly size: number; readonly at: number }>();
-  /** What copies have had that goes further than our own log, since when. */
+  /** Copies that are ahead of our own log, and since when. */
   const ahead = new Map<string, { readonly head: LogHead; readonly since: number }>();
   const updateOne = async (copy: LogCopy): Promise<void> => {
     const before = done.get(copy.name);
@@ -78,7 +78,7 @@ export function createLogCopies({
       bytes: new TextEncoder().encode(`${JSON.stringify({ ...state, ...more })}\n`),
     });
   };
-  /** Whether nothing may be put on top of what is there. Another desk may be ahead with the same log: whether it was the same is seen when ours has come as far. */
+  /** Returns whether the copy must not be extended. Another desk with the same log may be ahead: whether it was the same is known once ours has come as far. */
   const isOther = async (name: string, there: LogHead, said: LogNote): Promise<boolean> => {
     const before = ahead.get(name);
     for (const head of [there, ...(before ? [before.head] : [])]) {
@@ -118,7 +118,7 @@ function copyPath(name: string): string {
   return `copies/${name}.json`;
 }
 
-/** What a desk has noted of a copy; undefined where there is none yet. @throws FB_ERR_UNAVAILABLE */
+/** Returns what a desk has recorded of a copy; undefined if nothing yet. @throws FB_ERR_UNAVAILABLE */
 export async function readCopyState(files: Pick<LogFiles, 'read'>, name: string): Promise<CopyState | undefined> {
   const bytes = await files.read(copyPath(name));
   try {
@@ -126,12 +126,15 @@ export async function readCopyState(files: Pick<LogFiles, 'read'>, name: string)
     if (isObject(state) && typeof state.size === 'number' && typeof state.at === 'string')
       return { size: state.size, at: state.at };
   } catch {
-    // Torn or not ours: as if there were none.
+    // Torn or not ours: treated as missing.
   }
   return undefined;
 }
 
-/** Brings the files at another place, where the log is as it was `there`, up to what it says now, and says so there last. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT */
+/**
+ * Brings the files at another place, where the log is at `there`, up to the current state, and writes its head last. @throws FB_ERR_UNAVAILABLE,
+ * FB_ERR_CONFLICT
+ */
 export async function copyLog(said: LogNote, from: LogFiles, to: LogFiles, there: LogHead | undefined): Promise<void> {
   for (const path of filePaths(there?.size ?? 0, said.size)) {
     const file = await from.read(path);
@@ -141,7 +144,7 @@ export async function copyLog(said: LogNote, from: LogFiles, to: LogFiles, there
   await to.write({ path: logHeadPath, bytes: new TextEncoder().encode(noteText(said.note)) });
 }
 
-/** What the log at another place says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where it is no log. */
+/** Returns the head of the log at another place. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT if it is not a log. */
 export async function lookAtLog(files: LogFiles): Promise<LogHead | undefined> {
   const bytes = await files.read(logHeadPath);
   const there = bytes && parseLogNote(new TextDecoder().decode(bytes));

@@ -18,34 +18,40 @@ import { readCheckpoints } from './read-checkpoints.ts';
 
 export interface NotaryOptions {
   readonly store: Pick<AuditStore, 'eachHead' | 'checkpoints' | 'addCheckpoint'>;
-  /** Not held by whoever writes the database. */
+  /** Its key must not be held by anything that writes the database. */
   readonly signer: Signer;
-  /** Trusts the signer's key, and the keys before it. */
+  /** Trusts the signer's key, and earlier keys. */
   readonly verifier: SignatureVerifier;
   readonly anchor: Anchor;
-  /** How often heads that moved are signed, milliseconds. At most a minute. */
+  /** Interval at which changed heads are signed, in milliseconds. At most a minute. */
   readonly everyMs: number;
-  /** Somebody took back what was signed, or wrote to the checkpoints. Once for each finding. */
+  /** Called if somebody rolled back what was signed, or changed the checkpoints. Once per finding. */
   readonly onAlarm: (finding: Finding) => void;
-  /** A round failed and is tried again with the next one. */
+  /** Called if a round failed; it is retried with the next one. */
   readonly onError: (error: unknown) => void;
-  /** The anchor did not have so many that are genuine in the database: other notaries signed them while this one was away. It has them now. */
+  /**
+   * Called with the number of genuine checkpoints in the database that the anchor lacked: other notaries signed them while this one was away. The anchor has
+   * them now.
+   */
   readonly onCaughtUp?: (checkpoints: number) => void;
-  /** Asked when it begins to read all checkpoints: who wants to see them, too. */
+  /** Called when it starts to read all checkpoints: returns a follower that needs them, too. */
   readonly beside?: () => CheckpointFollower | undefined;
   readonly now?: () => Date;
 }
 
-/** Is given the genuine checkpoints in their order, and never makes who gives them wait. */
+/** Receives the genuine checkpoints in order, and never makes the caller wait. */
 export interface CheckpointFollower {
   readonly take: (genuine: SignedCheckpoint) => void;
   readonly end: () => void;
 }
 
 export interface Notary {
-  /** Signs now what has moved, and a first one of nothing; undefined when nothing has moved and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the anchor throws. */
+  /**
+   * Signs what has changed, and an empty first checkpoint; undefined if nothing has changed and no heartbeat is due. @throws FB_ERR_UNAVAILABLE and what the
+   * anchor throws.
+   */
   sign(): Promise<SignedCheckpoint | undefined>;
-  /** Signs a last time and ends. */
+  /** Signs once more and ends. */
   stop(): Promise<void>;
 }
 
@@ -54,17 +60,17 @@ interface State {
   readonly heads: HeadsTree;
 }
 
-/** With one write to the disk, where the anchor is brought up to date: a new one needs the half a million of a year. */
+/** Checkpoints per disk write while the anchor catches up: a new anchor needs the half a million of a year. */
 const anchoredAtOnce = 256;
 
-/** Another notary may be ahead by one, and by one more when it signs at that moment. */
+/** Another notary may be ahead by one, and by one more if it signs at that moment. */
 const triesOfARound = 3;
 
 /**
- * Signs the heads of all chains into the chain of checkpoints, into the database and into the anchor. It begins where the
- * genuine checkpoints end, which it reads at its first round, so it may be killed at any time. Each desk has one, with an anchor of its own: what
- * another has signed is followed and anchored here, too, and what that one has covered is not signed again.
- * @throws FB_ERR_CONFIG_INVALID when it would sign less than once a minute.
+ * Signs the heads of all chains into the chain of checkpoints, in the database and in the anchor. It starts where the genuine checkpoints end, which it reads
+ * in its first round, so it may be killed at any time. Each desk has a notary with its own anchor: what another notary has signed is followed and anchored
+ * here, too, and what it has covered is not signed again.
+ * @throws FB_ERR_CONFIG_INVALID if it would sign less than once a minute.
  */
 export function createNotary(options: NotaryOptions): Notary {
   const { store, signer, verifier, anchor, everyMs, onError, now = () => new Date() } = options;
@@ -87,20 +93,20 @@ export function createNotary(options: NotaryOptions): Notary {
     });
     if (missing.length > 0) await anchor.append(...missing);
     beside?.end();
-    // To this key all of them are forged, and it would put its own in their place.
+    // With this key all of them look forged, and it would replace them with its own.
     if (!chain.last && anchored > 0)
       throw new FirebreakError(
         'FB_ERR_CONFIG_INVALID',
         `${anchor.description} has ${anchored} checkpoints, none by a key of the notary that is known: name its public key of before in audit.retiredNotaryKeys`,
       );
-    // Those at its end it was brought: this notary was away, or had a new volume. `audit verify` tells who asks for proof.
+    // Missing checkpoints at the end were just added: this notary was away, or had a new volume. `audit verify` reports them to anyone who asks for proof.
     for (const finding of findings)
       if (finding.kind !== 'anchor-missing' || finding.checkpoint !== unanchored?.first) alarm(finding);
     if (unanchored) options.onCaughtUp?.(unanchored.count);
     return { last: chain.last, heads: chain.heads };
   };
 
-  /** What follows genuinely upon what is known here; where something else stands there, the round finds out. */
+  /** Follows the genuine successors of what is known here; if something else is there, the round detects it. */
   const followOthers = async (from: State): Promise<State> => {
     let { last } = from;
     const { heads } = from;
@@ -111,7 +117,7 @@ export function createNotary(options: NotaryOptions): Notary {
       last = signed;
     }
     if (fresh.length === 0) return from;
-    // Only once all of them are anchored: until then the next round begins where this one did.
+    // Only once all of them are anchored: until then the next round starts where this one did.
     await anchor.append(...fresh);
     for (const { checkpoint } of fresh) for (const head of checkpoint.moved) heads.set(head);
     return { last, heads };
@@ -144,7 +150,10 @@ export function createNotary(options: NotaryOptions): Notary {
     }
   };
 
-  /** What failed on the way is followed and anchored by the next round, as what another has signed. Where something else stands in the place of a checkpoint, all are read again, which tells what. */
+  /**
+   * A checkpoint that failed on the way is followed and anchored by the next round, like one that another notary has signed. If something else is in the place
+   * of a checkpoint, all are read again, which shows what.
+   */
   const attempt = (): Promise<SignedCheckpoint | undefined> =>
     round().catch((error: unknown) => {
       if (hasCode(error, 'FB_ERR_CONFLICT')) state = undefined;
@@ -188,7 +197,7 @@ function takenBack({ chain, number }: ChainHead): Finding {
   };
 }
 
-/** Reports the same finding no second time. */
+/** Reports each finding only once. */
 export function once(report: (finding: Finding) => void): (finding: Finding) => void {
   const reported = new Set<string>();
   return (finding) => {

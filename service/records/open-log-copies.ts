@@ -7,7 +7,7 @@ import { copyLog, type LogCopy, lookAtLog } from './log-copies.ts';
 
 type Copies = Config['audit']['log']['copies'];
 
-/** The copies of the configuration. What each needs is loaded where it is configured. */
+/** Opens the configured copies. Dependencies of each are loaded only if it is configured. */
 export async function openLogCopies({
   copies,
   folder,
@@ -16,10 +16,10 @@ export async function openLogCopies({
   env,
 }: {
   readonly copies: Copies;
-  /** For what is ours alone and can be made anew. */
+  /** For data that only we use and that can be recreated. */
   readonly folder: string;
   readonly key: NoteKey;
-  /** What opens the bucket. */
+  /** Credentials of the bucket. */
   readonly access: Secrets['logBucket'];
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Promise<readonly LogCopy[]> {
@@ -38,7 +38,7 @@ async function logBucket(s3: NonNullable<Copies['s3']>, access: NonNullable<Secr
   return createLogBucket({ bucket: openBucket({ ...where, ...access }), name: s3.bucket, ...(lock && { lock }) });
 }
 
-/** Always as far as the log itself. */
+/** Always as up to date as the log itself. */
 export function bucketCopy(to: LogFiles): LogCopy {
   return {
     name: 's3',
@@ -74,7 +74,7 @@ export function rekorCopy(
   return {
     name: 'rekor',
     everyMs: everyMinutes * 60_000,
-    // An entry of its own for each: what is there is no matter.
+    // Each note is a separate entry: what is already there does not matter.
     look: async () => undefined,
     put: async ({ note }) => {
       const [signature] = signaturesBy(note, key);

@@ -14,30 +14,33 @@ export interface ReadCheckpoints {
   readonly chain: CheckpointChain;
   readonly findings: readonly Finding[];
   readonly notes: readonly string[];
-  /** Genuine ones at the end of the database that the anchor does not have. */
+  /** Genuine checkpoints at the end of the database that the anchor lacks. */
   readonly unanchored: CheckpointRun | undefined;
-  /** How many the anchor has, whoever signed them. */
+  /** Number of checkpoints in the anchor, whoever signed them. */
   readonly anchored: number;
-  /** Has the chain know every head of these, with its hash: by reading all checkpoints once more, where it does not yet. Says of which that could not be, since something has changed meanwhile. */
+  /**
+   * Makes the chain know every head of these chains, with its hash, by reading all checkpoints once more if necessary. Returns findings for those where this
+   * failed because something has changed meanwhile.
+   */
   readonly learn: (chains: Iterable<string>) => Promise<readonly Finding[]>;
 }
 
-/** Genuine ones, and between them others at most. */
+/** A run of genuine checkpoints, with at most others between them. */
 interface CheckpointRun {
   readonly first: number;
   readonly last: number;
   readonly count: number;
 }
 
-/** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
+/** The notary writes to the database first, then to the anchor: this many of the newest may still be missing there. */
 const onTheirWay = 2;
 
-/** So many are read before their signatures are looked at: the last one vouches for those before it. Of more, too much would be in memory at once. */
+/** Number read before their signatures are checked: the last one vouches for those before it. More would need too much memory at once. */
 const checkedAtOnce = 80;
 
 /**
- * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: of those that name
- * one another, only the last one has its signature checked.
+ * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: in a
+ * sequence in which each names the previous one, only the last signature is checked.
  */
 export async function readCheckpoints({
   store,
@@ -51,12 +54,12 @@ export async function readCheckpoints({
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
   readonly verifier: SignatureVerifier;
-  /** The numbers of checkpoints that the chain keeps at hand. */
+  /** Numbers of checkpoints that the chain keeps in memory. */
   readonly remember?: readonly number[];
   readonly keeps?: RetainedHeads;
-  /** Is given the genuine ones, in their order. */
+  /** Receives the genuine checkpoints, in order. */
   readonly each?: (genuine: SignedCheckpoint) => void | Promise<void>;
-  /** Is given those of `unanchored`, in their order: there is nothing more to be read of the anchor then. */
+  /** Receives those of `unanchored`, in order: at that point nothing more is read from the anchor. */
   readonly eachUnanchored?: (genuine: SignedCheckpoint) => Promise<void>;
 }): Promise<ReadCheckpoints> {
   const chain = new CheckpointChain({ remember, keeps });
@@ -106,22 +109,22 @@ function changedMeanwhile(chain: string): Finding {
   return { kind: 'checkpoint-inconsistent', chain, text };
 }
 
-/** What stands under one number. */
+/** The copies under one number. */
 interface Copies {
   readonly stored?: StoredCheckpoint;
   readonly anchored?: SignedCheckpoint;
-  /** The anchor has ended before. */
+  /** The anchor has ended before this number. */
   readonly isBehindAnchor?: true;
 }
 
-/** What the anchor has besides: a line that cannot be read, the last one again, or one behind a higher number. */
+/** An odd line of the anchor: one that cannot be read, the last one repeated, or one after a higher number. */
 interface Odd {
   readonly odd: 'unreadable' | 'again' | SignedCheckpoint;
 }
 
 type Found = Copies | Odd;
 
-/** By number, rising. */
+/** By number, ascending. */
 async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Anchor): AsyncGenerator<Found, undefined> {
   let inDatabase = databaseCheckpoints(store, lowestInteger);
   let row = await inDatabase.next();
@@ -134,7 +137,7 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
   let last: SignedCheckpoint | undefined;
   for await (const lines of anchor.read())
     for (const line of lines) {
-      // The same text is read once.
+      // Identical text is parsed once.
       const entry = !row.done && row.value.text === line && row.value.signed ? row.value.signed : checkpointOfLine(line);
       if (!entry) {
         yield { odd: 'unreadable' };
@@ -147,7 +150,7 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
       }
       last = entry;
       for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
-      // The notary goes on meanwhile, and writes into the database first: what the anchor has now may be there only since its end was read.
+      // The notary continues meanwhile, and writes to the database first: what the anchor has now may have reached the database only after its end was read.
       if (row.done && mayHaveGrown && lastStored < number) {
         inDatabase = databaseCheckpoints(store, lastStored);
         row = await inDatabase.next();
@@ -164,12 +167,12 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
 
 interface CheckedCopies extends Copies {
   readonly areSame: boolean;
-  /** Whether its signature is good. */
+  /** Whether its signature is valid. */
   readonly isStoredSigned: boolean;
   readonly isAnchoredSigned: boolean;
 }
 
-/** From the last to the first: the signature of one that a genuine one names is proven by that. */
+/** From last to first: a checkpoint named by a genuine one needs no signature check. */
 function checked(all: readonly Found[], verifier: SignatureVerifier): readonly (CheckedCopies | Odd)[] {
   let next: SignedCheckpoint | undefined;
   const isSigned = (signed: SignedCheckpoint | undefined): boolean =>
@@ -187,7 +190,7 @@ function checked(all: readonly Found[], verifier: SignatureVerifier): readonly (
   return made.reverse();
 }
 
-/** What is made of them, in their order. */
+/** Yields the results in order. */
 async function* someAtOnce<Item, Made>(
   items: AsyncIterable<Item>,
   make: (some: readonly Item[]) => readonly Made[],
@@ -202,7 +205,7 @@ async function* someAtOnce<Item, Made>(
   yield* make(some);
 }
 
-/** Which of the two copies to believe, and what is wrong with the other. */
+/** Decides which of the two copies to trust, and what is wrong with the other. */
 function choose(
   { stored, anchored, areSame, isStoredSigned, isAnchoredSigned }: CheckedCopies,
   verifier: SignatureVerifier,
@@ -236,7 +239,7 @@ function choose(
   return { finding: found('checkpoint-forged', 'has no valid signature by a key that the notary had then') };
 }
 
-/** Of the databases' INTEGER: a row that somebody put below 1 is read too. */
+/** Lowest INTEGER of the databases, so that a row that somebody put below 1 is read too. */
 const lowestInteger = -(2 ** 31);
 
 async function* databaseCheckpoints(
@@ -247,7 +250,7 @@ async function* databaseCheckpoints(
     const rows = await next;
     const last = rows.at(-1);
     if (!last) return undefined;
-    // They are on their way while these are looked at.
+    // The next ones are fetched while these are checked.
     next = store.checkpoints({ after: last.number });
     next.catch(() => undefined);
     yield* rows;
@@ -266,12 +269,12 @@ function longer(run: CheckpointRun | undefined, { checkpoint: { number } }: Sign
   return { first: run?.first ?? number, last: number, count: (run?.count ?? 0) + 1 };
 }
 
-/** Of two at most. */
+/** At most two numbers. */
 function numbersOf(run: CheckpointRun | undefined): Iterable<number> {
   return new Set(run ? [run.first, run.last] : []);
 }
 
-/** One for all of them: there may be half a million, where the anchor is a new one. */
+/** One finding for all of them: there may be half a million if the anchor is new. */
 function missingInAnchor({ first, last, count }: CheckpointRun): Finding {
   const which = count === 1 ? `checkpoint ${first} is` : `${count} checkpoints, from ${first} to ${last}, are`;
   return { kind: 'anchor-missing', checkpoint: first, text: `${which} in the database, but not in the anchor` };

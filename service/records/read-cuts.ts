@@ -12,41 +12,44 @@ import { holdScopeText, recordOrderIn } from '../../core/orders/record-hold.ts';
 import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
 import type { ReadCheckpoints } from './read-checkpoints.ts';
 
-/** What is on record of cuts and holds, and judged. */
+/** Recorded cuts and holds, judged. */
 export interface KnownCuts {
-  /** By chain, from low to high. */
+  /** By chain, ascending. */
   readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
   readonly holds: readonly RecordHold[];
   readonly removals: readonly RecordRemoval[];
-  /** Orders of people who were no stewards: they count for nothing. */
+  /** Orders of people who were not stewards: they have no effect. */
   readonly unauthorised: readonly Finding[];
-  /** Orders of which nothing on record says whether their people were. */
+  /** Number of orders for which no record shows whether their people were stewards. */
   readonly unjudged: number;
-  /** What is wrong with cuts. */
+  /** Problems with cuts. */
   readonly findings: readonly Finding[];
-  /** What is wrong with the chains in which cuts and holds stand. */
+  /** Problems with the chains that hold cuts and holds. */
   readonly damage: readonly Finding[];
-  /** How many records of cuts there are. */
+  /** Number of records of cuts. */
   readonly recorded: number;
 }
 
 interface CutReading {
   readonly store: Pick<AuditStore, 'chains' | 'eachOfChain' | 'eachOfKinds'>;
-  /** What the genuine checkpoints state: read before the records. */
+  /** What the genuine checkpoints state; read before the records. */
   readonly checkpoints: Pick<ReadCheckpoints, 'chain' | 'learn'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
-  /** Absent: everything is kept for ever. */
+  /** Absent: everything is kept forever. */
   readonly retention?: RecordRetention | undefined;
   readonly now: Date;
 }
 
-/** Of what is decided above all incidents. */
+/** Prefix of chains with decisions above all incidents. */
 const controlPrefix = 'control/';
 
 const forEver: RecordRetention = { days: {}, earlier: [] };
 
-/** Reads the chains of cuts, and of decisions above all incidents, where holds stand, some rows at a time: of a record of a cut it keeps what was cut, and of decisions the orders about records. Both are never cut. */
+/**
+ * Reads the chains of cuts, and of decisions above all incidents, which contain holds, some rows at a time: it keeps what each cut removed, and the decisions
+ * that order something about records. Neither kind of chain is ever cut.
+ */
 export async function readCuts({
   store,
   checkpoints: { chain: vouched, learn },
@@ -101,12 +104,15 @@ export async function readCuts({
   };
 }
 
-/** Who was a steward when, by the records of desks that are proven. */
+/** Returns who was a steward when, from the proven records of desks. */
 export async function stewardHistory(store: Pick<AuditStore, 'eachOfKinds'>, trust: Trust): Promise<StewardHistory> {
   return new StewardHistory((await provenIn(store.eachOfKinds({ kinds: [stewardsKind], since: '' }), trust)).records);
 }
 
-/** What a check says of what is gone of one chain. `cutTo`: the place up to which rows are gone; `removed`: numbers of the records that say nothing any more, by order. */
+/**
+ * Returns the findings for what is missing in one chain. `cutTo`: the place up to which rows are gone; `removed`: numbers of the records whose content was
+ * removed by order.
+ */
 export function heldFindings(
   known: KnownCuts,
   vouched: Vouched,

@@ -5,7 +5,7 @@ import { deadlineKinds, deadlinesIn, type IncidentDeadlines } from '../../core/c
 import type { Entity } from '../../core/compliance/notification.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 
-/** The deadlines of notifications that are on record, as it is now. @throws what the store throws */
+/** Returns the recorded deadlines of notifications, as they are now. @throws what the store throws */
 export async function readDeadlines({
   store,
   trust,

@@ -9,15 +9,15 @@ import { type RetentionParts, readSoundly } from './retention.ts';
 
 export interface Removed {
   readonly records: number;
-  /** Orders whose records are held. */
+  /** Number of orders whose records are held. */
   readonly held: number;
-  /** Why something is kept that is ordered, and not held. */
+  /** Why something is kept although its removal was ordered and it is not held. */
   readonly problems: readonly string[];
 }
 
 /**
- * Removes what records say where two people have ordered it, once the notary vouches for both orders and no hold is on them. By the signed records alone: whoever may
- * remove needs no key. The hash of what was there stays, so the chain is as it was.
+ * Removes the content of records if two people have ordered it, once the notary vouches for both orders and no hold covers them. Relies on the signed records
+ * alone: the process that removes needs no key. The hash of the content stays, so the chain is unchanged.
  * @throws FB_ERR_AUDIT_DAMAGED
  */
 export async function carryOutRemovals(parts: RetentionParts, { isTrial = false } = {}): Promise<Removed> {
@@ -54,7 +54,7 @@ export async function carryOutRemovals(parts: RetentionParts, { isTrial = false 
   return { records, held, problems };
 }
 
-/** What people have ordered, by the word of the cells, which have checked who did. */
+/** Returns what people have ordered, as attested by the cells, which have checked who did. */
 export async function orderedRemovals(store: Pick<AuditStore, 'eachOfKinds'>, trust: Trust): Promise<readonly RecordRemoval[]> {
   return removalsIn((await provenIn(ordersOnRecord(store), trust)).records.map((record) => ({ record })));
 }
@@ -64,8 +64,8 @@ function ordersOnRecord(store: Pick<AuditStore, 'eachOfKinds'>): AsyncIterable<r
 }
 
 /**
- * All checkpoints are read to prove an order: not where nothing is named that says something still, which is so nearly always. By anybody's word: what is
- * on record and proves nothing is found then.
+ * Proving an order requires reading all checkpoints, so this is skipped if no named record still has content, which is nearly always. Unproven orders count
+ * here; they are detected later.
  */
 async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'numbered'>): Promise<boolean> {
   for await (const rows of ordersOnRecord(store)) {
@@ -75,7 +75,7 @@ async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'numbered'>)
   return false;
 }
 
-/** The rows that it names and that say something still. */
+/** Returns the rows named by the order that still have content. */
 async function leftOf({ chain, records }: RecordRemoval, store: Pick<AuditStore, 'numbered'>): Promise<readonly StoredRecord[]> {
   const left: StoredRecord[] = [];
   for await (const rows of store.numbered(chain, records))

@@ -36,9 +36,9 @@ export interface RetentionParts {
 interface Retained {
   readonly chains: number;
   readonly records: number;
-  /** Chains that are old enough, and held. */
+  /** Number of chains that are old enough, but held. */
   readonly held: number;
-  /** Why something is kept that is old enough, and not held. */
+  /** Why something is kept that is old enough and not held. */
   readonly problems: readonly string[];
 }
 
@@ -48,12 +48,12 @@ interface Known extends KnownCuts {
 }
 
 const dayMs = 86_400_000;
-/** In one go: what is left comes with the next. */
+/** Maximum number of cuts per run: the rest follows with the next. */
 const mostCuts = 1_000;
 
 /**
- * Puts on record what is no longer to be kept: nothing is deleted yet. What it goes by has to be as it was made: where a checkpoint, a hold or a cut on record is not,
- * nothing is cut.
+ * Records what is no longer to be kept: nothing is deleted yet. What it relies on must be unchanged: if a recorded checkpoint, hold or cut is not, nothing is
+ * cut.
  * @throws FB_ERR_AUDIT_DAMAGED
  */
 export async function orderCuts(parts: RetentionParts & { readonly signer: Signer }): Promise<Retained> {
@@ -76,7 +76,7 @@ export async function orderCuts(parts: RetentionParts & { readonly signer: Signe
     }
     const expected = known.recorded + done.chains + 1;
     await store.appendNext(cutsChain, (number) => {
-      // Two desks look at the same time: the other one has cut something, and it may be this.
+      // Two desks are checking at the same time: the other one has cut something, possibly this.
       if (number !== expected) throw new FirebreakError('FB_ERR_CONFLICT', 'another desk puts cuts on record');
       const at = known.now.toISOString();
       return signRecord({ chain: cutsChain, number, at, kind: cutKind, actor: 'desk', body: cutBody(cut) }, signer);
@@ -88,8 +88,8 @@ export async function orderCuts(parts: RetentionParts & { readonly signer: Signe
 }
 
 /**
- * Deletes what cuts on record name, once the notary vouches for the cut: by the signed records alone, so whoever may delete needs no key, and who has a desk's key need
- * not be able to delete.
+ * Deletes what recorded cuts name, once the notary vouches for the cut. Relies on the signed records alone, so the process that deletes needs no key, and a
+ * holder of a desk's key need not be able to delete.
  * @throws FB_ERR_AUDIT_DAMAGED
  */
 export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = {}): Promise<Retained> {
@@ -119,7 +119,7 @@ export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = 
   return { ...done, problems };
 }
 
-/** What checkpoints, cuts, holds and removals say. @throws FB_ERR_AUDIT_DAMAGED where something of that is not as it was made. */
+/** Reads checkpoints, cuts, holds and removals. @throws FB_ERR_AUDIT_DAMAGED if any of that is not as it was made. */
 export async function readSoundly({
   store,
   anchor,
@@ -138,7 +138,7 @@ export async function readSoundly({
   return { ...known, vouched, now: at };
 }
 
-/** What of a chain is old enough; a text where it is and cannot be cut. */
+/** Returns what part of a chain is old enough to cut; a text if it is old enough but cannot be cut. */
 async function dueCut(
   chain: string,
   { store, trust, signers, retention }: RetentionParts,
@@ -166,12 +166,12 @@ async function dueCut(
   const checked = check.finish(head);
   const [finding] = [...checked.findings, ...decisions.findings];
   if (finding) return `${chain} is kept: ${finding.text}`;
-  // An incident that goes on is not over.
+  // An incident that continues is not over.
   if (kind !== 'journals' && checked.end !== upTo.number) return undefined;
   return rows.cut({ checkpoint: upTo.checkpoint, class: kind, days });
 }
 
-/** The last place that may be old enough: of an incident its end. Without reading a record, since nearly all are not. */
+/** Returns the last place that may be old enough; for an incident, its end. Does not read records, because nearly all are not old enough. */
 function placeDue({
   chain,
   vouched,
@@ -194,7 +194,7 @@ function holdOn(cut: Pick<RecordCut, 'chain' | 'from' | 'checkpoint'>, { holds, 
   return holds.find((hold) => !hold.ended && covers(hold, timesOf(cut, vouched)));
 }
 
-/** How many rows of a cut are there; undefined where they are not those that were cut. */
+/** Returns how many rows of a cut exist; undefined if they are not the ones that were cut. */
 async function rowsOf(cut: ProvenCut, store: AuditStore): Promise<number | undefined> {
   const rows = new CutRows();
   await store.eachOfChain(cut.chain, (some) => rows.add(some), cut.to);

@@ -1,10 +1,10 @@
-/** A public key that is no longer in the configuration, and signed what is on record. */
+/** A public key that is no longer in the configuration, but signed existing records. */
 export interface RetiredKey {
   readonly of: { readonly cell: string } | { readonly desk: true } | { readonly person: string };
   readonly file: string;
 }
 
-/** `desk=FILE`, `cell/CLUSTER=FILE` or `person/ID=FILE`; undefined for anything else. */
+/** Parses `desk=FILE`, `cell/CLUSTER=FILE` or `person/ID=FILE`; undefined for anything else. */
 export function retiredKeyFrom(text: string): RetiredKey | undefined {
   const [, who = '', file = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (who === 'desk') return { of: { desk: true }, file };

@@ -18,7 +18,7 @@ import { reasonOf } from '../process/reason.ts';
 import { reportOfPeriod } from './compliance.ts';
 import type { ThreadParts } from './workers/records-thread.ts';
 
-/** A report whose time is over and that nobody has got. */
+/** A report whose period is over and that has not been delivered. */
 interface DueReport {
   readonly report: ReportConfig;
   readonly period: ReportPeriod;
@@ -29,7 +29,7 @@ export interface ReportOutcome {
   readonly period: string;
   readonly to: string;
   readonly state: 'delivered' | 'failed' | 'underway elsewhere';
-  /** What the other side answered, or why it failed. */
+  /** The receiver's answer, or why it failed. */
   readonly detail: string;
 }
 
@@ -47,7 +47,7 @@ export async function dueReports(
   return due;
 }
 
-/** Where it goes, in a few words and without what may be a secret. */
+/** Describes the target in a few words, without anything that may be secret. */
 export function reportTargetText({ to }: Pick<ReportConfig, 'to'>): string {
   switch (to.kind) {
     case 'folder':
@@ -62,8 +62,8 @@ export function reportTargetText({ to }: Pick<ReportConfig, 'to'>): string {
 }
 
 /**
- * Makes one report and delivers it: at least once, since what was sent before a crash is sent again, under the same name, key or message id.
- * Failures are outcomes: others go on.
+ * Creates one report and delivers it at least once: what was sent before a crash is sent again, under the same name, key or message id. Failures are returned
+ * as outcomes, so other reports continue.
  */
 export async function deliverReport(
   { report, period }: DueReport,
@@ -85,7 +85,7 @@ export async function deliverReport(
   if (!(await given.deliveries.claim(delivery)))
     return { ...outcome, state: 'underway elsewhere', detail: 'another process delivers it, or has been stopped while it did' };
   try {
-    // Before the records are read, which may take a minute.
+    // Done before the records are read, which may take a minute.
     const access = resolveReportAccess({ report, slack: given.config.slack, env: given.env });
     const { store, trust, onPart, threads } = given;
     const made = await reportOfPeriod({ store, trust, framework, period, cluster, onPart, threads });
@@ -107,7 +107,7 @@ interface Sending extends DueReport {
   readonly slack: Config['slack'];
 }
 
-/** @returns what the other side says of it */
+/** @returns the receiver's answer */
 async function send({ report, period, file, summary, access, slack }: Sending): Promise<string> {
   const { to } = report;
   const fileName = `${report.name}-${period.name}.${file.extension}`;
@@ -135,7 +135,7 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
       const { slackFault } = await import('../../integrations/slack/fault.ts');
       const message = {
         channel: to.channel,
-        // A cluster's name is whatever its cell has signed.
+        // A cluster's name is arbitrary text that its cell has signed.
         text: [...summary.split('\n'), whole].map((line) => line && plain(line, 500)).join('\n'),
         mrkdwn: false,
         parse: 'none',

@@ -25,39 +25,42 @@ import { readCheckpoints } from './read-checkpoints.ts';
 export interface TransparencyLogOptions {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
-  /** Trusts the notary's keys alone: what a witness signs is no checkpoint. */
+  /** Trusts only the notary's keys: a witness cannot sign a checkpoint. */
   readonly verifier: SignatureVerifier;
-  /** Trusts the keys of the witnesses, too: for the notes of the log. */
+  /** Also trusts the keys of the witnesses: for the notes of the log. */
   readonly noteVerifier: SignatureVerifier;
-  /** The notary's. */
+  /** The notary's signer. */
   readonly signer: Signer;
-  /** Its public half, under the log's name. */
+  /** Its public key, under the log's name. */
   readonly key: NoteKey;
   readonly files: LogFiles;
   readonly witnesses: readonly LogWitness[];
-  /** The log or a witness says that what was signed is not what there is. Once for each finding. */
+  /** Called if the log or a witness shows that what was signed differs from what exists. Once per finding. */
   readonly onAlarm: (finding: Finding) => void;
-  /** A witness gave no answer, and is asked again with the next round. */
+  /** Called if a witness did not answer; it is asked again with the next round. */
   readonly onError: (error: unknown) => void;
 }
 
 export interface TransparencyLog {
   /**
-   * For the notary, which reads all checkpoints when it begins: they are read once for both. Absent where the log has begun, and undone where it cannot be read or is slower than the
-   * notary by much: the log reads them by itself then, with its first `publish`.
+   * For the notary, which reads all checkpoints when it starts, so that they are read once for both. Undefined if the log has begun. Abandoned if the log
+   * cannot be read or is much slower than the notary: the log then reads the checkpoints itself, with its first `publish`.
    */
   beginWith(): CheckpointFollower | undefined;
-  /** Puts into the log what has been signed since, and asks the witnesses. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED where the log and the checkpoints do not fit. */
+  /**
+   * Adds to the log what has been signed since, and asks the witnesses. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED if the log and the checkpoints do not
+   * match.
+   */
   publish(): Promise<void>;
 }
 
-/** So many may wait for the log's files, before it is left to read by itself. */
+/** Maximum number of checkpoints that wait for the log's files before the log has to read by itself. */
 const mostWaiting = 2_000;
 
 interface LogState {
   readonly tree: LogTree;
   last: SignedCheckpoint | undefined;
-  /** What the log says, with all signatures so far. */
+  /** What the log states, with all signatures so far. */
   said: { readonly size: number; readonly note: Note } | undefined;
 }
 
@@ -66,20 +69,20 @@ interface Beginning {
   readonly finish: () => LogState;
 }
 
-/** What is written of a checkpoint into the log: what the notary signs of it, and so no name of an incident. */
+/** Returns what the log contains of a checkpoint: what the notary signs of it, and therefore no name of an incident. */
 export function logEntry(signed: SignedCheckpoint): string {
   return new TextDecoder().decode(checkpointBytes(signed.checkpoint));
 }
 
-/** The file with the newest note that this witness has signed. */
+/** Path of the newest note that this witness has signed. */
 export function witnessedPath(key: NoteKey): string {
   return `witnessed/${toHex(noteKeyId(key))}`;
 }
 
 /**
- * The chain of checkpoints as a transparency log that tools of strangers read: entry `n` is checkpoint `n`. It is made from the genuine checkpoints alone,
- * so it may be killed at any time; what lies in its folder is never believed, but compared. A log that goes further than the checkpoints, or says
- * something else, is left as it is: it is the proof that somebody went back.
+ * Publishes the chain of checkpoints as a transparency log that third-party tools can read: entry `n` is checkpoint `n`. It is built from the genuine
+ * checkpoints alone, so it may be killed at any time; the content of its folder is never trusted, only compared. A log that goes further than the checkpoints,
+ * or differs from them, is left as it is: it is the proof that somebody rolled back.
  */
 export function createTransparencyLog(options: TransparencyLogOptions): TransparencyLog {
   const { store, anchor, verifier, noteVerifier, signer, key, files, witnesses } = options;
@@ -141,7 +144,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     let isLeft = false;
     const begun = beginning();
     let taken: Promise<unknown> = begun;
-    // Where it was left, or ended with an error, there is no end to wait for.
+    // If it was abandoned, or ended with an error, nothing waits for its end.
     taken.catch(() => undefined);
     return {
       take: (signed) => {
@@ -195,7 +198,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
         refusing.delete(name);
         return cosigned.signature;
       }
-      // Another desk was there first: this one gets there with its next round.
+      // Another desk was there first: this one catches up with its next round.
       if (answer.size > size && (await isAhead(answer.size))) return undefined;
       if (answer.size > size) return refused(`it has seen ${answer.size} of them before`);
       if (answer.size === from) return refused(`it has seen other ones before, as many as ${from}`);
@@ -204,10 +207,10 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     return undefined;
   };
 
-  /** Whether so many checkpoints are there by now. */
+  /** Whether that many checkpoints exist by now. */
   const isAhead = async (size: number): Promise<boolean> => (await store.checkpoints({ after: size - 1 })).length > 0;
 
-  /** With what each witness says that has not signed it yet; each is asked, whatever the others do. */
+  /** Adds the signature of each witness that has not signed it yet; each is asked, whatever the others answer. */
   const cosign = async (size: number, note: Note): Promise<Note> => {
     const missing = witnesses.filter((witness) => !cosignedBy(note, witness.key, noteVerifier));
     const added = await Promise.all(
@@ -237,7 +240,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
 
   const round = async (): Promise<void> => {
     const current = state ?? (await begin());
-    // Until all of it is written, the next round makes it anew.
+    // Until everything is written, the next round rebuilds the state.
     state = undefined;
     await followOn(current);
     const { tree, said } = current;
@@ -278,8 +281,8 @@ async function signedNote(
 }
 
 /**
- * What a file of the log says, without belief in it; undefined where it is not there, or is no note.
- * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID where another log is there.
+ * Reads a note of the log without trusting it; undefined if the file is missing or is not a note.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID if another log is there.
  */
 export async function readLogNote(
   files: Pick<LogFiles, 'read' | 'description'>,

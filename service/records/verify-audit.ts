@@ -15,13 +15,13 @@ import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 import { type ChainResult, RowsCheck } from './workers/check-rows.ts';
 import type { CheckWorkers } from './workers/check-workers.ts';
 
-/** What is known from elsewhere of how far the checkpoints must go. */
+/** Expectations from elsewhere of how far the checkpoints must go. */
 interface CheckpointExpectation {
-  /** The newest was to be fresh at this time, of a copy or of what was stopped. Absent: now. */
+  /** Time at which the newest had to be fresh, for a copy or a stopped service. Absent: now. */
   readonly asOf?: Date | undefined;
   /** Why it may be older. */
   readonly allowStale?: string | undefined;
-  /** A checkpoint that somebody has seen before, with its digest where that was kept. */
+  /** A checkpoint that somebody has seen before, with its digest if that was kept. */
   readonly remembered?: RememberedCheckpoint | undefined;
 }
 
@@ -31,10 +31,10 @@ export interface RememberedCheckpoint {
 }
 
 /**
- * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints in the database and in the
- * anchor outside it; the votes on record against their signatures, decisions against the votes, and orders of stewards against who was one. Runs beside a working Firebreak. Trusts
- * the public keys that it is given, and the anchor, not the database.
- * @throws FB_ERR_UNAVAILABLE when the database or the anchor cannot be read.
+ * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints in the database and in the anchor outside it;
+ * recorded votes against their signatures, decisions against the votes, and orders of stewards against who was one. Can run while Firebreak is working. Trusts
+ * the public keys passed to it, and the anchor, but not the database.
+ * @throws FB_ERR_UNAVAILABLE if the database or the anchor cannot be read.
  */
 export async function verifyAudit({
   store,
@@ -59,14 +59,14 @@ export async function verifyAudit({
   readonly log?: ExpectedLog;
   /** What may be cut, and after how long. Absent: nothing. */
   readonly retention?: RecordRetention;
-  /** For what is large. They have the same keys, and the same database. */
+  /** Threads for large databases. They use the same keys and the same database. */
   readonly workers?: CheckWorkers | undefined;
   readonly expected?: CheckpointExpectation;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
   const checkedAt = now();
   const logCheck = log && (await beginLogCheck(log));
-  // Checkpoints first: whatever they name must be in the records that are read after them.
+  // Checkpoints first: everything they name must be in the records that are read afterwards.
   const read = await readCheckpoints({
     store: workers ? { checkpoints: workers.checkpointsOf(store) } : store,
     anchor,
@@ -77,7 +77,7 @@ export async function verifyAudit({
   const { chain: checkpoints } = read;
   const age = checkAge({ checkpoints, keyOfToday: verifier.keyIds[0], expected, now: checkedAt });
   const inLog = logCheck?.finish(expected.asOf ?? checkedAt) ?? [];
-  // A copy has the records and the anchor; of the log there need not be one.
+  // A copy includes the records and the anchor; it need not include the log.
   const lateBy = expected.allowStale ?? (expected.asOf && 'a copy');
   const late = lateBy === undefined ? [] : inLog.filter(({ kind }) => isLate(kind));
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
@@ -131,7 +131,7 @@ function unjudgedNote({ unjudged }: Pick<KnownCuts, 'unjudged'>): readonly strin
   return [`of ${orders} that only stewards may give, nothing on record says who was a steward then: it is the cell's word`];
 }
 
-/** Whether what it names is there, and says still what it said. */
+/** Returns whether the named records exist and still have their content. */
 function isPending(
   removal: RecordRemoval,
   { chain, cutTo, removed }: { readonly chain: string; readonly cutTo: number; readonly removed: readonly number[] },
@@ -149,8 +149,8 @@ function byChain(a: { readonly chain: string }, b: { readonly chain: string }): 
 }
 
 /**
- * Goes through all rows once, some thousand in memory at a time, whatever the number, and gives what it has found of each chain to `take`. Chains grow meanwhile, and what is odd
- * about one may be that: such a chain is read again by itself, as of one moment, and that counts.
+ * Reads all rows once, some thousands in memory at a time, whatever their number, and passes the findings for each chain to `take`. Chains grow meanwhile,
+ * which can look like a fault: such a chain is read again by itself, as of one moment, and that result counts.
  */
 async function checkRecords(
   {
@@ -186,7 +186,7 @@ async function checkRecords(
     records += result.rows;
     take(result);
   };
-  /** Chains in which something is wrong: where, the heads one by one may say. */
+  /** Chains with a fault: checking the heads one by one may show where. */
   const wrong = new Set<string>();
   const again = async (chain: string): Promise<void> => {
     const result = await check.alone(chain, store);
@@ -199,7 +199,7 @@ async function checkRecords(
       for (const chain of odd) await again(chain);
     });
   else {
-    // Nearly all are as checkpoints have them: no second copy of those.
+    // Nearly all equal what checkpoints state, so no second copy of those is kept.
     await store.eachHead((some) => {
       for (const head of some) heads.set(head.chain, asStated(head, checkpoints));
     });
@@ -221,7 +221,7 @@ function asStated(head: ChainHead, { heads }: CheckpointChain): ChainHead {
   return stated && stated.number === head.number && stated.hash === head.hash ? stated : head;
 }
 
-/** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */
+/** Rolling back database and anchor together leaves no mismatch except the time: the notary signs at least every 15 minutes. */
 function checkAge({
   checkpoints,
   keyOfToday,

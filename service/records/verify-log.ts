@@ -8,20 +8,20 @@ import { type LogNote, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, toHex } 
 import { createVerifier } from '../../integrations/keys/ed25519.ts';
 import { logEntry, readLogNote, witnessedPath } from './transparency-log.ts';
 
-/** Where a log is, and whose signatures it must have. */
+/** Where a log is, and which signatures it must have. */
 export interface ExpectedLog {
   readonly files: Pick<LogFiles, 'read' | 'description'>;
-  /** Under the name of the log: one of them must have signed it. */
+  /** Keys under the name of the log: one of them must have signed it. */
   readonly keys: readonly [NoteKey, ...NoteKey[]];
   readonly witnesses: readonly NoteKey[];
   /** Trusts the keys, and those of the witnesses. */
   readonly verifier: SignatureVerifier;
 }
 
-/** Compares a log with the genuine checkpoints, which it is given in their order. */
+/** Compares a log with the genuine checkpoints, which it receives in order. */
 interface LogCheck {
   readonly take: (signed: SignedCheckpoint) => void;
-  /** What the log is not, as of a time: it may be behind by as much as the newest checkpoint. */
+  /** Returns what is wrong with the log as of a time: it may be behind by as much as the newest checkpoint. */
   readonly finish: (asOf: Date) => readonly Finding[];
 }
 
@@ -31,7 +31,10 @@ interface Witnessed {
   readonly cosigned: Cosigned | undefined;
 }
 
-/** Reads what the log says now. Begin before the checkpoints are read: they are ahead of it. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
+/**
+ * Reads the current state of the log. Call this before the checkpoints are read, because they are ahead of it. @throws FB_ERR_UNAVAILABLE,
+ * FB_ERR_CONFIG_INVALID.
+ */
 export async function beginLogCheck({ files, keys, witnesses, verifier }: ExpectedLog): Promise<LogCheck> {
   const { name: origin } = keys[0];
   const head = await readLogNote(files, origin);
@@ -39,7 +42,7 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
   const where = files.description;
   const roots = new Map<number, string>();
   const wanted = new Set([head, ...witnessed.map(({ said }) => said)].map((said) => said?.size));
-  /** Beyond the longest that is known nothing is compared. */
+  /** Nothing is compared beyond the longest known size. */
   const longest = Math.max(0, ...[...wanted].map((size = 0) => size));
   const tree = new LogTree();
   let taken = 0;
@@ -48,7 +51,7 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
   return {
     take: (signed) => {
       const { number, at } = signed.checkpoint;
-      // Behind a gap nothing can be compared; that there is one the checkpoints' own check says.
+      // After a gap nothing can be compared; the check of the checkpoints reports the gap itself.
       if (number !== taken + 1) return;
       taken = number;
       if (number <= longest) tree.append(logEntry(signed));
@@ -84,7 +87,7 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
   };
 }
 
-/** What each witness has signed last. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
+/** Returns what each witness has last signed. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
 export function readWitnessed({ files, keys, witnesses, verifier }: ExpectedLog): Promise<readonly Witnessed[]> {
   return Promise.all(
     witnesses.map(async (witness) => {
@@ -94,7 +97,7 @@ export function readWitnessed({ files, keys, witnesses, verifier }: ExpectedLog)
   );
 }
 
-/** The keys of a log and of its witnesses; with the first of the public keys (PEM) it is signed. @throws FB_ERR_CONFIG_INVALID */
+/** Returns the keys of a log and of its witnesses; the log is signed with the first of the public keys (PEM). @throws FB_ERR_CONFIG_INVALID */
 export function logKeys({
   name,
   witnesses,

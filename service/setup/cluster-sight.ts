@@ -1,17 +1,17 @@
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 
-/** What runs in a cluster, as far as a look at its names tells. What the account may not see is not in here. */
+/** What runs in a cluster, as far as its object names show. Excludes what the account may not see. */
 export interface ClusterSight {
   readonly version: string;
-  /** What enforces NetworkPolicies, by the DaemonSet that does it. */
+  /** What enforces NetworkPolicies, recognised by its DaemonSet. */
   readonly network: NetworkSight;
   readonly sensors: readonly SightedSensor[];
-  /** What puts objects back to what a repository says. */
+  /** Tools that revert objects to what a repository declares. */
   readonly gitops: readonly ('Argo CD' | 'Flux')[];
   /** Address of Temporal's frontend. */
   readonly temporal?: string;
-  /** Port at which the API server's own hosts listen: what leads there, some networks only let through where a policy names it. */
+  /** Port on which the API server's own hosts listen: some networks allow traffic to it only if a policy names it. */
   readonly apiServerPort?: number;
 }
 
@@ -20,10 +20,10 @@ type NetworkSight =
   | { readonly kind: 'not seen' | 'not allowed to look' };
 
 export interface SightedSensor {
-  /** As in the address of its alerts. */
+  /** As in the URL that it sends alerts to. */
   readonly sensor: string;
   readonly namespace: string;
-  /** Of its DaemonSet. */
+  /** Name of its DaemonSet. */
   readonly name: string;
 }
 
@@ -40,7 +40,7 @@ const enforcing =
   /^(calico-node|cilium|antrea-agent|kube-router|weave-net|ovnkube-node|kube-ovn-cni|kube-network-policies|netd-policy|azure-npm|canal)$/;
 const notEnforcing = /^(kube-flannel|kube-flannel-ds)$/;
 
-/** By the usual names of their charts. */
+/** Recognised by the usual names in their charts. */
 const sensorSets: readonly (readonly [RegExp, string])[] = [
   [/^falco(-|$)/, 'falco'],
   [/^tetragon$/, 'tetragon'],
@@ -50,7 +50,7 @@ const sensorSets: readonly (readonly [RegExp, string])[] = [
   [/^(inspektor-)?gadget$/, 'inspektor-gadget'],
 ];
 
-/** @throws FB_ERR_UNAVAILABLE when the API server does not answer. */
+/** @throws FB_ERR_UNAVAILABLE if the API server does not answer. */
 export async function lookAtCluster(api: KubernetesApi, signal?: AbortSignal): Promise<ClusterSight> {
   const get = <T>(path: string): Promise<T> =>
     api.json<T>({ method: 'GET', path, what: `get ${path}`, ...(signal && { signal }) });
@@ -84,7 +84,7 @@ export async function lookAtCluster(api: KubernetesApi, signal?: AbortSignal): P
   };
 }
 
-/** Undefined where the account may not list them. */
+/** Undefined if the account may not list them. */
 export async function daemonSets(api: KubernetesApi, signal?: AbortSignal): Promise<readonly Listed[] | undefined> {
   const path = pathOf({ group: 'apps', resource: 'daemonsets' });
   try {
@@ -101,7 +101,7 @@ export async function daemonSets(api: KubernetesApi, signal?: AbortSignal): Prom
   }
 }
 
-/** A sign and no proof: a probe of a contained pod is one. */
+/** An indication, not a proof: a probe of a contained pod is a proof. */
 export function networkOf(sets: readonly Listed[] | undefined): NetworkSight {
   if (sets === undefined) return { kind: 'not allowed to look' };
   const named = (pattern: RegExp): string | undefined => sets.find(({ metadata: { name } }) => pattern.test(name))?.metadata.name;

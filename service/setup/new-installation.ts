@@ -6,24 +6,24 @@ import type { SightedSensor } from './cluster-sight.ts';
 export interface NewPerson {
   readonly id: string;
   readonly name: string;
-  /** Absent: they sign at the command line, with a key. */
+  /** Absent: the person signs on the command line, with a key. */
   readonly slack?: string;
 }
 
 export interface NewInstallation {
   readonly cluster: string;
-  /** Address of its frontend, as Firebreak outside of the cluster reaches it. */
+  /** Address of its frontend, as a Firebreak outside the cluster reaches it. */
   readonly temporal: string;
-  /** The chart brings one, for a trial. */
+  /** The chart installs one, for a trial. */
   readonly installTemporal?: true;
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly people: readonly NewPerson[];
   readonly sensors: readonly SightedSensor[];
   readonly slack?: { readonly appId: string; readonly teamId: string; readonly channel: string };
-  /** Port of the API server's own hosts. Absent: not known. */
+  /** Port of the API server's own hosts. Absent: unknown. */
   readonly apiServerPort?: number;
-  /** Where sensors outside of the cluster, and Slack, reach it. */
+  /** Where sensors outside the cluster, and Slack, reach it. */
   readonly url: string;
 }
 
@@ -34,16 +34,16 @@ export interface NewFile {
   readonly isSecret?: true;
 }
 
-/** Where the chart's own Temporal is reached through `kubectl port-forward`, and that of `temporal server start-dev`. */
+/** Address of the chart's own Temporal through `kubectl port-forward`, and of `temporal server start-dev`. */
 export const temporalHere = '127.0.0.1:7233';
 export const configFile = 'firebreak.yaml';
-/** What sensors send with. It stays when all else is written anew: others have it by now. */
+/** The token that sensors send with. It is kept when everything else is rewritten, because senders already have it. */
 export const tokenFile = 'alerts-token';
 const schemaFile = 'firebreak.schema.json';
 const inCluster = `http://firebreak-intake.${usualNamespace}.svc:8765`;
 
 /**
- * Everything that a new installation begins with. `token` is what sensors send with; `publicKeys` has those of who answers without Slack, as PEM, by the
+ * Returns all files of a new installation. `token` is what sensors send with; `publicKeys` has the keys of people who answer without Slack, as PEM, by the
  * person's id; `schema` and `slackManifest` are texts of this version.
  */
 export function newFiles(
@@ -75,7 +75,7 @@ export function newFiles(
   ];
 }
 
-/** As Falco takes it in a path: letters and digits only. */
+/** In a form that Falco accepts in a path: letters and digits only. */
 export function newToken(): string {
   return randomBytes(24).toString('hex');
 }
@@ -84,7 +84,7 @@ export function publicKeyFile({ id }: Pick<NewPerson, 'id'>): string {
   return `${id}.pem.pub`;
 }
 
-/** Whether this address of Temporal means the machine that Firebreak runs on: no pod reaches it. */
+/** Returns whether this address of Temporal refers to the machine that Firebreak runs on, which no pod can reach. */
 export function isOnThisMachine(address: string): boolean {
   return /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/.test(address);
 }
@@ -94,12 +94,12 @@ function yaml(value: unknown, comment: string): string {
   return `${lines.join('\n')}\n${stringify(value, { lineWidth: 0 })}`;
 }
 
-/** Those who answer with a key of their own: they have no account in Slack, or there is no Slack. */
+/** Returns the people who answer with their own key: they have no Slack account, or Slack is not used. */
 export function withoutSlack({ people, slack: app }: Pick<NewInstallation, 'people' | 'slack'>): readonly NewPerson[] {
   return people.filter(({ slack }) => slack === undefined || app === undefined);
 }
 
-/** `keyOf` is a person's key, by its file or itself; undefined where they need none. */
+/** `keyOf` returns a person's key, as its file or its text; undefined if they need none. */
 function rosterOf(people: readonly NewPerson[], keyOf: (person: NewPerson) => string | undefined): object {
   return {
     people: people.map((person) => {
@@ -115,7 +115,7 @@ function rosterOf(people: readonly NewPerson[], keyOf: (person: NewPerson) => st
   };
 }
 
-/** A node on which a sensor is silent raises an alert: where its DaemonSet is known it is watched. */
+/** A sensor that is silent on a node raises an alert: it is watched if its DaemonSet is known. */
 function sensorsOf(sensors: readonly SightedSensor[]): object {
   return Object.fromEntries(sensors.map(({ sensor, namespace, name }) => [sensor, { daemonSet: { namespace, name } }]));
 }
@@ -145,7 +145,7 @@ function chartValues(
   { cluster, temporal, installTemporal, people, sensors, slack, apiServerPort }: NewInstallation,
   publicKeys: Readonly<Record<string, string>>,
 ): string {
-  // What is on this machine no pod reaches.
+  // No pod can reach what runs on this machine.
   const ofChart = installTemporal || isOnThisMachine(temporal);
   const values = {
     profile: 'single',
@@ -155,7 +155,7 @@ function chartValues(
       ...(!ofChart && { temporal: { address: temporal } }),
       intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
       ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
-      // Themselves, since no file of this folder is in the pod.
+      // The keys themselves, because no file of this folder is in the pod.
       roster: rosterOf(people, ({ id }) => publicKeys[id]),
       ...(slack && {
         slack: {
@@ -166,7 +166,7 @@ function chartValues(
         },
       }),
     },
-    // What the chart opens anyway is not said.
+    // Ports that the chart opens anyway are left out.
     ...(apiServerPort !== undefined && ![443, 6443].includes(apiServerPort) && { networkPolicy: { apiServerPort } }),
     secretFiles: [
       { name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] },

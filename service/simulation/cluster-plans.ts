@@ -32,13 +32,13 @@ import { images } from '../config/sections/images-section.ts';
 import type { EvidencePart } from '../process/evidence.ts';
 import { asFound } from './read-alerts.ts';
 
-/** What plans depend on beside the cluster. */
+/** What plans depend on besides the cluster. */
 type PlanRules = Pick<Config, 'actions' | 'forensics' | 'guardrails' | 'images'> & {
   readonly cluster: string;
   readonly kubernetes: { readonly ownNamespace: string };
 };
 
-/** As the shipped configuration has it, for a cluster of which none is at hand. */
+/** The rules of the shipped configuration, for a cluster whose configuration is not available. */
 export function shippedRules(cluster: string): PlanRules {
   const { nodeIsolation: _, ...shipped } = actions.parse({});
   return {
@@ -51,23 +51,25 @@ export function shippedRules(cluster: string): PlanRules {
   };
 }
 
-/** What the real actions would do in a cluster now, or when it was recorded. Nothing is changed anywhere. */
+/** Plans what the real actions would do in a cluster now, or when it was recorded. Nothing is changed anywhere. */
 interface ClusterPlans {
-  /** As a cell would find it there, if it came now. What is not there keeps what the sensor said, and its plans fail. */
+  /**
+   * Returns the alert as a cell would resolve it there, if it came now. If its subject does not exist, it keeps what the sensor reported, and its plans fail.
+   */
   find(alert: Alert): Alert;
   /** @throws FirebreakError as the action's own plan does */
   plan(action: string, input: unknown): Promise<Partial<Plan>>;
   close(): Promise<void>;
 }
 
-/** What is read of a cluster to plan in it. */
+/** Objects that are read from a cluster to plan in it. */
 export const readRights: readonly Pick<Right, 'apiGroup' | 'resource'>[] = [
   ...viewRights,
   ...denyTierRights,
   ...pausingRights('argocd'),
   ...pausingRights('flux'),
   ...allActions.flatMap(({ rights }) => rights),
-  // What the API server answers access reviews by.
+  // Objects by which the API server answers access reviews.
   ...['clusterrolebindings', 'clusterroles', 'rolebindings', 'roles'].map((resource) => ({
     apiGroup: 'rbac.authorization.k8s.io',
     resource,
@@ -76,7 +78,7 @@ export const readRights: readonly Pick<Right, 'apiGroup' | 'resource'>[] = [
 
 const firstListsMs = 60_000;
 
-/** Plans in a real cluster, by a client that only reads. @throws FB_ERR_UNAVAILABLE where its objects cannot be listed */
+/** Plans in a real cluster, with a read-only client. @throws FB_ERR_UNAVAILABLE if its objects cannot be listed */
 export function openLivePlans(access: ClusterAccess, rules: PlanRules): Promise<ClusterPlans> {
   return openPlans({ api: readOnlyApi(createKubernetesApi({ access })), rules, at: () => new Date() });
 }
@@ -86,7 +88,7 @@ export function openRecordedPlans(snapshot: ClusterSnapshot, rules: PlanRules): 
   return openPlans({ api: snapshotApi(snapshot), rules, at: () => new Date(snapshot.at) });
 }
 
-/** @throws FB_ERR_FILE_MISSING, FB_ERR_CONFIG_INVALID for a file that is no snapshot */
+/** @throws FB_ERR_FILE_MISSING, FB_ERR_CONFIG_INVALID for a file that is not a snapshot */
 export function readSnapshot(file: string): ClusterSnapshot {
   let bytes: Buffer;
   try {
@@ -110,7 +112,7 @@ async function openPlans({
   readonly rules: PlanRules;
   readonly at: () => Date;
 }): Promise<ClusterPlans> {
-  // What the cell has sealed is not opened: its key is no business of a simulation.
+  // What the cell has sealed is not opened: a simulation must not have its key.
   const cellKey = randomBytes(32);
   let lastProblem = 'no answer';
   const view = new WatchCache({
@@ -159,11 +161,11 @@ function plannedActions({
   readonly watch: Parameters<typeof cellActions>[0]['watch'];
 }): readonly RegisteredAction[] {
   const optIn = allActions.flatMap(({ name, optIn: isOptIn }) => (isOptIn ? [name] : []));
-  // Whether a step is turned on is another question than what it would do.
+  // Whether a step is turned on does not affect what it would do.
   const config = { ...rules, actions: { ...rules.actions, optIn } as PlanRules['actions'] };
   return [
     ...cellActions({ config, secrets: {}, api, watch, evidence: nothingKept }),
-    // Providers of credentials are asked nothing: a Secret of theirs is planned as any other.
+    // Credential providers are not called: their Secrets are planned like any other.
     ...secretsActions({ config, api, rules: [], trust: readImageTrust(config.images) }),
     ...forensicsActions({ config, api, access: noKubelet, evidence: nothingKept }),
   ];
@@ -188,10 +190,10 @@ async function planOf({ declaration, input: schema, implementation }: Registered
     return await implementation.plan(schema.parse(input), context);
   } catch (error) {
     if (!isRefusedToWrite(error)) throw error;
-    // Its plan is a trial run on the API server.
+    // Its plan is a dry run on the API server.
     return { notes: [trialNote] };
   }
 }
 
-/** Said in a plan that only a client that may write can make. */
+/** Note in a plan that only a client with write access can make. */
 const trialNote = 'A sketch: the API server makes the real plan by a trial run, which a simulation does not send.';

@@ -8,21 +8,21 @@ import type { Story, StoryEvent } from '../../testing/story.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
 import { isStoryKind, type PastIncident, type PastStep } from './past-incident.ts';
 
-/** What is otherwise than it was. */
+/** What differs from the past incident. */
 export interface ForkOptions {
-  /** All that may run. */
+  /** All playbooks that may run. */
   readonly playbooks: readonly ListedPlaybook[];
-  /** They run in place of those that ran. */
+  /** Playbooks that run instead of those that ran. */
   readonly instead?: readonly ListedPlaybook[];
-  /** `deletePod`, `deletePod#2`: up to this step people answer and steps fail as they did. Absent: to the end. */
+  /** `deletePod`, `deletePod#2`: up to this step, answers and failures are as they were. Absent: to the end. */
   readonly at?: string;
-  /** With a step: to the question that shows its plan. Without one: to the next question from the fork on that has such a choice. */
+  /** With a step: the answer to the question that shows its plan. Without one: to the next question from the fork on that has such a choice. */
   readonly answers?: readonly { readonly step?: string; readonly choice: string }[];
-  /** By action, as `SimulateOptions.failures`. */
+  /** By action, as in `SimulateOptions.failures`. */
   readonly failures?: Readonly<Record<string, ErrorCode>>;
 }
 
-/** Two stories side by side: what both have stands in one row. */
+/** Two stories side by side: events of both share a row. */
 interface ForkRow {
   readonly past?: StoryEvent;
   readonly fork?: StoryEvent;
@@ -34,15 +34,15 @@ export interface Fork {
   readonly rows: readonly ForkRow[];
   readonly past: Pick<PastIncident, 'playbooks' | 'verdict'>;
   readonly story: Story;
-  /** Why it may not be as it would have been, in sentences. */
+  /** Why the result may differ from what would have happened, in sentences. */
   readonly missing: readonly string[];
 }
 
 /**
- * Tells a past incident otherwise: its alerts at their times, through the real engine, with the answers, the outputs, the plans and the failures that are on
- * record, up to the fork; and from there on with what the options say, and silence.
+ * Replays a past incident with changes: its alerts at their times, through the real engine, with the recorded answers, outputs, plans and failures up to the
+ * fork; from there on with what the options specify, and otherwise silence.
  *
- * @throws FB_ERR_UNKNOWN_ID for a step or a playbook that is not there; TypeError for an answer that its question does not have
+ * @throws FB_ERR_UNKNOWN_ID for a step or a playbook that does not exist; TypeError for an answer that its question does not have
  */
 export async function forkIncident(past: PastIncident, options: ForkOptions): Promise<Fork> {
   const until = options.at === undefined ? Number.POSITIVE_INFINITY : momentOf(past.steps, options.at);
@@ -104,7 +104,7 @@ function asItWas(
   };
 }
 
-/** People whom somebody filled into a form: of its fields only these are lists. */
+/** People whom somebody entered in a form: of its fields only these are lists. */
 function namedIn({ answers }: PastIncident): readonly string[] {
   return [
     ...new Set(
@@ -121,7 +121,7 @@ function byAction<Value>(
   return Object.fromEntries([...Map.groupBy(done, ({ action }) => action)].map(([action, own]) => [action, make(own)]));
 }
 
-/** Each once; the last one for those that come after it. */
+/** Uses each recorded step once, and the last one for all later calls. */
 function take(left: PastStep[], input: unknown): PastStep | undefined {
   const place = left.findIndex((one) => isAbout(one, input));
   const found = left[place];
@@ -129,7 +129,7 @@ function take(left: PastStep[], input: unknown): PastStep | undefined {
   return found;
 }
 
-/** What is done outside of the cluster has a name of its own in each plan. */
+/** Work outside the cluster has a different name in each plan. */
 function isAbout({ target }: PastStep, input: unknown): boolean {
   const about = targetText(input);
   return about === 'outside' || about === target;
@@ -142,7 +142,7 @@ function planIn(steps: readonly PastStep[], input: unknown): NonNullable<PastSte
   return { ...(target && { target }), ...(changes && { changes }), ...(blastRadius && { blastRadius }), ...(notes && { notes }) };
 }
 
-/** What the engine refuses by itself it refuses again, if it is the same. */
+/** The engine repeats its own refusals if the situation is the same. */
 const ownRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FB_ERR_ASK_FIRST',
   'FB_ERR_APPROVAL_INVALID',
@@ -161,7 +161,7 @@ function failuresOf(steps: readonly PastStep[], until: number): Readonly<Record<
   );
 }
 
-/** What is said otherwise first; then as it was, where the same was asked; else silence. */
+/** First the changed answers; then the recorded one, if the same was asked; otherwise silence. */
 function answering(
   past: PastIncident,
   until: number,
@@ -177,13 +177,13 @@ function answering(
     const place = left.findIndex((one) => one.text === text && has(one.choice));
     const [before] = place < 0 ? [] : left.splice(place, 1);
     const next = given.findIndex(({ step, choice }) => step === undefined && has(choice));
-    // Where nothing says from which step on, an answer counts at once.
+    // If no fork step is given, an answer counts immediately.
     if (next >= 0 && (!before || until === Number.POSITIVE_INFINITY)) return given.splice(next, 1)[0]?.choice;
     return before && { choice: before.choice, level: before.level, ...(before.form && { form: before.form }) };
   };
 }
 
-/** By what two events are the same: times, and who answered, may differ. */
+/** Key by which two events are equal: times, and who answered, may differ. */
 function keyOf({ kind, text }: StoryEvent): string {
   if (kind === 'question.decided') return `${kind} ${text.split(',')[0]}`;
   if (kind === 'incident.verdict') return `${kind} ${text.split(':')[0]}`;
@@ -192,7 +192,7 @@ function keyOf({ kind, text }: StoryEvent): string {
 
 const mostRows = 1_000;
 
-/** As two versions of a text are compared: the longest that both have in this order, and between it what only one has. */
+/** Compares like a text diff: the longest common subsequence, and between it what only one has. */
 export function sideBySide(pastAll: readonly StoryEvent[], forkAll: readonly StoryEvent[]): readonly ForkRow[] {
   const [past, fork] = [pastAll.slice(0, mostRows), forkAll.slice(0, mostRows)];
   const [ours, theirs] = [past.map(keyOf), fork.map(keyOf)];
@@ -222,10 +222,10 @@ export function sideBySide(pastAll: readonly StoryEvent[], forkAll: readonly Sto
   return rows;
 }
 
-/** What is done and asked: the rest is told in words that may differ. */
+/** Actions and questions: everything else is described in words that may differ. */
 const compared = /^(?:step\.(?:applied|failed)|question\.(?:asked|decided)|incident\.verdict)$/;
 
-/** Told again with nothing otherwise, it should come to what it came to. */
+/** A replay without changes should reach the recorded outcome. */
 function departures(past: readonly StoryEvent[], again: readonly StoryEvent[]): readonly string[] {
   const [was, is] = [past, again].map((events) => events.filter(({ kind }) => compared.test(kind)).map(keyOf));
   const lacking = was?.filter((one) => !is?.includes(one)) ?? [];

@@ -12,17 +12,17 @@ import type { StoryEvent } from '../../testing/story.ts';
 import { provenRunOf, startOf } from '../records/incident-run.ts';
 import type { AlertsOnRecord } from './recorded-alerts.ts';
 
-/** A step as it went. */
+/** A step as it ran. */
 export interface PastStep {
   readonly action: string;
-  /** Which one of this action it was, from 1 on. */
+  /** Its number among the steps of this action, from 1. */
   readonly nth: number;
   readonly target: string;
   /** Milliseconds since the first alert. */
   readonly at: number;
   readonly plan?: Partial<Plan>;
   readonly output?: Readonly<Record<string, unknown>>;
-  /** It failed. */
+  /** Error code, if it failed. */
   readonly code?: ErrorCode;
 }
 
@@ -31,12 +31,12 @@ interface PastAnswer {
   readonly text: string;
   readonly choice: string;
   readonly at: number;
-  /** How many groups had been asked before the one that answered. */
+  /** Number of groups that had been asked before the one that answered. */
   readonly level: number;
   readonly form?: FormAnswers;
 }
 
-/** One run of an incident, as its records tell it. */
+/** One run of an incident, according to its records. */
 export interface PastIncident {
   /** `INCIDENT@RUN`. */
   readonly chain: string;
@@ -47,11 +47,11 @@ export interface PastIncident {
   readonly steps: readonly PastStep[];
   readonly answers: readonly PastAnswer[];
   readonly verdict: Verdict;
-  /** What of it is not known, in sentences. */
+  /** What is unknown about it, in sentences. */
   readonly missing: readonly string[];
 }
 
-/** The same kinds as the simulation tells; what goes on outside of the incident is none of it. */
+/** The same kinds of events as in a simulation, without events outside the incident. */
 const storyKinds = new RegExp(
   `^(?:${[
     'alert\\.joined',
@@ -68,8 +68,8 @@ export function isStoryKind(kind: string): boolean {
 }
 
 /**
- * Reads one run of an incident: only what is proven.
- * @param incident its whole id; the newest run of it, where none is named
+ * Reads one run of an incident, using only proven records.
+ * @param incident its full id; the newest run is used if none is named
  * @throws FB_ERR_UNKNOWN_ID
  */
 export async function readPastIncident(

@@ -11,7 +11,7 @@ import { parseAlerts } from '../intake/read/parse.ts';
 
 const alertFile = /\.(?:json|jsonl|ndjson|log)$/i;
 
-/** What `firebreak alerts parse` prints, and `firebreak backtest` reads: an alert that is normalised already. */
+/** The output of `firebreak alerts parse` and input of `firebreak backtest`: an already normalised alert. */
 const normalised = z.looseObject({
   id: z.string(),
   sensor: z.string(),
@@ -32,8 +32,8 @@ type ReadAlert = { readonly from: string } & (
 );
 
 /**
- * The alerts in files, in the files of folders, or in standard input (`-`): as a sensor sends them, or normalised. What only a cluster knows is what `find`
- * says; without it, it is made up: the pod's uid, so that what needs one can be tried, and the workload by the pod's name.
+ * Reads the alerts in files, in the files of folders, or in standard input (`-`): as a sensor sends them, or normalised. `find` adds what only a cluster knows;
+ * without it, that is made up: the pod's uid, so that steps that need one can be tried, and the workload from the pod's name.
  *
  * @throws FB_ERR_FILE_MISSING
  */
@@ -78,7 +78,7 @@ function alertsIn(file: string, cluster: string, find: (alert: Alert) => Alert):
 
 const newline = 0x0a;
 
-/** Says of parts of the bytes, one after another, in which line they begin, from 1 on. */
+/** Returns the line, from 1, at which a part of the bytes starts; parts must be passed in order. */
 function linesIn(bytes: Uint8Array): (part: Uint8Array) => number {
   let [line, at] = [1, 0];
   return (part) => {
@@ -87,14 +87,14 @@ function linesIn(bytes: Uint8Array): (part: Uint8Array) => number {
   };
 }
 
-/** Of a file whose every line is a normalised alert. */
+/** For a file in which every line is a normalised alert. */
 function normalisedIn(text: string): readonly Alert[] | undefined {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const alerts = lines.flatMap((line) => readNormalised(line) ?? []);
   return alerts.length > 0 && alerts.length === lines.length ? alerts : undefined;
 }
 
-/** One line with an alert that is normalised already; undefined for anything else. */
+/** Parses one line with a normalised alert; undefined for anything else. */
 export function readNormalised(line: string): Alert | undefined {
   let value: unknown;
   try {
@@ -104,14 +104,14 @@ export function readNormalised(line: string): Alert | undefined {
   }
   if (!isObject(value)) return undefined;
   const { raw: _, ...alert } = value;
-  // Its other fields are only shown, and compared as texts.
+  // Other fields are only displayed, and compared as text.
   return normalised.safeParse(alert).success ? (alert as unknown as Alert) : undefined;
 }
 
-/** Said where a uid is shown: no cluster has given it. */
+/** Shown instead of a uid that no cluster has assigned. */
 const assumedUid = 'assumed-by-the-simulation';
 
-/** As a cell would find it in its cluster. */
+/** Returns the alert as a cell would resolve it in its cluster. */
 export function asFound(alert: Alert): Alert {
   const { pod, workload } = alert;
   if (!pod) return alert;

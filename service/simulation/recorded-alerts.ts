@@ -24,11 +24,11 @@ import { openAuditTrust } from '../records/audit-trust.ts';
 import type { RetiredKey } from '../records/retired-key.ts';
 import { asFound, readAlerts, readNormalised } from './read-alerts.ts';
 
-/** A file of lines is read line by line; what is smaller may be of any form, and is read whole. */
+/** Larger files are read line by line; smaller ones may have any form, and are read as a whole. */
 const wholeBytes = 8 * 1_024 ** 2;
 
 /**
- * The alerts of files, folders and standard input, one after another.
+ * Yields the alerts of files, folders and standard input, one after another.
  *
  * @throws FB_ERR_FILE_MISSING, FB_ERR_ALERT_INVALID
  */
@@ -71,23 +71,23 @@ function isLong(path: string): boolean {
   }
 }
 
-/** An alert of an incident's records, with where it stands. */
+/** An alert from an incident's records, with its place. */
 export interface AlertOnRecord extends RecordedAlert {
   /** `INCIDENT@RUN`. */
   readonly chain: string;
-  /** When it came on record: ISO 8601, UTC. */
+  /** When it was recorded: ISO 8601, UTC. */
   readonly at: string;
-  /** It is as it was: command line, labels and all. */
+  /** Whether it is complete, including command line and labels. */
   readonly isWhole: boolean;
 }
 
 const rowsAtOnce = 500;
-/** Verdicts of chains, and records, that are remembered: beyond them they are looked up again. */
+/** Maximum number of cached verdicts of chains, and of cached records; others are looked up again. */
 const mostRemembered = 20_000;
 
 /**
- * The alerts that the records of incidents tell of, by time, with what the incident was found to be: only what is proven. For as long as they are kept
- * they are as they were; after that without command line, labels and what else may be a secret. Repetitions are only counted on record. In constant memory.
+ * The alerts in the records of incidents, by time, with the incident's verdict: only what is proven. While stored alerts are kept, alerts are complete; after
+ * that they lack command line, labels and whatever else may be secret. Repetitions are recorded only as counts. Uses constant memory.
  */
 export class AlertsOnRecord {
   readonly #archive: Pick<AlertArchive, 'read' | 'verdicts'>;
@@ -111,12 +111,12 @@ export class AlertsOnRecord {
     this.#cluster = options.cluster;
   }
 
-  /** Rows that count for nothing: their chain's own cell has not signed them. */
+  /** Number of ignored rows: they were not signed by their chain's own cell. */
   get leftOut(): number {
     return this.#leftOut;
   }
 
-  /** Alerts that were given as far as the records tell. */
+  /** Number of alerts returned only as far as the records describe them. */
   get bare(): number {
     return this.#bare;
   }
@@ -165,7 +165,7 @@ export class AlertsOnRecord {
     });
   }
 
-  /** What somebody has put there, or what was sealed with a key that is gone, is as if it were not there. */
+  /** Content that somebody planted, or that was sealed with a lost key, is treated as missing. */
   #opened(record: AuditRecord, sealed: Uint8Array): readonly Alert[] {
     try {
       const text = vouchedFor(Buffer.from(this.#open(sealed, sealedAt(record))).toString(), record);
@@ -184,7 +184,7 @@ export class AlertsOnRecord {
   }
 }
 
-/** Opens the store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE */
+/** Opens the configured store. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE */
 export async function withAlertsOnRecord<Result>(
   {
     config,
@@ -205,7 +205,7 @@ export async function withAlertsOnRecord<Result>(
   }
 }
 
-/** Who has the records and not the key has what the records tell. */
+/** Without the key, only what the records describe is available. */
 function openerOf(config: Config, env: Environment): Box['open'] {
   try {
     return createBox({ keys: resolveSecrets({ config, env, roles: [] }).codecKeys }).open;
@@ -218,7 +218,7 @@ function openerOf(config: Config, env: Environment): Box['open'] {
 
 const verdicts: readonly Verdict[] = ['true_positive', 'benign', 'suspicious', 'unknown'];
 
-/** `benign` counts with the question whose answer said so, and not on a playbook's own word. */
+/** `benign` counts only with the question whose answer said so, not if a playbook decided it by itself. */
 function verdictIn({ incident, verdict, question }: Readonly<Record<string, unknown>>): Verdict | undefined {
   if (verdict === 'benign' && typeof question !== 'string') return undefined;
   return verdicts.find((one) => one === incident);
@@ -228,7 +228,7 @@ function listIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
-/** As `joinBatch` puts it on record. */
+/** In the format that `joinBatch` records. */
 function alertIn(entry: Readonly<Record<string, unknown>>, cluster: string, receivedAt: string): Alert | undefined {
   const { id, rule, sensor, time, title, pod, node, workload, image, digest, doubt, novelty, tags, mitre } = entry;
   const severity = severities.find((one) => one === entry.severity);

@@ -1,4 +1,4 @@
-/** Tries the playbooks of a pack for whoever has started it: one line of JSON for each question and each answer. See `sandboxed.ts`, and `startPackProgram`. */
+/** Tries the playbooks of a pack for the parent process: one line of JSON for each question and each answer. See `sandboxed.ts`, and `startPackProgram`. */
 import { Console } from 'node:console';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -11,7 +11,7 @@ import type { FromSandbox, PlannedForSandbox, ToSandbox } from './sandboxed.ts';
 import { LocalSimulations, type Simulations } from './simulations.ts';
 
 const [folder = '', main = '', asksForPlans] = process.argv.slice(2);
-// Among the answers, which are for a program: what a body prints is for people.
+// Sent among the answers, which are for a program: what a body prints is for people.
 const forPeople = new Writable({
   write: (chunk, _, done) => {
     send({ printed: String(chunk).trimEnd() });
@@ -20,7 +20,7 @@ const forPeople = new Writable({
 });
 globalThis.console = new Console(forPeople, forPeople);
 
-// Live it stops nothing, and is told.
+// In production this stops nothing, and is reported.
 process.on('unhandledRejection', (reason) => {
   console.error(`a promise fails for which nothing waits: ${reason instanceof Error ? reason.message : String(reason)}`);
 });
@@ -30,7 +30,7 @@ const plans = new Map<number, PromiseWithResolvers<Partial<Plan>>>();
 let plansAsked = 0;
 const simulations = new LocalSimulations(pack.playbooks, asksForPlans === undefined ? undefined : planStep);
 
-// While one question is answered, plans come for it.
+// Plans for a question arrive while it is being answered.
 let answered: Promise<unknown> = Promise.resolve();
 for await (const line of createInterface({ input: process.stdin })) {
   const said: ToSandbox = JSON.parse(line);
@@ -39,7 +39,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     answered = answered.then(async () => {
       if (!send(await answerTo(said.call, said.asked))) await once(process.stdout, 'drain');
     });
-    // A mistake of ours, or of the pack: the process ends with it.
+    // A bug of ours or of the pack: it ends the process.
     answered.catch((error: unknown) =>
       setImmediate(() => {
         throw error;
@@ -64,7 +64,7 @@ function takePlan(said: PlannedForSandbox): void {
   else waiting?.reject(new FirebreakError(said.error, said.detail));
 }
 
-/** Stacks name the author's files as they are in the pack: where it lies for this process is nobody's place. */
+/** Stacks name the author's files by their path in the pack: the folder that this process uses means nothing to anyone. */
 function send(said: FromSandbox): boolean {
   return process.stdout.write(`${JSON.stringify(said).replaceAll(`${pathToFileURL(folder).href}/`, '')}\n`);
 }

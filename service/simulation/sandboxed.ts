@@ -11,10 +11,10 @@ import { type PackProgram, startPackProgram } from '../packs/pack-program.ts';
 import { packFaults } from '../packs/pack-rules.ts';
 import { LocalSimulations, type PlanStep, type Simulations } from './simulations.ts';
 
-/** One question to the process in which a pack is, or the answer to one of its own. */
+/** A question to the process of a pack, or the answer to one of its own. */
 export type ToSandbox = { readonly call: keyof Simulations; readonly asked: unknown } | PlannedForSandbox;
 
-/** By the number of what was asked. */
+/** Identified by the number of the request. */
 export type PlannedForSandbox = { readonly planned: number } & (
   | { readonly plan: Partial<Plan> }
   | { readonly error: ErrorCode; readonly detail: string }
@@ -23,19 +23,19 @@ export type PlannedForSandbox = { readonly planned: number } & (
 export type FromSandbox =
   | { readonly value: unknown }
   | { readonly error: ErrorCode; readonly detail: string; readonly remedy: string }
-  /** It asks what a step would do, before it answers. */
+  /** Asks what a step would do, before it answers. */
   | { readonly plans: number; readonly action: string; readonly input: unknown }
-  /** For people, beside the answers. */
+  /** Output for people, besides the answers. */
   | { readonly printed: string }
-  /** Of whoever has asked. */
+  /** A mistake of the caller. */
   | { readonly mistake: string };
 
 /**
- * Tries playbooks: those that are shipped in this process; those of a pack in one of its own, without an environment, which may read the pack and Firebreak's code
- * alone. Keys, records and configuration stay with whoever asks.
+ * Tries playbooks: shipped ones in this process; those of a pack in a separate process without an environment, which may read only the pack and Firebreak's
+ * code. Keys, records and configuration stay with the caller.
  *
- * @param where folder of the pack, or its tarball; absent: what is shipped.
- * @param plan of steps; the process of a pack asks for it, and gets plans alone: the cluster stays with whoever asks. Absent: all are sketched.
+ * @param where folder of the pack, or its tarball; absent: the shipped playbooks.
+ * @param plan plans steps; the process of a pack requests plans and receives nothing else: the cluster stays with the caller. Absent: all are sketched.
  * @throws FB_ERR_NOT_FOUND, FB_ERR_CONFIG_INVALID for what no pack may have
  */
 export async function withSimulations<T>(
@@ -56,7 +56,7 @@ export async function withSimulations<T>(
   }
 }
 
-/** So many alerts go to the pack at once. */
+/** Number of alerts sent to the pack at once. */
 const alertsAtOnce = 200;
 
 class SandboxedSimulations implements Simulations {
@@ -98,7 +98,7 @@ class SandboxedSimulations implements Simulations {
     if (isErrorCode(answer.error))
       throw new FirebreakError(answer.error, visibleLine(String(answer.detail)), { remedy: visibleLine(String(answer.remedy)) });
     if (typeof answer.mistake === 'string') throw new TypeError(visibleLine(answer.mistake));
-    // What a pack says of itself: it is printed, and nothing rests on it.
+    // A pack's own statement: it is printed, and nothing relies on it.
     return answer.value as Awaited<ReturnType<Simulations[Call]>>;
   }
 
@@ -107,7 +107,7 @@ class SandboxedSimulations implements Simulations {
     if (!input.write(`${JSON.stringify(said)}\n`)) await Promise.race([once(input, 'drain'), this.#program.ended]);
   }
 
-  /** Only of an action that there is, by an input that its schema takes: the action looks at both. */
+  /** Only for an existing action, and an input that its schema accepts: the action checks both. */
   async #planned(number: number, { action, input }: Readonly<Record<string, unknown>>): Promise<void> {
     try {
       await this.#write({ planned: number, plan: (await this.#plan?.(String(action), input)) ?? {} });
@@ -129,7 +129,7 @@ class SandboxedSimulations implements Simulations {
       if (!isObject(said))
         throw new FirebreakError('FB_ERR_INTERNAL', `${this.#where}: its process says nothing that can be read`);
       if (typeof said.plans === 'number') {
-        // Several at a time: what answers is written in whatever order it comes.
+        // Several at a time: answers are written in the order in which they arrive.
         void this.#planned(said.plans, said);
         continue;
       }

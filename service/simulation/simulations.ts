@@ -17,54 +17,54 @@ import { unknownName } from '../config/nearest.ts';
 import { type Fork, type ForkOptions, forkIncident } from './fork.ts';
 import type { PastIncident } from './past-incident.ts';
 
-/** What a step would do by an action’s own plan; what it leaves out is sketched. @throws FirebreakError as that plan does */
+/** What a step would do according to the action's own plan; anything the plan leaves out is sketched. @throws FirebreakError as that plan does */
 export type PlanStep = (action: string, input: unknown) => Promise<Partial<Plan>>;
 
-/** Ids with or without the pack; absent: all. */
+/** Ids, with or without the pack name; undefined: all. */
 type Ids = readonly string[] | undefined;
 
-/** What a playbook is tried on. */
+/** A playbook and the alert that it is tried with. */
 interface ExampleOf {
   readonly playbook: string;
-  /** Absent: none could be made up. */
+  /** Absent: no alert could be made up. */
   readonly alert?: Alert;
 }
 
-/** What there is to print of every answer. */
+/** What is printed of an `EveryAnswer`. */
 export type EveryAnswerOf = Pick<EveryAnswer, 'problems' | 'notices' | 'answers' | 'isCut'> & {
   readonly playbook: string;
   readonly rule: string;
   readonly runs: number;
-  /** What was taken for granted of the alert, since no single one says it: `5 times within 10m per workload`. */
+  /** What was assumed about the alert because no single alert states it: `5 times within 10m per workload`. */
   readonly assumed?: string;
 };
 
-/** A playbook that would answer an alert if this held of it, too. */
+/** A playbook that would answer an alert if this also held for it. */
 interface WouldAnswer {
   readonly playbook: string;
   readonly if: string;
 }
 
 /**
- * What the commands that try playbooks ask of them: data in, data out, so that a pack's code can be in another process (`sandboxed.ts`).
+ * What the commands that try playbooks need: data in, data out, so that a pack's code can run in another process (`sandboxed.ts`).
  *
- * All throw FB_ERR_UNKNOWN_ID for a playbook that is not there, and TypeError for an answer that its question does not have.
+ * All throw FB_ERR_UNKNOWN_ID if the playbook does not exist, and TypeError for an answer that its question does not offer.
  */
 export interface Simulations {
-  /** An alert that is made up, for each. */
+  /** Returns a made-up alert for each playbook. */
   examples(asked: { readonly only: Ids }): Promise<readonly ExampleOf[]>;
   story(asked: {
     readonly alert: Alert;
     readonly only: Ids;
-    /** One after another, each to the first question that has it. */
+    /** Given one after another, each to the first question that offers it. */
     readonly answers: readonly string[];
     readonly failures?: Readonly<Record<string, ErrorCode>> | undefined;
   }): Promise<Story>;
-  /** Of what nothing answers as it is: playbooks that count such alerts, or wait for what does not come. */
+  /** For an alert that nothing answers as it is: playbooks that count such alerts, or wait for something that does not come. */
   wouldAnswer(asked: { readonly alert: Alert; readonly only: Ids }): Promise<readonly WouldAnswer[]>;
-  /** Of each that answers one of the alerts. */
+  /** For each playbook that answers one of the alerts. */
   every(asked: { readonly alerts: readonly Alert[]; readonly only: Ids }): Promise<readonly EveryAnswerOf[]>;
-  /** `drawn` is absent where it answers none of the alerts. */
+  /** `drawn` is undefined if the playbook answers none of the alerts. */
   graph(asked: {
     readonly id: string;
     /** Absent: one is made up. */
@@ -72,7 +72,7 @@ export interface Simulations {
   }): Promise<{
     readonly playbook: string;
     readonly title: string;
-    /** Rule and severity of the alert, and what becomes of it. */
+    /** Rule and severity of the alert, and the graph of what happens to it. */
     readonly drawn?: { readonly alert: string; readonly graph: PlaybookGraph };
   }>;
   fork(asked: {
@@ -80,13 +80,13 @@ export interface Simulations {
     readonly only: Ids;
     readonly options: Omit<ForkOptions, 'playbooks' | 'instead'>;
   }): Promise<Fork>;
-  /** Begins one: the one before is forgotten. */
+  /** Begins a backtest and discards the previous one. */
   beginBacktest(asked: { readonly only: Ids; readonly options: Omit<BacktestOptions, 'playbooks'> }): Promise<void>;
   backtestOn(asked: { readonly alerts: readonly RecordedAlert[] }): Promise<void>;
   backtestReport(): Promise<BacktestReport>;
 }
 
-/** One playbook after another, as they are found: `share` is told before each. */
+/** Yields one playbook after another, as they are found; calls `share` before each. */
 export async function* everyInTurns(
   simulations: Pick<Simulations, 'examples' | 'every'>,
   { alerts, only }: Parameters<Simulations['every']>[0],
@@ -99,13 +99,13 @@ export async function* everyInTurns(
   }
 }
 
-/** In this process: of what is shipped, or within the sandbox of a pack. */
+/** Runs in this process: for the shipped playbooks, or within the sandbox of a pack. */
 export class LocalSimulations implements Simulations {
   readonly #all: readonly ListedPlaybook[];
   readonly #plan: PlanStep | undefined;
   #backtest: Backtest | undefined;
 
-  /** @param plan of the steps of a story; absent: all are sketched. */
+  /** @param plan for the steps of a story; absent: all are sketched. */
   constructor(playbooks: readonly ListedPlaybook[], plan?: PlanStep) {
     this.#all = playbooks;
     this.#plan = plan;
@@ -201,7 +201,7 @@ export class LocalSimulations implements Simulations {
   }
 }
 
-/** Such alerts came as often as it asks for, and nothing that it waits for. */
+/** Assumes that such alerts came as often as the playbook asks for, and that nothing it waits for came. */
 function firstAnswered(playbook: ListedPlaybook, alerts: readonly Alert[]): Alert | undefined {
   return alerts.map((one) => inTime(one, [playbook])).find((one) => answering([playbook], one).length > 0);
 }

@@ -9,13 +9,13 @@ import type { Role } from '../config/secrets.ts';
 import { currentBuild, deploymentName, fromIdentity, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
 
-/** A process that asks Temporal for work now, by what it calls itself: nobody has signed that. */
+/** A process that currently polls Temporal for work, by the name it gives itself; nobody has signed that. */
 interface RunningRole {
   readonly role: Role;
   /** Host and process id. */
   readonly process: string;
   readonly version: string;
-  /** Of the cell's workflows. */
+  /** Build of the cell's workflows. */
   readonly build?: string;
 }
 
@@ -26,14 +26,14 @@ interface InstalledWorkload {
   readonly version?: string;
 }
 
-/** What runs and what is stored. A part that could not be asked is absent, and `unasked` says why. */
+/** What runs and what is stored. A part that could not be queried is absent, and `unasked` says why. */
 export interface Installed {
   readonly program: { readonly version: string; readonly schema: number; readonly build?: string };
   readonly database?: { readonly schema: number; readonly needs: number };
   readonly temporal?: {
     readonly roles: readonly RunningRole[];
     readonly current?: string;
-    /** Open incidents and control workflows by their build. */
+    /** Number of open incidents and control workflows by build. */
     readonly open: ReadonlyMap<string, number>;
   };
   readonly cluster?: { readonly workloads: readonly InstalledWorkload[]; readonly resources: readonly string[] };
@@ -41,12 +41,12 @@ export interface Installed {
 }
 
 interface SkewFinding {
-  /** `broken`: something cannot work so. `passing`: as it is in the middle of an upgrade, and should end. */
+  /** `broken`: something cannot work like this. `passing`: normal in the middle of an upgrade, but should not last. */
   readonly kind: 'broken' | 'passing';
   readonly text: string;
 }
 
-/** What of it must not differ, or should not for long. */
+/** Reports differences that must not exist, or should not last. */
 export function skewFindings({ program, database, temporal, cluster }: Installed): readonly SkewFinding[] {
   const findings: SkewFinding[] = [];
   const broken = (text: string) => findings.push({ kind: 'broken', text });
@@ -77,7 +77,7 @@ export function skewFindings({ program, database, temporal, cluster }: Installed
   return findings;
 }
 
-/** Who asks Temporal for work of which role. */
+/** Returns which processes poll Temporal for work, and in which role. */
 export async function rolesAtTemporal({
   client,
   cluster,
@@ -89,7 +89,7 @@ export async function rolesAtTemporal({
   for (const [role, name] of Object.entries(queuesOf(cluster))) {
     const known = (['cell', 'desk', 'secrets', 'forensics', 'packs'] as const).find((one) => one === role);
     if (!known) continue;
-    // 1: workflows, which cells alone run. 2: activities.
+    // 1: workflow tasks, which only cells process. 2: activity tasks.
     const { pollers } = await client.workflowService.describeTaskQueue({
       namespace: client.options.namespace,
       taskQueue: { name },
@@ -106,7 +106,7 @@ export async function rolesAtTemporal({
   return { roles, ...(current !== undefined && { current }), open: await pinnedTo({ client, deployment }) };
 }
 
-/** The schema of a database as it is. @throws FB_ERR_UNAVAILABLE, FB_ERR_FILE_MISSING */
+/** Reads the current schema of a database. @throws FB_ERR_UNAVAILABLE, FB_ERR_FILE_MISSING */
 export async function schemaAt(url: string): Promise<NonNullable<Installed['database']>> {
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
   if (file !== undefined)
@@ -122,7 +122,7 @@ export async function schemaAt(url: string): Promise<NonNullable<Installed['data
   }
 }
 
-/** What this program knows. */
+/** Schema version that this program knows. */
 export const knownSchema = migrations.length;
 
 interface Listed<Item> {
@@ -142,7 +142,7 @@ interface ResourceItem {
   };
 }
 
-/** What the chart has installed in a namespace, and resources of our own. */
+/** What the chart has installed in a namespace, and our own resources there. */
 export async function installedIn({
   api,
   namespace,

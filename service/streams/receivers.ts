@@ -5,7 +5,7 @@ import { createHttpReceiver } from '../../integrations/streams/http-receiver.ts'
 import { createSyslogReceiver } from '../../integrations/streams/syslog-receiver.ts';
 import type { StreamAccess, StreamConfig } from '../config/complete/complete-streams.ts';
 
-/** Where a stream goes. What opens the door is read anew for each delivery, but for the keys of a bucket. */
+/** Opens the receiver of a stream. Credentials are read again for each delivery, except for the keys of a bucket. */
 export async function openReceiver(
   { to, format, timeoutMs }: Pick<StreamConfig, 'to' | 'format' | 'timeoutMs'>,
   access: () => StreamAccess,
@@ -23,7 +23,7 @@ export async function openReceiver(
   }
   if (to.kind === 'syslog') return createSyslogReceiver({ ...to, hostname: hostname(), timeoutMs, access });
   if (to.kind === 'kafka') {
-    // As is that of S3: who has no such stream does not load it.
+    // So is this one: it is loaded only if such a stream is configured.
     const { createKafkaReceiver } = await import('../../integrations/streams/kafka-receiver.ts');
     return createKafkaReceiver({
       ...to,
@@ -36,7 +36,7 @@ export async function openReceiver(
       },
     });
   }
-  // The client of S3 is large: who has no such stream does not load it.
+  // The S3 client is large: it is loaded only if such a stream is configured.
   const { openBucket } = await import('../../integrations/evidence/bucket.ts');
   const { accessKeyId = '', secretAccessKey = '' } = access();
   return createBucketReceiver({
@@ -46,7 +46,7 @@ export async function openReceiver(
   });
 }
 
-/** In a few words, without what may be a secret. */
+/** Describes the target in a few words, without anything that may be a secret. */
 export function targetText({ to }: Pick<StreamConfig, 'to'>): string {
   if (to.kind === 'http') return new URL(to.url).origin;
   if (to.kind === 'kafka')

@@ -9,14 +9,14 @@ import { ocsfEventsOf } from '../../core/streams/ocsf.ts';
 import type { EventMaker, Receiver, StreamEvent, StreamFormat, StreamItem, StreamOutcome } from '../../core/streams/stream.ts';
 import type { StreamFeed, StreamGap } from '../../core/streams/stream-feed.ts';
 
-/** What a runner tells of itself: for metrics and the log. */
+/** What a runner reports for metrics and the log. */
 export interface StreamObserver {
   delivered(events: number): void;
-  /** `refused`: the receiver does not take what it got as it is. */
+  /** `refused`: the receiver rejects the delivery as it is. */
   failed(kind: 'later' | 'refused', reason: string): void;
-  /** Nobody who is known has signed it: its words were left out. */
+  /** Nobody known has signed the record: its text was left out. */
   unproven(row: { readonly chain: string; readonly place: number; readonly problem: string }): void;
-  /** The database did not answer, or something else went wrong here. */
+  /** The database did not answer, or something else failed on our side. */
   broken(error: unknown): void;
 }
 
@@ -28,26 +28,26 @@ export interface StreamRunnerOptions {
   readonly maker: EventMaker;
   readonly trust: Trust;
   readonly receiver: Receiver;
-  /** Of this desk, and of no other. */
+  /** Unique to this desk. */
   readonly holder: string;
   readonly observer: StreamObserver;
-  /** Records in one delivery at most. */
+  /** Maximum number of records in one delivery. */
   readonly batch: number;
   readonly pace?: Partial<StreamPace>;
 }
 
-/** Milliseconds. */
+/** All in milliseconds. */
 interface StreamPace {
-  /** Between two looks for what has come. */
+  /** Between two checks for new records. */
   readonly lookMs: number;
-  /** A desk that says nothing for so long sends no more: another one may. */
+  /** A desk that has not reported for this long stops sending: another one may take over. */
   readonly heldMs: number;
-  /** After a failure; twice as long after each further one, up to the most. */
+  /** Delay after a failure; doubles after each further one, up to the maximum. */
   readonly retryMs: number;
   readonly mostRetryMs: number;
-  /** How long records of a chain wait whose next one the receiver refuses by itself. */
+  /** How long a chain waits if the receiver rejects its next record even when sent alone. */
   readonly refusedMs: number;
-  /** How often all chains are looked at, and not only those that grew lately. */
+  /** How often all chains are checked, not only those that grew recently. */
   readonly wholeMs: number;
 }
 
@@ -60,12 +60,12 @@ const usualPace: StreamPace = {
   wholeMs: 600_000,
 };
 
-/** What is looked at besides, since clocks of desks differ and transactions take their time. */
+/** How far back checks overlap, because the clocks of desks differ and transactions take time. */
 const overlapMs = 300_000;
-/** Chains in one delivery, and records of one chain: a long chain holds up no other. */
+/** Chains in one delivery, and records of one chain: a long chain does not hold up the others. */
 const mostChains = 400;
 const mostOfOne = 200;
-/** Making events takes the processor: others have their turn in between. */
+/** Making events uses CPU: other work gets its turn after this many. */
 const atOnce = 25;
 
 interface Batch {
@@ -75,27 +75,27 @@ interface Batch {
 }
 
 /**
- * Sends one stream: reads what its receiver has not got, delivers it, and then notes how far it has come, so that nothing is lost however it ends, and
- * what was sent before a crash is sent again. Nobody waits for it. Where several desks run it, one of them sends.
+ * Sends one stream: reads what its receiver does not have yet, delivers it, and then stores how far it got. Nothing is lost however the process ends; what was
+ * sent just before a crash is sent again. Nothing waits for the runner. If several desks run a stream, only one of them sends.
  */
 export class StreamRunner {
   readonly #options: StreamRunnerOptions;
   readonly #pace: StreamPace;
   readonly #stopping = new AbortController();
-  /** Chains whose next record the receiver refuses, and until when they wait. */
+  /** Chains whose next record the receiver rejects, and until when they wait. */
   readonly #refused = new Map<string, number>();
   readonly #signatures: SignaturesAhead;
   #running: Promise<void> = Promise.resolve();
   #limit: number;
   #failures = 0;
   #wholeAt = Number.NEGATIVE_INFINITY;
-  /** Chains of the last look that are still to come. */
+  /** Chains found by the last check that are still to be sent. */
   #toCome: readonly StreamGap[] = [];
-  /** The delivery after the one that is on its way. */
+  /** The delivery after the one in flight. */
   #prepared: Promise<Batch | undefined> | undefined;
-  /** When it was last noted that this desk sends. */
+  /** When this desk last recorded that it is the sender. */
   #claimedAt = Number.NEGATIVE_INFINITY;
-  /** In a look at all chains: what grew before this is delivered. */
+  /** During a check of all chains: everything that grew before this is delivered. */
   #doneBefore = '';
   #lookedAt = 0;
   #begun = false;
@@ -111,7 +111,7 @@ export class StreamRunner {
     this.#running = this.#run();
   }
 
-  /** What is on its way is given up: it is sent again by whoever sends next. */
+  /** Abandons the delivery in flight: the next sender sends it again. */
   async stop(): Promise<void> {
     const { feed, name, holder, receiver } = this.#options;
     this.#stopping.abort();
@@ -132,7 +132,7 @@ export class StreamRunner {
     }
   }
 
-  /** One delivery at most. How long to wait until the next. */
+  /** Makes at most one delivery. Returns how long to wait until the next. */
   async #turn(): Promise<number> {
     const { feed, name, from, holder, receiver, observer } = this.#options;
     if (!this.#begun) await feed.begin(name, from);
@@ -161,7 +161,7 @@ export class StreamRunner {
     return sent.state === 'refused' ? this.#afterRefusal(batch) : this.#afterFailure(sent);
   }
 
-  /** Noted seldom enough to cost nothing, and long before another one may send. */
+  /** Recorded rarely enough to cost nothing, and long before another desk may take over. */
   async #isOurs(): Promise<boolean> {
     const { feed, name, holder } = this.#options;
     const now = performance.now();
@@ -171,15 +171,15 @@ export class StreamRunner {
     return isOurs;
   }
 
-  /** While a delivery is on its way, as far as the last look has shown what comes: another look would show again what is on its way. */
+  /** Prepares the next delivery while one is in flight, as far as the last check has found records: a new check would find those in flight again. */
   #prepare(): void {
     if (this.#toCome.length === 0) return;
     this.#prepared = this.#nextBatch();
-    // Who waits for it is told.
+    // The caller that awaits it gets the error.
     this.#prepared.catch(() => undefined);
   }
 
-  /** Whatever was looked up counts no more: a look at all chains is next. */
+  /** Discards what was found so far and checks all chains next. */
   #lookAgain(): void {
     this.#prepared = undefined;
     this.#claimedAt = Number.NEGATIVE_INFINITY;
@@ -196,7 +196,7 @@ export class StreamRunner {
     return Math.max(usual, waitMs ?? 0);
   }
 
-  /** Half as many next time, until the one is found that is refused by itself: its chain waits then, and no other. */
+  /** Halves the next delivery until the one record is found that is rejected even alone: then only its chain waits. */
   #afterRefusal({ records, upTo }: Batch): number {
     this.#lookAgain();
     this.#limit = Math.max(1, Math.floor(records / 2));
@@ -211,7 +211,7 @@ export class StreamRunner {
     let records = 0;
     for await (const rows of this.#signatures.eachChain(await this.#nextRows())) {
       const last = rows.at(-1);
-      // Its rows are gone, though its head says otherwise: the notary tells of that.
+      // Its rows are gone although its head says otherwise: the notary reports that.
       if (!last) continue;
       const problems = originProblems(rows, this.#signatures);
       for (const [index, row] of rows.entries()) {
@@ -224,7 +224,7 @@ export class StreamRunner {
     return records === 0 ? undefined : { events, records, upTo };
   }
 
-  /** Of each chain that has some to come, as many in all as one delivery takes. */
+  /** Returns the next rows of each chain that has any, at most one delivery in total. */
   async #nextRows(): Promise<readonly (readonly StoredRecord[])[]> {
     const { feed } = this.#options;
     if (this.#toCome.length === 0) this.#toCome = await this.#gaps();
@@ -243,7 +243,7 @@ export class StreamRunner {
     return Promise.all(
       taken.map(async (gap) => {
         const rows = found.get(gap.chain) ?? [];
-        // Where places are missing, what comes after them is sent all the same.
+        // If places are missing, the records after them are still sent.
         const whole = { ...gap, upTo: ends.get(gap.chain) ?? gap.upTo };
         return rows.length > 0 ? rows : feed.rows(whole, gap.upTo - gap.after);
       }),
@@ -259,9 +259,9 @@ export class StreamRunner {
     const most = mostChains + this.#refused.size;
     const grownSince = whole ? this.#doneBefore : new Date(this.#lookedAt - overlapMs).toISOString();
     const found = await feed.behind(name, { most, grownSince });
-    // Else each look of a long way would pass all that is delivered.
+    // Otherwise each check would pass over everything that is already delivered.
     if (whole) this.#doneBefore = found[0]?.grownAt ?? '';
-    // As long as there is more than one look shows, the next one begins with the oldest again.
+    // As long as there are more than one check returns, the next one starts with the oldest again.
     if (found.length < most) {
       if (whole) {
         this.#wholeAt = now;
@@ -278,10 +278,10 @@ export class StreamRunner {
     return format === 'ocsf' ? ocsfEventsOf(item, maker) : [cloudEventOf(item, maker)];
   }
 
-  /** Only what its chain's own cell or desk has signed is told as theirs. */
+  /** Only what the chain's own cell or desk has signed is presented as theirs. */
   #itemOf({ chain, place, previous, hash, signed }: StoredRecord, problem: string | undefined): StreamItem {
     if (signed && problem === undefined) return { record: { place, previous, hash, signed } };
-    // Its key may be one that is trusted, whose file cannot be read for the moment: that is no forgery, and told later.
+    // Its key may be a trusted one whose file cannot be read right now: that is not forgery, so the record is sent later.
     if (signed && this.#options.trust.isUnsureOf?.(signed.keyId))
       throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that the configuration names cannot be read');
     const row = { chain, place, problem: problem ?? 'is no record' };

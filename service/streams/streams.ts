@@ -23,10 +23,10 @@ interface RunningStreams {
   stop(): Promise<void>;
 }
 
-/** Whoever scrapes more often gets the same numbers. */
+/** Scraping more often returns the same numbers. */
 const freshMs = 15_000;
 
-/** Starts the streams of the configuration. Nobody waits for them, whatever their receivers do. */
+/** Starts the configured streams. Nothing waits for them, whatever their receivers do. */
 export async function startStreams(options: {
   readonly config: Pick<Config, 'streams' | 'cluster'>;
   readonly secrets: Pick<Secrets, 'streams'>;
@@ -68,7 +68,7 @@ export function makerOf({ cluster }: Pick<Config, 'cluster'>): EventMaker {
   return { cluster, version: firebreakVersion() };
 }
 
-/** An event that says of itself that nothing has happened. */
+/** An event that states that nothing has happened. */
 export function testEvent(format: StreamFormat, maker: EventMaker, name: string): StreamEvent {
   const at = new Date().toISOString();
   const body = { text: `A test of the stream ${name}: nothing has happened.` };
@@ -79,10 +79,10 @@ export function testEvent(format: StreamFormat, maker: EventMaker, name: string)
   return event ?? cloudEventOf(item, maker);
 }
 
-/** Chains of which it is said that a record is not proven: of all others the metric tells. */
+/** Maximum number of chains logged for having an unproven record; the metric counts all of them. */
 const mostUnproven = 100;
 
-/** One warning for each reason, until something is delivered again. */
+/** Logs one warning per reason until something is delivered again. */
 function observerOf(name: string, metrics: StreamMetrics, log: Logger): StreamObserver {
   const said = new Set<string>();
   const unproven = new Set<string>();
@@ -150,7 +150,7 @@ export function createStreamMetrics(feed: Pick<StreamFeed, 'lag'>, names: readon
   const refreshed = (): Promise<void> => {
     const at = performance.now();
     if (!read || at - read.at >= freshMs) {
-      // A database that is away leaves the numbers as they were; the next look asks again.
+      // If the database is unavailable, the numbers stay as they were; the next scrape asks again.
       const done = refresh().catch(() => {
         read = undefined;
       });
@@ -196,10 +196,10 @@ export function createStreamMetrics(feed: Pick<StreamFeed, 'lag'>, names: readon
   };
 }
 
-/** From then on people are told: as the alert rule FirebreakStreamLags has it. */
+/** From here on people are alerted, as in the alert rule FirebreakStreamLags. */
 export const lateSeconds = 600;
 
-/** How far behind it is. */
+/** How many seconds the stream is behind. */
 export function lagSeconds({ oldestAt }: StreamLag, now = Date.now()): number {
   return oldestAt === undefined ? 0 : Math.max(0, (now - Date.parse(oldestAt)) / 1_000);
 }

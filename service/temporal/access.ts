@@ -5,7 +5,7 @@ import { resolveTemporalAccess } from '../config/secrets.ts';
 import type { TemporalAccess } from '../config/temporal-access.ts';
 import { grpc, isLockedOut } from './grpc-status.ts';
 
-/** As the SDK's connections take it, both kinds. */
+/** Options in the form that both kinds of SDK connections accept. */
 export function connectionOptions(address: string, { tls, apiKey }: TemporalAccess) {
   const { ca, cert, key, serverName } = tls ?? {};
   return {
@@ -21,7 +21,7 @@ export function connectionOptions(address: string, { tls, apiKey }: TemporalAcce
   };
 }
 
-/** A connection for a command, that is closed again. @throws FB_ERR_UNAVAILABLE when Temporal does not answer within so long, 5 s where not given. */
+/** Opens a connection for a command, to be closed after it. @throws FB_ERR_UNAVAILABLE if Temporal does not answer in time (default 5 s). */
 export async function openConnection({
   config,
   env,
@@ -46,8 +46,8 @@ export async function openConnection({
 }
 
 /**
- * The client tries a failed call again out of a timer. On a connection that was closed meanwhile that throws, where nobody can catch it: what was
- * under way at the close, and failed as its server ended, would end the process. Here it fails as a call that was called off.
+ * The client retries a failed call from a timer. If the connection was closed in the meantime, that throws where nobody can catch it: a call that was in flight
+ * at the close, and failed because its server ended, would crash the process. Here it fails as a cancelled call instead.
  */
 const unlessClosed: Interceptor = (options, nextCall) =>
   tryAgain(options, (again) => {

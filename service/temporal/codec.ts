@@ -9,7 +9,7 @@ import type { Signer } from '../../core/messages/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
 import { RecordSigner } from './record-signer.ts';
 
-/** How the message begins by which a workflow ends. */
+/** Prefix of the message by which a workflow ends. */
 const endBeginning = Buffer.from('{"to":"end:');
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
@@ -17,27 +17,27 @@ const encoding = 'binary/encrypted';
 const json = 'json/plain';
 const closingBrace = 0x7d;
 
-/** For `bundleWorkflowCode({ failureConverterPath })` as well: the workflow sandbox converts its own failures. */
+/** Also for `bundleWorkflowCode({ failureConverterPath })`: the workflow sandbox converts its own failures. */
 export const failureConverterPath = join(import.meta.dirname, `failure-converter${extname(import.meta.filename)}`);
 
 export interface CodecOptions {
-  /** The first key encrypts, all of them decrypt. */
+  /** The first key encrypts; all of them decrypt. */
   readonly keys: readonly BoxKey[];
   readonly namespace: string;
-  /** Who this process is. Absent for the command line, whose people sign what they say themselves. */
+  /** Identity of this process. Absent for the command line, whose users sign what they say themselves. */
   readonly signer?: Signer | undefined;
-  /** Whom it believes. */
+  /** Whom this process believes. */
   readonly trust: Trust;
-  /** Of a worker with workflows: what runs have found of their payloads, which they are told when they read them again. */
+  /** For a worker with workflows: what runs have concluded about their payloads, returned again when they reread them. */
   readonly judgements?: Judgements | undefined;
-  /** For everybody else these count of how a workflow has ended alone. */
+  /** For everyone else, only judgements about how a workflow ended count. */
   readonly judgedAre?: 'all' | 'ends';
 }
 
 /**
- * How everything that Firebreak gives to Temporal is signed and encrypted: arguments, results, signals, queries, memos, and the messages and
- * stacks of failures. Give it to every client, worker and replay of the namespace.
- * Not encrypted, whatever a codec does: workflow ids, search attributes, the names of activities, signals and queries.
+ * How everything that Firebreak gives to Temporal is signed and encrypted: arguments, results, signals, queries, memos, and the messages and stacks of
+ * failures. Pass it to every client, worker and replay of the namespace. Never encrypted, whatever the codec: workflow ids, search attributes, the names of
+ * activities, signals and queries.
  * @throws FB_ERR_CONFIG_INVALID for an unusable key ring.
  */
 export function dataConverter(options: CodecOptions): DataConverter {
@@ -45,11 +45,11 @@ export function dataConverter(options: CodecOptions): DataConverter {
 }
 
 /**
- * AES-256-GCM, bound to the namespace and, where the SDK says which, to the workflow; inside of it an Ed25519 signature of whoever sends. The
- * key of the encryption keeps things secret, and many hold it; who said something is known by the signature alone.
+ * AES-256-GCM, bound to the namespace and, if the SDK names it, to the workflow; inside it an Ed25519 signature of the sender. The encryption key keeps things
+ * secret, and many processes hold it; only the signature proves who said something.
  *
- * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding does not throw, but
- * for a minute at most (`mustBeSure`): in a workflow's worker, an error has the task done again, and one signal with rubbish in it would stop an incident.
+ * Decoding does not return the payload but what is known of it (`Received`): its sender, and its value or why there is none. It does not throw, except for a
+ * minute at most (`mustBeSure`): in a workflow's worker, an error makes the task retry, and a single garbage signal would stop an incident.
  */
 export function createPayloadCodec({
   keys,
@@ -61,7 +61,7 @@ export function createPayloadCodec({
 }: CodecOptions): PayloadCodec {
   const box = createBox({ keys });
   const records = signer && new RecordSigner(signer);
-  /** That it has ended this process knows of itself from now on, whoever's keys are trusted when it is asked. */
+  /** From now on this process itself remembers that the workflow ended, whichever keys are trusted when it is asked. */
   const remember = (whole: Payload, sealed: Payload, { workflowId }: SerializationContext, memory: Judgements): void => {
     const judged = senderOf(whole, namespace, trust);
     if (judged && workflowId !== undefined)
@@ -87,7 +87,7 @@ export function createPayloadCodec({
   };
 }
 
-/** What a signature is over: no signature for one purpose is ever taken for another. */
+/** What a signature covers: a signature for one purpose is never accepted for another. */
 function signedBytes(payload: Payload, namespace: string): Uint8Array {
   const head = `firebreak.message.v1\n${JSON.stringify([namespace, textOf(payload, 'encoding')])}\n`;
   return Buffer.concat([Buffer.from(head), bytesOf(payload)]);
@@ -133,7 +133,7 @@ function encrypted({
   };
 }
 
-/** The value as the JSON that it is, unparsed; absent for `undefined`. */
+/** The value as unparsed JSON; absent for `undefined`. */
 type Opened =
   | { readonly from: Sender | null; readonly keyId: string; readonly json?: Uint8Array }
   | { readonly unreadable: Unreadable };
@@ -156,7 +156,7 @@ function received({
   let from: Sender | null;
   try {
     const sealedFor = textOf(payload, 'encryption-workflow');
-    // Sealed without a workflow (the SDK named none): then the namespace is all that it is bound to.
+    // Sealed without a workflow (the SDK named none): then it is bound only to the namespace.
     const workflow = sealedFor === '' ? '' : (context?.workflowId ?? sealedFor);
     inner = PayloadMessage.decode(box.open(bytesOf(payload), boundTo(namespace, workflow)));
     from = senderOf(inner, namespace, trust) ?? null;
@@ -166,13 +166,13 @@ function received({
   const keyId = textOf(inner, 'signer-key-id');
   if (textOf(inner, 'encoding') !== json) return { from, keyId };
   const text = bytesOf(inner);
-  // What a trusted process has signed its own converter has written.
+  // What a trusted process has signed was written by its own converter.
   return from || isJson(text) ? { from, keyId, json: text } : { unreadable: 'no-json' };
 }
 
 /**
- * The one error of this codec: the task is done again a moment later. A run would refuse for good, also when its history is read again, what is signed
- * with a key whose file is just being written.
+ * The only error of this codec: the task is retried a moment later. Otherwise a run would reject for good, even on replay, a payload signed with a key whose
+ * file is just being written.
  * @throws FB_ERR_UNAVAILABLE
  */
 function mustBeSure(
@@ -195,7 +195,7 @@ function foundBefore(payload: Payload, context: SerializationContext | undefined
   return { digest, judgements: judgements.of(workflow, digest) };
 }
 
-/** By what a payload is known again, as Temporal has it. */
+/** Identifies a payload again, in the form in which Temporal stores it. */
 function digestIn(payload: Payload): string {
   const opensBy = JSON.stringify([textOf(payload, 'encryption-key-id'), textOf(payload, 'encryption-workflow')]);
   return createHash('sha256').update(`${opensBy}\n`).update(bytesOf(payload)).digest('hex');
@@ -223,8 +223,8 @@ const utf8 = new TextEncoder();
 const plain = { encoding: utf8.encode(json) };
 
 /**
- * Put together from JSON and JSON: a value of megabytes is not parsed and written again. Each payload has a buffer of its own: a small `Buffer` is a view of
- * 64 kB that many share, and all of them would go along to the thread of the workflows, and stay there while the run is kept.
+ * Concatenated from JSON parts: a value of megabytes is not parsed and serialised again. Each payload has its own buffer: a small `Buffer` is a view of a
+ * shared 64 kB one, which would go along to the workflow thread as a whole and stay there while the run is cached.
  */
 function asPayload(opened: Opened, before: FoundBefore = {}): Payload {
   if ('unreadable' in opened) {
@@ -247,7 +247,7 @@ function boundTo(namespace: string, workflow: string): string {
   return JSON.stringify(['temporal', namespace, workflow]);
 }
 
-/** Of a payload without bytes, the library's default is not always a Uint8Array. */
+/** For a payload without bytes, the library's default is not always a Uint8Array. */
 function bytesOf({ data }: Payload): Uint8Array {
   return Buffer.from(data ?? []);
 }

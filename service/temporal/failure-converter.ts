@@ -5,9 +5,9 @@ import { isObject } from '../../core/text/plain-json.ts';
 const nobodySays = 'no process that is trusted says why';
 
 /**
- * Puts the message and the stack of every failure into a payload, which the codec signs and encrypts: Temporal would keep them in plain
- * text otherwise. What comes back is shown only where somebody who is trusted has signed it, and nothing that Temporal hands over makes this
- * throw: in a workflow's worker that would have the task done again for ever.
+ * Puts the message and the stack of every failure into a payload, which the codec signs and encrypts: otherwise Temporal would store them in plain text. They
+ * are shown later only if someone trusted has signed them. Nothing that Temporal hands over makes this throw: in a workflow's worker, that would retry the task
+ * for ever.
  */
 class SignedFailureConverter extends DefaultFailureConverter {
   constructor() {
@@ -36,5 +36,5 @@ function inTrustedWords(...[{ encodedAttributes, ...failure }, payloadConverter,
   };
 }
 
-/** By this name the SDK of Temporal asks for it, in the process and in the workflow bundle. */
+/** The Temporal SDK looks it up by this name, in the process and in the workflow bundle. */
 export const failureConverter = new SignedFailureConverter();

@@ -7,25 +7,25 @@ const callMs = 5_000;
 const identity = 'firebreak';
 const reason = 'no cell has held it up';
 
-/** Not over: one that somebody has paused is open as well. */
+/** Whether the run has not ended; a paused one is open too. */
 export function isOpenRun({ status }: Pick<WorkflowExecutionInfo, 'status'>): boolean {
   return status.name === 'RUNNING' || status.name === 'PAUSED';
 }
 
-/** What was found, and whether Temporal has taken it back. */
+/** What was found, and whether Temporal has undone it. */
 interface TakenBack {
   readonly heldUp: readonly HeldUp[];
-  /** Temporal refuses it, or somebody else was faster: each is tried, whatever becomes of the others. */
+  /** Temporal refused, or someone else was faster; each is tried regardless of the others. */
   readonly failed: readonly HeldUp[];
 }
 
-/** What whoever reaches Temporal can do to a run that keeps it from going on, and that Temporal takes back when it is told so. */
+/** What anyone who can reach Temporal can do to keep a run from going on, and what Temporal undoes on request. */
 type HeldUp = 'paused' | 'given to another build' | 'has paused calls' | 'has its time skipped';
 
 /**
- * Takes back what holds up a run of ours: nothing of Firebreak pauses a run or a call, or has its time skipped, and which build a run goes by the cell says that has begun it. What it has
- * heard and done stays. `pinnedTo`: the build that a cell has told Temporal, `none` where it has told none; `as it is` where whoever asks does not know.
- * Never rejects: who cannot take it back has to tell people all the same.
+ * Undoes whatever holds up a run of ours: Firebreak never pauses a run or a call or skips its time, and the cell that started a run determines its build. What
+ * the run has heard and done stays. `pinnedTo`: the build that a cell has set in Temporal, `none` if it has set none; `as it is` if the caller does not know.
+ * Never rejects: a caller that cannot undo it must still notify people.
  */
 export async function takeBack(
   client: Client,
@@ -77,8 +77,8 @@ export async function takeBack(
 }
 
 /**
- * Has calls done now that were put off, and what a run has said of them counts again where they wait: their queue, and what time they have. What they are
- * tells `WaitingCalls`. Never rejects: it is tried again as long as they wait.
+ * Runs postponed calls now, and restores what a run has set for those that wait: their queue and timeouts. `WaitingCalls` reports which these are. Never
+ * rejects: it is retried as long as they wait.
  */
 export async function askAnew(
   client: Client,
@@ -91,7 +91,7 @@ export async function askAnew(
     ...putOff.map(({ activityId }) => {
       return () => client.workflowService.resetActivity({ ...common, id: activityId ?? '', restoreOriginalOptions: true });
     }),
-    // An attempt that is under way goes on.
+    // An attempt in progress goes on.
     ...perhapsChanged.map(({ activityId }) => {
       return () => client.workflowService.updateActivityOptions({ ...common, id: activityId ?? '', restoreOriginal: true });
     }),

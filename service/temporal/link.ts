@@ -8,22 +8,22 @@ import { RepeatedTrouble, type TroubleSoFar } from './repeated-trouble.ts';
 import type { Speaker } from './speaker.ts';
 import type { WorkerBase } from './workers.ts';
 
-/** The connection as one role has it: it speaks with that role's key. */
+/** The connection for one role: it signs with that role's key. */
 export interface TemporalConnected {
   readonly base: WorkerBase;
   readonly client: Client;
   /**
-   * The same on one connection more. An eager start is given to any worker of its queue on the client's own connection, whatever its
-   * build: a worker of an older build must not be found there.
+   * The same over a separate connection. An eager start goes to any worker of its queue on the client's own connection, whatever its build: a worker of an
+   * older build must not be found there.
    */
   apart(): Promise<WorkerBase>;
 }
 
-/** The way to Temporal, which may not be there yet: what can be done without it is done meanwhile. */
+/** The link to Temporal, which may not be available yet: whatever works without it is done meanwhile. */
 export interface TemporalLink {
   /** Undefined until Temporal has answered for the first time. */
   as(speaker: Speaker): TemporalConnected | undefined;
-  /** Has the worker go on over a new connection when certificates or the API key are renewed. */
+  /** Moves the worker to a new connection when certificates or the API key are renewed. */
   adopt(worker: Worker): void;
   /** Whether Temporal has answered since the link was opened. */
   isThere(): boolean;
@@ -38,22 +38,22 @@ interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
   readonly identity: string;
-  /** What opens the door now: asked again and again, so that renewed files are taken up. */
+  /** Current credentials: called repeatedly, so that renewed files are picked up. */
   readonly access: () => TemporalAccess;
   readonly renewEveryMs?: number;
-  /** Called when new certificates or a new key are in use, or cannot be used: then the old ones are. */
+  /** Called when new certificates or a new key are in use, or cannot be used: then the old ones stay. */
   readonly onRenewed?: (outcome: 'renewed' | 'failed') => void;
-  /** Called for the first failure, and then at growing distances. */
+  /** Called for the first failure, and then at growing intervals. */
   readonly onWaiting: (reason: string, soFar: TroubleSoFar) => void;
 }
 
 const answerWithinMs = 5_000;
 const retryMs = 500;
 const renewEveryMs = 5_000;
-/** Calls that are under way over a connection that was replaced have ended by then. */
+/** Calls in flight on a replaced connection have ended by then. */
 const lettingGoMs = 60_000;
 
-/** Connects as soon as Temporal serves the namespace, however long that takes. One connection for client and workers: only so is a start eager. */
+/** Connects as soon as Temporal serves the namespace, however long that takes. Client and workers share one connection: a start is eager only then. */
 export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
   const { namespace, identity } = options;
   const closing = new AbortController();
@@ -96,10 +96,10 @@ export function openTemporalLink(options: TemporalLinkOptions): TemporalLink {
   };
 }
 
-/** One connection, and the next one in its place. */
+/** One connection, and its replacement after a renewal. */
 class Line {
   readonly workers = new Set<Worker>();
-  /** For clients, which keep it: whatever it is asked, the connection of the moment answers. */
+  /** For clients, which keep it: it always delegates to the current connection. */
   readonly lasting: NativeConnection;
   current: NativeConnection;
   readonly #old: { readonly connection: NativeConnection; readonly timer: NodeJS.Timeout }[] = [];
@@ -135,7 +135,7 @@ class Line {
   }
 }
 
-/** Looks at what opens the door, and goes over to new connections when it has changed. Ends with `signal`. Never rejects. */
+/** Checks the credentials and switches to new connections when they have changed. Ends with `signal`. Never rejects. */
 async function renewed(options: TemporalLinkOptions, lines: readonly Line[], signal: AbortSignal): Promise<void> {
   const { access, onRenewed, renewEveryMs: everyMs = renewEveryMs } = options;
   let used = JSON.stringify(access());
@@ -150,7 +150,7 @@ async function renewed(options: TemporalLinkOptions, lines: readonly Line[], sig
       refused = '';
       onRenewed?.('renewed');
     } catch {
-      // Half of the files may be written: it is looked again, and said once.
+      // Only some of the files may have been written: check again, but report it once.
       if (refused !== now) onRenewed?.('failed');
       refused = now;
     }
@@ -173,7 +173,7 @@ async function waitForTemporal(options: TemporalLinkOptions, closing: AbortSigna
   return undefined;
 }
 
-/** The port opens before the namespace is there, and a worker of a namespace that is not there ends for good: so it is asked for. */
+/** The port opens before the namespace exists, and a worker for a missing namespace ends for good: so check for it first. */
 async function tryOnce(options: TemporalLinkOptions): Promise<NativeConnection | string> {
   const { address, namespace } = options;
   let connection: NativeConnection;
@@ -194,7 +194,7 @@ async function serves(connection: NativeConnection, namespace: string): Promise<
     const { namespaceInfo } = await connection.withDeadline(Date.now() + answerWithinMs, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
-    // Temporal goes on to describe one that somebody has marked so, and refuses every poll there.
+    // Temporal still describes a namespace that was marked as deleted, but refuses every poll there.
     return namespaceInfo?.state !== proto.temporal.api.enums.v1.NamespaceState.NAMESPACE_STATE_DELETED;
   } catch {
     return false;

@@ -3,14 +3,14 @@ import { genesisHash, type RecordSignature, recordLink, signRecord } from '../..
 import type { Message } from '../../core/messages/message.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 
-/** How a message to the desk with records begins. The interceptors of workflows write it; no value from outside stands at the beginning of a payload. */
+/** Prefix of a message with records to the desk. The workflow interceptors write it; no outside value stands at the beginning of a payload. */
 const beginning = Buffer.from('{"to":"activity:recordAudit"');
 
 const nobodys: RecordSignature = { keyId: '', follows: genesisHash, salt: '', signature: '' };
 
-/** Chains of which it is known what was signed last. Who is forgotten begins a new run: that costs a reader one check of a signature. */
+/** Maximum number of chains whose last signed record is remembered. A forgotten chain begins a new run: that costs a reader one signature check. */
 const mostChains = 5_000;
-/** Ends of batches: a workflow task that failed is done again, and then its records follow what came before it. */
+/** Ends of batches kept per chain: a failed workflow task is retried, and its records then follow what came before it. */
 const mostEnds = 4;
 
 interface SignedEnd {
@@ -19,9 +19,9 @@ interface SignedEnd {
 }
 
 /**
- * Puts the signatures of an incident's records into the message that takes them to the desk, as it leaves the sandbox: the workflow has no key. It is
- * no oracle: only what a workflow of this very worker sends comes here, and only records of that workflow's own chain are signed. Each names the one
- * before it as this process itself has signed it, whatever Temporal says of it.
+ * Adds the signatures of an incident's records to the message that takes them to the desk, as it leaves the sandbox: the workflow has no key. It is no oracle:
+ * only what a workflow of this very worker sends comes here, and only records of that workflow's own chain are signed. Each names its predecessor as this
+ * process itself has signed it, whatever Temporal says of it.
  */
 export class RecordSigner {
   readonly #signer: Signer;
@@ -31,7 +31,7 @@ export class RecordSigner {
     this.#signer = signer;
   }
 
-  /** Any other payload is given back as it is. */
+  /** Any other payload is returned unchanged. */
   async withSignatures(json: Uint8Array): Promise<Uint8Array> {
     if (!beginning.equals(json.subarray(0, beginning.length))) return json;
     const { workflow, value }: RecordsMessage = JSON.parse(Buffer.from(json).toString());
@@ -59,7 +59,7 @@ export class RecordSigner {
 
   #remember(chain: string, end: SignedEnd): void {
     const others = (this.#ends.get(chain) ?? []).filter(({ number }) => number !== end.number);
-    // Those that are asked for again stay: the one that was signed longest ago is forgotten.
+    // Recently used chains stay: the one signed longest ago is dropped.
     this.#ends.delete(chain);
     this.#ends.set(chain, [...others, end].slice(-mostEnds));
     const [oldest] = this.#ends.size > mostChains ? this.#ends.keys() : [];

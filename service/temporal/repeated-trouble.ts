@@ -1,4 +1,4 @@
-/** How often a trouble was met since it began, and for how long it has lasted. */
+/** How many times a problem has occurred since it began, and for how long it has lasted. */
 export interface TroubleSoFar {
   readonly times: number;
   readonly forSeconds: number;
@@ -8,8 +8,8 @@ const firstAgainMs = 60_000;
 const longestMs = 3_600_000;
 
 /**
- * One trouble that many calls run into, for a log that people read: it is said at once, again after a minute, then after two, four and
- * so on, an hour at most. Another kind of it (another code) is said at once, since it is news.
+ * One problem that many calls run into, for a log that people read: it is logged at once, again after a minute, then after two, four and so on, an hour at
+ * most. A different kind (another code) is logged at once, since it is news.
  */
 export class RepeatedTrouble {
   readonly #now: () => number;
@@ -24,7 +24,7 @@ export class RepeatedTrouble {
     this.#now = now;
   }
 
-  /** Notes that it was met once more. What to say of it now; undefined where that was said lately. */
+  /** Counts another occurrence. Returns what to log now; undefined if it was logged recently. */
   met(kind: string): TroubleSoFar | undefined {
     const at = this.#now();
     if (this.#times === 0) this.#since = at;
@@ -38,12 +38,12 @@ export class RepeatedTrouble {
     return this.#soFar(at);
   }
 
-  /** Since when it was not met, in milliseconds; undefined where it is over. */
+  /** Milliseconds since the last occurrence; undefined if the problem is over. */
   quietForMs(): number | undefined {
     return this.#times === 0 ? undefined : this.#now() - this.#lastAt;
   }
 
-  /** Ends it. What there was, from the first time to the last; undefined where there was none. */
+  /** Ends it. Returns its summary, from the first to the last occurrence; undefined if there was none. */
   over(): TroubleSoFar | undefined {
     if (this.#times === 0) return undefined;
     const soFar = this.#soFar(this.#lastAt);

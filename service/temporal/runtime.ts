@@ -9,13 +9,10 @@ interface RuntimeOptions extends Omit<UnansweredPollsOptions, 'log'>, Omit<Unrep
   readonly log: PollLog & { warn(fields: object, message: string): void };
 }
 
-/**
- * Errors of the core, from its sixth try on that a call is repeated (polls become errors only after a minute and a half), and what becomes of
- * the tasks of workflows.
- */
+/** Errors of the core, repeated calls from the sixth attempt on (polls become errors only after a minute and a half), and the outcomes of workflow tasks. */
 export const coreFilter = `ERROR,temporalio_client::retry=WARN,${sayingUnreplayed}=WARN`;
 
-/** What the SDK warns of and is meant so: the pools and the desk have activities alone. */
+/** SDK warnings about what is intentional: the pools and the desk only have activities. */
 const meantSo: ReadonlySet<string> = new Set(['No workflows registered, not polling for workflow tasks']);
 
 interface Listening {
@@ -28,8 +25,8 @@ interface Listening {
 let listening: Listening | undefined;
 
 /**
- * One runtime a process; its lines join ours, with what playbooks say: of the SDK's own only what it warns of. A service that begins anew in the same
- * process is who is told from then on.
+ * One runtime per process; its lines join ours, along with what playbooks log: of the SDK's own lines only its warnings. If a service starts again in the same
+ * process, it receives the lines from then on.
  */
 export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
   const isInstalled = listening !== undefined;
@@ -50,7 +47,7 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
       if (level === 'INFO') return;
       if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
       if (meta && unreplayed.takes(meta)) return;
-      // Of single calls their caller knows more: whether it is sent again, and what for. Tasks of workflows are done again by themselves.
+      // The caller of a single call knows more: whether it is retried, and what for. Workflow tasks are retried automatically.
       const target: unknown = meta?.target;
       if (level !== 'ERROR' && (target === 'temporalio_client::retry' || target === sayingUnreplayed)) return;
       const incident = typeof meta?.workflowId === 'string' && { incident: meta.workflowId };
@@ -68,8 +65,8 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
 const quietMs = 600_000;
 
 /**
- * Activities that failed. Which one and by which code, since its text is on the incident's record. One that Temporal calls again by itself – Slack takes a
- * message a second, and in a storm hundreds wait – is said once, and then at growing distances.
+ * Activities that failed: which one and with which code, since the text is on the incident's record. One that Temporal retries automatically – Slack takes a
+ * message a second, and in a storm hundreds wait – is logged once, and then at growing intervals.
  */
 export class FailedCalls {
   readonly #troubles = new Map<string, RepeatedTrouble>();
@@ -79,7 +76,7 @@ export class FailedCalls {
     this.#now = options.now ?? Date.now;
   }
 
-  /** What to say of a line of the SDK's: nothing more where it is about no activity, and undefined where it was said lately. */
+  /** What to log for a line of the SDK: nothing extra if it is about no activity, and undefined if it was logged recently. */
   of(meta: LogEntry['meta']): object | undefined {
     const { activityType: activity, attempt, error } = meta ?? {};
     if (typeof activity !== 'string') return {};

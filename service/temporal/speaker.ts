@@ -29,18 +29,18 @@ import type { EndedRun, WorkflowSinks } from '../../workflows/messages.ts';
 import { type SpanOptions, type Tracing, traced } from '../process/telemetry/tracing.ts';
 import { type CodecOptions, dataConverter } from './codec.ts';
 
-/** How one process, or one role of it, speaks over Temporal: give all of it to its clients and workers, or nobody listens. */
+/** How one process, or one role of it, communicates over Temporal: pass all of it to its clients and workers, or nobody accepts their messages. */
 export interface Speaker {
   readonly dataConverter: DataConverter;
-  /** Of workers with workflows: what their runs were told stays what it was, whoever is trusted by then. */
+  /** For workers with workflows: what their runs have received stays valid, whoever is trusted later. */
   readonly workflows: { readonly dataConverter: DataConverter; readonly sinks: InjectedSinks<WorkflowSinks> };
-  /** Of clients: starts, signals and queries become messages, and answers are taken from cells only. */
+  /** For clients: starts, signals and queries become messages, and answers are accepted from cells only. */
   readonly client: WorkflowClientInterceptor;
-  /** Of workers: only what a cell orders is done, and the answer is bound to the call. */
+  /** For workers: only what a cell orders is done, and the answer is bound to the call. */
   readonly activities: (context: Context) => ActivityInterceptors;
 }
 
-/** A call of an activity that was refused. */
+/** A rejected activity call. */
 export interface RefusedCall {
   readonly activity: string;
   readonly why: Refusal;
@@ -48,15 +48,15 @@ export interface RefusedCall {
 
 export interface SpeakerOptions extends Omit<CodecOptions, 'judgements' | 'judgedAre'> {
   readonly onRefused?: (refused: RefusedCall) => void;
-  /** Of workers: which start of each workflow is the one that runs. Absent: whatever a cell has once started is heard. */
+  /** For workers: which start of each workflow is the one that runs. Absent: any start that a cell has ever made is accepted. */
   readonly starts?: Pick<StartMemory, 'takes'> | undefined;
-  /** Of a process with workflows. */
+  /** For a process with workflows. */
   readonly judgements?: Judgements | undefined;
-  /** Of a process with workflows: who hears what came of steps in pools, which their keys have signed. */
+  /** For a process with workflows: receives the results of steps in pools, signed with the pools' keys. */
   readonly steps?: StepListener | undefined;
-  /** Of a process with workflows: who keeps records until they have left. */
+  /** For a process with workflows: keeps records until they have been sent. */
   readonly records?: Pick<RecordMemory, 'made' | 'left'> | undefined;
-  /** Absent: nothing is traced. */
+  /** Absent: no tracing. */
   readonly tracing?: Tracing | undefined;
   readonly now?: () => number;
 }
@@ -72,7 +72,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
           found: { fn: ({ workflowId }, found) => judgements?.found({ ...found, workflow: workflowId }), callDuringReplay: true },
         },
         traces: { ended: { fn: ({ workflowId }, ended) => recordWorkflow(tracing, workflowId, ended) } },
-        // Not while a history is read again: who hears of it keeps what it has heard.
+        // Not during replay: the listener keeps what it has received.
         steps: {
           done: { fn: (_, call, output) => steps?.done(call, output) },
           failed: { fn: (_, call, what, code) => steps?.failed(call, what, code) },
@@ -132,13 +132,13 @@ function valueIn(read: Read, workflow: string): unknown {
   throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal says of ${workflow}: ${refusalTexts[read.why]}`);
 }
 
-/** How a workflow has ended, in the words of the cell. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
+/** How a workflow has ended, as stated by the cell. @throws FB_ERR_MESSAGE_REFUSED if no cell states it. */
 export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
   const { type, raw } = await handle.describe();
   return resultOfRun(handle, type, raw.workflowExecutionInfo?.firstRunId ?? '');
 }
 
-/** The same of a run whose first one is known, whatever Temporal says of it. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
+/** The same for a run whose first run is known, whatever Temporal says of it. @throws FB_ERR_MESSAGE_REFUSED if no cell states it. */
 export async function resultOfRun<T>(handle: WorkflowHandle, type: string, first: string): Promise<T> {
   const bound = { to: `end:${type}`, workflow: handle.workflowId, run: first };
   return valueIn(readInRun(await handle.result(), { ...bound, from: workflowsAnsweredBy }, endsRun).read, handle.workflowId) as T;
@@ -192,7 +192,7 @@ async function answered({
       value: await traces(() => next({ ...input, args: signatures ? [...args, signatures] : args })),
     };
   } catch (error) {
-    // What the SDK itself throws, and Temporal keeps as it is.
+    // Thrown by the SDK itself, and kept as it is by Temporal.
     if (error instanceof CancelledFailure) throw error;
     const failure = asFailure(error);
     const { type, message, nonRetryable, nextRetryDelay } = failure;
@@ -208,15 +208,15 @@ async function answered({
   }
 }
 
-/** Clocks of the processes may differ so much, and Temporal's may be set right meanwhile. */
+/** How far the clocks of the processes may differ; Temporal's clock may also be corrected meanwhile. */
 const clocksApartMs = 5 * 60_000;
 
-/** Whether its run has waited for less than it thinks. Who can have its time go by in a moment would have people asked whom nobody has waited for, and the incident end. */
+/** Whether its run has waited for less time than it believes. Anyone who can skip its time could have people asked too early, and the incident end. */
 function isAhead({ start, lastedMs = 0 }: Message, now: number): boolean {
   return start !== undefined && lastedMs > now - start.at + clocksApartMs;
 }
 
-/** By the activity and, of a step, its action: both are names of ours or of a pack's. */
+/** Named by the activity and, for a step, its action: both are names of ours or of a pack's. */
 function activitySpan(
   activity: string,
   { args, attempt }: { readonly args: readonly unknown[]; readonly attempt: number },
@@ -230,7 +230,7 @@ function activitySpan(
   };
 }
 
-/** From its start, by the clock of who made it, to its end; said by the run itself, once it has come to its end. */
+/** From its start, by the clock of its creator, to its end; reported by the run itself once it has ended. */
 function recordWorkflow(tracing: Tracing | undefined, id: string, { run, startedAt, error }: EndedRun): void {
   tracing?.record({ id, run }, ({ workflowSpan, startSpan }) => ({ spanId: workflowSpan, parentId: startSpan }), {
     name: 'incident',
@@ -242,7 +242,7 @@ function recordWorkflow(tracing: Tracing | undefined, id: string, { run, started
   });
 }
 
-/** Which run it is bound to is what the cell says; a workflow that was reset goes on under another run of Temporal's. */
+/** The cell states which run it is bound to; a workflow that was reset continues under another Temporal run id. */
 function readCall(
   received: unknown,
   { activity, call, workflow }: { readonly activity: string; readonly call: string; readonly workflow: string },

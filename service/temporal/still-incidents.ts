@@ -8,9 +8,9 @@ import { stillAfterMs, WaitingCalls } from './waiting-calls.ts';
 import { WaitingTasks } from './waiting-tasks.ts';
 
 const callMs = 5_000;
-/** Of those that run so many are asked for each time: of more, each every few minutes. */
+/** Maximum number of running incidents checked each time; if there are more, each gets its turn every few minutes. */
 const mostLookedAt = 10;
-/** So long people have for putting back what a history cannot be read without. */
+/** How long people have to restore what a history cannot be read without. */
 const unreadableAfterMs = 10 * 60_000;
 
 const standsStill =
@@ -23,36 +23,36 @@ const notTakenBack =
 interface StillParts {
   readonly log: Logger;
   readonly now: () => number;
-  /** The build that a cell has told Temporal for what it has begun. Undefined where this cell does not know. */
+  /** The build that a cell has set in Temporal for a run it started. Undefined if this cell does not know. */
   readonly pinnedTo: (incident: string) => WorkerDeploymentVersion | undefined;
 }
 
-/** How one look is made. */
+/** Parameters of one check. */
 export interface StillLook {
   readonly client: Client;
-  /** What Temporal lists as running. */
+  /** Incidents that Temporal lists as running. */
   readonly running: readonly string[];
-  /** Ends a run whose history cannot be read, and begins the incident again. */
+  /** Ends a run whose history cannot be read, and starts the incident again. */
   readonly beginAgain: (incident: string, run: { readonly id: string; readonly first: string }) => Promise<void>;
   readonly stillMs?: number | undefined;
   readonly unreadableMs?: number | undefined;
 }
 
 /**
- * Which incidents are listed as running and do not go on. Whoever reaches Temporal can pause them, give them to a build that nobody has, keep their tasks from every cell, do one of
- * them wrongly, so that the history does not come out the same any more, or hold back the queues of those who do their work. What can be taken back is
- * taken back, a history that cannot be read is left, and people are told of all of it.
+ * Finds incidents that are listed as running and make no progress. Anyone who can reach Temporal can pause them, assign them to a build that nobody has, keep
+ * their tasks from every cell, process one wrongly so that the history no longer replays, or hold back the queues of their activities. What can be undone is
+ * undone, a history that cannot be read is abandoned, and people are told of all of it.
  */
 export class StillIncidents {
   readonly #parts: StillParts;
   readonly #still = new Map<string, RepeatedTrouble>();
-  /** Those whose calls nobody takes or answers. */
+  /** Incidents whose calls nobody takes or answers. */
   readonly #waiting = new Set<string>();
   readonly #calls: WaitingCalls;
   readonly #tasks: WaitingTasks;
-  /** Those that could not be taken back when they were looked at last. */
+  /** Incidents that could not be restored at the last check. */
   readonly #heldUp = new Map<string, RepeatedTrouble>();
-  /** Of each something may be remembered. */
+  /** Incidents about which something may be remembered. */
   readonly #looked = new Set<string>();
   readonly #turns = new Turns(mostLookedAt);
 
@@ -62,7 +62,7 @@ export class StillIncidents {
     this.#calls = new WaitingCalls(parts);
   }
 
-  /** How many did not go on when they were looked at last. */
+  /** Number of incidents that made no progress at the last check. */
   get count(): number {
     return new Set([...this.#still.keys(), ...this.#waiting, ...this.#heldUp.keys()]).size;
   }
@@ -109,7 +109,7 @@ export class StillIncidents {
         if (unreadable && unreadable.forMs >= (unreadable.isForGood ? stillMs : unreadableMs))
           await beginAgain(id, { id: found.runId, first });
       } catch (error) {
-        // Temporal is away, or it has just ended: it is looked again.
+        // Temporal is unavailable, or the run has just ended: it is checked again.
         this.#parts.log.debug({ incident: id, reason: reasonOf(error) }, 'cannot tell whether an incident makes progress');
       }
     }
@@ -122,7 +122,7 @@ export class StillIncidents {
     const trouble = this.#heldUp.get(incident);
     if (failed.length === 0) this.#heldUp.delete(incident);
     else if (!trouble) this.#heldUp.set(incident, new RepeatedTrouble({ now }));
-    // Once may be another cell that was faster.
+    // A single failure may mean that another cell was faster.
     const said = failed.length > 0 && trouble?.met(incident);
     if (said) log.error({ incident, heldUp: failed, ...said }, notTakenBack);
   }

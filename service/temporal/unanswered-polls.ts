@@ -1,6 +1,6 @@
 import { RepeatedTrouble } from './repeated-trouble.ts';
 
-/** What is needed of a logger; pino's fits. */
+/** The part of a logger that is needed; pino's fits. */
 export interface PollLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
@@ -15,16 +15,16 @@ export interface UnansweredPollsOptions {
   readonly quietMs?: number;
 }
 
-/** The SDK's core says this of each poll that it repeats, and has no other sign for it. `crates/client/src/retry.rs` of its sources. */
+/** The SDK's core logs this for each poll that it repeats, and gives no other sign. See `crates/client/src/retry.rs` of its sources. */
 const repeatedPoll = /^gRPC call poll_\w+ retried \d+ times$/;
 
 const lookEveryMs = 5_000;
-/** A poll is repeated every 12 s at the latest: whoever was silent for longer is not refused any more. */
+/** A poll is repeated every 12 s at the latest: after a longer silence, polls no longer fail. */
 const quietMs = 15_000;
 
 /**
- * Each worker has several polls under way, and each repeats its own every ten seconds while Temporal is away: in ten minutes that would be
- * hundreds of lines which all say the same. They become one line at the beginning, a few at growing distances, and one when it is back.
+ * Each worker has several polls in flight, and each repeats every ten seconds while Temporal is unavailable: in ten minutes, hundreds of identical lines. They
+ * become one line at the beginning, a few at growing intervals, and one on recovery.
  */
 export class UnansweredPolls {
   readonly #log: PollLog;
@@ -42,7 +42,7 @@ export class UnansweredPolls {
     this.#trouble = new RepeatedTrouble({ now });
   }
 
-  /** True when a line of the SDK is about a repeated poll: it is told here, and is not to be logged as well. */
+  /** Returns true if a line of the SDK is about a repeated poll: it is reported here and must not be logged as well. */
   takes(line: { readonly message: string; readonly error?: unknown }): boolean {
     if (!repeatedPoll.test(line.message)) return false;
     const code = codeOf(line.error);
@@ -66,7 +66,7 @@ export class UnansweredPolls {
   }
 }
 
-/** The core writes the error out as `Status { code: Unavailable, message: …, metadata: … }`; of that only the code is fit for a log. */
+/** The core formats the error as `Status { code: Unavailable, message: …, metadata: … }`; only the code is fit for a log. */
 function codeOf(error: unknown): string {
   return (typeof error === 'string' ? /\bcode: (\w{1,32})/.exec(error)?.[1] : undefined) ?? 'unknown';
 }

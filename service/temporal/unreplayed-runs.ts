@@ -2,14 +2,14 @@ import { RepeatedTrouble } from './repeated-trouble.ts';
 
 export interface UnreplayedRunsOptions {
   readonly log: { error(fields: object, message: string): void };
-  /** What people know a run by; undefined where this process does not know it. */
+  /** The name by which people know a run; undefined if this process does not know it. */
   readonly nameOf: (run: string) => string | undefined;
   readonly now?: () => number;
 }
 
-/** The part of the SDK's core that says it, as a warning. `crates/sdk-core/src/worker/workflow/mod.rs` of its sources. */
+/** The module of the SDK's core that logs it, as a warning. See `crates/sdk-core/src/worker/workflow/mod.rs` of its sources. */
 export const sayingUnreplayed = 'temporalio_sdk_core::worker::workflow';
-/** Its own name of the cause, and it has no other sign for it. */
+/** The core's own name of the cause; it gives no other sign. */
 const notTheSame = /\bforce_cause: NonDeterministicError\b/;
 const mostRuns = 1_000;
 
@@ -17,7 +17,7 @@ const whatToDo =
   'the history of a run does not come out the same when it is read again, so it does not go on: put back the keys that were taken out of `trust`, ' +
   'or what this cell remembers (`memory` in its state directory); if neither is there after ten minutes, the cell ends the run and begins the incident again';
 
-/** A run whose history does not come out the same is tried again for ever. Each is one line of the log, and a few more at growing distances. */
+/** A run that does not replay its history is retried for ever. Each gets one log line, and a few more at growing intervals. */
 export class UnreplayedRuns {
   readonly #options: UnreplayedRunsOptions;
   readonly #runs = new Map<string, RepeatedTrouble>();
@@ -26,7 +26,7 @@ export class UnreplayedRuns {
     this.#options = options;
   }
 
-  /** True when a line of the SDK is about that: it is told here, and is not to be logged as well. */
+  /** Returns true if a line of the SDK is about that: it is reported here and must not be logged as well. */
   takes({ target, runId, failure }: Readonly<Record<string, unknown>>): boolean {
     if (target !== sayingUnreplayed || typeof runId !== 'string' || typeof failure !== 'string') return false;
     if (!notTheSame.test(failure)) return false;

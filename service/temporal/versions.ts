@@ -9,7 +9,7 @@ export function deploymentName(cluster: string): string {
   return `firebreak-${cluster}`;
 }
 
-/** What a process calls itself at Temporal. */
+/** The identity under which a process polls Temporal. */
 export function identityOf({
   version,
   host,
@@ -22,7 +22,7 @@ export function identityOf({
   return `firebreak-${version}@${host}/${pid}`;
 }
 
-/** The same read back: a word of who polls, which nobody has signed. */
+/** Parses that identity: a claim of the polling process that nobody has signed. */
 export function fromIdentity(said: string): { readonly version: string; readonly process: string } {
   const [, version = 'unknown', process = said] = /^firebreak-([\w.+-]+)@(.+)$/.exec(said) ?? [];
   return { version, process };
@@ -34,7 +34,7 @@ interface ManagedDeployment {
   readonly identity: string;
 }
 
-/** What is needed of a client of Temporal here. */
+/** The part of a Temporal client that is needed here. */
 interface DeploymentsClient {
   readonly options: { readonly namespace: string };
   readonly workflowService: {
@@ -58,13 +58,13 @@ interface DeploymentsClient {
   };
 }
 
-/** What Temporal takes of builds of one deployment, and of deployments of a namespace, unless it is configured otherwise. */
+/** Temporal's default limit for builds per deployment, and for deployments per namespace. */
 const mostKnown = 100;
 
 /**
- * Makes this build the current one: what begins without being told with which one, such as the control workflow, begins with it.
- * @returns whether somebody had made themselves the manager of our builds, beside whom nobody may say that
- * @throws FB_ERR_UNAVAILABLE when the server does not know the build's worker within `withinMs`.
+ * Makes this build the current one: runs started without an explicit build, such as the control workflow, use it.
+ * @returns whether someone else had made themselves the manager of our builds, which would keep anyone else from setting this
+ * @throws FB_ERR_UNAVAILABLE if the server does not know the build's worker within `withinMs`.
  */
 export async function makeCurrent(options: {
   readonly client: DeploymentsClient;
@@ -96,7 +96,10 @@ export async function makeCurrent(options: {
   }
 }
 
-/** Nothing of Firebreak manages a deployment: whoever reaches Temporal can have it take the current build and shares of it from themselves alone. @returns whether somebody did */
+/**
+ * Firebreak never manages a deployment: anyone who can reach Temporal can set themselves as the only one allowed to change the current build and its shares.
+ * @returns whether someone had
+ */
 async function endManager(of: { readonly client: DeploymentsClient; readonly deployment: string }): Promise<boolean> {
   const { client, deployment: deploymentName } = of;
   const { namespace } = client.options;
@@ -107,7 +110,10 @@ async function endManager(of: { readonly client: DeploymentsClient; readonly dep
   return Boolean(previousManagerIdentity);
 }
 
-/** The version exists only once its worker has polled. That Temporal's own parts are away is another thing, which nobody would look for then. */
+/**
+ * The version exists only once its worker has polled. If Temporal's own services are unavailable, that is a different problem, and the message must not suggest
+ * this one.
+ */
 async function notCurrent({
   client,
   deployment,
@@ -126,7 +132,10 @@ async function notCurrent({
   return `Temporal does not know the worker build ${buildId} yet${full === undefined ? '' : `. ${full}`}`;
 }
 
-/** Whoever reaches Temporal can poll in the name of our deployment, or of others, with builds of their own, until it takes no further one. It makes room by itself for those that nobody polls with. */
+/**
+ * Anyone who can reach Temporal can poll under the name of our deployment, or of others, with builds of their own, until it accepts no more. Temporal itself
+ * evicts those that nobody polls with.
+ */
 async function whyFull({
   client,
   deployment,
@@ -148,7 +157,7 @@ async function whyFull({
   }
 }
 
-/** The build that new incidents begin with. */
+/** The build that new incidents start on. */
 export async function currentBuild(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -161,13 +170,13 @@ export async function currentBuild(options: {
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
 }
 
-/** What whoever reaches Temporal can do to how it begins runs. */
+/** What anyone who can reach Temporal can change about how it starts runs. */
 type Rerouted = 'somebody manages our builds' | 'runs begin with another build';
 
 /**
- * Nothing of Firebreak has Temporal begin a share of runs with another build than the current one: whoever reaches Temporal can have it begin each with one that nobody has, and
- * have it hear of builds from themselves alone.
- * @returns what was so
+ * Firebreak never has Temporal start a share of runs on a build other than the current one: anyone who can reach Temporal can have every run start on a build
+ * that nobody has, and make themselves the only one who may set builds.
+ * @returns what was found and undone
  */
 export async function takeBackRouting({
   client,
@@ -191,11 +200,11 @@ export async function takeBackRouting({
   return [...rerouted, 'runs begin with another build'];
 }
 
-/** What a cell says of a build, for people: Temporal keeps it, and whoever reaches that can say something else. Nothing is decided by it. */
+/** What a cell states about a build, for people: Temporal stores it, and anyone who can reach Temporal can change it. Nothing is decided by it. */
 interface SaidOfBuild {
   /** `acme@1.2.0` */
   readonly packs: readonly string[];
-  /** Of a hundred incidents that begin, how many begin with it. Absent: it is the current one, or was. */
+  /** Percentage of new incidents that start on it. Absent: it is or was the current one. */
   readonly percent?: number;
 }
 
@@ -205,7 +214,7 @@ const saidSchema = z.object({
   percent: z.number().min(0).max(100).exactOptional(),
 });
 
-/** @throws what Temporal throws, also where no worker of the build has asked it for work yet */
+/** @throws what Temporal throws, also if no worker of the build has polled it yet */
 export async function sayOfBuild(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -221,7 +230,7 @@ export async function sayOfBuild(options: {
   });
 }
 
-/** Undefined where no cell has said anything, or Temporal does not know the build any more. */
+/** Undefined if no cell has stated anything, or Temporal no longer knows the build. */
 export async function saidOfBuild(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -241,7 +250,7 @@ export async function saidOfBuild(options: {
   }
 }
 
-/** The builds that Temporal has heard of, the newest first. */
+/** The builds that Temporal knows, newest first. */
 export async function knownBuilds(options: {
   readonly client: {
     readonly options: { readonly namespace: string };
@@ -257,7 +266,7 @@ export async function knownBuilds(options: {
   return workerDeploymentInfo?.versionSummaries?.flatMap(({ deploymentVersion }) => deploymentVersion?.buildId ?? []) ?? [];
 }
 
-/** Open incidents and control workflows, or one of these, by the build that they are pinned to. */
+/** Counts open incidents and control workflows, or only one of these types, by the build they are pinned to. */
 export async function pinnedTo(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -279,12 +288,12 @@ function buildOf({ raw }: Pick<WorkflowExecutionInfo, 'raw'>): string | undefine
   return /:([0-9a-f]{16})"?$/.exec(text)?.[1];
 }
 
-/** Some of an answer: of all that is open only which builds it has is asked. */
+/** Page size: for all open runs, only their builds are asked for. */
 const listedAtOnce = 100;
-/** Whoever names ever more of them is not listened to for ever. */
+/** A list that keeps naming more builds is not followed for ever. */
 const mostBuilds = 100;
 
-/** Builds whose incidents are still open, these not counted. Each needs a worker of its own until they end. */
+/** Builds that still have open incidents, except these. Each needs its own worker until they end. */
 export async function openBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -301,7 +310,7 @@ export async function openBuilds(options: {
       const build = buildOf(execution);
       if (build !== undefined && !except.includes(build)) builds.add(build);
       listed += 1;
-      // The others of these builds need not be read.
+      // The remaining runs of these builds need not be read.
       if (listed >= listedAtOnce && builds.size > before) break;
     }
     if (listed < listedAtOnce) break;

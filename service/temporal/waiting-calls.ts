@@ -9,12 +9,12 @@ import { sha256Hex } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { RepeatedTrouble } from './repeated-trouble.ts';
 
-/** A call is taken within a second. One that has waited for so long nobody takes. */
+/** A call is normally taken within a second. After this long, nobody is taking it. */
 export const stillAfterMs = 120_000;
-/** Of ours none waits longer for its next attempt than five minutes, and the clocks of two machines may be as far apart. */
+/** None of our calls waits longer than five minutes for its next attempt, and the clocks of two machines may be that far apart. */
 const longestPauseMs = 11 * 60_000;
 const quietMs = 10 * 60_000;
-/** Between two calls of one name a run waits a minute at most. */
+/** A run waits at most a minute between two calls of the same name. */
 const forgottenAfterMs = 5 * 60_000;
 const mostHeard = 100;
 
@@ -32,29 +32,29 @@ type Trouble = keyof typeof texts;
 
 const { PENDING_ACTIVITY_STATE_SCHEDULED: isScheduled } = proto.temporal.api.enums.v1.PendingActivityState;
 
-/** What is wrong with it people have to see. */
+/** For problems that people have to see. */
 export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** What is needed of a client of Temporal here: by whose keys failures are read. */
+/** The part of a Temporal client that is needed here: the keys with which failures are read. */
 interface ReadingClient {
   readonly options: Pick<Client['options'], 'loadedDataConverter'>;
 }
 
 type PendingCall = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
-/** What of a workflow does not come to its answer. */
+/** Calls of a workflow that get no answer. */
 export interface CallsThatWait {
-  /** Whether any do. */
+  /** Whether there are any. */
   readonly areThere: boolean;
   /** Their next attempt is too far away. */
   readonly putOff: readonly PendingCall[];
-  /** Which may be because somebody has changed their queue, or what time they have: each once in ten minutes. */
+  /** Calls that may be stuck because someone changed their queue or timeouts: each is reported once in ten minutes. */
   readonly perhapsChanged: readonly PendingCall[];
 }
 
-/** For how long something waits that has done so since `at` as Temporal says, in milliseconds; not longer than whoever looks has been looking. */
+/** How long something has been waiting since `at` according to Temporal, in milliseconds; at most as long as the caller has been watching. */
 export function waitsMs(
   at: number | undefined,
   { now, lookingSince }: { readonly now: number; readonly lookingSince: number },
@@ -62,29 +62,29 @@ export function waitsMs(
   return at === undefined ? 0 : now - Math.max(at, lookingSince);
 }
 
-/** Calls of one name of one workflow, whose attempts end without an answer. */
+/** Calls of one name in one workflow whose attempts end without an answer. */
 interface Unanswered {
-  /** Of the first look that found one so. */
+  /** Time of the first check that found it. */
   readonly since: number;
   readonly attempt: string;
-  /** Another attempt ended so: one that was lost as its process was killed is not told. */
+  /** Another attempt ended the same way; a single one, lost because its process was killed, is not reported. */
   again: boolean;
 }
 
-/** What was heard of the calls of one name of one workflow. */
+/** What is known of the calls of one name in one workflow. */
 interface Heard {
   at: number;
   unanswered: Unanswered | undefined;
-  /** When they were last among those that are perhaps changed. */
+  /** When they were last reported as possibly changed. */
   changedAt: number | undefined;
-  /** The attempts by their failures: one that comes a second time was played back. */
+  /** Attempts by their failures: a failure that occurs a second time was replayed. */
   readonly failures: Map<string, string>;
 }
 
 /**
- * Tells of calls that do not come to their answer, by the queue on which they wait. Nobody takes them: the process that does them may be away, or somebody who reaches Temporal holds the queue
- * back. Or they are taken and nobody answers: that process is killed each time, or somebody takes its work away. Temporal schedules each attempt as if it were the first, so since when that is so
- * it is remembered here.
+ * Reports calls that get no answer, by the queue on which they wait. Either nobody takes them: their worker may be down, or someone who can reach Temporal
+ * holds the queue back. Or they are taken and nobody answers: the worker is killed each time, or someone takes its work away. Temporal schedules each attempt
+ * as if it were the first, so the start of the problem is remembered here.
  */
 export class WaitingCalls {
   readonly #log: ErrorLog;
@@ -130,7 +130,7 @@ export class WaitingCalls {
           continue;
         }
         const aheadMs = (at ?? now) - now;
-        // What its last failure says is opened only where it matters: of each call it would be opened twice.
+        // The last failure is only decrypted if it matters: otherwise it would be decrypted twice for each call.
         if (aheadMs <= longestPauseMs || aheadMs <= longestPauseMs + (await askedPauseMs(client, workflowId, call))) continue;
         putOff.push(call);
         this.#tell('put off', workflowId, call, aheadMs);
@@ -166,7 +166,7 @@ export class WaitingCalls {
     if (said) this.#log.error({ queue, incident, activity: activityType?.name, ...seconds, ...taken, ...said }, texts[trouble]);
   }
 
-  /** For how long attempts of these calls have ended without an answer; undefined where they do not. */
+  /** How long attempts of these calls have ended without an answer; undefined if they have not. */
   async #unansweredMs(
     client: ReadingClient,
     workflow: string,
@@ -176,7 +176,7 @@ export class WaitingCalls {
     const lost: string[] = [];
     let isAnswered = false;
     for (const call of calls) {
-      // Its first attempt is under way: that says nothing.
+      // Its first attempt is in progress: that tells nothing.
       if (!call.lastFailure) continue;
       const attempt = attemptOf(call);
       if (await isNews(client, { workflow, call, attempt, heard })) isAnswered = true;
@@ -209,12 +209,15 @@ export class WaitingCalls {
   }
 }
 
-/** By its number, and by when the last one ended: whoever reaches Temporal can have it count them from one again, and one that ran out of its time leaves no time there. */
+/**
+ * Identified by its number and by when the last one ended: anyone who can reach Temporal can restart its count at one, and an attempt that timed out leaves no
+ * end time.
+ */
 function attemptOf({ activityId, attempt, lastAttemptCompleteTime }: PendingCall): string {
   return `${activityId} ${attempt} ${optionalTsToMs(lastAttemptCompleteTime) ?? ''}`;
 }
 
-/** Whether somebody who is trusted has said why this attempt failed, and has said so of no other attempt. */
+/** Whether someone trusted has signed why this attempt failed, and the same was not used for another attempt. */
 async function isNews(
   client: ReadingClient,
   {
@@ -234,13 +237,13 @@ async function isNews(
   return first === attempt;
 }
 
-/** How long whoever was called has asked to be left alone, such as a service that has had too many calls. */
+/** How long the called service has asked callers to wait, for example after too many calls. */
 async function askedPauseMs(client: ReadingClient, workflow: string, call: PendingCall): Promise<number> {
   const { retryAfterMs } = (await saidWhy(client, workflow, call)) ?? {};
   return typeof retryAfterMs === 'number' ? retryAfterMs : 0;
 }
 
-/** Why its last attempt failed, as somebody has said it who is trusted. */
+/** Why its last attempt failed, as signed by someone trusted. */
 async function saidWhy(
   client: ReadingClient,
   workflow: string,
@@ -248,7 +251,7 @@ async function saidWhy(
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   if (!lastFailure) return undefined;
   const { loadedDataConverter } = client.options;
-  // Whatever stands in it keeps nobody from looking at the others.
+  // Whatever it contains must not keep the others from being checked.
   const error = await decodeOptionalFailureToOptionalError(loadedDataConverter, lastFailure).catch(() => undefined);
   const received = error instanceof ApplicationFailure ? error.details?.[0] : undefined;
   const claimed = isObject(received) && isObject(received.value) ? received.value : {};

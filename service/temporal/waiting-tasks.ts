@@ -5,19 +5,19 @@ import { waitsMs } from './waiting-calls.ts';
 
 const callMs = 5_000;
 const eventsAPage = 50;
-/** Signals may have come since its last task. Of a run that has heard more than that it is remembered since when it waits. */
+/** Signals may have arrived since its last task. For a run with more than that, the start of its wait is remembered here. */
 const mostPages = 10;
 
 const { WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: isNotTheSame } = proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
 /**
- * The SDK's own words, and it has no other sign for it: Temporal has written what the SDK knows no way for. It does so when a run is paused whose task
- * nobody has taken yet (Temporal 1.32, TypeScript SDK 1.24).
+ * The SDK's own message, and the only sign: Temporal has written something that the SDK cannot handle. This happens when a run is paused before its task is
+ * taken (Temporal 1.32, TypeScript SDK 1.24).
  */
 const isNotUnderstood = 'Fatal error in workflow machines';
 
 type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
 
-/** What is needed of a client of Temporal here. */
+/** The part of a Temporal client that is needed here. */
 interface HistoryClient {
   readonly options: { readonly namespace: string };
   readonly withDeadline: <R>(deadline: number, call: () => Promise<R>) => Promise<R>;
@@ -34,16 +34,16 @@ interface HistoryClient {
   };
 }
 
-/** For how long the next task of a run was not done, in milliseconds. */
+/** How long the next task of a run has not been done, in milliseconds. */
 interface WaitingTask {
   readonly forMs: number;
-  /** For how long it has failed because the history cannot be read; `isForGood`: there is nothing that people could put back. */
+  /** How long it has failed because the history cannot be read; `isForGood`: there is nothing that people could restore. */
   readonly unreadable?: { readonly forMs: number; readonly isForGood: boolean };
 }
 
 interface Since {
   readonly run: string;
-  /** The event of the last task that was done. */
+  /** The event of the last completed task. */
   readonly done: string | undefined;
   /** Milliseconds since 1970. */
   readonly waits: number;
@@ -51,8 +51,8 @@ interface Since {
 }
 
 /**
- * Since when the next tasks of runs were not done. What Temporal says of a task is no answer: each time that somebody keeps or fails it Temporal schedules it
- * again as if it had never waited, and writes only the first time into the history. So what counts is the first one after the last that was done.
+ * Since when the next tasks of runs have been pending. Temporal's own task data does not tell: whenever someone holds or fails a task, Temporal schedules it
+ * again as if it had never waited, and only writes the first time into the history. So the first schedule after the last completed task counts.
  */
 export class WaitingTasks {
   readonly #now: () => number;
@@ -69,8 +69,8 @@ export class WaitingTasks {
   }
 
   /**
-   * Undefined where no task waits. All of it is Temporal's word: whoever could make that up could end the run as well.
-   * @throws what Temporal throws when it cannot say
+   * Undefined if no task waits. All of it relies on Temporal: anyone who could fake it could end the run as well.
+   * @throws what Temporal throws if it cannot say
    */
   async look(
     client: HistoryClient,
@@ -90,7 +90,7 @@ export class WaitingTasks {
     const now = this.#now();
     const { events, done } = await sinceLastDone(client, { workflowId, runId });
     const known = this.#runs.get(workflowId);
-    // Where none is found that was done, so much has come since that nobody would read it all.
+    // If no completed task is found, so much has happened since that the whole history is not worth reading.
     const isTheSame = known?.run === runId && (done === undefined || done === known.done);
     const failed = events.filter((event) => unreadableIn(event) !== undefined);
     const first = events.findLast(({ workflowTaskScheduledEventAttributes: scheduled }) => scheduled);
@@ -112,7 +112,7 @@ export class WaitingTasks {
   }
 }
 
-/** The newest first. `done`: the event of the last task that was done, or of the reset that made this run; undefined where it is too far back. */
+/** Newest first. `done`: the event of the last completed task, or of the reset that made this run; undefined if it is too far back. */
 async function sinceLastDone(
   client: HistoryClient,
   execution: { readonly workflowId: string; readonly runId: string },
@@ -139,7 +139,7 @@ async function sinceLastDone(
   return { events, done: undefined };
 }
 
-/** What a run that was set back took over from another one is no task of its own; who fails a task cannot say that it was a reset, since Temporal alone names its runs. */
+/** What a reset run took over from its predecessor is not a task of its own; whoever fails a task cannot fake a reset, since only Temporal assigns run ids. */
 function isDone(
   { workflowTaskCompletedEventAttributes: done, workflowTaskFailedEventAttributes: failed }: HistoryEvent,
   run: string,

@@ -5,8 +5,8 @@ import { warmUpName } from '../../core/messages/message-table.ts';
 const withinMs = 10_000;
 
 /**
- * Runs the `warmUp` workflow as the intake starts incidents, so that the first alert after a start is contained as fast as the next.
- * Returns false when it did not come about in time: the first alert is then slower, nothing else.
+ * Runs the `warmUp` workflow the way the intake starts incidents, so that the first alert after a start is contained as fast as the next. Returns false if it
+ * did not finish in time: then only the first alert is slower.
  */
 export async function warmUp({
   client,

@@ -17,7 +17,7 @@ export interface WorkerBase {
   readonly identity: string;
 }
 
-/** A task queue for each pool: the cell's by cluster, one desk for all. */
+/** A task queue for each pool: one per cluster for the cell, one shared by all for the desk. */
 export function queuesOf(cluster: string, prefix = 'firebreak') {
   return {
     cell: `${prefix}-cell-${cluster}`,
@@ -28,7 +28,7 @@ export function queuesOf(cluster: string, prefix = 'firebreak') {
   } as const;
 }
 
-/** What the table of messages does not know nobody has thought about. */
+/** An activity missing from the table of messages has not been thought through. */
 function inTable<Activities extends object>(role: SigningRole, activities: Activities): Activities {
   const unknown = Object.keys(activities).filter((name) => !activityTable[role].includes(name));
   if (unknown.length === 0) return { ...activities };
@@ -38,7 +38,7 @@ function inTable<Activities extends object>(role: SigningRole, activities: Activ
   );
 }
 
-// The SDK knows no option for its thread's program.
+// The SDK has no option for the program of its thread.
 ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivationCallback, ...parts }) => {
   const file = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`);
   const threads = Array.from(
@@ -51,28 +51,28 @@ ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivat
 };
 
 /**
- * Workflows run in a thread of their own, in replays too: the SDK's replay worker would take the caller's, where whoever else reads stacks (a test
- * runner, source maps) changes what the workflow sees of its own promises.
+ * Workflows run in their own thread, also in replays: the SDK's replay worker would use the caller's, where others that read stacks (a test runner, source
+ * maps) change what the workflow sees of its own promises.
  */
 export const workflowThread = { workflowThreadPoolSize: 1, debugMode: false } as const;
 
-/** What is in hand has ten seconds, and what has to be read again for its task takes a tenth of one or more: the rest waits in the server's queue. */
+/** A task in progress has ten seconds, and one whose history must be read again takes a tenth of one or more: the rest waits in the server's queue. */
 const mostTasks = 16;
-/** An incident that has begun keeps the cell at one of them or another until it asks or rests. More of them at once, and each takes as long as all. */
+/** A started incident keeps the cell busy with one task or another until it asks or rests. With more at once, each takes as long as all of them. */
 const manyTasks = 12;
 const manyCalls = 24;
 
-/** Of the memory of a process, what is there for workflows: a quarter is left for peaks, and so much all else takes. */
+/** Memory available for workflows: a quarter of the process's memory is kept for peaks, and this much is used by everything else. */
 const restMb = 450;
 const eachMb = 1.35;
 const mostCached = 220;
-/** Of a build that runs beside the first one, such as an older one that finishes what has begun with it. */
+/** For a build that runs next to the first one, such as an older one that finishes its incidents. */
 const mostCachedBeside = 120;
 const fewestCached = 60;
 
 /**
- * How many workflows a cell holds in memory. One that is not held is read again from its history for its next task, a tenth of a second of a processor or more: where
- * more are at work at once than are held, that is so for each task of each, and next to nothing is done.
+ * How many workflows a cell keeps in memory. For one that is not kept, the next task replays its history, a tenth of a second of CPU or more: if more workflows
+ * are active at once than are kept, every task pays this, and almost nothing gets done.
  * @param bytes of memory that the process may use
  */
 export function cachedWorkflows(bytes: number, place: 'first' | 'beside'): number {
@@ -80,7 +80,7 @@ export function cachedWorkflows(bytes: number, place: 'first' | 'beside'): numbe
   return Math.max(fewestCached, Math.min(place === 'beside' ? mostCachedBeside : mostCached, room));
 }
 
-/** Whether a cell's worker has its hands full with what has begun. */
+/** Whether a cell's worker is fully occupied with incidents that have started. */
 export function hasHandsFull(worker: Worker): boolean {
   if (worker.getState() !== 'RUNNING') return false;
   const { numInFlightActivities: calls, numInFlightWorkflowActivations: tasks } = worker.getStatus();
@@ -88,8 +88,8 @@ export function hasHandsFull(worker: Worker): boolean {
 }
 
 /**
- * The cell's worker: incidents, and the activities with the cluster's rights. Pinned to its build; one more runs per older build that
- * still has open incidents.
+ * The cell's worker: incidents, and the activities with the cluster's permissions. Pinned to its build; one more runs per older build that still has open
+ * incidents.
  */
 export function createCellWorker(
   options: WorkerBase & {
@@ -125,7 +125,7 @@ export function createCellWorker(
   });
 }
 
-/** A worker without workflows: the desk, or a pool with rights of its own. */
+/** A worker without workflows: the desk, or a pool with its own permissions. */
 export function createActivityWorker(
   options: WorkerBase & {
     readonly taskQueue: string;

@@ -1,12 +1,12 @@
 /**
- * The thread in which a worker runs workflows. What it does is the SDK's. Two things that the SDK does at every turn are done here for less:
+ * The thread in which a worker runs workflows. It does what the SDK's does, with two things made cheaper that the SDK does all the time:
  *
- * - For each promise it writes out the ten frames that made it, through the source map. Here the one frame is looked up that people know, and only for a
- *   promise that an author's code makes. It was a third of this thread's time.
- * - For each of the three to five calls of a task it starts and ends a thread that watches the time: 0.1 ms of the processor, and 2 ms by the clock
- *   where processors are scarce. Here one watches the whole task.
+ * - For each promise the SDK formats the ten frames that made it, through the source map. Here only the one frame that people care about is looked up, and
+ *   only for promises made by an author's code. This took a third of the thread's time.
+ * - For each of the three to five calls of a task the SDK starts and ends a thread that watches the time: 0.1 ms of CPU, and 2 ms of wall time if CPU
+ *   is scarce. Here one thread watches the whole task.
  *
- * And nothing is asked of an author's promise but which it is: what it says of its class may throw, which ends this thread, and all incidents with it.
+ * And an author's promise is only compared by identity: reading its class may throw, which would end this thread, and all incidents with it.
  */
 import { promiseHooks } from 'node:v8';
 import vm, { Script } from 'node:vm';
@@ -19,7 +19,7 @@ import type { Activator } from '@temporalio/workflow/lib/internals.js';
 
 type Completion = coresdk.workflow_completion.IWorkflowActivationCompletion;
 
-// The SDK's own are installed once, when the first bundle is loaded.
+// The SDK installs its own once, when the first bundle is loaded.
 globalHandlers.installed = true;
 globalHandlers.promiseHookInstalled = true;
 
@@ -31,7 +31,7 @@ Error.prepareStackTrace = (error, frames) => {
   return [String(error), ...frames.map((frame) => lineOf(frame))].join('\n');
 };
 
-/** What has led to a promise, as long as it is being made. */
+/** Captures the stack while a promise is being made. */
 class Making {
   declare readonly stack: readonly NodeJS.CallSite[];
 
@@ -41,13 +41,13 @@ class Making {
 }
 
 /**
- * Of a promise that was just made, for whoever is told of it: where its author's source has made it. Frames are not kept: all that their functions know would
- * be kept with them, such as what earlier tasks have brought.
+ * Where the author's source made a promise, for the listener notified of it. Frames are not kept: they would keep alive everything their functions refer to,
+ * such as data from earlier tasks.
  */
 class Made {
   #at: string | undefined;
 
-  /** File and line, while it is being made; absent where the engine makes it and no author's code. */
+  /** File and line, while it is being made; undefined if the engine makes it and not an author's code. */
   madeAt(): string | undefined {
     const frame = new Making().stack.find((one) => one.getFileName());
     const { source, line } = (frame && sourceOf(frame)) ?? {};
@@ -55,7 +55,7 @@ class Made {
     return this.#at;
   }
 
-  /** As Temporal's own tools show where a workflow waits. */
+  /** In the form in which Temporal's own tools show where a workflow waits. */
   get formatted(): string {
     return this.#at === undefined ? '' : `    at ${this.#at}`;
   }
@@ -74,7 +74,7 @@ function init(promise: Promise<unknown>, parent: Promise<unknown>): void {
   childToParent.set(promise, new Set(parent ? [parent] : []));
 }
 
-/** Of the workflow that runs in the sandbox, which all workflows of this thread share. */
+/** For the workflow that runs in the sandbox, which all workflows of this thread share. */
 let runningActivator: () => Activator | undefined = () => undefined;
 
 const ownPromises = Promise.prototype;
@@ -86,7 +86,7 @@ function activatorOf(promise: Promise<unknown>): Activator | undefined {
 const { createContext } = vm;
 vm.createContext = (sandbox, options) => createContext(sandbox, { ...options, codeGeneration: { strings: false, wasm: true } });
 
-// What the SDK gives to the sandbox are this thread's own functions: whoever has one must not make others that reach what the thread reaches.
+// The SDK passes this thread's own functions to the sandbox: code that has one must not be able to create others that reach what the thread can reach.
 for (const kind of [() => {}, async () => {}, function* () {}, async function* () {}])
   Object.defineProperty(Object.getPrototypeOf(kind), 'constructor', { value: madeOfText, writable: false, configurable: false });
 
@@ -95,8 +95,8 @@ function madeOfText(): never {
 }
 
 /**
- * Keeps what all workflows of this thread share as it is: an author could change it for others. Of the kinds that many others are made of, these may still
- * have a property of their own by that name.
+ * Freezes what all workflows of this thread share: otherwise an author could change it for others. For widely inherited prototypes, derived objects may still
+ * define their own property of the same name.
  */
 const keepShared = new Script(`(() => {
   const { defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf, isFrozen } = Object;
@@ -112,7 +112,7 @@ const keepShared = new Script(`(() => {
   };
   const keep = (kind) => {
     for (; kind && !isFrozen(kind); kind = getPrototypeOf(kind)) {
-      // What stands at a class itself, such as how deep stacks are noted, the engine reads as it was made; the SDK freezes the sandbox's.
+      // Properties of a class itself, such as the stack trace limit, are read by V8 as they were defined; the SDK freezes the sandbox's.
       if (typeof kind === 'function' && getOwnPropertyDescriptor(kind, 'prototype')) continue;
       const isWide = typeof kind === 'function' || getPrototypeOf(kind) === null || getOwnPropertyDescriptor(kind, 'message');
       if (isWide) for (const key of ownKeys(kind)) given(kind, key);
@@ -123,7 +123,7 @@ const keepShared = new Script(`(() => {
   for (const one of unnamed) keep(getPrototypeOf(one));
   for (const name of ownKeys(globalThis)) {
     const { value } = getOwnPropertyDescriptor(globalThis, name);
-    // Matching takes seven times as long where its prototype is not as it was made.
+    // Matching takes seven times as long if its prototype was modified.
     if (typeof value !== 'function' || name === 'RegExp') continue;
     keep(getPrototypeOf(value));
     if (typeof value.prototype === 'object') keep(value.prototype);
@@ -140,7 +140,7 @@ class SharedSandbox extends ReusableVMWorkflowCreator {
 const { create } = ReusableVMWorkflowCreator;
 Object.defineProperty(ReusableVMWorkflowCreator, 'create', { value: create.bind(SharedSandbox) });
 
-// The SDK's own asks the promise for its class.
+// The SDK's own handler reads the promise's class.
 Object.defineProperty(ReusableVMWorkflowCreator, 'unhandledRejectionHandlerHasBeenSet', { value: true });
 process.on('unhandledRejection', (reason, promise) => {
   const runId = activatorOf(promise)?.info.runId;
@@ -151,7 +151,7 @@ process.on('unhandledRejection', (reason, promise) => {
   );
 });
 
-/** What is thrown need not be a text, and may throw when it is made one. */
+/** A thrown value need not be a string, and may throw when converted to one. */
 function textOf(reason: unknown): string {
   try {
     return String(reason);
@@ -169,7 +169,7 @@ promiseHooks.createHook({
   },
 });
 
-/** As the SDK has it for each call. */
+/** The SDK's timeout for each call. */
 const taskTimeoutMs = 5_000;
 const taskName = '__firebreakWorkflowTask';
 const runTask = new Script(`${taskName}()`);
@@ -186,7 +186,7 @@ BaseVMWorkflow.prototype.activate = async function activateWatched(activation): 
   let done: Promise<Completion>;
   isWatched = true;
   try {
-    // All that runs in the sandbox has run when this returns: what is awaited then is the SDK's alone.
+    // Everything in the sandbox has run when this returns: only the SDK's own work is awaited then.
     done = runTask.runInThisContext({ timeout: taskTimeoutMs });
   } catch (error) {
     return { runId: this.runId, failed: { failure: { message: String(error), applicationFailureInfo: {} } } };
@@ -196,7 +196,7 @@ BaseVMWorkflow.prototype.activate = async function activateWatched(activation): 
   return done;
 };
 
-/** Its place in an author's source, null where no author has written it; undefined outside of a bundle. */
+/** Its place in an author's source; null if no author has written it; undefined outside a bundle. */
 function sourceOf(frame: NodeJS.CallSite) {
   const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
   const map = globalHandlers.bundleFilenameToSourceMapConsumer.get(file ?? '');

@@ -18,12 +18,12 @@ import type { TrialBundle } from './trial-bundle.ts';
 
 const { History } = proto.temporal.api.history.v1;
 
-/** Within the folder of a pack. */
+/** Within the pack's folder. */
 const historiesFolder = 'histories';
 const cluster = 'trial';
 const silence = 'silence';
 
-/** A history that was recorded, as it lies in the pack. */
+/** A recorded history as stored in the pack. */
 const golden = z.strictObject({
   playbook: z.string(),
   answer: z.string(),
@@ -38,7 +38,7 @@ interface RecordedHistory {
   readonly events: number;
 }
 
-/** What no longer goes as it went. */
+/** A history that no longer replays. */
 export interface HistoryFault {
   readonly file: string;
   readonly problem: string;
@@ -46,10 +46,10 @@ export interface HistoryFault {
 }
 
 /**
- * Records what each playbook of a pack does on a real Temporal, in silence and for each answer to its first question, into the folder `histories` of the pack; what
- * was there is replaced. The alert is the first one in the folder `alerts` that the playbook answers, or one that is made up.
+ * Records what each playbook of a pack does on a real Temporal, with silence and with each answer to its first question, into the pack's folder `histories`;
+ * existing files are replaced. The alert is the first one in the folder `alerts` that the playbook answers, or a made-up one.
  *
- * @throws FB_ERR_CONFIG_INVALID for a playbook of which no alert is known
+ * @throws FB_ERR_CONFIG_INVALID for a playbook for which no alert is known
  */
 export async function recordHistories(folder: string, { bundle, playbooks }: TrialBundle): Promise<readonly RecordedHistory[]> {
   const alerts = join(folder, 'alerts');
@@ -73,7 +73,7 @@ export async function recordHistories(folder: string, { bundle, playbooks }: Tri
   return recorded.map(({ text: _, ...said }) => said);
 }
 
-/** The body is the bundle's: here the envelope is enough. */
+/** The body comes from the bundle: only the envelope is needed here. */
 async function nothing(): Promise<void> {}
 
 function alertFor(playbook: AnyPlaybook, known: readonly Alert[]): Alert {
@@ -100,7 +100,7 @@ function asFile(
   };
 }
 
-/** Files of the histories that a pack has, relative to its folder. */
+/** Files of a pack's histories, relative to its folder. */
 export function historiesIn(folder: string): readonly string[] {
   const path = join(folder, historiesFolder);
   if (!existsSync(path)) return [];
@@ -110,7 +110,7 @@ export function historiesIn(folder: string): readonly string[] {
     .map((file) => `${historiesFolder}/${file}`);
 }
 
-/** Replays each history of a pack on what it is now: incidents that are open would go on with another build so, too. */
+/** Replays each history of a pack against its current code, as open incidents would if they moved to another build. */
 export async function replayHistories(
   folder: string,
   { bundle, playbooks }: Pick<TrialBundle, 'bundle' | 'playbooks'>,
@@ -151,13 +151,13 @@ async function faultOf(
 interface Replay {
   /** Path of the workflows' bundle. */
   readonly bundle: string;
-  /** Of whoever can read the history. */
+  /** For a reader whose keys decrypt the history. */
   readonly workflows: Speaker['workflows'];
   readonly workflowId: string;
   readonly history: unknown;
 }
 
-/** Which step is another one when a history is replayed on a bundle; undefined: none. */
+/** Returns which step differs when a history is replayed on a bundle; undefined: none. */
 export async function differenceOnReplay({ bundle, workflows, workflowId, history }: Replay): Promise<string | undefined> {
   hearErrorsAlone();
   boundPatterns();
@@ -167,7 +167,7 @@ export async function differenceOnReplay({ bundle, workflows, workflowId, histor
   return undefined;
 }
 
-/** Which step was another one, as the core says it amid much else. */
+/** Extracts the differing step from the core's long message. */
 function differenceIn({ message }: Error): string {
   const found = /Nondeterminism error: ([^"\n]*)/.exec(message)?.[1] ?? message.split('\n')[0] ?? '';
   return found.replaceAll('\\', '').slice(0, 300);

@@ -9,11 +9,11 @@ import { runTrial } from './trial.ts';
 import { nearestPack, packBundle, shippedBundle, type TrialBundle } from './trial-bundle.ts';
 
 export interface RunInTemporalOptions extends SimulateOptions {
-  /** Folder of the pack that the playbooks are in; absent: the nearest one, from where the tests are run. What is shipped needs none. */
+  /** Folder of the playbooks' pack; absent: the nearest one above the folder where the tests run. Shipped playbooks need none. */
   readonly pack?: string;
 }
 
-/** The same as `simulate`, in a real Temporal. */
+/** Does the same as `simulate`, on a real Temporal. */
 export async function runInTemporal(
   playbook: ListedPlaybook | readonly ListedPlaybook[],
   { pack, ...options }: RunInTemporalOptions,
@@ -22,7 +22,7 @@ export async function runInTemporal(
   const isShipped = given.every(({ id }) => id.startsWith('firebreak/'));
   const built = isShipped ? await shippedBundle() : await packBundle(pack ?? nearestPack(process.cwd()));
   const names = new Map(given.map((one) => [fullId(one, built), one.id]));
-  // The body is the bundle's, and so is all that is said of it.
+  // The body comes from the bundle, and so does everything else about the playbook.
   const playbooks = given.map((one) => ({ ...one, id: fullId(one, built) }));
   const nameOf = (id: string): string => names.get(id) ?? id;
   const { answer } = options;
@@ -54,7 +54,7 @@ function fullId({ id }: ListedPlaybook, { name, playbooks }: TrialBundle): strin
   );
 }
 
-/** Why there is no Temporal on which days pass in a moment, on this machine; undefined where there is one. */
+/** Returns why this machine has no Temporal with a skippable clock; undefined if it has one. */
 export async function whyNoTemporal(): Promise<string | undefined> {
   try {
     await timeSkippingServerPath();

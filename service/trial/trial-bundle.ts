@@ -10,17 +10,17 @@ import { cacheFolder } from '../process/cache-folder.ts';
 import { bundleWorkflows } from '../temporal/bundle/engine-bundle.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 
-/** The workflows that a trial runs, and the playbooks in them under their full ids. */
+/** The workflows of a trial, and the playbooks in them under their full ids. */
 export interface TrialBundle {
   readonly bundle: string;
-  /** Of the pack. */
+  /** Name of the pack. */
   readonly name: string;
   readonly playbooks: readonly AnyPlaybook[];
 }
 
 const rooms = join(import.meta.dirname, '..', '..');
 
-/** What is shipped. */
+/** Bundle of what is shipped. */
 export async function shippedBundle(): Promise<TrialBundle> {
   const built = join(rooms, 'workflows.bundle.js');
   return { bundle: existsSync(built) ? built : await bundledOnce(), name: 'firebreak', playbooks: shipped };
@@ -28,7 +28,7 @@ export async function shippedBundle(): Promise<TrialBundle> {
 
 let bundled: Promise<string> | undefined;
 
-/** Of a checkout that is run as it stands. */
+/** For a checkout that runs from source. */
 function bundledOnce(): Promise<string> {
   bundled ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-trial-'));
@@ -42,10 +42,10 @@ function bundledOnce(): Promise<string> {
 const byIntegrity = new Map<string, Promise<TrialBundle>>();
 
 /**
- * A pack, as an installation would build it; kept in the cache until its code changes. Its modules run only where `pack check` runs them, and in the sandbox
- * of workflows.
+ * Bundles a pack as an installation would build it; cached until its code changes. Its modules only run where `pack check` runs them, and in the workflow
+ * sandbox.
  *
- * @throws FB_ERR_CONFIG_INVALID for what is no pack, or cannot be built
+ * @throws FB_ERR_CONFIG_INVALID if it is not a pack, or cannot be built
  */
 export function packBundle(folder: string, files: PackFiles = packIn(folder)): Promise<TrialBundle> {
   const known = byIntegrity.get(files.integrity) ?? bundlePack(folder, files);
@@ -80,7 +80,7 @@ function invalid(error: unknown): FirebreakError {
   return new FirebreakError('FB_ERR_CONFIG_INVALID', error instanceof Error ? error.message : 'the pack cannot be read');
 }
 
-/** The folder of the pack that this one is in. @throws FB_ERR_FILE_MISSING */
+/** Returns the folder of the pack that contains this one. @throws FB_ERR_FILE_MISSING */
 export function nearestPack(from: string): string {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     if (['ts', 'js'].some((extension) => existsSync(join(folder, `firebreak.pack.${extension}`)))) return folder;

@@ -1,13 +1,13 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 
 /**
- * The clock of Temporal's test server. While anybody holds it, an activity is under way or a workflow has something to do, it runs as every clock does; else it
- * goes on at once to the next moment that somebody waits for. So nobody is too late, in whatever order a slow machine does things.
+ * The clock of Temporal's test server. It runs at normal speed while it is held, an activity is in progress or a workflow has something to do; otherwise it
+ * jumps to the next moment that somebody waits for. So nothing is late, in whatever order a slow machine does things.
  */
 export class TrialClock {
   readonly #server: TestWorkflowEnvironment;
   readonly #end = new AbortController();
-  /** The server's time less this process's, in milliseconds. */
+  /** The server's time minus this process's, in milliseconds. */
   #ahead = 0;
 
   constructor(server: TestWorkflowEnvironment) {
@@ -29,7 +29,7 @@ export class TrialClock {
     await this.#server.connection.testService?.unlockTimeSkipping({});
   }
 
-  /** By whoever holds it, or within an activity: lets go of it for so long. Never over once the clock has been ended. */
+  /** Called by a holder, or within an activity: releases the clock for this long. Never resolves once the clock has ended. */
   async sleep(ms: number): Promise<void> {
     try {
       await this.#server.connection.withAbortSignal(this.#end.signal, () => this.#server.sleep(ms));
@@ -40,7 +40,7 @@ export class TrialClock {
     await this.look();
   }
 
-  /** Whoever sleeps does not wake up: else their calls would be tried again on a connection that is closed. */
+  /** Sleepers do not wake up: otherwise their calls would be retried on a closed connection. */
   end(): void {
     this.#end.abort();
   }

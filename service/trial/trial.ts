@@ -27,7 +27,7 @@ import { workflowThread } from '../temporal/workers.ts';
 import { trialSpeaker } from './speaker.ts';
 import { TrialClock } from './trial-clock.ts';
 
-/** What came of one try on a real Temporal. */
+/** Result of one trial on a real Temporal. */
 export interface TemporalTrial {
   readonly story: Story;
   readonly workflowId: string;
@@ -35,7 +35,7 @@ export interface TemporalTrial {
 }
 
 interface TrialOptions {
-  /** Under the ids that they have in the bundle. */
+  /** Under their ids in the bundle. */
   readonly playbooks: readonly ListedPlaybook[];
   readonly options: SimulateOptions;
   /** Path of the workflows' bundle. */
@@ -44,7 +44,7 @@ interface TrialOptions {
 
 const queue = 'trial';
 
-/** Said once a process. What a test fails on purpose is no news: of the SDK only its errors are heard. */
+/** Installed once per process. What a test makes fail on purpose is not news: only errors of the SDK are logged. */
 export function hearErrorsAlone(): void {
   try {
     Runtime.install({
@@ -53,15 +53,15 @@ export function hearErrorsAlone(): void {
       shutdownSignals: [],
     });
   } catch {
-    // Whoever runs the tests has one already.
+    // The code that runs the tests has already installed one.
   }
 }
 
 /**
- * Runs what answers an alert as an incident on a real Temporal, on which days pass in a moment. The cell, the people and the cluster are those of the
- * simulation; the workflow, its sandbox, its bundle and its messages are the real ones. A server of its own for each try: clocks are not shared.
+ * Runs what answers an alert as an incident on a real Temporal, with a clock that skips ahead. The cell, the people and the cluster are those of the
+ * simulation; the workflow, its sandbox, its bundle and its messages are real. Each trial has its own server: clocks are not shared.
  *
- * @returns undefined where nothing answers the alert
+ * @returns undefined if nothing answers the alert
  * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING
  */
 export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<TemporalTrial | undefined> {
@@ -91,7 +91,7 @@ export async function runTrial({ playbooks, options, bundle }: TrialOptions): Pr
   }
 }
 
-/** One incident on the server, and all around it. */
+/** One incident on the server, and everything around it. */
 class TrialIncident {
   readonly #options: SimulateOptions;
   readonly #chooser: Chooser;
@@ -101,7 +101,7 @@ class TrialIncident {
   readonly #asked = new Set<string>();
   readonly #joined: string[] = [];
   readonly #playbooks: readonly ListedPlaybook[];
-  /** Over, or it cannot go on. */
+  /** Resolves when it is over, or cannot go on. */
   readonly #end = Promise.withResolvers<IncidentState | undefined>();
   #toCome = 0;
   #begun: { readonly stage: Stage; readonly teller: StoryTeller } | undefined;
@@ -124,7 +124,7 @@ class TrialIncident {
     return this.#server.client.workflow.getHandle(this.#id);
   }
 
-  /** Of all queues: they are made when the first of them is called, since the time of the server is known by then. */
+  /** Activities of all queues: created on the first call, because the server's time is known by then. */
   get activities(): object {
     const names = [
       'planStep',
@@ -170,7 +170,7 @@ class TrialIncident {
       chooser: this.#chooser,
       teller,
       now: this.#clock.now,
-      // Else in no time: an action is called off after seconds of the real clock, too.
+      // Otherwise it takes no time: an action is also cancelled after some seconds of real time.
       takes: async (action) => {
         if (takes[action] !== undefined) await this.#clock.sleep(durationMs(takes[action]));
       },
@@ -189,7 +189,7 @@ class TrialIncident {
       args: [{ start: { subject: subjectOf(alert), batch }, settings: { ...stage.settings, lingerMs: 2 * mostMs } }],
     });
     for (const [index, one] of more.entries()) await this.#alongside(() => this.#arrive(one, index + 1));
-    // Time goes on for as long as somebody waits for it.
+    // Time goes on as long as somebody waits for it.
     this.#clock.sleep(mostMs).then(() => this.#end.resolve(undefined), this.#end.reject);
     const ended = await this.#end.promise;
     this.#clock.end();
@@ -204,7 +204,7 @@ class TrialIncident {
     return this.#handle.query<IncidentState>(incidentNames.stateQuery);
   }
 
-  /** Beside the incident: the clock is held before this returns, but for when it sleeps. */
+  /** Runs next to the incident: the clock is held until the work ends, except while it sleeps. */
   async #alongside(work: () => Promise<void>): Promise<void> {
     await this.#clock.hold();
     void work()
@@ -246,7 +246,7 @@ class TrialIncident {
       },
       vote: async (vote) => {
         await this.#handle.signal(incidentNames.voteSignal, vote);
-        // While it is checked and counted the clock does not go on.
+        // The clock stops while the vote is checked and counted.
         await this.#clock.sleep(1_000);
       },
     };
@@ -267,7 +267,7 @@ class TrialIncident {
     return { chain: this.#id, number: records.at(-1)?.number ?? 0, hash: '' };
   }
 
-  /** It is looked at as it is then: no time passes any more. */
+  /** Its state is taken as it is then: no more time passes. */
   async #endIfOver({ cell }: Stage): Promise<void> {
     if (this.#toCome > 0) return;
     await this.#clock.hold();

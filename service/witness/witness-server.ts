@@ -27,21 +27,21 @@ import { BoundedBodies } from '../../integrations/bounded-bodies.ts';
 import { answer, listenAt } from '../../integrations/http-door.ts';
 
 export interface WitnessOptions {
-  /** The logs that are known, by their keys. */
+  /** The known logs, by their keys. */
   readonly logs: readonly NoteKey[];
-  /** Trusts the logs' keys. */
+  /** Verifier that trusts the logs' keys. */
   readonly verifier: SignatureVerifier;
   readonly signer: Signer;
-  /** The public half of the signer, as it is known to the logs. */
+  /** The public half of the signer, as the logs know it. */
   readonly key: NoteKey;
-  /** Where it keeps what it has signed last of each log. Whoever can set this back can have it sign another past. */
+  /** Where it stores the last head signed for each log. Anyone who can roll this back can have it sign a different past. */
   readonly kept: LogFiles;
   readonly now?: () => Date;
 }
 
 /**
- * Decides one request at a time: what was seen last and what is kept next belong together, and nothing is answered before it is kept.
- * @throws FB_ERR_UNAVAILABLE when it cannot be kept, FB_ERR_AUDIT_DAMAGED when what is kept cannot be read.
+ * Decides one request at a time: the last seen head and the next stored one belong together, and nothing is answered before it is stored.
+ * @throws FB_ERR_UNAVAILABLE if it cannot be stored, FB_ERR_AUDIT_DAMAGED if the stored head cannot be read.
  */
 function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<WitnessAnswer> {
   const { logs, verifier, signer, key, kept, now = () => new Date() } = options;
@@ -73,7 +73,7 @@ function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<
   };
 }
 
-/** A file that is there and says nothing must not count as a log that was never seen. */
+/** An existing but empty file must not count as a log that was never seen. */
 async function seenAt(kept: LogFiles, path: string, origin: string): Promise<LogHead | undefined> {
   const bytes = await kept.read(path);
   if (!bytes) return undefined;
@@ -82,7 +82,7 @@ async function seenAt(kept: LogFiles, path: string, origin: string): Promise<Log
   throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `${kept.description}: ${path} is not what the witness has written`);
 }
 
-/** Serves `POST /add-checkpoint`, and nothing else. */
+/** Serves only `POST /add-checkpoint`. */
 export function serveWitness(
   { onProblem, ...options }: WitnessOptions & { readonly onProblem: (error: unknown) => void },
   at: { readonly host: string; readonly port: number },

@@ -4,27 +4,28 @@ import type { WorkflowBuild } from '../../temporal/bundle/bundle.ts';
 interface BegunBuildsOptions {
   /** The build that this process was started with. */
   readonly first: WorkflowBuild;
-  /** Resolves with what ends its worker. */
+  /** Resolves with a function that ends its worker. */
   readonly start: (build: WorkflowBuild) => Promise<() => void>;
-  /** Rejects until Temporal has heard of its worker: until then no incident can begin with it. */
+  /** Rejects until Temporal knows its worker: until then no incident can begin with it. */
   readonly makeKnown: (build: WorkflowBuild) => Promise<void>;
   readonly signal: AbortSignal;
   readonly knownWithinMs?: number;
 }
 
-/** A used machine takes some tens of seconds to start a worker; who has saved waits no less for a restart. */
+/** A busy machine takes some tens of seconds to start a worker; restarting after a save takes no less. */
 const knownWithinMs = 60_000;
 const againMs = 20;
 
 /**
- * The builds that new incidents begin with here, one after another, while the process goes on: what is open stays on its build, whose worker runs beside. For
- * packs that are being written. The next one differs from the one before in what bodies do alone: all that this process has made of envelopes is as it was.
+ * The builds that new incidents begin with here, one after another, while the process keeps running. Open incidents stay on their build, whose worker keeps
+ * running too. For packs under development. Each build differs from the previous one only in its bodies: everything that this process derived from envelopes is
+ * unchanged.
  */
 export class BegunBuilds {
   readonly #options: BegunBuildsOptions;
   readonly #workers = new Map<string, () => void>();
   #newest: WorkflowBuild;
-  /** Its worker is starting, or runs already. */
+  /** The build whose worker is starting, or already runs. */
   #next: WorkflowBuild | undefined;
 
   constructor(options: BegunBuildsOptions) {
@@ -36,7 +37,7 @@ export class BegunBuilds {
     return this.#newest;
   }
 
-  /** Has new incidents begin with it, as soon as they can. False where that cannot be in time. Never rejects. */
+  /** Makes new incidents begin with this build, as soon as they can. Returns false if that is not possible in time. Never rejects. */
   async adopt(build: WorkflowBuild): Promise<boolean> {
     const { makeKnown, signal } = this.#options;
     const until = Date.now() + (this.#options.knownWithinMs ?? knownWithinMs);
@@ -62,7 +63,7 @@ export class BegunBuilds {
     }
   }
 
-  /** A worker of its own, once. Resolves with what ends it. */
+  /** Starts the build's own worker, once. Resolves with a function that ends it. */
   async start(build: WorkflowBuild): Promise<() => void> {
     const { first, start } = this.#options;
     if (build.id === first.id) return () => {};
@@ -77,12 +78,12 @@ export class BegunBuilds {
     return ended;
   }
 
-  /** What runs because incidents begin with it. */
+  /** Builds that run because incidents begin with them. */
   running(): readonly string[] {
     return [this.#options.first, this.#newest, ...(this.#next ? [this.#next] : [])].map(({ id }) => id);
   }
 
-  /** What runs because some incidents have begun with it, and ends with the last of them. */
+  /** Builds that run only for incidents already begun with them; each ends with its last incident. */
   superseded(): ReadonlyMap<string, () => void> {
     const running = this.running();
     return new Map([...this.#workers].filter(([id]) => !running.includes(id)));

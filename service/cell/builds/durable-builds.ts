@@ -14,8 +14,8 @@ const againMs = 30_000;
 const foreverMs = 2_147_483_647;
 
 /**
- * The builds of this cell in the store of releases: each that new incidents begin with is put there, so that a cell which has lost its disk finishes what
- * it began. Whoever may write there can take one away, and have none believed that no trusted cell has signed.
+ * The builds of this cell in the store of releases. Each build that new incidents begin with is stored there, so that a cell that has lost its disk can finish
+ * what it began. Anyone with write access there can remove a build, but cannot pass off one that no trusted cell has signed.
  */
 export class DurableBuilds {
   readonly #config: Config;
@@ -37,7 +37,7 @@ export class DurableBuilds {
     this.#log = log;
   }
 
-  /** Tries until it is there. Ends with `signal`. Never rejects. */
+  /** Retries until the build is stored. Ends with `signal`. Never rejects. */
   async keep(build: WorkflowBuild, signal: AbortSignal): Promise<void> {
     const trouble = new RepeatedTrouble();
     await repeatAsItSays({
@@ -58,7 +58,7 @@ export class DurableBuilds {
     });
   }
 
-  /** Undefined, and said why, where the store has none that can be believed. @throws FB_ERR_UNAVAILABLE where it does not answer. */
+  /** Returns undefined, and logs why, if the store has no trusted build. @throws FB_ERR_UNAVAILABLE if it does not answer. */
   async fetch(id: string): Promise<WorkflowBuild | undefined> {
     const { cluster, stateDir } = this.#config;
     const store = await this.#open();

@@ -14,26 +14,26 @@ import type { WorkflowBuild } from '../../temporal/bundle/bundle.ts';
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import { knownBuilds, saidOfBuild, sayOfBuild } from '../../temporal/versions.ts';
 
-/** The versions of packs that an incident begins with: as a configuration reads them, and in one build. */
+/** The pack versions that an incident begins with: as read from a configuration, and in one build. */
 interface PackVersions {
   readonly config: Config;
   readonly build: WorkflowBuild;
 }
 
-/** Those that some incidents begin with: they differ in one pack. */
+/** The versions that some incidents begin with: they differ in one pack. */
 export interface RampingVersions extends PackVersions {
   readonly pack: string;
-  /** Of its code. */
+  /** Integrity of its code. */
   readonly integrity: string;
 }
 
 interface IncidentVersionsParts {
   readonly current: PackVersions;
   readonly ramping?: RampingVersions | undefined;
-  /** What people have decided. */
+  /** The promotions that people have decided. */
   readonly promotions: () => readonly ActivePromotion[];
   readonly incidents: Pick<IncidentMemory, 'buildOf'>;
-  /** The first run of an incident that is open. */
+  /** The first run of an open incident. */
   readonly openRun: (incident: string) => string | undefined;
   readonly cellKey: CellKey;
   readonly now?: () => number;
@@ -44,8 +44,8 @@ interface Known extends PackVersions {
 }
 
 /**
- * By which versions of packs each incident goes. The cell draws the lot itself, and remembers it: were it for Temporal, whoever reaches that could say
- * whose envelope an incident is held to. Nobody outside can work out on which side an incident will be: the lot is drawn with the cell's key.
+ * Decides which pack versions each incident uses. The cell draws the lot itself and remembers it: if Temporal did, anyone who can reach Temporal could choose
+ * the envelope that limits an incident. The lot is drawn with the cell's key, so nobody outside can predict the side an incident will be on.
  */
 export class IncidentVersions {
   readonly #parts: IncidentVersionsParts;
@@ -64,14 +64,14 @@ export class IncidentVersions {
     this.#now = parts.now ?? Date.now;
   }
 
-  /** Playbooks of all versions: of some there are two. */
+  /** Playbooks of all versions: some appear twice. */
   get playbooks(): readonly AnyPlaybook[] {
     const current = this.#current.asking.playbooks;
     const more = this.#ramping?.asking.playbooks.filter((one) => !current.includes(one)) ?? [];
     return more.length === 0 ? current : [...current, ...more];
   }
 
-  /** Of a hundred incidents that begin, how many begin with the version that is ramped, as people have decided. */
+  /** Percentage of new incidents that begin with the ramped version, as people have decided. */
   percent(): number {
     const ramping = this.#ramping;
     if (!ramping) return 0;
@@ -81,12 +81,12 @@ export class IncidentVersions {
     return isThis ? (decided.percent ?? 0) : 0;
   }
 
-  /** Its worker runs, and Temporal knows it: until then no incident begins with it. */
+  /** Call this once its worker runs and Temporal knows it: until then no incident begins with it. */
   rampRuns(): void {
     this.#isRampRunning = true;
   }
 
-  /** What an incident runs that is open, or would begin with now. */
+  /** Returns the versions that an open incident runs, or would begin with now. */
   of(incident: string): PackVersions {
     return this.#of(incident);
   }
@@ -95,7 +95,7 @@ export class IncidentVersions {
     return this.#of(incident).asking.playbooks;
   }
 
-  /** Whom an incident may ask about what. One that this cell did not begin, or of which it has forgotten it, may do what both versions say. */
+  /** Returns whom an incident may ask about what. An incident that this cell did not begin, or has forgotten, may do only what both versions allow. */
   asking({ id, run }: IncidentRef): Asking {
     const build = this.#parts.incidents.buildOf({ id, run });
     if (build === undefined) return this.#narrower;
@@ -115,7 +115,7 @@ export class IncidentVersions {
   }
 }
 
-/** 0 to 99, for as long as this version is meant: an incident that begins with it at 10 % does so at 20 %, too. */
+/** Returns 0 to 99, constant for a version: an incident that begins with it at 10 % also does so at 20 %. */
 export function lotOf(
   incident: string,
   { integrity, cellKey }: Pick<RampingVersions, 'integrity'> & { readonly cellKey: CellKey },
@@ -124,7 +124,7 @@ export function lotOf(
   return drawn.readUInt32BE(0) % 100;
 }
 
-/** The configuration with both versions of the pack: rights that are missing, and what is held, are looked for by what either uses. */
+/** The configuration with both versions of the pack: checks for missing rights and for what is held cover what either uses. */
 export function eitherOf(config: Config, ramping: RampingVersions | undefined): Config {
   const next = ramping?.config.packs.filter(({ name }) => name === ramping.pack) ?? [];
   return next.length === 0 ? config : { ...config, packs: [...config.packs, ...next] };
@@ -133,8 +133,8 @@ export function eitherOf(config: Config, ramping: RampingVersions | undefined): 
 const followEveryMs = 2_000;
 
 /**
- * Tells Temporal how many incidents begin with the version that is ramped, so that `builds list` shows it. Once Temporal has taken that, it knows the
- * build’s worker, and incidents begin with it. Ends with `signal`. Never rejects.
+ * Tells Temporal what share of incidents begins with the ramped version, so that `builds list` shows it. Once Temporal has accepted that, it knows the build’s
+ * worker, and incidents begin with it. Ends with `signal`. Never rejects.
  */
 export async function followRamp(options: {
   readonly client: Client;
@@ -160,7 +160,7 @@ export async function followRamp(options: {
     } catch (error) {
       const reason = reasonOf(error);
       const told = trouble.met(reason);
-      // That its worker has not asked for work yet is so after each start.
+      // After each start, its worker has not asked for work yet, so the first failure is expected.
       if (told && told.times > 1)
         log.warn({ build: buildId, reason, ...told }, 'Temporal does not know the build of the partly promoted version yet');
     }
@@ -168,7 +168,7 @@ export async function followRamp(options: {
   await repeat({ work, everyMs: followEveryMs, signal });
 }
 
-/** Tells which packs a build has. @throws what Temporal throws, also where no worker of the build has asked it for work yet */
+/** Records which packs a build has. @throws what Temporal throws, also if no worker of the build has asked it for work yet */
 export async function tellBuild(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -178,7 +178,9 @@ export async function tellBuild(options: {
   await sayOfBuild({ client, deployment, buildId: of.build.id, said: { packs: packsIn(of.config) } });
 }
 
-/** Tells which packs the current build has, and of builds that some incidents began with before that none does now. For people: that it fails stops nothing. */
+/**
+ * Records which packs the current build has, and marks builds that some incidents used to begin with and none does now. Informational: a failure stops nothing.
+ */
 export async function tellBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -194,11 +196,11 @@ export async function tellBuilds(options: {
       if (said?.percent) await sayOfBuild({ client, deployment, buildId, said: { packs: said.packs } });
     }
   } catch {
-    // The next start tells it.
+    // The next start records it.
   }
 }
 
-/** `acme@1.2.0`, of each. */
+/** `acme@1.2.0` for each pack. */
 function packsIn({ packs }: Pick<Config, 'packs'>): readonly string[] {
   return packs.map(({ name, version }) => `${name}@${version}`);
 }

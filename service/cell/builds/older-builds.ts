@@ -5,25 +5,25 @@ import { removeRetired, storedBuild, type WorkflowBuild } from '../../temporal/b
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import { openBuilds } from '../../temporal/versions.ts';
 
-/** Another process of an older build may still begin incidents while this one starts: so it is looked again. */
+/** Another process with an older build may still begin incidents while this one starts, so the check is repeated. */
 const lookAgainMs = 60_000;
 const retryMs = 2_000;
 
 /**
- * An incident that began under an older build of the playbooks is finished by it: its bundle is in the state directory, and is removed some time after the
- * last of them.
+ * Finishes incidents with the older build of the playbooks that they began under: its bundle is in the state directory, and is removed some time after the last
+ * of them.
  */
 export async function runOlderBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
-  /** What new incidents begin with here: its workers are not ended, and nobody looks for its incidents. */
+  /** Builds that new incidents begin with here: their workers are not ended, and nobody looks for their incidents. */
   readonly running: () => readonly string[];
-  /** What this process has workers for besides, by build, with what ends them. */
+  /** Other builds that this process has workers for, with functions that end them. */
   readonly superseded?: () => ReadonlyMap<string, () => void>;
   readonly stateDir: string;
-  /** From the store of releases, where the state directory does not have it. Undefined where the store has none that is trusted, either. */
+  /** Fetches a build from the store of releases if the state directory does not have it. Undefined if the store has no trusted one either. */
   readonly fetch: (id: string) => Promise<WorkflowBuild | undefined>;
-  /** Resolves with what ends its worker. */
+  /** Resolves with a function that ends its worker. */
   readonly start: (build: WorkflowBuild) => Promise<() => void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -34,7 +34,7 @@ export async function runOlderBuilds(options: {
   const { everyMs = lookAgainMs, now = Date.now } = options;
   const known = new Set<string>();
   const older = new Map<string, () => void>();
-  /** Without an open incident when it was looked last: what Temporal lists lags behind, so once is not enough. */
+  /** Builds without an open incident at the last check: Temporal's list lags behind, so once is not enough. */
   let idle: ReadonlySet<string> = new Set();
   const trouble = new RepeatedTrouble();
   while (!signal.aborted) {
@@ -48,7 +48,7 @@ export async function runOlderBuilds(options: {
       }
       for (const id of open) {
         if (known.has(id)) continue;
-        // A store that does not answer keeps no other build from its work.
+        // A store that does not answer must not hold up the other builds.
         const build = storedBuild(id, stateDir) ?? (await fetch(id).catch((error: unknown) => ({ unanswered: error })));
         if (build && 'unanswered' in build) {
           unanswered = build.unanswered;
@@ -63,7 +63,7 @@ export async function runOlderBuilds(options: {
             'open incidents need an older build that is neither in the state directory nor in the store: run that version of Firebreak once more',
           );
       }
-      // One of them may be what is begun with again.
+      // New incidents may be beginning with one of them again.
       const drained = [...older.keys()].filter((id) => !open.includes(id) && !running().includes(id));
       for (const id of drained.filter((one) => idle.has(one))) {
         older.get(id)?.();

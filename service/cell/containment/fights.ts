@@ -1,34 +1,34 @@
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 
-/** Whoever changes it more often than that means it: people decide, nobody fights. */
+/** More frequent changes than this are deliberate: people decide, and the cell stops fighting. */
 const mostTimes = 5;
-/** What is taken back so soon after it was put back is the same fight; that lasts for so long at most. */
+/** A change this soon after a restore belongs to the same fight, which lasts this long at most. */
 const longestMs = 10_000;
-/** So long as it should be, and it is counted anew. */
+/** After this long in order, counting starts again. */
 const calmMs = 3_600_000;
-/** Lines about one pod in an hour: a policy that comes and goes must not fill its incident's history. */
+/** Maximum lines about one pod per hour: a policy that keeps changing must not fill its incident's history. */
 const mostLines = 12;
 
 /** What was done about one pod since it was last calm. */
 interface Fight {
   times: number;
-  /** When the fight that is on began, and when it was put back last. */
+  /** When the current fight began, and when the state was last restored. */
   begunAt: number | undefined;
   lastAt: number;
   isLost: boolean;
   lines: number;
   linesSince: number;
-  /** Since when it is as it should be. */
+  /** Since when it is in order. */
   calmSince: number | undefined;
 }
 
-/** The id of a line, and how it ends. */
+/** The id of a line, and its ending. */
 export interface Line {
   readonly id: string;
   readonly end: string;
 }
 
-/** What has changed, and which incident hears it. */
+/** What has changed, and which incident is told. */
 export interface Changed {
   /** The pod's uid, or the object. */
   readonly uid: string;
@@ -36,15 +36,15 @@ export interface Changed {
   readonly incident: string;
 }
 
-/** Tells the incident. Without a line of its own, it is one of those that are counted. */
+/** Tells the incident. Without its own `line`, it counts towards the limit. */
 export type Tell = (of: Changed, note: Pick<IncidentNote, 'kind' | 'text'>, line?: Line) => Promise<void>;
 
-/** Of an end there is one, and of restarts there are few: they are told however much was said before. */
+/** There is one end and there are few restarts: these are reported no matter how much was said before. */
 export function onlyLine(of: string, what: 'end' | 'restart' = 'end'): Line {
   return { id: `containment/${of}/${Date.now()}-${what}`, end: '' };
 }
 
-/** How often what somebody changes was put back, and how much was said of it: nobody fights without end, and nobody is told without end. */
+/** Counts how often somebody's changes were reverted, and how much was reported about it: neither fights nor reports go on without end. */
 export class Fights {
   readonly #now: () => number;
   readonly #fights = new Map<string, Fight>();
@@ -53,7 +53,7 @@ export class Fights {
     this.#now = now;
   }
 
-  /** It is as it should be. */
+  /** Records that it is in order. */
   calm(of: string): void {
     const fight = this.#of(of);
     const now = this.#now();
@@ -61,7 +61,7 @@ export class Fights {
     if (now - fight.calmSince > calmMs) Object.assign(fight, { times: 0, begunAt: undefined, isLost: false });
   }
 
-  /** It is not as it should be. Why it is not put back; undefined where it is, once more. */
+  /** Records that it is not in order. Returns why it is not restored; undefined if it is to be restored once more. */
   whyNot(of: string): string | undefined {
     const fight = this.#of(of);
     fight.calmSince = undefined;
@@ -82,8 +82,8 @@ export class Fights {
   }
 
   /**
-   * One more line about it; undefined where no more is said for the time being. The last one is kept for what is wrong with it: whoever opens and
-   * closes it until all is said must not leave it open, and called whole.
+   * Returns one more line about it; undefined if no more is reported for the time being. The last line is reserved for problems: otherwise somebody could open
+   * and close it until the limit is reached, and leave it open while it is reported as intact.
    */
   line(of: string, { isWrong }: { readonly isWrong: boolean }): Line | undefined {
     const fight = this.#of(of);

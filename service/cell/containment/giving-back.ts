@@ -2,25 +2,25 @@ import type { CellActivities, UndoReason } from '../../../core/action/step.ts';
 import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../../core/actions/index.ts';
 
 interface UndoListener {
-  /** An undo has been done, whatever it found. */
+  /** Called when an undo has been done, whatever it found. */
   readonly given: (incident: string, reason: UndoReason) => void;
-  /** It has ended, also where it failed. */
+  /** Called when it has ended, even if it failed. */
   readonly over: (incident: string) => void;
 }
 
-/** What denies by label or by policy, or holds an object: while one of them is given back, that is no change by somebody else. */
+/** Actions that deny by label or policy, or hold an object: changes seen during their undo are not somebody else's. */
 const denying: ReadonlySet<string> = new Set([
   ...[quarantinePod, quarantineWorkload, isolateNamespace, blockEgress].map(({ name }) => name),
   ...actions.filter(({ holds }) => holds !== undefined).map(({ name }) => name),
 ]);
 
-/** What the cell itself gives back at this moment. What is seen of it meanwhile may be half of it. */
+/** Tracks what the cell itself is releasing right now. Anything seen meanwhile may be half-done. */
 export class GivingBack {
-  /** By incident, how many undos of its containments are underway. */
+  /** Number of undos in progress, by incident. */
   readonly #underway = new Map<string, number>();
   #begun = 0;
 
-  /** How many undos have begun. */
+  /** Number of undos begun so far. */
   get begun(): number {
     return this.#begun;
   }
@@ -29,7 +29,7 @@ export class GivingBack {
     return this.#underway.has(incident);
   }
 
-  /** The cell's activities: what they give back is not taken again. */
+  /** Wraps the cell's activities so that what they release is not contained again. */
   around(activities: CellActivities, { given, over }: UndoListener): CellActivities {
     return {
       ...activities,

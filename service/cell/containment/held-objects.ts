@@ -11,39 +11,39 @@ import { type ObjectJson, type ObjectRef, readObject, targetOf } from '../../../
 import { type ObjectListener, ObjectWatch, type SeenObject } from '../../../integrations/kubernetes/watch/object-watch.ts';
 import type { WatchLog } from '../../../integrations/kubernetes/watch/reflector.ts';
 
-/** An object other than a pod that an action holds, as the cell's own note on it said. */
+/** An object other than a pod that an action holds, according to the cell's own note on it. */
 export interface HeldObject {
   readonly ref: ObjectRef;
   readonly uid: string;
   readonly action: string;
-  /** The sealed note as the cell wrote it: whoever edits the one on the object has not edited this. */
+  /** The sealed note as the cell wrote it: editing the one on the object does not change this copy. */
   readonly note: string;
-  /** What was not as it should be when people were last told. */
+  /** The problems when people were last told. */
   readonly told: readonly string[];
 }
 
 interface HeldObjectsParts {
   readonly api: KubernetesApi;
   readonly cellKey: CellKey;
-  /** Those that the configuration enables, of the cell. */
+  /** The cell's actions that the configuration enables. */
   readonly actions: readonly ActionDeclaration[];
   readonly keeper?: MemoryKeeper<HeldObject>;
   readonly log?: WatchLog;
 }
 
 const withinMs = 5_000;
-/** Longer than any lease that people think of; one that is in force is seen again at each start. */
+/** Longer than any plausible lease; an object still held is seen again at each start. */
 const retentionMs = 90 * 86_400_000;
 
 /**
- * Remembers which objects actions hold, and what their notes say, so that it is known although somebody took a note off; and says what is no longer
- * as it was left. Who may change an object decides nothing by that: what becomes of it people are asked.
+ * Remembers which objects actions hold and what their notes say, even if somebody removed a note, and reports what is no longer as it was left. Changing an
+ * object decides nothing: people are asked about it.
  */
 export class HeldObjects implements ObjectListener {
   readonly #parts: HeldObjectsParts;
   readonly #watch: ObjectWatch;
   readonly #known: Memory<HeldObject>;
-  /** What each note says: it is opened once, and asked for every few seconds. */
+  /** Contents of each note: opened once, although it is needed every few seconds. */
   readonly #notes = new WeakMap<HeldObject, ObjectNote>();
   #changed: (key: string) => void = () => {};
 
@@ -54,7 +54,7 @@ export class HeldObjects implements ObjectListener {
     this.#watch = new ObjectWatch({ api, kinds: heldKinds(actions), listener: this, ...(log && { log }) });
   }
 
-  /** `changed` is told, by its key, of each that may no longer be as it was left. */
+  /** Calls `changed` with the key of each object that may no longer be as it was left. */
   start(changed: (key: string) => void): void {
     this.#changed = changed;
     this.#watch.start();
@@ -73,12 +73,12 @@ export class HeldObjects implements ObjectListener {
       if (text !== undefined && text !== known?.note) {
         const held: HeldObject = { ref, uid: metadata.uid, action, note: text, told: [] };
         const [found, before] = [this.#noteOf(held), known && this.#noteOf(known)];
-        // One that was kept from before, and put back, says what was.
+        // An older note that somebody kept and put back must not replace a newer one.
         if (found && (!before || found.terms.at > before.terms.at)) this.#known.set(key, held);
       }
       const now = this.#known.get(key);
       if (now) this.#changed(key);
-      // Any other may name an account again that was taken out of bindings, also under a name that is known.
+      // Any other binding, even under a known name, may again name an account that was removed from bindings.
       if (action === revokeServiceAccount.name && now?.uid !== metadata.uid)
         for (const one of this.#speakers()) this.#changed(one);
     }
@@ -88,19 +88,19 @@ export class HeldObjects implements ObjectListener {
     for (const [key, { ref }] of this.#known.entries()) if (ref.kind === kind) this.#changed(key);
   }
 
-  /** Those that this incident holds. */
+  /** Keys of the objects that this incident holds. */
   of(incident: string): readonly string[] {
     return [...this.#known.entries()].flatMap(([key, held]) => (this.#noteOf(held)?.incident === incident ? [key] : []));
   }
 
-  /** The note, where the object is known still. */
+  /** Returns the object and its note if it is still known. */
   get(key: string): (HeldObject & { readonly says: ObjectNote }) | undefined {
     const held = this.#known.get(key);
     const says = held && this.#noteOf(held);
     return held && says && { ...held, says };
   }
 
-  /** All that are known, by their notes. */
+  /** All known objects with their notes. */
   *all(): Generator<HeldObject & { readonly says: ObjectNote }> {
     for (const [, held] of this.#known.entries()) {
       const says = this.#noteOf(held);
@@ -108,14 +108,14 @@ export class HeldObjects implements ObjectListener {
     }
   }
 
-  /** Those that this action holds in a namespace. */
+  /** Keys of the objects that this action holds in a namespace. */
   in(namespace: string, action: string): readonly string[] {
     return [...this.#known.entries()].flatMap(([key, { ref, action: by }]) =>
       by === action && ref.namespace === namespace ? [key] : [],
     );
   }
 
-  /** What is not as it should be, and what is there. @throws KubernetesError where the API server does not say. */
+  /** Checks what is there and what is not in order. @throws KubernetesError if the API server does not answer. */
   async look(key: string): Promise<{
     readonly state: 'there' | 'not held' | 'gone';
     readonly difference: readonly string[];
@@ -136,12 +136,12 @@ export class HeldObjects implements ObjectListener {
     return { state: 'there', difference: isNoted ? difference : [`annotation ${annotation} was changed`, ...difference], object };
   }
 
-  /** Whether what it holds is more than the object: then that it is gone is not the end of it. */
+  /** Whether the hold covers more than the object, so that it does not end when the object is gone. */
   outlivesObject(key: string): boolean {
     return this.#known.get(key)?.action === revokeServiceAccount.name;
   }
 
-  /** Of the bindings that a step has taken an account out of, the one by which people are told of new ones. */
+  /** For each step that removed an account from bindings, the one binding used to tell people about new ones. */
   #speakers(): readonly string[] {
     const byStep = new Map<string, string>();
     for (const [key, held] of this.#known.entries()) {
@@ -151,13 +151,13 @@ export class HeldObjects implements ObjectListener {
     return [...byStep.values()];
   }
 
-  /** Which other bindings give the account its rights again. */
+  /** Which other bindings give the account its rights back. */
   async #regained(key: string, says: ObjectNote): Promise<readonly string[]> {
     if (!this.#speakers().includes(key)) return [];
     const accounts = accountsRevokedBy(says);
     const signal = AbortSignal.timeout(withinMs);
     const naming = await bindingsNaming({ api: this.#parts.api, accounts, left: says.left ?? [], signal });
-    // What the step itself is still taking it out of gives nothing again; what was made anew under a known name is another one.
+    // Bindings that the step is still removing the account from give no rights back; one recreated under a known name is a different binding.
     const isAnother = (target: TargetName, uid: string): boolean => {
       const known = this.#known.get(`${revokeServiceAccount.name} ${target}`);
       return known ? known.uid !== uid : !says.together?.includes(target);

@@ -10,39 +10,39 @@ import type { HeldObjects } from './held-objects.ts';
 import type { ChangedPolicy, MadePolicies } from './made-policies.ts';
 import { runsDespite } from './suspended-runs.ts';
 
-/** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
+/** What an incident says about the lease of a step. `not released`: also if the lease is not there, or the incident knows no such step. */
 export type ReleaseSaid = 'released' | 'being released' | 'not released';
 
 interface HeldResourcesParts {
   readonly view: ClusterView;
   readonly objects: HeldObjects;
   readonly policies: MadePolicies;
-  /** What this cell has itself given back. */
+  /** What this cell itself has released. */
   readonly landed: Pick<LandedSteps, 'wasUndone' | 'wasReleased'>;
   readonly givingBack: Pick<GivingBack, 'isUnderway' | 'begun'>;
   readonly fights: Fights;
   readonly tell: Tell;
   readonly log: Logger;
   readonly everyMs: number;
-  /** How long people are not told of a change while nobody can say whether another replica has given the object back. */
+  /** How long people are not told of a change while it is unknown whether another replica has released the object. */
   readonly unclearMs: number;
 }
 
-/** Those without a lease: their incident cannot say that it holds them still. */
+/** Actions without a lease: their incident cannot say that it still holds them. */
 const withoutLease: ReadonlySet<string> = new Set(
   actions.filter(({ effect }) => effect !== 'reversible').map(({ name }) => name),
 );
 
 /**
- * What actions hold beside pods: the policies that they made, and other objects. What somebody changes of it is not made again: people decided on
- * it, and hear of it.
+ * What actions hold apart from pods: the policies that they made, and other objects. If somebody changes these, they are not restored: people decided on them,
+ * and are told.
  */
 export class HeldResources {
   readonly #parts: HeldResourcesParts;
-  /** Held objects that something may have become of. */
+  /** Held objects that may have changed. */
   readonly #unjudged = new Set<string>();
   readonly #underway = new Set<string>();
-  /** By held object or policy, since when nobody could say whether it was given back. */
+  /** By held object or policy: since when it has been unknown whether it was released. */
   readonly #unclear = new Map<string, number>();
   #releaseSaid: ((incident: string, step: string) => Promise<ReleaseSaid>) | undefined;
   #stopped = false;
@@ -55,21 +55,21 @@ export class HeldResources {
     this.#stopped = true;
   }
 
-  /** From now on incidents can be asked. */
+  /** Call this once incidents can be asked. */
   ask(releaseSaid: (incident: string, step: string) => Promise<ReleaseSaid>): void {
     this.#releaseSaid = releaseSaid;
   }
 
-  /** For what no watch brings, and for what could not be told. */
+  /** For changes that no watch reports, and those that could not be reported to people. */
   lookAgain(): void {
     for (const namespace of this.#parts.policies.namespaces()) this.lookAtPolicies(namespace);
     for (const key of this.#unjudged) void this.#judgeObject(key);
   }
 
-  /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
+  /** The policies of a wider step are not restored automatically: people decided on them, and are told. */
   lookAtPolicies(namespace: string): void {
     const { view, policies, givingBack } = this.#parts;
-    // What was not listed yet is not gone.
+    // Before the first list is complete, a missing policy is not gone.
     if (!view.ready()) return;
     const seen = {
       namespace,
@@ -108,8 +108,8 @@ export class HeldResources {
   }
 
   /**
-   * Whether what a step holds beside pods was given back: by this cell, or by a replica of it, as the incident says with a cell's signature. Nothing
-   * is put back by that, people are told or not: so an incident that is gone or does not know says no. Undefined where nobody can say for the
+   * Whether what a step holds apart from pods was released: by this cell, or by a replica of it according to the incident, with a cell's signature. The answer
+   * restores nothing, it only decides whether people are told, so an incident that is gone or does not know counts as no. Undefined if it is unknown for the
    * moment, which lasts for a minute at most.
    */
   async #wasReleased(of: {
@@ -139,7 +139,7 @@ export class HeldResources {
     void this.#judgeObject(key);
   }
 
-  /** What it could not be told of now, it is told of at the next look. */
+  /** Anything that cannot be reported now is reported at the next look. */
   async #judgeObject(key: string): Promise<void> {
     if (this.#stopped || this.#underway.has(key)) return;
     this.#underway.add(key);
@@ -157,7 +157,7 @@ export class HeldResources {
     }
   }
 
-  /** What an action holds beside pods is not taken again: people decided on it, and hear of it. False where that has to wait. */
+  /** What an action holds apart from pods is not contained again: people decided on it, and are told. Returns false if that has to wait. */
   async #isJudged(key: string): Promise<boolean> {
     const { objects, view, givingBack, fights, tell } = this.#parts;
     const held = objects.get(key);
@@ -169,7 +169,7 @@ export class HeldResources {
     const { state, object, difference: changed } = await objects.look(key);
     const despite = action === suspendCronJob.name && object ? runsDespite(object, { view, since: says.terms.at }) : [];
     const difference = [...changed, ...despite];
-    // What was seen while something was given back may be half of it.
+    // What was seen during a release may be half-done.
     if (this.#stopped || givingBack.begun !== undos) return false;
     const lacksLease = withoutLease.has(action);
     if (difference.length > 0 && !lacksLease) {

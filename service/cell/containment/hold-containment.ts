@@ -40,37 +40,37 @@ interface HoldContainmentParts {
   readonly view: ClusterView;
   readonly cellKey: CellKey;
   readonly pods: ContainedPods;
-  /** What actions hold besides pods and policies. */
+  /** What actions hold apart from pods and policies. */
   readonly objects: HeldObjects;
-  /** Where it is kept which policies actions have made. */
+  /** Stores which policies actions have made. */
   readonly madePolicies?: MemoryKeeper<MadePolicy>;
-  /** What this cell has itself given back. */
+  /** What this cell itself has released. */
   readonly landed: Pick<LandedSteps, 'wasUndone' | 'wasReleased'>;
-  /** What the cluster denies by beside NetworkPolicies. */
+  /** What the cluster can deny traffic with in addition to NetworkPolicies. */
   readonly denyTier: () => DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
-  /** The image that our own ephemeral containers are of. Absent: there are none. */
+  /** Image of our own ephemeral containers. Absent: there are none. */
   readonly toolsImage?: string | undefined;
-  /** A line for the incident's record, which is kept until the incident has it. Sent again under the same id. */
+  /** Sends a line for the incident's record; it is kept until the incident has it. Retries use the same id. */
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
-  /** Who else than the cell has set a pod's labels last, as they call themselves. */
+  /** Returns who, other than the cell, last set a pod's labels, by the name they give themselves. */
   readonly lastManager?: (pod: { readonly namespace: string; readonly name: string }) => Promise<string | undefined>;
   readonly log: Logger;
   readonly everyMs?: number;
-  /** How long people are not told of a change while nobody can say whether another replica has given the object back. */
+  /** How long people are not told of a change while it is unknown whether another replica has released the object. */
   readonly unclearMs?: number;
 }
 
-/** Changes that come together are looked at together. */
+/** Changes within this time are checked together. */
 const togetherMs = 50;
-/** Besides each change: for what no watch brings, and for what could not be put back. */
+/** In addition to each change: for what no watch reports, and for what could not be restored. */
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
 const unclearWithinMs = 60_000;
-/** Of so many all are looked at in each round, which takes some 25 ms of the processor. */
+/** Up to this number, all are checked in each round, which takes about 25 ms of processor time. */
 const mostInRound = 300;
 
-/** A note that the cell has sealed, and what is on its pod with it. */
+/** A note that the cell has sealed, and the pod's state it goes with. */
 interface ProvenNote {
   readonly note: string;
   readonly state: BeforeState;
@@ -78,14 +78,15 @@ interface ProvenNote {
 }
 
 /**
- * Which quarantined pods are looked at without anything new of them. A change is looked at when the watch brings it, so this is for what no watch brings: of few
- * pods all, each time. Of thousands a round would take a tenth of a processor and more: then those that are not in order, and some of the others in turn.
+ * Chooses which quarantined pods are checked without a change. Changes are checked when the watch reports them, so this is for what no watch reports. If there
+ * are few pods, all are checked each time. With thousands, a round would take a tenth of a processor and more: then only those that are not in order are
+ * checked, and some of the others in turn.
  */
 export class LookRounds {
   readonly #again = new Set<string>();
   readonly #turns = new Turns(mostInRound);
 
-  /** It could not be looked at to the end: the next round has it. */
+  /** The check could not be completed: the next round repeats it. */
   again(uid: string): void {
     this.#again.add(uid);
   }
@@ -101,12 +102,12 @@ export class LookRounds {
 }
 
 /**
- * Keeps what is quarantined quarantined. Each change of such a pod, its labels and notes, and of the policies of its namespace is judged when the
- * watch brings it: what the cell wrote is put back, what others have made beside it is called partial, and the incident is told of both. What
- * was on the pod is remembered by the cell, so that an edited note neither frees it nor loses what it was before.
+ * Keeps quarantined pods quarantined. Each change of such a pod, of its labels and notes, and of the policies of its namespace is judged when the watch reports
+ * it: what the cell wrote is restored, additions by others are reported as partial, and the incident is told of both. The cell remembers what was on the pod,
+ * so that an edited note neither frees it nor loses its previous state.
  *
- * That a pod was given back is known from this cell's own undo, or from the mark that the cell which did it has sealed onto the pod. Temporal is not
- * asked: whoever can silence or delete an incident there would free its pods by taking all marks off them.
+ * A release is recognised by this cell's own undo, or by the mark that the releasing cell has sealed onto the pod. Temporal is not asked: anyone able to
+ * silence or delete an incident there could free its pods by removing all marks from them.
  */
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
@@ -115,14 +116,14 @@ export class HoldContainment {
   readonly #resources: HeldResources;
   readonly #containers: QuarantinedContainers;
   readonly #fights = new Fights();
-  /** By pod, of fights that were given up: it is asked for once, so that it is told once. */
+  /** Who changed it, by pod, for fights that were given up: looked up once, so that it is reported once. */
   readonly #changers = new Map<string, string>();
   readonly #waiting = new Set<string>();
   readonly #underway = new Set<string>();
   readonly #rounds = new LookRounds();
-  /** Pods that this process has seen with anything of a quarantine on them. */
+  /** Pods that this process has seen with any trace of a quarantine. */
   readonly #seen = new Set<string>();
-  /** By uid: a note is proven once and not at each look, since all pods are looked at every two seconds and in the middle of a burst. */
+  /** By uid: a note is verified once and not at each look, since all pods are checked every two seconds and during bursts. */
   readonly #proven = new Map<string, ProvenNote>();
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -171,7 +172,7 @@ export class HoldContainment {
     await this.#parts.objects.stop();
   }
 
-  /** As it was told last, there, and with what the cell wrote on it. */
+  /** Whether it is as last reported, present, and still has what the cell wrote on it. */
   #isInOrder(uid: string): boolean {
     const { pods, view } = this.#parts;
     const { held } = pods.get(uid) ?? {};
@@ -179,7 +180,7 @@ export class HoldContainment {
     return held?.told?.length === 0 && !held.isEnding && pod !== undefined && !pod.deleting && !isBare(pod);
   }
 
-  /** What is in force by the notes that the cell has sealed, and what of it is not as it should be; of pods those, or all. */
+  /** Containments in force according to notes sealed by the cell, with their problems; `of` limits the pods. */
   containments(of?: Iterable<string>): readonly HeldContainment[] {
     const { pods, objects } = this.#parts;
     const found: HeldContainment[] = [];
@@ -201,12 +202,12 @@ export class HoldContainment {
     return found;
   }
 
-  /** From now on incidents can be asked. */
+  /** Call this once incidents can be asked. */
   ask(releaseSaid: (incident: string, step: string) => Promise<ReleaseSaid>): void {
     this.#resources.ask(releaseSaid);
   }
 
-  /** The cell's activities: what they give back is not taken again. */
+  /** Wraps the cell's activities so that what they release is not contained again. */
   givingBack(activities: CellActivities): CellActivities {
     return this.#givingBack.around(activities, {
       given: (incident, reason) => this.#given(incident, reason),
@@ -220,7 +221,7 @@ export class HoldContainment {
     const { pods, view } = this.#parts;
     const votes = !('proof' in reason) ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
     const by = [...new Set(votes.map(({ person }) => person))];
-    // What came after somebody's answer was not before them.
+    // People had not seen what arrived after their answer.
     const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };
     for (const uid of pods.held()) {
       const { held, incident: of } = pods.get(uid) ?? {};
@@ -239,7 +240,7 @@ export class HoldContainment {
     const known = pods.get(uid);
     if (text !== undefined && labels[names.quarantineLabel] === 'active' && text !== known?.held?.note) {
       const state = this.#provenBy(uid, text)?.state;
-      // One that was kept from before, and put back, says what was.
+      // An older note that somebody kept and put back must not replace a newer one.
       const since = Math.max(known?.held?.takenAt ?? 0, known?.releasedAt ?? 0);
       if (state && heldSince(state) >= since)
         this.#keep(
@@ -268,7 +269,7 @@ export class HoldContainment {
 
   async #inTurn(uid: string): Promise<void> {
     if (this.#stopped) return;
-    // What comes meanwhile is seen at the next look.
+    // What arrives meanwhile is checked at the next look.
     if (this.#underway.has(uid)) return this.#rounds.again(uid);
     this.#underway.add(uid);
     try {
@@ -325,7 +326,7 @@ export class HoldContainment {
     await this.#judged(pod, state, [...changed, ...open]);
   }
 
-  /** A controller that takes it off again says what it is, by its field manager. */
+  /** A controller that removes it again identifies itself by its field manager. */
   async #whoChanges({ uid, namespace, name }: PodRecord): Promise<string> {
     const known = this.#changers.get(uid);
     if (known !== undefined) return known;
@@ -346,17 +347,17 @@ export class HoldContainment {
     return proven;
   }
 
-  /** Tells what is not as it should be, once. */
+  /** Reports what is not in order, once. */
   async #judged(pod: PodRecord, state: BeforeState, wrong: readonly string[]): Promise<void> {
     const { pods } = this.#parts;
     const { told } = pods.get(pod.uid)?.held ?? {};
     if (told !== undefined && told.join('\n') === wrong.join('\n')) return;
     const about = `pod/${pod.namespace}/${pod.name}`;
     const marksWrong = wrong.some((one) => !isPolicyText(one));
-    // What was so when it was taken is in its step's own check.
+    // Problems that existed at quarantine are in the step's own check.
     const isNews = told !== undefined || marksWrong;
     const line = isNews ? this.#fights.line(pod.uid, { isWrong: wrong.length > 0 }) : undefined;
-    // What cannot be said now is said when it can be: until then what was said last counts.
+    // What cannot be reported now is reported as soon as possible: until then the last report counts.
     if (isNews && !line) return this.#rounds.again(pod.uid);
     this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
     if (!line) return;
@@ -372,7 +373,7 @@ export class HoldContainment {
     );
   }
 
-  /** Nothing of ours is left on it: it was given back, here or by another replica or by hand, or robbed of all at once. */
+  /** No mark of ours is left on the pod: it was released, here, by another replica or by hand, or somebody removed all marks at once. */
   async #mustBeTakenAgain(pod: PodRecord, state: BeforeState): Promise<boolean> {
     const { pods } = this.#parts;
     const { uid, namespace, name } = pod;
@@ -380,7 +381,7 @@ export class HoldContainment {
     if (by === undefined && this.#seen.has(uid)) return true;
     this.#keep(uid, pods.letGo(uid, {}));
     if (by === 'cell') return false;
-    // As the way out by hand says. That stands, and is no secret.
+    // Released by the documented manual procedure. That stands, and is no secret.
     const how = by === 'hand' ? 'with the cell’s key' : 'while the cell was stopped';
     await this.#tell(toTell(pod, state.incident), {
       kind: 'containment.changed',
@@ -396,7 +397,7 @@ export class HoldContainment {
     return givenBackBy(pod, state, cellKey);
   }
 
-  /** The standing policy: denied by it alone is what has no tier above. */
+  /** Problems of the standing policy: without a higher tier, it alone denies traffic. */
   #standing(namespace: string): string[] {
     const { view, exceptions } = this.#parts;
     const found = view.policies(namespace).find(({ name }) => name === names.standingPolicy);
@@ -413,7 +414,7 @@ export class HoldContainment {
     );
   }
 
-  /** Why not; undefined where it is in force again. */
+  /** Returns why not; undefined if it is in force again. */
   async #putBack(pod: PodRecord, { incident, step }: BeforeState): Promise<string | undefined> {
     const { chokepoint, log } = this.#parts;
     const { namespace, name, uid } = pod;
@@ -464,13 +465,13 @@ export class HoldContainment {
   }
 }
 
-/** Nothing of a quarantine is on it. */
+/** Whether the pod has no trace of a quarantine. */
 function isBare({ labels, annotations }: PodRecord): boolean {
   const marks = [names.beforeAnnotation, names.incidentAnnotation, names.stepAnnotation];
   return labels[names.quarantineLabel] === undefined && marks.every((name) => annotations[name] === undefined);
 }
 
-/** Of the two actions that quarantine pods the one that took it: keys of steps name their action. */
+/** Which of the two actions that quarantine pods took it: step keys name their action. */
 function actionOf(step: string): string {
   return step.split('/').includes(quarantineWorkload.name) ? quarantineWorkload.name : quarantinePod.name;
 }

@@ -7,47 +7,46 @@ import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import { isQuarantined } from '../../../integrations/kubernetes/policies/network-policies.ts';
 
-/** As the cell remembers it. */
+/** A policy as the cell remembers it. */
 export interface MadePolicy {
   readonly note: ObjectNote;
   readonly namespace: string;
-  /** As it was made: also where it was changed since. */
+  /** The policy as it was made, even if it was changed since. */
   readonly made: PolicyRecord;
-  /** What was not as it should be when people were last told. */
+  /** The problems when people were last told. */
   readonly problems: readonly string[];
 }
 
-/** A policy that an action made, of which something else is to be told than before. */
+/** A policy made by an action whose state differs from what was last reported. */
 export interface ChangedPolicy {
   readonly incident: string;
   readonly step: string;
   /** `networkpolicy/namespace/name` */
   readonly object: string;
   readonly isGone: boolean;
-  /** What of it is not as it should be; none: it is as it was again. */
+  /** What is not in order; empty: it is as it was again. */
   readonly problems: readonly string[];
 }
 
 interface SeenNamespace {
   readonly namespace: string;
-  /** Of Kubernetes, and of network plugins. */
+  /** Policies of Kubernetes and of network plugins. */
   readonly policies: readonly PolicyRecord[];
   readonly pods: () => Iterable<PodRecord>;
 }
 
 const makers = [isolateNamespace.name, blockEgress.name];
-/** Longer than any lease that people think of; one that is in force is seen again at each start. */
+/** Longer than any plausible lease; a policy still in force is seen again at each start. */
 const retentionMs = 90 * 86_400_000;
 
 /**
- * Remembers which policies actions have made, as the watch shows them with the cell's own note, and tells what becomes of them: that one was changed
- * or taken away, also while the cell was stopped, that another one allows what it denies, and that a pod got out of its reach by other labels or by
- * the network of its node.
+ * Remembers which policies actions have made, as the watch shows them with the cell's own note, and reports what becomes of them: that one was changed or
+ * removed, even while the cell was stopped, that another policy allows what it denies, or that a pod left its reach through other labels or its node's network.
  */
 export class MadePolicies {
   readonly #cellKey: CellKey;
   readonly #known: Memory<MadePolicy>;
-  /** By policy, uids of pods that it was seen to select. */
+  /** Uids of the pods that each policy was seen to select. */
   readonly #selected = new Map<string, Set<string>>();
 
   constructor(cellKey: CellKey, keeper?: MemoryKeeper<MadePolicy>) {
@@ -55,12 +54,12 @@ export class MadePolicies {
     this.#known = new Memory({ most: 10_000, retentionMs, keeper });
   }
 
-  /** Where there are some. */
+  /** Namespaces that have such policies. */
   namespaces(): ReadonlySet<string> {
     return new Set([...this.#known.entries()].map(([, { namespace }]) => namespace));
   }
 
-  /** Compares a namespace with what is known of its policies. `givenBack` are incidents that are taking theirs away. */
+  /** Compares a namespace with what is known of its policies. `givenBack` says whether an incident is removing its own. */
   changes(seen: SeenNamespace, givenBack: (incident: string) => boolean): readonly ChangedPolicy[] {
     const { namespace, policies } = seen;
     const found = new Map(policies.map((policy) => [policyTarget(policy), policy]));
@@ -69,7 +68,7 @@ export class MadePolicies {
       const note = this.#known.get(object) ? undefined : this.#madeBy(object, policy);
       if (!note) continue;
       const known: MadePolicy = { note, namespace, made: policy, problems: [] };
-      // What allowed something already is in its step's own check.
+      // Policies that already allowed something are in the step's own check.
       const problems = this.#problemsOf(object, { seen, policy, known }).filter((one) => one !== wasChanged);
       this.#known.set(object, { ...known, problems });
     }
@@ -86,13 +85,13 @@ export class MadePolicies {
     return changes;
   }
 
-  /** People were told this of it; until then it is a change at each look. */
+  /** Records that people were told; until then it counts as a change at each look. */
   told(object: string, problems: readonly string[]): void {
     const known = this.#known.get(object);
     if (known) this.#known.set(object, { ...known, problems });
   }
 
-  /** Those that are there, with what is not as it should be. */
+  /** Existing policies with their problems. */
   *current(): Generator<{ readonly note: ObjectNote; readonly problems: readonly string[] }> {
     for (const [, { note, problems }] of this.#known.entries()) yield { note, problems };
   }

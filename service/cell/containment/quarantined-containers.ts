@@ -6,16 +6,16 @@ import { type Changed, onlyLine, type Tell } from './fights.ts';
 
 interface QuarantinedContainersParts {
   readonly pods: Pick<ContainedPods, 'get' | 'nowSays'>;
-  /** The image that our own ephemeral containers are of. Absent: there are none. */
+  /** Image of our own ephemeral containers. Absent: there are none. */
   readonly toolsImage: string | undefined;
   readonly tell: Tell;
-  /** Stores what is known of a pod from now on. */
+  /** Stores what is known about a pod from now on. */
   readonly keep: (uid: string, kept: Promise<void>) => void;
 }
 
 /**
- * What becomes of the containers of a quarantined pod, told once each. A quarantine denies traffic and keeps nobody from ending, changing or adding a container:
- * what was in its memory is lost then, and who decides has to know it.
+ * Reports what becomes of the containers of a quarantined pod, once each. A quarantine denies traffic but stops nobody from ending, changing or adding a
+ * container: its memory is lost then, and the people deciding have to know.
  */
 export class QuarantinedContainers {
   readonly #parts: QuarantinedContainersParts;
@@ -31,8 +31,8 @@ export class QuarantinedContainers {
   }
 
   /**
-   * What it did is lost with it: whoever may delete pods can do that, and people hear of it. They may also say how long its containers get, so it is
-   * held on until it is gone.
+   * A deleted pod takes its evidence with it: anyone who may delete pods can do that, and people are told. The deleter may also set the containers' grace
+   * period, so the pod is held until it is gone.
    */
   async ending(pod: {
     readonly uid: string;
@@ -53,8 +53,8 @@ export class QuarantinedContainers {
   }
 
   /**
-   * Whoever gives a container another image has the one before ended, with what is in its memory and its files; so may who gives it other resources or the pod a
-   * deadline. Who adds a container can change what is evidence. It holds all the same.
+   * Changing a container's image ends the previous container, with its memory and files; changing its resources or setting a deadline for the pod may do so
+   * too. An added container can alter evidence. The quarantine holds anyway.
    */
   async #otherContainers(pod: PodRecord, incident: string): Promise<void> {
     const { pods, keep, tell } = this.#parts;
@@ -81,15 +81,15 @@ export class QuarantinedContainers {
     for (const text of texts) if (text !== false) await tell(toTell(pod, incident), { kind: 'containment.changed', text });
   }
 
-  /** Our own tools come into a pod as ephemeral containers. Of their image nobody can run anything but them. */
+  /** Our own tools enter a pod as ephemeral containers. Nothing but the tools can run from their image. */
   #isTools(name: string, image: string | undefined): boolean {
     const { toolsImage } = this.#parts;
     return toolsImage !== undefined && image === toolsImage && name.startsWith(tools.namePrefix);
   }
 
   /**
-   * What was in its memory is lost, and its processes are other ones. Whoever is cut off may also end by itself again and again: of each container people hear
-   * once, and then of ten, a hundred and so on.
+   * A restart loses the container's memory and replaces its processes. A container that is cut off may also crash repeatedly: people are told once per
+   * container, and then at ten, a hundred and so on.
    */
   async #restarted(pod: PodRecord, incident: string): Promise<void> {
     const { pods, keep, tell } = this.#parts;
@@ -109,7 +109,7 @@ export class QuarantinedContainers {
     await tell(toTell(pod, incident), { kind: 'containment.changed', text }, onlyLine(pod.uid, 'restart'));
   }
 
-  /** By a deadline, by its node that is short of something, or by itself: what was in its memory is lost, however it came. */
+  /** Ended by a deadline, by its node running short of something, or by itself: in each case its memory is lost. */
   async #ended(pod: PodRecord, incident: string): Promise<void> {
     const { uid, namespace, name, phase } = pod;
     const { pods, keep, tell } = this.#parts;
@@ -127,7 +127,7 @@ export class QuarantinedContainers {
   }
 }
 
-/** As they are when the pod is quarantined. */
+/** The containers at the time of quarantine. */
 export function containersNow(pod: PodRecord) {
   return { runs: runsIn(pod), restarts: restartsBefore(pod) };
 }
@@ -144,12 +144,12 @@ function isNewsOf(times: number, { before, told }: ReportedRestarts = { before: 
   return told === before ? times > before : times - before >= 10 * (told - before);
 }
 
-/** Images by container, of those that its kubelet starts anew when the image is another one, and what else its node may end them for. */
+/** Images by container, for those that the kubelet restarts if the image changes, and what else its node may end them for. */
 function runsIn({ containers, endsBy }: PodRecord): Readonly<Record<string, string>> {
   return { ...Object.fromEntries(containers.map(({ name, image }) => [name, image])), ...endsBy };
 }
 
-/** Names of containers have no blank. */
+/** Container names contain no blank. */
 function isTerm(name: string): boolean {
   return name.includes(' ');
 }

@@ -8,15 +8,15 @@ import type { Lease, RefusedContainment } from '../../../core/incident/lease.ts'
 const retentionMs = 30 * 86_400_000;
 const mostIncidents = 10_000;
 const lookEveryMs = 20_000;
-/** An incident that nobody has asked for a while is read from its beginning: of more, each every few minutes. */
+/** An incident that was not asked for a while is replayed from its beginning; beyond this number, they take turns every few minutes. */
 const mostAsked = 10;
 
 /**
- * Which releases are refused, in whichever pool. Incidents put that on record: the cell hears it as the record is made, and asks them from then on until none
- * is refused any more, since people may have decided otherwise, or another replica may have given it back.
+ * Which releases are refused, in any pool. Incidents record refusals: the cell learns of each as the record is made, and from then on asks the incident until
+ * none is refused any more, since people may have decided otherwise, or another replica may have released it.
  */
 export class RefusedReleases {
-  /** By incident. Who was asked last stands last. */
+  /** By incident, the one asked most recently last. */
   readonly #refused: Memory<readonly RefusedContainment[]>;
 
   /** @param keeper after a restart the next refusal may be a quarter of an hour away, and its record hours */
@@ -24,9 +24,9 @@ export class RefusedReleases {
     this.#refused = new Memory({ most: mostIncidents, retentionMs, keeper });
   }
 
-  /** An incident of this cell has made it. A task that is done once more makes it once more. */
+  /** An incident of this cell has made the record. A repeated task makes it again. */
   heard({ kind, chain, at, body: { lease, next, text } }: Pick<AuditRecord, 'kind' | 'chain' | 'at' | 'body'>): void {
-    // What is not tried again is for people to decide: no release waits.
+    // If there is no retry, people have to decide: no release is waiting.
     if (kind !== 'lease.release-refused' || typeof lease !== 'string' || typeof next !== 'string') return;
     const incident = chain.slice(0, Math.max(0, chain.lastIndexOf('@')));
     const known = this.#refused.get(incident) ?? [];
@@ -34,7 +34,7 @@ export class RefusedReleases {
     this.#refused.set(incident, [...known, { incident, lease, text: String(text), since: at }]);
   }
 
-  /** As their incidents said when they were asked last. */
+  /** As the incidents said when last asked. */
   all(): readonly RefusedContainment[] {
     return [...this.#refused.entries()].flatMap(([, releases]) => releases);
   }
@@ -45,7 +45,7 @@ export class RefusedReleases {
     signal,
     everyMs = lookEveryMs,
   }: {
-    /** None where there is no such incident any more. @throws when it cannot be asked */
+    /** Empty if the incident no longer exists. @throws if it cannot be asked */
     readonly leasesOf: (incident: string) => Promise<readonly Lease[]>;
     readonly signal: AbortSignal;
     readonly everyMs?: number;
@@ -55,9 +55,9 @@ export class RefusedReleases {
       for (const incident of [...this.#refused.entries()].slice(0, mostAsked).map(([id]) => id)) {
         if (signal.aborted) return;
         const before = this.#refused.get(incident) ?? [];
-        // What was said last counts until it can be asked.
+        // The last answer counts until it can be asked again.
         const leases = await leasesOf(incident).catch(() => undefined);
-        // It was heard of one more meanwhile.
+        // Another refusal was reported meanwhile.
         if (this.#refused.get(incident) !== before) continue;
         this.#refused.set(incident, before);
         if (leases) this.#says(incident, before, leases);

@@ -7,16 +7,16 @@ import { controllingOwner } from '../../../integrations/kubernetes/workloads/own
 const mostNamed = 5;
 const templateAt = ['spec', 'jobTemplate', 'spec', 'template', 'spec'];
 
-/** Whether such a pod may run what a suspended CronJob was to stop: what another controller has made does not. */
+/** Whether such a pod may run what a suspended CronJob was meant to stop: a pod made by another controller does not. */
 export function mayBeRunByHand(pod: Pick<PodRecord, 'owners'>): boolean {
   const owner = controllingOwner(pod.owners);
   return owner === undefined || owner.kind === 'Job';
 }
 
 /**
- * Pods that were made since and run what a suspended CronJob was to stop, in words: of a Job of it, as `kubectl create job --from` makes one, or with its
- * containers, images and account. Who may make Jobs writes their annotations and owners; whoever leaves them out still has to name what is run. Where a Job
- * runs that was there before, it runs on.
+ * Describes pods created since that run what a suspended CronJob was meant to stop: pods of one of its Jobs, as `kubectl create job --from` makes them, or pods
+ * with its containers, images and account. Creators of Jobs control annotations and owners; if they leave these out, they still have to name what is run. Jobs
+ * that already existed keep running.
  */
 export function runsDespite(
   cronJob: ObjectJson,
@@ -25,7 +25,7 @@ export function runsDespite(
   const { namespace = '', uid } = cronJob.metadata;
   const wanted = runIn(fieldOf(cronJob, templateAt));
   const pods = [...view.pods(namespace)].filter(mayBeRunByHand);
-  // The API server tells whole seconds: what was made in the second of the suspension counts as made since, or whoever acts at once would not be seen.
+  // The API server reports whole seconds: a pod created in the second of the suspension counts as created since, or immediate action would go unnoticed.
   const sinceSecond = Math.floor(Date.parse(since) / 1_000) * 1_000;
   const isNew = ({ createdAt }: PodRecord): boolean => Date.parse(createdAt) >= sinceSecond;
   const runOn = new Set(pods.flatMap((pod) => (isNew(pod) ? [] : (controllingOwner(pod.owners)?.uid ?? []))));
@@ -57,7 +57,7 @@ function runIn(spec: unknown): Run | undefined {
   return containers.length > 0 ? { account, containers } : undefined;
 }
 
-/** A mesh may have put containers of its own beside. */
+/** A mesh may have added its own containers. */
 function isSameRun({ serviceAccount = 'default', containers }: PodRecord, wanted: Run): boolean {
   const runs = new Set(containers.map(({ name, image }) => `${name} ${image}`));
   return serviceAccount === wanted.account && wanted.containers.every((one) => runs.has(one));

@@ -30,17 +30,17 @@ import { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
 
-/** What stands above all incidents of the cell's cluster. */
+/** Everything above single incidents in the cell's cluster. */
 export interface CellControl {
-  /** What is hidden, frozen, only observed, and lifted. */
+  /** What is suppressed, frozen, only observed, or lifted. */
   readonly book: DecisionBook;
-  /** What Firebreak is doing itself. */
+  /** Steps that Firebreak itself is doing. */
   readonly steps: OwnSteps;
   readonly activities: ControlActivities & EvidenceActivities;
   readonly intake: IntakeTeller;
-  /** Which versions of packs run. Absent: none comes from the store. */
+  /** Decides which pack versions run. Absent: none comes from the store. */
   readonly packs?: PromotedPacks;
-  /** Of the evidence orders: what Temporal knows of incidents. */
+  /** For evidence orders: what Temporal knows of incidents. */
   readonly evidence: EvidenceWindow;
   /** Absent: no decision needs a sign-in. */
   readonly signIns?: SignInMemory;
@@ -63,7 +63,7 @@ export async function createCellControl({
   readonly cellKey: CellKey;
   readonly steps: OwnSteps;
   readonly votes: VoteMemory;
-  /** What the cell has itself heard of incidents. */
+  /** What the cell itself has heard about incidents. */
   readonly incidents: IncidentMemory;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly secrets: Pick<Secrets, 'releases'>;
@@ -132,7 +132,7 @@ async function beliefsOf(
   };
 }
 
-/** What stands above all incidents for a process without a cell, or a pool in it: each in a file of its own. */
+/** Opens the decisions above all incidents for a process without a cell, or for a pool in it: each in its own file. */
 export async function openDecisions(options: {
   readonly config: Config;
   readonly reader: string;
@@ -155,7 +155,7 @@ export function expectedSensors({ sensors }: Config): readonly ExpectedSensor[] 
 
 const retryMs = 5_000;
 
-/** Asks the API server as whom it knows us, until it has answered. Never rejects. */
+/** Asks the API server which account it knows us as, until it answers. Never rejects. */
 export async function learnOwnAccount(options: {
   readonly api: KubernetesApi;
   readonly steps: OwnSteps;
@@ -174,13 +174,15 @@ export async function learnOwnAccount(options: {
       const account = review.status?.userInfo?.username;
       if (account) return steps.knownAs(account);
     } catch {
-      // Not there yet, or too old to say (before 1.28): then no step is taken for our own, which is the safe side.
+      // Not available yet, or too old to answer (before 1.28): then no step is recognised as our own, which is the safe side.
     }
     await sleep(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
-/** Brings what an intake sees to the cluster's control workflow, where the desk and whoever may ask find it: a cell holds no credentials for telling people. */
+/**
+ * Forwards what an intake sees to the cluster's control workflow, where the desk and authorised people find it: a cell has no credentials for notifying people.
+ */
 class IntakeTeller {
   readonly #cluster: string;
   #client: Client | undefined;
@@ -189,17 +191,17 @@ class IntakeTeller {
     this.#cluster = cluster;
   }
 
-  /** From now on there is Temporal. */
+  /** Call this once Temporal is available. */
   open(client: Client): void {
     this.#client = client;
   }
 
-  /** False when it did not arrive. Never rejects. */
+  /** Returns false if it did not arrive. Never rejects. */
   storm(report: StormReport): Promise<boolean> {
     return this.#tell(controlNames.stormSignal, report);
   }
 
-  /** False when it did not arrive. Never rejects. */
+  /** Returns false if it did not arrive. Never rejects. */
   report(report: IntakeReport): Promise<boolean> {
     return this.#tell(controlNames.intakeSignal, report);
   }

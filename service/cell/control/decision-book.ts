@@ -26,37 +26,37 @@ export interface BookLog {
 }
 
 interface DecisionBookOptions {
-  /** Where the list lies while Temporal is down. */
+  /** File that holds the list while Temporal is down. */
   readonly file: string;
   readonly beliefs: () => Beliefs;
   readonly log: BookLog;
 }
 
-/** What was proposed, and how people are asked about it. */
+/** A proposal, and how people are asked about it. */
 interface Proposed {
   readonly proposal: SignedProposal;
   readonly question: Question;
 }
 
-/** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
+/** A decision ended by a person, kept until it would have expired: its old proof must not bring it back. */
 interface Ended {
   readonly end: SignedEnd;
   readonly until: string;
-  /** Until the control workflow says so: it may be ended before the order is on record. */
+  /** Set until the control workflow confirms the end: the workflow may be terminated before the order is on record. */
   readonly proposal?: SignedProposal;
 }
 
-/** What is in the file: nothing in it is believed without its proof. */
+/** Contents of the file: nothing in it is trusted without its proof. */
 interface Stored {
   readonly decided: readonly ProvenDecision[];
   readonly ended: readonly Ended[];
-  /** Not decided yet. Nothing is hidden or held up by it. */
+  /** Not decided yet: hides and delays nothing. */
   readonly proposed: readonly Proposed[];
 }
 
 /**
- * What was decided above all incidents, as far as this cell believes it: each checked here, whoever brought it. One look-up an alert and one a step,
- * from memory. Kept on disk, so that the cell goes on with it while Temporal is down; each ends by the clock.
+ * Decisions above all incidents that this cell trusts: each is verified here, whoever delivered it. One lookup per alert and one per step, from memory. Stored
+ * on disk, so that the cell keeps to them while Temporal is down; each expires by the clock.
  */
 export class DecisionBook {
   readonly #options: DecisionBookOptions;
@@ -87,12 +87,12 @@ export class DecisionBook {
     return this.#restraints.length === 0 ? undefined : restraintOn(this.#restraints, step, this.#options.beliefs().now);
   }
 
-  /** Of packs, those whose time has come and is not over. */
+  /** Pack promotions whose time has come and is not over. */
   promotions(): readonly ActivePromotion[] {
     return this.#promotions;
   }
 
-  /** What was decided under this id, where it is believed. */
+  /** Returns what was decided under this id, if it is trusted. */
   inForce(id: string): Propose | undefined {
     return this.#stored.decided.find((one) => idOf(one) === id)?.proposal.order;
   }
@@ -102,22 +102,22 @@ export class DecisionBook {
     return this.#stored.decided;
   }
 
-  /** The same, of what was not decided yet. */
+  /** The same for proposals not decided yet. */
   proposed(): readonly OpenProposal[] {
     return this.#open;
   }
 
   /**
-   * What the control workflow says now. Whoever reaches Temporal can have it forget what holds the response up, or lifts that, and it stands
-   * until a person ends it or its time is over; what hides alerts ends where it is no longer named. What it has forgotten of what was proposed is
-   * kept until it is told so.
+   * Applies what the control workflow says now. Anyone who can reach Temporal can make it forget decisions. Those that hold the response up, or lift such a
+   * hold, stay until a person ends them or they expire; suppressions end if they are no longer named. Forgotten proposals are kept until the workflow is told
+   * about them.
    */
   update(state: ControlState): void {
     const decided: ProvenDecision[] = [];
     const proposed: Proposed[] = [];
     const ended = [...this.#stored.ended];
     for (const { proposal: signed, question, status } of state.decisions) {
-      // The token has done its work.
+      // The token is no longer needed.
       const { idToken: _, ...proposal } = signed;
       const asked = state.questions.find((one) => one.question.id === question);
       const proof = asked && proofOf(asked);
@@ -132,7 +132,7 @@ export class DecisionBook {
     this.#believe({ decided: [...decided, ...lasting], ended, proposed: [...proposed, ...forgotten] });
   }
 
-  /** What this cell goes by, and the control workflow says nothing of, or something else. */
+  /** Decisions that this cell applies and the control workflow does not know, or contradicts. */
   lostIn({ decisions }: Pick<ControlState, 'decisions'>): Required<Omit<KnownDecisions, 'records'>> {
     const states = new Map(decisions.map(({ proposal, status }) => [proposal.order.terms.id, status.state]));
     const isOneOf = (id: string, ...some: readonly (string | undefined)[]): boolean => some.includes(states.get(id));
@@ -148,7 +148,7 @@ export class DecisionBook {
     };
   }
 
-  /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
+  /** Applies a person's order that this cell has verified: it holds even if the control workflow is terminated before confirming it. */
   end(end: SignedEnd): void {
     const { decision } = end.order;
     const known = [...this.#stored.decided, ...this.#stored.proposed].find((one) => idOf(one) === decision);
@@ -209,7 +209,7 @@ export class DecisionBook {
     this.#stored = { decided: believed, ended: [...ends.values()], proposed: kept };
     const written = this.#file.write(this.#stored);
     const hasChanged = !isDeepStrictEqual([before, endedBefore], [this.#stored.decided, this.#stored.ended]);
-    // Where nothing was decided yet there is nothing to tell.
+    // If nothing was decided yet, there is nothing to report.
     if (written === 'written' && hasChanged && !(before.length === 0 && believed.length === 0))
       log.info({ decisions: believed.map(idOf) }, 'freezes, observe modes or suppressions have changed');
     if (written === 'failed')
@@ -220,7 +220,7 @@ export class DecisionBook {
   }
 }
 
-/** Whatever it is that was brought. */
+/** Accepts any value, whatever was delivered. */
 function idOf(one: { readonly proposal: SignedProposal }): string {
   return String(one?.proposal?.order?.terms?.id).slice(0, 32);
 }
@@ -229,7 +229,7 @@ function endedBy({ order }: SignedEnd): string {
   return `${nounOf(order)} ${order.decision}`;
 }
 
-/** The file and Temporal can hold anything: what cannot even be looked at is not believed. `ended`: what is in force and would end. */
+/** The file and Temporal can contain anything: what cannot even be parsed is not trusted. `ended`: the decision in force that would end. */
 function isEnd({ end, until }: Ended, beliefs: Beliefs, ended: Propose | undefined): boolean {
   if (!(Date.parse(until) > beliefs.now) || !signedEndSchema.safeParse(end).success) return false;
   const checked = checkOrder(end, beliefs);
@@ -242,12 +242,12 @@ function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believe
   try {
     if (signedProposalSchema.safeParse(decided.proposal).success) return checkDecided(decided, beliefs);
   } catch {
-    // Below.
+    // Handled below.
   }
   return { ok: false, reason: 'It is not of the form that is known.' };
 }
 
-/** Undefined where it is not of the form that is known, or cannot be asked any more. */
+/** Returns undefined if it does not have the known form, or can no longer be asked. */
 function proposedSafely({ proposal, question }: Proposed, beliefs: Beliefs): OpenProposal | undefined {
   try {
     if (!signedProposalSchema.safeParse(proposal).success) return undefined;

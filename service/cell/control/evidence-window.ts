@@ -13,19 +13,19 @@ import { resultOfRun } from '../../temporal/speaker.ts';
 const callMs = 10_000;
 const lookEveryMs = 3_600_000;
 
-/** What the cell and Temporal know of the runs whose evidence is kept. */
+/** What the cell and Temporal know about the runs whose evidence is stored. */
 export class EvidenceWindow {
   readonly #known: (run: IncidentRef) => KnownOfIncident;
   #client: Client | undefined;
-  /** Whether the cell itself knows of no end of that run: Temporal can be made to say that it has ended. */
+  /** Whether the cell itself knows of no end of that run: Temporal can be made to claim that it has ended. */
   isOpen: (incident: string, run: string) => boolean = () => false;
 
-  /** @param known what this cell has itself heard of a run */
+  /** @param known what this cell itself has heard about a run */
   constructor(known: (run: IncidentRef) => KnownOfIncident) {
     this.#known = known;
   }
 
-  /** From now on there is Temporal. */
+  /** Call this once Temporal is available. */
   open(client: Client): void {
     this.#client = client;
   }
@@ -36,7 +36,7 @@ export class EvidenceWindow {
     const named = this.#known({ id: incident, run }).actors;
     if (!client) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
     try {
-      // An incident goes on as new; what is kept names its first run.
+      // An incident continues as new runs; stored evidence names its first run.
       const newest = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(incident).describe());
       const isNewest = newest.raw.workflowExecutionInfo?.firstRunId === run;
       const open = openHere || (isNewest && isOpenRun(newest));
@@ -52,7 +52,7 @@ export class EvidenceWindow {
   };
 }
 
-/** None where Temporal knows nothing of it any more. @throws FB_ERR_UNAVAILABLE */
+/** Empty if Temporal no longer knows anything about it. @throws FB_ERR_UNAVAILABLE */
 async function actorsOf(
   client: Client,
   { incident, run, first }: { readonly incident: string; readonly run?: string; readonly first: string },
@@ -61,7 +61,7 @@ async function actorsOf(
   try {
     return await client.withDeadline(Date.now() + callMs, async () => {
       const { status } = await handle.describe();
-      // The result is the last run's, through all that went on as new.
+      // The result is that of the last run, after all continuations as new.
       const hasEnded = status.name === 'COMPLETED' || status.name === 'CONTINUED_AS_NEW';
       const state: IncidentState = hasEnded
         ? await resultOfRun(handle, incidentNames.workflow, first)
@@ -74,7 +74,7 @@ async function actorsOf(
   }
 }
 
-/** Asks the control workflow at the start, and every hour, to destroy what is kept longer than it may be. Ends with `signal`. Never rejects. */
+/** Asks the control workflow at the start, and every hour, to destroy evidence past its retention. Ends with `signal`. Never rejects. */
 export async function expireEvidence(options: {
   readonly client: Client;
   readonly cluster: string;
@@ -91,7 +91,7 @@ export async function expireEvidence(options: {
         () => true,
         () => false,
       );
-    // The control workflow may not be there yet.
+    // The control workflow may not exist yet.
     await sleep(asked ? everyMs : Math.min(everyMs, 10_000), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

@@ -14,20 +14,20 @@ import type { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
 const askEveryMs = 5_000;
-/** Who has nothing to do with us, or is gone for good, is waited for no longer. */
+/** A run that is not ours, or is gone for good, is not waited for any longer than this. */
 const silentForMs = 120_000;
 /**
- * Whoever may come back is waited for longer than a machine that has too much to do takes, a node that is replaced, or an image that is fetched. Not for
- * ever: its tasks may be with somebody else, and until somebody answers nobody can ask for a freeze.
+ * A worker that may come back is waited for longer than it takes an overloaded machine, a node replacement or an image pull. Not for ever: its tasks may be
+ * with somebody else, and until somebody answers nobody can ask for a freeze.
  */
 const absentForMs = 15 * 60_000;
-/** What a person has just ended the cell knows a moment before the workflow does. */
+/** When a person has just ended something, the cell knows a moment before the workflow does. */
 const lostForMs = 30_000;
 
-/** What is agreed to is counted by the workflow a moment after the cell has found the vote good. */
+/** The workflow counts an approval a moment after the cell has verified the vote. */
 const soonMs: readonly number[] = [50, 200, 500, 1_000, 2_000];
 
-/** The pauses between looks at the control workflow: short ones after a vote or an order, since whoever ends the workflow then must not undo it. */
+/** The pauses between looks at the control workflow: short ones after a vote or an order, so that somebody who terminates the workflow then cannot undo it. */
 export class Pace {
   readonly #everyMs: number;
   #soon: readonly number[] = [];
@@ -37,13 +37,13 @@ export class Pace {
     this.#everyMs = everyMs;
   }
 
-  /** Something was said that may decide. */
+  /** Call this after a vote or an order that may decide something. */
   hurry(): void {
     this.#soon = soonMs;
     this.#wake();
   }
 
-  /** The activities by which the control workflow has votes and orders checked, with a look after each. */
+  /** Wraps the activities that check votes and orders for the control workflow, with a look after each. */
   following<Activities extends Pick<CellActivities & ControlActivities, 'verifyVote' | 'takeOrder'>>(
     activities: Activities,
     control: string,
@@ -79,7 +79,7 @@ interface FollowControlOptions {
   readonly log: BookLog & ErrorLog;
   readonly signal: AbortSignal;
   readonly pace: Pace;
-  /** Whether a cell has begun that run, by its first run. */
+  /** Whether a cell has begun the workflow's run, identified by its first run. */
   readonly wasBegun: (workflow: string, first: string) => Promise<boolean>;
   readonly silentForMs?: number;
   readonly absentForMs?: number;
@@ -94,8 +94,8 @@ interface Silence {
 }
 
 /**
- * Keeps the cluster's control workflow running under the current build, and the cell's list up to date. While Temporal is down the list stays
- * as it was. Ends with `signal`.
+ * Keeps the cluster's control workflow running under the current build, and the cell's list up to date. While Temporal is down the list stays unchanged. Ends
+ * with `signal`.
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
   const { book, signIns, signal, pace, log } = options;
@@ -108,7 +108,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
   while (!signal.aborted) {
     try {
       if (asked % 12 === 0) {
-        // While Temporal is away nobody can answer, and nobody is silent.
+        // While Temporal is unreachable nobody can answer, so nobody counts as silent.
         run = undefined;
         run = await ensureControl(options, silence, calls);
       }
@@ -120,7 +120,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
       down = false;
       asked += 1;
     } catch {
-      // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
+      // The workflow, or the worker that answered for it, is gone: checked at once, and at each further turn until somebody answers.
       asked = 0;
       if (run === undefined) silence = undefined;
       else if (silence?.run !== run) silence = { run, since: Date.now() };
@@ -132,7 +132,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
   }
 }
 
-/** Tells the workflow again what it has lost. @returns since when it has, in milliseconds since 1970; undefined where it has lost nothing */
+/** Sends the workflow again what it has lost. @returns since when it has been lost, in milliseconds since 1970; undefined if nothing is lost */
 async function recallLost(
   options: FollowControlOptions,
   state: ControlState,
@@ -161,7 +161,7 @@ async function recallLost(
   return Date.now();
 }
 
-/** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
+/** For a pool in its own process: it decides nothing about the control workflow, and obeys the same freezes. Ends with `signal`. */
 export async function followDecisions(
   options: Pick<FollowControlOptions, 'client' | 'cluster' | 'book' | 'signIns' | 'signal'>,
 ): Promise<void> {
@@ -172,13 +172,13 @@ export async function followDecisions(
       await signIns?.learn(state);
       book.update(state);
     } catch {
-      // As it was: the cell says it, where it is the control workflow that does not answer.
+      // Unchanged: the cell reports it if the control workflow does not answer.
     }
     await sleep(askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
-/** No longer than `callMs`: where no worker answers, the connection goes on trying for several times its deadline. */
+/** Takes at most `callMs`: if no worker answers, the connection retries for several times its deadline. */
 async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' | 'cluster'>): Promise<ControlState> {
   const answered = client.withDeadline(Date.now() + callMs, () =>
     client.workflow.getHandle(controlIdOf(cluster)).query<ControlState>(controlNames.stateQuery),
@@ -196,24 +196,25 @@ async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' 
 }
 
 /**
- * Starts it where it is not there; asks the run of an older build to go on under this one. Whoever reaches Temporal can have another workflow under its id, keep
- * its tasks from every cell, or call a build the current one that nobody has: what holds the run up is taken back, and where nobody answers for long, this cell begins it again.
+ * Starts the workflow if it does not exist; asks the run of an older build to continue under this one. Anyone who can reach Temporal can start another workflow
+ * under its id, keep its tasks from every cell, or set a current build that nobody has: whatever holds the run up is reverted, and if nobody answers for long,
+ * this cell begins it again.
  *
  * @returns the run that has its id now
- * @throws what Temporal throws where it does not answer
+ * @throws what Temporal throws if it does not answer
  */
 async function ensureControl(options: FollowControlOptions, silence: Silence | undefined, calls: WaitingCalls): Promise<string> {
   const { client, cluster, deployment, buildId, book, log, signal } = options;
   const id = controlIdOf(cluster);
-  // At once: right after a build was made the current one Temporal takes seconds to say how it begins runs.
+  // Started at once: right after a build became current, Temporal takes seconds to say how it begins runs.
   const started = await startControl(options, 'FAIL');
-  // Whoever makes that impossible keeps nobody from beginning it.
+  // If somebody makes that impossible, it is begun anyway.
   const rerouted = await client.withDeadline(Date.now() + callMs, () => takeBackRouting({ client, deployment })).catch(() => []);
   if (rerouted.length > 0)
     log.warn({ deployment, rerouted }, 'somebody with access to Temporal changed how it starts runs; that is reverted');
   if (started !== undefined) {
     log.info({ control: id }, 'started the control workflow');
-    // A run that has gone to nobody would wait for a quarter of an hour.
+    // A run routed to no worker would wait for a quarter of an hour.
     return (rerouted.length > 0 ? await startControl(options, 'TERMINATE_EXISTING') : undefined) ?? started;
   }
   const handle = client.workflow.getHandle(id);
@@ -221,7 +222,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
   const { runId } = found;
   await askAnew(client, found, await calls.look(client, found, options.stillMs));
   const runsOn = buildOf(found);
-  // Whoever makes that impossible keeps nobody from beginning it again.
+  // If somebody makes that impossible, it is begun again anyway.
   const { heldUp } = await takeBack(client, found, 'none');
   if (heldUp.length > 0)
     log.warn({ control: id, heldUp }, 'somebody with access to Temporal held up the control workflow; that is reverted');
@@ -242,7 +243,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
       },
       'nobody answers for the control workflow: it is started again with what this cell knows, and what was only proposed is asked again',
     );
-    // Where that cannot be for the moment its first task would go to nobody: it is tried again at the next turn.
+    // If that is not possible for now, its first task would reach no worker: it is retried at the next turn.
     const isCurrent = await makeCurrent({ client, deployment, buildId, withinMs: callMs, signal }).then(
       () => true,
       () => false,
@@ -250,24 +251,24 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
     return (isCurrent ? await startControl(options, 'TERMINATE_EXISTING') : undefined) ?? runId;
   }
   if (!runsOn || runsOn === buildId) return runId;
-  // Of two cells of different builds only the newer one decides.
+  // If two cells have different builds, only the newer one decides.
   if ((await currentBuild({ client, deployment })) !== buildId) return runId;
-  // As long as the older build answers, it has its reasons: records that the desk does not take yet.
+  // While the older build answers, it has reasons not to hand over: records that the desk does not accept yet.
   await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
   return runId;
 }
 
-/** Undefined before its first task is done. */
+/** Undefined until its first task is done. */
 function buildOf({ raw }: Pick<WorkflowExecutionDescription, 'raw'>): string | undefined {
   return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId || undefined;
 }
 
-/** Why whoever has that run will not come back; undefined where they may: who has too much to do, or is down for some minutes with the newest build. */
+/** Returns why the run's worker will not come back; undefined if it may: it may be overloaded, or down for some minutes with the newest build. */
 async function whyGone(options: FollowControlOptions, found: WorkflowExecutionDescription): Promise<string | undefined> {
   const { client, cluster, queues, deployment, buildId, wasBegun } = options;
   const first = found.raw.workflowExecutionInfo?.firstRunId || found.runId;
   const isOfOurKind = found.type === controlNames.workflow && found.taskQueue === queues.cell;
-  // Where its beginning is kept no longer nobody can say: that is no sign of a stranger.
+  // Its beginning may no longer be stored, so an unknown one is no sign of a stranger.
   if (!isOfOurKind || !(await wasBegun(controlIdOf(cluster), first).catch(() => true))) return 'no cell has begun it';
   const runsOn = buildOf(found);
   const isOurTurn = (await currentBuild({ client, deployment }).catch(() => undefined)) === buildId;
@@ -275,7 +276,7 @@ async function whyGone(options: FollowControlOptions, found: WorkflowExecutionDe
   return isOurTurn && runsOn !== buildId ? 'it is left to an older build' : undefined;
 }
 
-/** @returns its run; undefined when it runs already */
+/** @returns its run; undefined if it already runs */
 async function startControl(
   { client, cluster, queues, book }: FollowControlOptions,
   policy: 'FAIL' | 'TERMINATE_EXISTING',

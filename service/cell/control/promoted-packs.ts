@@ -21,29 +21,29 @@ const againAfterMs = 60_000;
 interface PromotedPacksOptions {
   readonly config: Config;
   readonly secrets: Pick<Secrets, 'releases'>;
-  /** Which version of a pack runs in some incidents. Absent: none. */
+  /** The version of a pack that runs in some incidents. Absent: none. */
   readonly ramping?: RunningRamp | undefined;
-  /** What stands above all incidents, as this process believes it. */
+  /** Decisions above all incidents that this process trusts. */
   readonly promotions: () => readonly ActivePromotion[];
   readonly log: Logger;
   readonly now?: () => number;
 }
 
-/** The version of a pack that some incidents begin with, by its code. */
+/** The version of a pack that some incidents begin with, identified by its code. */
 export interface RunningRamp {
   readonly pack: string;
   readonly integrity: string;
 }
 
 interface Wanted {
-  /** Of each pack of the store, what runs. */
+  /** For each pack of the store, the version that runs. */
   readonly live: readonly (readonly [pack: string, terms: PromotionTerms | undefined])[];
   readonly ramping: PromotionTerms | undefined;
 }
 
 /**
- * Which versions of packs of the store run in this process: what people have decided, and nobody else. The store and Temporal can have it find out later, or not
- * at all; then what runs stays as it is.
+ * Which pack versions of the store run in this process: only people decide that. The store and Temporal can delay or prevent this process from finding out;
+ * then the running versions stay.
  */
 export class PromotedPacks {
   readonly #options: PromotedPacksOptions;
@@ -55,7 +55,7 @@ export class PromotedPacks {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Why this may not be proposed: the version is not what the order says, or may do more than it says. */
+  /** Returns why this may not be proposed: the version is not what the order says, or may do more than it says. */
   async problemOf(terms: PromotionTerms): Promise<string | undefined> {
     const { config } = this.#options;
     if (!config.releases.packs.includes(terms.pack))
@@ -77,8 +77,8 @@ export class PromotedPacks {
   }
 
   /**
-   * Looks until what runs is not what was decided any more, and what was decided can be run: then it lies where the configuration is read anew, and the build
-   * is made. Never rejects. False where `signal` has ended it.
+   * Waits until the running versions differ from what was decided, and the decided ones can run: then they are stored where the configuration is reloaded from,
+   * and the build is made. Never rejects. Returns false if `signal` ended it.
    */
   async changed(source: ConfigSource, builds: boolean, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#options;
@@ -111,7 +111,7 @@ export class PromotedPacks {
     return changed;
   }
 
-  /** The store, and whose signature counts. */
+  /** The store, and the keys whose signatures count. */
   releases(): Promise<Releases> {
     return this.#open();
   }
@@ -121,7 +121,7 @@ export class PromotedPacks {
     return promotedOf(pack, terms, this.#now()).live;
   }
 
-  /** Why nothing would come of it: a rollback of what ran already would bring the same version back. */
+  /** Returns why it would have no effect: a rollback of what already ran would bring the same version back. */
   #whyNeedless(terms: PromotionTerms): string | undefined {
     const { pack, stage, integrity } = terms;
     const active = this.#options.promotions().map((one) => one.terms);
@@ -134,7 +134,7 @@ export class PromotedPacks {
     return isRamping ? `${releaseText(terms)} runs in some incidents already: their records say what it does.` : undefined;
   }
 
-  /** Why some incidents may not begin with it while others do not. */
+  /** Returns why only some incidents may not begin with it. */
   async #problemOfRamp(
     releases: Releases,
     { statement }: ProvenRelease,
@@ -144,7 +144,7 @@ export class PromotedPacks {
     const other = this.#wanted().ramping;
     if (other && other.pack !== pack)
       return `${releaseText(other)} runs in some incidents: promote that for all, or roll it back first.`;
-    // Their pool runs the actions of one version.
+    // Their pool runs the actions of one version only.
     const before = live && (await orderedRelease(releases, live)).statement;
     if (statement.actions.length > 0 || (before && before.actions.length > 0))
       return `${pack} has actions of its own, and these run as one version only: promote it with --all.`;
@@ -169,7 +169,7 @@ export class PromotedPacks {
     ];
   }
 
-  /** A start in between has no version for some incidents, and looks again. */
+  /** A start in between finds no version for some incidents, and looks again. */
   async #adopt({ live, ramping }: Wanted, source: ConfigSource, builds: boolean): Promise<void> {
     const { config, log } = this.#options;
     const [folder, ramped] = [promotedFolder(config.stateDir), rampedFolder(config.stateDir)];
@@ -184,7 +184,7 @@ export class PromotedPacks {
     log.info({ packs, ...(ramping && { some: releaseText(ramping) }) }, 'restarting: other versions of packs were promoted');
   }
 
-  /** These versions in a folder of their own, read as the next start will: with another version a parameter may be gone that the configuration sets. */
+  /** Puts these versions into a separate folder and reads them as the next start will: another version may lack a parameter that the configuration sets. */
   async #drafted(draft: string, wanted: Wanted['live'], source: ConfigSource, builds: boolean): Promise<Config> {
     const running = new Map(this.#running()[0]);
     const releases = await this.#open();
@@ -217,7 +217,7 @@ export class PromotedPacks {
   }
 }
 
-/** Of an error that this code has made itself, its words. */
+/** Returns the message of an error that this code has raised itself. */
 function wordsOf(error: unknown): string {
   return error instanceof Error && !(error instanceof FirebreakError) ? error.message : reasonOf(error);
 }

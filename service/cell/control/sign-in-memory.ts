@@ -13,21 +13,21 @@ const domain = 'firebreak.sign-ins.v1\n';
 const mostEnds = 500;
 
 /**
- * What the identity provider has said of the votes on decisions that stand for days, each token checked once: providers change their keys sooner
- * than that, and whoever proves a decision again, every few seconds and after a restart, waits for nobody. What is on disk carries the cell's MAC.
+ * The identity provider's answers about votes on decisions that last for days, with each token checked once: providers rotate their keys sooner than that, and
+ * a decision is verified again every few seconds and after a restart, without waiting for anybody. Data on disk carries the cell's MAC.
  */
 export class SignInMemory {
   readonly #reader: SignInReader;
   readonly #stored: { readonly file: StateFile; readonly key: CellKey } | undefined;
   readonly #log: BookLog;
   #known: ReadonlyMap<string, SignIn> = new Map();
-  /** Of orders to end something, the newest last: what was ended is remembered for longer than the workflow does. */
+  /** Sign-ins of orders to end something, the newest last: the cell remembers ended decisions for longer than the workflow does. */
   #ends: ReadonlyMap<string, SignIn> = new Map();
   #down = false;
 
   constructor(options: {
     readonly reader: SignInReader;
-    /** Absent: nothing is kept, and each token is read anew after a restart. */
+    /** Absent: nothing is stored, and each token is read again after a restart. */
     readonly stored?: { readonly file: string; readonly key: CellKey };
     readonly log: BookLog;
   }) {
@@ -40,23 +40,23 @@ export class SignInMemory {
     this.#ends = new Map(Object.entries(ends));
   }
 
-  /** For who proves a decision: at once, from memory. */
+  /** For verifying a decision: immediately, from memory. */
   get stepUp(): StepUp {
     return { policy: this.#reader.policy, signInOf: (signed) => this.#known.get(keyOf(signed) ?? '') };
   }
 
-  /** The same of an order to end something. */
+  /** The same for an order to end something. */
   ofEnd({ order }: SignedEnd): SignIn | undefined {
     return this.#ends.get(digestOf(order));
   }
 
-  /** Its token was read, when the order was given. */
+  /** Stores the sign-in whose token was read when the order was given. */
   noteEnd({ order }: SignedEnd, signIn: SignIn): void {
     this.#ends = new Map([...this.#ends, [digestOf(order), signIn] as const].slice(-mostEnds));
     this.#write();
   }
 
-  /** Reads the tokens of what is decided or ended and not known yet. Never rejects: what cannot be read is not believed, and asked for again. */
+  /** Reads the tokens of decided or ended orders not known yet. Never rejects: an unreadable token is not trusted, and is asked for again. */
   async learn({ questions, decisions }: Pick<ControlState, 'questions' | 'decisions'>): Promise<void> {
     const votes = questions.flatMap((asked) => (asked.status.state === 'decided' ? asked.votes : []));
     const known = new Map<string, SignIn>();
@@ -95,7 +95,7 @@ export class SignInMemory {
       this.#log.warn({}, 'the stored sign-ins do not belong to this cell; people will be asked again');
       return none;
     }
-    // The MAC says that it is what was written below.
+    // The MAC proves that this is what was written below.
     return opened.value as StoredSignIns;
   }
 
@@ -113,7 +113,7 @@ interface StoredSignIns {
 
 const none: StoredSignIns = { signIns: {}, ends: {} };
 
-/** The same token is another one at another time. Undefined where there is none. */
+/** The same token at another time is a different entry. Undefined if there is no token. */
 function keyOf({ vote, idToken }: SignedVote): string | undefined {
   return idToken === undefined || Number.isNaN(Date.parse(vote.at)) ? undefined : digestOf({ idToken, at: vote.at });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { replaceFileSync } from '../../../integrations/replace-file.ts';
 
-/** A JSON file of the state directory, replaced whole or not at all, and only where its text changes. What is in it is proven by who reads it. */
+/** A JSON file in the state directory, replaced atomically, and only if its text changes. Readers verify its contents. */
 export class StateFile {
   readonly #file: string;
   #text = '';
@@ -15,7 +15,7 @@ export class StateFile {
     return this.#text === '';
   }
 
-  /** Undefined where there is none, or nothing that is JSON. */
+  /** Returns undefined if there is no file, or it is not JSON. */
   read(): unknown {
     try {
       const text = readFileSync(this.#file, 'utf8');

@@ -1,42 +1,42 @@
 import type { DurableValues } from '../../../activities/memory/memory.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 
-/** An incident that this cell has begun or told something, and that has not come to its own end. */
+/** An incident that this cell has begun or told something, and that has not ended by itself. */
 export interface OpenIncident {
-  /** Its alerts, one of each kind, sealed: they hold what commands and attackers wrote. */
+  /** Its alerts, one of each kind, sealed: they contain text from commands and attackers. */
   readonly alerts: Uint8Array;
   readonly kinds: readonly string[];
-  /** Rules of all that it was told, the first one first; absent where there are more than a list shows. */
+  /** Rules of all alerts that it was told, the first one first; absent if there are more than a list shows. */
   readonly rules?: readonly string[];
-  /** The worst of all that it was told. */
+  /** Highest severity of all alerts that it was told. */
   readonly severity: Severity;
   readonly actors: readonly string[];
   readonly requesters: readonly string[];
-  /** The first run of its start; absent where another replica of this cell has started it. */
+  /** The first run of its start; absent if another replica of this cell has started it. */
   readonly first?: string;
-  /** When this cell started that, milliseconds since 1970. */
+  /** When this cell started that run, milliseconds since 1970. */
   readonly startedAt?: number;
-  /** The run in which it was seen last: another one has gone on as new, or was set back. */
+  /** The run in which it was last seen: a different one means that it continued as new, or was reset. */
   readonly run?: string;
-  /** It has taken what this cell has told it, whoever started it. */
+  /** It has accepted what this cell has told it, whoever started it. */
   readonly told?: true;
-  /** Of a run before, of which no end is known yet: what it was told, and its first run. */
+  /** The previous run, if its end is not known yet: what it was told, and its first run. */
   readonly before?: Pick<OpenIncident, 'alerts' | 'rules'> & { readonly first: string };
   /** When it was begun again, milliseconds since 1970, the newest last. */
   readonly begunAgain: readonly number[];
 }
 
-/** What is asked of all of them together: some every few seconds. */
+/** The data that is read for all incidents together, some of it every few seconds. */
 export interface OpenHead extends Pick<OpenIncident, 'rules' | 'severity' | 'first' | 'startedAt' | 'run'> {
-  /** How many: it changes when another kind of alert is heard of. */
+  /** Number of kinds: it changes when another kind of alert arrives. */
   readonly kinds: number;
-  /** A run before has no known end. */
+  /** Whether a previous run has no known end. */
   readonly hasBefore: boolean;
 }
 
 /**
- * Which incidents are open, as the cell keeps it on its disk. What is asked of all of them is held in memory, too: to read ten thousand of them keeps the
- * thread for a quarter of a second, and several ask every few seconds.
+ * The open incidents, as the cell stores them on disk. Data that is read for all of them is also held in memory: reading ten thousand from disk blocks the
+ * thread for a quarter of a second, and there are several readers every few seconds.
  */
 export class OpenBook {
   readonly #kept: DurableValues<OpenIncident>;
@@ -52,7 +52,7 @@ export class OpenBook {
     );
   }
 
-  /** Those of now: what is begun or ends meanwhile changes nothing of it. */
+  /** A snapshot: incidents that begin or end meanwhile do not change it. */
   ids(): readonly string[] {
     return [...this.#heads.keys()];
   }
@@ -65,13 +65,13 @@ export class OpenBook {
     return this.#heads.get(id);
   }
 
-  /** Of which incident that is the run in which it was seen last. */
+  /** Returns the incident that was last seen in this run. */
   idOf(run: string): string | undefined {
     for (const [id, head] of this.#heads) if (head.run === run) return id;
     return undefined;
   }
 
-  /** With its alerts, from the disk. */
+  /** Returns the incident with its alerts, from disk. */
   get(id: string): OpenIncident | undefined {
     return this.#heads.has(id) ? this.#kept.get(id) : undefined;
   }

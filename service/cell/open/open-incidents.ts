@@ -11,19 +11,19 @@ import type { Logger } from '../../process/log.ts';
 import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
 
 const mostKinds = 20;
-/** Of longer ones the incident itself is asked. */
+/** Longer lists are requested from the incident itself. */
 const mostRuleText = 400;
 
 interface OpenIncidentsParts {
   readonly kept: OpenBook;
   readonly box: Box;
-  /** What people have decided about its pod since. */
+  /** Adds what people have decided about its pod since. */
   readonly asDecided: (alert: Alert) => Alert;
   readonly log: Logger;
   readonly now?: () => number;
 }
 
-/** What the cell has told each incident that is open, with the alerts sealed: enough to tell another run of it the same. */
+/** What the cell has told each open incident, with the alerts sealed: enough to tell another run of it the same. */
 export class OpenIncidents {
   readonly #parts: OpenIncidentsParts;
   readonly #now: () => number;
@@ -33,17 +33,17 @@ export class OpenIncidents {
     this.#now = parts.now ?? Date.now;
   }
 
-  /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
+  /** Whether that run, identified by its first run, has not ended as far as this cell knows. */
   isOpen(id: string, run: string): boolean {
     return this.#parts.kept.head(id)?.first === run;
   }
 
-  /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
+  /** For callers that need the open incidents, and would otherwise have to trust Temporal's list. */
   report(): OpenReport {
     return openReportOf([...this.#parts.kept.heads()].map(([incident, head]) => namedOf(incident, head)));
   }
 
-  /** Before the incident hears of it. */
+  /** Call this before the incident is told. */
   hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch): void {
     const { kept, box } = this.#parts;
     const known = kept.get(id);
@@ -69,10 +69,10 @@ export class OpenIncidents {
     });
   }
 
-  /** This cell has started that run. */
+  /** Records that this cell has started the run. */
   started(id: string, first: string, batch: AlertBatch): void {
     const { kept, box } = this.#parts;
-    // The end of the run before was seen after this one had heard of its alerts.
+    // The end of the previous run was seen after this one had received its alerts.
     if (!kept.get(id)) this.hears(id, batch);
     const known = kept.get(id);
     if (!known) return;
@@ -89,14 +89,14 @@ export class OpenIncidents {
     kept.put(id, { ...rest, ...own, ...rulesOf([], [...alerts, ...counts]), before });
   }
 
-  /** It runs: it has taken what it was told. */
+  /** Records that it runs: it has accepted what it was told. */
   told(id: string): void {
     const { kept } = this.#parts;
     const known = kept.get(id);
     if (known && !known.told && known.first === undefined) kept.put(id, { ...known, told: true });
   }
 
-  /** Of the run before, by its first one: it has come to its end, or the newest run was told what that one knew. */
+  /** Records about the previous run, identified by its first run: it has ended, or the newest run was told what that one knew. */
   joined(id: string, before: string, how: 'over' | 'told'): void {
     const { kept } = this.#parts;
     const known = kept.get(id);
@@ -106,7 +106,7 @@ export class OpenIncidents {
     kept.put(id, { ...rest, ...rulesOf(rules, earlier) });
   }
 
-  /** What a run of it is told that has heard of nothing yet. `batch` is the id under which it takes that once. */
+  /** What to tell a run that has not received anything yet. `batch` is the id under which the run accepts it once. */
   batchOf(id: string, known: Pick<OpenIncident, 'alerts' | 'actors' | 'requesters'>, batch: string): AlertBatch {
     const alerts = this.#alertsOf(id, known).map((alert) => this.#parts.asDecided(alert));
     const { actors, requesters } = known;
@@ -126,7 +126,7 @@ export class OpenIncidents {
     };
   }
 
-  /** None where the key of the seal is gone: it is begun again without them, and joined by the next one. */
+  /** Empty if the sealing key is gone: the incident is begun again without alerts, and the next alert joins it. */
   #alertsOf(id: string, { alerts }: Pick<OpenIncident, 'alerts'>): readonly Alert[] {
     try {
       return JSON.parse(Buffer.from(this.#parts.box.open(alerts, aadOf(id))).toString()) as Alert[];
@@ -137,7 +137,7 @@ export class OpenIncidents {
   }
 }
 
-/** What an incident is about to be told, the cell has heard before: whoever holds it up in Temporal holds up nothing of that. */
+/** The cell records what an incident is about to be told before it is sent: holding the incident up in Temporal does not delay that. */
 export function remembering(
   gateway: IncidentGateway,
   {
@@ -147,7 +147,7 @@ export function remembering(
   }: {
     readonly incidents: IncidentMemory;
     readonly open: OpenIncidents;
-    /** What an incident runs: not each has begun with the same versions. */
+    /** Playbooks that an incident runs: not all began with the same versions. */
     readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
   },
 ): IncidentGateway {
@@ -180,7 +180,7 @@ function aadOf(id: string): string {
   return `open ${id}`;
 }
 
-/** What a report says of it. */
+/** Returns what a report contains about it. */
 function namedOf(incident: string, { severity, rules, first, startedAt }: OpenHead): NamedIncident {
   return {
     incident,
@@ -190,7 +190,7 @@ function namedOf(incident: string, { severity, rules, first, startedAt }: OpenHe
   };
 }
 
-/** With those of what it is told. None where there are more than a list shows, or where it was so before. */
+/** Adds the rules of the alerts it is told. Returns none if there are more than a list shows, or already were. */
 function rulesOf(
   known: readonly string[] | undefined,
   said: readonly { readonly rule: string }[] | undefined,

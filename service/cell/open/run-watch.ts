@@ -23,13 +23,13 @@ import type { OpenBook, OpenHead, OpenIncident } from './open-book.ts';
 import type { OpenIncidents } from './open-incidents.ts';
 
 const lookEveryMs = 20_000;
-/** To list thousands takes Temporal seconds: it has other work for three quarters of the time. Within a minute it is seen all the same that one was ended. */
+/** Listing thousands takes Temporal seconds, so this leaves it three quarters of the time for other work. A terminated run is still noticed within a minute. */
 const pausesPerLook = 3;
 const mostBetweenLooksMs = 45_000;
 const callMs = 5_000;
-/** Those beyond are asked for one by one, in turn. */
+/** Incidents beyond this number are requested one by one, in turn. */
 const mostListed = 20_000;
-/** Where the list cannot be had whole, so many of those that it lacks at each look: to ask for thousands one by one takes what Temporal is short of. */
+/** If the list is incomplete, number of missing incidents requested at each look: requesting thousands one by one would overload Temporal. */
 const mostUnlisted = 200;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
@@ -43,10 +43,10 @@ interface RunWatchParts {
   readonly open: OpenIncidents;
   readonly starts: StartMemory;
   readonly judgements?: Pick<JudgementMemory, 'ended'>;
-  /** Which the audit store does not have yet. */
+  /** Records that the audit store does not have yet. */
   readonly records: Pick<RecordMemory, 'before' | 'forget' | 'waitingFor'>;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
-  /** The build that this cell has begun a run with, by its first run, as Temporal was told. Undefined where it does not know. */
+  /** The build that this cell told Temporal to begin a run with; the run is identified by its first run. Undefined if unknown. */
   readonly begunWith?: (incident: IncidentRef) => WorkerDeploymentVersion | undefined;
   readonly log: Logger;
   readonly now?: () => number;
@@ -58,14 +58,14 @@ type Stand =
   | { readonly kind: 'lost'; readonly how: string };
 
 /**
- * Looks after the runs of open incidents. Which are open is for the cell to know: whoever reaches Temporal can end a workflow, set it back or delete it. What has no end that a cell
- * has signed is begun again, with the alerts that are kept here, so that its questions are asked and its leases held.
+ * Watches over the runs of open incidents. Which incidents are open is for the cell to know: anyone who can reach Temporal can terminate, reset or delete a
+ * workflow. An incident without an end signed by a cell is begun again with the alerts stored here, so that its questions are asked and its leases held.
  */
 export class RunWatch {
   readonly #parts: RunWatchParts;
   readonly #now: () => number;
   readonly #still: StillIncidents;
-  /** Of incidents that another replica has begun: the run that was handed the records of those before it. */
+  /** For incidents that another replica has begun: the run that received the records of those before it. */
   readonly #handedTo = new Map<string, string>();
   readonly #unlisted = new Turns(mostUnlisted);
 
@@ -82,7 +82,7 @@ export class RunWatch {
     });
   }
 
-  /** How many did not go on when they were looked at last. */
+  /** Number of incidents that made no progress at the last look. */
   standingStill(): number {
     return this.#still.count;
   }
@@ -121,7 +121,7 @@ export class RunWatch {
     const ids = [...kept.ids()];
     const unlike = ids.filter((id) => !isAsListed(kept.head(id), runs.get(id)));
     const asked = new Set(isWhole ? unlike : this.#unlisted.next(unlike));
-    // Of those that are not asked for this time nothing else is known.
+    // Nothing else is known about incidents that are not requested this time.
     const running = ids.filter((id) => !asked.has(id));
     for (const id of asked) {
       if (signal.aborted) return [];
@@ -131,17 +131,19 @@ export class RunWatch {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
         const stand = await standOf(client, id, known.first);
         await this.#actOn(id, kept.get(id) ?? known, stand, options);
-        // What Temporal does not list is looked at all the same: it lists none that somebody has paused. One that was set back first could not even be told what it has forgotten.
+        // Incidents that Temporal does not list are still checked: it does not list paused ones. One that was reset first could not even be told what it has forgotten.
         if (stand.kind === 'running' && kept.get(id)?.first === stand.first) running.push(id);
       } catch (error) {
-        // Temporal is away: it is looked again. What is kept stays.
+        // Temporal is unreachable: the check is repeated. Stored data stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'cannot tell whether an incident is still running');
       }
     }
     return running;
   }
 
-  /** Tasks of incidents that another replica of this cell has begun are done here as well: what this one has seen made of their records. Never rejects. */
+  /**
+   * Tasks of incidents begun by another replica of this cell run here as well; this handles the records that this replica has seen them make. Never rejects.
+   */
   async #lookAtOthers({
     client,
     othersMs = othersAfterMs,
@@ -164,7 +166,7 @@ export class RunWatch {
         const { first, run } = stand;
         const wasSetBack = first === known && (await isSetBack(client, id, run));
         if (first === known && !wasSetBack) continue;
-        // It is in the spool of notes, and the run that takes it sends them.
+        // The note is in the spool, and the run that accepts it sends the records.
         if (this.#handedTo.get(id) === run) continue;
         const about = wasSetBack ? run : known;
         const text = wasSetBack ? setBackText : endedText('another replica of the cell has begun it');
@@ -185,18 +187,18 @@ export class RunWatch {
     const { open, kept, starts, note } = this.#parts;
     if (stand.kind === 'ended') return this.#hasEnded(id, known);
     if (stand.kind === 'lost') {
-      // Heard of, and on its way from the spool to a Temporal that was away or is slow: nobody can have ended it.
+      // Known here, but still on its way from the spool to an unreachable or slow Temporal: nobody can have terminated it.
       const neverRan = known.first === undefined && known.told !== true;
       return neverRan ? undefined : this.#beginAgain(id, known, stand.how, gateway);
     }
     const { first, run } = stand;
-    // What was over and is set back stays over, and its run ends at its first call, or the intake ends it.
+    // An ended incident that is reset stays ended: its run ends at its first call, or the intake ends it.
     if (first === known.first && (await starts.comesFrom(id, run)) === 'ended') return this.#hasEnded(id, known);
-    // So does a start that was played back.
+    // The same applies to a replayed start.
     if (!starts.mayRun(id, first, run)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
     if (first !== known.first && !(await beginningsKnownTo(client, starts)(id, first)))
       return this.#beginAgain(id, known, 'somebody else has its id', gateway);
-    // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
+    // Continued as new, or reset to before it was told some alerts: it does not count again what it already knows.
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, open.batchOf(id, known, `run/${run}`));
     if (told !== undefined && told.kind !== 'signalled') return;
@@ -209,7 +211,7 @@ export class RunWatch {
 
   #hasEnded(id: string, known: OpenIncident): void {
     const { kept, starts, judgements, records } = this.#parts;
-    // It was told something meanwhile, or the next run of it was begun: it is looked again.
+    // It was told something meanwhile, or its next run was begun: the check is repeated.
     if (!isDeepStrictEqual(kept.get(id), known)) return;
     if (known.first !== undefined) starts.ended(id, known.first);
     judgements?.ended(id);
@@ -218,7 +220,7 @@ export class RunWatch {
     kept.remove(id);
   }
 
-  /** The run before was ended from outside, and the next alert has started another: what the one knew the other is told. */
+  /** The previous run was terminated from outside, and the next alert has started another: what the previous one knew is passed on to the new one. */
   async #joinBefore(
     id: string,
     known: OpenIncident,
@@ -236,14 +238,14 @@ export class RunWatch {
     open.joined(id, first, isOver ? 'over' : 'told');
   }
 
-  /** Nobody can say from which event on it is not ours any more, and so to where it could be set back. */
+  /** It is unknown from which event on the history is no longer ours, and so to where it could be reset. */
   async #leaveUnreadable(
     id: string,
     run: { readonly id: string; readonly first: string },
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
     const known = this.#parts.kept.get(id);
-    // One that was set back, and cannot be read since, has not been told yet what it has forgotten: it is not known by its own id.
+    // A run that was reset and has been unreadable since has not yet been told what it has forgotten: it is not known by its own id.
     if (!known || (known.run !== run.id && known.first !== run.first) || !this.#mayBeginAgain(known)) return;
     const how = 'its history could not be read again';
     await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id, run.id).terminate(how));
@@ -280,7 +282,7 @@ export class RunWatch {
     await note(id, this.#restarted(id, { first: run, run, isSetBack: false }, endedText(how), known.first ?? id));
   }
 
-  /** With the records that had not left the run before. */
+  /** Includes the records that had not left the previous run. */
   #restarted(id: string, newest: Parameters<RecordMemory['before']>[1], text: string, about = newest.run): IncidentNote {
     const records = this.#parts.records.before(id, newest);
     return { id: `restarted/${about}`, kind: 'incident.restarted', text, about, ...(records.length > 0 && { records }) };
@@ -293,12 +295,15 @@ function endedText(how: string): string {
   return `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
 }
 
-/** It runs on as it was seen last: nobody has to be asked. */
+/** Whether it still runs as last seen, so that nothing has to be requested. */
 function isAsListed(head: OpenHead | undefined, run: string | undefined): boolean {
   return head?.run !== undefined && head.run === run && !head.hasBefore;
 }
 
-/** Incidents that Temporal lists as running: id → run, as far as it lists them in time. The list lags behind, and may lack some: then each is asked for. */
+/**
+ * Incidents that Temporal lists as running: id → run, as far as it lists them in time. The list lags behind and may be incomplete: then each missing one is
+ * requested.
+ */
 async function runningIn(client: Client): Promise<{ readonly runs: ReadonlyMap<string, string>; readonly isWhole: boolean }> {
   const { namespace } = client.options;
   const query = `WorkflowType = '${incidentNames.workflow}' AND ExecutionStatus = 'Running'`;
@@ -313,12 +318,12 @@ async function runningIn(client: Client): Promise<{ readonly runs: ReadonlyMap<s
       if (token.length === 0) return { runs, isWhole: true };
     }
   } catch {
-    // It is slow, or away: those that it has listed need not be asked for.
+    // It is slow or unreachable: at least those already listed need not be requested.
   }
   return { runs, isWhole: false };
 }
 
-/** How an incident stands. That it has come to its own end only a cell can say. @throws what Temporal throws when it cannot say */
+/** Returns the state of an incident. Only a cell can say that it has ended by itself. @throws what Temporal throws if it does not answer */
 async function standOf(client: Client, id: string, first: string | undefined): Promise<Stand> {
   const handle = client.workflow.getHandle(id);
   try {

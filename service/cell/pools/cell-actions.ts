@@ -30,7 +30,7 @@ import type { EvidencePart } from '../../process/evidence.ts';
 import { isProtected, type RulesConfig, rulesOf } from '../../process/rules.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 
-/** What contains, keeps, tells and ends, under the cell's account: one line for each action whose declaration says `pool: 'cell'`. */
+/** Actions under the cell's account that contain, keep, notify and end things: one line for each action whose declaration says `pool: 'cell'`. */
 export function cellActions({
   config,
   secrets,
@@ -81,7 +81,7 @@ export function cellActions({
   });
 }
 
-/** What cuts nodes off at their provider; undefined where nothing is configured. */
+/** Isolates nodes at their provider; undefined if nothing is configured. */
 export function nodeIsolationOf(
   { cluster, actions }: Pick<Config, 'actions' | 'cluster'>,
   { nodeIsolation: secret = '' }: Pick<Secrets, 'nodeIsolation'>,

@@ -5,8 +5,8 @@ import type { RememberedNotes } from '../../process/rules.ts';
 export interface ClusterWatch {
   readonly view: WatchCache;
   readonly cellKey: Uint8Array;
-  /** What the cluster denies by beside NetworkPolicies. */
+  /** What the cluster can deny traffic with in addition to NetworkPolicies. */
   denyTier(): DenyTier | undefined;
-  /** The sealed note of a quarantined pod as the cell wrote it last, from its own memory. */
+  /** Sealed notes of quarantined pods as the cell last wrote them, from its own memory. */
   readonly notes?: RememberedNotes;
 }

@@ -50,9 +50,9 @@ const firstListsMs = 10_000;
 export interface Cluster {
   readonly api: KubernetesApi;
   readonly access: ClusterAccess;
-  /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
+  /** Only for the cell: the secrets pool's account may neither watch the cluster nor write policies. */
   readonly watch?: ClusterWatch;
-  /** Of the cell: writes the standing policies, and keeps them. Before it, nothing in the cluster is changed. */
+  /** Only for the cell: writes the standing policies, and maintains them. Until it is called, nothing in the cluster is changed. */
   keepPolicies?(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -60,11 +60,11 @@ export interface Cluster {
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists. */
 export async function openCluster(options: {
   readonly config: Config;
-  /** With the version of a pack that some incidents begin with. */
+  /** Includes the version of a pack that some incidents begin with. */
   readonly ramping?: Config | undefined;
   readonly env: Environment;
   readonly watches: boolean;
-  /** What is asked of the API server within a step says so. */
+  /** Marks calls to the API server within a step as such. */
   readonly steps: OwnSteps;
   readonly log: Logger;
 }): Promise<Cluster> {
@@ -76,7 +76,7 @@ export async function openCluster(options: {
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const { exposure: ingresses } = askedFacts([config, ...(ramping ? [ramping] : [])].flatMap((one) => enabledPlaybooks(one)));
   const view = new WatchCache({ api, nodes, ingresses, log: (event) => log.debug({ ...event }, 'watch') });
-  // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
+  // The intake opens even without the cluster: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
   const policies = new StandingPolicies({
     api,
@@ -90,7 +90,7 @@ export async function openCluster(options: {
     changed: (found) =>
       log.info({ denyTier: found?.kind ?? 'none' }, 'denies the traffic of quarantined pods in addition to NetworkPolicies'),
   });
-  // What it finds is for plans to come: an API server that hangs must not hold up the start.
+  // Its findings are for later plans: an API server that hangs must not hold up the start.
   void tier.start();
   return {
     api,
@@ -114,27 +114,27 @@ interface PoolParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
-  /** Where steps are registered that sensors will see. */
+  /** Registers steps that sensors will see. */
   readonly steps?: StepRegister | undefined;
-  /** Freezes and observe modes, where they are known. */
+  /** Freezes and observe modes, if they are known. */
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly knowledge: OwnKnowledge;
   readonly asking: AskingIn;
-  /** Who besides the owners of what was touched hears what became of steps. */
+  /** Receives outcomes of steps, in addition to the owners of what was touched. */
   readonly alsoTell?: ((outcome: StepOutcome) => void) | undefined;
   readonly listener?: IncidentListener | undefined;
   readonly log: Logger;
-  /** Is called when the workers have finished what they began. */
+  /** Called when the workers have finished what they began. */
   readonly atEnd?: (close: () => Promise<void>) => void;
 }
 
-/** What Temporal calls, and the chokepoint behind it. */
+/** The activities that Temporal calls, and the chokepoint behind them. */
 interface PoolActivities {
   readonly activities: CellActivities & Partial<WarrantActivities>;
   readonly chokepoint: Chokepoint;
 }
 
-/** The cell's activities: what contains and what keeps. */
+/** Creates the cell's activities: those that contain and those that keep. */
 export async function createCellPool({
   config,
   secrets,
@@ -175,7 +175,7 @@ export async function createCellPool({
   });
 }
 
-/** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
+/** Creates the secrets pool's activities, under an account that may do nothing else. The pool contains nothing, so it counts nothing. */
 export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, knowledge, asking, log } = parts;
   const hasEvidence = await openEvidenceCheck({ config, secrets });
@@ -189,7 +189,7 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
   return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
-/** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
+/** Creates the forensics pool's activities: they work inside containers, and sign what they keep. The pool contains nothing, so it counts nothing. */
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, knowledge, asking, log, atEnd } = parts;
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
@@ -200,7 +200,7 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
-/** The activities of the packs' own actions. It contains nothing of the cluster's, so it counts nothing. */
+/** Creates the activities of the packs' own actions. The pool contains nothing in the cluster, so it counts nothing. */
 export async function createPacksPool(
   parts: Omit<PoolParts, 'cluster'> & { readonly env: Environment; readonly atEnd: (close: () => Promise<void>) => void },
 ): Promise<CellActivities> {
@@ -214,10 +214,10 @@ export async function createPacksPool(
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell' | 'listener'> & {
-      /** What people are told of a workload that they are asked about. */
+      /** What people are told about a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
-      /** Absent: it has no rights to tell anybody of what it did. */
+      /** Absent: the pool has no rights to report what it did. */
       readonly api?: KubernetesApi;
     },
 ): Promise<PoolActivities> {
@@ -286,7 +286,7 @@ async function poolOf(
   };
 }
 
-/** Events on what a pool has touched, for the owners of it. */
+/** Creates Events on objects that a pool has touched, for their owners. */
 function tellOwners(parts: {
   readonly config: Config;
   readonly api: KubernetesApi;

@@ -36,12 +36,12 @@ interface Stored<Value> extends Remembered<Value> {
   readonly key: string;
 }
 
-/** What a process remembers of its own, in its state directory. Lost, it begins anew, and its memories know from when on they reach back. */
+/** A process's own memory, in its state directory. If it is lost, it starts empty, and its memories know how far back they reach. */
 export class DurableMemory {
   readonly #root: RootDatabase;
   readonly #since: Database<number, string>;
   readonly #log: Pick<Logger, 'error'>;
-  /** Resolves when all that was begun has ended. A chain: each alert of a storm waits for it, and looked at all of them. */
+  /** Resolves when all pending writes have ended. A chain, because each alert of a storm waits for it and would otherwise check all of them. */
   #written = Promise.resolve();
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
@@ -62,7 +62,7 @@ export class DurableMemory {
           .map(({ value: { key, value, at } }) => [key, { value, at }] as const)
           .sort(([, a], [, b]) => a.at - b.at),
       since: () => began,
-      // Keys of steps and incidents may be longer than those of the database.
+      // Keys of steps and incidents may be longer than the database allows.
       put: (key, entry) => this.#watch(stored.put(sha256Hex(key), { key, ...entry })),
       remove: (key) => this.#watch(stored.remove(sha256Hex(key))),
       keepSince,
@@ -116,7 +116,7 @@ export class DurableMemory {
         for (let start = '', found = sweptAtOnce; found === sweptAtOnce && !signal.aborted; await nextTurn()) {
           const part = [...stored.getRange({ start, limit: sweptAtOnce })];
           for (const { key } of part) {
-            // As it is by now: it may have been asked for since.
+            // The current value: it may have been requested since.
             const value = writes.read(key);
             if (value !== undefined && isOld(value)) writes.write(key, null);
           }
@@ -127,7 +127,7 @@ export class DurableMemory {
     };
   }
 
-  /** What is being written is not read back from the disk before it is there. */
+  /** Values being written are not read from disk before they are there. */
   #writes<Entry>(stored: Database<Entry, string>) {
     /** null: removed. */
     const writing = new Map<string, Entry | null>();
@@ -149,18 +149,18 @@ export class DurableMemory {
     };
   }
 
-  /** Resolves when what was begun is written, or could not be. */
+  /** Resolves when pending writes are done, or have failed. */
   async written(): Promise<void> {
     await this.#written;
   }
 
-  /** What was begun is written first: a write into what is closed would end the process. */
+  /** Finishes pending writes first: writing to a closed database would end the process. */
   async close(): Promise<void> {
     await this.written();
     await this.#root.close();
   }
 
-  /** A full disk must not end the process: it remembers on in memory. */
+  /** A full disk must not end the process: it continues in memory. */
   #watch(written: Promise<boolean>): void {
     const ended = written.then(
       () => undefined,
@@ -170,45 +170,45 @@ export class DurableMemory {
   }
 }
 
-/** What this process knows of its own, and so need not believe of a call. Roles that share a process share it. */
+/** What this process knows itself, so that it need not trust a call. Roles that share a process share it. */
 export interface OwnKnowledge {
   readonly landed: LandedSteps;
   readonly incidents: IncidentMemory;
   readonly votes: VoteMemory;
   readonly warrants: UsedWarrants;
-  /** Where the cell keeps which objects are held. */
+  /** Objects that are held, as stored by the cell. */
   readonly heldObjects: MemoryKeeper<HeldObject>;
-  /** And which policies actions have made. */
+  /** Policies that actions have made. */
   readonly madePolicies: MemoryKeeper<MadePolicy>;
-  /** Where the cell keeps which serious alerts have named a pod. */
+  /** Serious alerts that have named a pod, as stored by the cell. */
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
-  /** Quarantines of which will be asked what they did, and the alerts of their pods since. */
+  /** Quarantines whose effect will be asked for, and the alerts of their pods since. */
   readonly watchedQuarantines: MemoryKeeper<WatchedQuarantine>;
   readonly alertsOfPods: MemoryKeeper<AlertsOfPod>;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
-  /** Which the audit store does not have yet. */
+  /** Records that the audit store does not have yet. */
   readonly records: RecordMemory;
-  /** Which releases do not come about yet. */
+  /** Releases that do not succeed yet. */
   readonly refusedReleases: RefusedReleases;
-  /** How often alerts came, for playbooks that ask for it. */
+  /** How often alerts arrived, for playbooks that ask for it. */
   readonly alertCounts: CountStore;
   /** What was seen of each workload. */
   readonly novelty: NoveltyStore;
-  /** What was heard of incidents in which versions of packs are observed, sealed. */
+  /** What was heard about incidents in which pack versions are observed, sealed. */
   readonly observed: MemoryKeeper<Uint8Array>;
-  /** Steps of actions of packs, with how it was before them. */
+  /** Steps of packs' actions, with the state before them. */
   readonly ownSteps: StoredValues<OwnStepRecord>;
-  /** Alerts after which something has to come. */
+  /** Alerts that something must follow. */
   readonly awaited: DurableValues<StoredAwaited>;
-  /** When scheduled playbooks have run last. */
+  /** When scheduled playbooks last ran. */
   readonly scheduledRuns: DurableValues<LastRun>;
-  /** Incidents that are shown in the cluster, and which release people are asked about: only to show until when it holds. */
+  /** Incidents shown in the cluster, and the release that people are asked about: only used to show until when a containment holds. */
   readonly seenIncidents: DurableValues<SeenIncident>;
   readonly stepReleases: MemoryKeeper<string>;
-  /** Resolves when what was begun to be written is on the disk. */
+  /** Resolves when all pending writes are on disk. */
   written(): Promise<unknown>;
-  /** Incidents that are open, by what this cell knows. */
+  /** Incidents that are open, as far as this cell knows. */
   readonly open: OpenBook;
   close(): Promise<void>;
 }

@@ -18,15 +18,15 @@ import type { EvidencePart } from '../../process/evidence.ts';
 import { type RulesConfig, rulesOf } from '../../process/rules.ts';
 
 /**
- * What works inside of suspect containers, under an account of its own, as `pods/exec` is not for who contains: one line for each action that says
- * `pool: 'forensics'`.
+ * Actions that work inside suspect containers, under a separate account, because the containing account must not have `pods/exec`: one line for each action
+ * that says `pool: 'forensics'`.
  */
 export function forensicsActions(options: {
   readonly config: Pick<Config, 'actions' | 'forensics'> & RulesConfig;
   readonly api: KubernetesApi;
   readonly access: ClusterAccess;
   readonly evidence: EvidencePart;
-  /** Where the tools may bring what they take. */
+  /** Where the tools may upload what they collect. */
   readonly door?: UploadDoor | undefined;
 }): readonly RegisteredAction[] {
   const { config, api, access, evidence, door } = options;

@@ -7,7 +7,7 @@ import type { Config } from '../../config/load.ts';
 
 /**
  * Reads the keys, roots and authorities that the configuration names for images.
- * @throws FB_ERR_CONFIG_INVALID naming the first file that is none.
+ * @throws FB_ERR_CONFIG_INVALID naming the first file that is invalid.
  */
 export function readImageTrust({ trust, registries, timeoutSeconds }: Config['images']): ImageTrust {
   return {

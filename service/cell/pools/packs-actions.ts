@@ -8,12 +8,12 @@ import { readPack } from '../../packs/pack-files.ts';
 import type { Logger } from '../../process/log.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
 
-/** What clients of the API server and of services behind an own authority go by; nothing else of the environment reaches an action of a pack. */
+/** Variables used by clients of the API server and of services with a private CA; no other part of the environment reaches a pack's action. */
 const passedOn = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT', 'NODE_EXTRA_CA_CERTS', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /**
- * The actions of the configured packs, each pack's in a process of its own.
- * @throws FB_ERR_CONFIG_INVALID where a pack has changed since the configuration was read.
+ * The actions of the configured packs, each pack's in a separate process.
+ * @throws FB_ERR_CONFIG_INVALID if a pack has changed since the configuration was read.
  */
 export function packsActions(parts: {
   readonly config: Pick<Config, 'packs'>;

@@ -8,7 +8,7 @@ import { vaultLease } from '../../../integrations/vault/lease.ts';
 import type { Config } from '../../config/load.ts';
 import type { RotationSecrets } from '../../config/rotation-secrets.ts';
 
-/** Where secrets are rotated in Vault, with the token that is there when it is asked. */
+/** The Vault in which secrets are rotated; its token is read at each call. */
 export function rotationVault(
   { rotation: { vault } }: Pick<Config, 'rotation'>,
   { vaultToken }: Pick<RotationSecrets, 'vaultToken'>,
@@ -16,7 +16,7 @@ export function rotationVault(
   return vault && vaultToken ? new Vault({ ...vault, token: vaultToken }) : undefined;
 }
 
-/** Which Secret is of which provider, as the configuration says. */
+/** Which provider each Secret belongs to, according to the configuration. */
 export function rotationRules({ rotation }: Config, credentials: RotationSecrets): readonly RotationRule[] {
   const { awsKey } = credentials;
   const vault = rotationVault({ rotation }, credentials);

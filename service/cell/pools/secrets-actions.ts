@@ -8,7 +8,7 @@ import type { RotationRule } from '../../../core/action/rotation.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { Config } from '../../config/load.ts';
 
-/** What reads and writes Secrets, under an account that may do nothing else: one line for each action that says `pool: 'secrets'`. */
+/** Actions that read and write Secrets, under an account that may do nothing else: one line for each action that says `pool: 'secrets'`. */
 export function secretsActions({
   config,
   api,

@@ -12,7 +12,7 @@ const reasons: Readonly<Record<UploadRefusal['status'], string>> = {
   413: 'too much',
 };
 
-/** Where pods bring evidence, if the configuration says so. @throws FB_ERR_CONFIG_INVALID when it cannot listen there. */
+/** Opens the door where pods upload evidence, if the configuration says so. @throws FB_ERR_CONFIG_INVALID if it cannot listen there. */
 export async function openDoor({
   config,
   log,
@@ -20,7 +20,7 @@ export async function openDoor({
 }: {
   readonly config: Pick<Config, 'forensics'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** How often refusals are told. */
+  /** Milliseconds between reports of refusals. */
   readonly everyMs?: number;
 }): Promise<UploadDoor | undefined> {
   const { uploads, toolsImage } = config.forensics;

@@ -10,23 +10,23 @@ import type { OwnKnowledge } from '../pools/durable-memory.ts';
 
 interface ReportMirrorParts {
   readonly reports: HardeningReports;
-  /** Ids of the incidents that are open. */
+  /** Ids of the open incidents. */
   readonly open: () => readonly string[];
   readonly view: Pick<ClusterView, 'ready' | 'pods'>;
-  /** The configuration's word that each node has AppArmor. */
+  /** Whether the configuration says that each node has AppArmor. */
   readonly appArmorOnEveryNode: boolean;
-  /** Others report on their own incidents, and no other's report is removed. */
+  /** False if other cells report on their own incidents, whose reports must not be removed. */
   readonly isAlone: boolean;
   readonly log: Logger;
 }
 
 const everyMs = 60_000;
-/** A workload is read for each: the rest has to wait until others have ended. */
+/** Maximum reports. Each requires reading a workload; the rest have to wait until others have ended. */
 const mostReports = 500;
 
 /**
- * Keeps a report of OpenReports for the workload of each open incident: what it has and lacks of what `hardenWorkload` would give it. It only
- * writes: nothing is decided by a report. Where the API server does not have the kind, it does nothing.
+ * Maintains an OpenReports report for the workload of each open incident: what it has and lacks compared with what `hardenWorkload` would give it. It only
+ * writes: no decision depends on a report. If the API server does not have the kind, it does nothing.
  */
 export class ReportMirror {
   readonly #parts: ReportMirrorParts;
@@ -44,7 +44,7 @@ export class ReportMirror {
     void repeat({ work, everyMs, signal });
   }
 
-  /** Looks once; false where the cluster does not have the kind. Never rejects. */
+  /** Looks once; returns false if the cluster does not have the kind. Never rejects. */
   async look(): Promise<boolean> {
     const { reports, open, isAlone, log } = this.#parts;
     try {
@@ -90,7 +90,7 @@ export class ReportMirror {
   }
 }
 
-/** Reports from now on, unless the configuration does without. */
+/** Reports from now on, unless the configuration disables it. */
 export function reportInCluster(options: {
   readonly config: Config;
   readonly api: KubernetesApi;

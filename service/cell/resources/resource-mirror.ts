@@ -24,29 +24,29 @@ import { repeatAsItSays } from '../../process/repeat.ts';
 import { askingOf } from '../../process/rules.ts';
 import type { OwnKnowledge } from '../pools/durable-memory.ts';
 
-/** An incident that is open, as far as the cell's own memory says. */
+/** An open incident, according to the cell's own memory. */
 export interface OpenRun {
   readonly id: string;
   readonly run: string;
-  /** Changes when it has heard of another kind of alert. */
+  /** Changes when another kind of alert arrives. */
   readonly kinds: number;
 }
 
 interface ResourceMirrorParts {
   readonly resources: ShownResources;
-  /** Incidents that are open. */
+  /** Open incidents. */
   readonly open: () => readonly OpenRun[];
   readonly seen: DurableValues<SeenIncident>;
-  /** Incident and what it holds → name of the release that people are asked about. */
+  /** Incident and held object → name of the release that people are asked about. */
   readonly releases: MemoryKeeper<string>;
   readonly leases: Pick<LeaseMemory, 'endOfRelease'>;
   readonly containments: () => readonly HeldContainment[];
-  /** What an incident says of itself. Only shown: that it is open, and what it holds, the cell knows itself. */
+  /** Asks an incident about itself. Only for display: the cell itself knows that it is open, and what it holds. */
   readonly ask: (incident: string) => Promise<IncidentState>;
   readonly words: ResourceWords;
   /** How long ended incidents are shown. */
   readonly retentionMs: number;
-  /** Others show their own incidents, and no other's is removed. */
+  /** False if other cells show their own incidents, which must not be removed. */
   readonly isAlone: boolean;
   readonly log: Logger;
   readonly now?: () => number;
@@ -55,39 +55,39 @@ interface ResourceMirrorParts {
 
 const usualEveryMs = 5_000;
 const absentMs = 60_000;
-/** Everything is read from the API server so often, to put right what somebody has changed: a thousand at a time. */
+/** Interval for reading everything from the API server, to correct what somebody has changed: a thousand at a time. */
 const readEveryMs = 30_000;
 const readInThatTime = 1_000;
 /**
- * So many incidents are asked at one look of which the cell has heard something new. An answer of one that is not in the workers' memory costs a tenth of
- * a second of the processor: of the others, of which only another cell can have heard something, one is asked at each look, and each once a minute at most.
+ * Maximum number of incidents with news that are asked per look. An answer from one that is not in the workers' memory costs a tenth of a second of processor
+ * time. For the others, of which only another cell can have news, one is asked per look, and each once a minute at most.
  */
 const mostAsked = 20;
 const askEveryMs = 60_000;
-/** What the cell has said to an incident is in its state by then. */
+/** By then an incident's state includes what the cell has told it. */
 const settledMs = 1_000;
 const askMs = 2_000;
 const dayMs = 86_400_000;
 
 /**
- * Shows in the cluster what the cell knows: a resource for each incident and for each containment that is in force. It only writes: what stands in a
- * resource is read to put it right, and nothing is decided by it. Where the API server does not have the kinds, it does nothing.
+ * Shows in the cluster what the cell knows: a resource for each incident and for each containment in force. It only writes: resources are read to correct them,
+ * and no decision depends on them. If the API server does not have the kinds, it does nothing.
  */
 export class ResourceMirror {
   readonly #parts: ResourceMirrorParts;
   readonly #now: () => number;
   readonly #releases: Memory<string>;
-  /** As the disk has it. Each look needs all of them, and nobody else writes them. */
+  /** The same as on disk. Each look needs all of them, and nobody else writes them. */
   readonly #seen: Map<string, SeenIncident>;
-  /** Of what holds nothing: it is shown the same until it has said something else, or is forgotten. */
+  /** For incidents that hold nothing: shown unchanged until they report something new, or are forgotten. */
   readonly #made = new WeakMap<SeenIncident, readonly ShownResource[]>();
-  /** By place, what was written last. */
+  /** What was last written, by place. */
   readonly #written = new Map<string, ShownResource>();
-  /** By containment, the problems that were seen last, and since when. */
+  /** The problems last seen, and since when, by containment. */
   readonly #problems = new Map<string, { readonly text: string; readonly at: number }>();
-  /** By incident and run, when it was asked last. */
+  /** When it was last asked, by incident and run. */
   readonly #asked = new Map<string, { readonly at: number; readonly kinds: number }>();
-  /** Incidents of which the cell has heard something, and when. */
+  /** Incidents that the cell has news about, and since when. */
   readonly #changed = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #underway: Promise<boolean> | undefined;
@@ -105,15 +105,15 @@ export class ResourceMirror {
     this.#releases = new Memory({ most: 10_000, retentionMs: 90 * dayMs, keeper: parts.releases });
   }
 
-  /** A step has come about, or people have decided about it: its incident is asked again. */
+  /** A step has succeeded, or people have decided about it: its incident is asked again. */
   tell({ outcome, incident, objects, release }: StepOutcome): void {
     this.hears(incident);
     if (outcome !== 'done' || release === undefined) return;
-    // Not by the step that the note names: where that was a head start, people are asked about the incident's own.
+    // Not under the step that the note names: after a head start, people are asked about the incident's own step.
     for (const { name } of objects) this.#releases.set(`${incident}\n${name}`, release);
   }
 
-  /** Something has been asked in it, or answered. */
+  /** Something was asked in it, or answered. */
   hears(incident: string): void {
     this.#changed.set(incident, this.#now());
   }
@@ -123,7 +123,7 @@ export class ResourceMirror {
     void repeatAsItSays({ work: async () => ((await this.look()) ? everyMs : absentMs), signal });
   }
 
-  /** Looks once; false where the cluster does not have the kinds. Never rejects. */
+  /** Looks once; returns false if the cluster does not have the kinds. Never rejects. */
   look(): Promise<boolean> {
     this.#underway ??= this.#look()
       .catch((error: unknown) => {
@@ -196,7 +196,7 @@ export class ResourceMirror {
     this.#parts.seen.put(key, seen);
   }
 
-  /** What it was asked last stays where it cannot be asked. */
+  /** The last answer stays if the incident cannot be asked. */
   async #askIncidents(open: readonly OpenRun[], now: number): Promise<void> {
     const isSettled = (id: string): boolean => now - (this.#changed.get(id) ?? now) >= settledMs;
     const told: OpenRun[] = [];
@@ -211,7 +211,7 @@ export class ResourceMirror {
       this.#asked.set(keyOf(run), { at: now, kinds: run.kinds });
       await this.#askOne(keyOf(run));
     }
-    // At its end it is asked once more, for its verdict.
+    // After its end it is asked once more, for its verdict.
     const openIds = new Set(open.map(({ id }) => id));
     const over = new Set([...this.#changed.keys()].filter((id) => !openIds.has(id)));
     if (over.size === 0) return;
@@ -219,7 +219,7 @@ export class ResourceMirror {
     for (const [key, { id }] of [...this.#seen]) if (over.has(id) && this.#asked.delete(key)) await this.#askOne(key);
   }
 
-  /** What it said before a start of this process is shown until there is something new of it: to ask all at once takes the workers minutes. */
+  /** Answers from before a restart of this process are shown until there is news: asking all at once takes the workers minutes. */
   #askedOf(run: OpenRun): { readonly at: number; readonly kinds: number } | undefined {
     const key = keyOf(run);
     const asked = this.#asked.get(key);
@@ -275,7 +275,7 @@ export class ResourceMirror {
   }
 }
 
-/** The cell's activities: where people are asked, or answer, what is shown of the incident changes. */
+/** Wraps the cell's activities: when people are asked, or answer, the incident's resource changes. */
 export function hearingQuestions<Activities extends Pick<CellActivities, 'answerersTo' | 'verifyVote'>>(
   activities: Activities,
   hears: (incident: string) => void,
@@ -288,7 +288,7 @@ export function hearingQuestions<Activities extends Pick<CellActivities, 'answer
   };
 }
 
-/** The mirror of a cell, which looks from now on; undefined where the configuration does without. */
+/** Creates a cell's mirror, which looks from now on; undefined if the configuration disables it. */
 export function showInCluster(options: {
   readonly config: Config;
   readonly api: KubernetesApi;

@@ -2,16 +2,16 @@ import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { largestBody } from '../../intake/read/parse.ts';
 
-/** Lines that are parsed together. */
+/** Bytes of lines that are parsed together. */
 const atOnce = 2 * 1024 ** 2;
 const newline = 0x0a;
 
-/** The bytes of a file, or of standard input (`-`), unpacked where they are packed. */
+/** The bytes of a file, or of standard input (`-`), decompressed if necessary. */
 export async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
   const source: AsyncIterable<Uint8Array> = file === '-' ? process.stdin : createReadStream(file);
   const chunks = source[Symbol.asyncIterator]();
   let first: Uint8Array = new Uint8Array();
-  // A pipe may bring the first byte alone.
+  // A pipe may deliver the first byte alone.
   while (first.length < 2) {
     const next = await chunks.next();
     if (next.done) break;
@@ -21,7 +21,7 @@ export async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
     if (first.length > 0) yield first;
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
   };
-  // By its first two bytes (RFC 1952), whatever the name.
+  // Detected by the first two bytes (RFC 1952), whatever the file's name.
   if (first[0] !== 0x1f || first[1] !== 0x8b) return yield* all();
   const gunzip = createGunzip();
   feed(all(), gunzip).catch((error: Error) => gunzip.destroy(error));
@@ -37,8 +37,8 @@ async function feed(packed: AsyncIterable<Uint8Array>, gunzip: ReturnType<typeof
 }
 
 /**
- * Parts that can be parsed each by itself: all of it together, since a value may go over many lines; but of what is longer than any body
- * some lines at a time, and of a pipe that brings lines (`kubectl logs -f`) each as soon as it is there.
+ * Splits input into parts that can be parsed separately. Normally that is everything together, since a value may span many lines; input longer than any body is
+ * split into groups of lines, and a pipe that delivers lines (`kubectl logs -f`) yields each as soon as it arrives.
  */
 export async function* partsOf(
   bytes: AsyncIterable<Uint8Array>,
@@ -60,13 +60,13 @@ export async function* partsOf(
   if (size > 0) yield Buffer.concat(waiting);
 }
 
-/** A line that is longer than any body is told as such, and not kept until it ends. */
+/** A line longer than any body is reported as such, and not buffered until it ends. */
 function endOfLines(bytes: Uint8Array): number {
   const end = bytes.lastIndexOf(newline) + 1;
   return end === 0 ? bytes.length : end;
 }
 
-/** The index after the last line with which a value surely ends: one that is a whole object by its looks, or a line of text. */
+/** The index after the last line that certainly ends a value: one that looks like a whole object, or a line of text. */
 function endOfValues(bytes: Uint8Array): number {
   let end = bytes.lastIndexOf(newline);
   while (end >= 0) {
@@ -79,7 +79,7 @@ function endOfValues(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Both halves of many lines; what has no line break in it stays whole. */
+/** Splits lines into two halves; input without a line break stays whole. */
 export function splitInHalf(bytes: Uint8Array): readonly Uint8Array[] {
   const middle = bytes.length >> 1;
   const before = bytes.lastIndexOf(newline, middle) + 1;
@@ -87,7 +87,7 @@ export function splitInHalf(bytes: Uint8Array): readonly Uint8Array[] {
   return cut > 0 && cut < bytes.length ? [bytes.subarray(0, cut), bytes.subarray(cut)] : [bytes];
 }
 
-/** Of many lines some at a time. */
+/** Splits many lines into groups. */
 function* inPieces(bytes: Uint8Array): Generator<Uint8Array> {
   let start = 0;
   while (start < bytes.length) {

@@ -18,13 +18,13 @@ interface ParseOptions {
   readonly config?: string;
 }
 
-/** What a folder is searched for; a file that is named is read whatever it is called. */
+/** Files that are read in a folder; a file named explicitly is read whatever its name. */
 const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
 
-/** No text has a byte 0 so early. */
+/** Number of leading bytes checked for a 0: no text contains one so early. */
 const looksAt = 8_192;
 
-/** `firebreak alerts`: parse files, send a sample, look at what was rejected. */
+/** `firebreak alerts`: parses files, sends a sample, shows what was rejected. */
 export function registerAlertsCommand(program: Command): void {
   const alerts = program.command('alerts').description('read, send and inspect alerts');
   alerts
@@ -61,7 +61,7 @@ async function printPath(path: string, options: ParseOptions, severities: Severi
       await complain(lines, path, 'holds no .json, .jsonl, .ndjson or .log file');
       allGood = false;
     }
-    // One file that cannot be read must not take the others with it.
+    // One unreadable file must not stop the others.
     for (const file of files) allGood = (await printFile({ file, options, severities, lines })) && allGood;
   } catch (error) {
     await complain(lines, nameOf(path), whyUnread(error));
@@ -114,10 +114,10 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
         if (wait !== undefined) await wait;
       }
     }
-    // What a pipe has brought is seen before it brings more.
+    // What a pipe has delivered is shown before more arrives.
     await lines.flush();
   };
-  // Short lines may be more than any body has: then some at a time.
+  // There may be more short lines than any body has: then they are parsed in groups.
   const printPart = async (part: Uint8Array): Promise<void> => {
     const parsed = read(part);
     const pieces = parsed.ok || parsed.status !== 413 ? [] : splitInHalf(part);
@@ -140,7 +140,7 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
   return parts > 0 && allGood;
 }
 
-/** Only what could not be read is a fault: that a sensor speaks of itself is none. */
+/** Only unreadable input is an error: a sensor's message about itself is not. */
 function said(item: Exclude<ParsedItem, { readonly kind: 'alert' }>): string {
   if (item.kind === 'rejected') return item.reason;
   return item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`;
@@ -148,12 +148,12 @@ function said(item: Exclude<ParsedItem, { readonly kind: 'alert' }>): string {
 
 const utf8 = new TextDecoder();
 
-/** The alert with `raw`, which keeps its own text: a number beyond 2^53 would be rounded by parsing. */
+/** The alert with `raw` in its original text: parsing would round a number beyond 2^53. */
 function withRaw({ alert, raw }: Extract<ParsedItem, { readonly kind: 'alert' }>): string {
   return `${JSON.stringify(alert).slice(0, -1)},"raw":${onOneLine(utf8.decode(raw))}}`;
 }
 
-/** JSON without the blanks between its parts. */
+/** Returns JSON without whitespace between its parts. */
 export function onOneLine(json: string): string {
   let text = '';
   let from = 0;
@@ -168,7 +168,7 @@ export function onOneLine(json: string): string {
   return text + json.slice(from);
 }
 
-/** The index of the quote that ends the text which begins at `from`. */
+/** The index of the quote that ends the string that begins at `from`. */
 function endOfQuoted(json: string, from: number): number {
   let end = json.indexOf('"', from + 1);
   while (end > 0 && isEscaped(json, end)) end = json.indexOf('"', end + 1);
@@ -181,7 +181,7 @@ function isEscaped(json: string, at: number): boolean {
   return slashes % 2 === 1;
 }
 
-/** On one line, without what a terminal would take for a command: the text may be the attacker's. */
+/** Prints on one line, without characters that a terminal would interpret: the text may come from an attacker. */
 function complain(lines: Lines, where: string, reason: string): Promise<void> | undefined {
   return lines.add('error', `${where}: ${reason.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')}`);
 }

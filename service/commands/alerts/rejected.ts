@@ -16,7 +16,7 @@ import { reasonOption } from '../reason.ts';
 
 interface Kind {
   readonly command: 'rejected' | 'refused';
-  /** What its ids begin with. */
+  /** First letter of its ids. */
   readonly letter: 'r' | 't';
   readonly description: string;
   readonly none: string;
@@ -37,7 +37,7 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-/** `firebreak alerts rejected …` and `… refused …`: what came and did not become an incident's; on the machine of the cell. */
+/** `firebreak alerts rejected …` and `… refused …`: alerts that arrived and did not reach an incident; runs on the cell's machine. */
 export function registerRejectedCommands(alerts: Command): void {
   for (const kind of kinds) registerKind(alerts.command(kind.command).description(kind.description), kind);
 }
@@ -84,7 +84,7 @@ function registerKind(group: Command, kind: Kind): void {
   });
 }
 
-/** To take all there must be asked for all. */
+/** Selecting all requires saying so explicitly. */
 function mustName(ids: readonly string[], { all }: SeveralOptions, command: Command): void {
   if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or say --all, and not both');
 }
@@ -98,13 +98,13 @@ interface DropOptions extends SeveralOptions, ConfirmOptions {
 }
 
 interface RejectedSession {
-  /** Of the cell that keeps them. */
+  /** Cluster of the cell that stores them. */
   readonly cluster: string;
   readonly rejected: RejectedAlertsAccess;
   readonly open: (shown: ShownAlert) => Uint8Array;
 }
 
-/** Asks the running service; where none runs, reads its spool. */
+/** Asks the running service; if none runs, reads its spool. */
 async function withRejected(options: ConfiguredOptions, work: (session: RejectedSession) => Promise<void>): Promise<void> {
   const config = loadConfig({ path: options.config, env: process.env });
   const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
@@ -114,7 +114,7 @@ async function withRejected(options: ConfiguredOptions, work: (session: Rejected
   const { dir: directory, maxBytes } = config.intake.spool;
   const running = await askRunningService(directory);
   if (running !== undefined) return work({ cluster: config.cluster, rejected: running, open });
-  // On another machine an empty spool would be made, and "nothing was rejected" would be no answer.
+  // On another machine this would create an empty spool, and falsely report "nothing was rejected".
   if (!existsSync(join(directory, 'data.mdb')))
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',
@@ -183,7 +183,7 @@ async function show(
   for (const line of text.split('\n')) print(printable(line));
 }
 
-/** The ids that were named, or all of the kind, oldest first. */
+/** The named ids, or all of the kind, oldest first. */
 async function chosen(
   rejected: RejectedAlertsAccess,
   kind: Kind,

@@ -33,7 +33,7 @@ interface NamedSample extends SamplePayload {
 const answerWithinMs = 10_000;
 const largestAnswer = 1_048_576;
 
-/** `firebreak alerts send`: a sensor's alert about a pod, so that a first alert goes all the way. */
+/** `firebreak alerts send`: sends a sensor's alert about a pod, so that a first alert goes the whole way. */
 export function registerSendCommand(alerts: Command): void {
   withExamples(
     withConfig(
@@ -122,8 +122,8 @@ async function send(options: SendOptions, wanted: string, podName: string): Prom
 }
 
 /**
- * The pod with what its sensor would say of it: of that name, or the first one that runs and whose name begins so, of its workload if it can be. As it is named where the API
- * server cannot be asked, since the intake may be able to.
+ * Returns the pod as its sensor would describe it: the one with that name, or the first running one whose name begins with it, of its workload if possible.
+ * Returns it as named if the API server cannot be asked, since the intake may be able to resolve it.
  */
 async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod> {
   let api: KubernetesApi | undefined;
@@ -153,7 +153,7 @@ async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod
   );
 }
 
-/** A quarantine takes a pod from its workload: an alert about it would be about the pod alone. */
+/** A quarantine removes a pod from its workload: an alert about it would be about the pod alone. */
 function isCutOff({ metadata }: PodJson): boolean {
   return (
     metadata?.labels?.[names.quarantineLabel] !== undefined || !metadata?.ownerReferences?.some(({ controller }) => controller)
@@ -174,7 +174,7 @@ function knownPod({ metadata, spec, status }: PodJson, namespace: string): Sampl
   };
 }
 
-/** On this machine: what listens everywhere listens here, too. */
+/** Address on this machine: an intake that listens everywhere listens here too. */
 function ownIntake(config: Config | undefined): string {
   const { listen, tls } = config?.intake ?? {};
   if (!listen) throw new FirebreakError('FB_ERR_INCOMPLETE', 'name the intake with --to');
@@ -182,7 +182,7 @@ function ownIntake(config: Config | undefined): string {
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
 }
 
-/** At the sensor's own address; one that is named in full is taken as it is. */
+/** Appends the sensor's own path; a URL that already contains an alerts path is used unchanged. */
 function addressOf(to: string, sensor: string): string {
   if (!URL.canParse(to)) throw new FirebreakError('FB_ERR_INCOMPLETE', '--to is not a URL, such as http://127.0.0.1:8765');
   const url = new URL(to);
@@ -221,7 +221,7 @@ async function post(address: string, token: string, body: string): Promise<{ rea
   return { status: response.status, answer };
 }
 
-/** In words of the intake's. */
+/** The reason, in the intake's words. */
 function whyNot(item: ItemAnswer | undefined): string | undefined {
   if (item === undefined) return undefined;
   return 'reason' in item ? item.reason : item.status;

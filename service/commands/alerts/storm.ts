@@ -5,7 +5,7 @@ import { askRunningStorm } from '../../intake/control.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printFacts, printJson, printTable } from '../output.ts';
 
-/** `firebreak alerts storm`: how many alerts come, about whom, and whether it is a storm; on the machine of the cell. */
+/** `firebreak alerts storm`: shows how many alerts arrive, about whom, and whether it is a storm; runs on the cell's machine. */
 export function registerStormCommand(alerts: Command): void {
   withExamples(
     withConfig(

@@ -38,7 +38,7 @@ function hidden(ref: SecretRef): string {
   return `hidden (file ${ref.file}: ${existsSync(ref.file) ? 'there' : 'not there yet'})`;
 }
 
-/** The configuration as it may be shown: where a secret is, never what it is. */
+/** The configuration for display: shows where each secret is stored, never its value. */
 function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (typeof value !== 'object' || value === null) return value;
@@ -46,7 +46,7 @@ function shown(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(inner)]));
 }
 
-/** Of a pack what the file says of it, its playbooks by their ids, and what its own actions may do. */
+/** For each pack: what the file says about it, the ids of its playbooks, and what its own actions may do. */
 function withPackNames(config: Config): object {
   const packs = config.packs.map(({ name, version, source, integrity, playbooks, actions, secrets, settings }) => ({
     name,
@@ -71,13 +71,13 @@ function withPackNames(config: Config): object {
   return { ...config, packs };
 }
 
-/** Ends with one line that says whether it is valid, below every problem that there is. */
+/** Lists every problem, then ends with one line that says whether the file is valid. */
 async function checkFile(options: CheckOptions): Promise<void> {
   const { config: path, role, json } = options;
   const checked = checkConfig({ path, env: process.env, watched: [] });
   const { config, without } = checked.ok ? { config: checked.config, without: new Set<string>() } : (checked.rest ?? {});
   const isRead = (problem: ConfigProblem): boolean => !without?.has(problem.path.split(/[.[]/)[0] ?? '');
-  // Loaded where it is asked for: with the clients it takes longer than all the rest.
+  // Imported only on request: with its clients it takes longer to load than everything else.
   const tried =
     config && options.connect
       ? await (await import('../../doctor/reach.ts')).connectProblems({ config, env: process.env, roles: role })
@@ -96,7 +96,7 @@ async function checkFile(options: CheckOptions): Promise<void> {
       ...(checked.ok && { config: shown(withPackNames(checked.config)) }),
     });
   if (checked.ok) print(stringify(shown(withPackNames(checked.config)), { lineWidth: 0 }).trimEnd());
-  // Beside what is printed for programs, and last.
+  // On standard error, so that it stays separate from output for programs, and last.
   const say = (line: string): boolean => process.stderr.write(`${printable(line)}\n`);
   for (const problem of problems) say(describeProblem(problem));
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;

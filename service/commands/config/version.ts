@@ -64,7 +64,7 @@ async function version(options: VersionOptions): Promise<void> {
   if (findings.length === 0 && unasked.length === 0) print('it all goes together');
 }
 
-/** Each part by itself: what does not answer hides nothing of the others. */
+/** Each part is read separately, so that one that does not answer does not hide the others. */
 async function look(options: ConfiguredOptions, program: Installed['program']): Promise<Installed> {
   const config = loadConfig({ path: options.config, env: process.env });
   const unasked: string[] = [];

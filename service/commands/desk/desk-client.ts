@@ -11,12 +11,12 @@ import type { DeskPlace } from './desk-options.ts';
 import { oneAtATime, readSignIn, type StoredSignIn, writeSignIn } from './stored-sign-in.ts';
 
 const answerWithinMs = 20_000;
-/** An incident with all its records has a tenth of it. */
+/** An incident with all its records needs about a tenth of this. */
 const largestAnswer = 64 * 1_048_576;
-/** A token that ends sooner is renewed before it is shown: it has to last until the desk looks at it. */
+/** A token that expires sooner is renewed before it is used: it must still be valid when the desk checks it. */
 const leftMs = 30_000;
 
-/** What is only read. */
+/** Routes that only read. */
 type LookRoute = Exclude<ConsoleRouteName, 'openapi' | 'signOut' | 'answer' | 'events'>;
 
 interface Asking<Name extends LookRoute> {
@@ -24,13 +24,13 @@ interface Asking<Name extends LookRoute> {
   readonly query?: ConsoleApi[Name]['request'] & object;
 }
 
-/** A desk, asked by somebody who has signed in there. Nothing else is connected to, and no configuration is read. */
+/** Client for a desk, for a person who has signed in there. Connects to nothing else and reads no configuration. */
 export interface DeskClient {
   /** @throws FB_ERR_SIGN_IN, FB_ERR_REFUSED, FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE */
   ask<Name extends LookRoute>(name: Name, asking?: Asking<Name>): Promise<ConsoleApi[Name]['response']>;
 }
 
-/** @throws FB_ERR_SIGN_IN where nobody has signed in at this desk, FB_ERR_FILE_MISSING */
+/** @throws FB_ERR_SIGN_IN if nobody has signed in at this desk, FB_ERR_FILE_MISSING */
 export async function openDesk({ url, ca }: DeskPlace): Promise<DeskClient> {
   trustAuthorities(ca);
   if (!(await readSignIn(url))) throw signInFirst(url);
@@ -39,7 +39,7 @@ export async function openDesk({ url, ca }: DeskPlace): Promise<DeskClient> {
       const token = await goodToken(url, false);
       return askDesk(url, name, { ...asking, token }).catch(async (error: unknown) => {
         if (!hasCode(error, 'FB_ERR_SIGN_IN')) throw error;
-        // The desk's clock, or its keys, may say of a token what ours does not.
+        // The desk's clock or keys may differ from ours, so it may reject a token that we consider valid.
         return askDesk(url, name, { ...asking, token: await goodToken(url, token) });
       });
     },
@@ -50,14 +50,14 @@ function signInFirst(url: string): FirebreakError {
   return new FirebreakError('FB_ERR_SIGN_IN', `nobody has signed in at ${url} from here: run firebreak login --desk ${url}`);
 }
 
-/** The stored token, renewed where it ends soon, or where it is the one that did not count. */
+/** Returns the stored token, renewed if it expires soon or if it is the one that was refused. */
 async function goodToken(url: string, refused: string | false): Promise<string> {
   const isGood = ({ idToken, expiresAt }: StoredSignIn): boolean => idToken !== refused && expiresAt - Date.now() > leftMs;
   const first = await readSignIn(url);
   if (!first) throw signInFirst(url);
   if (isGood(first)) return first.idToken;
   return oneAtATime(url, async () => {
-    // Another command may have renewed it meanwhile.
+    // Another command may have renewed it in the meantime.
     const now = await readSignIn(url);
     if (!now) throw signInFirst(url);
     if (isGood(now)) return now.idToken;
@@ -77,7 +77,9 @@ async function goodToken(url: string, refused: string | false): Promise<string> 
   });
 }
 
-/** Besides those that Node trusts. For this process, so for the identity provider, too. @throws FB_ERR_FILE_MISSING */
+/**
+ * Trusts these authorities in addition to those that Node trusts. Applies to the whole process, so also to the identity provider. @throws FB_ERR_FILE_MISSING
+ */
 export function trustAuthorities(file: string | undefined): void {
   if (file === undefined) return;
   let text: string;
@@ -91,7 +93,7 @@ export function trustAuthorities(file: string | undefined): void {
   setDefaultCACertificates([...getCACertificates('default'), ...own]);
 }
 
-/** One question to a desk, with a token or without. */
+/** Sends one request to a desk, with or without a token. */
 export async function askDesk<Name extends LookRoute>(
   url: string,
   name: Name,
@@ -106,7 +108,7 @@ export async function askDesk<Name extends LookRoute>(
   const search = pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
   const asked: RequestInit = {
     headers: { accept: 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-    // A token goes to no other address.
+    // The token must not be sent to any other address.
     redirect: 'manual',
     signal: AbortSignal.timeout(answerWithinMs),
   };
@@ -128,7 +130,7 @@ export async function askDesk<Name extends LookRoute>(
       'FB_ERR_UNAVAILABLE',
       `what answers at ${url} (status ${response.status}) is no desk of Firebreak, or one of another version`,
     );
-  // Read by the shape of this very route.
+  // Parsed with the schema of this route.
   return read.data as ConsoleApi[Name]['response'];
 }
 

@@ -10,7 +10,7 @@ interface InForceOptions extends CommonOptions {
   readonly all?: true;
 }
 
-/** What is proposed, or over, a desk does not show. */
+/** A desk does not show what is only proposed or already over. */
 async function overviewOf(at: DeskPlace, { all }: InForceOptions) {
   if (all)
     throw new FirebreakError(
@@ -62,14 +62,14 @@ export async function listSuppressionsAtDesk(at: DeskPlace, options: InForceOpti
 }
 
 const mostIncidents = 200;
-/** No longer text is searched for. */
+/** Maximum length of a search text. */
 const longestSearch = 100;
 
 interface GetOptions extends CommonOptions {
   readonly namespace?: string;
 }
 
-/** `firebreak get --desk`: what is open, and what is held. */
+/** `firebreak get --desk`: what is open, and what is contained. */
 export async function getAtDesk(at: DeskPlace, { json, namespace }: GetOptions): Promise<void> {
   const desk = await openDesk(at);
   const query = { state: 'open' as const, limit: mostIncidents, ...(namespace !== undefined && { namespace }) };
@@ -92,7 +92,7 @@ export async function getAtDesk(at: DeskPlace, { json, namespace }: GetOptions):
   ]);
 }
 
-/** `firebreak get POD --desk`: what is open about a pod, what holds it, until when, and who is asked. Without a namespace, any pod of that name. */
+/** `firebreak get POD --desk`: what is open about a pod, what holds it and until when, and who is asked. Without a namespace, any pod of that name. */
 export async function getPodAtDesk(at: DeskPlace, pod: string, { json, namespace }: GetOptions): Promise<void> {
   const desk = await openDesk(at);
   const query = {

@@ -13,9 +13,9 @@ import { type DeskClient, openDesk } from './desk-client.ts';
 import type { DeskPlace } from './desk-options.ts';
 
 const mostOnPage = 200;
-/** Names can be parts of many others: so many pages are looked through for one. */
+/** Maximum number of pages searched for a name: it can be part of many others. */
 const mostPages = 10;
-/** No longer text is searched for. */
+/** Maximum length of a search text. */
 const longestSearch = 100;
 
 /** `firebreak incidents list --desk`. */
@@ -74,12 +74,12 @@ export async function watchAtDesk(at: DeskPlace, written: string, options: ShowI
   const desk = await openDesk(at);
   const key = await keyNamed(desk, written, options.run);
   const look = async (): Promise<PrintedIncident> => stateOf(await desk.ask('incident', { params: { key } }));
-  // People are named already.
+  // The desk already returns people by name.
   const names = { actor: (actor: string): string => actor };
   await printUntilClosed(look, { ...options, names, passing: ['FB_ERR_UNAVAILABLE', 'FB_ERR_TOO_MANY'] });
 }
 
-/** The address of the incident that was typed, in whatever form. @throws FB_ERR_UNKNOWN_ID, which names what was probably meant */
+/** Returns the key of the incident that was typed, in any of its forms. @throws FB_ERR_UNKNOWN_ID, which suggests the one that was probably meant */
 async function keyNamed(desk: DeskClient, written: string, run: string | undefined): Promise<string> {
   const { cluster } = await desk.ask('session');
   const id = fullIncidentId(written, cluster);
@@ -101,7 +101,7 @@ async function keyNamed(desk: DeskClient, written: string, run: string | undefin
   throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no incident ${id}, or it is not for you${meantText(written, known)}`);
 }
 
-/** As the incident itself says it, as far as a desk tells it. People are named, and not by their ids. */
+/** The state as the incident itself would report it, as far as a desk returns it. People appear by name, not by id. */
 function stateOf(shown: ShownIncident): PrintedIncident {
   const { incident, verdictWhy, timeline, steps, leases, alerts, evidence } = shown;
   const { id, run, title, severity, state, reached, verdict, openedAt } = incident;

@@ -6,22 +6,22 @@ export interface DeskOptions {
   readonly ca?: string;
 }
 
-/** The desk that is asked, in place of Temporal and the database. */
+/** The desk to query instead of Temporal and the database. */
 export interface DeskPlace {
   /** Its origin: `https://firebreak.example.com`. */
   readonly url: string;
-  /** A file with authorities of its own. */
+  /** File with additional certificate authorities. */
   readonly ca?: string;
 }
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-/** Over TLS, except on this machine itself: whoever reads along has the token. */
+/** Requires TLS except on the local machine: anyone who can read the traffic gets the token. */
 export function isSafe(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.has(url.hostname));
 }
 
-/** The address in a browser's bar counts, too: only where the desk is, is taken from it. */
+/** Also accepts an address copied from the browser's address bar: only the desk's origin is used. */
 function deskUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:\/\//.test(text))
     throw new InvalidArgumentError('Write its address, such as https://firebreak.example.com.');
@@ -40,21 +40,21 @@ function deskOption(about: string): Option {
   return new Option('--desk <url>', about).argParser(deskUrl).env('FIREBREAK_DESK');
 }
 
-/** `--desk` and `--ca` of what a desk can answer. */
+/** Adds `--desk` and `--ca` to a command that a desk can answer. */
 export function withDesk(command: Command): Command {
   return command
     .addOption(deskOption('ask this desk, with the sign-in of `firebreak login`: no configuration and no key is needed'))
     .addOption(caOption());
 }
 
-/** Of the sign-in itself, which is at a desk or nowhere. */
+/** The same for the sign-in itself, which only exists at a desk. */
 export function withDeskAlone(command: Command): Command {
   return command
     .addOption(deskOption('where people reach the desk: the address of the console').makeOptionMandatory())
     .addOption(caOption());
 }
 
-/** The desk that is to be asked; undefined where the configuration says what is. What is typed counts more than what the environment says. */
+/** Returns the desk to query; undefined if the configuration is to be used. Options on the command line take precedence over the environment. */
 export function deskOf({ desk, ca }: DeskOptions, command: Command, otherwise = 'config'): DeskPlace | undefined {
   if (desk === undefined) return undefined;
   const isTyped = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
@@ -69,7 +69,7 @@ export function placeOf({ desk, ca }: { readonly desk: string; readonly ca: stri
   return { url: desk, ...(ca !== undefined && { ca }) };
 }
 
-/** What else there is has no answer from a desk, and says so in place of an unknown option. */
+/** Makes all other commands say that a desk cannot answer them, instead of reporting an unknown option. */
 export function refuseDesk(command: Command, path: readonly string[] = []): void {
   for (const one of command.commands) refuseDesk(one, [...path, one.name()]);
   if (command.commands.length > 0 || command.options.some(({ long }) => long === '--desk')) return;

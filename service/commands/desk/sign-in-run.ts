@@ -6,7 +6,7 @@ import { askDesk, trustAuthorities } from './desk-client.ts';
 import { type DeskPlace, isSafe } from './desk-options.ts';
 import { oneAtATime, readSignIn, removeSignIn, writeSignIn } from './stored-sign-in.ts';
 
-/** What the person has to do stands on standard error: with `--json` only the result is on the other. */
+/** Instructions go to standard error: with `--json`, standard output has only the result. */
 function tell(line: string): void {
   process.stderr.write(`${printable(line)}\n`);
 }
@@ -14,7 +14,7 @@ function tell(line: string): void {
 export async function login({ url, ca }: DeskPlace, { json }: CommonOptions): Promise<void> {
   trustAuthorities(ca);
   const { issuer, clientId, scopes } = await askDesk(url, 'deviceSignIn', {});
-  // What the desk says leads to where somebody types their password.
+  // The address from the desk leads to where people type their password.
   if (!isSafe(new URL(issuer)))
     throw new FirebreakError('FB_ERR_REFUSED', `the desk names an identity provider without TLS: ${issuer}`);
   const client = createDeviceSignIn({ issuer, clientId, scopes });
@@ -26,7 +26,7 @@ export async function login({ url, ca }: DeskPlace, { json }: CommonOptions): Pr
   tell('Waiting …');
   const tokens = await begun.finish();
   const session = await askDesk(url, 'session', { token: tokens.idToken }).catch(async (error: unknown) => {
-    // What opens nothing here is not kept anywhere.
+    // A token that the desk does not accept is not kept.
     if (tokens.refreshToken !== undefined) await client.revoke(tokens.refreshToken).catch(() => undefined);
     throw error;
   });
@@ -50,7 +50,7 @@ export async function logout({ url, ca }: DeskPlace, { json }: CommonOptions): P
     const { issuer, clientId, refreshToken } = signIn;
     if (refreshToken === undefined) return { was: true, left: undefined };
     const revoked = createDeviceSignIn({ issuer, clientId }).revoke(refreshToken);
-    // It is gone from here all the same.
+    // It is removed from this machine in any case.
     const why = await revoked.then(
       () => undefined,
       (error: unknown) => (error instanceof FirebreakError ? error.detail : String(error)),

@@ -9,7 +9,7 @@ interface SignInOptions extends CommonOptions {
 
 const where = ({ desk, ca }: SignInOptions): DeskPlace => placeOf({ desk, ca });
 
-/** `firebreak login`: the sign-in that `--desk` looks with. */
+/** `firebreak login`: the sign-in that `--desk` uses. */
 export function registerLoginCommand(program: Command): void {
   withExamples(
     withJson(

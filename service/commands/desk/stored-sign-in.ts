@@ -9,7 +9,7 @@ import { replaceFile } from '../../../integrations/replace-file.ts';
 import { takeLock } from '../../process/file-lock.ts';
 
 const stored = z.object({
-  /** The desk that the token is for: it is sent nowhere else. */
+  /** The desk that the token is for: it is never sent anywhere else. */
   desk: z.string(),
   issuer: z.string(),
   clientId: z.string(),
@@ -19,14 +19,14 @@ const stored = z.object({
 });
 export type StoredSignIn = z.output<typeof stored>;
 
-/** One file for each desk, for its owner's eyes alone. */
+/** One file per desk, readable only by its owner. */
 function fileOf(desk: string): string {
   const { XDG_CONFIG_HOME: xdg } = process.env;
   const name = new URL(desk).host.replaceAll(/[^a-z0-9.-]/g, '_');
   return join(xdg || join(homedir(), '.config'), 'firebreak', 'sign-ins', `${name}.json`);
 }
 
-/** Undefined: nobody has signed in at this desk. What is no sign-in, or one at another desk, is none. */
+/** Returns undefined if nobody has signed in at this desk. A file that is not a sign-in, or is for another desk, is ignored. */
 export async function readSignIn(desk: string): Promise<StoredSignIn | undefined> {
   const text = await readFile(fileOf(desk), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -57,9 +57,8 @@ const waitsForMs = 120_000;
 const lookEveryMs = 100;
 
 /**
- * One after the other, also of several processes: a refresh token counts once at many providers, and two that use the same one at the same time end the
- * sign-in.
- * @throws FB_ERR_CONFLICT while another process holds it for two minutes
+ * Runs one at a time, also across processes: many providers accept a refresh token only once, and using it twice concurrently ends the sign-in.
+ * @throws FB_ERR_CONFLICT if another process holds it for two minutes
  */
 export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promise<T> {
   const path = `${fileOf(desk)}.lock`;

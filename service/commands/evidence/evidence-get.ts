@@ -15,11 +15,11 @@ import type { EvidenceGetOptions, Wanted } from './reader.ts';
 interface EvidencePackage {
   readonly address: string;
   readonly manifest: EvidenceManifest;
-  /** What is handed out of it. */
+  /** The artefacts that are handed out. */
   readonly artefacts: readonly Artefact[];
 }
 
-/** `firebreak evidence get`: on the record first, then into a folder, where it can be checked without Firebreak. @throws FB_ERR_UNKNOWN_ID. */
+/** `firebreak evidence get`: puts the access on record first, then writes into a folder that can be checked without Firebreak. @throws FB_ERR_UNKNOWN_ID. */
 export async function getEvidence(
   { reader, addresses }: Wanted,
   only: string | undefined,
@@ -82,7 +82,7 @@ async function newFolder(folder: string): Promise<void> {
   }
 }
 
-/** Names come out of a signed manifest, and container names are in them: none may lead out of the folder. */
+/** Names come from a signed manifest but contain container names: none may lead out of the folder. */
 function inside(folder: string, name: string): string {
   const path = resolve(folder, 'artefacts', name);
   if (!path.startsWith(join(folder, 'artefacts') + sep))
@@ -90,7 +90,7 @@ function inside(folder: string, name: string): string {
   return path;
 }
 
-/** As it was taken. @throws FB_ERR_FILE_MISSING when it is sealed, and the key is not here. */
+/** The artefact in its original form. @throws FB_ERR_FILE_MISSING if it is sealed and the key is not available here. */
 export function opened(
   { store, keys, opensWith }: Pick<Wanted['reader'], 'store' | 'keys' | 'opensWith'>,
   artefact: Artefact,
@@ -100,7 +100,7 @@ export function opened(
   return readArtefact({ store, keys }, artefact);
 }
 
-/** A file of any size; one whose hash turns out wrong at its end is left there for a look, and named by the error. */
+/** Writes a file of any size. If its hash turns out to be wrong at the end, the file is kept for inspection and the error names it. */
 async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promise<void> {
   await ensureFolder(dirname(path), 0o700);
   const file = await open(path, 'wx', 0o600);
@@ -112,8 +112,8 @@ async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promi
 }
 
 /**
- * The artefacts, `SHA256SUMS` over them, the manifest as it is stored, the bytes of it that are signed, and the signature: `sha256sum` and the
- * public key are enough to check it all.
+ * Writes the artefacts, `SHA256SUMS` over them, the manifest as it is stored, its signed bytes and the signature: `sha256sum` and the public key are enough to
+ * check all of it.
  */
 export async function writeEvidencePackage(
   folder: string,

@@ -12,7 +12,7 @@ interface Row extends Artefact {
   readonly target: string;
 }
 
-/** `firebreak evidence list INCIDENT`: what was taken, and how long it can be read. */
+/** `firebreak evidence list INCIDENT`: what was collected, and how long it can be read. */
 export async function listManifests({ reader, addresses }: Wanted, options: CommonOptions): Promise<void> {
   const manifests: { readonly address: string; readonly manifest: EvidenceManifest }[] = [];
   for (const address of addresses) manifests.push({ address, manifest: await readManifest({ ...reader, sha256: address }) });
@@ -53,7 +53,7 @@ export async function listManifests({ reader, addresses }: Wanted, options: Comm
   for (const { address, manifest } of manifests) print(printable(`manifest ${address}, signed by ${manifest.keyId}`));
 }
 
-/** `firebreak evidence list`: of which incidents anything is kept, and how long. From the store alone. */
+/** `firebreak evidence list`: the incidents that evidence is kept for, and until when. Reads only the store. */
 export async function listKeys(reader: EvidenceReader, options: CommonOptions): Promise<void> {
   const keys = await reader.register.list();
   if (options.json) return printJson(keys.map((key) => ({ ...key, standing: standing(reader, key) })));
@@ -67,7 +67,7 @@ export async function listKeys(reader: EvidenceReader, options: CommonOptions): 
   ]);
 }
 
-/** In words: whoever looks in the wrong place should see it. */
+/** A description of the place, so that a person who looks in the wrong one notices. */
 function placeOf({ config: { evidence } }: EvidenceReader): string {
   const { store } = evidence;
   if (store.kind === 'folder') return `the folder ${store.folder}`;

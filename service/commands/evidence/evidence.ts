@@ -90,10 +90,10 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
   for (const line of found.pem.trimEnd().split('\n')) print(line);
 }
 
-/** Without Temporal, or the keys to what it says, the store is asked alone. */
+/** If Temporal, or the keys to its payloads, are not available, only the store is read. */
 const aloneAfter: readonly ErrorCode[] = ['FB_ERR_CONFIG_INVALID', 'FB_ERR_UNAVAILABLE', 'FB_ERR_UNKNOWN_ID'];
 
-/** A manifest's own address needs no Temporal: evidence outlives it. */
+/** A manifest's own address works without Temporal: evidence outlives it. */
 async function manifestsOf(written: string, options: EvidenceOptions): Promise<Wanted> {
   const reader = await openReader(options);
   if (isAddress(written)) return { reader, addresses: [written] };
@@ -116,7 +116,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
   }
 }
 
-/** What the store lists of an incident, oldest first. One that cannot be read stays in: who verifies must hear of it. */
+/** The manifests that the store lists for an incident, oldest first. One that cannot be read is included: verification must report it. */
 async function indexed({ index, store, verifier }: EvidenceReader, incident: string, run?: string): Promise<readonly string[]> {
   const found: { readonly address: string; readonly createdAt: string }[] = [];
   for (const address of await index.of(incident)) {

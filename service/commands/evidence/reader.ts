@@ -24,20 +24,20 @@ export interface EvidenceGetOptions extends EvidenceOptions {
   readonly out: string;
 }
 
-/** Where evidence is, and whose signatures are believed. */
+/** Where evidence is stored, and whose signatures are trusted. */
 export interface EvidenceReader {
   readonly config: Config;
   readonly store: EvidenceStore;
-  /** Absent where the key that wraps them is not here: then what is sealed stays sealed. */
+  /** Absent if the key that wraps them is not available here: sealed artefacts then stay sealed. */
   readonly keys?: IncidentKeys;
-  /** What it takes to have them, in words. */
+  /** What is needed to get these keys, in words. */
   readonly opensWith: string;
   readonly register: KeyRegister;
   readonly index: ManifestIndex;
   readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);
 }
 
-/** The manifests that are meant, by their addresses, and where to read them. */
+/** The selected manifests, by their addresses, and where to read them. */
 export interface Wanted {
   readonly reader: EvidenceReader;
   readonly addresses: readonly string[];
@@ -58,7 +58,7 @@ export async function openReader(options: Pick<EvidenceOptions, 'config' | 'publ
     index: createManifestIndex({ shelf }),
     ...(wrap && { keys: createIncidentKeys({ wrap, shelf }) }),
     opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
-    // A list of what is kept needs no key at all.
+    // Listing what is kept needs no key at all.
     verifier: given ?? lateEvidenceVerifier({ config, secrets }),
   };
 }

@@ -16,7 +16,7 @@ interface ForkCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly fail: Readonly<Record<string, ErrorCode>>;
 }
 
-/** Adds `firebreak incidents fork`: it reads the records, and changes nothing. */
+/** Adds `firebreak incidents fork`, which reads the records and changes nothing. */
 export function registerForkCommand(incidents: Command): void {
   withExamples(
     withConfig(
@@ -68,7 +68,7 @@ async function run(written: string, options: ForkCommandOptions): Promise<void> 
 }
 
 async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
-  // The other commands about incidents need neither the engine nor a database, and at a desk no configuration.
+  // The other incident commands need neither the engine nor a database, and with `--desk` no configuration.
   const { loadConfig } = await import('../../config/load.ts');
   const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readPastIncident } = await import('../../simulation/past-incident.ts');
@@ -111,7 +111,7 @@ function printFork({ chain, rows, past, story, missing }: Fork): void {
   ]);
 }
 
-/** What both have is told once, in the words of what was. */
+/** Rows that both have are printed once, in the words of the past one. */
 function bothOf({ past, fork }: Fork['rows'][number]) {
   return [past, fork].filter((event) => event !== undefined);
 }

@@ -5,12 +5,12 @@ import { listedIds } from '../../incidents/rows.ts';
 import { incidentState, type Session } from '../../incidents/session.ts';
 import { meantText } from './meant-incident.ts';
 
-/** As many as are looked through for the one that was meant. */
+/** Maximum number of incidents searched for the one that was meant. */
 const lookedThrough = 200;
 
 /**
- * The state of the incident that was typed, in whatever form.
- * @throws FB_ERR_UNKNOWN_ID, which names what was probably meant; FB_ERR_UNAVAILABLE.
+ * Returns the state of the incident that was typed, in any of its forms.
+ * @throws FB_ERR_UNKNOWN_ID, which suggests the one that was probably meant; FB_ERR_UNAVAILABLE.
  */
 export async function incidentNamed(session: Session, written: string, run?: string): Promise<IncidentState> {
   const id = fullIncidentId(written, session.config.cluster);
@@ -22,7 +22,7 @@ export async function incidentNamed(session: Session, written: string, run?: str
   }
 }
 
-/** `; did you mean shop/Deployment/cart?`, or nothing: for a name that leads to no incident. Never throws. */
+/** Returns `; did you mean shop/Deployment/cart?`, or an empty text, for a name that matches no incident. Never throws. */
 export async function suggestion(session: Session, written: string): Promise<string> {
   for (const all of [undefined, true] as const) {
     const ids = await listedIds(session, { limit: lookedThrough, ...(all && { all }) }).catch(() => []);

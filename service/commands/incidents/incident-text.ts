@@ -11,7 +11,7 @@ import type { IncidentRow, IncidentRows } from '../../incidents/rows.ts';
 import type { CommonOptions } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 
-/** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
+/** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date if the day differs from `day`. */
 export function timeOf(iso: string): string {
   return printable(iso).replace('T', ' ').replace(/Z$/, '');
 }
@@ -25,7 +25,7 @@ function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor'>): st
   return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(actor(entry.actor)))}`;
 }
 
-/** As it grows. */
+/** Prints one entry while the timeline grows. */
 export function printEntry(entry: TimelineEntry, names: Pick<Names, 'actor'>, { json }: CommonOptions): void {
   if (json) printJson(entry);
   else print(timelineLine(entry, names));
@@ -54,7 +54,7 @@ function leaseEnd({ refused, ...lease }: PrintedIncident['leases'][number]): str
   return lease.state === 'active' ? timeOf(new Date(lease.until).toISOString()) : '-';
 }
 
-/** Who may answer, as far as the cell has said it. */
+/** Who may answer, as far as the cell has reported it. */
 function whoLines({ answerers, level }: QuestionState): readonly string[] {
   if (!answerers) return [];
   const people = [...new Set(answerers.levels.slice(0, level + 1).flat())];
@@ -94,7 +94,7 @@ function questionLines(state: QuestionState, names: Names): readonly string[] {
   ];
 }
 
-/** What of an incident is shown, from its own word or from a desk's. */
+/** What is shown of an incident, whether it comes from the incident itself or from a desk. */
 export interface PrintedIncident
   extends Pick<
     IncidentState,
@@ -111,17 +111,17 @@ export interface PrintedIncident
 
 interface Besides {
   readonly names: Pick<Names, 'actor'>;
-  /** What the records say of themselves. */
+  /** The state of the records, in words. */
   readonly records: string;
-  /** Lines above all else, in yellow. */
+  /** Lines printed in yellow above everything else. */
   readonly warnings: readonly string[];
   readonly deadlines: readonly string[];
-  /** Lines of each. */
+  /** The lines of each question. */
   readonly questions: readonly (readonly string[])[];
   readonly tickets: readonly string[];
 }
 
-/** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
+/** Prints the whole incident for people: what came in, what was done, what is asked, what is still in force, what is on record. */
 export function printIncident(state: PrintedIncident, besides: Besides): void {
   const { names, records, warnings, deadlines, questions, tickets } = besides;
   for (const line of warnings) print(styled('yellow', printable(line)));
@@ -202,7 +202,7 @@ export function printIncident(state: PrintedIncident, besides: Besides): void {
   for (const entry of state.timeline) print(timelineLine(entry, names));
 }
 
-/** What the incident itself has said, with what is in force above it. */
+/** What the incident itself reports, with what is in force above it. */
 export function besidesOf(
   state: Pick<IncidentState, 'audit' | 'questions' | 'tickets'>,
   about: { readonly names: Names; readonly restraints: readonly RestraintTerms[]; readonly deadlines: readonly string[] },

@@ -84,7 +84,7 @@ function registerExportCommand(incidents: Command): void {
     `firebreak incidents export shop/Deployment/cart -o cart.html ${who}`,
     `firebreak incidents export shop/Deployment/cart -o cart.json --artefacts pod.yaml ${who}`,
   ]).action(async (written: string, options: ExportOptions) =>
-    // What reads records and evidence is of no use to the other commands of incidents.
+    // The other incident commands do not need the code that reads records and evidence.
     (await import('./write-bundle.ts')).exportIncident(written, options),
   );
 }

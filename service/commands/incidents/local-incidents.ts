@@ -49,7 +49,7 @@ export function watchIncident(written: string, options: ShowIncidentOptions): Pr
   );
 }
 
-/** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */
+/** The restraints in force that hold up steps of an incident in this namespace or of these playbooks. */
 async function restraintsOn(
   session: Session,
   about: { readonly incident: string; readonly namespace: string | undefined; readonly playbooks: readonly string[] },

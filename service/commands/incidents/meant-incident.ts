@@ -1,9 +1,9 @@
 import { nearestName } from '../../config/nearest.ts';
 
-/** As many as are named. */
+/** Maximum number of suggestions. */
 const mostNamed = 3;
 
-/** `; did you mean shop/Deployment/cart?`, or nothing: for a name that leads to none of these. */
+/** Returns `; did you mean shop/Deployment/cart?`, or an empty text, for a name that matches none of these. */
 export function meantText(written: string, known: readonly string[]): string {
   const [first, ...others] = meantBy(written, known);
   if (first === undefined) return '';
@@ -11,7 +11,7 @@ export function meantText(written: string, known: readonly string[]): string {
   return `; did you mean ${named}?`;
 }
 
-/** Those of that name, or that the name is of a pod of; else the nearest one. Bounded. */
+/** Returns those with that name, or whose pod may have that name; otherwise the nearest one. Bounded. */
 export function meantBy(written: string, known: readonly string[]): readonly string[] {
   const lastOf = (id: string): string => id.split('/').at(-1) ?? id;
   const last = lastOf(written).toLowerCase();

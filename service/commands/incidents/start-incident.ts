@@ -25,7 +25,7 @@ interface StartOptions extends OrderOptions {
 }
 
 const longestLink = 500;
-/** Below these nobody would be asked. */
+/** Below these, nobody would be asked. */
 const startedAs: readonly Severity[] = severities.slice(0, 4);
 
 function podNamed(text: string): WrittenPod {
@@ -34,7 +34,7 @@ function podNamed(text: string): WrittenPod {
   return pod;
 }
 
-/** @throws FB_ERR_INCOMPLETE where nothing says in which namespace it is: that is never guessed */
+/** @throws FB_ERR_INCOMPLETE if nothing says which namespace it is in: that is never guessed */
 function podMeant({ name, namespace: written }: WrittenPod, { namespace = written }: OrderOptions): Pod {
   if (namespace === undefined || (written !== undefined && written !== namespace))
     throw new FirebreakError('FB_ERR_INCOMPLETE', 'Write NAMESPACE/NAME, or say --namespace: it is not guessed');
@@ -85,7 +85,7 @@ export function registerQuarantineCommand(program: Command): void {
 }
 
 async function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod' | 'severity'>): Promise<void> {
-  // Whoever only looks, or asks for help, loads no client of Temporal.
+  // Imported here, so that help and commands that only read do not load the Temporal client.
   const [{ withSession }, { signedOrder, startedText, startIncident }] = await Promise.all([
     import('../session.ts'),
     import('../../incidents/orders.ts'),

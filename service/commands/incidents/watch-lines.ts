@@ -8,7 +8,7 @@ import { printEntry } from './incident-text.ts';
 
 const lookEveryMs = 1_000;
 
-/** Prints what is new of an incident until it has ended. After the first answer a fault in `passing` is waited out, and said once. */
+/** Prints what is new in an incident until it has ended. After the first answer, errors listed in `passing` are waited out and reported once. */
 export async function printUntilClosed(
   look: () => Promise<Pick<IncidentState, 'open' | 'timeline'>>,
   options: CommonOptions & { readonly names: Pick<Names, 'actor'>; readonly passing: readonly ErrorCode[] },

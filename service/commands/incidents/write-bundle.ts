@@ -40,10 +40,13 @@ export interface ExportOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly artefacts?: true | readonly string[];
 }
 
-/** A bundle is one file that is read at once: more than this is handed out by `evidence get`. */
+/** A bundle is one file that is read into memory: `evidence get` hands out anything larger. */
 const mostArtefactBytes = 64 * 1024 * 1024;
 
-/** `firebreak incidents export`: the bundle is made and checked, put on the record, and only then written. Its file is there before: what cannot be written is not put on record. */
+/**
+ * `firebreak incidents export`: makes and checks the bundle, puts the export on record, and only then writes it. The file is created first, so that an export
+ * that cannot be written is not put on record.
+ */
 export async function exportIncident(written: string, options: ExportOptions): Promise<void> {
   const file = await newFile(options.out);
   try {
@@ -72,7 +75,7 @@ async function exportTo(file: FileHandle, written: string, options: ExportOption
       verifier: await openVerifier({ files: notaryKeyFiles(config.audit) }),
       keys: await recordKeys(config, options.retiredKey ?? [], await evidencePublicKeys({ config, secrets })),
       exporterKeyId: signer.keyId,
-      // What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told.
+      // What the store lacks or cannot return is missing in the bundle, and the bundle says so. A damaged one is reported.
       manifestAt: (sha256) => readManifest({ ...reader, sha256 }).catch(undefinedIf('FB_ERR_NOT_FOUND', 'FB_ERR_UNAVAILABLE')),
       artefactsOf: (manifests) => artefactsOf(manifests, options.artefacts, reader),
       names: Object.fromEntries(config.roster.people.map(({ id, name }) => [id, name])),
@@ -83,7 +86,7 @@ async function exportTo(file: FileHandle, written: string, options: ExportOption
     });
     const signed = await signedWith(order, signer);
     const bundle: Bundle = { format: 'firebreak.bundle.v1', content, export: signed };
-    // Before anything is on record: what would be refused elsewhere is not handed out.
+    // Before anything is put on record: a bundle that would be rejected elsewhere is not handed out.
     const verdict = await verifyBundle(Buffer.from(canonicalJson(bundle)));
     if (!verdict.ok) throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', verdict.text);
     await withSession(options, (session) =>
@@ -111,7 +114,7 @@ function linesOf(verdict: IntactBundle, incident: string, { out, as }: ExportOpt
   ];
 }
 
-/** Else it would be said of the whole bundle, once it is made, that its signature is none. */
+/** Otherwise the finished bundle as a whole would be reported as having no valid signature. */
 function mustBeTheirKey({ as: person, key: file }: ExportOptions, { roster }: Config, keyId: string): void {
   const known = roster.people.map(({ id }) => id);
   const found = personById(roster, person);

@@ -1,6 +1,7 @@
 /**
- * What the shells source. Each asks `firebreak complete -- WORDS…`, which prints a value, a tab and its description a line, and last `:0` where a file belongs,
- * else another number. Nothing that was typed is evaluated. Bash as of 3.2, and without its package `bash-completion`.
+ * The scripts that shells source. Each runs `firebreak complete -- WORDS…`, which prints one line per value (value, tab, description), and as the last line
+ * `:0` if a file is expected, otherwise another number. Nothing that was typed is evaluated. Works with Bash 3.2 or later, also without the package
+ * `bash-completion`.
  */
 export const completionScripts: Readonly<Record<string, string>> = {
   bash: String.raw`# bash completion for firebreak

@@ -2,12 +2,12 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { completionScripts } from './completion-scripts.ts';
 
-/** Of values, as help names them: the shell knows what can be there. */
+/** Value names in the help for which the shell itself knows the candidates. */
 const pathName = /^(file|folder|dir|path|paths|pack)$/;
 
 /**
- * Adds `firebreak completion bash|zsh|fish`, which prints a script for the shell, and the hidden `firebreak complete -- WORDS…` that the
- * script asks. To be called when the other commands are there.
+ * Adds `firebreak completion bash|zsh|fish`, which prints a script for the shell, and the hidden `firebreak complete -- WORDS…` that the script calls. Call it
+ * after all other commands are registered.
  */
 export function registerCompletionCommand(program: Command): void {
   const offers = tab(program, { completionCommandName: 'completion' });
@@ -30,7 +30,7 @@ export function registerCompletionCommand(program: Command): void {
     );
 }
 
-/** Whether the last word is, or begins, the name of a file or folder. */
+/** Returns whether the last word is the name of a file or folder, or the beginning of one. */
 function isForPath(program: Command, words: readonly string[]): boolean {
   const last = words.at(-1) ?? '';
   let command = program;
@@ -52,7 +52,7 @@ function isForPath(program: Command, words: readonly string[]): boolean {
   return argument !== undefined && pathName.test(argument.name());
 }
 
-/** What help calls the value of an option: `file` of `--config <file>`. Undefined: it takes none. */
+/** The name of an option's value in the help: `file` for `--config <file>`. Undefined: the option takes no value. */
 function valueName(command: Command, word: string): string | undefined {
   const option = command.options.find(({ long, short }) => word === long || word === short);
   return option && /[<[]([\w-]+)/.exec(option.flags)?.[1];

@@ -9,13 +9,13 @@ import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 
 interface Page {
-  /** As it is typed: `operations`, `sensors/falco`; of a folder's first page the folder. */
+  /** As typed: `operations`, `sensors/falco`; for a folder's first page, the folder. */
   readonly name: string;
   readonly title: string;
   readonly file: string;
 }
 
-/** Adds `firebreak docs`: the pages of this version, beside the program wherever it is installed. What errors tell people to read is one of them. */
+/** Adds `firebreak docs`: the pages of this version, installed next to the program. The page that errors refer to is one of them. */
 export function registerDocsCommand(program: Command): void {
   withExamples(
     withJson(

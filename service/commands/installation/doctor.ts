@@ -12,7 +12,7 @@ interface DoctorOptions extends ConfiguredOptions {
   readonly metrics?: string;
 }
 
-/** What hangs at the end, such as a connection that nobody answers, must not keep the command. */
+/** Anything that still hangs at the end, such as a connection that nobody answers, must not keep the command running. */
 const leftoverMs = 1_000;
 
 /** Adds `firebreak doctor`. */
@@ -62,7 +62,7 @@ const marks: Readonly<Record<DiagnosisState, { readonly mark: string; readonly s
   'not tried': { mark: '–', style: 'dim' },
 };
 
-/** A line each, and what to do below it. */
+/** One line per check, with the remedy below it. */
 function show(found: readonly Diagnosis[]): void {
   const width = Math.max(...found.map(({ check }) => check.length));
   for (const { check, state, text, remedy } of found) {

@@ -44,7 +44,7 @@ interface InitOptions extends CommonOptions {
 }
 
 const lookForMs = 10_000;
-/** In place of an address: the chart brings a Temporal. */
+/** Instead of an address: the chart installs Temporal. */
 const install = 'install';
 
 /** Adds `firebreak init`. */
@@ -127,7 +127,7 @@ async function make(options: InitOptions): Promise<void> {
   for (const line of next) print(printable(`  ${line}`));
 }
 
-/** Whether the configuration is valid, before anything is written; what to think of besides. @throws FB_ERR_INCOMPLETE where it is not. */
+/** Checks whether the configuration is valid before anything is written, and returns what else to consider. @throws FB_ERR_INCOMPLETE if it is not valid. */
 function checkedBefore(files: readonly NewFile[], publicKeys: Readonly<Record<string, string>>): readonly ConfigProblem[] {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-init-'));
   try {
@@ -142,7 +142,7 @@ function checkedBefore(files: readonly NewFile[], publicKeys: Readonly<Record<st
   }
 }
 
-/** What is to be seen in the cluster; in words why nothing is. */
+/** Returns what can be seen in the cluster, or in words why nothing can. */
 async function look(kubeconfig: string, context: string | undefined): Promise<ClusterSight | string> {
   const kubernetes = { kubeconfig: resolve(kubeconfig), ...(context !== undefined && { context }) };
   try {
@@ -197,7 +197,7 @@ function usualTemporal(sight: ClusterSight | undefined): string {
   return sight === undefined ? temporalHere : (sight.temporal ?? install);
 }
 
-/** Only what no option has said. */
+/** Asks only for what no option has set. */
 async function ask(
   options: InitOptions,
   kubeconfig: string | undefined,
@@ -239,7 +239,7 @@ async function answer(terminal: Terminal, question: string, usual: string): Prom
   return typed.trim() || usual;
 }
 
-/** Asks again until it can be read. */
+/** Asks again until the answer can be read. */
 async function valid<Read>(terminal: Terminal, question: string, usual: string, read: (text: string) => Read): Promise<Read> {
   for (;;) {
     const text = await answer(terminal, question, usual);
@@ -253,15 +253,15 @@ async function valid<Read>(terminal: Terminal, question: string, usual: string, 
 }
 
 interface PersonKey {
-  /** Their id. */
+  /** The person's id. */
   readonly person: string;
   /** PEM. */
   readonly publicKey: string;
-  /** None where the key was there. */
+  /** Empty if the key already existed. */
   readonly newFiles: readonly NewFile[];
 }
 
-/** Of who cannot answer in Slack: the key that is here, or a new one. */
+/** Keys of the people who cannot answer in Slack: the existing key, or a new one. */
 function keysOf(wanted: NewInstallation, out: string): readonly PersonKey[] {
   return withoutSlack(wanted).map((person) => {
     const name = publicKeyFile(person);
@@ -290,7 +290,7 @@ function write(out: string, files: readonly NewFile[]): void {
   }
 }
 
-/** From the folder that the new one is in, which is where the chart is. */
+/** To be run in the parent of the new folder, which is where the chart is. */
 function commandsFor({ temporal, installTemporal, slack: app }: NewInstallation, out: string, config: string): readonly string[] {
   const folder = basename(out);
   const isHere = !installTemporal && isOnThisMachine(temporal);
@@ -309,7 +309,7 @@ function commandsFor({ temporal, installTemporal, slack: app }: NewInstallation,
           'kubectl --namespace firebreak create secret generic firebreak-slack --from-literal=bot-token=xoxb-… --from-literal=app-token=xapp-…',
         ]
       : []),
-    // The chart has no image of its own: there is none until it was made and pushed.
+    // The chart has no image of its own: one has to be built and pushed first.
     `helm install firebreak deploy/helm/firebreak --namespace firebreak --values ${folder}/values.yaml --set image.repository=REGISTRY/firebreak,image.digest=sha256:… --wait`,
     `${inPod} doctor --role cell`,
     `${inPod} alerts send --sample falco --pod NAMESPACE/POD`,

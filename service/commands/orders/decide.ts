@@ -34,28 +34,28 @@ export interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
   readonly owner?: string;
 }
 
-/** How it is agreed to, as it is typed. */
+/** The command that approves it, as typed. */
 const agreeing: Readonly<Record<Noun, string>> = {
   suppression: 'suppress approve',
   restraint: 'restraints approve',
   promotion: 'pack approve',
 };
 
-/** Which name's end is typed, for somebody who has only the id of a proposal or of what is in force. */
+/** Describes which name's end has to be typed, for a person who has only the id of a proposal or of what is in force. */
 const endsInWords: Readonly<Record<Noun, string>> = {
   suppression: 'the workload’s name, as `firebreak suppress list` shows it',
   restraint: 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name',
   promotion: 'the version, such as acme@1.2.0',
 };
 
-/** Where the ids of it are listed. */
+/** The command that lists its ids. */
 const listedBy: Readonly<Record<Noun, string>> = {
   suppression: 'firebreak suppress list --all',
   restraint: 'firebreak restraints list --all',
   promotion: 'firebreak pack promotions --all',
 };
 
-/** What it is about, by the name whose end is typed. */
+/** The name of what it is about; the end of this name is typed. */
 function endsOf({ plan: { blastRadius } }: DecisionKind): string {
   return blastRadius.join(' ');
 }
@@ -65,7 +65,7 @@ export function requireReason(command: Command): Command {
   return command;
 }
 
-/** A command that proposes: others must agree. */
+/** Makes a command that proposes: others must approve. */
 export function proposing(command: Command): Command {
   return requireReason(withConfirmation(withVoter(command))).option(
     '--owner <person>',
@@ -73,7 +73,7 @@ export function proposing(command: Command): Command {
   );
 }
 
-/** Runs one, with what it proposes; `make` is asked once Temporal answers. `about`: the name whose end is typed, or in words which one. */
+/** Runs such a command with its proposal; `make` is called once Temporal answers. `about`: the name whose end is typed, or a description of that name. */
 export async function propose<Options extends ProposeOptions>(
   options: Options,
   make: (session: Session, at: string) => Propose | Promise<Propose>,
@@ -121,7 +121,7 @@ async function approve(session: Session, noun: Noun, id: string, options: VoterO
   await submit(session, { state, question, choice, ...voterIn(options) }, options, endsOf(kindOf(found.proposal.order)));
 }
 
-/** Makes `command` end one; what holds the response up or lifts guardrails is asked back. */
+/** Makes `command` end one; ending what holds the response up or lifts guardrails asks for confirmation. */
 export function registerEnd(command: Command, noun: Noun, { problemOf }: EndRules = {}): void {
   const isAsked = noun !== 'suppression';
   const voter = requireReason(withVoter(command.argument('<id>', 'its id')));
@@ -141,23 +141,26 @@ export function registerEnd(command: Command, noun: Noun, { problemOf }: EndRule
 }
 
 interface EndRules {
-  /** Why this one is not ended so. */
+  /** Why this one cannot be ended this way. */
   readonly problemOf?: (known: DecisionState) => string | undefined;
 }
 
-/** Ends what is in force or proposed, asked back where the response changes by it. @throws FB_ERR_UNKNOWN_ID, FB_ERR_VOTE_REFUSED. */
+/** Ends what is in force or proposed; asks for confirmation if that changes the response. @throws FB_ERR_UNKNOWN_ID, FB_ERR_VOTE_REFUSED. */
 export function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
   return endAll(session, noun, [id], options);
 }
 
-/** What somebody who ends several sees of it before. */
+/** What is shown of each to a person who is about to end several. */
 interface EndShown {
   readonly lines: readonly string[];
-  /** Whose end is typed. */
+  /** The name whose end is typed. */
   readonly ends: string;
 }
 
-/** The same for several, one after another; who is asked back sees of each what it is, and types the name of the last, unless `shown` says it otherwise. @throws as `end` */
+/**
+ * The same for several, one after another. The confirmation shows each of them and asks for the name of the last, unless `shown` says otherwise. @throws as
+ * `end`
+ */
 export async function endAll(
   session: Session,
   noun: Noun,
@@ -192,7 +195,7 @@ export async function endAll(
   }
 }
 
-/** By the configuration here; the cell goes by its own. @throws FB_ERR_INCOMPLETE, which says which nonce is to be signed. */
+/** Uses the configuration here; the cell uses its own. @throws FB_ERR_INCOMPLETE, which says which nonce has to be signed. */
 function mustNeedNoSignIn({ config }: Session, found: DecisionState, order: EndDecision): void {
   if (!endNeedsSignIn(config, found)) return;
   const nonce = stepUpNonce({ questionDigest: endDigest(order), choice: endChoice, person: order.person });

@@ -58,7 +58,7 @@ function registerProposal(program: Command, mode: HoldingMode, description: stri
   ]).action((options: RestrainOptions) => restrain(mode, options));
 }
 
-/** Adds `firebreak freeze`: propose that everything automatic becomes a question. */
+/** Adds `firebreak freeze`: proposes that everything automatic becomes a question. */
 export function registerFreezeCommand(program: Command): void {
   registerProposal(
     program,
@@ -67,7 +67,7 @@ export function registerFreezeCommand(program: Command): void {
   );
 }
 
-/** Adds `firebreak observe`: propose that nothing is done, and only planned. */
+/** Adds `firebreak observe`: proposes that steps are only planned and nothing is done. */
 export function registerObserveCommand(program: Command): void {
   registerProposal(
     program,
@@ -76,7 +76,7 @@ export function registerObserveCommand(program: Command): void {
   );
 }
 
-/** Adds `firebreak break-glass`: propose that caps, freezes and change windows do not hold for one incident or one namespace. */
+/** Adds `firebreak break-glass`: proposes that caps, freezes and change windows do not apply to one incident or one namespace. */
 export function registerBreakGlassCommand(program: Command): void {
   const command = proposing(
     program

@@ -20,7 +20,7 @@ function votesOn(state: ControlState, { question }: SuppressionState, { person }
 }
 
 function countText(hidden: Hidden, id: string): string {
-  // Only the machine with the spool knows.
+  // Only the machine with the spool has this count.
   if (hidden === undefined) return '?';
   return String(hidden.get(id)?.count.count ?? 0);
 }

@@ -67,7 +67,7 @@ interface Row {
   readonly current: boolean;
   readonly percent: number;
   readonly here: boolean;
-  /** Nothing needs it: the cell removes it then. */
+  /** Set when nothing needs it any more: the cell removes it then. */
   readonly removedAt?: string;
 }
 

@@ -22,7 +22,7 @@ export function registerHistories(pack: Command): void {
   ).action(histories);
 }
 
-/** Of a folder: a tarball has none. Temporal is loaded where there is something to replay. */
+/** Only for a folder: a tarball has no histories. Temporal is loaded only if there is something to replay. */
 export async function faultsOfHistories(where: string, files: PackFiles): Promise<readonly HistoryFault[]> {
   const folder = resolve(where);
   if (!existsSync(join(folder, 'histories'))) return [];

@@ -7,12 +7,12 @@ import { projectRoot } from '../../process/project-root.ts';
 
 export const runners = ['node', 'jest', 'vitest'] as const;
 
-/** What runs the tests of a pack. */
+/** The test runner of a pack. */
 export type Runner = (typeof runners)[number];
 
 /**
- * Writes a pack that works: one playbook, its test, an alert of its rule. Returns the names of the files.
- * @throws FB_ERR_REFUSED where the folder is there, FB_ERR_INCOMPLETE where it cannot be written.
+ * Writes a working pack: one playbook, its test, and an alert of its rule. Returns the names of the files.
+ * @throws FB_ERR_REFUSED if the folder exists, FB_ERR_INCOMPLETE if it cannot be written.
  */
 export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
   const { name, folder, runner } = options;
@@ -43,7 +43,7 @@ function filesOf(name: string, runner: Runner, folder: string): Readonly<Record<
   };
 }
 
-/** What each runner needs besides, and how it is started. Node strips the types itself, and so does what Jest loads by `import()`. */
+/** The extra packages that each runner needs, and how to start it. Node strips the types itself, also for what Jest loads with `import()`. */
 const byRunner: Readonly<Record<Runner, { readonly test: string; readonly packages: Readonly<Record<string, string>> }>> = {
   node: { test: 'node --test "test/**/*.test.ts"', packages: {} },
   jest: {
@@ -72,7 +72,7 @@ function manifest(name: string, runner: Runner, folder: string) {
   };
 }
 
-/** Versions that this Firebreak is made with. */
+/** The versions that this Firebreak is built with. */
 function ownPackage(): { readonly version: string; readonly types: string; readonly typescript: string } {
   const { version, devDependencies: { '@types/node': types = '*', typescript = '*' } = {} } = JSON.parse(
     readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
@@ -81,16 +81,16 @@ function ownPackage(): { readonly version: string; readonly types: string; reado
 }
 
 /**
- * Where this Firebreak came from, as the pack's `package.json` names it: the tarball or the folder that it was installed from, or the folder that it runs in. Undefined
- * where it came from a registry, which has its version, or where nobody knows.
+ * Where this Firebreak came from, for the pack's `package.json`: the tarball or folder that it was installed from, or the folder that it runs in. Undefined if
+ * it came from a registry, which has its version, or if the source is unknown.
  */
 function sourceOfFirebreak(pack: string): string | undefined {
   const root = projectRoot();
   const modules = dirname(root);
-  // Of a checkout, and not of a package that somebody has installed.
+  // Only for a checkout, not for an installed package.
   if (basename(modules) !== 'node_modules') return existsSync(join(root, 'tsconfig.json')) ? fileFrom(pack, root) : undefined;
   try {
-    // What npm has installed last, and from where: paths from the folder that has the `node_modules`.
+    // What npm installed last, and from where: paths relative to the folder that contains `node_modules`.
     const { packages }: InstalledPackages = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8'));
     const { resolved = '', link = false } = packages?.['node_modules/firebreak'] ?? {};
     if (!link && !resolved.startsWith('file:')) return undefined;
@@ -149,7 +149,7 @@ export const miner = definePlaybook(
     title: 'Cut off a pod that mines, and ask what it is',
     on: {
       match: { rule: 'Detect outbound connections to common miner pool ports' },
-      // What is automatic is so from critical on.
+      // Automatic steps run from severity critical on.
       minSeverity: 'critical',
       requires: ['pod'],
     },
@@ -160,7 +160,7 @@ export const miner = definePlaybook(
   async ({ alert, steps, ask, settle, verdict, params }) => {
     const { pod, title } = alert;
     const contained = steps.quarantinePod({ pod, lease: params.lease });
-    // What may be gone in a minute is kept while the pod is cut off. What settles is waited for, and throws nothing.
+    // Evidence that may be gone in a minute is saved while the pod is being cut off. A settled step is awaited and throws nothing.
     const kept = settle({ evidence: steps.snapshotPodState({ pod }) });
     const quarantine = await contained;
     await kept;
@@ -216,7 +216,7 @@ test('a shell is for another playbook', async () => {
 `;
 }
 
-/** As Falco sends it. */
+/** In the format in which Falco sends it. */
 const alert = {
   hostname: 'node-1',
   priority: 'Critical',

@@ -13,7 +13,7 @@ import { newPack, type Runner, runners } from './new-pack.ts';
 import { registerPromoting } from './promote.ts';
 import { registerPublishing } from './publish.ts';
 
-/** Adds `firebreak pack new|check|histories|integrity`, and what publishes and promotes one. */
+/** Adds `firebreak pack new|check|histories|integrity`, and the commands that publish and promote a pack. */
 export function registerPackCommand(program: Command): void {
   const pack = program.command('pack').description('your own playbooks: create, check, publish and promote them');
   withExamples(

@@ -49,7 +49,7 @@ interface PromoteOptions extends ProposeOptions {
   readonly all?: true;
 }
 
-/** Of the incidents that begin. */
+/** Share of new incidents. */
 function percentOf(text: string): number {
   const percent = /^[1-9]\d?$/.test(text) ? Number(text) : 0;
   if (percent === 0) throw new InvalidArgumentError('A whole number from 1 to 99; for all of them: --all.');
@@ -150,7 +150,7 @@ export function registerPromoting(pack: Command): void {
   ).action((options: ListOptions) => withSession(options, (session) => list(session, options)));
 }
 
-/** What a cell with this state directory has seen. */
+/** What a cell with this state directory has observed. */
 async function observed({ pack, version }: Named, { config: path, json }: ConfiguredOptions): Promise<void> {
   const { stateDir } = loadConfig({ path, env: process.env });
   const rows = observedOf(stateDir, { pack, release: version });
@@ -204,7 +204,7 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
   );
 }
 
-/** Whether people have looked first what it would do, in words for who proposes it: nothing else checks that. */
+/** Says, for the person who proposes it, whether people first observed what it would do: nothing else checks that. */
 export function observedText(
   { decisions, questions }: Pick<ControlState, 'decisions' | 'questions'>,
   { pack, release, integrity }: PromotionTerms,
@@ -228,7 +228,7 @@ export function observedText(
   return `${name} ${time}: firebreak pack observed ${name} lists what it would have done`;
 }
 
-/** What runs goes back to the version before: that is another order. */
+/** A version that is live is taken back to the previous one by a different order. */
 function whyNotWithdrawn({ proposal: { order }, status }: DecisionState): string | undefined {
   if (order.kind !== 'promotion.propose' || status.state !== 'active' || order.terms.stage === 'observe') return undefined;
   return `${releaseText(order.terms)} was agreed to: firebreak pack rollback ${order.terms.pack} ends it`;
@@ -254,7 +254,7 @@ async function rollback(session: Session, pack: string, options: VoterOptions): 
   const { live, ramping } = promotedOf(pack, active, Date.now());
   if (!live && !ramping)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted: firebreak pack promotions lists what is`);
-  // With each share before, which would count again.
+  // Together with each earlier share, which would otherwise apply again.
   const shares = active.filter(({ stage }) => stage === 'percent').sort((a, b) => Date.parse(a.from) - Date.parse(b.from));
   const ends = ramping || !live ? shares : [...shares, live];
   const left = active.filter((one) => !ends.includes(one));

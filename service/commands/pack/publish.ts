@@ -92,7 +92,7 @@ function whyChanged(text: string): string {
 
 async function publish(where: string, options: PublishOptions): Promise<void> {
   const { files } = readPackAt(where);
-  // Of a tarball too: what is signed is its code, and not how it was packed.
+  // Also for a tarball: the signature covers its code, not how it was packed.
   const pack = packOf(files, where);
   const types = checkTypes(pack, 'folder' in packSourceAt(where) ? resolve(where) : undefined);
   const [fault] = [...packFaults(pack), ...('faults' in types ? types.faults : [])];
@@ -104,7 +104,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   if (options.store !== undefined) mustTakeFiles(resolve(options.store));
   const store = await storeIn(options);
   const statement = await statementOf(pack, where, options);
-  // Only who publishes or lists needs it.
+  // Only needed to publish or list.
   const { personalSigner } = await import('../../incidents/orders.ts');
   const release = await signedRelease(statement, pack, await personalSigner(options.key));
   const outcome = await store.publish(release);
@@ -127,7 +127,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   print(`It runs nowhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
 }
 
-/** @throws FB_ERR_REFUSED for a pack that cannot be published. */
+/** @throws FB_ERR_REFUSED if the pack cannot be published. */
 async function statementOf(pack: PackFiles, where: string, options: PublishOptions): Promise<ReleaseStatement> {
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
@@ -161,7 +161,7 @@ function saidBy<T>(work: () => T): T {
   }
 }
 
-/** Before the work, and not after it. @throws FB_ERR_REFUSED */
+/** Checked before the work, not after it. @throws FB_ERR_REFUSED */
 function mustTakeFiles(folder: string): void {
   try {
     ensureFolderSync(folder, 0o700);

@@ -9,10 +9,10 @@ import { printable } from '../output.ts';
 
 export interface ReplayOptions {
   readonly config: string;
-  /** The folder that is published to, where no configuration says so: then no incident is looked at. */
+  /** The folder to publish to, if no configuration names it: then no incidents are replayed. */
   readonly store?: string;
   readonly allowChanged?: string;
-  /** How many runs of incidents are looked at, and for how many milliseconds. */
+  /** Maximum number of incident runs to replay, and the time limit in milliseconds. */
   readonly incidents: number;
   readonly within: number;
 }
@@ -24,7 +24,7 @@ interface Built {
   readonly playbooks: readonly AnyPlaybook[];
 }
 
-/** @throws FB_ERR_REFUSED where a history goes another way, and nobody has said that it may. */
+/** @throws FB_ERR_REFUSED if a history takes another path and nobody has allowed that. */
 export async function replayAll(built: Built, options: ReplayOptions): Promise<Pick<ReleaseStatement, 'replayed' | 'changed'>> {
   const own = await replayOwn(built);
   const real = options.store === undefined ? await replayIncidents(built, options) : { count: 0, faults: [] };
@@ -46,11 +46,11 @@ export async function replayAll(built: Built, options: ReplayOptions): Promise<P
 
 interface ReplayedHistories {
   readonly count: number;
-  /** Which, and where. */
+  /** The histories that failed, and where. */
   readonly faults: readonly string[];
 }
 
-/** Those in its folder. A tarball has none. */
+/** Replays the histories in the pack's folder. A tarball has none. */
 async function replayOwn({ where, bundle, playbooks }: Built): Promise<ReplayedHistories> {
   const source = packSourceAt(where);
   if (!('folder' in source) || !existsSync(join(source.folder, 'histories'))) return { count: 0, faults: [] };
@@ -59,7 +59,7 @@ async function replayOwn({ where, bundle, playbooks }: Built): Promise<ReplayedH
   return { count: historiesIn(source.folder).length, faults: faults.map(({ file, problem }) => `${file}: ${problem}`) };
 }
 
-/** Those of the newest incidents that Temporal still has. Where it does not answer, that is said, and the publisher’s statement has none. */
+/** Replays the newest incidents that Temporal still has. If Temporal does not answer, that is reported, and the publisher's statement lists none. */
 async function replayIncidents(
   { name, bundle }: Built,
   { config: path, incidents: limit, within }: ReplayOptions,
@@ -84,7 +84,7 @@ async function replayIncidents(
       return { count: runs.length, faults };
     });
   } catch (error) {
-    // Who publishes need not have what reads incidents: the payload key, and the way to Temporal.
+    // A publisher may lack what is needed to read incidents: the payload key and access to Temporal.
     if (!hasCode(error, 'FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID')) throw error;
     tell(`No incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`);
     return { count: 0, faults: [] };

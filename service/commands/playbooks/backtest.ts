@@ -29,7 +29,7 @@ interface BacktestOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly failOn: readonly BacktestCondition[];
 }
 
-/** Adds `firebreak backtest`: it reads, and changes nothing. */
+/** Adds `firebreak backtest`, which only reads and changes nothing. */
 export function registerBacktestCommand(program: Command): void {
   withExamples(
     withConfig(
@@ -83,7 +83,7 @@ async function runOn(
   options: BacktestOptions,
 ): Promise<void> {
   const { playbook: only, quiet: quietMs, failOn, json } = options;
-  // Files need no configuration: where there is one, it says who would have been asked, and what would have been refused.
+  // Files need no configuration: if there is one, it determines who would have been asked and what would have been refused.
   const config = existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
   if (!config && paths.length === 0)
     throw new FirebreakError(
@@ -115,7 +115,7 @@ async function runOn(
   }
 }
 
-/** Returns what people are told of what could not be read whole. */
+/** Returns messages for people about what could not be read completely. */
 async function eachAlert(
   paths: readonly string[],
   config: Config | undefined,
@@ -133,7 +133,7 @@ async function eachAlert(
   });
 }
 
-/** What a configuration says of it. Of people a sandbox is told no name, key or account. */
+/** The relevant parts of the configuration. The sandbox gets no names, keys or accounts of people. */
 function configuredBy(config: Config): Pick<Backtested, 'roster' | 'levels' | 'guardrails' | 'params'> {
   const { roster, incidents, playbooks } = config;
   const { people, groups, schedules, delegations } = roster;
@@ -194,7 +194,7 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
   for (const text of failed) print(styled('red', `fails: ${printable(text)}`));
 }
 
-/** By person, where the roster says who is asked. */
+/** By person, if the roster says who is asked. */
 function printLoads({ questions, people }: BacktestReport): void {
   const loads = Object.entries(people ?? questions);
   if (loads.length === 0) return;

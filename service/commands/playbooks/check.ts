@@ -13,7 +13,7 @@ interface CheckOptions extends CommonOptions {
   readonly strict?: true;
 }
 
-/** Adds `firebreak playbooks check`: what there is to know of a pack before it is live. */
+/** Adds `firebreak playbooks check`: everything to know about a pack before it goes live. */
 export function registerCheckCommand(group: Command): void {
   const command = group
     .command('check')
@@ -33,7 +33,7 @@ export function registerCheckCommand(group: Command): void {
 }
 
 async function run({ pack, config: path, rules: folder, live, strict, json }: CheckOptions): Promise<void> {
-  // The compiler, the engine that simulates and decoders, which the other commands about playbooks do without.
+  // Imports the compiler, the simulation engine and decoders, which the other playbook commands do not need.
   const { checkPacks } = await import('../../check/check-packs.ts');
   const { loadConfig } = await import('../../config/load.ts');
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');

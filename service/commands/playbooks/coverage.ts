@@ -17,7 +17,7 @@ interface CoverageOptions extends CommonOptions {
   readonly all?: true;
 }
 
-/** Adds `firebreak playbooks coverage`: which playbook answers which rule, and which rules nobody answers. */
+/** Adds `firebreak playbooks coverage`: which playbook answers which rule, and which rules none answers. */
 export function registerCoverageCommand(group: Command): void {
   const command = group
     .command('coverage')
@@ -46,7 +46,7 @@ async function packAt(path: string): Promise<DescribedPack> {
 }
 
 async function coverage({ pack, config: path, rules: folder, enabled, layer, all, json }: CoverageOptions): Promise<void> {
-  // Decoders and rule sets, which the other commands about playbooks do without.
+  // Imports decoders and rule sets, which the other playbook commands do not need.
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
   const { coverageInTurns, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
@@ -58,7 +58,7 @@ async function coverage({ pack, config: path, rules: folder, enabled, layer, all
   const chosen = enabled ?? config?.playbooks.enabled ?? 'all';
   const ofPack = own.flatMap(({ playbooks }) => playbooks.map(({ id }) => id));
   const sets = await coverageInTurns(
-    // A pack that is named is meant, whatever the configuration enables.
+    // A pack named on the command line is included, whatever the configuration enables.
     enabledPlaybooks({ packs, playbooks: { enabled: chosen === 'all' || enabled ? chosen : [...chosen, ...ofPack] } }),
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],
     (share) => tellProgress('matching rules', share),

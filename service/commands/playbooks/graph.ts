@@ -9,7 +9,7 @@ interface GraphOptions extends CommonOptions {
   readonly alert?: string;
 }
 
-/** Adds `firebreak playbooks graph`: steps, questions and ends, from a simulation of every answer. */
+/** Adds `firebreak playbooks graph`: steps, questions and ends, found by simulating every answer. */
 export function registerGraphCommand(playbooks: Command): void {
   withExamples(
     withJson(
@@ -26,7 +26,7 @@ export function registerGraphCommand(playbooks: Command): void {
 }
 
 async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions): Promise<void> {
-  // The engine that simulates is loaded only where it is asked for: `playbooks list` is in this command, too.
+  // The simulation engine is loaded only when needed: `playbooks list` is part of this command, too.
   const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readAlerts } = await import('../../simulation/read-alerts.ts');
   const { mermaidOf } = await import('../../../testing/graph.ts');

@@ -13,13 +13,13 @@ interface ListOptions extends CommonOptions, DeskOptions {
   readonly config?: string;
 }
 
-/** What a configuration says besides of the playbooks of its packs. */
+/** What a configuration adds about the playbooks of its packs. */
 interface FromConfig {
   readonly stateDir: string;
   readonly packs: readonly Pick<ConfiguredPack, 'name' | 'version' | 'source'>[];
 }
 
-/** As a desk runs them; else with a configuration those of its packs, too. Only then is loaded what reads one. */
+/** The playbooks that a desk runs; otherwise the shipped ones and, with a configuration, those of its packs. The configuration reader is loaded only then. */
 async function playbooksIn(
   options: ListOptions,
   command: Command,
@@ -42,12 +42,12 @@ function withPacks(command: Command): Command {
   );
 }
 
-/** In the form that programs read, from a desk as from here. */
+/** The JSON form for programs, the same from a desk as from here. */
 function shownJson({ answers: _, enabled: __, scheduled, ...playbook }: DescribedPlaybook) {
   return { ...playbook, next: scheduled?.next ?? null };
 }
 
-/** Adds `firebreak playbooks list|show|check|coverage|graph`: the envelopes, which say what runs on which alert. */
+/** Adds `firebreak playbooks list|show|check|coverage|graph`: the envelopes, which say what runs for which alert. */
 export function registerPlaybooksCommand(program: Command): void {
   const playbooks = program.command('playbooks').description('the playbooks, and the alerts that they answer');
   withExamples(withPacks(playbooks.command('list').description('list all playbooks')), [
@@ -98,7 +98,7 @@ async function show(id: string, options: ListOptions, command: Command): Promise
   const pack = config?.packs.find(({ name }) => id.startsWith(`${name}/`));
   const observed = config ? (await import('../../packs/observed.ts')).observedWith(config.stateDir, id) : [];
   if (!shown && observed.length === 0) {
-    // Who lists them needs none of it.
+    // Not needed to list playbooks.
     const { unknownName } = await import('../../config/nearest.ts');
     throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
   }
@@ -122,7 +122,7 @@ async function show(id: string, options: ListOptions, command: Command): Promise
   ]);
 }
 
-/** `firebreak pack observed` lists more. */
+/** Maximum number shown here; `firebreak pack observed` lists more. */
 const mostObserved = 10;
 
 function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][number] | undefined): void {
@@ -158,7 +158,7 @@ function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][numbe
   ]);
 }
 
-/** Whether some incidents begin with another one, only the cluster's cell and Temporal know. */
+/** Only the cluster's cell and Temporal know whether some incidents start with another version. */
 function versionText({ name, version, source }: FromConfig['packs'][number]): string {
   const others = 'release' in source ? '; firebreak pack promotions says whether some incidents begin with another one' : '';
   return `${name}@${version}${others}`;

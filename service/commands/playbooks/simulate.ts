@@ -33,7 +33,7 @@ interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption, W
   readonly snapshot?: string;
 }
 
-/** Adds `firebreak simulate`: what would be done about alerts, without a cluster. */
+/** Adds `firebreak simulate`: shows what would be done about alerts, without a cluster. */
 export function registerSimulateCommand(program: Command): void {
   withExamples(
     withConfig(
@@ -102,11 +102,11 @@ function readFailures(text: string, before: Readonly<Record<string, ErrorCode>> 
 interface Simulated {
   readonly alert: Alert;
   readonly story: Story;
-  /** Its plans are worth reading. */
+  /** Whether its plans are worth showing. */
   readonly isPlanned: boolean;
 }
 
-/** All that stays in memory of a simulation. */
+/** The only part of a simulation that stays in memory. */
 interface TableRow extends Pick<Alert, 'severity' | 'rule'> {
   readonly where: string;
   readonly playbooks: string;
@@ -130,7 +130,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
 async function runInCluster(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
   if (paths.length === 0 && !options.records && options.incident === undefined)
     throw new FirebreakError('FB_ERR_INCOMPLETE', 'name files with alerts: those that are made up are about no pod of a cluster');
-  // The clients of Kubernetes and what acts on it: nothing else needs them.
+  // Imports the Kubernetes clients and what acts on Kubernetes: nothing else needs them.
   const { openLivePlans, openRecordedPlans, readSnapshot, shippedRules } = await import('../../simulation/cluster-plans.ts');
   const plans =
     options.snapshot === undefined
@@ -148,7 +148,7 @@ interface Run {
   readonly simulations: Simulations;
   readonly paths: readonly string[];
   readonly options: SimulateCommandOptions;
-  /** What a cell would make of an alert. */
+  /** Completes an alert as a cell would. */
   readonly find: (alert: Alert) => Alert;
 }
 
@@ -175,7 +175,7 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
   else {
     const asked = await alertsFor({ simulations, paths, options, find });
     for (const one of asked) await tell(one);
-    // Of the ordinary requests of an audit log, say: what could not be read has been told.
+    // For example the ordinary requests of an audit log. Anything that could not be read has already been reported.
     if (asked.length === 0 && process.exitCode === undefined && options.json !== true) print('Nothing of it is an alert.');
   }
   if (table.length > 0) printSimulated(table);
@@ -186,7 +186,7 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
       );
 }
 
-/** One after another: there may be more than memory has room for. */
+/** One at a time: there may be more than fit into memory. */
 async function eachOnRecord(
   { config: path, since: sinceMs, incident, retiredKey: retired = [] }: SimulateCommandOptions,
   tell: (alert: Alert) => Promise<void>,
@@ -203,7 +203,7 @@ async function eachOnRecord(
 
 interface Asked {
   readonly alert: Alert;
-  /** Ids of what it is tried on; absent: all. */
+  /** Ids of the playbooks to try; absent: all. */
   readonly only: readonly string[] | undefined;
 }
 

@@ -41,7 +41,7 @@ async function run(file: string, options: CommonOptions & WhichCluster): Promise
     }
   });
   const bytes = gzipSync(JSON.stringify(snapshot));
-  // How a cluster is built, and what runs in it, is for whoever recorded it.
+  // Readable only by the person who recorded it: it shows how a cluster is built and what runs in it.
   try {
     rmSync(file, { force: true });
     writeFileSync(file, bytes, { mode: 0o600 });

@@ -88,7 +88,7 @@ async function runWitness(options: WitnessOptions): Promise<void> {
   print(printable(`Key: ${verifierKey(key)}`));
 }
 
-/** The transparency log of a configuration, or a copy of it, with the keys that are believed. @throws FB_ERR_CONFIG_INVALID */
+/** The transparency log of a configuration, or a copy of it, with the trusted keys. @throws FB_ERR_CONFIG_INVALID */
 export async function expectedLog(
   { audit }: Config,
   given: { readonly log?: string; readonly witness?: readonly string[]; readonly publicKey?: readonly string[] },

@@ -68,14 +68,14 @@ export function registerAuditCommand(program: Command): void {
   registerLogCommands(audit);
 }
 
-/** What people are told where rows count for nothing. */
+/** Message for people if some rows are not counted. */
 export function leftOutText(leftOut: number): string | undefined {
   if (leftOut === 0) return undefined;
   const which = leftOut === 1 ? '1 record is' : `${leftOut} records are`;
   return `${which} left out: no cell or desk that is known has signed what is there (\`firebreak audit verify\` says what it is; a key of before: --retired-key)`;
 }
 
-/** What people are told of alerts on record that do not count, or not whole. */
+/** Messages for people about alerts on record that are not counted, or only in part. */
 export function lackingTexts({ leftOut, bare }: { readonly leftOut: number; readonly bare: number }): readonly string[] {
   const one = bare === 1;
   const without = `${bare} ${one ? 'alert is' : 'alerts are'} known without ${one ? 'its' : 'their'} command line and labels: older than audit.alertDays, or sealed with a key that is not here`;
@@ -96,7 +96,7 @@ function time(text: string): Date {
   return at;
 }
 
-/** A database that is not there would be made: then nothing would be found, and nothing would be proven. */
+/** A missing database would be created: then nothing would be found and nothing proven. */
 export function existingAuditUrl(config: Config): string {
   const url = resolveAuditUrl({ config, env: process.env });
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
@@ -137,7 +137,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   }
 }
 
-/** Whether threads save more than it takes to start them. */
+/** Returns whether threads save more time than it takes to start them. */
 async function isLarge(store: Pick<AuditStore, 'headsAfter' | 'checkpoints'>): Promise<boolean> {
   if ((await store.checkpoints({ after: manyCheckpoints })).length > 0) return true;
   let rows = 0;

@@ -90,7 +90,7 @@ async function backup(options: BackupCommandOptions): Promise<void> {
     evidence,
     keysKey: keys === undefined ? undefined : await readRandomKey(keys),
   });
-  // What goes makes room for what is surely there.
+  // Older backups are removed only after the new one has been verified.
   if (options.verify || keep !== undefined)
     await checkBackup(await oldPlace({ from, config, env: process.env }), await openVerifier({ files: [`${key}.pub`] }));
   const removed = keep === undefined ? [] : await removeOlder({ to, cluster: config.cluster, keep });
@@ -133,7 +133,7 @@ function evidenceText({ evidence, objects }: BackupManifest): string {
     : `${objects.length} objects, with the keys of the incidents`;
 }
 
-/** What is not in it, and who has it. */
+/** What the backup does not contain, and who has it. */
 function leftOut({ keys }: BackupManifest): readonly string[] {
   return [
     ...(keys === 'left out' ? ['not in it: the private keys (--keys FILE seals them into it)'] : []),
@@ -171,7 +171,7 @@ export function registerRestoreCommand(program: Command): void {
 
 async function restore(options: RestoreCommandOptions): Promise<void> {
   const { config: configFile, from, keys, json, force = false, retiredKey } = options;
-  // Of a backup in a folder, configuration and what it needs may be what has to be restored.
+  // With a backup in a folder, the configuration and the files that it needs may themselves have to be restored.
   const isSelfContained = backupFolder(from) !== undefined && (options.publicKey !== undefined || !existsSync(configFile));
   const before = isSelfContained ? undefined : loadConfig({ path: configFile, env: process.env });
   const verifier = await openVerifier({ files: options.publicKey ?? ownPublicKey(before) });

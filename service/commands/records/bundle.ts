@@ -71,7 +71,7 @@ function fingerprintOf({ of, spki }: BundleKey): KeyFingerprint {
   return { of, fingerprint: sha256Hex(Buffer.from(spki, 'base64')) };
 }
 
-/** Lines `OF FINGERPRINT`; what begins with `#` is for people. @throws FB_ERR_BUNDLE_INVALID for any other. */
+/** Parses lines of the form `OF FINGERPRINT`; lines that begin with `#` are comments. @throws FB_ERR_BUNDLE_INVALID for any other line. */
 function fingerprintsIn(bytes: Uint8Array, file: string): readonly KeyFingerprint[] {
   const lines = Buffer.from(bytes)
     .toString('utf8')

@@ -151,12 +151,12 @@ export type OpenRecords = {
   readonly config: Config;
   readonly database: Database;
   readonly store: ReturnType<typeof createAuditStore>;
-  /** For what is large. */
+  /** For large stores. */
   readonly threads: ThreadParts;
   readonly entity: Entity;
 } & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust' | 'signers'>;
 
-/** The records of the configuration, for as long as the work takes. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+/** Opens the records of the configuration for the duration of `work`. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function withRecords<T>(
   path: string,
   retiredKey: RetiredKeysOption['retiredKey'],
@@ -174,7 +174,7 @@ export async function withRecords<T>(
   }
 }
 
-/** @throws FB_ERR_REFUSED where the file is there, FB_ERR_INCOMPLETE where it cannot be written */
+/** @throws FB_ERR_REFUSED if the file exists, FB_ERR_INCOMPLETE if it cannot be written */
 function write({ out }: { readonly out?: string }, text: string, onTerminal = (): void => void process.stdout.write(text)): void {
   if (out === undefined) {
     onTerminal();

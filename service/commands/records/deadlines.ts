@@ -175,11 +175,11 @@ async function runningOf(written: string, options: NamedOptions): Promise<Incide
   return found;
 }
 
-/** Records come to the store a moment after the order is taken. */
+/** Records reach the store a moment after the order is accepted. */
 const onRecordWithinMs = 20_000;
 
 /**
- * Gives the order, and believes that it is on record when the records say so: deadlines are computed from nothing else.
+ * Gives the order, and waits until the records show it: deadlines are computed only from records.
  * @throws FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE
  */
 async function give(options: OrderOptions, draft: DeadlineDraft): Promise<void> {
@@ -241,7 +241,7 @@ function printDeadlines(deadlines: IncidentDeadlines, nameOf: Names['person']): 
   if (next) print(printable(`  draft: ${draftCommand(deadlines, next.stage)}`));
 }
 
-/** For another command, which shows it along: a line each of one run, or why that cannot be said here. */
+/** For another command to show as well: one line for each deadline of a run, or why they cannot be determined here. */
 export async function deadlineLinesOf(options: ConfiguredOptions, { id, run }: IncidentRef): Promise<readonly string[]> {
   try {
     const { found, nameOf } = await withRecords(options.config, undefined, read);

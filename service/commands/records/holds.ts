@@ -102,7 +102,7 @@ function time(text: string): string {
 
 const mostRecords = 1_000;
 
-/** `3,7-9`, rising and each once. */
+/** Parses `3,7-9`: ascending, without duplicates. */
 function recordNumbers(text: string): readonly number[] {
   const parts = text.split(',').map((part) => /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part));
   const numbers = parts.flatMap((part) => {
@@ -133,7 +133,7 @@ async function addHold(incident: string | undefined, options: AddOptions): Promi
   if (lacking !== undefined) print(printable(lacking));
 }
 
-/** A hold may come before its incident; one that was mistyped holds nothing. It is on record, whether that can be looked at or not. */
+/** A hold may precede its incident, but a mistyped one holds nothing. The hold is on record whether or not this can be checked. */
 async function lackingRecords(
   { incident, run }: HoldScope & { readonly kind: 'incident' },
   path: string,
@@ -167,7 +167,7 @@ async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Pr
   print(printable(`On the record. ${beside}; it ends with two such orders within 7 days: firebreak records hold list.`));
 }
 
-/** By the word of the cells, which have checked who ordered: what counts, the check of all records says. */
+/** According to the cells, which checked who gave the order; only the check of all records shows which holds count. */
 function holdsOnRecord(path: string): Promise<readonly RecordHold[]> {
   return withProven(path, undefined, async ({ store, trust, signers }) => {
     const kinds = [recordOrderDone['records.hold'], recordOrderDone['records.unhold']];
@@ -200,7 +200,7 @@ async function removeContent(
   );
 }
 
-/** Puts an order on the record of the control workflow, which is where cuts look for it. */
+/** Puts an order on record in the control workflow, where cuts look for it. */
 function give(
   { as: person, key, reason, config }: OrderOptions,
   order: (given: Pick<RecordOrder, 'version' | 'person' | 'at' | 'cluster' | 'reason'>) => RecordOrder,
@@ -212,7 +212,7 @@ function give(
   });
 }
 
-/** With the records as they are now. */
+/** Runs `work` with the current records. */
 async function withRecords<Result>(options: ReadOptions, work: (parts: RetentionParts) => Promise<Result>): Promise<Result> {
   const config = loadConfig({ path: options.config, env: process.env });
   const { retention, anchorFile } = config.audit;

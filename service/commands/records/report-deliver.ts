@@ -11,7 +11,7 @@ interface DeliverOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly dryRun: boolean;
 }
 
-/** Adds `firebreak report deliver`, which a schedule runs: of each period a report is delivered once. */
+/** Adds `firebreak report deliver`, for a schedule to run: it delivers one report per period. */
 export function registerDeliverCommand(report: Command): void {
   const deliver = report
     .command('deliver')

@@ -27,7 +27,7 @@ function spanMs(text: string): number {
   return Number(amount) * units[unit];
 }
 
-/** Adds `firebreak report`: it reads the records, and changes nothing. */
+/** Adds `firebreak report`, which reads the records and changes nothing. */
 export function registerReportCommand(program: Command): void {
   const report = program
     .command('report')
@@ -52,7 +52,7 @@ export function registerReportCommand(program: Command): void {
   );
 }
 
-/** Only of records that are proven. */
+/** Based only on proven records. */
 interface ProvenReport extends DecisionReport {
   readonly leftOut: number;
 }

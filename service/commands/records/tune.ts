@@ -26,7 +26,7 @@ interface TuneOptions extends ConfiguredOptions, RetiredKeysOption {
 
 const dayMs = 86_400_000;
 
-/** Adds `firebreak tune`: it reads the records, and changes nothing. */
+/** Adds `firebreak tune`, which reads the records and changes nothing. */
 export function registerTuneCommand(program: Command): void {
   const command = withConfig(
     program
@@ -46,7 +46,7 @@ export function registerTuneCommand(program: Command): void {
   });
 }
 
-/** Only of records that are proven. */
+/** Based only on proven records. */
 interface ProvenTuneReport extends TuneReport {
   readonly proposals: readonly TriedProposal[];
   readonly leftOut: number;
@@ -80,17 +80,20 @@ export async function tuneReport({ config: path, days, minBenign, top, retiredKe
 const kinds = ['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started'] as const;
 const wanted: ReadonlySet<string> = new Set(kinds);
 
-/** What is proven of each incident with something of these kinds since then, one after another; that of others is left out where somebody wrote there. */
+/**
+ * Yields the proven records of each incident that has records of these kinds since then, one incident at a time. Rows that somebody else wrote there are left
+ * out.
+ */
 export async function* incidentChains(asked: {
   readonly store: Pick<AuditStore, 'chainsWith' | 'proofsOf'>;
   readonly cluster: string;
   readonly since: string;
   readonly trust: Trust;
-  /** Is told how many rows of an incident are not proven. */
+  /** Called with the number of an incident's rows that are not proven. */
   readonly leave: (rows: number) => void;
 }): AsyncGenerator<readonly AuditRecord[], undefined> {
   const { store, cluster, since, trust, leave } = asked;
-  // Clocks differ.
+  // Allows for clock differences.
   const until = new Date(Date.now() + dayMs).toISOString();
   const chains = (await store.chainsWith({ kinds, since, until })).filter((chain) => chain.startsWith(`incident/${cluster}/`));
   let current: { readonly chain: string; readonly proven: Map<string, AuditRecord> } | undefined;
@@ -100,7 +103,7 @@ export async function* incidentChains(asked: {
       if (current?.chain !== chain) current = { chain, proven: new Map() };
       const asked = all.filter(({ signed }) => !signed || wanted.has(signed.record.kind));
       const before = current.proven.size;
-      // All of them: one signature shows whose many are, as long as none between is missing.
+      // Passes all rows: one signature covers many, as long as none in between is missing.
       for (const [key, record] of provenRows(all, trust)) if (wanted.has(record.kind)) current.proven.set(key, record);
       leave(asked.length - (current.proven.size - before));
     }
@@ -123,7 +126,7 @@ function printNoise(title: string, noises: readonly Noise[]): void {
   print();
 }
 
-/** A text as one word of a shell, whatever is in it: rules are named by whoever sends alerts. */
+/** Quotes a text as one shell word, whatever it contains: anyone who sends alerts can name rules. */
 function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,6 @@
 import type { FileConfig } from '../schema.ts';
 
-/** The same section with the paths of its files made absolute. */
+/** The same section with absolute file paths. */
 export function completeImages(
   { trust, registries, ...rest }: FileConfig['images'],
   absolute: (path: string) => string,

@@ -4,7 +4,7 @@ import { usualNamespace } from '../fields.ts';
 import type { ConfigProblem } from '../problems.ts';
 import type { FileConfig } from '../schema.ts';
 
-/** How the cluster is reached, and where in it we are. */
+/** How to reach the cluster, and which of its namespaces Firebreak runs in. */
 export type KubernetesConfig = FileConfig['kubernetes'] & { readonly ownNamespace: string };
 
 function namespaceOfPod(folder: string): string | undefined {
@@ -16,13 +16,13 @@ function namespaceOfPod(folder: string): string | undefined {
 }
 
 /**
- * Nothing protects Firebreak from itself but the name of its namespace: where the pod knows that, nobody has to write it, and a wrong one is a
- * problem. With a kubeconfig it may be another cluster's that is looked after.
+ * Only the name of its own namespace protects Firebreak from itself. If the pod knows that name, nobody has to write it, and a wrong one is a problem. With a
+ * kubeconfig, the cluster that is looked after may be another one.
  */
 export function completeKubernetes(options: {
   readonly file: FileConfig;
   readonly absolute: (path: string) => string;
-  /** Where the pod's account is mounted. */
+  /** Folder in which the pod's service account is mounted. */
   readonly account: string;
 }): { readonly kubernetes: KubernetesConfig; readonly problems: readonly (Omit<ConfigProblem, 'path'> & { at: string[] })[] } {
   const { absolute, account } = options;

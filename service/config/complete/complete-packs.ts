@@ -16,16 +16,16 @@ import type { SecretRef } from '../fields.ts';
 import type { PlacedProblem } from '../playbook-problems.ts';
 import type { FileConfig } from '../schema.ts';
 
-/** A pack of the configuration: where it is, what it has to be, and what it says of itself. */
+/** A pack of the configuration: its source, its pinned integrity, and its own description. */
 export interface ConfiguredPack extends DescribedPack {
   readonly source: PackSource;
   readonly integrity: string;
-  /** Where what its own actions get is. Only the pool `packs` reads it. */
+  /** References to the secrets of its own actions. Only the pool `packs` reads them. */
   readonly secrets: Readonly<Record<string, SecretRef>>;
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** The configured packs; adds to `problems` those that cannot be used, and why. */
+/** Returns the configured packs; adds those that cannot be used to `problems`, with the reason. */
 export function completePacks(
   file: FileConfig,
   {
@@ -39,7 +39,7 @@ export function completePacks(
     readonly stateDir: string;
     /** The folder of `promotedFile`. */
     readonly promoted: string;
-    /** Folders of packs that nothing pins. Absent: what a service that watches them has taken of them stands in. */
+    /** Folders of packs that nothing pins. Absent: uses the versions that a service watching them has accepted. */
     readonly watched: readonly string[] | undefined;
     readonly problems: PlacedProblem[];
   },
@@ -70,7 +70,7 @@ export function completePacks(
       problems.push(...faults);
       if (unpinned || faults.length > 0) continue;
       const { pack: described, raw } = descriptionOf(files, stateDir);
-      // What its publisher has signed of it is what people have read.
+      // People reviewed what its publisher signed, so the pack must match that.
       if (statement && (statement.pack !== described.name || statement.version !== described.version))
         throw new Error(`${statement.pack}@${statement.version} calls itself ${described.name} ${described.version}`);
       if (statement && !isSaid(raw, statement))
@@ -101,17 +101,17 @@ function isSaid(raw: unknown, { playbooks, actions }: ReleaseStatement): boolean
   return canonicalJson(declarationsIn(raw)) === canonicalJson({ playbooks, actions });
 }
 
-/** Where the version lies that a pack of the store runs with, as the last order to promote one left it. */
+/** File that names the version that a pack of the store runs with, as the last promotion order set it. */
 export function promotedFile(folder: string, pack: string): string {
   return join(folder, `${pack}.json`);
 }
 
-/** Names of the packs of the store of which no version runs. */
+/** Names of the store's packs of which no version runs. */
 export function unpromoted({ packs: listed }: Pick<FileConfig, 'packs'>, packs: readonly ConfiguredPack[]): readonly string[] {
   return listed.flatMap(({ release }) => (release === undefined || packs.some(({ name }) => name === release) ? [] : [release]));
 }
 
-/** Undefined for a pack of the store of which no version was promoted. */
+/** Undefined for a pack of the store of which no version has been promoted. */
 function sourceOf(
   { folder, tarball, npm, release }: FileConfig['packs'][number],
   known: {
@@ -143,7 +143,7 @@ function publishersOf({ releases }: FileConfig, absolute: (path: string) => stri
   return () => createVerifier({ publicKeys: releases.publishers.map(({ key }) => readFileSync(absolute(key), 'utf8')) });
 }
 
-/** What actions of the pack want and nobody gives them, and what is given to none. */
+/** Secrets and settings that actions of the pack need but nobody provides, and those provided that no action uses. */
 function givenProblems(
   { name: pack, actions }: DescribedPack,
   given: { readonly secrets: Readonly<Record<string, unknown>>; readonly settings: Readonly<Record<string, unknown>> },
@@ -175,7 +175,7 @@ function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): O
     : { problem: 'the pack is not what is pinned', remedy };
 }
 
-/** To run a pack's modules takes half a second: what came of it is kept for as long as neither the pack nor Firebreak changes. */
+/** Running a pack's modules takes half a second, so the result is cached until the pack or Firebreak changes. */
 function descriptionOf(files: PackFiles, stateDir: string): { readonly pack: DescribedPack; readonly raw: unknown } {
   try {
     const raw: unknown = JSON.parse(readFileSync(descriptionPath(files, stateDir), 'utf8'));
@@ -187,14 +187,14 @@ function descriptionOf(files: PackFiles, stateDir: string): { readonly pack: Des
   }
 }
 
-/** For whoever reads the configuration next: what modules of a pack that are run say of it. It is checked when it is read. */
+/** Stores what a pack's modules return, for the next reader of the configuration. It is checked again when it is read. */
 export function keepDescription(files: PackFiles, stateDir: string, raw: unknown): void {
   const path = descriptionPath(files, stateDir);
   try {
     ensureFolderSync(dirname(path));
     writeFileSync(path, JSON.stringify(raw));
   } catch {
-    // Who may only read the state directory runs it again.
+    // A process that may only read the state directory runs the modules again.
   }
 }
 

@@ -6,7 +6,7 @@ import type { FileConfig } from '../schema.ts';
 type File = FileConfig['reports'][number];
 type FileTarget = File['to'];
 
-/** Where a report goes, with the place of what opens it. */
+/** Where a report goes, with references to the credentials for it. */
 type ReportTarget =
   | { readonly kind: 'folder'; readonly folder: string }
   | {

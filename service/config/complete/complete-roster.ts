@@ -5,7 +5,7 @@ import type { FileConfig } from '../schema.ts';
 import type { DelegationsSection, ScheduleSection } from '../sections/schedule-section.ts';
 import { instantWritten } from '../written-time.ts';
 
-/** Who is on call when, with every time as an instant. All of it was checked: see `scheduleProblems`. */
+/** Who is on call when, with every time as an instant. The input has already been checked: see `scheduleProblems`. */
 export function completeOnCall(options: {
   readonly schedules: Readonly<Record<string, ScheduleSection>>;
   readonly delegations: DelegationsSection;
@@ -22,7 +22,7 @@ export function completeOnCall(options: {
   };
 }
 
-/** Groups that an outside schedule narrows, of which it could never find anybody. */
+/** Groups that an outside schedule narrows, but for which it could never find anyone. */
 export function onCallProblems({ paging, roster: { people, groups } }: Pick<FileConfig, 'paging' | 'roster'>) {
   return Object.keys(paging.pagerduty?.onCall?.schedules ?? {}).flatMap((group) => {
     const at = ['paging', 'pagerduty', 'onCall', 'schedules', group];
@@ -35,7 +35,7 @@ export function onCallProblems({ paging, roster: { people, groups } }: Pick<File
   });
 }
 
-/** Groups that a user group of Slack narrows, of which it could never find anybody. */
+/** Groups that a Slack user group narrows, but for which it could never find anyone. */
 export function userGroupProblems({ slack, roster: { people, groups } }: Pick<FileConfig, 'slack' | 'roster'>) {
   return Object.keys(slack?.userGroups ?? {}).flatMap((group) => {
     const at = ['slack', 'userGroups', group];

@@ -1,6 +1,6 @@
 import type { FileConfig } from '../schema.ts';
 
-/** The same section with the path of its file made absolute. */
+/** The same section with an absolute file path. */
 export function completeRotation(
   { aws, ...rotation }: FileConfig['rotation'],
   absolute: (path: string) => string,

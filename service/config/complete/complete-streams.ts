@@ -4,10 +4,10 @@ import type { FileConfig } from '../schema.ts';
 
 type File = FileConfig['streams'][number];
 
-/** What opens its door. */
+/** References to the credentials of a stream's receiver. */
 type AccessRefs = Readonly<Partial<Record<keyof StreamAccess, SecretRef>>>;
 
-/** The same, read. */
+/** The same credentials with their values. */
 export interface StreamAccess {
   readonly bearer?: string;
   readonly hmac?: string;
@@ -94,7 +94,7 @@ function targetOf(
   throw new TypeError('the check of the file lets no stream without a receiver pass');
 }
 
-/** @param current reads one now, and gives a function that reads it again */
+/** @param current reads a secret now, and returns a function that reads it again */
 export function readStreamAccess(
   streams: readonly StreamConfig[],
   current: (path: string, ref: SecretRef) => () => string,

@@ -16,7 +16,7 @@ export interface OtlpEndpoint {
   readonly key?: SecretRef;
 }
 
-/** What opens the collector's door. */
+/** The credentials for the collector. */
 export interface OtlpAccess {
   readonly headers: Readonly<Record<string, string>>;
   readonly ca?: string;
@@ -38,7 +38,7 @@ export interface TelemetryConfig {
 const usualEndpoint = 'http://localhost:4318';
 
 /**
- * Where telemetry goes: as the file says, else as OpenTelemetry's own environment variables do. They turn nothing on.
+ * Where telemetry goes: as the file says, otherwise as OpenTelemetry's own environment variables say. These do not turn anything on.
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 export function completeTelemetry(options: {
@@ -113,7 +113,7 @@ function endpointOf(
   };
 }
 
-/** @param current reads one now, and gives a function that reads it again */
+/** @param current reads a secret now, and returns a function that reads it again */
 export function readOtlpAccess(
   { signals }: NonNullable<TelemetryConfig['otlp']>,
   current: (path: string, ref: SecretRef) => () => string,
@@ -138,7 +138,7 @@ export function readOtlpAccess(
   );
 }
 
-/** `name=value,name=value` with percent-encoded values, as headers and resource attributes are written. What is none is left out. */
+/** Parses `name=value,name=value` with percent-encoded values, as used for headers and resource attributes. Invalid pairs are left out. */
 function pairsIn(text: string): Readonly<Record<string, string>> {
   const pairs = text.split(',').flatMap((pair) => {
     const at = pair.indexOf('=');

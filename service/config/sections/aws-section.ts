@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { httpUrl, path, secret, secretKey } from '../fields.ts';
 
-/** With what AWS is asked: a key of its own, or a role by the account of the pod. */
+/** Credentials for AWS: an access key, or a role through the pod's service account. */
 export const aws = z
   .strictObject({
     region: z

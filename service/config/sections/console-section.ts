@@ -67,7 +67,7 @@ export const consoleSection = z.strictObject({
 
 type ConsoleSection = z.output<typeof consoleSection>;
 
-/** The console knows people by the provider of `stepUp`, and by nothing else. */
+/** The console can only identify people through the provider of `stepUp`. */
 export function consoleProblems(section: ConsoleSection | undefined, stepUp: { readonly clientId: string } | undefined) {
   if (!section) return [];
   if (stepUp)

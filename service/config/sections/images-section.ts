@@ -73,7 +73,7 @@ const registry = z
     error: 'only one of caFile and plainHttp has a meaning',
   });
 
-/** Who may have signed what runs, and the registries in which that is looked up. */
+/** Trusted signers of the images that run, and the registries in which signatures are looked up. */
 export const images = z
   .strictObject({
     trust: z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bucketFields, id, path, playbookId, secret } from '../fields.ts';
 
-/** `packs`: playbooks besides those that are shipped. */
+/** `packs`: playbooks in addition to the shipped ones. */
 export const packs = z
   .array(
     z
@@ -60,7 +60,7 @@ export const packs = z
   .max(50)
   .default([]);
 
-/** `releases`: where published versions of packs and the builds of cells are kept, and whose packs are believed. */
+/** `releases`: where published pack versions and the builds of cells are stored, and whose packs are trusted. */
 export const releases = z
   .strictObject({
     folder: path
@@ -85,7 +85,7 @@ export const releases = z
   .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, { error: 'only one of folder and s3 can hold releases' })
   .prefault({});
 
-/** `playbooks.params`: values for what playbooks leave open. Whether they fit, the envelopes say. */
+/** `playbooks.params`: values for parameters that playbooks leave open. The envelopes determine whether they fit. */
 export const playbookParams = z
   .record(
     playbookId,

@@ -49,7 +49,7 @@ function doubles(values: readonly string[]): readonly number[] {
   return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
 }
 
-/** Who may decide. The checks are those that make a name mean one person. */
+/** Who may decide. The checks ensure that a name means exactly one person. */
 export const roster = z
   .strictObject({
     people: z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { httpUrl, namespaceName, secret, secretKey, vaultPath } from '../fields.ts';
 import { aws, awsAccessKey } from './aws-section.ts';
 
-/** What Kubernetes takes as the name of a Secret, without what a successor's name ends with. */
+/** A Secret name as Kubernetes accepts it, without the suffix of a successor's name. */
 const secretName = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9.]{0,239}[a-z0-9])?$/, { error: 'not a name of a Secret: lower-case letters, digits, - and .' })
@@ -165,7 +165,7 @@ function sourcesOf({ postgresRole: role, awsAccessKey: key, vaultLease: lease }:
   return [role, key, lease].filter((one) => one !== undefined);
 }
 
-/** Keys of the Secret whose values must reach Vault, for whoever reads them there; a URL can be put together of the others. */
+/** Keys of the Secret whose values must reach Vault, for those who read them there; a URL can be composed from the others. */
 function changedBy({ postgresRole: role, awsAccessKey: key }: Providers): readonly string[] {
   if (key) return [key.keys.accessKeyId, key.keys.secretAccessKey, ...key.keys.files];
   if (!role) return [];

@@ -30,7 +30,7 @@ const span = {
 
 const personId = id.meta({ description: 'Id of a person.', examples: ['ada'] });
 
-/** Who of a group is on call when. */
+/** Which member of a group is on call when. */
 export const schedule = z.strictObject({
   timeZone: timeZone.meta({ description: 'IANA time zone in which its times are written.', examples: ['Europe/Berlin'] }),
   rotations: z
@@ -96,7 +96,7 @@ interface Listed {
   readonly delegations: DelegationsSection;
 }
 
-/** What is wrong with who is on call when: names that mean nobody, times that never come. */
+/** Problems with the on-call schedules: names that match nobody, times that never occur. */
 export function scheduleProblems(roster: Listed): readonly RosterProblem[] {
   return [
     ...Object.entries(roster.schedules).flatMap(([group, one]) => problemsOfSchedule(roster, group, one)),

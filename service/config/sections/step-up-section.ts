@@ -7,7 +7,7 @@ const safeUrl = httpUrl.refine((url) => url.startsWith('https://') || loopback.t
   error: 'https is needed, except on this machine itself',
 });
 
-/** A sign-in at an identity provider besides the vote, for the widest steps. */
+/** A sign-in at an identity provider in addition to the vote, for the widest steps. */
 export const stepUp = z.strictObject({
   issuer: safeUrl.meta({
     description: 'The OpenID Connect provider, exactly as its tokens name it.',
@@ -48,7 +48,7 @@ interface Known {
   readonly subject?: string;
 }
 
-/** A subject means one person, and somebody must be known to the provider. */
+/** Each subject must mean one person, and the provider must know at least one person. */
 export function stepUpProblems(section: StepUpSection | undefined, people: readonly Known[]) {
   const subjects = people.map(({ subject }) => subject);
   const doubles = people.flatMap(({ subject }, index) => {

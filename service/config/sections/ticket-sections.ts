@@ -6,7 +6,7 @@ import { inboundSection, template } from '../../../integrations/ticket-declarati
 import { webhook, webhookFields } from '../../../integrations/webhook/webhook.ts';
 import { httpUrl, id, secret } from '../fields.ts';
 
-/** All of them. One that is added here is configured, opened, heard and examined. */
+/** All ticket systems. Adding one here is enough for it to be configured, opened, listened to and examined. */
 export const ticketSystems = { github, jira, servicenow, webhook };
 
 type Sections = {
@@ -61,7 +61,7 @@ export const paging = z
   .refine(onlyOne, { error: 'only one pager can be configured' })
   .prefault({});
 
-/** What incidents may count on at the desk: they are started with it. */
+/** What incidents can rely on at the desk: they are started with it. */
 export function followUpOf(config: { readonly tickets: z.output<typeof tickets>; readonly paging: z.output<typeof paging> }): {
   readonly tickets: boolean;
   readonly pages: boolean;

@@ -47,28 +47,28 @@ import { createConsoleSignIn, redirect } from './sign-in.ts';
 import { createStaticFiles } from './static-files.ts';
 import { createTokenSignIns } from './token-sign-ins.ts';
 
-/** Somebody waits for a page: without an answer by then it is made of the records. */
+/** Somebody is waiting for the page: without an answer by then, it is built from the records. */
 const stateWithinMs = 1_500;
-/** Command lines and their like may be secrets of their workload. */
+/** Command lines and similar text may contain secrets of the workload. */
 const seeAlerts: readonly ConsoleRole[] = ['responder', 'approver', 'admin', 'auditor'];
 
 export interface DeskConsole {
-  /** Whether the request was for the console; then it is answered. */
+  /** Returns whether the request was for the console; if so, it is answered. */
   handle(request: IncomingMessage, response: ServerResponse, proven: () => void): boolean;
-  /** Records that are in the store by now. */
+  /** Called with records that are now in the store. */
   note(records: readonly AuditRecord[]): void;
   stop(): Promise<void>;
 }
 
 const leastRestMs = 100;
 
-/** What of Slack's side the console answers questions with. Absent: no question is shown. */
+/** The parts of Slack's side that the console needs to answer questions. Absent: no questions are shown. */
 export interface ConsoleCards {
   readonly cards: Pick<CardStore, 'openCards' | 'buttonsOf' | 'saveButtons' | 'button' | 'card'>;
   readonly signIns: SignIns;
 }
 
-/** The web console of the desk; undefined where none is configured. */
+/** Creates the desk's web console; undefined if none is configured. */
 export function createDeskConsole(parts: {
   readonly config: Config;
   readonly secrets: Secrets;
@@ -82,14 +82,14 @@ export function createDeskConsole(parts: {
   readonly duty: OutsideDuty | undefined;
   readonly slack: ConsoleCards | undefined;
   readonly threadOf: ThreadOf | undefined;
-  /** What stands of notifications of an incident, a line each. */
+  /** The state of an incident's notifications, one line each. */
   readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly log: Logger;
-  /** How often each may ask. Absent: as often as the console itself needs, and somebody with several windows. */
+  /** Request limit per client. Absent: enough for the console itself and a person with several windows. */
   readonly budget?: RequestBudget;
-  /** How soon what another desk has written is seen where nobody rings. */
+  /** How soon changes by another desk are seen if no database notification arrives. */
   readonly lookEveryMs?: number;
 }): DeskConsole | undefined {
   const { config, secrets, database, store, archive, trust, marks, journal, refusals, duty, slack, threadOf, client, log } =
@@ -232,7 +232,7 @@ export function createDeskConsole(parts: {
     incidentExport: async ({ who, params }) => {
       const summary = await found(who, params.key);
       const chain = await readChain(store, trust, chainOf(summary.incident));
-      // On the record first: whoever has it, has it.
+      // On record first: once it is handed out, it cannot be taken back.
       await journal.record({ kind: 'console.exported', actor: actorOf(who), body: { incident: chainOf(summary.incident) } });
       return {
         exportedAt: new Date().toISOString(),
@@ -277,7 +277,7 @@ export function createDeskConsole(parts: {
     events.changed();
   };
   const writer = createListWriter({ list, changed, warn });
-  // Anybody who reaches the database can ring: as often as they like it costs no more than a look each time.
+  // Anyone who can reach the database can ring: however often they do, each ring costs only one look.
   const stopHearing = database.bell?.hear(
     listBell,
     paced(changed, (over) => setTimeout(over, leastRestMs).unref()),
@@ -327,7 +327,7 @@ export function createDeskConsole(parts: {
   };
 }
 
-/** Who is on the roster by their id there; others as the provider calls them. */
+/** People on the roster by their roster id; others by their subject at the provider. */
 function actorOf({ person, subject }: SignedIn): string {
   return person ? `person/${person.id}` : `oidc/${subject.slice(0, 100)}`;
 }

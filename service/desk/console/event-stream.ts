@@ -11,14 +11,14 @@ import type { SignedIn } from './sessions.ts';
 const mostOfOne = 6;
 const mostOfAll = 500;
 const checkSessionEveryMs = 30_000;
-/** Another desk may have written a little earlier than its clock says, and is seen a little later. */
+/** Another desk's clock may be behind, and its writes become visible a little later. */
 const overlapMs = 5_000;
 const mostAtOnce = 500;
-/** Written to a browser and not read by it, in bytes. */
+/** Maximum bytes written to a browser but not read by it. */
 const mostUnread = 1_000_000;
-/** How long a browser may take to read a part of what it missed. */
+/** Time that a browser has to read one part of what it missed. */
 const readWithinMs = 30_000;
-/** Of what a browser missed for longer all is asked for anew. */
+/** A browser that missed more than this reloads everything. */
 const longestGapMs = 15 * 60_000;
 
 interface Listener {
@@ -34,35 +34,35 @@ interface Change {
 interface EventStream {
   /** @throws FB_ERR_TOO_MANY */
   open(who: SignedIn, request: IncomingMessage, response: ServerResponse): void;
-  /** Something has changed here: looked for at once. */
+  /** Something has changed on this desk: looks at once. */
   changed(): void;
   stop(): void;
 }
 
 /**
- * Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html. One look at the database for all who listen, so that each desk tells what
- * the others have written. The id of an event is the time up to which all was told.
+ * Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html. One database query serves all listeners, so that each desk also reports
+ * what the others have written. The id of an event is the time up to which everything has been reported.
  */
 export function createEventStream(parts: {
   readonly list: Pick<IncidentList, 'changedSince'>;
-  /** Called before a change is told: who hears of it asks at once. */
+  /** Called before a change is sent: its receivers query at once. */
   readonly told: () => void;
   readonly lasts: (who: SignedIn) => Promise<boolean>;
   readonly publicUrl: string;
   readonly log: (message: string, error: unknown) => void;
   readonly now?: () => number;
-  /** How soon what another desk has written is seen. */
+  /** How soon changes by another desk are seen. */
   readonly lookEveryMs?: number;
 }): EventStream {
   const { list, told, lasts, publicUrl, log, now = Date.now, lookEveryMs = 400 } = parts;
   const listeners = new Set<Listener>();
-  /** What was told of late: the same is found again for as long as the looks overlap. */
+  /** Recently sent changes: overlapping looks find the same ones again. */
   const known = new Map<string, Change>();
   let seenUntil = now();
   let looking = false;
   let again = false;
 
-  /** All that was written after that moment, a part at a time. */
+  /** Everything written after that moment, one part at a time. */
   async function* changedSince(from: number): AsyncGenerator<readonly Change[], void> {
     let after: ChangedAfter | undefined = { at: new Date(from).toISOString() };
     while (after !== undefined) {
@@ -81,7 +81,7 @@ export function createEventStream(parts: {
 
   const tell = (listener: Listener, { item, changedAt }: Change): void => {
     if (!sees(listener.who.visible, item.namespace)) return;
-    // Who does not read is not waited for: their browser comes back, and says what it had.
+    // A listener that does not read is disconnected: the browser reconnects and says what it last received.
     if (listener.response.writableLength > mostUnread) return void listener.response.destroy();
     listener.response.write(`id: ${changedAt}\nevent: incident\ndata: ${JSON.stringify(item)}\n\n`);
   };
@@ -140,7 +140,7 @@ export function createEventStream(parts: {
     for await (const part of changedSince(since - overlapMs)) {
       if (part.length > 0) told();
       for (const one of part) tell(listener, one);
-      // Much may have been missed: who reads it, however slowly, gets all of it.
+      // Much may have been missed: a client that keeps reading, however slowly, gets all of it.
       if (response.writableNeedDrain && !response.destroyed)
         await once(response, 'drain', { signal: AbortSignal.timeout(readWithinMs) });
       if (response.destroyed) return;
@@ -162,7 +162,7 @@ export function createEventStream(parts: {
       listeners.add(listener);
       response.on('close', () => listeners.delete(listener));
       const last = Date.parse(String(request.headers['last-event-id'] ?? ''));
-      // Who comes for the first time has just read the list, and may lack what was written meanwhile.
+      // A new listener has just read the list, but may lack what was written since then.
       if (Number.isNaN(last)) for (const one of known.values()) tell(listener, one);
       else if (now() - last > longestGapMs) response.write(`id: ${new Date(now()).toISOString()}\nevent: reload\ndata: {}\n\n`);
       else

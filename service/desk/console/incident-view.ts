@@ -42,12 +42,12 @@ function titleOf(action: string): string {
 
 export interface ReadChain {
   readonly stored: StoredChain;
-  /** Proven to be its cell's, in their order. */
+  /** Proven to come from the incident's cell, in order. */
   readonly records: readonly AuditRecord[];
   readonly proof: ShownRecords['proof'];
 }
 
-/** All of one incident's records, and whether they are whole. */
+/** Returns all records of one incident, and whether they are complete. */
 export async function readChain(
   store: Pick<AuditStore, 'storedChain' | 'eachOfKinds'>,
   trust: Trust,
@@ -84,8 +84,8 @@ export function shownRecords({ stored, proof }: ReadChain, trust: Trust): ShownR
 }
 
 /**
- * One incident for the console. What happened is told from its records, which prove themselves; what is in force now the incident itself says, where
- * it answers.
+ * One incident for the console. What happened comes from its records, which prove themselves; what is in force now comes from the incident itself, if it
+ * answers.
  */
 export function shownIncidentOf(parts: {
   readonly summary: IncidentSummary;
@@ -144,7 +144,7 @@ export function shownIncidentOf(parts: {
   };
 }
 
-/** An address that a browser can follow, and no `javascript:`. */
+/** Returns an address only if a browser may follow it: no `javascript:`. */
 function httpLink(url: string | undefined): string | null {
   return url !== undefined && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? url : null;
 }
@@ -156,7 +156,7 @@ function postureOf(records: readonly AuditRecord[]): string[] {
   return lines.length === 0 ? [] : [...lines.filter((line) => typeof line === 'string'), imagesLine(checkedImages(records))];
 }
 
-/** The last word on each image of a container, by the steps that have checked them. */
+/** The latest result for each image of a container, from the steps that checked them. */
 function checkedImages(records: readonly AuditRecord[]): readonly ShownCheck[] {
   const checks = new Map<string, ShownCheck>();
   for (const { kind, body } of records) {
@@ -211,7 +211,7 @@ function actorOf(actor: string, roster: Roster): TimelineRecord['actor'] {
   return kind === 'engine' ? { kind, name: 'Firebreak' } : { kind: 'other', name: actor };
 }
 
-/** From the records, which have the plan and how it was looked at; what the incident says of it now stands over them. */
+/** Steps from the records, which have the plan and how it was reviewed, overlaid with the incident's current state. */
 function stepsOf(records: readonly AuditRecord[], state: IncidentState | undefined): ShownStep[] {
   const steps = new Map<string, ShownStep>();
   for (const { kind, at, actor, body } of records) {
@@ -329,7 +329,7 @@ function blastRadiusOf(
   };
 }
 
-/** The first alerts, whole, while they are kept. */
+/** The first alerts in full, as long as they are kept. */
 export async function readSamples(parts: {
   readonly archive: Pick<AlertArchive, 'read'>;
   readonly open: (sealed: Uint8Array, aad: string) => Uint8Array;
@@ -345,7 +345,7 @@ export async function readSamples(parts: {
   return alerts.slice(0, mostSamples).map(sampleOf);
 }
 
-/** What somebody has put there, or what was sealed with a key that is gone, is as if it were not there: the others are shown. */
+/** Content that somebody else put there, or that was sealed with a lost key, is ignored: the other alerts are shown. */
 function sealedAlerts(record: AuditRecord, opened: () => Uint8Array): readonly Alert[] {
   try {
     const text = vouchedFor(Buffer.from(opened()).toString(), record);

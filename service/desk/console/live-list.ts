@@ -3,13 +3,13 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { paced } from '../../../core/console/paced.ts';
 import type { IncidentList } from '../../../integrations/database/incident-list.ts';
 
-/** Records come in bursts: what is listed is written once for many. */
+/** Records come in bursts, so the list is written once for many of them. */
 const noteEveryMs = 150;
-/** What another desk writes is seen by the next look at the latest, which forgets what is remembered. */
+/** Maximum age of a shared page: changes by another desk are seen at the latest when this is over. */
 const sharedMs = 400;
 const mostShared = 100;
 
-/** Writes what is listed behind the records, and never in their way: what it cannot write is made anew from them. */
+/** Updates the list after the records, without ever blocking them: whatever it cannot write is rebuilt from them. */
 export function createListWriter(parts: {
   readonly list: Pick<IncidentList, 'note' | 'catchUp'>;
   readonly changed: () => void;
@@ -62,7 +62,7 @@ export function createListWriter(parts: {
   };
 }
 
-/** A page of the list is read once for all who look at the same, however many they are, until something changes. */
+/** Reads each page of the list once for everyone who looks at it, until something changes. */
 export function createSharedPages(list: Pick<IncidentList, 'page'>) {
   const pages = new LRUCache<string, ReturnType<IncidentList['page']>>({ max: mostShared, ttl: sharedMs });
   return {

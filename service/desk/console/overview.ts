@@ -23,16 +23,16 @@ import type { SignedIn } from './sessions.ts';
 
 const days = 30;
 const dayMs = 86_400_000;
-/** Newest first: so many tell enough, and are read in a moment. */
+/** Newest first: this many are informative, and can be read in a moment. */
 const mostIncidents = 3_000;
 const mostContained = 200;
-/** Many look at it, and it changes slowly. */
+/** Many people look at it, and it changes slowly. */
 const rememberedMs = 5_000;
 
 interface ConsoleOverviews {
   overview(who: SignedIn): Promise<ConsoleOverview>;
   people(): Promise<ConsolePeople>;
-  /** Proves the records of a month, so that whoever looks first does not wait for their signatures. Never rejects. */
+  /** Proves the records of a month, so that the first visitor does not wait for signatures. Never rejects. */
   prepare(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export function createOverviews(parts: {
   readonly list: Pick<IncidentList, 'since' | 'contained' | 'counts'>;
   readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
-  /** What is decided above all incidents of a cluster; undefined while its cell does not say. */
+  /** What is decided above all incidents of a cluster; undefined while its cell does not answer. */
   readonly control: (cluster: string) => Promise<ControlState | undefined>;
   readonly now?: () => number;
 }): ConsoleOverviews {
@@ -53,7 +53,7 @@ export function createOverviews(parts: {
 
   const sinceMs = (): number => now() - days * dayMs;
 
-  /** Of the incidents that somebody may see. */
+  /** For the incidents that this person may see. */
   const questionsFor = async (visible: SignedIn['visible']): Promise<readonly AskedOnce[]> => {
     const all = await questionsOnRecord.read();
     if (visible === 'all') return all;
@@ -171,7 +171,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((all, one) => all + one, 0);
 }
 
-/** A freeze of everything is for all to see; that of one namespace, or of one incident, for who sees that. */
+/** Everybody may see a freeze of everything; a freeze of one namespace or one incident, only people who may see that. */
 function seesScope(visible: VisibleNamespaces, scope: RestraintScope): boolean {
   if (scope.kind === 'namespace') return sees(visible, scope.name);
   if (scope.kind !== 'incident') return true;
@@ -179,7 +179,7 @@ function seesScope(visible: VisibleNamespaces, scope: RestraintScope): boolean {
   return sees(visible, subject?.kind === 'workload' ? subject.namespace : null);
 }
 
-/** Counted by the database: of an incident that is open for months, and of more than are read here, too. */
+/** Counted by the database, so this includes incidents open for months, and more than are read here. */
 function clustersOf({
   counts: { clusters },
   incidents,
@@ -218,7 +218,7 @@ function intakesOf(clusters: readonly ClusterIntakes[], now: number): NonNullabl
   );
 }
 
-/** What incidents tell of sensors, and what the intakes do that are there. */
+/** What incidents report about sensors, and the state of the intakes that are running. */
 function sensorsOf({
   incidents,
   intakes,
@@ -262,7 +262,7 @@ function toContainmentOf({ openedAt, containedAt }: IncidentSummary): ToContainm
   return { alertAt: openedAt, containedAt };
 }
 
-/** How long each took that came to a containment, in seconds, ascending. */
+/** For each incident that reached a containment, the time it took, in seconds, ascending. */
 function secondsToContain(ways: readonly ToContainment[]): readonly number[] {
   return ways
     .flatMap(({ alertAt, containedAt }) =>
@@ -271,7 +271,7 @@ function secondsToContain(ways: readonly ToContainment[]): readonly number[] {
     .sort((a, b) => a - b);
 }
 
-/** How long people took for each that was answered, in seconds, ascending. */
+/** For each question that was answered, the time people took, in seconds, ascending. */
 function secondsToAnswer(questions: readonly AskedOnce[]): readonly number[] {
   return questions
     .flatMap(({ askedAt, answeredAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))

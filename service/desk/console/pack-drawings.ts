@@ -13,7 +13,7 @@ interface Drawn {
 }
 
 const text = z.string().max(2_000);
-/** As the process of a pack says it: of boxes and ways as many as a person can look at, and as can be laid out without keeping others waiting. */
+/** The output of a pack's process: limited to as many boxes and ways as a person can look at, and as can be laid out without delaying others. */
 const told = z.object({
   drawn: z
     .object({
@@ -30,9 +30,9 @@ const told = z.object({
 });
 
 /**
- * Every way that playbooks of packs can go. None of their code runs here: a process without an environment, which may read the pack and Firebreak's code
- * alone, goes through every answer, as where a pack is described. It says what it has found as data; the picture is made of that here. Once for each playbook, one after
- * another, when somebody first looks.
+ * Draws every way that packs' playbooks can go. None of their code runs here: as when a pack is described, a process without an environment, which may only
+ * read the pack and Firebreak's code, tries every answer. It returns its findings as data, and the picture is made from them here. Once per playbook, one at a
+ * time, on first use.
  */
 export class PackDrawings {
   readonly #packs: Config['packs'];
@@ -40,7 +40,7 @@ export class PackDrawings {
   readonly #known = new Map<string, Promise<Drawn>>();
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param waitsMs longer nobody looks at an empty page; meanwhile it is drawn. */
+  /** @param waitsMs maximum time that a person looks at an empty page; drawing continues meanwhile. */
   constructor(packs: Config['packs'], waitsMs = 15_000) {
     this.#packs = packs;
     this.#waitsMs = waitsMs;
@@ -74,7 +74,7 @@ async function drawn(pack: Config['packs'][number], playbook: string): Promise<D
   }
 }
 
-/** What a body has printed stands in lines of its own. */
+/** Anything that a body prints is on lines of its own. */
 function answerIn(output: string): unknown {
   const lines: readonly Readonly<Record<string, unknown>>[] = output
     .trimEnd()
@@ -85,7 +85,7 @@ function answerIn(output: string): unknown {
   return answer.value;
 }
 
-/** As the API has it: lists of its own. */
+/** In the form of the API, with copied lists. */
 function shown({ boxes, ways, ...rest }: ReturnType<typeof drawingOf>): Omit<PlaybookDrawing, 'alert'> {
   return {
     ...rest,

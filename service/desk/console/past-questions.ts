@@ -17,8 +17,8 @@ function isEnd(kind: string): kind is keyof typeof endKinds {
 type Answer = PastQuestion['answers'][number];
 
 /**
- * Questions that are over, newest first: how each was answered, by whom and why. From the records alone, which prove themselves: the incident may be gone,
- * and the desk forgets its cards. A lease's question comes on record with the answer that decides it.
+ * Questions that are over, newest first: how each was answered, by whom and why. Read only from the records, which prove themselves: the incident may be gone,
+ * and the desk forgets its cards. A lease's question is put on record with the answer that decides it.
  */
 export function pastQuestionsOf(records: readonly AuditRecord[], roster: Roster): PastQuestion[] {
   const nameOf = personNames(roster);
@@ -36,7 +36,7 @@ export function pastQuestionsOf(records: readonly AuditRecord[], roster: Roster)
     if (!isEnd(kind) || typeof body.question !== 'string') continue;
     const known = asked.get(body.question) ?? (isQuestion(body.asked) ? { question: body.asked, at } : undefined);
     const given = answers.get(body.question) ?? [];
-    // A lease is asked about anew after each answer.
+    // A lease's question is asked again after each answer.
     answers.delete(body.question);
     if (!known) continue;
     const { question } = known;

@@ -5,28 +5,31 @@ import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.t
 import { type AskedOnce, decisionKinds, RecordedQuestions } from '../../../core/audit/decision-events.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 
-/** What else the desk has to do waits for no more signatures than these. */
+/** Number of signatures checked before the desk's other work gets its turn. */
 const provenAtOnce = 25;
-/** Many look, and it changes slowly. */
+/** Many people look at it, and it changes slowly. */
 const rememberedMs = 5_000;
-/** A record comes into the store some time after it was made: so much of what was read is looked through again. */
+/** A record reaches the store some time after it was made: this much of what was already read is read again. */
 const lateMs = 10 * 60_000;
-/** All is read anew now and then: for what came later than that. */
+/** Everything is read again at this interval, for records that came even later. */
 const anewMs = 3_600_000;
 
-/** What was read, and how far. */
+/** What was read, and up to which point. */
 interface Reading {
   readonly begunAt: number;
   readonly told: RecordedQuestions;
-  /** What was signed of each record that counts, in a hash: each is proven once, and counted once. */
+  /** Hash over the signed content of each record that counts, so that each is proven and counted once. */
   readonly known: Set<string>;
-  /** One of each key: a record that was proven is so as long as its key is believed. */
+  /** One record per key: proven records stay proven as long as their key is trusted. */
   readonly samples: Map<string, SignedRecord>;
-  /** When the last look began. */
+  /** Start of the last look. */
   readTo: number;
 }
 
-/** The questions of the last days, as their records tell them: each look reads what came since the one before. Of a question what is counted is kept, and none of its plans and texts. */
+/**
+ * The questions of the last days, from their records: each look reads what was added since the previous one. Keeps only what is counted of a question, not its
+ * plans and texts.
+ */
 export class QuestionsOnRecord {
   readonly #store: Pick<AuditStore, 'eachOfKinds'>;
   readonly #trust: Trust;
@@ -38,7 +41,7 @@ export class QuestionsOnRecord {
   constructor(parts: {
     readonly store: Pick<AuditStore, 'eachOfKinds'>;
     readonly trust: Trust;
-    /** Of how long. */
+    /** Milliseconds that questions are kept. */
     readonly keptMs: number;
     readonly now: () => number;
   }) {
@@ -87,7 +90,7 @@ export class QuestionsOnRecord {
     const { signed } = row;
     if (!signed) return;
     const link = recordLink(signed);
-    // A copy, or read before.
+    // A copy, or already read.
     if (known.has(link)) return;
     if (!proven.has(link) && provenOf([row], this.#trust).records.length === 0) return;
     known.add(link);
@@ -96,7 +99,7 @@ export class QuestionsOnRecord {
   }
 }
 
-/** Its signature is over the hash of what it says. */
+/** The signature covers only the hash of the content. */
 function withoutContent(signed: SignedRecord): SignedRecord {
   return { ...signed, record: removedRecord(signed.record), removed: recordContent(signed) };
 }

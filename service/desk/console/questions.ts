@@ -27,7 +27,7 @@ import type { SignedIn } from './sessions.ts';
 const leasesShown = 20;
 
 interface ConsoleQuestions {
-  /** Open questions of all that the person may see: first those that they may answer, then by their deadline. */
+  /** Open questions that the person may see: first those that they may answer, then by deadline. */
   list(who: SignedIn): Promise<readonly ConsoleQuestion[]>;
   /** @throws FB_ERR_NOT_FOUND, also for what the person may not see */
   find(who: SignedIn, id: string): Promise<ConsoleQuestion>;
@@ -41,7 +41,7 @@ interface ConsoleQuestions {
   answer(who: SignedIn, id: string, given: AnswerBody): Promise<AnswerAccepted>;
 }
 
-/** As the first lines of a card: who ran what, where; why it matters; how much there is of it. The whole of it stands on the incident's page. */
+/** The first lines of a card: who ran what and where, why it matters, and how often it happened. The incident's page has the rest. */
 function happenedLines(card: QuestionCard): readonly string[] {
   const { doubt, count } = card.happened;
   const facts = [...(count > 0 ? [count === 1 ? '1 alert' : `${count} alerts`] : []), signedText(card.happened)];
@@ -50,8 +50,8 @@ function happenedLines(card: QuestionCard): readonly string[] {
 }
 
 /**
- * The questions of the cards and of the leases, as the desk has shown them itself, to be answered as on the desk's page: what is signed is the digest that was
- * shown, and the identity provider is asked anew for exactly that answer. A session alone decides nothing.
+ * The questions of cards and leases that this desk has shown, to be answered as on the desk's page: the signature covers the digest that was shown, and the
+ * identity provider is asked again for exactly that answer. A session alone decides nothing.
  */
 export function createConsoleQuestions(parts: {
   readonly cards: Pick<CardStore, 'openCards' | 'buttonsOf' | 'saveButtons' | 'button' | 'card'>;

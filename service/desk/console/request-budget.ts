@@ -3,7 +3,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 
 const most = 10_000;
 
-/** How much each may ask for in a while: a bucket that fills up steadily, for each session, and for each address of those who are not signed in. */
+/** Limits requests with a token bucket for each session, and for each address of clients that are not signed in. */
 export class RequestBudget {
   readonly #perSecond: number;
   readonly #burst: number;

@@ -29,14 +29,14 @@ interface RouteRequest<Name extends ConsoleRouteName> {
   readonly body: Given<Name, 'body'>;
 }
 
-/** What answers each route, but for the router's own: the two that anybody may ask, the end of a session and the stream of events. */
+/** The handlers of all routes except the router's own: the two public ones, sign-out and the stream of events. */
 export type RouteAnswers = {
   readonly [Name in Exclude<ConsoleRouteName, 'openapi' | 'deviceSignIn' | 'signOut' | 'events'>]: (
     asking: RouteRequest<Name>,
   ) => Promise<z.input<Shapes[Name]['response']>>;
 };
 
-/** An answer that names its fields. */
+/** An error about an answer that names the fields. */
 export class AnswerProblems extends FirebreakError {
   readonly fields: Readonly<Record<string, string>>;
 
@@ -46,7 +46,7 @@ export class AnswerProblems extends FirebreakError {
   }
 }
 
-/** Nothing of it is kept anywhere, shown in a frame, or taken for anything but data. */
+/** Responses are not cached, not shown in a frame, and not interpreted as anything but data. */
 const dataHeaders = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -55,25 +55,25 @@ const dataHeaders = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** Of all that is below `/api/`, whatever type it has. */
+/** For everything below `/api/`, of any type. */
 export function apiHeaders(publicUrl: string): Readonly<Record<string, string>> {
   return { ...dataHeaders, ...transportHeaders(publicUrl) };
 }
 
-/** Browsers come back by TLS only. https://www.rfc-editor.org/rfc/rfc6797 */
+/** Makes browsers return over TLS only. https://www.rfc-editor.org/rfc/rfc6797 */
 export function transportHeaders(publicUrl: string): Readonly<Record<string, string>> {
   return publicUrl.startsWith('https:') ? { 'strict-transport-security': 'max-age=31536000' } : {};
 }
 
 interface ConsoleRouter {
-  /** @param proven is called once somebody is signed in: their connection is kept then */
+  /** @param proven called once somebody is signed in: their connection is then kept */
   handle(request: IncomingMessage, response: ServerResponse, proven: () => void): void;
 }
 
-/** Everything below `/api/v1/`: who asks, whether they may, what they have sent; and what is answered is cut down to what the shapes name. */
+/** Handles everything below `/api/v1/`: authenticates and authorises the caller, validates the request, and reduces the response to what its schema names. */
 export function createConsoleRouter(parts: {
   readonly sessions: Sessions;
-  /** Absent: nobody asks with a token. */
+  /** Absent: tokens are not accepted. */
   readonly tokens: TokenSignIns | undefined;
   readonly deviceSignIn: DeviceSignIn | undefined;
   readonly answers: RouteAnswers;
@@ -81,9 +81,9 @@ export function createConsoleRouter(parts: {
   /** Takes the response over. */
   readonly stream: (who: SignedIn, request: IncomingMessage, response: ServerResponse) => void;
   readonly publicUrl: string;
-  /** Somebody signed in asked for what their roles do not open. */
+  /** Called if a signed-in person asks for something that their roles do not allow. */
   readonly refused: (who: SignedIn, route: ConsoleRouteName) => void;
-  /** Somebody who is not. */
+  /** Called for a request without a valid sign-in. */
   readonly stranger: (reason: string) => void;
   readonly signedOut: (who: SignedIn) => void;
   readonly log: (message: string, error: unknown) => void;
@@ -98,17 +98,17 @@ export function createConsoleRouter(parts: {
     response.writeHead(status, { ...headers, ...more }).end(`${JSON.stringify(body)}\n`);
   };
 
-  /** Each address by itself: whoever asks without end takes nothing from others who are about to sign in. */
+  /** Per address: a client that sends requests without end takes nothing from others who are about to sign in. */
   const spendAsStranger = ({ socket }: IncomingMessage): void => budget.spend(`nobody at ${addressOf(socket)}`);
 
   /**
-   * By the session's cookie, else by a token. Never by both: with a cookie of ours a token counts for nothing, so that whatever a browser sends is held to a
-   * session's rules.
+   * By the session's cookie, otherwise by a token. Never both: with one of our cookies a token is ignored, so that everything a browser sends follows the rules
+   * of a session.
    */
   const whoAsks = async (request: IncomingMessage, response: ServerResponse): Promise<SignedIn> => {
     const token = sessions.isIn(request) ? undefined : bearerTokenIn(request);
     if (token === undefined) {
-      // Before anything is asked of the database: a stranger costs no more than the look at a cookie.
+      // Before any database query: a stranger costs no more than checking a cookie.
       if (request.headers.cookie === undefined) spendAsStranger(request);
       const who = await sessions.of(request, response);
       if (who) return who;
@@ -124,13 +124,13 @@ export function createConsoleRouter(parts: {
       throw error;
     });
     if (who) return who;
-    // Only now: strangers with tokens of their own making take nothing from who has a good one.
+    // Only here, so that strangers with made-up tokens take nothing from somebody with a valid one.
     spendAsStranger(request);
     stranger('a token that does not count');
     throw new FirebreakError('FB_ERR_SIGN_IN', 'this token does not count here, or not any more: firebreak login gets a new one');
   };
 
-  /** A page of another site can have a browser send its cookie along; it can set no header of ours, and read no token. */
+  /** A page of another site can make a browser send its cookie, but can neither set our header nor read a token. */
   const mustBeOwn = (request: IncomingMessage, who: SignedIn): void => {
     const { 'content-type': type = '', [csrfHeader]: token } = request.headers;
     const isOwn =
@@ -184,7 +184,7 @@ export function createConsoleRouter(parts: {
       query: parsed(shape.query, queryOf(url.searchParams)),
       body: shape.body && parsed(shape.body, await jsonIn(request, bodies)),
     };
-    // What is asked has just been read by the shape of this very route.
+    // The request has just been parsed with the schema of this route.
     const handler = answers[name] as (asked: unknown) => Promise<unknown>;
     const body = shape.response.parse(await handler(asking));
     const file = name === 'incidentExport' ? { 'content-disposition': 'attachment; filename="incident.json"' } : {};
@@ -217,7 +217,7 @@ function noTokens(): FirebreakError {
   );
 }
 
-/** Of what is meant for people. Whatever else went wrong is for the log alone. */
+/** Errors meant for people. All other errors only go to the log. */
 const statusOf: Partial<Record<ErrorCode, number>> = {
   FB_ERR_SIGN_IN: 401,
   FB_ERR_REFUSED: 403,
@@ -267,7 +267,7 @@ const routeEntries: readonly (readonly [ConsoleRouteName, ConsoleRoute])[] = rou
   consoleRoutes[name],
 ]);
 
-/** A name that comes more than once is a list. */
+/** A name that occurs more than once becomes a list. */
 function queryOf(search: URLSearchParams): Readonly<Record<string, string | string[]>> {
   const names = [...new Set(search.keys())];
   return Object.fromEntries(

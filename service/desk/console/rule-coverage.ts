@@ -5,7 +5,7 @@ import type { SetCoverage } from '../../coverage/coverage.ts';
 
 const mostUnanswered = 200;
 
-/** Which rules of the public rule sets the enabled playbooks answer, packs' included. Worked out once, when somebody first asks. */
+/** Which rules of the public rule sets the enabled playbooks answer, including those of packs. Computed once, on the first request. */
 export class RuleCoverage {
   readonly #config: Config;
   #made: Promise<readonly SetCoverage[]> | undefined;
@@ -50,7 +50,7 @@ export class RuleCoverage {
 }
 
 async function coverageOfEnabled(config: Config): Promise<readonly SetCoverage[]> {
-  // Decoders and rule sets: nothing else of the desk needs them.
+  // Imports decoders and rule sets: nothing else in the desk needs them.
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
   const { coverageInTurns } = await import('../../coverage/coverage.ts');
   return coverageInTurns(enabledPlaybooks(config), ruleSets);

@@ -8,26 +8,26 @@ import type { Config } from '../../config/load.ts';
 
 type ConsoleSection = NonNullable<Config['console']>;
 
-/** Who asks, and what they may do. */
+/** The caller, and what they may do. */
 export interface SignedIn {
-  /** Absent: not on the roster. Then they decide nothing. */
+  /** Absent: not on the roster, so they cannot decide anything. */
   readonly person?: Person;
-  /** How the provider knows them. */
+  /** The person's id at the provider. */
   readonly subject: string;
   readonly name: string;
   readonly roles: readonly ConsoleRole[];
   readonly visible: VisibleNamespaces;
-  /** By a session in a browser, by one of a screen on a wall, or by a token of the provider. The last two only read. */
+  /** A session in a browser, a session of a wall screen, or a token of the provider. The last two can only read. */
   readonly by: 'session' | 'wall' | 'token';
-  /** Null: nothing can be changed. */
+  /** Null: read-only. */
   readonly csrf: string | null;
   /** Milliseconds since 1970. */
   readonly endsAt: number;
-  /** Of this session and no other; not what the cookie holds. */
+  /** Identifies this session; not the value in the cookie. */
   readonly id: string;
 }
 
-/** Sealed in the cookie, by the payload key: the browser can neither read nor change it. */
+/** Sealed in the cookie with the payload key: the browser can neither read nor change it. */
 interface CookieContent {
   id?: string;
   subject?: string;
@@ -39,10 +39,10 @@ interface CookieContent {
   wall?: boolean;
 }
 
-/** A session is written as used at most so often. */
+/** Minimum interval between updates of a session's last use. */
 const seenEveryMs = 30_000;
 
-/** Whoever signed in: nobody sits before a screen on a wall, and everybody may pass. */
+/** Regardless of who signed in: nobody sits in front of a wall screen, and anybody may walk past. */
 const wallOnly = { by: 'wall', roles: ['viewer'] } as const;
 
 export interface Sessions {
@@ -51,24 +51,24 @@ export interface Sessions {
     response: ServerResponse,
     who: { readonly subject: string; readonly name: string; readonly groups: readonly string[]; readonly wall: boolean },
   ): Promise<SignedIn | undefined>;
-  /** Whether a session's cookie came along, good or not. */
+  /** Returns whether the request has a session cookie, valid or not. */
   isIn(request: IncomingMessage): boolean;
-  /** Undefined: nobody, or not any more. */
+  /** Undefined: not signed in, or no longer. */
   of(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
-  /** Whether one that hears the events still lasts. To hear them is use enough for a screen on a wall, and not for a person. */
+  /** Returns whether a session that listens to events is still valid. Listening counts as use for a wall screen, but not for a person. */
   listens(session: SignedIn): Promise<boolean>;
   end(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
 /**
- * A session is a cookie that only this desk can seal, and a line in the database without which it is worth nothing: so that it can be ended. What its
- * person may do is worked out anew with each request, from the groups that they had when they signed in and from today's configuration.
+ * A session is a cookie that only this desk can seal, plus a database row without which it is worthless, so that it can be ended. The person's rights are
+ * computed for each request, from their groups at sign-in and the current configuration.
  */
 export function createSessions(parts: {
   readonly section: ConsoleSection;
   readonly roster: Roster;
   readonly store: SessionStore;
-  /** All desks have the same. */
+  /** The same for all desks. */
   readonly key: Uint8Array;
   readonly publicUrl: string;
   readonly now?: () => number;
@@ -138,7 +138,7 @@ export function createSessions(parts: {
   };
 }
 
-/** What the groups that the provider names give somebody, by today's configuration. Undefined: no role. */
+/** What a person may do, given their groups at the provider and the current configuration. Undefined: no role. */
 export function standingOf(about: {
   readonly section: Pick<ConsoleSection, 'roles' | 'tenants' | 'everything'>;
   readonly roster: Roster;
@@ -155,13 +155,13 @@ export function standingOf(about: {
   return { ...(person && { person }), subject, name: shown, roles, visible: visibleTo(section, groups) };
 }
 
-/** A list of names, or one. */
+/** Accepts a list of names, or a single name. */
 export function groupsIn(claim: unknown): readonly string[] {
   const all = Array.isArray(claim) ? claim : [claim];
   return all.filter((one) => typeof one === 'string').slice(0, 1_000);
 }
 
-/** How the provider calls somebody, for people. */
+/** The display name that the provider gives. */
 export function nameIn(claims: Readonly<Record<string, unknown>>): string | undefined {
   const name = [claims.name, claims.preferred_username].find((one) => typeof one === 'string' && one !== '');
   return typeof name === 'string' ? name.slice(0, 200) : undefined;
@@ -171,7 +171,7 @@ function rolesOf({ roles }: Pick<ConsoleSection, 'roles'>, groups: readonly stri
   return consoleRoles.filter((role) => roles[role]?.some((group) => groups.includes(group)));
 }
 
-/** Once there are tenants, whoever is in none of them sees nothing, unless a group of theirs sees everything. */
+/** Once there are tenants, a person in none of them sees nothing, unless one of their groups sees everything. */
 function visibleTo(
   { tenants, everything }: Pick<ConsoleSection, 'tenants' | 'everything'>,
   groups: readonly string[],

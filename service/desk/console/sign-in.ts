@@ -11,7 +11,7 @@ import { groupsIn, nameIn, type Sessions, type SignedIn } from './sessions.ts';
 /** Long enough for a second factor. */
 const openForSeconds = 600;
 
-/** What a browser keeps between the beginning of a sign-in and the provider's answer, sealed. */
+/** State that the browser keeps, sealed, from the start of a sign-in to the provider's answer. */
 interface Begun {
   state?: string;
   verifier?: string;
@@ -21,13 +21,13 @@ interface Begun {
 }
 
 interface ConsoleSignIn extends SignInPages {
-  /** Whether the provider's answer is for a sign-in at the console that this browser has begun; another one is that of an answer to a question. */
+  /** Returns whether the provider's answer belongs to a console sign-in that this browser started; otherwise it belongs to an answer to a question. */
   isOwnCallback(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
 }
 
 /**
- * The sign-in at the console. It comes back to the address that the provider knows already, that of answers to questions: which of the two it is the
- * browser's own sealed cookie says.
+ * The sign-in at the console. The provider returns to the redirect address that it already knows, the one for answers to questions: the browser's sealed cookie
+ * tells which of the two it is.
  */
 export function createConsoleSignIn(parts: {
   readonly client: SignInClient;
@@ -35,7 +35,7 @@ export function createConsoleSignIn(parts: {
   readonly groupsClaim: string;
   readonly key: Uint8Array;
   readonly publicUrl: string;
-  /** Put on record. */
+  /** Called to put it on record. */
   readonly signedIn: (session: SignedIn) => void;
   readonly refused: (who: { readonly subject: string; readonly groups: number }) => void;
   readonly log: (message: string, error: unknown) => void;
@@ -48,7 +48,7 @@ export function createConsoleSignIn(parts: {
       cookieName: 'firebreak_sign_in',
       password,
       ttl: openForSeconds,
-      // It comes with the way back from the provider, which is another site.
+      // Must be sent on the way back from the provider, which is another site.
       cookieOptions: { httpOnly: true, secure, sameSite: 'lax', path: '/sign-in' },
     });
 
@@ -114,7 +114,7 @@ export function redirect(response: ServerResponse, location: string): void {
   response.writeHead(303, { ...pageHeaders, location }).end();
 }
 
-/** Only a path of the console: a link must lead nobody elsewhere by way of our sign-in. */
+/** Accepts only paths of the console: a link must not use our sign-in to redirect elsewhere. */
 function ownPath(to: string | null): string {
   if (to === null || !/^\/console\/[\w\-./?=&%:+,]*$/.test(to) || to.includes('//') || to.includes('..')) return consolePath;
   return to;

@@ -12,7 +12,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Scripts and styles of our own files alone, none in the page; in no frame; nothing from elsewhere. */
+/** Scripts and styles only from our own files, none inline; no frames; nothing from other sites. */
 const pageHeaders = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
@@ -30,8 +30,8 @@ interface StaticFile {
 }
 
 /**
- * The console's own files. They are read once, all of them: a request names one of these, and reaches no other file. They hold nothing that is anybody's, so nobody
- * needs to be signed in for them.
+ * The console's own files. All are read once: a request can only name one of these and reaches no other file. They contain nothing private, so they need no
+ * sign-in.
  */
 export function createStaticFiles({ folder, publicUrl }: { readonly folder: string; readonly publicUrl: string }) {
   let read: Promise<ReadonlyMap<string, StaticFile>> | undefined;
@@ -47,7 +47,7 @@ export function createStaticFiles({ folder, publicUrl }: { readonly folder: stri
       const all = await files();
       const name = path.slice(consolePath.length);
       const isAsset = name.startsWith('assets/');
-      // Every other address is a page, and the page itself knows which.
+      // Every other address is a page of the app, which resolves the path itself.
       const file = all.get(isAsset ? name : 'index.html');
       if (!file || (request.method !== 'GET' && request.method !== 'HEAD')) {
         const why = isAsset || file ? 'There is no such file.' : 'The console is not part of this build.';
@@ -59,7 +59,7 @@ export function createStaticFiles({ folder, publicUrl }: { readonly folder: stri
         ...headers,
         'content-type': file.type,
         'content-length': String(body.byteLength),
-        // The name of an asset says what is in it.
+        // The name of an asset contains a hash of its content.
         'cache-control': isAsset ? 'public, max-age=31536000, immutable' : 'no-cache',
         vary: 'accept-encoding',
         ...(zipped && { 'content-encoding': 'gzip' }),

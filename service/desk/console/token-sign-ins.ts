@@ -10,23 +10,23 @@ const mostRemembered = 10_000;
 
 export interface TokenSignIns {
   /**
-   * Whose token it is; undefined where it does not count.
-   * @throws FB_ERR_REFUSED for somebody without a role, FB_ERR_UNAVAILABLE while the provider's keys cannot be had
+   * Returns whose token it is; undefined if it is not valid.
+   * @throws FB_ERR_REFUSED for a person without a role, FB_ERR_UNAVAILABLE while the provider's keys cannot be fetched
    */
   of(token: string): Promise<SignedIn | undefined>;
 }
 
 /**
- * Who asks with a token of the identity provider, as the command line does. The desk keeps nothing of it: roles and namespaces come from the token's
- * groups with each request, and it counts until the provider's own end of it, or until `hours` after its person signed in.
+ * Authenticates callers with a token of the identity provider, such as the command line. The desk stores nothing: roles and namespaces come from the token's
+ * groups at each request. A token is valid until the provider's expiry, or until `hours` after its person signed in.
  */
 export function createTokenSignIns(parts: {
   readonly section: NonNullable<Config['console']>;
   readonly roster: Roster;
   readonly tokens: BearerTokens;
-  /** The first request of somebody for a while: what a sign-in is at the console, and put on record as one. */
+  /** Called for a person's first request in a while: it corresponds to a sign-in at the console, and is put on record as one. */
   readonly begun: (who: SignedIn) => void;
-  /** Somebody without a role, once for a while as well. */
+  /** Called for a person without a role, also once in a while. */
   readonly refused: (subject: string) => void;
   readonly now?: () => number;
 }): TokenSignIns {
@@ -54,7 +54,7 @@ export function createTokenSignIns(parts: {
         );
       }
       const endsAt = Math.min(expiresAt, signedInAt + longestMs);
-      // All tokens of one person share what they may ask for in a while.
+      // All tokens of one person share one request budget.
       const who: SignedIn = { ...standing, by: 'token', csrf: null, endsAt, id: `token of ${subject}` };
       if (isNew(subject)) begun(who);
       return who;

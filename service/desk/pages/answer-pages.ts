@@ -19,16 +19,16 @@ import type { SignInPages } from './sign-in-pages.ts';
 
 export const answerPrefix = '/sign-in/answer/';
 const longestForm = 16_384;
-/** Whoever has the link may send one. */
+/** Anyone who has the link may send a form. */
 const formLimits = { atMost: longestForm, inAll: 64 * longestForm, withinMs: 10_000 };
 const changedSince = 'What is asked has changed since you opened this page. Read it again, and answer then.';
 const saidShown = 8;
 const leasesShown = 20;
-/** How long a call of people waits for its link: the card may be stored only now. */
+/** How long a page to people waits for its link: the card may not be stored yet. */
 const linkTries = 4;
 const linkEveryMs = 250;
 
-/** Where a question can be answered without Slack; undefined for one that has no page. For who is called, and for nobody else. */
+/** Returns where a question can be answered without Slack; undefined if it has no page. Only for people who are called. */
 export type AnswerLink = (asked: { readonly question: string; readonly incident: IncidentRef }) => Promise<string | undefined>;
 
 export function createAnswerLinks({ cards, publicUrl }: { readonly cards: AnswerStore; readonly publicUrl: string }): AnswerLink {
@@ -57,8 +57,8 @@ export interface AnswerPagesOptions {
 }
 
 /**
- * Questions as pages of the desk, for when Slack is down: read by who has the link, which the pager brings; decided by who signs in at the identity
- * provider for exactly this answer. What is demanded of a click and its dialog is demanded here.
+ * Questions as pages of the desk, for when Slack is down. Anyone with the link, which the pager sends, can read them; to decide, a person signs in at the
+ * identity provider for exactly this answer. The requirements are the same as for a click and its dialog.
  */
 export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
   const { cards, flow, roster, asked: questions, publicUrl, log } = options;
@@ -66,7 +66,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
   const forms = new BoundedBodies(formLimits);
   const people = roster.people.filter(({ subject }) => subject !== undefined);
 
-  /** The standing questions about what is in force, so that whoever was called for one thing can extend or release the other. */
+  /** The standing questions about what is in force, so that a person called about one thing can also extend or release another. */
   async function further({ stand, known }: AskedOnPage): Promise<readonly PageLink[]> {
     if (!known) return [];
     const open = openOfLeases(known, stand.incident).filter(({ question }) => question.id !== stand.question);
@@ -108,7 +108,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     if (request.method !== 'POST' || !isFromOwnPage(request, publicUrl))
       throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
     const typed = typedIn(await formIn(request, forms));
-    // What is signed is what was on the page when it was sent off.
+    // The signature covers what the page showed when it was submitted.
     if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
     const read = readAnswer(asked.shown, typed, people);
     if (!read.ok)
@@ -154,7 +154,7 @@ async function formIn(request: IncomingMessage, forms: BoundedBodies): Promise<U
 
 function typedIn(form: URLSearchParams): TypedAnswer {
   const of = (name: string): string => (form.get(name) ?? '').trim();
-  // People are ticked one by one, so a field may come more than once.
+  // People are selected with checkboxes, so a field may occur more than once.
   const filled = [...new Set(form.keys())].filter((name) => name.startsWith(pageFieldPrefix));
   return {
     choice: of('choice'),

@@ -10,15 +10,15 @@ import { sizeText } from '../../../integrations/slack/views/text.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
 import { html, list, page } from './page-html.ts';
 
-/** What was filled in, as it came. */
+/** The submitted form, unchanged. */
 export interface TypedAnswer {
   readonly choice: string;
   readonly person: string;
   readonly reason: string;
   readonly target: string;
-  /** Digest of the question that was on the page. */
+  /** Digest of the question that the page showed. */
   readonly asked: string;
-  /** By `pageField`. */
+  /** Keyed by `pageField`. */
   readonly form: Readonly<Record<string, string>>;
 }
 
@@ -26,19 +26,19 @@ export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', t
 
 export const pageFieldPrefix = 'form:';
 
-/** The name of a field on the page, where every choice has its own. */
+/** The name of a field on the page, on which every choice has its own fields. */
 export function pageField(choice: string, name: string): string {
   return `${pageFieldPrefix}${choice}:${name}`;
 }
 
 type Choice = QuestionCard['choices'][number];
 
-/** What a page shows of a question, whether it has a card or not. */
+/** What a page shows of a question, with or without a card. */
 export type ShownQuestion = Pick<
   QuestionCard,
   'text' | 'contained' | 'left' | 'evidence' | 'choices' | 'onSilence' | 'deadline'
 > & {
-  /** Of the question, as a vote signs it. */
+  /** Digest of the question, as signed by a vote. */
   readonly digest: string;
   readonly incident: Omit<QuestionCard['incident'], 'id' | 'run'>;
   readonly happened: readonly string[];
@@ -55,18 +55,18 @@ export interface PageLink {
   readonly text: string;
 }
 
-/** The card as a page, with a form to answer in: for the hour in which Slack is down. Everything in it is taken for the attacker's. */
+/** The card as a page with an answer form, for when Slack is down. Everything in it is treated as written by an attacker. */
 export function answerView(view: {
   readonly asked: ShownQuestion;
-  /** As the incident itself says; absent while it cannot be asked. */
+  /** The incident's own state of it; absent while the incident does not answer. */
   readonly current: QuestionState | undefined;
-  /** What became of votes on it, newest last. */
+  /** Outcomes of votes on it, newest last. */
   readonly said: readonly string[];
-  /** Further questions that can be answered: about what is in force. */
+  /** Other questions that can be answered: about what is in force. */
   readonly further: readonly PageLink[];
-  /** How people are called. */
+  /** Names of people. */
   readonly names: Pick<Names, 'person'>;
-  /** Who can sign in. */
+  /** People who can sign in. */
   readonly people: readonly Person[];
   readonly typed: TypedAnswer;
   readonly problems: readonly string[];
@@ -104,7 +104,7 @@ export function answerView(view: {
   );
 }
 
-/** First of all: how long there is, and whether it is for the one who reads it. */
+/** Comes first: how much time is left, and whether the question is for the reader. */
 function whenAndWho({ level, onSilence, deadline }: ShownQuestion, current: QuestionState | undefined): string {
   const group = current?.question.levels[current.level]?.group ?? level.group;
   const names = current?.answerers && [...new Set(current.answerers.levels.slice(0, current.level + 1).flat())];

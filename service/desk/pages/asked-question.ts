@@ -14,29 +14,29 @@ import { pageField, type ShownQuestion, shownOfCard, type TypedAnswer } from './
 
 export type AnswerStore = Pick<CardStore, 'button' | 'buttonsOf' | 'card' | 'saveButtons'>;
 
-/** A question that can be answered on a page, as it is asked. */
+/** A question that can be answered on a page, in its current form. */
 export interface AskedOnPage {
-  /** What stands for the question. */
+  /** The stored button that represents the question. */
   readonly stand: StoredButton;
   readonly shown: ShownQuestion;
-  /** What the incident says; absent while it cannot be asked. */
+  /** The incident's state; absent while it does not answer. */
   readonly known: IncidentState | undefined;
   readonly current: QuestionState | undefined;
 }
 
 export interface AskedQuestions {
-  /** By the id of what stands for it. @throws FB_ERR_NOT_FOUND; FB_ERR_UNAVAILABLE where only the incident knows it and does not answer. */
+  /** Finds a question by the id of its stand-in. @throws FB_ERR_NOT_FOUND; FB_ERR_UNAVAILABLE if only the incident knows it and does not answer. */
   find(id: string): Promise<AskedOnPage>;
-  /** An answer as a button: that of the card, or of the standing question as it is asked now. @throws FB_ERR_NOT_FOUND */
+  /** Returns an answer as a button: that of the card, or of the standing question in its current form. @throws FB_ERR_NOT_FOUND */
   buttonOf(asked: AskedOnPage, choice: ShownQuestion['choices'][number]): Promise<StoredButton>;
 }
 
-/** Questions for whoever answers them on a page of the desk or in the console: what the desk has shown itself, and what the incident says of it now. */
+/** Questions to be answered on a page of the desk or in the console: what the desk itself has shown, and the incident's current state of it. */
 export function createAskedQuestions(parts: {
   readonly cards: AnswerStore;
-  /** Whose answers are shown as theirs. */
+  /** Keys that determine whose answers are shown as theirs. */
   readonly beliefs: CardBeliefs;
-  /** What the incident says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
+  /** Returns the incident's own state. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
   readonly state: (incident: IncidentRef) => Promise<IncidentState>;
 }): AskedQuestions {
   const { cards, beliefs, state } = parts;
@@ -48,12 +48,12 @@ export function createAskedQuestions(parts: {
     const ofLease = isOfLease(stand.question);
     const card = ofLease ? undefined : (await cards.card(stand.question))?.card;
     if (!ofLease && !card) throw nowhere();
-    // Of a card the desk remembers enough to be answered. What is asked about a lease only its incident knows.
+    // The desk remembers enough of a card to have it answered. Only the incident knows what is asked about a lease.
     const known = await state(stand.incident).catch((error: unknown) => {
       if (ofLease) throw error;
       return undefined;
     });
-    // Temporal may answer with another question under the same id: that is not the one that was asked.
+    // Temporal may return a different question with the same id: that is not the one that was asked.
     const isAsked = (question: Question): boolean =>
       card ? questionDigest(question) === card.questionDigest : isStandingQuestion(question, stand.incident);
     const found = known?.questions.find(({ question }) => question.id === stand.question && isAsked(question));
@@ -83,7 +83,7 @@ interface AnswerProblem {
 
 function onPage({ field, text }: AnswerProblem, { form = {} }: ShownQuestion['choices'][number]): AnswerProblem {
   const label = form[field.replace(/^form\./, '')]?.label;
-  // On a page the problems stand together: each says of which field it is.
+  // On a page the problems are listed together, so each names its field.
   return field.startsWith('form.') && label !== undefined ? { field, text: `${label}: ${text}` } : { field, text };
 }
 
@@ -97,7 +97,7 @@ type ReadAnswer =
     }
   | { readonly ok: false; readonly problems: readonly AnswerProblem[] };
 
-/** What was filled in, if it is whole: what is demanded of a dialog in Slack is demanded here. */
+/** Returns the submitted answer if it is complete; the requirements are the same as for a dialog in Slack. */
 export function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Person[]): ReadAnswer {
   const choice = card.choices.find(({ id }) => id === typed.choice);
   const person = people.find(({ id }) => id === typed.person);

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FirebreakError } from '../../../core/errors.ts';
 import { htmlEscaped } from '../../../core/text/html.ts';
 
-/** Everything on the desk's pages may come from an alert. Characters that turn text round are made visible. */
+/** Everything on the desk's pages may come from an alert. Makes characters that change the text direction visible. */
 export function html(text: string): string {
   return htmlEscaped(text.toWellFormed().replaceAll(/(?!\n)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp})/gu, '\ufffd'));
 }
 
 /**
- * Whether a page of our own has sent this, and no other site's: browsers say from where with whatever changes something. Whoever says nothing is no browser,
- * and sends nobody's cookies along.
+ * Returns whether one of our own pages sent this, not another site: browsers send the origin with every changing request. A client that sends none is not a
+ * browser, and sends nobody's cookies.
  */
 export function isFromOwnPage({ headers }: IncomingMessage, publicUrl: string): boolean {
   const { origin, 'sec-fetch-site': site } = headers;
@@ -17,8 +17,8 @@ export function isFromOwnPage({ headers }: IncomingMessage, publicUrl: string): 
 }
 
 /**
- * No script, nothing from elsewhere, in no frame, kept nowhere. No other site is told the address; our own is, since with `no-referrer` a browser says of a form
- * that it comes from `null` (https://fetch.spec.whatwg.org/#append-a-request-origin-header).
+ * No scripts, no outside resources, no frames, no caching. No other site receives the address, but our own does, since with `no-referrer` a browser sends
+ * `null` as the origin of a form (https://fetch.spec.whatwg.org/#append-a-request-origin-header).
  */
 export const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
@@ -36,7 +36,7 @@ input[type=text],select,textarea{display:block;width:100%;box-sizing:border-box;
 label{display:block;margin:.6rem 0}.wrong{color:#b3261e;font-weight:600}
 @media(prefers-color-scheme:dark){body{background:#111;color:#eee}.wrong{color:#ff8a80}}`;
 
-/** `body` is HTML already. */
+/** `body` is already HTML. */
 export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${html(title)}</title>
@@ -57,12 +57,12 @@ export function sendPage(response: ServerResponse, status: number, whole: string
   response.end(whole);
 }
 
-/** A page that says one thing. */
+/** Sends a page with a single message. */
 export function sendNotice(response: ServerResponse, status: number, title: string, text: string): void {
   sendPage(response, status, page(title, `<p>${html(text)}</p>`));
 }
 
-/** What kept an answer from coming about. What is not ours to tell is for the log alone. */
+/** Sends the reason why an answer failed. Details that are not for the reader only go to the log. */
 export function sendFault(response: ServerResponse, error: unknown, log: (error: unknown) => void): void {
   const known = error instanceof FirebreakError ? error : undefined;
   if (known?.code === 'FB_ERR_NOT_FOUND' || known?.code === 'FB_ERR_UNKNOWN_ID')

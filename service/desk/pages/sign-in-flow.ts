@@ -15,27 +15,27 @@ export interface SignInFlowOptions {
   readonly store: SignInStore;
   readonly client: SignInClient;
   readonly votes: ClickVotes;
-  /** Gives the order that is no vote. `taken`: there is nothing to give again. */
+  /** Gives the order, if it is not a vote. `taken`: it does not have to be given again. */
   readonly ends: (asked: {
     readonly restraint: string;
     readonly person: Person;
     readonly reason: string;
     readonly idToken: string;
   }) => Promise<{ readonly text: string; readonly taken?: true }>;
-  /** Where browsers reach the desk. */
+  /** The address at which browsers reach the desk. */
   readonly publicUrl: string;
   readonly refused: (refusal: { readonly reason: string; readonly pending: PendingSignIn; readonly subject?: string }) => void;
   readonly now?: () => number;
 }
 
 export interface SignInFlow {
-  /** A link for the one who clicked; until they have signed in nothing is decided. */
+  /** Returns a link for the person who clicked; nothing is decided until they have signed in. */
   open(click: TrustedClick, shown: PendingSignIn['shown']): Promise<{ readonly text: string; readonly link?: string }>;
-  /** What the page shows. @throws FB_ERR_NOT_FOUND for a link that is unknown, too old, or spent. */
+  /** Returns what the page shows. @throws FB_ERR_NOT_FOUND if the link is unknown, too old, or used. */
   look(id: string): Promise<PendingSignIn>;
-  /** Where the browser goes, and the cookie by which it is known again. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE */
+  /** Returns where the browser goes, and the cookie that identifies it later. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE */
   begin(id: string): Promise<{ readonly url: string; readonly cookie: string }>;
-  /** The browser is back: the vote is cast. @throws FB_ERR_NOT_FOUND, FB_ERR_REFUSED, FB_ERR_UNAVAILABLE */
+  /** Casts the vote when the browser returns. @throws FB_ERR_NOT_FOUND, FB_ERR_REFUSED, FB_ERR_UNAVAILABLE */
   finish(back: { readonly search: string; readonly cookie: string | undefined }): Promise<{
     readonly text: string /** The path that the browser came from. Absent where there is more to say than that page shows. */;
     readonly to?: string;
@@ -43,8 +43,8 @@ export interface SignInFlow {
 }
 
 /**
- * From a click to the vote by way of the identity provider. The desk checks who has signed in so that people hear of a mistake at once; what
- * counts is the token itself, which goes with the vote and which the cell checks again.
+ * From a click to the vote via the identity provider. The desk checks who signed in so that people learn of a mistake at once; what counts is the token itself,
+ * which is sent with the vote and which the cell checks again.
  */
 export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
   const { roster, store, client, votes, ends, publicUrl, refused, now = Date.now } = options;
@@ -60,7 +60,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
 
   return {
     open: async (click, shown) => {
-      // To end something anybody of the roster may, on call or not.
+      // Anybody on the roster may end something, on call or not.
       const { refusal } = click.ends === undefined ? await votes.mayAnswer(click) : {};
       if (refusal !== undefined) return { text: refusal };
       const person = whoClicked(roster, click);
@@ -116,7 +116,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
         restraint === undefined
           ? await votes.vote({ ...pending.click, idToken })
           : await ends({ restraint, person, reason, idToken });
-      // A vote that was not delivered is given again with the same link, and has the same id.
+      // A vote that was not delivered can be sent again with the same link, and has the same id.
       if (taken) await store.save({ ...pending, spentAt: now() });
       const { onPage, back } = pending.click;
       return {
@@ -127,7 +127,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
   };
 }
 
-/** Who signs in reads what they have filled in. */
+/** Shows people what they filled in before they sign in. */
 function withAnswers(shown: PendingSignIn['shown'], answers: FormAnswers | undefined): PendingSignIn['shown'] {
   if (!answers) return shown;
   const { choice } = shown;

@@ -18,11 +18,11 @@ ${list('What it does', choice.changes)}${list('What it touches', choice.blastRad
 }
 
 export interface SignInPages {
-  /** Answers a request below `/sign-in/`. */
+  /** Handles a request below `/sign-in/`. */
   handle(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** The few pages between a click and its vote. A link that is only looked at, such as by a preview, begins nothing. */
+/** The few pages between a click and its vote. Only opening a link, as a preview does, starts nothing. */
 export function createSignInPages(options: {
   readonly flow: SignInFlow;
   readonly publicUrl: string;

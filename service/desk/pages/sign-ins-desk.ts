@@ -18,7 +18,7 @@ import { type AskedQuestions, createAskedQuestions } from './asked-question.ts';
 import { createSignInFlow, type SignInFlowOptions } from './sign-in-flow.ts';
 import { createSignInPages, type SignInPages } from './sign-in-pages.ts';
 
-/** What was answered, and to what: as the card shows it. */
+/** The answer and its question, as the card shows them. */
 export interface AnsweredChoice {
   readonly card: Pick<QuestionCard, 'text'> & { readonly incident: { readonly title: string } };
   readonly choice: Pick<QuestionCard['choices'][number], 'label' | 'changes' | 'blastRadius' | 'notes'>;
@@ -28,13 +28,13 @@ export interface SignIns {
   open(click: TrustedClick, answered: AnsweredChoice): Promise<{ readonly text: string; readonly link?: string }>;
   /** Absent: no identity provider is configured. */
   readonly pages?: SignInPages;
-  /** Where a question can be answered without Slack; undefined for one that has no card. */
+  /** Returns where a question can be answered without Slack; undefined if it has no card. */
   readonly answerLink?: AnswerLink;
-  /** What is asked, for another page that it is answered on. */
+  /** The open questions, for another page on which they are answered. */
   readonly asked?: AskedQuestions;
 }
 
-/** Somebody waits for a page. */
+/** Somebody is waiting for the page. */
 const stateWithinMs = 3_000;
 
 /** The desk's side of the sign-in: the link, the pages and the way to the provider. */

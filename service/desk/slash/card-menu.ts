@@ -29,12 +29,12 @@ interface CardMenuOptions {
 /** A dialog must be open 3 s after the click. */
 const answerWithinMs = 2_000;
 
-/** A dialog holds 250 kB; an incident keeps fewer entries than this. */
+/** A dialog can hold 250 kB; an incident keeps fewer entries than this. */
 const wholeTimeline = 1_000;
 
 const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as const;
 
-/** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
+/** Handles a card's menu. Everybody on the roster may read; what people submit is signed, sent to the incident and checked in its cell. */
 export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) => Promise<MenuAnswer> {
   const { config, client, votes, orders, deadlines, refused } = options;
   return async (click) => {

@@ -15,14 +15,14 @@ import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { ShownQuestion } from '../pages/answer-view.ts';
 
-/** The menu entry whose random id stands for a question where there are no buttons. No choice has this name. */
+/** The menu entry whose random id represents a question without buttons. No choice has this name. */
 const standsFor = ':details';
 
 export function stands({ choice }: StoredButton): boolean {
   return choice === standsFor;
 }
 
-/** What stands for a lease's standing question. No card of it is posted, so it is made when it is first wanted, and stays the same then. */
+/** The stand-in for a lease's standing question. No card is posted for it, so it is created when first needed, and then stays the same. */
 export async function leaseStand(
   cards: Pick<CardStore, 'saveButtons' | 'buttonsOf'>,
   incident: IncidentRef,
@@ -36,7 +36,7 @@ export async function leaseStand(
       buttonId: `b_${randomBytes(18).toString('base64url')}`,
       incident: { id, run },
       question,
-      // It changes with each answer: the incident is asked for it when it is answered.
+      // It changes with each answer, so the incident is asked for it at the time of the answer.
       questionDigest: '',
       choice: standsFor,
       label: standsFor,
@@ -47,12 +47,12 @@ export async function leaseStand(
   return (await cards.buttonsOf(question)).find(stands);
 }
 
-/** Standing questions of this incident that are open now. */
+/** The currently open standing questions of this incident. */
 export function openOfLeases({ questions }: Pick<IncidentState, 'questions'>, incident: IncidentRef): readonly QuestionState[] {
   return questions.filter(({ question, status }) => status.state === 'open' && isStandingQuestion(question, incident));
 }
 
-/** One answer to it, as if it were a button. */
+/** One answer to it, in the form of a button. */
 export function standingButton(question: Question, choice: { readonly id: string; readonly label: string }): StoredButton {
   const { id, incident, levels, requester } = question;
   return {
@@ -67,7 +67,9 @@ export function standingButton(question: Question, choice: { readonly id: string
   };
 }
 
-/** A standing question as a page shows one that has a card: what each answer does is read in the question itself, of which the vote signs the digest. */
+/**
+ * A standing question in the form in which a page shows one with a card: the effect of each answer comes from the question itself, whose digest the vote signs.
+ */
 export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQuestion {
   const { question, level } = asked;
   const { severity, counts, leases, steps, evidence, questions } = state;

@@ -37,13 +37,13 @@ import type { TrustedClick } from '../click-votes.ts';
 import type { SignInFlowOptions } from '../pages/sign-in-flow.ts';
 import type { AnsweredChoice, SignIns } from '../pages/sign-ins-desk.ts';
 
-/** What can be ended in Slack. */
+/** Decisions that can be ended in Slack. */
 type Noun = Exclude<DecisionKind['noun'], 'promotion'>;
 
 interface SlackOrdersOptions {
   readonly config: Config;
   readonly signer: Signer;
-  /** The proven records of a chain: they say which alerts of an incident could be hidden. */
+  /** The proven records of a chain: they show which alerts of an incident could be hidden. */
   readonly records: (chain: string) => Promise<readonly AuditRecord[]>;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
@@ -66,35 +66,35 @@ interface EndAsked {
 }
 
 export interface SlackOrders {
-  /** What this person may propose to hide of the incident, or why nothing. */
+  /** What this person may propose to hide for the incident, or why nothing. */
   suppressionDraft(asked: {
     readonly person: Person;
     readonly state: IncidentState;
   }): Promise<{ readonly opens: SuppressionDraft } | { readonly text: string }>;
   /** `incident`: as it was typed. */
   restraintDraft(person: Person, mode: RestraintMode, incident?: string): RestraintDraft;
-  /** The dialog for who pressed the shortcut, or why there is none. */
+  /** The dialog for the person who used the shortcut, or why there is none. */
   incidentDraft(
     slackUser: string,
     message: NonNullable<IncidentDraft['message']>,
   ): { readonly opens: IncidentDraft } | { readonly text: string };
-  /** What was filled in. `announce`: for everybody, under the message that it was started from. */
+  /** Accepts a submitted dialog. `announce`: a text for everybody, below the message that it was started from. */
   take(order: SlackOrder): Promise<{ readonly text: string; readonly announce?: string }>;
-  /** The incident that it has become. @throws FB_ERR_VOTE_REFUSED with the cell’s reason, FB_ERR_UNAVAILABLE. */
+  /** Returns the resulting incident. @throws FB_ERR_VOTE_REFUSED with the cell’s reason, FB_ERR_UNAVAILABLE. */
   start(asked: {
     readonly session: Session;
     readonly person: Person;
-    /** The same however often it is ordered. */
+    /** The same value each time that the same order is given. */
     readonly from: string;
     readonly terms: Pick<IncidentTerms, 'wish' | 'pod' | 'severity' | 'reason' | 'link'>;
   }): Promise<{ readonly incident: string }>;
-  /** Mrkdwn. Where it needs a sign-in: the link to it. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
+  /** Returns mrkdwn; if a sign-in is needed, with the link to it. @throws FB_ERR_REFUSED, FB_ERR_VOTE_REFUSED, FB_ERR_UNAVAILABLE. */
   end(
     asked: EndAsked & { readonly command: Pick<TrustedClick, 'slackUser' | 'channel'> & { readonly commandId: string } },
   ): Promise<string>;
-  /** Of the first alert of an incident, as the records say it. ISO 8601. @throws FB_ERR_REFUSED where it is not on record */
+  /** Time of an incident's first alert, according to the records. ISO 8601. @throws FB_ERR_REFUSED if it is not on record */
   openedAt(incident: IncidentRef): Promise<string>;
-  /** Puts on record what is due to an authority. @throws as `start` */
+  /** Puts on record that an authority has to be notified. @throws as `start` */
   deadline(asked: { readonly session: Session; readonly person: Person }, draft: DeadlineDraft): Promise<void>;
   /** After the sign-in. */
   endSignedIn: NonNullable<SignInFlowOptions['ends']>;
@@ -104,8 +104,8 @@ const hasOrdered = 'You have ordered this incident: somebody else may suppress i
 const namedAsActor = 'An alert of this incident names you as the actor: you may not suppress it. It is on the record.';
 
 /**
- * What people order in Slack: signed by the desk for the person whom Slack vouches for, taken by the control workflow as from the command line, and
- * checked in the cell by the same rules.
+ * Orders that people give in Slack: signed by the desk for the person whom Slack vouches for, accepted by the control workflow like those from the command
+ * line, and checked in the cell by the same rules.
  */
 export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
   const { config, signer, records, client, signIns, refused, now = Date.now } = options;
@@ -117,7 +117,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
     return person;
   };
 
-  /** Why this person may not hide what this incident is about. */
+  /** The reason why this person may not hide what this incident is about. */
   const maySuppress = (person: Person, { actors = [], requesters = [], incident }: IncidentState): string | undefined => {
     const [reason, text] = actors.includes(person.id)
       ? ['named as the actor', namedAsActor]
@@ -173,13 +173,13 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
     const at = new Date(now()).toISOString();
     const given = { version: 1, person: person.id, at, via: 'slack' } as const;
     const until = new Date(order.until).toISOString();
-    // One dialog, one proposal: however often it is sent off.
+    // Each dialog makes one proposal, however often it is submitted.
     const terms = { version: 1, id: idFor(order.about, from), cluster, owner: person.id, reason, from: at, until } as const;
     if (order.about === 'restraint') {
       const { draft, scope } = order;
       return propose(session, { ...given, kind: 'restraint.propose', terms: { ...terms, mode: draft.mode, scope } });
     }
-    // Who may not is asked again: an alert may have named them since the dialog was opened.
+    // Checked again: an alert may have named this person since the dialog was opened.
     const state = await incidentState(session, order.draft.incident);
     const refusal = maySuppress(person, state);
     if (refusal !== undefined) return { text: refusal };
@@ -260,7 +260,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
   };
 }
 
-/** What has failed in a way that is known is told as it is. */
+/** Reports known errors as they are. */
 async function told<Answer extends { readonly text: string }>(
   work: () => Promise<Answer>,
 ): Promise<Answer | { readonly text: string }> {
@@ -272,7 +272,7 @@ async function told<Answer extends { readonly text: string }>(
   }
 }
 
-/** 16 hex digits, the same however often it is sent off. */
+/** 16 hex digits, the same however often the dialog is submitted. */
 function idFor(about: SlackOrder['about'], from: string): string {
   return createHash('sha256').update(`${about} ${from}`).digest('hex').slice(0, 16);
 }
@@ -281,13 +281,13 @@ function notOnRoster(done: string): string {
   return `You are not on the roster, so nothing was ${done}. It is on the record.`;
 }
 
-/** For the record of who may not. */
+/** For the record of the refusal. */
 function aboutOf(order: SlackOrder): { readonly choice: string; readonly incident?: string } {
   if (order.about === 'suppression') return { choice: 'suppress', incident: order.draft.incident.id };
   return { choice: order.about === 'restraint' ? order.draft.mode : 'start' };
 }
 
-/** Whom the alerts name, and who ordered any of them: they neither propose nor approve it. */
+/** People whom the alerts name, and people who ordered any of them: they can neither propose nor approve it. */
 function excludedFrom({ actors = [], requesters = [] }: IncidentState): readonly string[] {
   return [...new Set([...actors, ...requesters])];
 }
@@ -297,12 +297,12 @@ function nothingToHide(not: SuppressionDraft['not']): string {
   return ['No alert of this incident can be suppressed:', ...not.map(({ rule, why }) => `• ${rule}: ${why}`)].join('\n');
 }
 
-/** What is told to who ordered it. */
+/** The reply to the person who ordered it. */
 export function slackStartedText(incident: string, terms: Pick<IncidentTerms, 'wish' | 'pod'>): string {
   return `${startedText(incident, terms)} /firebreak show ${incident}`;
 }
 
-/** The order as the pages of the sign-in know an answer: what is signed there names exactly this end. */
+/** The order in the form of an answer for the sign-in pages: the signature names exactly what is ended. */
 function endToSign(asked: {
   readonly found: DecisionState;
   readonly reason: string;
@@ -343,7 +343,7 @@ const listed: Readonly<Record<Noun, { readonly none: string; readonly end: strin
   restraint: { none: 'Nothing is frozen, and nothing is proposed.', end: '/firebreak unfreeze ID REASON' },
 };
 
-/** What stands and what is proposed, with what it takes to end it. Mrkdwn. */
+/** What is in force and what is proposed, and what is needed to end it. Mrkdwn. */
 export async function decisionsText(session: Session, noun: Noun): Promise<string> {
   const { decisions } = await controlState(session);
   const lines = decisions.flatMap(({ proposal: { order }, status: { state } }) => {

@@ -9,7 +9,7 @@ import type { SignIns } from '../pages/sign-ins-desk.ts';
 import type { SlackOrders } from './slack-orders.ts';
 import type { Looking } from './slash-look.ts';
 
-/** One `/firebreak …` of somebody whom Slack vouches for. */
+/** One `/firebreak …` command of a person whom Slack vouches for. */
 export interface TypedCommand {
   readonly commandId: string;
   readonly slackUser: string;
@@ -31,16 +31,16 @@ export interface SlashOptions {
   readonly now?: () => number;
 }
 
-/** A command of somebody on the roster, while Temporal answers. */
+/** A command of a person on the roster, while Temporal answers. */
 export interface SlashRequest extends Looking {
   readonly command: TypedCommand;
   readonly options: SlashOptions;
 }
 
-/** Mrkdwn, escaped already; or a dialog. */
+/** Escaped mrkdwn, or a dialog. */
 export type SlashReply = string | { readonly opens: OrderDraft };
 
-/** The incident that the first word names. @throws FB_ERR_REFUSED. */
+/** Returns the incident that the first word names. @throws FB_ERR_REFUSED. */
 export function incidentNamed(asking: SlashRequest, rest: readonly string[]): string {
   const [written] = rest;
   if (written === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'name the incident, such as shop/Deployment/cart');

@@ -11,7 +11,10 @@ const written = {
   sent: `sent ID ${regimes.join('|')} ${stages.join('|')} REFERENCE`,
 } as const;
 
-/** A person finds that an incident has to be notified. What it is counted from, the first alert, the records say; another moment the command line takes. */
+/**
+ * A person decides that authorities have to be notified of an incident. The time counts from the first alert on record; for another start, use the command
+ * line.
+ */
 export async function notify(asking: SlashRequest, rest: readonly string[]): Promise<SlashReply> {
   const { session, options } = asking;
   const regime = oneOf(regimes, rest[1], written.notify);
@@ -26,7 +29,7 @@ export async function notify(asking: SlashRequest, rest: readonly string[]): Pro
   );
 }
 
-/** A person has sent a notification: Firebreak sends none. */
+/** Records that a person has sent a notification: Firebreak sends none. */
 export async function sent(asking: SlashRequest, rest: readonly string[]): Promise<SlashReply> {
   const { session, options, now } = asking;
   const regime: Regime = oneOf(regimes, rest[1], written.sent);

@@ -28,8 +28,8 @@ import { incidentNamed, type SlashOptions, type SlashReply, type SlashRequest } 
 import { reasonIn } from './slash-orders.ts';
 
 /**
- * A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. What would weaken the response is
- * signed only when its dialog was sent off, as by a button.
+ * A lease is a standing question: its answer is a vote like any other, signed by the desk and checked in the cell. An answer that would weaken the response is
+ * signed only after its dialog is submitted, as with a button.
  */
 export async function answerLease(asking: SlashRequest, choice: LeaseChoice, rest: readonly string[]): Promise<SlashReply> {
   const { session, command, options } = asking;
@@ -51,7 +51,7 @@ export async function answerLease(asking: SlashRequest, choice: LeaseChoice, res
   return linkText(await options.signIns.open(click, { card, choice: shown }));
 }
 
-/** What the dialog of an answer shows, and what is signed when it is sent off. */
+/** The content of an answer's dialog, and what is signed when it is submitted. */
 export function draftOf(
   state: IncidentState,
   asked: QuestionState,
@@ -70,7 +70,7 @@ export function draftOf(
   return { button, card, choice, ...(reason === undefined ? {} : { typed: reason }) };
 }
 
-/** What a dialog about a lease decided: a vote on the question that it showed, while that is asked. */
+/** The result of a dialog about a lease: a vote on the question that it showed, as long as that is still open. */
 export function createLeaseAnswers(
   options: Pick<SlashOptions, 'votes' | 'signIns'> & {
     /** Undefined while Temporal has not answered yet. */
@@ -84,7 +84,7 @@ export function createLeaseAnswers(
     if (!state) return { text: 'Temporal does not answer yet. Nothing was decided; please try again in a moment.' };
     const asked = openOfLeases(state, button.incident).find(({ question }) => question.id === button.question);
     const offered = asked?.question.choices.find(({ id }) => id === button.choice);
-    // What was shown is what is signed: the question may have been asked anew while the dialog was open.
+    // Only what was shown is signed: the question may have been asked again while the dialog was open.
     if (
       !asked ||
       !offered ||
@@ -101,7 +101,7 @@ export function createLeaseAnswers(
   };
 }
 
-/** The answer to the one active lease's standing question, as if it were a button. @throws FB_ERR_REFUSED where there is not exactly one. */
+/** Returns the answer to the standing question of the only active lease, in the form of a button. @throws FB_ERR_REFUSED unless there is exactly one. */
 export function leaseButton(state: IncidentState, choice: LeaseChoice): StoredButton {
   return leaseAnswer(state, choice).button;
 }

@@ -9,21 +9,21 @@ import { personNames, statusText } from '../../incidents/names.ts';
 import { openIncidentIds, rowsOf } from '../../incidents/rows.ts';
 import { controlState, incidentState, type Session } from '../../incidents/session.ts';
 
-/** An incident is asked for its state one by one: of more than these nobody reads an answer on a telephone. */
+/** Each incident is asked for its state separately, and nobody reads a longer answer on a phone. */
 const listed = 20;
 const lookedThrough = 40;
 const atOnce = 8;
 
-/** What is asked in Slack without a card, without changing anything. All answers are mrkdwn. */
+/** Read-only requests in Slack without a card. All answers are mrkdwn. */
 export interface Looking {
   readonly session: Session;
   readonly person: Person;
   readonly now: number;
-  /** Whether a right of the roster counts now: an outside on-call can take it away. */
+  /** Returns whether a right of the roster applies now: an outside on-call can take it away. */
   readonly narrowed: (holder: string, group: string) => boolean;
 }
 
-/** The open ones, newest first. */
+/** Open incidents, newest first. */
 export async function incidentsText({ session, now }: Looking): Promise<string> {
   const { rows, notes } = await rowsOf(session, { limit: listed });
   const said = notes.map((note) => `_${inline(note, 300)}_`);
@@ -36,7 +36,7 @@ export async function incidentsText({ session, now }: Looking): Promise<string> 
   return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines, ...said], 8_000);
 }
 
-/** What is shown of an incident. */
+/** The parts of an incident that are shown. */
 type IncidentParts = Pick<
   IncidentState,
   | 'incident'
@@ -54,10 +54,10 @@ type IncidentParts = Pick<
   | 'timeline'
 >;
 
-/** What a version that is observed would have done is read whole: of several the newest. */
+/** Entries about what an observed version would have done are shown in full, at most this many, the newest. */
 const mostObserved = 10;
 
-/** One incident, mrkdwn; of its timeline the last `entries`. */
+/** One incident as mrkdwn, with the last `entries` of its timeline. */
 export function incidentText(
   state: IncidentParts,
   roster: Roster,
@@ -93,7 +93,7 @@ function untilText({ state, until }: IncidentState['leases'][number]): string {
   return state === 'permanent' ? 'for good' : `until ${localTime(new Date(until).toISOString())}`;
 }
 
-/** How sure a check is, in words: `: unverified (` stands in the record. */
+/** How certain a check is, in words: the record has `: unverified (`. */
 function checkedText(text: string): string {
   return text.replace(
     /^(\w+)( on .*): (applied|verified|unverified|partial|failed|drifted) \(/,
@@ -102,7 +102,7 @@ function checkedText(text: string): string {
   );
 }
 
-/** Open questions that this person may answer now, here and above all incidents. */
+/** Open questions that this person may answer now, from incidents and above all incidents. */
 export async function questionsText({ session, person, now, narrowed }: Looking): Promise<string> {
   const { roster } = session.config;
   const incidents = await openIncidentIds(session, lookedThrough);

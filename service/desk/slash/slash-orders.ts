@@ -8,7 +8,7 @@ import { incidentNamed, type SlashReply, type SlashRequest } from './slash-askin
 
 const dialogWithinMs = 2_000;
 
-/** What was typed behind the rest, without the secrets that people paste. Undefined where it says nothing. @throws FB_ERR_REFUSED, too long. */
+/** The reason typed after the other words, with pasted secrets removed. Undefined if it is empty. @throws FB_ERR_REFUSED if it is too long. */
 export function reasonIn(words: readonly string[]): string | undefined {
   const reason = words.filter((word, place) => place > 0 || word !== '--reason').join(' ');
   const long = tooLong(reason);
@@ -16,14 +16,14 @@ export function reasonIn(words: readonly string[]): string | undefined {
   return problemOfReason(reason) === undefined ? reasonToSign(reason) : undefined;
 }
 
-/** @throws FB_ERR_REFUSED, which says how the command is written. */
+/** @throws FB_ERR_REFUSED, which says how to write the command. */
 export function neededReason(words: readonly string[], written: string): string {
   const reason = reasonIn(words);
   if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why, in a few words: ${written}`);
   return reason;
 }
 
-/** Strengthening: one person is enough, and it is told at once. Without a reason, the dialog asks for what is missing. */
+/** Strengthens the response, so one person is enough, and it takes effect at once. Without a reason, the dialog asks for what is missing. */
 export async function quarantine(asking: SlashRequest, [written, ...words]: readonly string[]): Promise<SlashReply> {
   const { session, person, command, options } = asking;
   const reason = reasonIn(words);
@@ -37,7 +37,7 @@ export async function quarantine(asking: SlashRequest, [written, ...words]: read
   return inline(slackStartedText(incident, terms), 1_000);
 }
 
-/** Strengthening, or the end of a broken glass: one person is enough. */
+/** Strengthens the response, or ends a break-glass: one person is enough. */
 export async function unfreeze(
   { session, person, command, options }: SlashRequest,
   [id, ...words]: readonly string[],
@@ -58,7 +58,7 @@ export async function suppress(asking: SlashRequest, rest: readonly string[]): P
   return options.orders.end({ session, person, noun: 'suppression', id, reason, command });
 }
 
-/** A dialog, or why there is none. It must be open 3 s after the command. */
+/** Returns a dialog, or why there is none. It must be open 3 s after the command. */
 async function proposal(asking: SlashRequest, rest: readonly string[]): Promise<SlashReply> {
   const { session, person, options } = asking;
   const id = incidentNamed(asking, rest);

@@ -28,10 +28,10 @@ const help = [
   `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
 ].join('\n');
 
-/** The answer is mrkdwn, escaped already; or a dialog. */
+/** The answer is escaped mrkdwn, or a dialog. */
 type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
-/** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
+/** What people ask and order in Slack without a card: works the same as on the command line. People who are not on the roster are refused. */
 export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {
   const { config, client, duty, refused, now = Date.now } = options;
   return async (command) => {
@@ -42,7 +42,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     }
     const connected = client();
     const [typed = 'help', ...rest] = command.text.split(/\s+/).filter((part) => part !== '');
-    // Telephones begin with a capital.
+    // Phones capitalise the first letter.
     const word = typed.toLowerCase();
     if (word === 'help') return { mrkdwn: help };
     if (word === 'whoami') return { mrkdwn: whoami(person, options, now()) };
@@ -56,7 +56,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
   };
 }
 
-/** Commands whose first word is an incident. */
+/** Commands whose first argument is an incident. */
 const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep', 'notify', 'sent']);
 
 async function answerTo(word: string, rest: readonly string[], asking: SlashRequest): Promise<SlashReply> {
@@ -113,7 +113,7 @@ function whoami(person: Person, { config: { roster }, duty }: SlashOptions, at: 
   ].join('\n');
 }
 
-/** Who may answer for each group now: by the roster, and where an outside on-call is followed, by that too. */
+/** Who may answer for each group now: according to the roster and, if one is followed, the outside on-call. */
 function onCall({ config: { roster }, duty }: SlashOptions, at: number): string {
   const narrowed = narrowedBy(duty, at);
   const lines = Object.keys(roster.groups).map((group) => {

@@ -16,12 +16,12 @@ interface AlertDoorOptions {
   readonly gate: Gate;
   readonly listener: Pick<Listener, 'connections'>;
   readonly metrics: IntakeMetrics;
-  /** Whether it answers only what it has begun. */
+  /** Whether the service is stopping and only finishes requests in progress. */
   readonly stopping: () => boolean;
   readonly log: IntakeLog;
 }
 
-/** Takes a request if it brings alerts; false when it is somebody else's to answer. */
+/** Handles a request if it carries alerts; returns false if another handler has to answer it. */
 type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
@@ -29,12 +29,12 @@ type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
 export const retryAfterSeconds = 5;
 const tooMuchAtOnce = 'this sender has too much on its way at once; send it again';
 
-/** Of whom only the signature will tell: whoever claims to have signed could otherwise have 16 MB kept over each connection. */
+/** For senders identified only by a signature over the body: otherwise anyone claiming to have signed could make us hold 16 MB per connection. */
 const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 30_000 };
 
 /**
- * The addresses of alerts, on Node's own server: what a framework does for each request was a fifth of what an alert costs, where senders
- * send one a request. Nothing that was sent, and no address with a token in it, is ever logged.
+ * The addresses for alerts, directly on Node's server: if senders send one alert per request, a framework's work per request was a fifth of an alert's cost.
+ * Nothing that was sent, and no address with a token in it, is ever logged.
  */
 export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
   const { connections } = listener;
@@ -70,7 +70,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
         return send(response, unpacked.status, { reason: unpacked.reason });
       }
       if (unpacked.bytes !== bytes && !hasRoomFor(unpacked.bytes.length)) return busy();
-      // At a sensor's own address the headers of an envelope say nothing more.
+      // At a sensor's own address the headers of an envelope are ignored.
       const mode = sensor === undefined || sensor === cloudEvents ? cloudEventMode(headers['content-type'], headers) : undefined;
       const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
       const answered = await receiver.receive(unpacked.bytes, {
@@ -78,7 +78,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
         ...(whose && { sensor: whose }),
         ...(mode === 'binary' && { cloudEvent: cloudEventAttributes(headers) }),
       });
-      // What was not taken may come again as it is.
+      // A request that was not accepted may be sent again unchanged.
       if (answered.status === 503 || answered.status === 429) signed?.release();
       answer(response, answered, from.bucket.retryAfterSeconds);
     } finally {
@@ -94,7 +94,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
       send(response, 503, { reason: 'the intake is stopping; send it again' }, again);
       return true;
     }
-    // Before the body is read: a stranger costs nothing.
+    // Before the body is read, so that a stranger costs nothing.
     const { sensor, token: pathToken } = address;
     const admission = gate.admit({ socket: request.socket, headers: request.headers, pathToken });
     if (admission.kind === 'refused') {
@@ -113,7 +113,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
       if (!body.ok) {
         const reason =
           body.status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
-        // Its sender would go on to send the rest.
+        // Otherwise its sender would continue to send the rest.
         send(response, body.status, { reason }, { connection: 'close' });
         return;
       }
@@ -137,7 +137,7 @@ interface Call {
 }
 
 interface Address {
-  /** Whose address it is; undefined where the sender has to be found out. */
+  /** The sensor that the address belongs to; undefined if it has to be detected. */
   readonly sensor?: Sensor;
   readonly token?: string;
 }
@@ -146,7 +146,7 @@ const root = '/v1/alerts';
 const longestToken = 512;
 const byName: ReadonlyMap<string, Sensor> = new Map(sensors.map((sensor) => [sensor.name, sensor]));
 
-/** `/v1/alerts`, `/v1/alerts/SENSOR`, `/v1/alerts/SENSOR/TOKEN`, each with a slash at its end or none. Undefined for any other. */
+/** Parses `/v1/alerts`, `/v1/alerts/SENSOR`, `/v1/alerts/SENSOR/TOKEN`, each with or without a trailing slash. Undefined for any other. */
 function addressOf(url: string): Address | undefined {
   if (!url.startsWith(root)) return undefined;
   const query = url.search(/[?#]/);
@@ -205,7 +205,7 @@ function send(response: ServerResponse, status: number, body: unknown, headers: 
 }
 
 /**
- * How a request carries CloudEvents. `batch` has to be asked for first: its content type begins with that of `structured`.
+ * How a request carries CloudEvents. `batch` must be checked first: its content type begins with that of `structured`.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3-http-message-mapping
  */
 type CloudEventMode = 'batch' | 'structured' | 'binary';

@@ -1,14 +1,14 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { FirebreakError } from '../../../core/errors.ts';
 
-/** A shared secret, and who sends with it. */
+/** A shared secret and its sender. */
 export interface IntakeToken {
   readonly name: string;
   readonly token: string;
 }
 
 /**
- * Tells who sends, or undefined. Every token is compared, in constant time, whatever was sent; only hashes are kept.
+ * Returns a function that identifies the sender, or undefined. It compares every token in constant time, whatever was sent; only hashes are kept.
  *
  * @throws FB_ERR_CONFIG_INVALID without a token, or with an empty one: an open intake would let anyone make pods be contained
  */
@@ -26,7 +26,7 @@ export function senderByToken(tokens: readonly IntakeToken[]): (presented: strin
   };
 }
 
-/** The secret in an Authorization header: a Bearer token, or the password of Basic, whatever the user's name. */
+/** The secret in an Authorization header: a Bearer token, or the password of Basic with any user name. */
 export function secretOfHeader(header: string | undefined): string | undefined {
   const [, scheme, value] = /^\s*(bearer|basic)\s+(\S+)\s*$/i.exec(header ?? '') ?? [];
   if (scheme === undefined || value === undefined) return undefined;

@@ -15,13 +15,13 @@ const unpackers = {
   rawDeflate: promisify(inflateRaw),
 } as const;
 
-/** Alerts that repeat each other pack to a thirtieth; beyond this it is made to be large. */
+/** Repetitive alerts compress to about a thirtieth; a body beyond this ratio was built to be large. */
 const largestRatio = 200;
 const alwaysAllowed = 1024 * 1024;
-/** Each may take the memory of the largest body. */
+/** Each may need the memory of the largest body. */
 const unpacking = new ConcurrencyLimiter(4);
 
-/** Undoes the content encoding, never beyond the size that a body may have, nor beyond what honest packing gives. */
+/** Decodes the content encoding, never beyond the size allowed for a body, nor beyond a plausible compression ratio. */
 export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<UnpackedBody> {
   const name = encoding?.trim().toLowerCase() ?? '';
   if (name === '' || name === 'identity') return { ok: true, bytes };
@@ -45,7 +45,7 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
   }
 }
 
-/** "deflate" is the zlib format (RFC 9110), and some senders leave its two bytes at the beginning out: RFC 1950 says how they are told. */
+/** "deflate" is the zlib format (RFC 9110), but some senders omit its two header bytes: RFC 1950 says how to recognise them. */
 function formatOf(name: 'gzip' | 'x-gzip' | 'deflate', [first = 0, second = 0]: Uint8Array): keyof typeof unpackers {
   const isZlib = (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
   return name === 'deflate' && !isZlib ? 'rawDeflate' : name;

@@ -1,11 +1,11 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 
-/** Which client certificates are which sender. */
+/** Maps client certificates to a sender. */
 export interface CertificateClient {
   readonly name: string;
   /** The common name, or a DNS or URI name of the certificate; one `*` stands for any text. */
   readonly subject: string;
-  /** What the `*` stands for is the one node that this sender sees. */
+  /** The text matched by `*` is the one node that this sender sees. */
   readonly bindNode: boolean;
 }
 
@@ -14,7 +14,7 @@ interface CertifiedSender {
   readonly node?: string;
 }
 
-/** Tells the sender from a connection's certificate, which the TLS handshake has checked; nothing where it did not. */
+/** Identifies the sender by a connection's certificate, if the TLS handshake has verified it. */
 export class CertificateSenders {
   readonly #clients: readonly CertificateClient[];
   readonly #known = new WeakMap<TLSSocket, CertifiedSender | 'nobody'>();
@@ -44,20 +44,20 @@ export class CertificateSenders {
   }
 }
 
-/** The alternative names first: the common name is what is left of older certificates. */
+/** Alternative names first: only older certificates rely on the common name. */
 function namesOf({ subject, subjectaltname }: PeerCertificate): readonly string[] {
   const alternatives = (subjectaltname ?? '').split(', ').flatMap((entry) => /^(?:DNS|URI):([^"]+)$/.exec(entry)?.[1] ?? []);
   const common: unknown = subject?.CN;
   return [...alternatives, ...(typeof common === 'string' ? [common] : [])];
 }
 
-/** The text that the `*` stands for, empty without one; undefined when it does not fit. */
+/** The text matched by `*`, empty without one; undefined if the name does not match. */
 function matched(pattern: string, name: string): string | undefined {
   const star = pattern.indexOf('*');
   if (star < 0) return pattern === name ? '' : undefined;
   const [before, after] = [pattern.slice(0, star), pattern.slice(star + 1)];
   if (name.length <= before.length + after.length || !name.startsWith(before) || !name.endsWith(after)) return undefined;
   const stood = name.slice(before.length, name.length - after.length);
-  // A node's name may have dots; a slash would be another level of a URI.
+  // A node's name may contain dots; a slash would be another level of a URI.
   return stood.includes('/') ? undefined : stood;
 }

@@ -11,7 +11,7 @@ interface GateOptions {
   readonly tokens: readonly IntakeToken[];
   readonly signatures?: readonly SigningSecret[] | undefined;
   readonly certificates?: readonly CertificateClient[] | undefined;
-  /** Nobody passes without a certificate that is some sender's. */
+  /** Refuses anyone without a known sender's certificate. */
   readonly certificateRequired?: boolean | undefined;
   readonly rules?: readonly SenderRule[] | undefined;
 }
@@ -25,13 +25,13 @@ interface AccessRequest {
 
 export type Admission =
   | { readonly kind: 'sender'; readonly sender: AlertSender }
-  /** Signed: who it is shows when the body is read. */
+  /** Signed: the sender is known only once the body is read. */
   | { readonly kind: 'signed'; readonly headers: SignatureHeaders }
   | { readonly kind: 'refused'; readonly reason: string };
 
 const askForToken = 'a token is needed: Authorization Bearer, the password of Basic, or the last part of the path';
 
-/** Who knocks: by client certificate, else by the body's signature, else by token. */
+/** Identifies senders: by client certificate, otherwise by the body's signature, otherwise by token. */
 export class Gate {
   readonly senders: Senders;
   readonly #byToken: ((secret: string | undefined) => string | undefined) | undefined;
@@ -39,7 +39,7 @@ export class Gate {
   readonly #certificates: CertificateSenders;
   readonly #certificateRequired: boolean;
 
-  /** @throws FB_ERR_CONFIG_INVALID when nobody could come in, or a secret is empty */
+  /** @throws FB_ERR_CONFIG_INVALID if nobody could be admitted, or a secret is empty */
   constructor({ tokens, signatures = [], certificates = [], certificateRequired = false, rules = [] }: GateOptions) {
     if (signatures.some(({ secret }) => secret === '')) {
       throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'no secret of intake.signatures may be empty');
@@ -52,7 +52,7 @@ export class Gate {
     this.senders = new Senders(rules);
   }
 
-  /** Before the body is read: a stranger costs nothing. */
+  /** Before the body is read, so that a stranger costs nothing. */
   admit({ socket, headers, pathToken }: AccessRequest): Admission {
     const certified = socket instanceof TLSSocket ? this.#certificates.of(socket) : undefined;
     if (certified !== undefined) return { kind: 'sender', sender: this.senders.of(certified.name, certified.node) };

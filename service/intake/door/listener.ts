@@ -7,28 +7,28 @@ import { GuardedConnections, serverLimits } from '../../../integrations/guarded-
 import type { IntakeLog } from '../log.ts';
 
 export interface TlsFiles {
-  /** PEM, the server's certificate first, then what signed it. */
+  /** PEM, the server's certificate first, then its issuers. */
   readonly certFile: string;
   readonly keyFile: string;
-  /** PEM of the authorities whose client certificates are believed. */
+  /** PEM of the authorities whose client certificates are trusted. */
   readonly clientCaFile?: string | undefined;
-  /** No handshake without a certificate: then tokens alone open nothing. */
+  /** Rejects handshakes without a certificate: then a token alone is not enough. */
   readonly requireClientCertificate?: boolean | undefined;
-  /** How often the files are looked at, 5 s if not said. */
+  /** How often the files are checked, every 5 s by default. */
   readonly lookEveryMs?: number | undefined;
 }
 
 const mostHeaders = 64;
 
-/** The listening server, with bounds that make slow and greedy clients cheap; over TLS when there are files for it. */
+/** The listening server, with limits that make slow and greedy clients cheap; with TLS if files for it are given. */
 export interface Listener {
   readonly server: Server;
   readonly connections: GuardedConnections;
-  /** Ends the watch over the certificate's files. */
+  /** Stops watching the certificate's files. */
   stop(): void;
 }
 
-/** @throws FB_ERR_CONFIG_INVALID when the certificate's files cannot be used */
+/** @throws FB_ERR_CONFIG_INVALID if the certificate's files cannot be used */
 export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefined; readonly log: IntakeLog }): Listener {
   if (tls === undefined) return { ...guarded(createHttp(serverLimits)), stop: () => {} };
   const first = read(tls);
@@ -38,7 +38,7 @@ export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefin
     handshakeTimeout: 5_000,
     minVersion: 'TLSv1.2',
     requestCert: tls.clientCaFile !== undefined,
-    // Without a certificate a sender still has its token, unless the configuration asks for one.
+    // Without a certificate a sender can still use its token, unless the configuration requires a certificate.
     rejectUnauthorized: tls.requireClientCertificate === true,
   });
   let known = first.text;
@@ -46,7 +46,7 @@ export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefin
     try {
       const { text, context } = read(tls);
       if (text === known) return;
-      // Connections that are open go on; new ones get the new certificate.
+      // Open connections continue; new ones get the new certificate.
       server.setSecureContext({ ...context, minVersion: 'TLSv1.2' });
       known = text;
       log.info({}, 'reloaded the TLS certificate');
@@ -67,7 +67,7 @@ function read({ certFile, keyFile, clientCaFile }: TlsFiles): { readonly text: s
     const [cert, key] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
     const ca = clientCaFile === undefined ? undefined : readFileSync(clientCaFile, 'utf8');
     const context = { cert, key, ...(ca !== undefined && { ca }) };
-    // Throws where key and certificate do not belong together.
+    // Throws if key and certificate do not match.
     createSecureContext(context);
     return { text: [cert, key, ca ?? ''].join('\n'), context };
   } catch {

@@ -14,23 +14,23 @@ interface IntakeServerOptions {
   readonly listener: Listener;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
-  /** Why no alert can be taken now; undefined when it can. */
+  /** Why no alert can be accepted now; undefined if one can. */
   readonly notReady: () => string | undefined;
-  /** Whether it answers only what it has begun. */
+  /** Whether the service is stopping and only finishes requests in progress. */
   readonly stopping: () => boolean;
   readonly log: IntakeLog;
 }
 
 interface IntakeServer {
-  /** Resolves with its port. */
+  /** Resolves with the port. */
   listen(at: { readonly host: string; readonly port: number }): Promise<number>;
-  /** Answers what is underway, then closes. */
+  /** Finishes requests in progress, then closes. */
   close(): Promise<void>;
 }
 
 /**
- * The HTTP surface of the intake: alerts have a door of their own, all else is asked seldom. What it says of itself is for anyone, but the
- * sensors: for senders that are not restricted. Nothing that was sent is ever logged.
+ * The HTTP interface of the intake: alerts have their own handler, everything else is requested rarely. Its status is public, except for the sensors: only
+ * unrestricted senders may read those. Nothing that was sent is ever logged.
  */
 export function createIntakeServer(options: IntakeServerOptions): IntakeServer {
   const { listener, metrics, notReady, log } = options;

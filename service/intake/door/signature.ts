@@ -7,11 +7,11 @@ export interface SigningSecret {
 }
 
 const windowMs = 300_000;
-/** Beyond that the oldest are forgotten: a replay is then a duplicate, which the ledger knows. */
+/** Beyond this the oldest are forgotten: a replay is then a duplicate, which the ledger recognises. */
 const mostRemembered = 300_000;
 const signatureHeader = /^v1=([0-9a-f]{64})$/i;
 
-/** What a request brings: `X-Firebreak-Timestamp` (seconds since 1970) and `X-Firebreak-Signature` (`v1=` and hex). */
+/** The headers of a signed request: `X-Firebreak-Timestamp` (seconds since 1970) and `X-Firebreak-Signature` (`v1=` and hex). */
 export interface SignatureHeaders {
   readonly signature: string | undefined;
   readonly timestamp: string | undefined;
@@ -26,14 +26,14 @@ export type Signed =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Bodies signed with HMAC-SHA256 over `v1:TIMESTAMP:` and the bytes as they are sent. Five minutes old or early at most, and each
- * signature once. Several secrets of one name: while they are rotated.
+ * Verifies bodies signed with HMAC-SHA256 over `v1:TIMESTAMP:` and the bytes as sent. A timestamp may be at most five minutes old or early, and each signature
+ * is accepted once. Several secrets may share a name during rotation.
  */
 export class Signatures {
-  /** Taken in once: to do that for each request took longer than to check its signature. */
+  /** Imported once: importing a key for each request took longer than checking its signature. */
   readonly #secrets: readonly { readonly name: string; readonly key: KeyObject }[];
   readonly #now: () => number;
-  /** Signature → when it is forgotten, oldest first. */
+  /** Signature → time at which it is forgotten, oldest first. */
   readonly #used = new Map<string, number>();
 
   constructor(secrets: readonly SigningSecret[], now: () => number = Date.now) {
@@ -45,7 +45,7 @@ export class Signatures {
     return this.#secrets.length === 0;
   }
 
-  /** What is wrong before the body is read; undefined when it is worth reading. */
+  /** Returns what is already wrong before the body is read; undefined if the body is worth reading. */
   preliminary({ signature, timestamp }: SignatureHeaders): string | undefined {
     if (!signatureHeader.test(signature ?? '')) return 'X-Firebreak-Signature is not of the form v1=hex';
     if (!/^\d{1,12}$/.test(timestamp ?? '')) return 'X-Firebreak-Timestamp is not a number of seconds';

@@ -1,16 +1,14 @@
-/** A reserve of this share is for critical alerts alone: a sender's own noise cannot use it up. */
+/** Share of the limit reserved for critical alerts, so that a sender's own noise cannot use it up. */
 const criticalShare = 0.25;
-/** So many times what it may send is looked at beyond that. */
+/** Multiple of a sender's limit that is still looked at beyond it. */
 const looksTimes = 4;
 
-/**
- * What a sender may still have done for it: `read`; `looked-at`, to see whether it is critical, for which there is the reserve; or nothing.
- */
+/** What may still be done for a sender: `read`; `looked-at`, to find out whether an alert is critical and may use the reserve; or nothing. */
 export type Allowance = 'read' | 'looked-at' | 'nothing';
 
 /**
- * A token bucket of alerts: so many a second for ever, so many at once. Asked before an alert is read. Beyond it four times as many
- * are looked at for critical ones; what is more than that is refused unread.
+ * A token bucket for alerts, with a sustained rate per second and a burst size. Checked before an alert is read. Beyond the limit, four times as many are
+ * looked at to find critical ones; anything more is refused unread.
  */
 export class AlertBucket {
   readonly #perSecond: number;
@@ -35,7 +33,7 @@ export class AlertBucket {
     this.#at = now();
   }
 
-  /** What may be done for one more, whatever it turns out to be. */
+  /** What may be done for one more item, whatever it turns out to be. */
   take(): Allowance {
     this.#refill();
     if (this.#common >= 1) {
@@ -47,12 +45,12 @@ export class AlertBucket {
     return 'looked-at';
   }
 
-  /** It was no alert, or a known one: whoever sends a batch again must come further than the time before. */
+  /** Returns the token if it was not an alert, or a known one: a sender that repeats a batch must get further than the previous time. */
   giveBack(): void {
     this.#common = Math.min(this.#burst, this.#common + 1);
   }
 
-  /** Whether one that was looked at, and is critical, may pass. */
+  /** Returns whether a critical alert that was looked at may pass. */
   takeCritical(): boolean {
     this.#refill();
     if (this.#reserve < 1) return false;
@@ -60,13 +58,13 @@ export class AlertBucket {
     return true;
   }
 
-  /** Nothing would be done for whatever comes. */
+  /** Whether nothing would be done for any further item. */
   get isEmpty(): boolean {
     this.#refill();
     return this.#common < 1 && (this.#looks < 1 || this.#reserve < 1);
   }
 
-  /** Whole seconds until a sender that was refused may come again. */
+  /** Whole seconds until a refused sender may try again. */
   get retryAfterSeconds(): number {
     const wanted = Math.min(this.#burst, this.#perSecond) - this.#common;
     return Math.min(60, Math.max(1, Math.ceil(wanted / this.#perSecond)));

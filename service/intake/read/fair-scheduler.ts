@@ -1,10 +1,10 @@
-/** So much of a core is a sender's own: within it nobody waits. */
+/** Share of a core that each sender can use without waiting. */
 const ownShare = 0.25;
-/** And so much at once. */
+/** Milliseconds that a sender can use at once. */
 const ownMs = 50;
-/** What is done in one turn of the event loop before those beyond their share wait for the next one: it takes what came in meanwhile. */
+/** Work done in one turn of the event loop before senders beyond their share wait for the next one, which accepts what has arrived meanwhile. */
 const turnMs = 4;
-/** A piece of work looks at the clock itself, and ends after about so long. */
+/** A piece of work checks the clock itself, and ends after about this time. */
 export const pieceMs = 2;
 
 interface Account {
@@ -13,8 +13,8 @@ interface Account {
 }
 
 /**
- * Whose turn it is to be worked for. Each sender has a share of the processor; whoever needs more gets what is left, a piece at a time, one
- * sender after another, and in between what others send is taken. So a large body holds up its own sender only.
+ * Decides which sender is worked for next. Each sender has a share of the processor; those that need more get the remaining time, one piece and one sender at a
+ * time, and requests of others are accepted in between. So a large body only delays its own sender.
  */
 export class FairScheduler {
   readonly #accounts = new WeakMap<object, Account>();
@@ -22,16 +22,16 @@ export class FairScheduler {
   readonly #waiting = new Map<object, (() => void)[]>();
   readonly #now: () => number;
   #isComing = false;
-  /** What was done since the event loop went on. */
+  /** Time spent in the current turn of the event loop. */
   #turnSpentMs = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Does the piece of work, at once or when it is this sender's turn. It must not wait for anything. */
+  /** Runs the piece of work, at once or when it is this sender's turn. It must be synchronous. */
   run<T>(sender: object, piece: () => T): T | Promise<T> {
-    // To wait for the next turn costs more than to read one alert: beyond its share one waits only where there is something to wait for.
+    // Waiting for the next turn costs more than reading one alert, so a sender beyond its share waits only if there is something to wait for.
     const hasTime = this.#waiting.size === 0 && this.#turnSpentMs < turnMs;
     if (hasTime || this.#spent(sender).spentMs < ownMs) return this.#charged(sender, piece);
     return new Promise<T>((done, fail) => {
@@ -49,7 +49,7 @@ export class FairScheduler {
     });
   }
 
-  /** Ends this turn of the event loop when it goes on, and begins the next with those that wait. */
+  /** Ends the current turn when the event loop continues, and begins the next with the waiting senders. */
   #next(): void {
     if (this.#isComing) return;
     this.#isComing = true;
@@ -65,7 +65,7 @@ export class FairScheduler {
     if (first === undefined) return;
     const [sender, own] = first;
     const work = own.shift();
-    // To the end of the line, if it has more.
+    // Moves to the end of the queue if it has more work.
     this.#waiting.delete(sender);
     if (own.length > 0) this.#waiting.set(sender, own);
     work?.();

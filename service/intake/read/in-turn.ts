@@ -3,22 +3,22 @@ import { type FairScheduler, pieceMs } from './fair-scheduler.ts';
 import { type ParseContext, type ParsedItem, readItem, readPart } from './parse.ts';
 import type { AlertSender } from './sender.ts';
 
-/** One body's alerts that are on their way at once. */
+/** Maximum number of one body's alerts in progress at once. */
 const atOnce = 500;
 
 interface InTurn<Answer> {
   readonly turns: FairScheduler;
   readonly sender: AlertSender;
   readonly context: ParseContext;
-  /** What becomes of an item that its sender's limit lets pass so far; of one that was not read there is only the limit to tell. */
+  /** Handles an item that its sender's limit has let pass so far; for an item that was not read, only the limit can be reported. */
   readonly admit: (item: ParsedItem | undefined, allowance: Allowance) => Promise<Answer>;
 }
 
-/** Reads the items of a body piece by piece, each in its sender's turn, so that a large body holds up nobody else's alerts. */
+/** Reads the items of a body piece by piece, each in its sender's turn, so that a large body does not delay others' alerts. */
 export async function readInTurn<Answer>(unread: readonly Uint8Array[], call: InTurn<Answer>): Promise<readonly Answer[]> {
   const answers: Promise<Answer>[] = [];
   let [place, settled] = [0, 0];
-  /** Of the item before `place`, where it is a batch. */
+  /** The parts of the item before `place`, if it is a batch. */
   let [parts, part]: [readonly Uint8Array[], number] = [[], 0];
   const readSome = (): void => {
     const until = performance.now() + pieceMs;
@@ -43,14 +43,14 @@ export async function readInTurn<Answer>(unread: readonly Uint8Array[], call: In
 
 type Found<Answer> = { readonly parts: readonly Uint8Array[] } | { readonly answers: readonly Promise<Answer>[] };
 
-/** The limit comes before the work: what is beyond it is not read. */
+/** The limit is checked before the work: items beyond it are not read. */
 function readLimited<Answer>(bytes: Uint8Array, isPart: boolean, { sender, context, admit }: InTurn<Answer>): Found<Answer> {
   const { bucket } = sender;
   const allowance = bucket.take();
   if (allowance === 'nothing') return { answers: [admit(undefined, allowance)] };
   const read = isPart ? { kind: 'items' as const, items: readPart(bytes, context) } : readItem(bytes, context);
   if (read.kind === 'parts') {
-    // Each of them counts by itself.
+    // Each part counts separately.
     if (allowance === 'read') bucket.giveBack();
     return read;
   }

@@ -1,8 +1,8 @@
 import { type ByteRange, elementsOf, endOfString, endOfValue, skipBlank } from './split.ts';
 
 /**
- * The elements of the list that an object holds under `name`, each with its own bytes; of several such fields the last counts, as
- * it does for `JSON.parse`. Undefined where there is none.
+ * Returns the elements of the list that an object holds under `name`, each as its range of bytes; if there are several such fields the last one counts, as for
+ * `JSON.parse`. Undefined if there is none.
  *
  * @param bytes one JSON object, known to be well-formed
  */
@@ -13,10 +13,7 @@ export function listMember(bytes: Uint8Array, name: string): readonly ByteRange[
     : undefined;
 }
 
-/**
- * The text of an object without what is in the long lists that it holds: what tells whose work it is can be read without reading all of it.
- * Undefined where it is no object.
- */
+/** The text of an object without the content of its long lists: enough to recognise the sensor without reading everything. Undefined if it is not an object. */
 export function outlineOf(bytes: Uint8Array): string | undefined {
   const members = membersOf(bytes)?.map(({ key, start, end }) => {
     const isLongList = bytes[start] === openBracket && end - start > longList;
@@ -42,7 +39,7 @@ function membersOf(bytes: Uint8Array): readonly Member[] | undefined {
     const keyEnd = endOfString(bytes, at, end);
     if (keyEnd < 0) return undefined;
     const key: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(at, keyEnd)));
-    // The colon.
+    // Skips the colon.
     const start = skipBlank(bytes, skipBlank(bytes, keyEnd, end) + 1, end);
     const stop = valueEnd(bytes, start, end);
     if (stop === undefined) return undefined;
@@ -52,7 +49,7 @@ function membersOf(bytes: Uint8Array): readonly Member[] | undefined {
   return found;
 }
 
-/** Words and numbers end at the next separator, which may be the object's own bracket. */
+/** Literals and numbers end at the next separator, which may be the object's own bracket. */
 function valueEnd(bytes: Uint8Array, start: number, end: number): number | undefined {
   const first = bytes[start];
   if (first === 0x22 || first === 0x7b || first === 0x5b) {

@@ -14,9 +14,9 @@ import { recognise, sensors } from '../../../integrations/sensors/index.ts';
 import { listMember, outlineOf } from './list-member.ts';
 import { splitItems } from './split.ts';
 
-/** Bytes of one alert. */
+/** Maximum bytes of one alert. */
 const largestAlert = 1024 * 1024;
-/** Bytes of one body, after unpacking. */
+/** Maximum bytes of one body, after decompression. */
 export const largestBody = 16 * 1024 * 1024;
 
 export type ParsedItem =
@@ -28,7 +28,7 @@ export type Parsed =
   | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
 
 export interface ParseContext extends DecodeContext {
-  /** Whose work it is, where the sender said so; otherwise each item is detected. */
+  /** The sensor, if the sender named it; otherwise it is detected for each item. */
   readonly sensor?: Sensor;
   /** The headers of a binary CloudEvent, in lower case: the body is its data. */
   readonly cloudEvent?: Readonly<Record<string, string>>;
@@ -36,8 +36,8 @@ export interface ParseContext extends DecodeContext {
 }
 
 /**
- * Reads a body of whatever shape into its items, each with its own bytes. Never throws: what cannot be read is an item with
- * a reason, or a reason for the whole.
+ * Splits a body of any shape into its items, each with its own bytes. Never throws: what cannot be read becomes an item with a reason, or a reason for the
+ * whole body.
  */
 export function parseAlerts(bytes: Uint8Array, context: ParseContext): Parsed {
   const unread = unreadItems(bytes);
@@ -49,7 +49,7 @@ export function parseAlerts(bytes: Uint8Array, context: ParseContext): Parsed {
   return { ok: true, items };
 }
 
-/** The bytes of each item of a body; nothing is read yet. */
+/** The bytes of each item of a body; none has been parsed yet. */
 export type Unread =
   | { readonly ok: true; readonly items: readonly Uint8Array[] }
   | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
@@ -62,7 +62,7 @@ export function unreadItems(bytes: Uint8Array): Unread {
   return { ok: true, items: split.items.map(({ start, end }) => bytes.subarray(start, end)) };
 }
 
-/** What an item turned out to be: read, or a batch of the API audit or of Alertmanager, whose parts are not read yet. */
+/** The result for one item: parsed, or a batch of the API audit or of Alertmanager, whose parts are not parsed yet. */
 type ReadItem =
   | { readonly kind: 'items'; readonly items: readonly ParsedItem[] }
   | { readonly kind: 'parts'; readonly parts: readonly Uint8Array[] };
@@ -70,7 +70,7 @@ type ReadItem =
 const utf8 = new TextDecoder('utf-8');
 
 export function readItem(raw: Uint8Array, context: ParseContext): ReadItem {
-  // An alert is never that long; a batch of them is, and then its outline tells.
+  // No alert is that long, but a batch can be; then its outline is enough to recognise it.
   const text = raw.length > largestAlert ? outlineOf(raw) : utf8.decode(raw);
   const value = text === undefined ? undefined : parsed(text);
   if (text === undefined || value === undefined) return { kind: 'items', items: [notJson(raw)] };
@@ -82,7 +82,7 @@ export function readItem(raw: Uint8Array, context: ParseContext): ReadItem {
   return { kind: 'items', items: [{ kind: 'ignored', sensor, reason: 'an empty batch', raw }] };
 }
 
-/** The member of a batch that has its parts: asked of each body, so without lists in between. */
+/** The member of a batch that holds its parts. Checked for each body, so it allocates no lists. */
 function listIn(value: unknown, wanted: Sensor | undefined): string | undefined {
   if (wanted) return wanted.listIn?.(value);
   for (const sensor of sensors) {
@@ -98,7 +98,7 @@ export function readPart(raw: Uint8Array, context: ParseContext): readonly Parse
   return value === undefined ? [notJson(raw)] : decodeItem({ raw, text, value, context });
 }
 
-/** Undefined for what is not JSON. */
+/** Undefined if it is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -138,14 +138,14 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
   });
 }
 
-/** It is not dropped, since something did send it; people see what is wrong with it, and nothing automatic follows. */
+/** It is not dropped, since something did send it; people see what is wrong with it, and it triggers nothing automatic. */
 function ofASensor(alert: Alert): Alert {
   return mayCarryRule(alert) ? alert : { ...alert, doubt: borrowedRule };
 }
 
 type Found = NonNullable<ReturnType<typeof recognise>>;
 
-/** The same work, read again without rounding its integers. */
+/** The same item, parsed again without rounding its integers. */
 function exactly(rounded: Found, exact: unknown, wanted: Sensor | undefined): Found {
   return recognise(exact, wanted) ?? rounded;
 }

@@ -16,44 +16,44 @@ import { type ParsedItem, type Unread, unreadItems } from './parse.ts';
 import type { Screen, ScreenedAnswer } from './screen.ts';
 import { type AlertSender, believed, foreignCluster, foreignNamespace } from './sender.ts';
 
-/** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
+/** Seals bytes for the disk. `aad` states their purpose, and is required to open them. */
 export type SealBytes = (bytes: Uint8Array, aad: string) => Uint8Array;
 
-/** What a raw alert or a rejected item is sealed for. */
+/** The purpose for which a raw alert or a rejected item is sealed. */
 export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.spool.rejectedItems' } as const;
 
-/** What became of one item. */
+/** The result for one item. */
 export type ItemAnswer =
   | { readonly status: 'accepted' | 'duplicate'; readonly id: string; readonly incident: string }
   | ScreenedAnswer
   | { readonly status: 'health' }
-  /** Understood, and no alert. */
+  /** Understood, but not an alert. */
   | { readonly status: 'ignored'; readonly reason: string }
   | { readonly status: 'rejected'; readonly reason: string }
-  /** Not this sender's to report. */
+  /** This sender may not report it. */
   | { readonly status: 'forbidden'; readonly code: 403; readonly reason: string }
-  /** Too many of this sender: to be sent again. */
+  /** Too many from this sender: send it again. */
   | { readonly status: 'limited'; readonly code: 429; readonly reason: string }
-  /** To be sent again. */
+  /** Send it again. */
   | { readonly status: 'unavailable'; readonly reason: string };
 
 export interface IntakeAnswer {
   readonly status: 200 | 400 | 403 | 413 | 415 | 422 | 429 | 503;
   readonly items: readonly ItemAnswer[];
-  /** Why the body as a whole was not taken. */
+  /** Why the whole body was not accepted. */
   readonly reason?: string;
 }
 
 interface ReceiverOptions {
   readonly cluster: string;
-  /** What the configuration says of the sensors' rules. */
+  /** Severities that the configuration sets for the sensors' rules. */
   readonly severities?: SeverityOverrides;
   readonly resolver: SubjectResolver;
   readonly seal: SealBytes;
   readonly spool: Spool;
   readonly dispatcher: Dispatcher;
   readonly screen: Screen;
-  /** Absent: alerts go as they are. */
+  /** Absent: alerts are passed on unchanged. */
   readonly stamps?: StampSource | undefined;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
@@ -61,41 +61,41 @@ interface ReceiverOptions {
   readonly log: IntakeLog;
 }
 
-/** Who says of an alert what it alone does not tell. From memory: it is asked for each alert. */
+/** Adds what an alert alone does not contain. Answers from memory: it is called for each alert. */
 export interface StampSource {
-  /** It has come, whatever becomes of it. */
+  /** Called for each alert that arrives, whatever happens to it. */
   heard(alert: Alert): void;
   /**
-   * As incidents hear of it; it is counted by that. `kept`: once that is on the disk.
-   * @param sender the name of whoever sent it: what is remembered of one teaches nothing about another
+   * Returns the alert in the form that incidents receive; this form is counted. `kept`: resolves once it is on the disk.
+   * @param sender the sender's name: what is remembered of one sender is not used for another
    */
   stamp(alert: Alert, now: number, sender: string): { readonly alert: Alert; readonly kept?: Promise<unknown> | undefined };
 }
 
-/** What is known of a body beside its bytes. */
+/** What is known about a body besides its bytes. */
 export interface Delivery {
   readonly sensor?: Sensor;
   /** The headers of a binary CloudEvent. */
   readonly cloudEvent?: Readonly<Record<string, string>>;
   readonly from: AlertSender;
-  /** It is kept for inspection already. */
+  /** It has already been kept for inspection. */
   readonly replayed?: true;
 }
 
 type AlertItem = Extract<ParsedItem, { readonly kind: 'alert' }>;
 
 const keptOfRejected = 262_144;
-/** Bytes that are split in less time than a turn takes. */
+/** Size below which a body is split in less time than a turn takes. */
 const smallBody = 65_536;
-/** Between the sensor's clock and the intake's. */
+/** Maximum difference between the sensor's clock and the intake's. */
 const mostSkewMs = 60_000;
 export const tooMany = 'this sender sends more alerts than it may';
 const limited: ItemAnswer = { status: 'limited', code: 429, reason: tooMany };
 
-/** From a body to durable alerts, item by item. */
+/** Turns a body into durable alerts, item by item. */
 export class Receiver {
   readonly #options: ReceiverOptions;
-  /** Alerts on their way to being durable: the same one sent twice at once waits for the first. */
+  /** Alerts that are being made durable: a concurrent duplicate waits for the first. */
   readonly #underway = new Map<string, Promise<ItemAnswer>>();
   readonly #turns = new FairScheduler();
 
@@ -103,7 +103,7 @@ export class Receiver {
     this.#options = options;
   }
 
-  /** Never throws for what is in the body. */
+  /** Never throws because of a body's content. */
   async receive(bytes: Uint8Array, delivery: Delivery): Promise<IntakeAnswer> {
     const { sensor, cloudEvent } = delivery;
     const began = performance.now();
@@ -147,7 +147,7 @@ export class Receiver {
     if (foreign !== undefined) return isCounted ? this.#forbid(item.raw, foreign, delivery) : this.#limit();
     if ('lacks' in item && item.lacks !== undefined) this.#options.health.lacks(sensorOf(item), item.lacks);
     const known = item.kind === 'alert' ? this.#options.spool.incidentOf(item.alert.id) : undefined;
-    // What is no alert, or a known one, counts against no limit: whoever sends a batch again must come further than the time before.
+    // Items that are not alerts, or are known ones, do not count against the limit: a sender that repeats a batch must get further than the previous time.
     if (isCounted && (item.kind !== 'alert' || known !== undefined)) bucket.giveBack();
     if (item.kind !== 'alert') return this.#noAlert(item, delivery);
     if (known !== undefined) return this.#duplicate(item.alert.id, known);
@@ -173,14 +173,14 @@ export class Receiver {
     return limited;
   }
 
-  /** Takes an alert of Firebreak's own: the same way as a sensor's. */
+  /** Accepts one of Firebreak's own alerts, in the same way as a sensor's. */
   async receiveOwn(alert: Alert, from: AlertSender): Promise<ItemAnswer> {
     const known = this.#options.spool.incidentOf(alert.id);
     if (known !== undefined) return this.#duplicate(alert.id, known);
     return this.#receiveAlert({ kind: 'alert', alert, raw: new TextEncoder().encode(JSON.stringify(alert)) }, { from });
   }
 
-  /** Keeps what was not taken, so that it can be looked at, and sent again after a fix. */
+  /** Keeps what was not accepted, so that it can be inspected, and sent again after a fix. */
   async #keepRejected(
     bytes: Uint8Array,
     reason: string,
@@ -209,7 +209,7 @@ export class Receiver {
     }
   }
 
-  /** Takes one that is not known yet; whoever calls has just looked, which costs as much as to read a key from the disk. */
+  /** Accepts an alert that is not known yet; the caller has just checked that, which costs as much as reading a key from the disk. */
   async #receiveAlert(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
     const { id } = item.alert;
     const same = this.#underway.get(id);
@@ -247,7 +247,7 @@ export class Receiver {
     try {
       const now = new Date();
       const receivedAt = now.toISOString();
-      // One that is told once more has had its time.
+      // An alert that is sent again already has its time.
       const given = item.alert.againFor ? item.alert : timed(item.alert, { receivedAt, now: now.getTime() });
       const resolved = believed(delivery.from, given, resolver);
       const foreign = foreignNamespace(delivery.from.rule, item.alert, resolved);
@@ -263,7 +263,7 @@ export class Receiver {
         return screened;
       }
       const { alert, kept } = stamps?.stamp(resolved.alert, now.getTime(), delivery.from.name) ?? { alert: resolved.alert };
-      // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+      // Does not capture the alert itself: in a storm, all of them would stay in memory while the disk is written.
       const { rule } = alert;
       const seen = { rule, sensor: alert.sensor, severity: alert.severity };
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
@@ -281,7 +281,7 @@ export class Receiver {
   }
 }
 
-/** Whose sign of life it is: who sees one node cannot hide that the sensor of another one is silent. */
+/** The node that a sign of life counts for: a sender that sees one node cannot hide that another node's sensor is silent. */
 function hostOf({ node }: AlertSender, told: string | undefined): string | undefined {
   return node ?? told;
 }
@@ -295,13 +295,13 @@ function saidBy(from: AlertSender, said: SensorWord): SensorWord {
   return { sensor: said.sensor, text: said.text, ...(host !== undefined && { host }) };
 }
 
-/** Both times are kept. Where they are too far apart neither tells which of two pods of one name was meant. */
+/** Keeps both times. If they are too far apart, neither tells which of two pods with the same name was meant. */
 function timed(alert: Alert, { receivedAt, now }: { readonly receivedAt: string; readonly now: number }): Alert {
   const skewMs = Math.abs(Date.parse(alert.time) - now);
   return skewMs <= mostSkewMs ? { ...alert, receivedAt } : { ...alert, receivedAt, clockSuspect: true };
 }
 
-/** One that has to be sent again makes the whole to be sent again: what was taken is known by its id. */
+/** If one item has to be sent again, so does the whole body: accepted items are recognised by their ids. */
 function statusOf(items: readonly ItemAnswer[]): 200 | 403 | 422 | 429 | 503 {
   const has = (wanted: ItemAnswer['status']): boolean => items.some(({ status }) => status === wanted);
   if (has('unavailable')) return 503;

@@ -5,13 +5,13 @@ import type { ActiveSuppression } from '../../../core/orders/suppression.ts';
 import { type HiddenAlerts, ownSteps } from '../spool/hidden-alerts.ts';
 import type { Notes } from '../spool/notes.ts';
 
-/** What became of an alert that starts nothing. */
+/** The outcome of an alert that starts nothing. */
 export type ScreenedAnswer =
   | { readonly status: 'suppressed'; readonly id: string; readonly suppression: string }
-  /** Firebreak's own step was seen: it is in the incident of that step. */
+  /** The alert was caused by a step of Firebreak: it belongs to the incident of that step. */
   | { readonly status: 'own-step'; readonly id: string; readonly incident: string };
 
-/** Who knows what is hidden, and what Firebreak itself is doing. From memory: it is asked for each alert. */
+/** Looks up what is suppressed and what Firebreak itself is doing. Answers from memory, because it is called for each alert. */
 export interface ScreenSources {
   readonly suppressions?: { hiding(alert: Alert): ActiveSuppression | undefined } | undefined;
   readonly steps?: { causing(alert: Alert): OwnStep | undefined } | undefined;
@@ -20,7 +20,7 @@ export interface ScreenSources {
 interface ScreenOptions extends ScreenSources {
   readonly hidden: HiddenAlerts;
   readonly notes: Notes;
-  /** Told of each alert that starts nothing. */
+  /** Called for each alert that starts nothing. */
   readonly hid?: (by: string) => void;
   readonly now?: () => number;
 }
@@ -31,7 +31,7 @@ export interface Resolved {
   readonly receivedAt: string;
 }
 
-/** A workload's incident hears of what is hidden at once, and then more and more seldom: a storm must not fill its history. */
+/** Delays between notes to a workload's incident about hidden alerts: at once, then less and less often, so that a storm does not fill its history. */
 const noteAfterMs = [0, 60_000, 600_000, 3_600_000] as const;
 const longestAfterMs = 3_600_000;
 
@@ -41,7 +41,7 @@ interface Noted {
   since: number;
 }
 
-/** Looks at each alert before it becomes an incident's: what is suppressed or Firebreak's own doing starts nothing, and is kept. */
+/** Checks each alert before it reaches an incident: alerts that are suppressed or caused by Firebreak itself start nothing, and are kept. */
 export class Screen {
   readonly #options: ScreenOptions;
   readonly #noted = new Map<string, Noted>();
@@ -50,7 +50,7 @@ export class Screen {
     this.#options = options;
   }
 
-  /** Undefined, and at once, for an alert that goes on its way. Resolves when the other ones are on the disk. */
+  /** Returns undefined, synchronously, for an alert that passes. For the others, resolves when they are on disk. */
   take(resolved: Resolved): Promise<ScreenedAnswer> | undefined {
     const { suppressions, steps } = this.#options;
     const step = steps?.causing(resolved.alert);

@@ -7,42 +7,42 @@ import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 import { AlertBucket } from './alert-bucket.ts';
 import { largestBody } from './parse.ts';
 
-/** What one sender may say, and how fast. What is absent is not restricted. */
+/** What one sender may report, and how fast. Absent fields do not restrict it. */
 export interface SenderRule {
   readonly name: string;
-  /** Clusters that it may speak for: an item that names another one is refused. Without it the items' own word is ignored. */
+  /** Clusters it may report for: an item that names another cluster is rejected. If absent, the cluster that items name is ignored. */
   readonly clusters?: readonly string[] | undefined;
-  /** Namespaces that it may speak of; nothing about a node or the cluster as a whole then. */
+  /** Namespaces it may report on. If set, it may report nothing about a node or the cluster as a whole. */
   readonly namespaces?: readonly string[] | undefined;
-  /** The one node that it sees. */
+  /** The only node it sees. */
   readonly node?: string | undefined;
   readonly alertsPerSecond?: number | undefined;
   readonly burst?: number | undefined;
 }
 
-/** Who sends a request. */
+/** The sender of a request. */
 export interface AlertSender {
   readonly rule: SenderRule;
   readonly name: string;
-  /** From its certificate or its rule: what it says about pods of other nodes makes nothing happen by itself. */
+  /** From its certificate or its rule: its reports about pods of other nodes trigger nothing automatically. */
   readonly node?: string;
   readonly bucket: AlertBucket;
-  /** Packed bodies of its that are unpacked at once: others need the threads as well. */
+  /** Limits how many of its compressed bodies are unpacked at once, because other senders need the threads as well. */
   readonly unpacking: ConcurrencyLimiter;
-  /** Its bodies, from their first byte on until they are answered: others need the memory as well. */
+  /** Limits its bodies from their first byte until they are answered, because other senders need the memory as well. */
   readonly bodies: BoundedBodies;
 }
 
-/** More than a cluster's sensors send together: it is there for a sender gone mad. */
+/** More than all sensors of a cluster send together: it only stops a sender that has gone mad. */
 const defaultRate = { alertsPerSecond: 20_000, burst: 100_000 };
-/** Senders with a node each, so that their number is the cluster's size. */
+/** Maximum number of senders; each may be bound to a node, so their number grows with the cluster. */
 const mostSenders = 20_000;
 
-/** The senders by name, and by node where each node's is one of its own: their limits are counted apart. */
+/** Senders by name, and also by node if each node has its own sender: their limits are counted separately. */
 export class Senders {
   readonly #rules: ReadonlyMap<string, SenderRule>;
   readonly #known = new LRUCache<string, AlertSender>({ max: mostSenders });
-  /** Firebreak itself: a limit and rules of its own, whatever name somebody else sends under. */
+  /** Firebreak itself: it has its own limit and rules, even if another sender uses its name. */
   readonly own: AlertSender = senderOf({ name: ownSensor });
 
   constructor(rules: readonly SenderRule[] = []) {
@@ -72,11 +72,11 @@ function senderOf(rule: SenderRule, node = rule.node): AlertSender {
   };
 }
 
-/** Field names by which sensors and forwarders tell their cluster. */
+/** Field names in which sensors and forwarders name their cluster. */
 const clusterFields = ['cluster', 'cluster_name', 'clusterName', 'ClusterName', 'k8s.cluster.name', 'k8s_cluster'] as const;
 const mention = Buffer.from('luster');
 
-/** Why an item that names a cluster is not taken from this sender; the bytes are JSON by then. */
+/** Returns why an item that names a cluster is rejected from this sender. The bytes are already known to be JSON. */
 export function foreignCluster(
   rule: SenderRule,
   { raw, own }: { readonly raw: Uint8Array; readonly own: string },
@@ -104,7 +104,7 @@ function namedClusters(value: unknown): readonly string[] {
   return [...own, ...inner];
 }
 
-/** Why what an alert is about is not this sender's to report. */
+/** Returns why this sender may not report on the subject of an alert. */
 export function foreignNamespace(rule: SenderRule, decoded: Alert, { alert, subject }: ResolvedAlert): string | undefined {
   const { namespaces } = rule;
   if (namespaces === undefined) return undefined;
@@ -115,13 +115,13 @@ export function foreignNamespace(rule: SenderRule, decoded: Alert, { alert, subj
 }
 
 /**
- * The alert as this sender can know it. Whoever is bound to a node sees that node only: a pod elsewhere, or one that nobody can
- * place, loses its uid, and to a pod without one nothing automatic is done.
+ * Returns the alert reduced to what this sender can know. A sender bound to a node sees only that node: a pod on another node, or one whose node is unknown,
+ * loses its uid, and nothing automatic is done to a pod without a uid.
  */
 export function believed(sender: AlertSender, alert: Alert, resolver: SubjectResolver): ResolvedAlert {
   const { node } = sender;
   if (node === undefined) return resolver.resolve(alert);
-  // Its own word for the node would hide which one the cluster says it is.
+  // If the sender's own node were kept, it would hide the node that the cluster reports.
   const { node: claimed, ...unplaced } = alert;
   const resolved = resolver.resolve(unplaced);
   if (resolved.alert.pod !== undefined) {
@@ -139,7 +139,7 @@ export function believed(sender: AlertSender, alert: Alert, resolver: SubjectRes
 
 function doubted(resolved: ResolvedAlert, doubt: string): ResolvedAlert {
   const { alert, subject } = resolved;
-  // What the cluster says of a pod is not known of one in doubt.
+  // Drops the cluster's facts about the pod, because it is uncertain which pod is meant.
   const { pod, facts: _facts, ...rest } = alert;
   const { uid: _, ...named } = pod ?? {};
   return {

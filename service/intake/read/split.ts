@@ -1,4 +1,4 @@
-/** Where one JSON value of a body begins and ends, in bytes. */
+/** Byte offsets at which one JSON value of a body begins and ends. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -8,9 +8,9 @@ type Split =
   | { readonly ok: true; readonly items: readonly ByteRange[] }
   | { readonly ok: false; readonly reason: string; readonly status: 400 | 413 };
 
-/** Deeper than any sensor nests; parsing and walking stay cheap. */
+/** Deeper than any sensor nests, yet parsing and walking stay cheap. */
 export const deepest = 64;
-/** More than any sensor sends at once, and what one answer can list. */
+/** More than any sensor sends at once, and the most that one answer can list. */
 export const mostItems = 20_000;
 
 const quote = 0x22;
@@ -21,13 +21,13 @@ const openBracket = 0x5b;
 const openBrace = 0x7b;
 
 /**
- * Finds the items of a body without parsing them: one value, a list of values, values one after another with or without
- * line breaks. So one bad item fails alone, and each keeps its own bytes. Bounded by depth and number before any parsing.
+ * Finds the items of a body without parsing them: one value, a list of values, or consecutive values with or without line breaks. One bad item therefore fails
+ * alone, and each item keeps its own bytes. Depth and number are bounded before any parsing.
  */
 export function splitItems(bytes: Uint8Array): Split {
   const whole = scan(bytes, { start: 0, end: bytes.length });
   if (whole.ok || whole.status === 413) return whole;
-  // One broken line must not take the others with it.
+  // One broken line must not make the others fail.
   const lines = linesOf(bytes);
   if (lines.length < 2) return whole;
   const items: ByteRange[] = [];
@@ -38,7 +38,7 @@ export function splitItems(bytes: Uint8Array): Split {
     else items.push(line);
     if (items.length > mostItems) return tooMany;
   }
-  // A single value over several lines is broken as a whole: its lines are not values.
+  // A single value that spans several lines is broken as a whole: its lines are not values.
   return items.some((item) => looksWhole(bytes, item)) ? { ok: true, items } : whole;
 }
 
@@ -66,13 +66,16 @@ function scan(bytes: Uint8Array, { start, end }: ByteRange): Split {
     }
     if (items.length > mostItems) return tooMany;
     at = skipBlank(bytes, value, end);
-    // Lists without their brackets are sent too; a comma between values means nothing.
+    // Some senders send lists without brackets; a comma between values is ignored.
     if (bytes[at] === comma) at = skipBlank(bytes, at + 1, end);
   }
   return { ok: true, items };
 }
 
-/** The index after what is no value: all of it up to the next object or the end of the line is one item, and not one a word. `from` where a value begins. */
+/**
+ * Returns the index after text that is not a value: everything up to the next object or the end of the line is one item, not one item per word. `from`: where a
+ * value would begin.
+ */
 function endOfText(bytes: Uint8Array, from: number, end: number): number {
   const first = bytes[from];
   if (first === openBrace || first === quote || (first === openBracket && !isKubectlPrefix(bytes, from))) return from;
@@ -87,15 +90,15 @@ function isKubectlPrefix(bytes: Uint8Array, from: number): boolean {
 }
 
 const longestPrefix = 640;
-/** That one, or what a container runtime writes before each line: time, stream, and whether the line is whole. */
+/** The kubectl prefix, or what a container runtime writes before each line: time, stream, and whether the line is complete. */
 const prefix = /^(?:\[pod\/[^\]\s]+\]|\S{1,64} (?:stdout|stderr) [FP]) *$/;
 
-/** Whether the text before an object is only there to say where its line comes from. */
+/** Returns whether the text before an object only says where its line comes from. */
 function isPrefix(text: Uint8Array): boolean {
   return text.length <= longestPrefix && prefix.test(Buffer.from(text).toString('latin1'));
 }
 
-/** The items between a list's brackets, which are known to be balanced. */
+/** Returns the items between a list's brackets, which are known to be balanced. */
 export function elementsOf(bytes: Uint8Array, start: number, end: number): readonly ByteRange[] {
   const items: ByteRange[] = [];
   let at = skipBlank(bytes, start, end);
@@ -111,7 +114,7 @@ export function elementsOf(bytes: Uint8Array, start: number, end: number): reado
   return items;
 }
 
-/** The index after the value that begins at `from`. Words and numbers end at the next separator. */
+/** Returns the index after the value that begins at `from`. Words and numbers end at the next separator. */
 export function endOfValue(bytes: Uint8Array, from: number, end: number): number | Split {
   let depth = 0;
   let at = from;
@@ -153,7 +156,7 @@ function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === newline || byte === 0x0d || byte === 0x09 || byte === 0x1e;
 }
 
-/** Also over a byte order mark at the very start. */
+/** Also skips a byte order mark at the very start. */
 export function skipBlank(bytes: Uint8Array, from: number, end: number): number {
   let at = from === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : from;
   while (at < end && isBlank(bytes[at] ?? 0)) at += 1;

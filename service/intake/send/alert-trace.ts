@@ -5,11 +5,11 @@ import type { Delivered } from './delivery.ts';
 import type { IncidentLine } from './incident-line.ts';
 
 /**
- * Puts alerts on their way to Temporal into the trace of their incident: from when the first of them was taken until Temporal has them, the time in
- * the spool, and what is contained meanwhile. Which run it is, is known at the end only. Alerts for a run that another process has started have no
- * place in it, since its first run is not known here.
+ * Adds the delivery of alerts to Temporal to the trace of their incident: from when the first alert was accepted until Temporal has them all, the time in the
+ * spool, and what is contained meanwhile. The run is known only at the end. Alerts for a run that another process started are not traced, because its first run
+ * is not known here.
  *
- * @param written when they are on the disk; absent where they were there already
+ * @param written when they were written to disk; absent if they were already there
  */
 export function tracedDelivery(
   tracing: Tracing | undefined,
@@ -53,10 +53,10 @@ export function tracedDelivery(
   });
 }
 
-/** Most parts of one incident that wait for its trace: the oldest are in none. */
+/** Maximum number of parts of one incident that wait for its trace; the oldest are dropped from the trace. */
 const mostAhead = 16;
 
-/** What is contained before its alert's turn to be sent comes: it gets its place in the trace when that is done. */
+/** Traces containment that happens before its alert is sent: it joins the trace when the alert is sent. */
 export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, work: () => Promise<void>): Promise<void> {
   if (!tracing) return work();
   return tracing.ahead((join) => {
@@ -65,7 +65,7 @@ export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, wo
   });
 }
 
-/** Also what was done in a try that failed: the next that succeeds has it. */
+/** Includes work done in a failed attempt: the next successful attempt adds it. */
 function waitForTrace({ ahead }: IncidentLine, join: IncidentLine['ahead'][number]): void {
   ahead.push(join);
   if (ahead.length > mostAhead) ahead.shift();

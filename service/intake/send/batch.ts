@@ -6,43 +6,43 @@ import type { AlertBatch, AlertCount, Subject } from '../../../core/incident/inc
 import type { PlacedEntry } from '../spool/entry.ts';
 import type { Sending, Spool } from '../spool/spool.ts';
 
-/** Alerts of one incident that go to Temporal together. */
+/** Alerts of one incident that are sent to Temporal together. */
 export interface SpooledBatch {
   readonly batch: AlertBatch;
   readonly subject: Subject;
-  /** Everything of the incident up to this place. */
+  /** The batch covers everything of the incident up to this place. */
   readonly upTo: number;
   readonly samples: readonly number[];
   readonly alone: boolean;
   readonly severity: Severity;
-  /** Kinds of its samples. */
+  /** Kinds of the batch's samples. */
   readonly kinds: readonly string[];
   readonly size: number;
-  /** When the oldest of them was taken, ISO 8601. */
+  /** When the oldest alert was accepted, ISO 8601. */
   readonly since: string;
 }
 
 const mostSamples = 20;
-/** Repetitions that go whole all the same, so that the last details are seen. */
+/** Number of repetitions that are still sent in full, so that the latest details are visible. */
 const mostRepeated = 3;
-/** A payload of Temporal may have 2 MB. */
+/** A Temporal payload is limited to 2 MB. */
 const mostSampleBytes = 600_000;
 const mostRepeatedBytes = 32_000;
 const mostCounts = 2_000;
 const mostEntries = 50_000;
-/** Between these the event loop turns: a storm must not hold up a new alert. */
+/** Entries read before the event loop gets a turn: a storm must not delay a new alert. */
 const readAtOnce = 250;
 
 /**
- * What makes an alert new to an incident: another rule, pod (by uid where it is known) or severity; that it calls for other playbooks than those before,
- * by its process, its time, or how often it came; or that it is novel.
+ * Returns what makes an alert new to an incident: another rule, pod (by uid if known) or severity; a call for other playbooks than earlier alerts, by its
+ * process, its time, or how often it came; or its novelty.
  */
 export function kindOf({ rule, severity, pod, calls = [], facts }: Alert): string {
   const where = pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : '';
   return `${rule}\n${severity}\n${where}\n${calls.join(' ')}${facts?.novelty?.state === 'novel' ? '\nnovel' : ''}`;
 }
 
-/** The batch of one alert that was just accepted. */
+/** Returns the batch of one alert that was just accepted. */
 export function batchOfOne({ place, entry }: PlacedEntry): SpooledBatch {
   const batch = new BatchBuilder();
   batch.take({ place, entry }, 'new');
@@ -50,8 +50,8 @@ export function batchOfOne({ place, entry }: PlacedEntry): SpooledBatch {
 }
 
 /**
- * Makes the next batch of an incident from the spool alone, so that after a crash the same one comes out: everything up to a
- * bound, counted; what is new to the incident whole.
+ * Builds the next batch of an incident from the spool alone, so that the same batch results after a crash: everything up to a bound is counted, and what is new
+ * to the incident is included in full.
  */
 export async function nextBatch(call: {
   readonly spool: Spool;

@@ -1,42 +1,45 @@
-/** Less than one: between two calls nobody goes for as long as the last one took, times what is missing. */
+/** Less than one place means a pause between calls: as long as the last call took, times the missing fraction. */
 const fewest = 0.25;
-/** Of one that yields: after each call a rest as long as the call. On two cores a second call at once makes the first one slower, and no more are done. */
+/**
+ * Minimum for a limiter that yields: after each call it rests as long as the call took. On two cores, a second concurrent call slows the first down and does
+ * not increase throughput.
+ */
 const fewestYielding = 0.5;
-/** A call that takes longer says that the service has more than it can do. */
+/** A call that takes longer shows that the service is overloaded. */
 const slowMs = 120;
 const narrowedEveryMs = 250;
-/** Who waits for an answer is not kept waiting until it is sure. */
+/** A caller that waits for an answer must not wait until the slowdown is certain. */
 const yieldedEveryMs = 100;
-/** A lane that widened with every quick call had all its places again before anybody's wait was over. */
+/** If a lane widened with every quick call, it would have all its places back before anyone's wait was over. */
 const calmMs = 500;
 const widenedEveryMs = 100;
 const longestRestMs = 1_000;
 
 export interface ConcurrencyLimiterOptions {
   readonly adaptive?: boolean;
-  /** Places of an adaptive one at first; all, if not said. */
+  /** Initial places of an adaptive limiter; by default all. */
   readonly first?: number;
-  /** Whether something that matters more waits for this process. */
+  /** Returns whether something more important waits for this process. */
   readonly yields?: () => boolean;
-  /** Milliseconds that only go on. */
+  /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
-/** Who wants to go when. */
+/** The order in which a caller gets its turn. */
 export interface Turn {
-  /** By it one that waits is found again. */
+  /** Identifies a waiting call. */
   readonly key?: string;
-  /** 0 goes first. */
+  /** 0 is served first. */
   readonly rank?: number;
 }
 
-/** Begins a call in a place of that lane. */
+/** Begins a call in a place of the given lane. */
 type Begin = (limiter: ConcurrencyLimiter) => void;
 
 /**
- * Lets so many calls run at once; the others wait by rank, and then in the order in which they came. An adaptive one narrows while calls
- * are slow, down to one at a time with a rest after each, and widens again while they are quick: what waits here does not stand before a
- * critical call over there. To what matters more in this process it yields the same way.
+ * Limits how many calls run at once; the others wait by rank, then in order of arrival. An adaptive limiter narrows while calls are slow, down to one at a time
+ * with a rest after each, and widens again while they are quick, so that work waiting here does not delay a critical call at the service. It yields in the same
+ * way to more important work in this process.
  */
 export class ConcurrencyLimiter {
   readonly #most: number;
@@ -58,7 +61,7 @@ export class ConcurrencyLimiter {
     this.#now = now;
   }
 
-  /** Whether a call would run at once. */
+  /** Whether a call would start immediately. */
   get isFree(): boolean {
     return this.#taken < this.#open;
   }
@@ -71,7 +74,7 @@ export class ConcurrencyLimiter {
     });
   }
 
-  /** One that waits here with that key, behind that rank, goes on in another lane (or in this one) as if it had come with that rank. */
+  /** Moves a call that waits here with that key, behind that rank, to another lane (or this one), as if it had arrived with that rank. */
   raise(key: string, rank: number, to: ConcurrencyLimiter): void {
     const begin = this.#waiting.withdraw(key, rank);
     if (begin !== undefined) to.#admit(key, rank, begin);
@@ -102,7 +105,7 @@ export class ConcurrencyLimiter {
     return Math.max(1, Math.floor(this.#places));
   }
 
-  /** At once, and to as many as there are places for: nobody overtakes. */
+  /** Starts waiting calls synchronously, one per free place, so that no other call overtakes them. */
   #handOn(): void {
     this.#taken -= 1;
     while (this.isFree) {
@@ -129,7 +132,7 @@ export class ConcurrencyLimiter {
   }
 }
 
-/** Waits in the order of rank (0 goes first), and within a rank in the order of coming. Each key waits at most once. */
+/** Queue ordered by rank (0 first), then by arrival. Each key waits at most once. */
 class RankedQueue<K, T> {
   readonly #ranks: Map<K, T>[] = [];
 
@@ -138,7 +141,7 @@ class RankedQueue<K, T> {
     this.#ranks[rank]?.set(key, item);
   }
 
-  /** Whose turn it is. */
+  /** Removes and returns the next item. */
   shift(): T | undefined {
     for (const waiting of this.#ranks) {
       const next = waiting.entries().next();
@@ -150,7 +153,7 @@ class RankedQueue<K, T> {
     return undefined;
   }
 
-  /** Takes out one that waits behind a rank; undefined where there is none. */
+  /** Removes and returns the item with this key that waits behind a rank; undefined if there is none. */
   withdraw(key: K, behind: number): T | undefined {
     for (const waiting of this.#ranks.slice(behind + 1)) {
       const item = waiting.get(key);

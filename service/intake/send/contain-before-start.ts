@@ -5,21 +5,21 @@ import { ConcurrencyLimiter } from './concurrency-limiter.ts';
 import type { HeadStart, HeadStartResult } from './head-start.ts';
 
 /**
- * Containments at once: the API server takes no more in a second from a hundred, and each has the processors to itself for a moment, so that
- * on a busy machine none runs out of its own time while it waits for others.
+ * Maximum concurrent containments: the API server handles no more per second with a hundred, and each gets the processors to itself for a moment, so that on a
+ * busy machine none uses up its own time while waiting for others.
  */
 const containmentsAtOnce = 16;
-/** No containment has come about for so long though some are underway, in milliseconds: the API server hangs, and incidents start all the same. */
+/** If containments are underway and none has finished for this many milliseconds, the API server hangs; incidents then start anyway. */
 const stuckMs = 3_000;
-/** The longest that a start waits, in milliseconds: it is durable, but people are asked by the incident. Only an endless storm comes to that. */
+/** Longest delay of a start, in milliseconds: the start is durable, but only the incident asks people. Only an endless storm reaches this limit. */
 const longestMs = 120_000;
 const tickMs = 50;
-/** Starts at once of incidents whose pod is contained already. */
+/** Maximum concurrent starts of incidents whose pod is already contained. */
 const startsAtOnce = 4;
 
 export interface ContainBeforeStartOptions {
   readonly headStart?: HeadStart | undefined;
-  /** Told of every head start, and how long after its alert was taken it was over. */
+  /** Called for every head start, with the seconds from the acceptance of its alert until it ended. */
   readonly began?: ((result: HeadStartResult, seconds: number) => void) | undefined;
 }
 
@@ -31,8 +31,8 @@ interface Waiting {
 }
 
 /**
- * In a burst the containments go first, the worst before the others and else in the order of their coming, and the starts of their incidents after
- * all of them, a few at a time, the worst first. What waits is on the disk.
+ * In a burst, containments run first, the most severe before the others and otherwise in order of arrival. The starts of their incidents follow after all of
+ * them, a few at a time, the most severe first. Everything that waits is on disk.
  */
 export class ContainBeforeStart {
   readonly #headStart: HeadStart | undefined;
@@ -50,10 +50,10 @@ export class ContainBeforeStart {
   }
 
   /**
-   * Plans what these alerts ask for while they are written, and does it as soon as they are durable. Resolves when that is done and no other is underway;
-   * neither an API server that hangs nor an endless burst holds a start back for good. Never rejects.
+   * Plans the immediate containment for these alerts while they are written, and performs it as soon as they are durable. Resolves when it is done and no other
+   * containment is underway; neither a hanging API server nor an endless burst delays a start forever. Never rejects.
    *
-   * @returns whether there was anything to do: then the start that follows is one of those that go a few at a time, see `afterwards`
+   * @returns whether there was anything to do: if so, the start that follows is one of those that run a few at a time, see `afterwards`
    */
   async before(entries: Entries, durable: Promise<unknown>): Promise<boolean> {
     const headStart = this.#headStart;
@@ -74,7 +74,7 @@ export class ContainBeforeStart {
     return true;
   }
 
-  /** The start of an incident whose containment is done: others may still come, and go before it. */
+  /** Starts an incident whose containment is done. Other containments may still arrive, and go first. */
   async afterwards<T>(severity: Severity, start: () => Promise<T>): Promise<T> {
     return this.#starts.run(
       async () => {
@@ -90,7 +90,7 @@ export class ContainBeforeStart {
     if (this.#underway === 0) this.#release(() => true);
   }
 
-  /** No containment is underway, or all that are hang, or it has been waited for too long. */
+  /** Resolves when no containment is underway, all of them hang, or the wait has taken too long. */
   #calm(): Promise<void> {
     if (this.#underway === 0) return Promise.resolve();
     return new Promise((go) => {

@@ -16,33 +16,39 @@ import { Pressure } from './pressure.ts';
 import { startOptionsOf } from './start-options.ts';
 
 const callsAtOnce = 32;
-/** The first calls of a storm, until it shows how many the service takes. */
+/** Concurrent calls at the start of a storm, until it is clear how many the service can handle. */
 const callsAtFirst = 2;
-/** Signals a second at which windows begin to grow, and how far they do. */
+/** Signals per second above which windows grow, and the maximum growth factor. */
 const callsWithoutCongestion = 20;
 const longestCongestion = 50;
-/** So long the start of an incident waits at most for a cell that has its hands full, in milliseconds: where its pod is contained, and else where it is not critical, since others wait behind it. */
+/**
+ * Maximum milliseconds that an incident's start waits for a busy cell: if its pod is contained, and otherwise if it is not critical, because others wait behind
+ * it.
+ */
 const containedWaitMs = 30_000;
 const otherWaitMs = 5_000;
 const lookAgainMs = 50;
-/** No call failed for so long: it is over. */
+/** If no call has failed for this long, the outage is over. */
 const quietMs = 10_000;
 
 export interface DeliveryOptions extends ContainBeforeStartOptions {
   readonly gateway: IncidentGateway;
-  /** Tells again whom an alert is about that waited for long. */
+  /** Resolves the subject again for an alert that waited for long. */
   readonly resolver?: SubjectResolver | undefined;
   readonly log: IntakeLog;
-  /** Whether the cell has its hands full with what has begun. Absent: nobody knows. */
+  /** Whether the cell is busy with the incidents that it has begun. Absent: unknown. */
   readonly isBusy?: (() => boolean) | undefined;
-  /** Told of every call to Temporal. */
+  /** Called for every call to Temporal. */
   readonly called?: (kind: 'start' | 'signal', result: string) => void;
 }
 
-/** `ended`: the run is over and took nothing; what is to be sent may be made anew. `again`: nobody knows. */
+/** `ended`: the run is over and accepted nothing; the batch may be rebuilt. `again`: the outcome is unknown. */
 export type Delivered = 'sent' | 'ended' | 'again' | { readonly refused: string };
 
-/** One batch to its incident: what it asks for at once is begun first, then Temporal gets it. Critical ones have a lane of their own; in the other one the worse goes first. */
+/**
+ * Delivers one batch to its incident: first begins the immediate containment, then calls Temporal. Critical batches have their own lane; in the other lane the
+ * more severe goes first.
+ */
 export class Delivery {
   readonly #gateway: IncidentGateway;
   readonly #resolver: SubjectResolver | undefined;
@@ -69,39 +75,39 @@ export class Delivery {
     this.#isBusy = isBusy;
   }
 
-  /** What these alerts ask for at once. Never rejects. */
+  /** Performs the immediate containment for these alerts. Never rejects. */
   async containFirst(entries: readonly SpoolEntry[], durable: Promise<unknown>): Promise<void> {
     await this.#contain.before(entries, durable);
   }
 
-  /** An alert was made durable within so many milliseconds: what is not critical yields to those who wait for their answers. */
+  /** Records how many milliseconds it took to make an alert durable: non-critical work yields to senders that wait for their answers. */
   accepted(tookMs: number): void {
     this.#pressure.took(tookMs);
   }
 
-  /** Whether a call would not have to wait for its turn. */
+  /** Whether a call would run without waiting. */
   isFree(severity: Severity): boolean {
     return this.#limiterOf(severity).isFree;
   }
 
-  /** An alert that is being written to the spool meanwhile. */
+  /** Sends an alert while it is being written to the spool. */
   async sendBeforeWrite(
     line: IncidentLine,
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
     const { severity } = entry.alert;
-    // Not in the lane too: what holds a place there waits for what goes afterwards.
+    // Does not take a place in the lane as well: a call that holds one there waits for the starts that come afterwards.
     if (await this.#contain.before([entry], stored))
       return this.#contain.afterwards(severity, () => this.#call(line, spooled, containedWaitMs));
     return this.inTurn(line.id, severity, () => this.#call(line, spooled));
   }
 
-  /** Waits for a place in the lane, behind what is worse, and runs there. */
+  /** Waits for a place in the lane, behind more severe work, and runs there. */
   inTurn<T>(incident: string, severity: Severity, work: () => Promise<T>): Promise<T> {
     return this.#limiterOf(severity).run(work, { key: incident, rank: severities.indexOf(severity) });
   }
 
-  /** Something worse has come to an incident: if it waits for its turn it waits no longer than that would. */
+  /** A more severe alert has arrived for an incident: if the incident waits for its turn, it moves up to the place of that severity. */
   raise(incident: string, severity: Severity): void {
     this.#limiter.raise(incident, severities.indexOf(severity), this.#limiterOf(severity));
   }
@@ -110,7 +116,7 @@ export class Delivery {
     return severity === 'critical' ? this.#criticalLimiter : this.#limiter;
   }
 
-  /** What waited in the spool; to be called in turn. */
+  /** Sends what waited in the spool. Must be called in turn. */
   async fromSpool(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {
     const current = asOfNow(spooled, { resolver: this.#resolver, now: Date.now() });
     const { subject, since: receivedAt } = current;
@@ -120,15 +126,15 @@ export class Delivery {
     return this.#call(line, current);
   }
 
-  /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
+  /** Repetitions are gathered for longer while many incidents have some, because Temporal is loaded by the calls of all of them together. */
   windowOf(line: IncidentLine): number {
     const congestion = Math.min(longestCongestion, this.#pace.perSecond() / callsWithoutCongestion);
     return line.windowMs * Math.max(1, congestion);
   }
 
   /**
-   * Until the cell has room for one more incident. What has begun comes to its question first: with more at work than it holds in memory, each of their tasks reads its
-   * incident again, and hundreds of them keep each other from ever asking.
+   * Waits until the cell has room for one more incident. Incidents that have begun must reach their question first: if more are active than the cell holds in
+   * memory, each task reads its incident again, and hundreds of them keep each other from ever asking.
    */
   async #untilRoom(withinMs: number): Promise<void> {
     const until = performance.now() + withinMs;
@@ -177,7 +183,7 @@ export class Delivery {
     return 'again';
   }
 
-  /** Of all incidents together, and not of each of some thousands: it is one trouble. */
+  /** Logged once for all incidents together, not for each of thousands: it is one problem. */
   #unanswered(line: IncidentLine, detail: string): 'again' {
     line.failures += 1;
     const said = this.#trouble.met(detail);
@@ -187,8 +193,8 @@ export class Delivery {
 }
 
 /**
- * The batch as it is to be acted on now. An alert that waited in the spool for more than 15 minutes is about a cluster of then: whom it is about
- * is told anew, and nothing is done for it without people.
+ * Returns the batch as it must be handled now. An alert that waited in the spool for more than 15 minutes describes an earlier state of the cluster: its
+ * subject is resolved again, and nothing is done for it without people.
  *
  * @param now milliseconds since 1970
  */
@@ -205,7 +211,7 @@ function asOfNow(
     const minutes = Math.round((now - Date.parse(alert.receivedAt ?? spooled.since)) / 60_000);
     const waited = `the alert waited for ${minutes} minutes before it could be handled`;
     const resolved = resolver?.resolve(alert);
-    // Its incident stays: the id is kept with the alert. What else has changed is what people must know.
+    // The incident stays the same, because its id is stored with the alert. People must know what else has changed.
     const moved = resolved !== undefined && incidentIdOf(resolved.subject) !== incident;
     const doubt = moved ? `${waited}, and today it would be about ${incidentIdOf(resolved.subject)}` : waited;
     return { ...(moved ? alert : (resolved?.alert ?? alert)), doubt: alert.doubt ?? doubt };
@@ -215,7 +221,7 @@ function asOfNow(
 
 const windowMs = 1_000;
 
-/** How often something happened lately: over this second and the one before. */
+/** Measures how often something happened recently: over this second and the previous one. */
 class Pace {
   readonly #now: () => number;
   #since = 0;
@@ -236,7 +242,7 @@ class Pace {
     return this.#before * (1 - share) + this.#current;
   }
 
-  /** Milliseconds into the current second. */
+  /** Returns the milliseconds elapsed in the current second. */
   #turn(): number {
     const passed = this.#now() - this.#since;
     if (passed < windowMs) return passed;

@@ -20,8 +20,8 @@ interface DispatcherOptions extends DeliveryOptions {
 }
 
 /**
- * Gives the spool's alerts to Temporal: the first of an incident at once, beside its write to the disk; repetitions counted
- * in windows that grow with the storm. One call an incident at a time, in order. What fails is sent again with the same ids.
+ * Sends the spool's alerts to Temporal: the first of an incident immediately, in parallel with its write to disk; repetitions are counted in windows that grow
+ * with the storm. One call per incident at a time, in order. Failed calls are sent again with the same ids.
  */
 export class Dispatcher {
   readonly #spool: Spool;
@@ -41,13 +41,13 @@ export class Dispatcher {
     this.#delivery = new Delivery({ ...delivery, log });
   }
 
-  /** Sends what an earlier process left behind, the worst first. */
+  /** Sends what an earlier process left behind, the most severe first. */
   drain(): void {
     const lines = [...this.#spool.incidents()].map((incident) => this.#lines.of(incident));
     for (const line of lines) {
       const first = this.#peek(line);
       line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
-      // Not only in its turn: Temporal may be away.
+      // Contains without waiting for the incident's turn, because Temporal may be unavailable.
       const entries = first.map(({ entry }) => entry);
       void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst(entries, Promise.resolve()));
     }
@@ -55,24 +55,24 @@ export class Dispatcher {
   }
 
   /**
-   * Takes an alert. Resolves as soon as it is durable: on the disk, or in Temporal.
+   * Accepts an alert. Resolves as soon as it is durable: on disk, or in Temporal.
    *
-   * @param raw the bytes as they came, sealed; asked for only when they are kept
-   * @throws FB_ERR_UNAVAILABLE when neither took it
+   * @param raw returns the received bytes, sealed; called only if they are stored
+   * @throws FB_ERR_UNAVAILABLE if neither stored it
    */
   async accept(incident: string, entry: SpoolEntry, raw: () => Uint8Array): Promise<void> {
     const line = this.#lines.of(incident);
     const isNew = line.meets(kindOf(entry.alert));
     const again = this.#spool.sentBeforeWrite.has(entry.alert.id);
     const { severity } = entry.alert;
-    // Whoever would have to wait for a turn waits on the disk, and not in memory.
+    // An alert that would have to wait for its turn waits on disk, not in memory.
     if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(severity))
       return this.#sendBeforeWrite(line, { ...entry, raw: raw(), alone: true });
     line.writing += 1;
     line.wait();
     line.gathered += 1;
     try {
-      // A repetition within a storm is counted only.
+      // A repetition within a storm is only counted.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
       const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
       if (isNew) void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], stored));
@@ -84,7 +84,7 @@ export class Dispatcher {
     else this.#flushLater(line, this.#delivery.windowOf(line));
   }
 
-  /** Looks at an incident that got alerts by another way. */
+  /** Checks an incident that received alerts by another route. */
   wake(incident: string): void {
     const line = this.#lines.of(incident);
     line.wait();
@@ -92,12 +92,12 @@ export class Dispatcher {
     this.#flushSoon(line);
   }
 
-  /** Incidents with alerts that wait, and for how long the oldest does, in seconds, at most. */
+  /** Number of incidents with waiting alerts, and an upper bound for how long the oldest has waited, in seconds. */
   waiting(): ReturnType<IncidentLines['waiting']> {
     return this.#lines.waiting();
   }
 
-  /** Sends what waits, for at most so long. The rest stays in the spool. */
+  /** Sends what waits, for at most `withinMs`. The rest stays in the spool. */
   async stop(withinMs: number): Promise<void> {
     this.#stopping = true;
     for (const line of this.#lines) if (line.backlog && !line.busy) this.#flushSoon(line);
@@ -151,7 +151,7 @@ export class Dispatcher {
 
   async #store(line: IncidentLine, entry: SpoolEntry): Promise<number> {
     const began = performance.now();
-    // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
+    // Keeps only the id: otherwise all alerts of a storm would stay in memory for as long as the disk takes.
     const { id } = entry.alert;
     try {
       const place = await this.#spool.add(line.id, entry);
@@ -190,7 +190,7 @@ export class Dispatcher {
       do {
         line.urgent = false;
         line.gathered = 0;
-        // The batch is made when its turn has come: of what waits for one, only the lines are in memory.
+        // The batch is built when its turn has come: while it waits, only the lines are in memory.
         failed = !(await this.#delivery.inTurn(line.id, line.severity, () => this.#flushOnce(line)));
       } while (line.urgent && !failed);
     } catch (error) {
@@ -201,7 +201,7 @@ export class Dispatcher {
     this.#release(line, { failed });
   }
 
-  /** One batch. False when it has to be sent again. */
+  /** Sends one batch. Returns false if it has to be sent again. */
   async #flushOnce(line: IncidentLine): Promise<boolean> {
     const fixed = this.#spool.sending(line.id);
     if (fixed?.sent === true) {
@@ -209,7 +209,7 @@ export class Dispatcher {
       line.urgent = true;
       return true;
     }
-    // A batch that may have been taken goes to the run that may have taken it.
+    // A batch that a run may already have accepted goes to that run again.
     if (fixed !== undefined && !line.isOpen) line.opened(undefined);
     const spooled = await nextBatch({ spool: this.#spool, incident: line.id, known: line.known, fixed });
     if (spooled === undefined) return true;
@@ -234,7 +234,7 @@ export class Dispatcher {
     }
     line.delivered(spooled.kinds);
     await this.#remove(line, spooled.upTo);
-    // More than a batch was waiting, or something new is behind it.
+    // More than one batch was waiting, or something new is behind it.
     const [next] = this.#spool.entriesOf(line.id, { limit: 1 });
     if (next !== undefined && !line.known.has(kindOf(next.entry.alert))) line.urgent = true;
     return true;
@@ -245,17 +245,17 @@ export class Dispatcher {
     line.left(upTo);
   }
 
-  /** How bad what waits is: the first of it, where it is much. */
+  /** Looks at the severity of what waits, or of the first part of it if there is a lot. */
   #peek(line: IncidentLine): readonly PlacedEntry[] {
     const first = this.#spool.entriesOf(line.id, { limit: peekedAtStart });
     for (const { place, entry } of first) line.holds(entry.alert.severity, place);
     return first;
   }
 
-  /** After a call: more to do, later, or nothing. */
+  /** Decides after a call whether there is more to do now, later, or not at all. */
   #release(line: IncidentLine, { failed }: { readonly failed: boolean }): void {
     line.busy = false;
-    // What is left waits in the spool for the next process.
+    // The rest waits in the spool for the next process.
     if (this.#stopped) return;
     if (line.writing > 0 || this.#spool.hasEntries(line.id)) line.wait();
     else line.nothingWaits();
@@ -272,7 +272,7 @@ export class Dispatcher {
     else if (line.backlog) this.#flushSoon(line);
   }
 
-  /** Temporal answers again: whoever waited for that need not wait longer. */
+  /** Temporal answers again: incidents that were backing off need not wait longer. */
   #wakeFailing(): void {
     const waiting = [...this.#failing].filter(({ failures }) => failures > 2);
     for (const line of waiting.sort(worstFirst)) {

@@ -5,17 +5,17 @@ const mostKinds = 10_000;
 /** What the dispatcher remembers of one incident: counts and kinds, never alerts. All of it may be forgotten. */
 export class IncidentLine {
   readonly id: string;
-  /** One start or signal at a time. */
+  /** Whether a start or signal is underway; only one at a time. */
   busy = false;
-  /** Alerts on their way to the disk. */
+  /** Number of alerts being written to disk. */
   writing = 0;
-  /** Something new waits: no window for it. */
+  /** Whether something new waits, which is sent without waiting for a window. */
   urgent = false;
   failures = 0;
   timer: NodeJS.Timeout | undefined;
-  /** What was done before its alerts were sent waits for the trace of its incident. */
+  /** Callbacks that add work done before the alerts were sent to the incident's trace. */
   readonly ahead: ((traceId: string, under: string) => void)[] = [];
-  /** Alerts since the last batch. */
+  /** Number of alerts since the last batch. */
   gathered = 0;
   #waitingSince: number | undefined;
   #open = false;
@@ -24,7 +24,7 @@ export class IncidentLine {
   readonly #waiting = new Set<string>();
   #events = 0;
   #batches = 0;
-  /** Places in the spool of the newest alert that waits, by severity; 0 where none does. */
+  /** Place in the spool of the newest waiting alert, by severity; 0 if there is none. */
   readonly #newest: number[] = severities.map(() => 0);
   #leftUpTo = 0;
 
@@ -37,34 +37,34 @@ export class IncidentLine {
     return this.#open;
   }
 
-  /** Whether the spool may hold alerts of it. */
+  /** Whether the spool may hold alerts of this incident. */
   get backlog(): boolean {
     return this.#waitingSince !== undefined;
   }
 
-  /** Milliseconds since 1970; no alert of it waits for longer. */
+  /** Milliseconds since 1970; no alert of the incident has waited for longer. */
   get waitingSince(): number | undefined {
     return this.#waitingSince;
   }
 
-  /** Alerts of it are, or may be, in the spool. @param since when the oldest came, if not now */
+  /** Marks that alerts of the incident are, or may be, in the spool. @param since when the oldest arrived, if not now */
   wait(since = Date.now()): void {
     this.#waitingSince ??= since;
   }
 
-  /** An alert of that severity is in the spool. */
+  /** Records that an alert of this severity is in the spool. */
   holds(severity: Severity, place: number): void {
-    // A batch that was being made may have taken it along.
+    // A batch that was being built may already have included it.
     if (place > this.#leftUpTo) this.#newest[severities.indexOf(severity)] = place;
   }
 
-  /** Everything up to that place has left the spool. */
+  /** Records that everything up to this place has left the spool. */
   left(upTo: number): void {
     this.#leftUpTo = upTo;
     for (const [at, place] of this.#newest.entries()) if (place <= upTo) this.#newest[at] = 0;
   }
 
-  /** Of the worst alert that waits. */
+  /** The severity of the most severe waiting alert. */
   get severity(): Severity {
     return severities[this.#newest.findIndex((place) => place > 0)] ?? 'unknown';
   }
@@ -86,12 +86,12 @@ export class IncidentLine {
     return !this.busy && !this.backlog && this.writing === 0;
   }
 
-  /** So many that a repetition is only counted. */
+  /** Whether there are so many alerts that repetitions are only counted. */
   get isStorm(): boolean {
     return this.#events >= 1_000;
   }
 
-  /** True the first time that this run meets such an alert. */
+  /** Returns true the first time this run sees such an alert. */
   meets(kind: string): boolean {
     this.#events += 1;
     if (this.#known.has(kind) || this.#waiting.has(kind)) return false;
@@ -113,7 +113,7 @@ export class IncidentLine {
     }
   }
 
-  /** The run has ended: for the next one everything is new. */
+  /** The run has ended: everything is new to the next one. */
   ended(): void {
     this.#open = false;
     this.#run = undefined;
@@ -123,8 +123,8 @@ export class IncidentLine {
   }
 
   /**
-   * How long repetitions are gathered, in milliseconds. Grows with the events, and with the batches too, so that alerts that
-   * drip for days do not fill a history of 4 096 events either (a signal takes four).
+   * How long repetitions are gathered, in milliseconds. Grows with the events and with the batches, so that alerts that trickle in for days do not fill a
+   * history of 4 096 events either (a signal takes four).
    */
   get windowMs(): number {
     if (this.#batches >= 800) return 3_600_000;
@@ -135,7 +135,7 @@ export class IncidentLine {
   }
 }
 
-/** Whose alerts that wait are worse goes first. */
+/** Sorts the incident with the more severe waiting alerts first. */
 export function worstFirst(a: IncidentLine, b: IncidentLine): number {
   return severities.indexOf(a.severity) - severities.indexOf(b.severity);
 }

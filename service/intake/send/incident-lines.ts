@@ -2,7 +2,7 @@ import { IncidentLine } from './incident-line.ts';
 
 const mostLines = 20_000;
 
-/** The lines of all incidents that had alerts lately. Those with nothing to do are forgotten when there are many. */
+/** The lines of all incidents with recent alerts. If there are many, lines with nothing to do are forgotten. */
 export class IncidentLines implements Iterable<IncidentLine> {
   readonly #lines = new Map<string, IncidentLine>();
 
@@ -19,7 +19,7 @@ export class IncidentLines implements Iterable<IncidentLine> {
     return line;
   }
 
-  /** Incidents with alerts that wait, and for how long the oldest does, in seconds, at most. */
+  /** Number of incidents with waiting alerts, and an upper bound for how long the oldest has waited, in seconds. */
   waiting(): { readonly incidents: number; readonly oldestSeconds: number } {
     let incidents = 0;
     let oldest = Date.now();

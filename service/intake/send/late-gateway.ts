@@ -1,14 +1,14 @@
 import type { IncidentGateway } from './incident-gateway.ts';
 
 export interface LateGateway extends IncidentGateway {
-  /** From now on calls go there; who waits goes at once. */
+  /** From now on calls go to `gateway`; waiting calls continue at once. */
   open(gateway: IncidentGateway): void;
 }
 
 /** As long as the gateway itself waits for an answer. */
 const patienceMs = 5_000;
 
-/** Stands for a gateway that is not there yet: a call waits for it, and then says that nobody took it. The spool keeps what was given meanwhile. */
+/** Stands in for a gateway that does not exist yet: a call waits for it, and then reports it as unavailable. The spool keeps the alerts meanwhile. */
 export function createLateGateway(waitMs = patienceMs): LateGateway {
   let opened: IncidentGateway | undefined;
   const waiting = new Set<() => void>();

@@ -1,10 +1,10 @@
-/** What is durable after this has kept its sender waiting, */
+/** A write that takes longer has kept its sender waiting, */
 const lateMs = 15;
-/** unless that is what the disk takes: so many times its quickest write of the last minutes. */
+/** unless the disk is this slow: this many times its quickest write of the last minutes. */
 const lateTimes = 3;
-/** In a window; so what was quickest counts half after 70 s. */
+/** Growth per window of the remembered quickest write, so that it counts half after 70 s. */
 const forgottenShare = 1.002;
-/** A disk that is slow once is no pressure. One answer in a hundred is what senders are promised something of: it is too late to yield when one in ten waits. */
+/** One slow write is not pressure. Senders are promised a latency for all but one answer in a hundred: yielding only when one in ten waits is too late. */
 const lateShare = 0.03;
 const windowMs = 200;
 
@@ -15,7 +15,7 @@ interface Seen {
 
 const nothing: Seen = { late: 0, all: 0 };
 
-/** Whether senders wait for their answers lately: over this fifth of a second and the one before. Nothing runs while nothing comes. */
+/** Measures whether senders have recently waited for their answers: over this fifth of a second and the previous one. Nothing runs while no alerts arrive. */
 export class Pressure {
   readonly #now: () => number;
   #since = 0;
@@ -27,7 +27,7 @@ export class Pressure {
     this.#now = now;
   }
 
-  /** An alert was made durable within so many milliseconds. */
+  /** Records how many milliseconds it took to make an alert durable. */
   took(ms: number): void {
     this.#turn();
     this.#quickestMs = Math.min(this.#quickestMs, ms);

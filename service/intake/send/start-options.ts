@@ -11,7 +11,7 @@ const priorities: Readonly<Record<Severity, StartOptions['priority']>> = {
   unknown: 5,
 };
 
-/** How an incident is started, and what it is listed by. Names only: search attributes are plain text in Temporal. */
+/** Returns how an incident is started, and the attributes it is listed by. Names only: search attributes are plain text in Temporal. */
 export function startOptionsOf({ subject, severity, batch }: Pick<SpooledBatch, 'subject' | 'severity' | 'batch'>): StartOptions {
   const node = subject.kind === 'node' ? subject.node : batch.alerts.find((alert) => alert.node !== undefined)?.node;
   const rules = [...new Set(batch.alerts.map(({ rule }) => rule))];

@@ -16,37 +16,37 @@ import { grpc, grpcCode } from '../../temporal/grpc-status.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IncidentGateway, SignalResult, StartOptions, StartResult } from './incident-gateway.ts';
 
-/** Until a start or signal counts as unanswered, and is sent again. */
+/** Milliseconds until a start or signal counts as unanswered and is sent again. */
 const answerWithinMs = 5_000;
 const longestAttribute = 200;
 const mostRules = 10;
-/** Runs that are remembered. One that is not is asked who it is. */
+/** Maximum number of remembered runs. A run that is not remembered is asked to identify itself. */
 const mostRuns = 20_000;
-/** A run whose first task was done has more events than that; ours does it in less than a second. */
+/** A run whose first task is done has more events than this; ours completes it in less than a second. */
 const beganEvents = 4;
 const beganWithinMs = 60_000;
 
 interface TemporalGatewayOptions {
-  /** On the worker's own NativeConnection: only then can a start be eager. */
+  /** Must use the worker's own NativeConnection: only then can a start be eager. */
   readonly client: Client;
   readonly taskQueue: string;
   readonly begins: (id: string, start: IncidentStart) => Beginning;
-  /** False for a run that comes of a start that was played back, or was set back when it was over. `first`: its first run. Absent: each may be. */
+  /** Returns false for a run of a start that was replayed, or that was reset after it had ended. `first`: its first run. Absent: every run may run. */
   readonly mayRun?: (id: string, first: string, run: string) => Promise<boolean>;
-  /** False for a run that no cell has begun, by its first run: asked where it does not answer. Absent: each may be ours. */
+  /** Returns false for a run that no cell has begun, by its first run; called if the run does not answer. Absent: every run may be ours. */
   readonly wasBegun?: (id: string, first: string) => Promise<boolean>;
   readonly log: IntakeLog;
 }
 
 /** How an incident begins. */
 export interface Beginning {
-  /** What the workflow is called with, made of what the intake knows. */
+  /** Input of the workflow, built from what the intake knows. */
   readonly input: unknown;
-  /** What it is begun with, where that is certain. */
+  /** The build it starts with, if that is certain. */
   readonly build?: string;
-  /** Absent: on the build that Temporal calls the current one. */
+  /** Absent: starts on Temporal's current build. */
   readonly pinnedTo?: WorkerDeploymentVersion;
-  /** True where the worker on this client has its build: an eager start would run on that. Absent: it has. */
+  /** Whether the worker on this client has its build, because an eager start would run on that worker. Absent: it has. */
   readonly mayBeEager?: boolean;
 }
 
@@ -57,7 +57,7 @@ export function temporalGateway(options: TemporalGatewayOptions): IncidentGatewa
 
 class TemporalGateway implements IncidentGateway {
   readonly #options: TemporalGatewayOptions;
-  /** Of each incident the run that this gateway has started, or for which a cell has answered. Alerts go to that one. */
+  /** For each incident, the run that this gateway started or that a cell has confirmed. Alerts go to that run. */
   readonly #runs = new LRUCache<string, string>({ max: mostRuns });
   #warnedOfAttributes = false;
 
@@ -68,7 +68,7 @@ class TemporalGateway implements IncidentGateway {
   async start(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult> {
     const first = await this.#tryStart(id, start, options);
     if (first !== 'invalid') return first;
-    // An attribute that nobody registered fails the start: an alert is not lost for the sake of a list.
+    // An unregistered attribute fails the start: an alert must not be lost for the sake of a list.
     if (!this.#warnedOfAttributes) {
       this.#warnedOfAttributes = true;
       this.#options.log.error({ incident: id }, 'Temporal refuses the search attributes: incidents are started without them');
@@ -124,20 +124,20 @@ class TemporalGateway implements IncidentGateway {
     } catch (error) {
       const code = grpcCode(error);
       if (error instanceof WorkflowNotFoundError || code === grpc.notFound) {
-        // It has ended, or gone on as new: then the next start is told so, and finds the run.
+        // The run has ended, or continued as new: in that case the next start reports it as already started, and finds the run.
         this.#runs.delete(id);
         return { kind: 'not-found' };
       }
-      // Both pass: a full run continues as new, a closing one ends.
+      // Both are temporary: a full run continues as new, a closing one ends.
       if (code === grpc.invalidArgument || code === grpc.resourceExhausted) return { kind: 'limit' };
       return unavailable(error);
     }
   }
 
   /**
-   * Whether the run that has this incident's id is one that our cell runs: it has to answer for it. Anybody who reaches Temporal can start a workflow
-   * under any id, on a queue of their own or for never; alerts that are sent to that one are lost. It is ended.
-   * @throws what Temporal throws where there is none
+   * Checks that the run with this incident's id is run by our cell, which must confirm it. Anyone who can reach Temporal can start a workflow under any id, on
+   * their own queue or on one that nobody serves; alerts sent to it are lost. Such a run is terminated.
+   * @throws what Temporal throws if there is no run
    */
   async #whoRuns(id: string): Promise<{ readonly kind: 'already-started' } | ReturnType<typeof unavailable>> {
     const { client, taskQueue, mayRun, wasBegun, log } = this.#options;
@@ -153,7 +153,7 @@ class TemporalGateway implements IncidentGateway {
     } catch (error) {
       const neverBegan = running.historyLength < beganEvents && Date.now() - startTime.getTime() > beganWithinMs;
       isOurs = !neverBegan && !(error instanceof FirebreakError) && (await wasBegun?.(id, first)) !== false;
-      // Its worker is busy, or catches up: the alerts are kept until it answers.
+      // Its worker is busy or catching up: the alerts are kept until it answers.
       if (isOurs) return unavailable(error);
     }
     if (isOurs) {
@@ -169,7 +169,7 @@ class TemporalGateway implements IncidentGateway {
   }
 }
 
-/** Only the code: messages of a client may hold what it was called with. */
+/** Reports only the code: a client's error messages may contain its arguments. */
 function unavailable(error: unknown): { readonly kind: 'unavailable'; readonly detail: string } {
   const code = grpcCode(error);
   return { kind: 'unavailable', detail: code === undefined ? 'no answer from Temporal' : `gRPC status ${code}` };

@@ -5,11 +5,11 @@ import type { Subject } from '../../../core/incident/incident.ts';
 export interface SpoolEntry {
   readonly alert: Alert;
   readonly subject: Subject;
-  /** The bytes as they came, sealed; absent for a repetition within a storm, which is counted only. */
+  /** The received bytes, sealed; absent for a repetition within a storm, which is only counted. */
   readonly raw?: Uint8Array;
   /** ISO 8601, UTC. */
   readonly receivedAt: string;
-  /** Sent by itself while it was written: after a crash it is sent by itself again, so that its batch has the same id. */
+  /** The alert was sent alone while it was written: after a crash it is sent alone again, so that its batch has the same id. */
   readonly alone?: true;
 }
 

@@ -6,15 +6,15 @@ import { partOfBatch } from './write-group.ts';
 const idLength = 32;
 const lookEveryMs = 1_000;
 const calmMs = 500;
-/** In memory, with their incidents: about 150 bytes each. */
+/** Maximum number of ids in memory, with their incidents: about 150 bytes each. */
 const mostFresh = 50_000;
-/** Ids that are looked at in one turn of the event loop, or removed in one commit. */
+/** Ids read in one turn of the event loop, or removed in one commit. */
 const idsAtOnce = 500;
 
 /**
- * Ids of alerts that the ledger does not have yet. The ledger is in the order of the ids, which are hashes: each would change a page of its
- * own, and three quarters of what an alert wrote to the disk was that. So they are written one after another first, and go to the ledger
- * together and in its order, when it is calm or when there are many. In memory they are found at once.
+ * Ids of alerts that are not in the ledger yet. The ledger is ordered by id, which is a hash: each write would change a different page, and that made up three
+ * quarters of what an alert wrote to disk. Ids are therefore first appended sequentially, and moved to the ledger together and in its order when it is calm or
+ * when there are many. Look-ups are in memory.
  */
 export class FreshIds {
   readonly #root: RootDatabase;
@@ -38,22 +38,22 @@ export class FreshIds {
     if (this.#incidents.size > 0) this.#lookLater();
   }
 
-  /** Of the newest one; 0 when there is none. */
+  /** Place of the newest id; 0 if there is none. */
   get lastPlace(): number {
     return this.#last;
   }
 
-  /** The incident that an alert went to. */
+  /** Returns the incident of an alert. */
   get(alertId: string): string | undefined {
     return this.#incidents.get(alertId);
   }
 
-  /** To be called within a batch of the database, places ascending. */
+  /** Must be called within a batch of the database, with ascending places. */
   put(place: number, alertId: string, incident: string): void {
     partOfBatch(this.#rows.put(place, `${alertId}${incident}`));
   }
 
-  /** That batch is on the disk. */
+  /** The batch with this id is on disk. */
   stored(place: number, alertId: string, incident: string): void {
     this.#incidents.set(alertId, incident);
     this.#last = place;
@@ -61,7 +61,7 @@ export class FreshIds {
     this.#lookLater();
   }
 
-  /** Resolves when nothing of it touches the disk any more. What is not in the ledger then stays here. */
+  /** Resolves when it no longer touches the disk. Ids that are not in the ledger by then stay here. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -72,7 +72,7 @@ export class FreshIds {
     if (this.#timer !== undefined || this.#stopped) return;
     this.#timer = setTimeout(() => {
       const isDue = this.#incidents.size >= mostFresh || performance.now() - this.#storedAt >= calmMs;
-      // What fails is tried again later: where the disk is full nothing is lost by waiting.
+      // A failed move is retried later: waiting loses nothing if the disk is full.
       this.#moving = (isDue ? this.#move().catch(() => {}) : Promise.resolve()).then(() => {
         this.#timer = undefined;
         if (this.#incidents.size > 0) this.#lookLater();
@@ -105,7 +105,7 @@ export class FreshIds {
     }
   }
 
-  /** Each part is beside the other in the ledger: few pages a batch, and accepting goes on between two. */
+  /** The ids of each part are adjacent in the ledger: few pages per batch, and accepting continues between two batches. */
   async #byBeginning(): Promise<readonly (readonly string[])[]> {
     const parts = new Map<string, string[]>();
     for (const [at, id] of [...this.#incidents.keys()].entries()) {

@@ -3,7 +3,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import type { Ledger } from './ledger.ts';
 import { partOfBatch } from './write-group.ts';
 
-/** How much a suppression has hidden, or Firebreak's own steps have caused. */
+/** How many alerts a suppression has hidden, or Firebreak's own steps have caused. */
 export interface HiddenCount {
   readonly count: number;
   /** ISO 8601, UTC; by the intake's clock. */
@@ -14,21 +14,21 @@ export interface HiddenCount {
 export interface HiddenAlert {
   readonly at: string;
   readonly alert: Alert;
-  /** Where it would have gone, or has gone as a note. */
+  /** The incident it would have gone to, or to which it was sent as a note. */
   readonly incident: string;
 }
 
 type HiddenKey = [by: string, place: number];
 
-/** Alerts that were kept of each; the count goes on. */
+/** Maximum number of alerts kept for each; the count continues. */
 const mostKept = 500;
 const keptDays = 60;
 const dayMs = 86_400_000;
 
-/** By what alerts are hidden that Firebreak's own steps cause. */
+/** The name under which alerts caused by Firebreak's own steps are hidden. */
 export const ownSteps = 'own-steps';
 
-/** Alerts that start nothing: counted exactly, the newest of them kept, in the spool's database. */
+/** Alerts that start nothing: counted exactly, with the newest kept in the spool's database. */
 export class HiddenAlerts {
   readonly #root: RootDatabase;
   readonly #ledger: Ledger;
@@ -44,7 +44,7 @@ export class HiddenAlerts {
     for (const { key, value } of this.#stored.getRange({})) this.#counts.set(key, value);
   }
 
-  /** Resolves when it is on the disk: counted, kept, and its id remembered. */
+  /** Resolves when the alert is on disk: counted, stored, and its id remembered. */
   async add(by: string, hidden: HiddenAlert): Promise<void> {
     const before = this.#counts.get(by);
     const count: HiddenCount = {
@@ -75,7 +75,7 @@ export class HiddenAlerts {
     return [...this.#alerts.getRange(range)].map(({ value }) => value);
   }
 
-  /** Forgets what has been hidden by something that hides nothing any more. */
+  /** Removes what was hidden by suppressions that no longer hide anything. */
   async forget(now = Date.now()): Promise<void> {
     for (const [by, { lastSeen }] of this.#counts) {
       if (Date.parse(lastSeen) > now - keptDays * dayMs) continue;
@@ -89,7 +89,7 @@ export class HiddenAlerts {
   }
 }
 
-/** What the command line shows, of a spool that another process may be writing. Undefined where there is none. */
+/** Reads what the command line shows, from a spool that another process may be writing. Undefined if there is no spool. */
 export async function readHidden(
   directory: string,
   by: readonly string[],
@@ -116,7 +116,7 @@ export async function readHidden(
     });
     return new Map(found);
   } catch {
-    // An intake that has hidden nothing yet has no such lists.
+    // An intake that has not hidden anything yet has no such lists.
     return new Map();
   } finally {
     await root.close();

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import { partOfBatch } from './write-group.ts';
 
-/** Where an alert went, and on which day it came. */
+/** The incident of an alert, and the day on which the alert arrived. */
 interface LedgerEntry {
   readonly incident: string;
   /** Days since 1970. */
@@ -14,7 +14,7 @@ const dayMs = 86_400_000;
 const keptDays = 7;
 const lookedAtOnce = 2_000;
 
-/** Remembers for seven days which alert ids were accepted, so that a redelivery starts nothing. One look-up an alert. */
+/** Remembers for seven days which alert ids were accepted, so that a redelivery starts nothing. One look-up per alert. */
 export class Ledger {
   readonly #root: RootDatabase;
   readonly #ids: Database<LedgerEntry, string>;
@@ -30,12 +30,12 @@ export class Ledger {
     return this.#ids.get(alertId);
   }
 
-  /** To be called within a batch of the database: it is written with that batch, or not at all. */
+  /** Must be called within a batch of the database: it is written with that batch, or not at all. */
   put(alertId: string, incident: string): void {
     partOfBatch(this.#ids.put(alertId, { incident, day: this.#today() }));
   }
 
-  /** Forgets what is older than seven days, a little at a time: alerts go first. */
+  /** Removes what is older than seven days, a little at a time, because alerts have priority. */
   async forget(): Promise<void> {
     let start = '';
     for (;;) {

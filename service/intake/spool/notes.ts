@@ -12,8 +12,8 @@ const mostWaiting = 10_000;
 const sentAtOnce = 50;
 const retryMs = 2_000;
 /**
- * When an incident that did not take a line is tried again. One that is not there may be about to begin: its pod is contained before
- * Temporal knows of it, and that may be seen before, too.
+ * Delays before a note that its incident did not accept is tried again. A missing incident may be about to begin: its pod is contained before Temporal knows of
+ * it, and the containment may be seen before that, too.
  */
 const againAfterMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000] as const;
 
@@ -22,18 +22,15 @@ interface Tried {
   readonly notBefore: number;
 }
 
-/**
- * Lines for incidents that are open: on disk until Temporal has them. Where no incident is open, nor begins soon, there is nothing to say
- * them to: a note starts nothing.
- */
+/** Notes for open incidents: on disk until Temporal has them. If no incident is open or begins soon, the note is dropped: a note starts nothing. */
 export class Notes {
   readonly #waiting: Database<WaitingNote, number>;
   #gateway: IncidentGateway | undefined;
   #log: IntakeLog | undefined;
   #last = 0;
-  /** Lines that their incident did not take, by place. */
+  /** Notes that their incident did not accept, by place. */
   readonly #tried = new Map<number, Tried>();
-  /** Up to this place each line is gone, or tried. */
+  /** Every note up to this place is gone, or was tried. */
   #reached = 0;
   #sending = false;
   #again = false;
@@ -46,14 +43,14 @@ export class Notes {
     for (const key of this.#waiting.getKeys({ reverse: true, limit: 1 })) this.#last = key;
   }
 
-  /** From now on they are sent. */
+  /** Starts sending. */
   open(gateway: IncidentGateway, log: IntakeLog): void {
     this.#gateway = gateway;
     this.#log = log;
     this.#send();
   }
 
-  /** Resolves when it is on the disk. */
+  /** Resolves when the note is on disk. */
   async add(incident: string, note: IncidentNote): Promise<void> {
     this.#last += 1;
     const place = this.#last;
@@ -65,7 +62,7 @@ export class Notes {
     this.#send();
   }
 
-  /** Resolves when nothing of it touches the disk any more. */
+  /** Resolves when it no longer touches the disk. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -81,13 +78,13 @@ export class Notes {
     this.#underway = this.#sendAll(this.#gateway).then((retryAfterMs) => {
       this.#sending = false;
       if (this.#stopped) return;
-      // Added between the last look and now.
+      // A note was added since the last look.
       if (this.#again) this.#send();
       else if (retryAfterMs !== undefined) this.#timer = setTimeout(() => this.#send(), retryAfterMs).unref();
     });
   }
 
-  /** Until nothing is left that could be sent now. In how many milliseconds something can be tried again: undefined when nothing is left. */
+  /** Sends until nothing is left that can be sent now. Returns the milliseconds until something can be retried; undefined if nothing is left. */
   async #sendAll(gateway: IncidentGateway): Promise<number | undefined> {
     let retryAfterMs: number | undefined;
     while (this.#again && !this.#stopped) {
@@ -101,7 +98,7 @@ export class Notes {
     return retryAfterMs;
   }
 
-  /** Tries what is due again, and each line that is new, once. */
+  /** Retries what is due, and tries each new note once. */
   async #pass(gateway: IncidentGateway): Promise<number | undefined> {
     for (const [key, { notBefore }] of this.#tried) {
       if (notBefore > Date.now()) continue;
@@ -119,7 +116,7 @@ export class Notes {
     return Number.isFinite(soonest) ? Math.max(0, soonest - Date.now()) : undefined;
   }
 
-  /** False when nobody would take anything now. */
+  /** Returns false if nothing can be delivered now. */
   async #try(gateway: IncidentGateway, key: number, waiting: WaitingNote | undefined): Promise<boolean> {
     if (this.#stopped) return false;
     if (waiting === undefined) {
@@ -142,8 +139,8 @@ export class Notes {
 }
 
 /**
- * A full run takes it after it has carried on. Of what is not there, only our own step can be seen before its incident, and what becomes of a
- * pod that is contained before it.
+ * A full run accepts the note after it has continued as new. If the incident does not exist, only notes about our own steps, and about a pod that is contained
+ * early, can precede it.
  */
 function againAfter({
   kind,

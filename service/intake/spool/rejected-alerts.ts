@@ -5,7 +5,7 @@ import type { Senders } from '../read/sender.ts';
 import type { Dispatcher } from '../send/dispatcher.ts';
 import type { Spool } from './spool.ts';
 
-/** Something that is set aside, as it is listed. `r…`: rejected when it came; `t…`: accepted, and refused by Temporal for good. */
+/** An item that is set aside, as it is listed. `r…`: rejected on arrival; `t…`: accepted, then permanently refused by Temporal. */
 export interface RejectedAlert {
   readonly id: string;
   /** ISO 8601, UTC. */
@@ -16,14 +16,14 @@ export interface RejectedAlert {
   readonly incident?: string;
   readonly rule?: string;
   readonly bytes?: number;
-  /** Only its beginning is kept: it cannot be sent again from here. */
+  /** Only the beginning is kept, so it cannot be sent again from here. */
   readonly cut?: true;
 }
 
 export interface ShownAlert extends RejectedAlert {
-  /** As it came, sealed, in base64; its owner has the key. */
+  /** The received bytes, sealed, in base64; the owner has the key. */
   readonly sealed?: string;
-  /** What it was sealed for. */
+  /** The purpose it was sealed for. */
   readonly sealedFor?: 'alert' | 'rejected';
 }
 
@@ -46,7 +46,7 @@ interface Running {
   readonly log: IntakeLog;
 }
 
-/** The alerts that are set aside: to be looked at, and to be sent again. Without the running intake only looked at and returned. */
+/** The alerts that are set aside, for inspection and replay. Without the running intake they can only be inspected and returned. */
 export class RejectedAlerts {
   readonly #spool: Spool;
   readonly #running: Running | undefined;
@@ -75,7 +75,7 @@ export class RejectedAlerts {
     return this.#shown(id);
   }
 
-  /** @param raw what was rejected, opened by who holds the key */
+  /** @param raw the rejected bytes, opened by the holder of the key */
   async replay(id: string, raw: Uint8Array): Promise<Replayed> {
     const place = placeIn(id);
     if (place === undefined) return { id, outcome: 'unknown' };
@@ -102,7 +102,7 @@ export class RejectedAlerts {
     return { id, outcome: has('accepted') ? 'accepted' : has('duplicate') ? 'duplicate' : 'ignored' };
   }
 
-  /** Takes it off the list for good. @param reason goes into the log, with what it was */
+  /** Removes it from the list for good. @param reason is logged, together with what it was */
   async drop(id: string, reason: string): Promise<Dropped> {
     const shown = this.#shown(id);
     const place = placeIn(id);

@@ -2,7 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
-/** Something that came from a known sender and was not taken. */
+/** An item from a known sender that was not accepted. */
 interface RejectedItem {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -10,16 +10,16 @@ interface RejectedItem {
   readonly bytes: number;
   /** Sealed. */
   readonly raw: Uint8Array;
-  /** Only the beginning of it is kept. */
+  /** Only the beginning is kept. */
   readonly cut?: true;
-  /** Who sent it, and the node that the sender is bound to. */
+  /** The sender, and the node that the sender is bound to. */
   readonly from?: string;
   readonly node?: string;
-  /** The sensor whose address it was sent to. */
+  /** The sensor to whose address it was sent. */
   readonly sensor?: string;
 }
 
-/** An accepted alert that Temporal refused for good. */
+/** An accepted alert that Temporal refused permanently. */
 interface RefusedAlert {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -35,7 +35,7 @@ export interface Placed<Item> {
 
 const mostRejected = 1_000;
 
-/** What is not on its way to an incident: items that could not be read or were forbidden, and alerts that Temporal refused. */
+/** Items that are not on their way to an incident: items that could not be read or were forbidden, and alerts that Temporal refused. */
 export class RejectedItems {
   readonly #root: RootDatabase;
   readonly #rejected: Database<RejectedItem, number>;
@@ -49,7 +49,7 @@ export class RejectedItems {
     for (const key of this.#rejected.getKeys({ reverse: true, limit: 1 })) this.#lastRejected = key;
   }
 
-  /** Keeps it for inspection; the oldest goes when there are too many. */
+  /** Keeps the item for inspection; drops the oldest if there are too many. */
   async reject(item: RejectedItem): Promise<void> {
     this.#lastRejected += 1;
     const place = this.#lastRejected;
@@ -76,12 +76,12 @@ export class RejectedItems {
     await this.#refused.remove(place);
   }
 
-  /** To be called within a batch of the database. */
+  /** Must be called within a batch of the database. */
   putRefused(place: number, refused: RefusedAlert): void {
     partOfBatch(this.#refused.put(place, refused));
   }
 
-  /** To be called within a batch of the database. */
+  /** Must be called within a batch of the database. */
   removeRefused(place: number): void {
     partOfBatch(this.#refused.remove(place));
   }
@@ -99,7 +99,7 @@ export class RejectedItems {
     return this.#refused.getKeysCount();
   }
 
-  /** For the size of the spool: alerts that Temporal refused are never dropped, so they count. */
+  /** Used for the size of the spool: alerts that Temporal refused are never dropped, so they count. */
   stats(): unknown {
     return this.#refused.getStats();
   }

@@ -8,14 +8,14 @@ const dayMs = 86_400_000;
 const shortenAt = 256 * 1024;
 
 /**
- * Remembers which alerts went to Temporal while their own write to the spool was underway. A kill -9 in that moment may leave an
- * alert in Temporal that the ledger does not know: sent again by its sender, it must make the same batch again, which the incident
- * counts once. One line a start in a file that is not flushed: that outlives the process, though not a power cut.
+ * Remembers which alerts were sent to Temporal while their write to the spool was underway. A kill -9 at that moment may leave an alert in Temporal that the
+ * ledger does not know: if the sender sends it again, it must produce the same batch, which the incident counts once. One line per start, in a file that is not
+ * flushed: this survives the death of the process, but not a power loss.
  */
 export class SentBeforeWrite {
   readonly #path: string;
   #file: number;
-  /** Alert id → the day on which it was noted; all of them are in the file. */
+  /** Alert id → the day on which it was noted; the file contains all of them. */
   readonly #open: Map<string, number>;
   readonly #now: () => number;
   #bytes = 0;
@@ -28,23 +28,23 @@ export class SentBeforeWrite {
     this.#file = this.#rewrite();
   }
 
-  /** Whether an earlier start may have carried this alert. */
+  /** Whether an earlier start may have included this alert. */
   has(alertId: string): boolean {
     return this.#open.has(alertId);
   }
 
-  /** To be called before it is sent. */
+  /** Must be called before the alert is sent. */
   note(alertId: string): void {
     const today = this.#today();
     this.#open.set(alertId, today);
     try {
       this.#bytes += writeSync(this.#file, `${today} ${alertId}\n`);
     } catch {
-      // The disk is full: Temporal can take the alert all the same, and one that is counted twice is better than one that is lost.
+      // The disk is full: Temporal can still accept the alert, and counting it twice is better than losing it.
     }
   }
 
-  /** The ledger knows it now. */
+  /** The alert is now in the ledger. */
   stored(alertId: string): void {
     this.#open.delete(alertId);
     if (this.#bytes > shortenAt && this.#open.size * 64 < this.#bytes) {
@@ -57,7 +57,7 @@ export class SentBeforeWrite {
     closeSync(this.#file);
   }
 
-  /** In one step: a kill in between leaves the old file or the new one. */
+  /** Atomic: a kill in between leaves either the old file or the new one. */
   #rewrite(): number {
     const text = [...this.#open].map(([id, day]) => `${day} ${id}\n`).join('');
     replaceFileSync({ path: this.#path, content: text, flush: false });
@@ -74,7 +74,7 @@ function read(path: string, today: number): Map<string, number> {
   const lines = readFileSync(path, 'utf8').split('\n');
   return new Map(
     lines.flatMap((line) => {
-      // The last one may be cut.
+      // The last line may be truncated.
       const [, day, id] = /^(\d{1,6}) ([0-9a-f]{32})$/.exec(line) ?? [];
       return id !== undefined && Number(day) >= today - keptDays ? [[id, Number(day)] as const] : [];
     }),

@@ -18,7 +18,7 @@ import { partOfBatch, WriteGroup } from './write-group.ts';
 export interface Sending {
   /** The batch is everything of the incident up to this place. */
   readonly upTo: number;
-  /** Places of the alerts that go whole; the others are counted. */
+  /** Places of the alerts that are sent in full; the others are counted. */
   readonly samples: readonly number[];
   /** Temporal has it: only the removal is left to do. */
   readonly sent?: true;
@@ -26,16 +26,16 @@ export interface Sending {
 
 const removedAtOnce = 250;
 const pageSize = 4_096;
-/** Of the disk: for what is written besides the alerts, and for who else writes there. */
+/** Disk space left free by default, for what is written besides the alerts and by others. */
 const usuallyLeftFree = 64 * 1024 ** 2;
 const smallestMap = 64 * 1024 * 1024;
 
 interface SpoolOptions {
-  /** On a local disk. */
+  /** Must be on a local disk. */
   readonly directory: string;
-  /** Bytes that waiting alerts may take before nothing more is accepted. */
+  /** Maximum bytes of waiting alerts; beyond it nothing more is accepted. */
   readonly maxBytes: number;
-  /** Bytes of its disk that are left free; 64 MB where nothing is said. */
+  /** Bytes of the disk that are left free; default 64 MB. */
   readonly leftFree?: number;
 }
 
@@ -45,15 +45,15 @@ interface Opened extends SpoolOptions {
 }
 
 /**
- * The accepted alerts on disk, in order per incident, until Temporal has them. A write resolves when it is flushed to disk;
- * writes at the same time share one flush. What a write promised survives kill -9 and power loss.
+ * The accepted alerts on disk, in order per incident, until Temporal has them. A write resolves when it is flushed to disk; concurrent writes share one flush.
+ * A resolved write survives kill -9 and power loss.
  */
 export class Spool {
   readonly ledger: Ledger;
   readonly rejectedItems: RejectedItems;
   readonly hidden: HiddenAlerts;
   readonly notes: Notes;
-  /** Alerts whose start may be in Temporal without the ledger's knowledge. */
+  /** Alerts whose start may be in Temporal without being in the ledger. */
   readonly sentBeforeWrite: SentBeforeWrite;
   readonly #root: RootDatabase;
   readonly #waiting: WaitingAlerts;
@@ -95,12 +95,12 @@ export class Spool {
       path: directory,
       maxDbs: 16,
       pageSize,
-      // One map for all that may come: each time that the file outgrows its map a larger one is put beside it, and each counts as memory.
+      // One map large enough for everything: each time the file outgrows its map, a larger one is added next to it, and each counts as memory.
       mapSize: mapSizeOf(maxBytes),
-      // A commit is on the disk before its promise resolves: that promise is what a sender's 200 rests on.
+      // A commit is on disk before its promise resolves: a sender's 200 relies on that promise.
       overlappingSync: false,
     });
-    // Readers that were killed would keep old pages from being used again.
+    // Stale readers of killed processes would keep old pages from being reused.
     root.readerCheck();
     const spool = new Spool({ root, maxBytes, directory, unlock, ...(leftFree !== undefined && { leftFree }) });
     const places = [
@@ -112,7 +112,7 @@ export class Spool {
     return spool;
   }
 
-  /** Writes the alert and remembers its id, both or none. Resolves to its place when it is on the disk. */
+  /** Writes the alert and remembers its id atomically. Resolves to its place when it is on disk. */
   async add(incident: string, entry: SpoolEntry): Promise<number> {
     this.#lastPlace += 1;
     const place = this.#lastPlace;
@@ -123,7 +123,7 @@ export class Spool {
     return place;
   }
 
-  /** By itself, so that nothing but the write holds the alert. */
+  /** A separate function, so that only the write holds the alert in memory. */
   #writeOf({ place, incident, entry }: PlacedEntry & { readonly incident: string }): () => void {
     return () => {
       this.#waiting.put(place, incident, entry);
@@ -131,17 +131,17 @@ export class Spool {
     };
   }
 
-  /** The incident of an alert that was accepted within the last seven days. */
+  /** Returns the incident of an alert that was accepted within the last seven days. */
   incidentOf(alertId: string): string | undefined {
     return this.#fresh.get(alertId) ?? this.ledger.get(alertId)?.incident;
   }
 
-  /** Incidents that have waiting alerts. */
+  /** Returns the incidents that have waiting alerts. */
   incidents(): readonly string[] {
     return [...this.#waiting.incidents()];
   }
 
-  /** Waiting alerts of an incident after a place, oldest first, `limit` at most. */
+  /** Returns waiting alerts of an incident after a place, oldest first, at most `limit`. */
   entriesOf(incident: string, { after = 0, limit }: { readonly after?: number; readonly limit: number }): readonly PlacedEntry[] {
     this.#mustBeOpen();
     return this.#waiting.of(incident, { after, limit });
@@ -156,17 +156,17 @@ export class Spool {
     return this.#sending.get(incident);
   }
 
-  /** Fixes a batch's end before it is sent: after a crash exactly the same batch is made again. */
+  /** Fixes the end of a batch before it is sent, so that exactly the same batch is built after a crash. */
   async markSending(incident: string, sending: Sending): Promise<void> {
     await this.#sending.put(incident, sending);
   }
 
-  /** Nothing of the fixed batch was taken, and nothing will be: it may be made anew. */
+  /** Nothing of the fixed batch was or will be accepted: it may be rebuilt. */
   async unmarkSending(incident: string): Promise<void> {
     await this.#sending.remove(incident);
   }
 
-  /** Temporal has everything up to this place: it leaves the spool. With `refused` it does not, and never will: it is set aside. */
+  /** Removes everything up to this place, because Temporal has it. With `refused`, Temporal will never accept it: it is set aside. */
   async remove(incident: string, { upTo, refused }: { readonly upTo: number; readonly refused?: string }): Promise<void> {
     const at = new Date().toISOString();
     for (;;) {
@@ -179,7 +179,7 @@ export class Spool {
           this.#waiting.remove(place);
           if (entry !== undefined) this.rejectedItems.putRefused(place, { at, reason: refused ?? '', incident, entry });
         }
-        // A removal in parts must not look like a smaller batch after a crash.
+        // A partial removal must not look like a smaller batch after a crash.
         partOfBatch(
           isLast || refused !== undefined
             ? this.#sending.remove(incident)
@@ -191,13 +191,13 @@ export class Spool {
     }
   }
 
-  /** Puts an alert that was refused back in its incident's line, behind what waits. @returns the incident; undefined when it is not there */
+  /** Returns a refused alert to its incident's line, behind what waits. @returns the incident; undefined if the alert does not exist */
   async takeBack(place: number): Promise<string | undefined> {
     const refused = this.rejectedItems.refusedAt(place);
     if (refused === undefined) return undefined;
     this.#lastPlace += 1;
     const next = this.#lastPlace;
-    // The way of all others: the places of a line ascend.
+    // Goes through the same queue as all other writes: the places of a line ascend.
     await this.#writes.add(() => {
       this.#waiting.put(next, refused.incident, refused.entry);
       this.rejectedItems.removeRefused(place);
@@ -206,19 +206,19 @@ export class Spool {
     return refused.incident;
   }
 
-  /** Bytes that the waiting alerts take on disk, those that Temporal refused included. */
+  /** Bytes of the waiting alerts on disk, including those that Temporal refused. */
   bytes(): number {
     return [...this.#waiting.stats(), this.rejectedItems.stats()].reduce<number>((sum, stats) => sum + bytesOf(stats), 0);
   }
 
-  /** 1 when it is full. */
+  /** Fill level; 1 when the spool is full. */
   share(): number {
     return this.bytes() / this.#maxBytes;
   }
 
   /**
-   * As it was up to 50 ms ago: it is asked for every alert. A disk that is nearly full counts as well: once a commit has failed for want of room,
-   * LMDB may take the whole process with it.
+   * State of up to 50 ms ago, because it is called for every alert. A nearly full disk counts as full: after a commit has failed for lack of space, LMDB may
+   * crash the whole process.
    */
   isFull(): boolean {
     const now = performance.now();
@@ -227,7 +227,7 @@ export class Spool {
     return this.#measured.isFull;
   }
 
-  /** An answer of Temporal that comes later finds it closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
+  /** An answer from Temporal that arrives later finds the spool closed, with FB_ERR_UNAVAILABLE: the alert is sent again after the next start. */
   async close(): Promise<void> {
     await this.notes.stop();
     await Promise.all([this.#writes.settled(), this.#fresh.stop()]);
@@ -237,13 +237,13 @@ export class Spool {
     this.#unlock();
   }
 
-  /** LMDB lets the process fail, in a timer where nobody can catch it, for a read between the beginning and the end of its closing. */
+  /** LMDB crashes the process, in a timer where the error cannot be caught, on a read while it is closing. */
   #mustBeOpen(): void {
     if (this.#closed) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the spool is closed');
   }
 }
 
-/** What anybody but root may still write there; without end where the file system does not say. */
+/** Bytes that a non-root user may still write there; infinite if the file system does not report it. */
 function freeBytes(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);
@@ -253,7 +253,7 @@ function freeBytes(directory: string): number {
   }
 }
 
-/** Address space only. Pages that are free again, the ledger and what is hidden come on top of the waiting alerts. */
+/** Address space only. Freed pages, the ledger and hidden alerts come on top of the waiting alerts. */
 function mapSizeOf(maxBytes: number): number {
   return Math.ceil((2 * maxBytes + smallestMap) / pageSize) * pageSize;
 }

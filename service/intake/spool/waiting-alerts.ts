@@ -3,9 +3,8 @@ import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
 /**
- * The waiting alerts in the order in which they came, whatever incidents they are of: so writing some fills the last page, and changes no
- * page of each incident's own. Which ones are an incident's is in memory, 8 bytes an alert, and beside them on the disk, small enough to
- * be read at the start.
+ * The waiting alerts in order of arrival, regardless of their incident, so that writes fill the last page and do not change a page per incident. Which alerts
+ * belong to an incident is kept in memory, 8 bytes per alert, and in a separate list on disk that is small enough to be read at start.
  */
 export class WaitingAlerts {
   readonly #entries: Database<SpoolEntry, number>;
@@ -15,24 +14,24 @@ export class WaitingAlerts {
   #last = 0;
 
   constructor(root: RootDatabase) {
-    // The names of an alert's fields are kept once, not in every entry.
+    // Field names of alerts are stored once, not in every entry.
     this.#entries = root.openDB({ name: 'waiting', sharedStructuresKey: Symbol.for('structures') });
     this.#incidents = root.openDB({ name: 'lines' });
     for (const { key, value } of this.#incidents.getRange({})) this.stored(key, value);
   }
 
-  /** Of the newest one; 0 when there is none. */
+  /** Place of the newest alert; 0 if there is none. */
   get lastPlace(): number {
     return this.#last;
   }
 
-  /** To be called within a batch of the database. */
+  /** Must be called within a batch of the database. */
   put(place: number, incident: string, entry: SpoolEntry): void {
     partOfBatch(this.#entries.put(place, entry));
     partOfBatch(this.#incidents.put(place, incident));
   }
 
-  /** That batch is on the disk; places ascend. */
+  /** The batch with this alert is on disk; places ascend. */
   stored(place: number, incident: string): void {
     const line = this.#lines.get(incident);
     if (line === undefined) this.#lines.set(incident, [place]);
@@ -52,7 +51,7 @@ export class WaitingAlerts {
     return this.#entries.get(place);
   }
 
-  /** Places of an incident after one and up to another, oldest first, `limit` at most. */
+  /** Returns places of an incident after one place and up to another, oldest first, at most `limit`. */
   places(
     incident: string,
     { after, upTo = Number.MAX_SAFE_INTEGER, limit }: { readonly after: number; readonly upTo?: number; readonly limit: number },
@@ -70,13 +69,13 @@ export class WaitingAlerts {
     });
   }
 
-  /** To be called within a batch of the database. */
+  /** Must be called within a batch of the database. */
   remove(place: number): void {
     partOfBatch(this.#entries.remove(place));
     partOfBatch(this.#incidents.remove(place));
   }
 
-  /** That batch is on the disk: these were the oldest ones of the incident. */
+  /** The batch with the removals is on disk; these were the oldest alerts of the incident. */
   removed(incident: string, places: readonly number[]): void {
     const line = this.#lines.get(incident) ?? [];
     line.splice(0, firstAfter(line, places.at(-1) ?? 0));
@@ -88,7 +87,7 @@ export class WaitingAlerts {
   }
 }
 
-/** Where the first one that is larger is, among ascending ones. */
+/** Returns the index of the first larger place in an ascending list. */
 function firstAfter(places: readonly number[], place: number): number {
   let low = 0;
   let high = places.length;

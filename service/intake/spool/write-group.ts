@@ -1,8 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 
 /**
- * A write within a batch: the batch says whether it is kept. LMDB rejects each write of a batch besides, and a rejection that nobody takes would
- * end the process.
+ * A write within a batch: the batch reports whether it is stored. LMDB also rejects each write of a batch, and an unhandled rejection would end the process.
  */
 export function partOfBatch(write: Promise<unknown>): void {
   write.catch(() => undefined);
@@ -10,12 +9,12 @@ export function partOfBatch(write: Promise<unknown>): void {
 
 interface Group {
   readonly writes: (() => void)[];
-  /** By the place of the write that threw. */
+  /** Errors by the place of the write that threw. */
   readonly failures: Map<number, unknown>;
   readonly flushed: Promise<void>;
 }
 
-/** Puts the writes of one turn of the event loop into one batch: a batch for each alert cost as much as the writes in it. */
+/** Combines the writes of one turn of the event loop into one batch: a batch per alert cost as much as its writes. */
 export class WriteGroup {
   readonly #root: RootDatabase;
   #open: Group | undefined;
@@ -25,7 +24,7 @@ export class WriteGroup {
     this.#root = root;
   }
 
-  /** @param write throws, if at all, before it has written anything. Resolves when it is on the disk. */
+  /** Resolves when the write is on disk. @param write must throw, if at all, before it has written anything */
   async add(write: () => void): Promise<void> {
     this.#open ??= this.#begin();
     const { writes, failures, flushed } = this.#open;
@@ -50,11 +49,11 @@ export class WriteGroup {
           try {
             write();
           } catch (error) {
-            // One that cannot be written must not take the others with it.
+            // A write that fails must not make the others fail.
             failures.set(place, error);
           }
         }
-        // What is written need not be kept for as long as the disk takes.
+        // Written alerts need not stay in memory for as long as the disk takes.
         writes.length = 0;
       });
     });

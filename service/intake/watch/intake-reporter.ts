@@ -8,27 +8,27 @@ import type { SensorHealth, SensorReport } from './sensor-health.ts';
 import type { SilenceWatch } from './silence.ts';
 
 interface ReporterParts {
-  /** Which intake this is. */
+  /** Identifies this intake. */
   readonly source: string;
   readonly metrics: Pick<IntakeMetrics, 'totals'>;
   readonly health: Pick<SensorHealth, 'report'>;
   readonly hidden: Pick<HiddenAlerts, 'counts'>;
   readonly silence: Pick<SilenceWatch, 'view'> | undefined;
   readonly open: () => OpenReport;
-  /** False when it did not arrive. Never rejects. */
+  /** Resolves to false if the report did not arrive. Never rejects. */
   readonly tell: (report: IntakeReport) => Promise<boolean>;
   readonly now?: () => number;
 }
 
 const lookEveryMs = 60_000;
-/** Each report is a signal to a workflow that lasts for ever: what only counts on need not be told at once. */
+/** Each report is a signal to a workflow that never ends, so reports in which only counters grow can wait. */
 const tellEveryMs = 5 * 60_000;
 const tellAgainMs = 10_000;
 const longestText = 300;
 
 /**
- * Reports the health of the intake and its sensors, and which incidents are open: within a minute where a sensor falls silent, drops events, something is
- * refused, or an incident has begun or is told of something new, else every five minutes.
+ * Reports the health of the intake and its sensors, and which incidents are open: within a minute if a sensor falls silent, drops events, something is refused,
+ * or an incident has begun or has news; otherwise every five minutes.
  */
 export class IntakeReporter {
   readonly #parts: ReporterParts;
@@ -36,7 +36,7 @@ export class IntakeReporter {
   readonly #since: string;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
-  /** What was said of each. */
+  /** What was last reported of each open incident. */
   #toldOpen: ReadonlyMap<string, string> = new Map();
 
   constructor(parts: ReporterParts) {
@@ -49,7 +49,7 @@ export class IntakeReporter {
     void repeatAsItSays({ work: () => this.look(), signal });
   }
 
-  /** Looks once; in how many milliseconds to look again. */
+  /** Checks once; returns the milliseconds until the next check. */
   async look(): Promise<number> {
     const report = await this.#report();
     const { refused, watched, sensors, open } = report;
@@ -80,7 +80,7 @@ export class IntakeReporter {
   }
 }
 
-/** All hosts of a sensor as one; of too many names those heard of last. */
+/** Merges all hosts of a sensor into one; if there are too many names, keeps the most recent. */
 function heardSensors(reports: readonly SensorReport[]): IntakeReport['sensors'] {
   const last = (times: readonly (string | undefined)[]): string => times.reduce<string>((a, b = '') => (b > a ? b : a), '');
   return [...Map.groupBy(reports, ({ sensor }) => sensor)]

@@ -1,24 +1,24 @@
 import { LRUCache } from 'lru-cache';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 
-/** What is known of one sensor: its alerts, and what it said about itself. */
+/** What is known of one sensor: its alerts, and what it reported about itself. */
 export interface SensorReport {
   readonly sensor: string;
   readonly host?: string;
   readonly alerts: number;
   readonly messages: number;
-  /** Messages about events that it dropped. */
+  /** Number of messages about events that it dropped. */
   readonly drops: number;
-  /** When it spoke of that last. */
+  /** When it last reported dropped events. */
   readonly droppedAt?: string;
   /** ISO 8601, UTC; by the intake's clock. */
   readonly lastSeenAt: string;
   readonly lastMessage?: { readonly at: string; readonly text: string };
-  /** What its own settings keep out of its events, such as `the content of configmaps, at level Metadata`. */
+  /** What its own settings leave out of its events, such as `the content of configmaps, at level Metadata`. */
   readonly lacks?: readonly string[];
 }
 
-/** What a sensor says about itself. */
+/** A message of a sensor about itself. */
 export interface SensorWord {
   readonly sensor: string;
   readonly host?: string;
@@ -35,12 +35,12 @@ interface Known {
   readonly lacks: Set<string>;
 }
 
-/** One per node and kind of sensor; who makes up names pushes out the ones that were silent longest. */
+/** One per node and kind of sensor; invented names push out the sensors that have been silent longest. */
 const mostSensors = 5_000;
 const mostText = 1_000;
 const mostLacks = 32;
 
-/** Counts in memory what sensors sent and said about themselves, per sensor and host. */
+/** Counts in memory what sensors sent and reported about themselves, per sensor and host. */
 export class SensorHealth {
   readonly #known = new LRUCache<string, Known>({ max: mostSensors });
   readonly #alertAt = new LRUCache<string, number>({ max: mostSensors });
@@ -53,11 +53,11 @@ export class SensorHealth {
   alert(sensor: string, host: string | undefined): void {
     const known = this.#of(sensor, host);
     known.alerts += 1;
-    // What Firebreak says about a silent sensor is no sign of life of its node.
+    // Firebreak's own alert about a silent sensor is not a sign of life of its node.
     if (host !== undefined && sensor !== ownSensor) this.#alertAt.set(host, known.lastSeenAt);
   }
 
-  /** True where it says that events were dropped: so many attacks may have gone unseen. */
+  /** Returns true if the message reports dropped events, that is, attacks that may have gone unseen. */
   message({ sensor, host, text }: SensorWord): boolean {
     const known = this.#of(sensor, host);
     known.messages += 1;
@@ -70,18 +70,18 @@ export class SensorHealth {
     return ofDrops;
   }
 
-  /** It could not say all that rules look at: they cannot apply, and nobody would know. */
+  /** The sensor does not report everything that rules look at: those rules cannot match, and otherwise nobody would know. */
   lacks(sensor: string, what: string): void {
     const { lacks } = this.#of(sensor, undefined);
     if (lacks.size < mostLacks) lacks.add(what);
   }
 
-  /** When it was heard of last, in milliseconds since 1970. */
+  /** When it was last heard, in milliseconds since 1970. */
   seenAt(sensor: string, host: string): number | undefined {
     return this.#known.peek(`${sensor}\n${host}`)?.lastSeenAt;
   }
 
-  /** When any sensor had an alert of this node last. */
+  /** When any sensor last had an alert of this node. */
   lastAlertOf(node: string): number | undefined {
     return this.#alertAt.get(node);
   }

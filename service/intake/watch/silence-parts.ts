@@ -4,7 +4,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { SensorHealth } from './sensor-health.ts';
 import type { SilenceOptions } from './silence.ts';
 
-/** How the watch for silent sensors hears of sensors, and how its alerts take the way of all others. */
+/** Connects the watch for silent sensors: how it hears of sensors, and how its alerts take the same path as all others. */
 export function silenceParts(parts: {
   readonly receiver: Receiver;
   readonly gate: Gate;

@@ -16,11 +16,11 @@ export interface ExpectedSensor {
   readonly nodes: Readonly<Record<string, string>>;
   /** Milliseconds. */
   readonly silentAfterMs: number;
-  /** It speaks regularly of itself: that its pod is ready is not enough. */
+  /** Whether it regularly reports on itself; if so, a ready pod is not enough. */
   readonly speaks: boolean;
 }
 
-/** What is asked of the cell's memory of the cluster. */
+/** The part of the cell's watch cache that is used here. */
 interface SilenceView {
   ready(): boolean;
   nodes(): readonly NodeRecord[];
@@ -31,13 +31,13 @@ export interface SilenceOptions {
   readonly cluster: string;
   readonly expected: readonly ExpectedSensor[];
   readonly view: SilenceView;
-  /** When a sensor was heard of last under one of these names, in milliseconds since 1970. */
+  /** When a sensor was last heard under one of these names, in milliseconds since 1970. */
   readonly heard: (sensor: string, hosts: readonly string[]) => number | undefined;
-  /** When any sensor had an alert of this node last. */
+  /** When any sensor last had an alert of this node. */
   readonly lastAlertOf: (node: string) => number | undefined;
-  /** Puts an alert on the way that all take; false when it has to be raised again. */
+  /** Sends an alert along the usual path; false if it has to be raised again. */
   readonly raise: (alert: Alert) => Promise<boolean>;
-  /** The sensor of a node speaks again: a line in that incident. */
+  /** Notes in the incident that the sensor of a node is back. */
   readonly back: (
     incident: string,
     line: { readonly id: string; readonly text: string; readonly about: string },
@@ -51,15 +51,15 @@ const lookEveryMs = 10_000;
 const hourMs = 3_600_000;
 
 interface Watched {
-  /** When it gave the last sign of life; when it was first expected, before the first one. */
+  /** Time of the last sign of life; before the first one, when it was first expected. */
   lastSign: number;
-  /** Since when an alert says so. */
+  /** Since when an alert reports it as silent. */
   silentSince?: number;
 }
 
 /**
- * Killing the sensor is an attacker's first move: every node has each expected sensor, and one that gives no sign of life for some minutes raises
- * an alert of its own. A sign of life is an alert or a message from that node, or, of a sensor that does not speak by itself, its ready pod.
+ * Killing the sensor is an attacker's first move: every node must have each expected sensor, and one that gives no sign of life for some minutes raises an
+ * alert of its own. A sign of life is an alert or a message from that node or, for a sensor that does not report on itself, its ready pod.
  */
 export class SilenceWatch {
   readonly #options: SilenceOptions;
@@ -97,7 +97,7 @@ export class SilenceWatch {
           await this.#lookAt(key, { sensor, node: name, pods: pods.get(name) ?? [] });
         }
       }
-      // A node that is gone has nothing to say.
+      // Forgets nodes that no longer exist.
       for (const key of this.#watched.keys()) if (!seen.has(key)) this.#watched.delete(key);
     } catch {
       log.error({}, 'cannot check whether a sensor is silent');
@@ -106,7 +106,7 @@ export class SilenceWatch {
     }
   }
 
-  /** How the sensors stand that are expected, as of the last look. */
+  /** State of the expected sensors as of the last look. */
   view(): readonly WatchedSensor[] {
     return this.#options.expected.map(({ sensor }) => {
       const ofIt = [...this.#watched].filter(([key]) => key.startsWith(`${sensor}\n`));

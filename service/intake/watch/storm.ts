@@ -3,18 +3,18 @@ import { mostTalkers, type StormReport } from '../../../core/alert/storm.ts';
 import type { IntakeLog } from '../log.ts';
 import { TopTalkers } from './top-talkers.ts';
 
-/** When so many alerts on so many workloads are a storm, and when it is over. */
+/** When alerts on many workloads are a storm, and when it is over. */
 interface StormThreshold {
   readonly alertsPerSecond: number;
   readonly workloads: number;
-  /** It is over after so long at less than half the rate. */
+  /** The storm is over after this many seconds at less than half the rate. */
   readonly calmAfterSeconds: number;
 }
 
 export interface StormOptions extends StormThreshold {
-  /** Which intake this is. */
+  /** Identifies this intake. */
   readonly source: string;
-  /** Tells people; false when it has to be told again. Never rejects. */
+  /** Notifies people; false if it has to be repeated. Never rejects. */
   readonly tell: (report: StormReport) => Promise<boolean>;
   readonly log: IntakeLog;
   /** Milliseconds since 1970. */
@@ -23,9 +23,9 @@ export interface StormOptions extends StormThreshold {
 
 export interface StormView {
   readonly on: boolean;
-  /** Alerts a second, over the last ten. */
+  /** Alerts per second, over the last ten seconds. */
   readonly perSecond: number;
-  /** Since when it counts: since the storm began, or for some seconds. */
+  /** Start of the counted period: the start of the storm, or some seconds ago. */
   readonly since: string;
   readonly alerts: number;
   readonly critical: number;
@@ -37,11 +37,11 @@ const windowSeconds = 10;
 const talkers = 200;
 const tellEveryMs = 60_000;
 const tellAgainMs = 5_000;
-/** Nobody needs to be told for the first time of a storm that was over so long ago. */
+/** A storm that ended this long ago need not be reported for the first time. */
 const tellOverForMs = 10 * 60_000;
 const longestText = 200;
 
-/** Sees whether the alerts of many workloads are a storm. Its memory does not grow with the storm; no timer runs while nothing comes. */
+/** Detects whether the alerts of many workloads are a storm. Its memory does not grow with the storm; no timer runs while no alerts arrive. */
 export class StormWatch {
   readonly #options: StormOptions;
   readonly #now: () => number;
@@ -55,9 +55,9 @@ export class StormWatch {
   #alerts = 0;
   #critical = 0;
   #on = false;
-  /** When it was at half the rate last. */
+  /** When the rate was last at least half the threshold. */
   #busyAt = 0;
-  /** What people have not heard: how it stands, or that it was over. */
+  /** What has not been reported yet: the current state, or the end of a storm. */
   #owed: 'news' | StormReport | undefined;
   #triedAt = 0;
   #telling = false;
@@ -102,7 +102,7 @@ export class StormWatch {
     return this.#perSecond;
   }
 
-  /** Once a second while alerts come. */
+  /** Called once per second while alerts arrive. */
   look(): void {
     this.#turn();
     const { alertsPerSecond, workloads, calmAfterSeconds, log } = this.#options;
@@ -139,7 +139,7 @@ export class StormWatch {
     return { alerts, critical, perSecond, workloads, top: top.slice(0, 3) };
   }
 
-  /** Goes on to the current second; what is older than the window is forgotten. */
+  /** Advances to the current second; forgets what is older than the window. */
   #turn(): void {
     const now = this.#now();
     const second = Math.floor(now / 1_000);
@@ -152,7 +152,7 @@ export class StormWatch {
     if (!this.#on && now - this.#windowFrom >= windowSeconds * 1_000) this.#begin(now);
   }
 
-  /** Counts from here on; while a storm is on it counts since then. */
+  /** Starts counting from here; during a storm, it counts from the storm's start. */
   #begin(now: number): void {
     this.#before.clear();
     if (now - this.#windowFrom < 2 * windowSeconds * 1_000) this.#before.include(this.#workloads);
@@ -169,7 +169,7 @@ export class StormWatch {
     return this.#before.count;
   }
 
-  /** At once, however lately something was told. */
+  /** Reports immediately, even if something was reported recently. */
   #owe(what: 'news' | StormReport): void {
     this.#owed = what;
     this.#triedAt = Number.NEGATIVE_INFINITY;
@@ -186,7 +186,7 @@ export class StormWatch {
     if (owed === undefined || this.#telling || now - this.#triedAt < tellAgainMs) return;
     this.#telling = true;
     this.#triedAt = now;
-    // What is told late should be true by then.
+    // A delayed report must be current when it is sent.
     const report = owed === 'news' ? this.#report('on') : owed;
     const told = await this.#options.tell(report).catch(() => false);
     this.#telling = false;
@@ -195,7 +195,7 @@ export class StormWatch {
   }
 }
 
-/** `incident/lab/shop/Deployment/cart` is shown as `shop/Deployment/cart`: the cluster is said once. */
+/** Shows `incident/lab/shop/Deployment/cart` as `shop/Deployment/cart`, because the cluster is named once elsewhere. */
 function talkerOf(key: string): { readonly workload: string; readonly rule: string; readonly sensor: string } {
   const [incident = '', sensor = '', ...rule] = key.split('\n');
   const short = (text: string): string => text.slice(0, longestText);
@@ -209,7 +209,7 @@ function talkerOf(key: string): { readonly workload: string; readonly rule: stri
 const bits = 65_536;
 const words = bits / 32;
 
-/** About how many different texts there were, in 8 KiB however many: by linear counting, within some percent up to half a million. */
+/** Estimates the number of distinct texts in 8 KiB, by linear counting: accurate within some percent up to half a million. */
 export class DistinctCount {
   readonly #words = new Uint32Array(words);
 
@@ -223,7 +223,7 @@ export class DistinctCount {
     this.#words.fill(0);
   }
 
-  /** What the other one has counted counts here too. */
+  /** Merges the other count into this one. */
   include(other: DistinctCount): void {
     for (let place = 0; place < words; place += 1) this.#words[place] = (this.#words[place] ?? 0) | (other.#words[place] ?? 0);
   }
@@ -235,7 +235,7 @@ export class DistinctCount {
   }
 }
 
-/** FNV-1a, with its bits mixed at the end: neighbours must not fall side by side. http://www.isthe.com/chongo/tech/comp/fnv */
+/** FNV-1a, with its bits mixed at the end, so that similar texts are not placed side by side. http://www.isthe.com/chongo/tech/comp/fnv */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let place = 0; place < text.length; place += 1) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193);

@@ -1,12 +1,12 @@
 interface Counter {
   count: number;
-  /** How much of it may be others'. */
+  /** How much of the count may belong to other keys. */
   readonly inherited: number;
 }
 
 /**
- * The most frequent of any number of keys, in the memory of a few: "space-saving". Whoever makes up more than 1 in `places` of all is surely
- * in it. Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams (2005).
+ * The most frequent of any number of keys, in constant memory: "space-saving". A key that makes up more than 1 in `places` of all is certainly included.
+ * Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams (2005).
  */
 export class TopTalkers {
   readonly #places: number;
@@ -41,7 +41,7 @@ export class TopTalkers {
     this.#counters.clear();
   }
 
-  /** Most first; each was there at least so often. */
+  /** Most frequent first; each key occurred at least `count` times. */
   top(most: number): readonly { readonly key: string; readonly count: number }[] {
     return [...this.#counters]
       .map(([key, { count, inherited }]) => ({ key, count: count - inherited }))

@@ -13,10 +13,10 @@ const loops: ReadonlySet<string> = new Set([
 const functions: ReadonlySet<string> = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
 /**
- * Has each loop and each function report its turns, with its place: nothing else can end code that never waits without ending the whole thread, again at
- * each replay. What has no place is left as it is.
+ * Makes each loop and each function report its turns, with its place: code that never waits cannot otherwise be ended without ending the whole thread, again at
+ * each replay. Code without a place is left as it is.
  *
- * @throws Error naming a regular expression that no turn ends and that may take longer than anybody waits.
+ * @throws Error naming a regular expression that no turn ends and that may run for too long.
  */
 export function withTurns(code: string, program: Node, placeOf: (node: Node) => string | undefined): string {
   const insertions: { readonly at: number; readonly text: string }[] = [];
@@ -27,7 +27,7 @@ export function withTurns(code: string, program: Node, placeOf: (node: Node) => 
     const body = bodyOf(node);
     const place = body && placeOf(node);
     if (body && place !== undefined) {
-      // Modules may run a loop before the engine is there.
+      // Modules may run a loop before the engine exists.
       const call = `globalThis.${turnFunction}?.(${JSON.stringify(place)},${awaits(node) ? turnsOfAwait : 1})`;
       if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, text: `${call};` });
       else if (loops.has(node.type)) insertions.push({ at: body.start, text: `{${call};` }, { at: body.end, text: '}' });
@@ -39,7 +39,7 @@ export function withTurns(code: string, program: Node, placeOf: (node: Node) => 
   return inserted(code, insertions);
 }
 
-/** The innermost first where two stand at one place: what is opened last is closed first. */
+/** Orders insertions that share one place: the innermost is closed first, because it was opened last. */
 function inserted(code: string, insertions: readonly { readonly at: number; readonly text: string }[]): string {
   const inOrder = insertions.map((insertion, order) => ({ ...insertion, order })).sort((a, b) => a.at - b.at || compare(a, b));
   let result = '';
@@ -65,7 +65,7 @@ function bodyOf(node: Node): Node | undefined {
   return 'body' in node && isNode(node.body) ? node.body : undefined;
 }
 
-/** Why a regular expression might never come back: its call is one turn, however long it takes. */
+/** Returns why a regular expression might never return: its call is one turn, however long it takes. */
 function unboundedPattern(node: Node): string | undefined {
   const callee = 'callee' in node ? node.callee : undefined;
   if (isNode(callee) && 'name' in callee && callee.name === 'RegExp')
@@ -87,7 +87,7 @@ function isPattern(value: unknown): value is { readonly pattern: string; readonl
   );
 }
 
-/** An async function, or a loop in one that awaits: each turn makes promises, of which the sandbox remembers where. */
+/** An async function, or a loop in one that awaits: each turn creates promises, whose origin the sandbox remembers. */
 function awaits(node: Node): boolean {
   if (functions.has(node.type)) return 'async' in node && node.async === true;
   const inside = (part: Node): boolean =>

@@ -17,16 +17,16 @@ interface EvidenceKeyQuery {
   readonly secrets: Pick<Secrets, 'evidenceVault'>;
 }
 
-/** What signs manifests, and whose signatures are believed; asked for when it is needed, since a key service may be away at the start. */
+/** The signer of manifests, and the verifier for their signatures; both are opened on demand, because a key service may be unavailable at the start. */
 interface EvidenceSigning {
   signer(): Promise<Signer>;
   verifier(): Promise<SignatureVerifier>;
 }
 
-/** A version of a key that somebody has made meanwhile is believed after so long. */
+/** Milliseconds until a key version that was created meanwhile is trusted. */
 const believeAnewMs = 60_000;
 
-/** @throws FB_ERR_CONFIG_INVALID when the keys are not as the configuration says. A key service that is away is waited for, later. */
+/** @throws FB_ERR_CONFIG_INVALID if the keys are not as configured. If a key service is unavailable, this is retried later. */
 export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<EvidenceSigning> {
   const transit = transitOf(query);
   if (!transit) {
@@ -43,7 +43,7 @@ export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<Evid
   return { signer, verifier: believed(() => transitPublicKeys(transit.sign)) };
 }
 
-/** For who only checks: it needs no private half, and in Vault no right but to read the public one. */
+/** For callers that only verify: needs no private half, and in Vault only the right to read the public one. */
 export async function openEvidenceVerifier(query: EvidenceKeyQuery): Promise<EvidenceSigning['verifier']> {
   const transit = transitOf(query);
   if (transit) return believed(() => transitPublicKeys(transit.sign));
@@ -51,19 +51,19 @@ export async function openEvidenceVerifier(query: EvidenceKeyQuery): Promise<Evi
   return async () => verifier;
 }
 
-/** The same for who may need none: nothing is read before the first manifest is. */
+/** The same for callers that may need no verifier: nothing is read before the first manifest is checked. */
 export function lateEvidenceVerifier(query: EvidenceKeyQuery): EvidenceSigning['verifier'] {
   return believed(() => evidencePublicKeys(query));
 }
 
-/** Public halves, to be handed out: those of all versions, the newest last. */
+/** Returns the public halves of all versions, for distribution, the newest last. */
 export async function evidencePublicKeys(query: EvidenceKeyQuery): Promise<readonly PublicKey[]> {
   const transit = transitOf(query);
   if (transit) return transitPublicKeys(transit.sign);
   return (await readPublicKeys([publicFileOf(query.config)])).map(publicKeyOf);
 }
 
-/** What wraps the keys of the incidents. @throws FB_ERR_CONFIG_INVALID when the key that wraps them cannot be read. */
+/** Opens the key that wraps the keys of the incidents. @throws FB_ERR_CONFIG_INVALID if that key cannot be read. */
 export async function openKeyWrap(query: EvidenceKeyQuery): Promise<KeyWrap> {
   const transit = transitOf(query);
   if (transit) return transitWrap(transit.wrap);
@@ -71,7 +71,7 @@ export async function openKeyWrap(query: EvidenceKeyQuery): Promise<KeyWrap> {
   return boxWrap(createBox({ keys: [{ id: 'evidence', key }] }));
 }
 
-/** The public half beside the key file. */
+/** Path of the public half, next to the key file. */
 function publicFileOf({ evidence }: Config): string {
   return `${evidence.keyFile}.pub`;
 }
@@ -92,7 +92,7 @@ function vaultOf({ config, secrets: { evidenceVault: token } }: EvidenceKeyQuery
   return new Vault({ address, token, ...(namespace !== undefined && { namespace }) });
 }
 
-/** What was believed last is believed on while the key service does not answer. */
+/** While the key service does not answer, the last keys stay trusted. */
 function believed(read: () => Promise<readonly PublicKey[]>): EvidenceSigning['verifier'] {
   let last: { readonly verifier: SignatureVerifier; readonly at: number } | undefined;
   return async () => {
@@ -108,7 +108,7 @@ function believed(read: () => Promise<readonly PublicKey[]>): EvidenceSigning['v
   };
 }
 
-/** See `keepVaultToken`. Does nothing where the keys are in files. */
+/** See `keepVaultToken`. Does nothing if the keys are in files. */
 export async function renewVaultToken(
   query: EvidenceKeyQuery & { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {

@@ -11,8 +11,8 @@ import type { Config } from '../../config/load.ts';
 import type { Role } from '../../config/secrets.ts';
 
 /**
- * Makes the keys that the roles need and that are not there: only below the state directory, where nobody else puts them. What the
- * configuration names elsewhere must exist: a key that is made by mistake would be trusted by nobody.
+ * Creates the missing keys of the roles, but only below the state directory, where nobody else puts them. Keys that the configuration names elsewhere must
+ * exist: a key created by mistake would be trusted by nobody.
  */
 export async function ensureKeys({ config, roles }: { readonly config: Config; readonly roles: readonly Role[] }): Promise<void> {
   const keeps = !config.evidence.vault && (roles.includes('cell') || roles.includes('forensics'));
@@ -37,15 +37,15 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   for (const file of randomKeys) await ensureRandomKey(file);
 }
 
-/** 32 random bytes in base64, in a file that is made whole or was there. */
+/** Ensures a file with 32 random bytes in base64, created atomically unless it exists. */
 export async function ensureRandomKey(file: string): Promise<void> {
-  // It may be where nothing can be written: mounted from a Secret.
+  // The file may be read-only: mounted from a Secret.
   if (existsSync(file)) return;
   await ensureFolder(dirname(file), 0o700);
   const draft = `${file}.${randomUUID()}.draft`;
   try {
     await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    // Of two processes that do so at once, both use the key that was first: a link is never made over a file that is there.
+    // If two processes do this at once, both use the key that was first: a link never replaces an existing file.
     await link(draft, file);
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST')
@@ -55,7 +55,7 @@ export async function ensureRandomKey(file: string): Promise<void> {
   }
 }
 
-/** 32 bytes, base64. @throws FB_ERR_CONFIG_INVALID when the file does not hold them. */
+/** Reads 32 bytes in base64. @throws FB_ERR_CONFIG_INVALID if the file does not hold them. */
 export async function readRandomKey(file: string): Promise<Uint8Array> {
   const key = Buffer.from((await readKeyText(file)).trim(), 'base64');
   if (key.length !== 32) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} does not hold 32 bytes in base64`);
@@ -66,10 +66,13 @@ export function readPublicKeys(files: readonly string[]): Promise<readonly strin
   return Promise.all(files.map(readKeyText));
 }
 
-/** How long a role waits for a key that another one makes beside it, in the same state directory: in one pod they begin together. */
+/** How long a role waits for a key that another role creates in the same state directory: in one pod they start together. */
 const otherBeginsMs = 60_000;
 
-/** As `readPublicKeys`; what is below the state directory is waited for. @throws FB_ERR_CONFIG_INVALID where it does not come, and at once for what is named elsewhere */
+/**
+ * Like `readPublicKeys`, but waits for keys below the state directory. @throws FB_ERR_CONFIG_INVALID if they do not appear, and at once for keys that are named
+ * elsewhere
+ */
 export function awaitPublicKeys(
   files: readonly string[],
   { stateDir }: Pick<Config, 'stateDir'>,
@@ -86,12 +89,12 @@ export function awaitPublicKeys(
 
 type NotaryKeys = Pick<Config['audit'], 'notaryKeyFile' | 'retiredNotaryKeys'>;
 
-/** The files with the notary's public keys: that of today first, then those from before. */
+/** Returns the files with the notary's public keys: the current one first, then the retired ones. */
 export function notaryKeyFiles({ notaryKeyFile, retiredNotaryKeys }: NotaryKeys): readonly [string, ...string[]] {
   return [`${notaryKeyFile}.pub`, ...retiredNotaryKeys];
 }
 
-/** The key that the notary signs with, and all of its public keys (PEM), that of today first. @throws FB_ERR_CONFIG_INVALID */
+/** Opens the notary's signing key and all of its public keys (PEM), the current one first. @throws FB_ERR_CONFIG_INVALID */
 export async function openNotaryKeys(
   audit: NotaryKeys,
 ): Promise<{ readonly signer: FileSigner; readonly publicKeys: readonly [string, ...string[]] }> {
@@ -99,13 +102,13 @@ export async function openNotaryKeys(
   return { signer, publicKeys: [signer.publicKey, ...(await readPublicKeys(audit.retiredNotaryKeys))] };
 }
 
-/** A key as its file has it. @throws FB_ERR_CONFIG_INVALID */
+/** Reads the text of a key file. @throws FB_ERR_CONFIG_INVALID */
 export async function readKeyText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch {
     throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`, {
-      // Keys are made where the role runs that signs with them.
+      // Keys are created where the role that signs with them runs.
       remedy: 'Start `firebreak run` once, which makes the keys, or copy the file from where that role runs.',
     });
   }

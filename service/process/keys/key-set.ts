@@ -8,8 +8,8 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { ensureRandomKey } from './key-files.ts';
 
 /**
- * All keys of an installation whose roles are apart, by who reads them: a Secret each. Names are those of the state directory, so that a role finds them
- * there without configuration.
+ * All keys of an installation with separate roles, one Secret per reader. Names are those of the state directory, so that a role finds them there without
+ * configuration.
  */
 const parts = [
   { part: 'shared', files: ['codec.key'] },
@@ -32,7 +32,7 @@ interface Manifest {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** Makes the keys that are not in the folder yet, private halves with mode 0600, public ones beside them. Returns the names of the new ones. */
+/** Creates the keys that are missing in the folder, private halves with mode 0600, public ones next to them. Returns the names of the new ones. */
 export async function makeKeySet(folder: string): Promise<readonly string[]> {
   await ensureFolder(folder, 0o700);
   const before = new Set(await readdir(folder));
@@ -45,7 +45,7 @@ export async function makeKeySet(folder: string): Promise<readonly string[]> {
   return names.filter((name) => !before.has(name));
 }
 
-/** The Secrets of the folder's keys, and the ConfigMap of the public halves, which every role reads. */
+/** Returns the Secrets for the folder's keys, and the ConfigMap of the public halves, which every role reads. */
 export async function keyManifests({
   folder,
   namespace,
@@ -66,9 +66,9 @@ export async function keyManifests({
 }
 
 /**
- * Makes in the namespace what is not there of the Secrets and the ConfigMap. A key that is there stays as it is, whatever made it, so this may be done at every
- * installation. Uses `folder` for what is new; it should be empty and in memory. Returns the names of what was made.
- * @throws FB_ERR_CONFLICT where another process made one meanwhile: do it again.
+ * Creates the Secrets and the ConfigMap that are missing in the namespace. An existing key is never changed, whatever created it, so this may run at every
+ * installation. Uses `folder` for new keys; it should be empty and in memory. Returns the names of what was created.
+ * @throws FB_ERR_CONFLICT if another process created one meanwhile: run it again.
  */
 export async function installKeySet(options: {
   readonly api: KubernetesApi;
@@ -99,7 +99,7 @@ export async function installKeySet(options: {
     const resource = manifest.kind === 'Secret' ? 'secrets' : 'configmaps';
     if (there.has(name)) continue;
     const path = pathOf({ resource, namespace });
-    // The public halves follow the private ones: what another installation left is replaced.
+    // The public halves must match the private ones: those left by another installation are replaced.
     if (manifest.kind === 'ConfigMap' && (await dataOf(api, `${path}/${name}`)) !== undefined) {
       await api.json({
         method: 'PATCH',
@@ -116,7 +116,7 @@ export async function installKeySet(options: {
   return made;
 }
 
-/** Of a Secret or a ConfigMap; undefined where there is none. */
+/** Returns the data of a Secret or a ConfigMap; undefined if it does not exist. */
 async function dataOf(api: KubernetesApi, path: string): Promise<Readonly<Record<string, string>> | undefined> {
   const read = api.json<{ readonly data?: Readonly<Record<string, string>> }>({ method: 'GET', path, what: 'look for keys' });
   return read.then(({ data }) => data ?? {}, undefinedIf('FB_ERR_NOT_FOUND'));

@@ -2,7 +2,7 @@ import type { VoteKeys } from '../../../core/decide/vote-check.ts';
 import type { Roster } from '../../../core/people/roster.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
 
-/** Whose signature counts for whose vote: the desks that this cell believes, and each person's own keys from the roster. */
+/** Which signatures count for whose vote: the desks that this cell trusts, and each person's own keys from the roster. */
 export function createVoteKeys({
   deskPublicKeys,
   roster,

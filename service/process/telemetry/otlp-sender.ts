@@ -5,16 +5,16 @@ import { PostConnection } from '../../../integrations/http-post.ts';
 import type { OtlpAccess, OtlpEndpoint } from '../../config/complete/complete-telemetry.ts';
 import { untraced } from './tracing.ts';
 
-/** `again`: it may be sent once more. */
+/** `again`: the request may be retried. */
 export type OtlpOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly again: boolean };
 
 /** https://opentelemetry.io/docs/specs/otlp/#failures-1 */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-/** Between tries of what may be sent again. */
+/** Pauses between retries. */
 const pausesMs = [1_000, 2_000, 4_000];
 const compress = promisify(gzip);
 
-/** Sends OTLP over HTTP to one address, one request at a time. What it says is never believed further than taken or not. */
+/** Sends OTLP over HTTP to one address, one request at a time. Of the answer, only acceptance or rejection is used. */
 export class OtlpSender {
   readonly #to: OtlpEndpoint;
   readonly #access: () => OtlpAccess;
@@ -28,7 +28,7 @@ export class OtlpSender {
     this.#connection = new PostConnection(options.to);
   }
 
-  /** Never rejects, and takes no longer than the time limit for each of its tries. */
+  /** Never rejects, and no attempt takes longer than the timeout. */
   async send(body: object): Promise<OtlpOutcome> {
     const text = JSON.stringify(body);
     const bytes = this.#to.compression === 'gzip' ? await compress(text) : Buffer.from(text);

@@ -1,7 +1,7 @@
 import type { MetricsRead } from '../../../integrations/http-door.ts';
 import type { SpanAttributes, SpanKind, TraceSpan } from './tracing.ts';
 
-/** OTLP as JSON: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. 64-bit numbers are texts, ids are hex. */
+/** OTLP as JSON: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. 64-bit numbers are strings, ids are hex. */
 
 type MetricRead = MetricsRead[number];
 
@@ -12,7 +12,7 @@ const failed = 2;
 const cumulative = 2;
 const scope = { name: 'firebreak' };
 
-/** For `/v1/traces`. */
+/** Encodes the body for `/v1/traces`. */
 export function encodeSpans(resource: Resource, spans: readonly TraceSpan[]): object {
   const encoded = spans.map(({ traceId, spanId, parentId, name, kind, startMs, endMs, attributes, error }) => ({
     traceId,
@@ -29,7 +29,7 @@ export function encodeSpans(resource: Resource, spans: readonly TraceSpan[]): ob
 }
 
 /**
- * For `/v1/metrics`: the numbers that Prometheus reads, under the same names.
+ * Encodes the body for `/v1/metrics`: the metrics that Prometheus reads, under the same names.
  *
  * @param at when they were read, and since when counters count, in milliseconds since 1970
  */
@@ -50,7 +50,7 @@ function encodeMetric(
 ): object {
   const times = { startTimeUnixNano: nanoseconds(sinceMs), timeUnixNano: nanoseconds(nowMs) };
   const common = { name, description: help };
-  // prom-client's types say an enum, its objects a text.
+  // prom-client's types declare an enum, but its objects hold a string.
   const kind: string = String(type);
   if (kind === 'histogram')
     return { ...common, histogram: { aggregationTemporality: cumulative, dataPoints: histogramPoints(name, values, times) } };
@@ -64,7 +64,7 @@ function encodeMetric(
   return { ...common, gauge: { dataPoints: points } };
 }
 
-/** prom-client lists each bucket with all below it; OTLP counts each for itself. */
+/** prom-client's buckets are cumulative; OTLP counts each bucket separately. */
 function histogramPoints(name: string, values: MetricRead['values'], times: object): object[] {
   const series = new Map<
     string,
@@ -108,7 +108,7 @@ function encodeValue(value: string | number | boolean): object {
   return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 }
 
-/** Of milliseconds with their fraction: as one number it would not be exact. */
+/** Converts fractional milliseconds; a single number would not be exact. */
 function nanoseconds(ms: number): string {
   const whole = Math.floor(ms);
   return `${BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000))}`;

@@ -10,7 +10,7 @@ interface Asked {
 
 type Finish = NonNullable<ReturnType<typeof beginSpan>>;
 
-/** What `fetch` says of a request. https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md */
+/** What `fetch` publishes about a request. https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md */
 interface FetchRequest {
   readonly origin?: unknown;
   readonly path?: unknown;
@@ -18,8 +18,8 @@ interface FetchRequest {
 }
 
 /**
- * A span for each request to an API that is made while an incident is at work, by what Node itself says of its requests: whoever makes one need not
- * know. Kubernetes, Slack, tickets, stores. What is asked is told by host, method and the kind of path, never by a path as it is, since some hold secrets.
+ * Creates a span for each API request made during work on an incident, from Node's own diagnostics, so the calling code need not know: Kubernetes, Slack,
+ * tickets, stores. A request is described by host, method and the kind of path, never by the path itself, because some paths hold secrets.
  */
 export function watchRequests(): { stop(): void } {
   const begun = new WeakMap<object, { readonly asked: Asked; readonly finish: Finish }>();
@@ -84,7 +84,7 @@ function spanOf(
   return { name: `${method} ${template ?? host}`, kind: 'client', attributes, error: failed };
 }
 
-/** Of the Kubernetes API the kind of object, of Slack the method; of all others nothing: a path may be a password. */
+/** For the Kubernetes API the kind of object, for Slack the method; for all others nothing, because a path may be a password. */
 export function pathKind(path: string): string | undefined {
   const [plain = ''] = path.split('?');
   if (/^\/api\/[a-z]+(\.[a-zA-Z]+)+$/.test(plain)) return plain;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OtlpOutcome } from './otlp-sender.ts';
 import type { TraceSpan } from './tracing.ts';
 
-/** Of about a kilobyte each. */
+/** Maximum number of queued spans, of about a kilobyte each. */
 const mostSpans = 4_096;
 const mostInBatch = 512;
 
@@ -10,11 +10,11 @@ interface SpanExporterOptions {
   /** Never rejects. */
   readonly send: (spans: readonly TraceSpan[]) => Promise<OtlpOutcome>;
   readonly everyMs: number;
-  /** So many spans are gone, and why. */
+  /** Called with the number of dropped spans, and the reason. */
   readonly dropped: (spans: number, reason: string) => void;
 }
 
-/** Spans on their way to a collector. Whoever adds one waits for nothing; what a collector does not take in time is dropped. */
+/** Queues spans for a collector. Adding a span never waits; spans that the collector does not accept in time are dropped. */
 export class SpanExporter {
   readonly #options: SpanExporterOptions;
   #spans: TraceSpan[] = [];
@@ -36,7 +36,7 @@ export class SpanExporter {
     else this.#timer ??= setTimeout(() => this.#flush(), this.#options.everyMs).unref();
   }
 
-  /** Sends what is there, for so long at most. */
+  /** Sends the queued spans, for at most `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     this.#flush();
     this.#stopped = true;

@@ -17,22 +17,22 @@ import { Tracing } from './tracing.ts';
 export interface Telemetry {
   /** Absent: traces are not sent. */
   readonly tracing?: Tracing | undefined;
-  /** What did not arrive. */
+  /** Metrics of what did not arrive. */
   readonly metrics: Metrics;
-  /** Sends these numbers from now on. */
+  /** Sends these metrics from now on. */
   follow(metrics: Metrics): void;
-  /** Sends these numbers now, for a process that ends. */
+  /** Sends these metrics now, for a process that is about to end. */
   sendOnce(metrics: Metrics): Promise<void>;
-  /** Sends what is there, for a moment at most. */
+  /** Sends what is queued, waiting only briefly. */
   stop(): Promise<void>;
 }
 
-/** Whoever stops a process does not wait longer for a collector. */
+/** Maximum time that stopping a process waits for a collector. */
 const lastWordsMs = 2_000;
 
 /**
- * Traces and numbers for an OpenTelemetry collector. Nobody waits for it: what it does not take is dropped, counted, and said once in a while.
- * Undefined where the configuration names none; then nothing is loaded that would measure.
+ * Sends traces and metrics to an OpenTelemetry collector. Nothing waits for it: what it does not accept is dropped, counted, and logged occasionally. Undefined
+ * if none is configured; in that case no measuring code is loaded.
  */
 export function openTelemetry(options: {
   readonly config: Pick<Config, 'telemetry' | 'cluster'>;
@@ -90,7 +90,7 @@ export function openTelemetry(options: {
   const metricSender = senderOf('metrics');
   const sinceMs = Date.now();
   const sendMetrics = async (sender: OtlpSender, source: Metrics): Promise<void> => {
-    // A database that is away is no reason to end.
+    // An unavailable database is no reason to end.
     const read = await source.read().catch((): MetricsRead => []);
     const sent = await sender.send(encodeMetrics(resource, read, { sinceMs, nowMs: Date.now() }));
     heard(sent);

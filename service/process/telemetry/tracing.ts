@@ -6,21 +6,21 @@ import { type IncidentTrace, traceOf } from '../../../core/incident/incident-tra
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
-/** Names, numbers and codes. Never a text from an alert, a body, a header or a secret. */
+/** Names, numbers and codes. Never text from an alert, a body, a header or a secret. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
-/** What took from when until when, in milliseconds since 1970. */
+/** An operation with its start and end, in milliseconds since 1970. */
 export interface TraceSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Absent: the root. */
+  /** Absent: the root span. */
   readonly parentId?: string | undefined;
   readonly name: string;
   readonly kind: SpanKind;
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: SpanAttributes;
-  /** A code, where it failed. */
+  /** An error code, if it failed. */
   readonly error?: string | undefined;
 }
 
@@ -34,10 +34,10 @@ type Parts = Pick<TraceSpan, 'spanId' | 'name' | 'kind' | 'startMs' | 'endMs' | 
   readonly parentId: string | undefined;
 };
 
-/** Of a trace that nobody ever joins there are no more spans than these. */
+/** Maximum number of spans that wait for a trace to be joined. */
 const mostWaiting = 200;
 
-/** The spans of one trace, which wait while its incident has not been started yet. */
+/** The spans of one trace, which wait until its incident has been started. */
 class OpenTrace {
   readonly #emit: (span: TraceSpan) => void;
   #joined: { readonly traceId: string; readonly under: string } | undefined;
@@ -65,14 +65,14 @@ class OpenTrace {
 
 interface ActiveSpan {
   readonly trace: OpenTrace;
-  /** Undefined: what begins here hangs under what the trace is joined to. */
+  /** Undefined: spans started here are children of the span that the trace is joined to. */
   readonly spanId: string | undefined;
 }
 
-/** One for all of a process: an asynchronous call belongs to the span in which it was begun. Costs nothing while nothing is traced. */
+/** One for the whole process: an asynchronous call belongs to the span in which it was started. Costs nothing while nothing is traced. */
 const active = new AsyncLocalStorage<ActiveSpan | undefined>();
 
-/** Gives the spans of incidents to an exporter. Where nothing is exported there is none, and nothing is measured. */
+/** Passes the spans of incidents to an exporter. If nothing is exported, there is no Tracing, and nothing is measured. */
 export class Tracing {
   readonly #emit: (span: TraceSpan) => void;
 
@@ -80,20 +80,20 @@ export class Tracing {
     this.#emit = emit;
   }
 
-  /** Work for an incident: a span below that of its workflow, and the calls of APIs in it below this one. */
+  /** Runs work for an incident in a span below that of its workflow; API calls in it become child spans. */
   within<T>(ref: IncidentRef, options: SpanOptions, work: () => Promise<T>): Promise<T> {
     const { traceId, workflowSpan } = traceOf(ref);
     const trace = new OpenTrace(this.#emit, { traceId, under: workflowSpan });
     return active.run({ trace, spanId: undefined }, () => traced(options, work));
   }
 
-  /** Work for an incident that may not be started yet: its spans wait for `join`. What never joins is forgotten. */
+  /** Runs work for an incident that may not have been started yet: its spans wait for `join`. Spans that never join are dropped. */
   ahead<T>(work: (join: (traceId: string, under: string) => void) => T): T {
     const trace = new OpenTrace(this.#emit);
     return active.run({ trace, spanId: undefined }, () => work((traceId, under) => trace.join(traceId, under)));
   }
 
-  /** What is over, and has its place in the trace of an incident. */
+  /** Records a finished operation in the trace of an incident. */
   record(
     ref: IncidentRef,
     place: (of: IncidentTrace) => { readonly spanId?: string; readonly parentId?: string },
@@ -108,7 +108,7 @@ export class Tracing {
   }
 }
 
-/** A part of what is traced now; where nothing is, the work alone. */
+/** Runs a part of the current trace in its own span; if nothing is traced, only runs the work. */
 export async function traced<T>({ name, kind = 'internal', attributes = {} }: SpanOptions, work: () => Promise<T>): Promise<T> {
   const within = active.getStore();
   if (!within) return work();
@@ -126,7 +126,7 @@ export async function traced<T>({ name, kind = 'internal', attributes = {} }: Sp
   }
 }
 
-/** For what ends elsewhere, such as a request: undefined where nothing is traced. */
+/** For an operation that ends elsewhere, such as a request. Undefined if nothing is traced. */
 export function beginSpan(): ((span: SpanOptions & Pick<TraceSpan, 'error'>) => void) | undefined {
   const within = active.getStore();
   if (!within) return undefined;
@@ -136,7 +136,7 @@ export function beginSpan(): ((span: SpanOptions & Pick<TraceSpan, 'error'>) => 
     within.trace.add({ spanId, parentId: within.spanId, name, kind, attributes, ...finish(), error });
 }
 
-/** The fields of a log line that belongs to a trace. */
+/** Returns the fields for a log line that belongs to a trace. */
 export function traceFields(): Readonly<Record<string, string>> {
   const within = active.getStore();
   const traceId = within?.trace.traceId;
@@ -144,7 +144,7 @@ export function traceFields(): Readonly<Record<string, string>> {
   return { traceId, ...(within?.spanId !== undefined && { spanId: within.spanId }) };
 }
 
-/** Work that belongs to no incident, such as sending spans. */
+/** Runs work that belongs to no incident, such as sending spans. */
 export function untraced<T>(work: () => T): T {
   return active.run(undefined, work);
 }
@@ -153,14 +153,14 @@ function newSpanId(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** When it began, by the clock; how long it took, by what only goes on. */
+/** Takes the start from the wall clock and the duration from the monotonic clock. */
 function stopwatch(): () => Pick<TraceSpan, 'startMs' | 'endMs'> {
   const startMs = Date.now();
   const began = performance.now();
   return () => ({ startMs, endMs: startMs + (performance.now() - began) });
 }
 
-/** Ours by their code, of others only the name: their messages hold bodies and headers. */
+/** Our own errors by their code, others only by name: their messages may contain bodies and headers. */
 function errorCodeOf(error: unknown): string {
   if (error instanceof FirebreakError) return error.code;
   return error instanceof Error ? error.name : 'error';

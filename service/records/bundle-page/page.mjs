@@ -1,5 +1,5 @@
-// Shows a bundle to people, and what the verifier above it has found. Plain JavaScript: it stands in the page as it is here.
-// Texts of records are an attacker's, too: they are only ever put in as text.
+// Shows a bundle to people, and the findings of the verifier above it. Plain JavaScript: it is included in the page as it is.
+// Texts of records may come from an attacker: they are only ever inserted as text.
 
 /** @param {string} name @param {Record<string, string> | null} attributes @param {...(string | Node)} children */
 function element(name, attributes, ...children) {
@@ -9,7 +9,7 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** What would steer the reading, such as a change of direction, is written out. */
+/** Writes out characters that would affect reading, such as a change of direction. */
 function visible(text) {
   return String(text).replace(
     /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu,
@@ -163,7 +163,7 @@ function show({ content, export: { order } }) {
   );
 }
 
-/** By which version of a playbook an incident was answered, and which build of all code that was. */
+/** Which version of a playbook responded to an incident, and from which build of all code. */
 function programOf({ kind, body: { version, build } }) {
   if (kind !== 'playbook.started') return '';
   return `${version ? ` · version ${version}` : ''}${build ? ` · build ${build}` : ''}`;
@@ -172,7 +172,7 @@ function programOf({ kind, body: { version, build } }) {
 function nameOf(actor, names) {
   const [kind, ...rest] = actor.split('/');
   const id = rest.join('/');
-  // A name is the exporter's word; the id is what was signed.
+  // A name is only the exporter's claim; the id is what was signed.
   if (kind === 'person') return !Object.hasOwn(names, id) ? id : `${names[id]} (${id})`;
   if (kind === 'engine') return 'Firebreak';
   return id === '' ? kind : `${kind} ${id}`;

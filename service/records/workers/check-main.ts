@@ -8,18 +8,18 @@ import type { RecordCut } from '../../../core/audit/record-cut.ts';
 import { type ChainResult, RowsCheck } from './check-rows.ts';
 import { answerRequests } from './records-thread.ts';
 
-/** A chain of which a range is thought to have rows. */
+/** A chain that is expected to have rows in a range. */
 export interface ExpectedChain {
   readonly chain: string;
   readonly head?: ChainHead;
-  /** For `headsIn`; absent where no checkpoint names the chain. */
+  /** For `headsIn`; absent if no checkpoint names the chain. */
   readonly stated?: Uint8Array | undefined;
   readonly digest?: string | undefined;
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[] | undefined;
   readonly removals?: ReadonlySet<number> | undefined;
 }
 
-/** All chains behind one and up to another, in the database's order. */
+/** All chains after one and up to another, in the database's order. */
 export interface ChainRange {
   readonly after?: string | undefined;
   readonly upTo?: string | undefined;
@@ -27,20 +27,20 @@ export interface ChainRange {
 }
 
 export interface RangeResult {
-  /** Of chains that are as they should be. */
+  /** Chains without problems. */
   readonly sound: readonly ChainResult[];
-  /** Something is odd about these, or nobody expected them: to be looked at once more, by whoever knows all. */
+  /** Chains with something odd, or that were not expected: to be checked again by a caller that has all the information. */
   readonly odd: readonly string[];
 }
 
-/** A checkpoint's row. `digest` is absent where it is none as we write them. */
+/** A checkpoint's row. `digest` is absent if the row is not in the format that we write. */
 export interface CheckpointRow {
   readonly number: number;
   readonly text: string;
   readonly digest?: string;
 }
 
-/** Behind one number, and up to another where there is one. */
+/** After one number, and up to another if there is one. */
 export interface CheckpointRange {
   readonly after: number;
   readonly upTo?: number | undefined;
@@ -71,7 +71,7 @@ async function checkRange(
     if (byChain.delete(result.chain) && result.findings.length === 0) sound.push(result);
     else odd.push(result.chain);
   };
-  // Whatever is odd for want of the other bodies is read again, with all of them.
+  // Anything that looks odd only because the other bodies are missing is read again, with all of them.
   for await (const result of check.each(store.eachRow(isDecision, range))) take(result);
   for (const chain of [...byChain.keys()]) take(check.ofNone(chain));
   return { sound, odd };

@@ -9,10 +9,10 @@ import type { Trust } from '../../../core/messages/sender.ts';
 /** What is known of a chain before its rows are read. */
 export interface KnownOfChain {
   readonly stated: readonly StatedHead[];
-  /** Over their hashes, where not each has one. */
+  /** Digest over their hashes, if not each head has one. */
   readonly digest: string | undefined;
   readonly cuts: readonly Pick<RecordCut, 'to' | 'after'>[];
-  /** Numbers of records whose content two people have had removed. */
+  /** Numbers of records whose content was removed by order of two people. */
   readonly removals: ReadonlySet<number>;
   readonly head: ChainHead | undefined;
 }
@@ -22,7 +22,7 @@ export interface ChainResult extends CheckedChain {
   readonly rows: number;
 }
 
-/** Checks chains row by row: what is signed, what follows from what, what checkpoints state, and what people have decided. */
+/** Checks chains row by row: signatures, the links between records, what checkpoints state, and what people have decided. */
 export class RowsCheck {
   readonly #keys: { readonly trust: Trust; readonly signers: VoteSigners };
   readonly #knownOf: (chain: string) => KnownOfChain;
@@ -32,7 +32,7 @@ export class RowsCheck {
     this.#knownOf = knownOf;
   }
 
-  /** Of the chains that these rows are of, those of each together and by place. */
+  /** Yields a result for each chain of these rows, which must come chain by chain and in order of place. */
   async *each(pages: AsyncIterable<readonly StoredRecord[]>): AsyncGenerator<ChainResult, undefined> {
     let running: Running | undefined;
     for await (const page of pages)
@@ -44,13 +44,13 @@ export class RowsCheck {
     if (running) yield running.finish(running.head);
   }
 
-  /** Of a chain that has no rows. */
+  /** Returns the result for a chain without rows. */
   ofNone(chain: string): ChainResult {
     const running = this.#begin(chain);
     return running.finish(running.head);
   }
 
-  /** Of one chain, as of one moment. */
+  /** Checks one chain, as of one moment. */
   async alone(chain: string, store: Pick<AuditStore, 'eachOfChain'>): Promise<ChainResult> {
     const running = this.#begin(chain);
     const head = await store.eachOfChain(chain, (rows) => running.add(rows));
@@ -66,7 +66,7 @@ class Running {
   readonly chain: string;
   readonly #check: ChainCheck;
   readonly #decisions: DecisionCheck;
-  /** As it was before the rows were read. */
+  /** The head as it was before the rows were read. */
   readonly head: ChainHead | undefined;
   #rows = 0;
 

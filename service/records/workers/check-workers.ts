@@ -13,17 +13,20 @@ import type {
 import type { KnownOfChain } from './check-rows.ts';
 import { RecordsThreads, type ThreadParts } from './records-thread.ts';
 
-/** A thread begins with the next range while it waits for rows of this one. */
+/** A thread starts with the next range while it waits for rows of this one. */
 const rangesAtOnce = 2;
 
-/** So many rows are thought to be in a range, or so many chains; so many checkpoints are: where 250 were, what waited outlived two collections of the young, and verify took half as much memory again. */
+/**
+ * Expected rows or chains per range, and exact number of checkpoints: with 250 checkpoints, waiting ones outlived two collections of the young generation, and
+ * verify took half as much memory again.
+ */
 const usualRange = { rows: 5_000, chains: 500, checkpoints: 80 };
 
-/** Threads that check what would take this one minutes. */
+/** Threads for checks that would take the main thread minutes. */
 export interface CheckWorkers {
   /**
-   * Checks all rows that there are, and the chains that have heads. Each chain comes once, unless somebody writes meanwhile; what comes as odd has to be looked at again.
-   * @throws FB_ERR_UNAVAILABLE when the database cannot be read
+   * Checks all existing rows, and the chains that have heads. Each chain is reported once, unless somebody writes meanwhile; odd ones have to be checked again.
+   * @throws FB_ERR_UNAVAILABLE if the database cannot be read
    */
   checkAll(
     about: {
@@ -33,7 +36,7 @@ export interface CheckWorkers {
     },
     take: (result: RangeResult) => Promise<void>,
   ): Promise<void>;
-  /** As those of the store. Threads go on with the next ones while these are looked at: their digests take longer than all else about them. */
+  /** Like the method of the store. Threads prepare the next ones while these are checked: computing their digests takes longer than everything else. */
   checkpointsOf(store: Pick<AuditStore, 'checkpointShares'>): AuditStore['checkpoints'];
   close(): Promise<void>;
 }
@@ -49,7 +52,7 @@ export function startCheckWorkers(parts: ThreadParts, rangeSize = usualRange): C
           .ask({ range })
           .then((result) => take(result as RangeResult))
           .finally(() => running.delete(one));
-        // Whoever waits for it hears of it.
+        // The error is reported where the promise is awaited.
         one.catch(() => undefined);
         running.add(one);
       }
@@ -60,7 +63,7 @@ export function startCheckWorkers(parts: ThreadParts, rangeSize = usualRange): C
   };
 }
 
-/** For who asks for one share after the other, as it stands in the database: several are read ahead. */
+/** For a caller that requests one share after another, as in the database: several are read ahead. */
 function checkpointsAhead(
   store: Pick<AuditStore, 'checkpointShares'>,
   threads: RecordsThreads<CheckRequest, CheckAnswer>,
@@ -71,7 +74,7 @@ function checkpointsAhead(
   const askAhead = (): void => {
     for (const share of shares.splice(0, threads.count * rangesAtOnce - ahead.length)) {
       const rows = threads.ask({ checkpoints: share });
-      // Whoever waits for it hears of it.
+      // The error is reported where the promise is awaited.
       rows.catch(() => undefined);
       ahead.push({ after: share.after, rows });
     }
@@ -85,7 +88,7 @@ function checkpointsAhead(
     for (;;) {
       askAhead();
       const rows = (await ahead.shift()?.rows) as readonly CheckpointRow[] | undefined;
-      // All of a share may be gone since.
+      // All rows of a share may have been deleted since.
       if (rows?.length === 0 && ahead.length > 0) continue;
       return (rows ?? []).map(({ number, text, digest }) =>
         digest === undefined ? { number, text } : { number, text, signed: checkpointWithDigest(text, digest) },
@@ -94,7 +97,7 @@ function checkpointsAhead(
   };
 }
 
-/** Ranges in which all chains lie, also those that nobody knows of. */
+/** Ranges that together cover all chains, including unknown ones. */
 async function* rangesOf(
   store: Pick<AuditStore, 'headsAfter'>,
   {

@@ -7,13 +7,13 @@ import type { TrendStep } from '../../../core/compliance/posture-trend.ts';
 import { clusterOfWorkflow } from '../../../core/messages/message.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 
-/** Which records of some chains are counted. */
+/** The chains and the period whose records are counted. */
 export interface AskedChains {
   readonly chains: readonly string[];
-  /** ISO 8601, UTC; `until` is not in it. */
+  /** ISO 8601, UTC; `until` is exclusive. */
   readonly since: string;
   readonly until: string;
-  /** What goes on over time is counted by it. */
+  /** The step by which trends are counted. */
   readonly by: TrendStep;
 }
 
@@ -23,7 +23,7 @@ export interface MeasuredChains {
   readonly records: { readonly counted: number; readonly leftOut: number };
 }
 
-/** Counts the proven records of some chains. They are read whole: whose a record is one signature shows for many. */
+/** Counts the proven records of some chains. Chains are read in full, because one signature proves many records. */
 export async function measureChains(
   { chains, since, until, by }: AskedChains,
   { store, trust }: { readonly store: Pick<AuditStore, 'proofsOf'>; readonly trust: Trust },
@@ -47,14 +47,14 @@ export async function measureChains(
 
 const isMeasured: ReadonlySet<string> = new Set(measuredKinds);
 
-/** Of rows as anybody can have written them, the records that count. */
+/** Filters the records that count from rows that anybody could have written. */
 class CountedOnce {
   readonly #isWanted: BodyWanted;
   readonly #trust: Trust;
-  /** Links of the chain that is read: copies stand in the same one. */
+  /** Links of the chain being read: copies are in the same chain. */
   readonly #seen = new Set<string>();
   #chain: string | undefined;
-  /** Rows that are not proven, and copies of others. */
+  /** Number of rows that are not proven, or are copies of others. */
   leftOut = 0;
 
   constructor(isWanted: BodyWanted, trust: Trust) {
@@ -62,7 +62,7 @@ class CountedOnce {
     this.#trust = trust;
   }
 
-  /** Of a chain, in its order; all parts of it come one after another. */
+  /** Returns the records of a chain, in order; all parts of a chain must be passed consecutively. */
   of(chain: string, rows: readonly RecordProof[]): readonly AuditRecord[] {
     if (chain !== this.#chain) {
       this.#seen.clear();
@@ -82,7 +82,7 @@ class CountedOnce {
   }
 }
 
-/** `incident/CLUSTER/…` and `control/CLUSTER@…`; a desk's chain is of none. */
+/** From `incident/CLUSTER/…` and `control/CLUSTER@…`; undefined for a desk's chain. */
 export function clusterOf(chain: string): string | undefined {
   return chain.startsWith('desk/') ? undefined : clusterOfWorkflow(chain)?.split('@')[0];
 }

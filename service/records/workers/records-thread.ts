@@ -1,4 +1,4 @@
-/** Both ends of a thread that works on records, with a connection of its own to the database. */
+/** Both ends of a thread that works on records, with its own connection to the database. */
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
@@ -14,10 +14,13 @@ export interface ThreadParts {
   readonly keys: AuditKeys;
 }
 
-/** More are no faster: the database has to give what they work on. */
+/** More threads are not faster, because the database has to deliver their rows. */
 const mostThreads = 4;
 
-/** Of a thread. Rows are rubbish a moment later: the less room they have, the longer the processor works (with 16 MB a third, with 24 MB some eight per cent). */
+/**
+ * Heap limits of a thread. Rows become garbage quickly: the smaller the young generation, the longer the processor works (a third longer with 16 MB, some eight
+ * per cent with 24 MB).
+ */
 const heap = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 };
 
 /** `undefined` asks a thread to end. */
@@ -32,7 +35,7 @@ interface Answered<Result> {
   readonly problem?: { readonly code: ErrorCode; readonly detail: string };
 }
 
-/** Threads of one program; each request goes to the one that has the fewest. */
+/** Threads of one program; each request goes to the thread with the fewest requests. */
 export class RecordsThreads<Request, Result> {
   readonly #threads: readonly RecordsThread<Request, Result>[];
 
@@ -46,7 +49,7 @@ export class RecordsThreads<Request, Result> {
     return this.#threads.length;
   }
 
-  /** @throws FB_ERR_UNAVAILABLE when the database cannot be read */
+  /** @throws FB_ERR_UNAVAILABLE if the database cannot be read */
   ask(request: Request): Promise<Result> {
     return this.#threads.reduce((a, b) => (b.waiting < a.waiting ? b : a)).ask(request);
   }
@@ -91,7 +94,7 @@ class RecordsThread<Request, Result> {
 
   async end(): Promise<void> {
     if (this.#failed) return;
-    // Not `once`: a thread that fails meanwhile would have that reject.
+    // Not `once`, which would reject if the thread fails meanwhile.
     const ended = new Promise((resolve) => void this.#worker.on('exit', resolve));
     await this.ask(undefined).catch(() => this.#worker.terminate());
     await ended;
@@ -106,7 +109,7 @@ class RecordsThread<Request, Result> {
   }
 }
 
-/** In the thread: answers each request, until it is asked to end. */
+/** Runs in the thread: answers each request, until it is told to end. */
 export async function answerRequests<Request, Result>(
   workWith: (given: { readonly store: AuditStore } & ReturnType<typeof trustInKeys>) => (request: Request) => Promise<Result>,
 ): Promise<void> {
@@ -123,7 +126,7 @@ export async function answerRequests<Request, Result>(
   });
 }
 
-/** An error of ours is no longer one on the other side. */
+/** An error of ours loses its class when it is passed to the other thread. */
 function problemOf(error: unknown): NonNullable<Answered<never>['problem']> {
   if (error instanceof FirebreakError) return { code: error.code, detail: error.detail };
   return { code: 'FB_ERR_INTERNAL', detail: error instanceof Error ? error.message : 'a check of records failed' };

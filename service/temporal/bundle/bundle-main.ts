@@ -1,6 +1,6 @@
 /**
- * `bundle-main FROM OUT [PACKS]`: bundles the workflows, or takes an engine that is bundled (`*.bundle.js`), and puts packs behind it. Without arguments it
- * does so for each line that it reads, a `PacksJob`, and answers each with a line: see `WarmBundler`.
+ * `bundle-main FROM OUT [PACKS]`: bundles the workflows, or takes an already bundled engine (`*.bundle.js`), and appends packs to it. Without arguments it does
+ * so for each line that it reads, a `PacksJob`, and answers each with a line: see `WarmBundler`.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ else if (outFile === undefined) {
 }
 
 async function serve(): Promise<void> {
-  // What takes long is loaded before anybody waits.
+  // Slow modules are loaded before anybody waits.
   await import('./packs-part.ts');
   for await (const line of createInterface({ input: process.stdin })) {
     const answer = await bundled(JSON.parse(line)).then(
@@ -33,13 +33,13 @@ async function serve(): Promise<void> {
 async function bundled({ from: engineFrom, outFile: to, packs }: PacksJob): Promise<void> {
   const engine = engineFrom.endsWith('.bundle.js') ? engineFrom : await engineOf(engineFrom, to);
   if (packs.length === 0) return;
-  // The engine alone is bundled without it.
+  // Not needed to bundle the engine alone.
   const { withPacks } = await import('./packs-part.ts');
   writeFileSync(to, withPacks(readFileSync(engine, 'utf8'), packs.map(codeOf)));
 }
 
 async function engineOf(workflowsPath: string, to: string): Promise<string> {
-  // The bundler alone takes longer to load than packs take to be put behind an engine.
+  // Loading the bundler alone takes longer than appending packs to an engine.
   const { bundleWorkflows } = await import('./engine-bundle.ts');
   return (await bundleWorkflows({ workflowsPath, outFile: to })).path;
 }

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { packImports } from '../../packs/pack-rules.ts';
 
-/** How the engine calls what `withPacks` has put behind it: a name of the script, which nothing that runs can give another value. */
+/** The name by which the engine calls what `withPacks` has appended: a name of the script that running code cannot reassign. */
 export const packsPart = 'firebreakPacks';
 
 /**
- * A folder in which everything lies at the same place on every machine, whatever the real paths: the engine's rooms in `engine`, packages in
- * `node_modules`. The bundler names and orders modules by where they lie in it, so that the same code gives the same bundle.
+ * A folder in which everything has the same path on every machine, whatever the real paths: the engine's rooms in `engine`, packages in `node_modules`. The
+ * bundler names and orders modules by their paths in it, so the same code gives the same bundle.
  */
 export class BundleStage {
   readonly folder = mkdtempSync(join(tmpdir(), 'firebreak-bundle-'));
@@ -27,17 +27,17 @@ export class BundleStage {
     symlinkSync(packagesFolder(), join(this.folder, 'node_modules'));
   }
 
-  /** Where a file of the engine is seen. */
+  /** Path of an engine file in this folder. */
   pathOf(file: string): string {
     return join(this.folder, 'engine', relative(this.#root, file));
   }
 
-  /** The modules that packs import, in order of `packImports`. */
+  /** The modules that packs import, in the order of `packImports`. */
   doors(): readonly string[] {
     return packImports.map((name) => join(this.folder, `engine/authoring/${name.slice('firebreak/'.length)}${this.#extension}`));
   }
 
-  /** What the bundler finds under another name than the code has: the list of packs, which the part of a build that is made of them adds to. */
+  /** Modules that the bundler resolves under another name than the code uses: the list of packs, extended by the part of a build that is made of them. */
   aliases(): Readonly<Record<string, string>> {
     const list = join(this.folder, `packs${this.#extension}`);
     const doors = this.doors().map((door) => `./${relative(this.folder, door)}`);
@@ -59,7 +59,7 @@ export class BundleStage {
   }
 }
 
-/** The `node_modules` that the engine's packages are in. */
+/** The `node_modules` folder with the engine's packages. */
 export function packagesFolder(): string {
   return dirname(dirname(dirname(createRequire(import.meta.url).resolve('@temporalio/workflow/package.json'))));
 }

@@ -14,12 +14,12 @@ export function readBuild(path: string): WorkflowBuild {
   return { id: createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16), path };
 }
 
-/** Keeps the build in the state directory: an incident that it began is finished by it, however the playbooks change. */
+/** Stores the build in the state directory: an incident that began on it finishes on it, however the playbooks change. */
 export function storeBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild {
   return storeCode(build.id, readFileSync(build.path), stateDir);
 }
 
-/** The same for code that is in memory. */
+/** The same for code in memory. */
 export function storeCode(id: string, code: Uint8Array, stateDir: string): WorkflowBuild {
   const path = join(buildsFolder(stateDir), `${id}.js`);
   replaceFileSync({ path, content: code });
@@ -35,10 +35,10 @@ export function storedBuild(id: string, stateDir: string): WorkflowBuild | undef
   }
 }
 
-/** A build is kept for so long after the last look that found it needed: somebody may set a run back, and Temporal may be restored to how it was. */
+/** A build is kept this long after it was last found to be needed: somebody may reset a run, and Temporal may be restored from a backup. */
 const keptMs = 7 * 86_400_000;
 
-/** Builds in the state directory, with when each is removed if nothing needs it from now on, in milliseconds since 1970. */
+/** Builds in the state directory, each with the time when it is removed if nothing needs it from now on, in milliseconds since 1970. */
 export function storedBuilds(stateDir: string): ReadonlyMap<string, number> {
   const folder = buildsFolder(stateDir);
   const ids = filesIn(folder).flatMap((file) => /^([0-9a-f]{16})\.js$/.exec(file)?.[1] ?? []);
@@ -50,7 +50,7 @@ export function storedBuilds(stateDir: string): ReadonlyMap<string, number> {
   );
 }
 
-/** Notes which builds are needed now, and removes those that have not been for a week. Returns what was removed. */
+/** Notes which builds are needed now and removes those not needed for a week. Returns the removed ones. */
 export function removeRetired(options: {
   readonly stateDir: string;
   readonly needed: readonly string[];
@@ -74,7 +74,7 @@ function filesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch {
-    // Nothing was ever kept here.
+    // Nothing has ever been stored here.
     return [];
   }
 }

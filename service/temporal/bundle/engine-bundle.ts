@@ -6,35 +6,35 @@ import { BundleStage, packagesFolder } from './bundle-stage.ts';
 import { withLoopBudget } from './loop-budget.ts';
 import { linesOfPlaybooks, withLines } from './playbook-lines.ts';
 
-/** Where the rooms are that this file is run with. */
+/** Folder of the rooms that this file belongs to. */
 const ownRoot = join(import.meta.dirname, '..', '..', '..');
 const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
 
 /**
- * What all workflows of a worker share, with everything that it imports: evaluated once, and frozen. What it remembers may depend on its arguments alone,
- * else one incident would know of another, and no history would replay. A pack of somebody else is not among it, but what it imports is. With an own
- * copy each incident took 21 MB and 87 ms of a processor to find out who answers its first alert.
+ * Modules that all workflows of a worker share, with everything they import: evaluated once and frozen. What they remember may depend only on their arguments;
+ * otherwise one incident would know of another, and no history would replay. Third-party packs are not included, but what they import is. With its own copy,
+ * each incident took 21 MB and 87 ms of CPU to find out which playbook answers its first alert.
  */
 const sharedModules = ['core/playbook/answering', 'playbooks/index'];
 
 /**
- * Read from the sandbox's global object one of these costs 150 ns, since Node is asked each time, and a variable none. What Temporal puts in the place of
- * others (`Date`, `setTimeout`, `WeakRef`) is read there.
+ * Reading one of these from the sandbox's global object costs 150 ns because Node is asked each time; reading a variable costs nothing. The globals that
+ * Temporal replaces (`Date`, `setTimeout`, `WeakRef`) are still read there.
  */
 const intrinsics =
   'Array BigInt Boolean Error JSON Map Number Object Promise Proxy RangeError Reflect RegExp Set String Symbol TypeError Uint8Array WeakMap WeakSet isFinite isNaN parseFloat parseInt';
 
-/** As webpack opens the function in which all modules are. */
+/** How webpack opens the function that contains all modules. */
 const opening = '(() => { // webpackBootstrap';
 
 /**
- * Bundles the workflows and what is shipped, so that the result depends on their source only, not on where it lies. Takes some seconds. Packs of a
- * configuration are put behind it: `withPacks`.
+ * Bundles the workflows and what is shipped, so that the result depends only on their source, not on its location. Takes some seconds. Packs of a configuration
+ * are appended by `withPacks`.
  */
 export async function bundleWorkflows(options: {
   readonly workflowsPath: string;
   readonly outFile: string;
-  /** The folder of the rooms: `workflowsPath` is in it. Absent: where this file is run from. */
+  /** The folder of the rooms, which contains `workflowsPath`. Absent: the one that this file is run from. */
   readonly root?: string;
 }): Promise<WorkflowBuild> {
   const { workflowsPath, outFile, root = ownRoot } = options;
@@ -53,7 +53,7 @@ async function bundleOn(
   const aliases = stage.aliases();
   const { code } = await bundleWorkflowCode({
     workflowsPath: stage.pathOf(workflowsPath),
-    // What makes every payload of a workflow a message, and takes nothing else.
+    // Turns every payload of a workflow into a message, and accepts nothing else.
     workflowInterceptorModules: [stage.pathOf(join(root, 'workflows', `messages${extension}`))],
     failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', `failure-converter${extension}`)),
     preloadModules: [...sharedModules.map((path) => stage.pathOf(join(root, `${path}${extension}`))), ...stage.doors()],
@@ -66,21 +66,21 @@ async function bundleOn(
       optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
       resolve: {
         ...config.resolve,
-        // Else modules would be known by their real paths again.
+        // Otherwise modules would be identified by their real paths again.
         symlinks: false,
         modules: config.resolve?.modules?.map((path) => path.replace(packagesFolder(), join(stage.folder, 'node_modules'))) ?? [],
         alias: { ...config.resolve?.alias, ...aliases },
       },
     }),
   });
-  // The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one.
+  // The worker requires a source map in the bundle. One of the playbooks alone keeps the id independent of paths, and saves the memory of the full one.
   const text = withIntrinsics(withLines(withLoopBudget(code), linesOfPlaybooks(code)));
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',
     );
   }
-  // As webpack heads a module of its own, and one that it has put into another.
+  // How webpack marks a separate module, and one that it has merged into another.
   const heads = text.matchAll(/^(?:\/\*\*\*\/ "|;\/\/ )(\S*workflows\/messages\.[jt]s)"?$/gm);
   if (new Set(Array.from(heads, ([, path]) => path)).size > 1) {
     throw new Error(
@@ -95,7 +95,7 @@ type WebpackRule = NonNullable<
   NonNullable<Parameters<NonNullable<BundleOptions['webpackConfigHook']>>[0]['module']>['rules']
 >[number];
 
-/** The SDK has sources written for Node 8: private fields as maps, and spreads as loops. */
+/** The SDK contains sources compiled for Node 8: private fields as maps, and spreads as loops. */
 function forThisNode(rule: WebpackRule): WebpackRule {
   if (!rule || rule === '...' || typeof rule.use !== 'object' || !('options' in rule.use)) return rule;
   return {

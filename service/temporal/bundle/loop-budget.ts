@@ -9,7 +9,7 @@ export function playbookFile(source: string): string | undefined {
 }
 
 /**
- * `withTurns` of the playbooks in a bundle, with file and line of the author's source. `code` ends with its source map, as the bundler writes it.
+ * Applies `withTurns` to the playbooks in a bundle, with file and line of the author's source. `code` ends with its source map, as the bundler writes it.
  *
  * @throws Error as `withTurns` does.
  */
@@ -30,7 +30,7 @@ function placeOf(map: SourceMap, { loc }: Node): string | undefined {
 
 const mapComment = /\n\/\/# sourceMappingURL=data:application\/json;[^,]*base64,([A-Za-z0-9+/=]+)\s*$/;
 
-/** Undefined where the code has none. */
+/** Undefined if the code has none. */
 export function sourceMapOf(code: string): SourceMap | undefined {
   const [, text] = mapComment.exec(code) ?? [];
   return text === undefined ? undefined : new SourceMap(JSON.parse(Buffer.from(text, 'base64').toString('utf8')));

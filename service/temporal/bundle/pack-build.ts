@@ -13,18 +13,18 @@ import { readBuild, type WorkflowBuild } from './bundle.ts';
 
 const rooms = join(import.meta.dirname, '..', '..', '..');
 const extension = extname(import.meta.filename);
-/** `npm run build` puts it beside the rooms. */
+/** `npm run build` puts it next to the rooms. */
 const shippedPath = join(rooms, 'workflows.bundle.js');
 const buildMs = 300_000;
 
-/** A pack as `bundle-main` is told of it: its code has been looked at, and is in a folder. */
+/** A pack as passed to `bundle-main`: its code has been checked, and is in a folder. */
 export interface PackToBundle {
   readonly name: string;
   readonly main: string;
   readonly folder: string;
 }
 
-/** What `bundle-main` is to do. */
+/** A job for `bundle-main`. */
 export interface PacksJob {
   readonly from: string;
   readonly outFile: string;
@@ -37,10 +37,10 @@ export const bundlerArgs = [
 ] as const;
 
 /**
- * The build that new incidents begin with: what is shipped, and the configured packs behind it. With packs it is made once, in some tenths of a second, by a
- * process of its own, since what reads their code would cost this one its memory for good; then it is in the state directory.
+ * Returns the build that new incidents start on: what is shipped, with the configured packs appended. With packs it is made once, in some tenths of a second,
+ * by a separate process, because parsing their code would cost this one memory for good; after that it is read from the state directory.
  *
- * @throws FB_ERR_CONFIG_INVALID where a pack has changed since it was read, or cannot be bundled.
+ * @throws FB_ERR_CONFIG_INVALID if a pack has changed since it was read, or cannot be bundled.
  */
 export async function workflowBuild({
   packs,
@@ -50,14 +50,14 @@ export async function workflowBuild({
 }: {
   readonly packs: readonly Pick<ConfiguredPack, 'name' | 'source' | 'integrity'>[];
   readonly stateDir: string;
-  /** What is shipped, bundled (`*.bundle.js`). */
+  /** The bundled engine with what is shipped (`*.bundle.js`). */
   readonly engine?: string;
-  /** Puts packs behind it. Absent: by a process that is started for that. */
+  /** Appends packs to it. Absent: a process is started for that. */
   readonly bundle?: (job: PacksJob) => Promise<void>;
 }): Promise<WorkflowBuild> {
   if (packs.length === 0) return readBuild(engine);
   const key = createHash('sha256');
-  // Of a checkout that is run as it stands there is no bundle: then it is made each time.
+  // A checkout that runs from source has no bundle: the build is made each time.
   const isBundled = existsSync(engine);
   if (isBundled) key.update(readBuild(engine).id);
   for (const { name, integrity } of packs) key.update(`\0${name}\0${integrity}`);
@@ -99,10 +99,10 @@ async function bundledOnce({ from, outFile, packs }: PacksJob): Promise<void> {
   });
 }
 
-/** Versions of one pack of which each has some incidents. */
+/** Versions of one pack kept while each still has incidents. */
 const mostKept = 2;
 
-/** What an open incident needs is in `builds`, too: here only those are of use that new ones begin with. */
+/** What an open incident needs is also in `builds`: this folder only needs the builds that new incidents start on. */
 function removeOthers(outFile: string): void {
   const folder = dirname(outFile);
   const others = readdirSync(folder)

@@ -10,18 +10,18 @@ import { joinedLines, linesOfSource, type PlaybookLines, partsOf, withLines } fr
 /** The code of a pack, as it goes into a build. */
 interface PackCode {
   readonly name: string;
-  /** Path in it of the module whose default export is the pack. */
+  /** Path within the pack of the module whose default export is the pack. */
   readonly main: string;
-  /** Path → source. Nothing but what incidents run: not what its own actions do. */
+  /** Path → source. Only what incidents run, not what the pack's own actions do. */
   readonly files: ReadonlyMap<string, string>;
 }
 
 /**
- * The build of an engine and packs: the engine's bundle as it is, and behind it a function that gives the packs to each incident anew. So a changed pack
- * costs what its own code costs, some tenths of a second, and the same code gives the same build on every machine.
+ * Returns the build of an engine and packs: the engine's bundle unchanged, followed by a function that gives each incident a fresh copy of the packs. A changed
+ * pack therefore costs only what its own code costs, some tenths of a second, and the same code gives the same build on every machine.
  *
- * @param engine as `bundleWorkflows` has written it.
- * @throws Error with file and line, of what cannot be read or may run for ever.
+ * @param engine as written by `bundleWorkflows`.
+ * @throws Error with file and line, for code that cannot be parsed or may run for ever.
  */
 export function withPacks(engine: string, packs: readonly PackCode[]): string {
   const modules = packs.flatMap((pack) => [...pack.files].map(([file, source]) => moduleOf(pack, file, source)));
@@ -38,7 +38,7 @@ export function withPacks(engine: string, packs: readonly PackCode[]): string {
   return withLines(pieces.map(({ text }) => text).join('\n'), joinedLines(pieces));
 }
 
-/** What a module has exported is there as soon as it begins to run: modules may import each other in a circle. */
+/** A module's exports exist as soon as it begins to run: modules may import each other in a cycle. */
 function loader(mains: readonly string[]): string {
   return `};
 const loaded = new Map();
@@ -56,7 +56,7 @@ return ${JSON.stringify(mains)}.map((main) => load(main).default);
 
 interface PackModule {
   readonly id: string;
-  /** As it is written → id. */
+  /** Specifier as written → id. */
   readonly imports: Readonly<Record<string, string>>;
   readonly text: string;
   readonly own: PlaybookLines;
@@ -73,7 +73,7 @@ function moduleOf({ name: pack, files }: PackCode, file: string, source: string)
     sourceMaps: true,
     inlineSourcesContent: false,
     jsc: { parser: { syntax: 'ecmascript' }, target: 'es2024' },
-    // What a door or a file of the pack exports is what it is: there is no CommonJS among it.
+    // Exports of a door or a pack file are used as they are: none of them is CommonJS.
     module: { type: 'commonjs', importInterop: 'none', ignoreDynamic: false },
   });
   const { mappings }: { readonly mappings: string } = JSON.parse(made.map ?? '{ "mappings": "" }');
@@ -85,7 +85,7 @@ function moduleOf({ name: pack, files }: PackCode, file: string, source: string)
   };
 }
 
-/** Types become blanks, so that every place stays where its author wrote it. */
+/** Types are replaced by blanks, so that every position stays where its author wrote it. */
 function parsed(file: string, source: string): { readonly program: Node; readonly code: string } {
   try {
     const code = file.endsWith('.ts') ? withoutTypes(source) : source;
@@ -95,7 +95,7 @@ function parsed(file: string, source: string): { readonly program: Node; readonl
   }
 }
 
-/** @throws Error naming an import that leads nowhere. */
+/** @throws Error naming an import that cannot be resolved. */
 function importsOf(
   program: Node,
   { pack, file, files }: { readonly pack: string; readonly file: string; readonly files: PackCode['files'] },

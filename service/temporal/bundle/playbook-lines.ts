@@ -1,6 +1,6 @@
 import { playbookFile, sourceMapOf } from './loop-budget.ts';
 
-/** Of a source map: where in the bundle a line of an author's source begins. Lines and columns from 0. */
+/** Part of a source map: where in the bundle a line of an author's source begins. Lines and columns from 0. */
 interface Segment {
   readonly column: number;
   readonly source: number;
@@ -10,18 +10,18 @@ interface Segment {
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const digitValues = new Map([...digits].map((digit, value) => [digit, value]));
 
-/** Which lines of a piece of code its authors have written: by line of the code, and the sources by index. */
+/** Which lines of a piece of code come from which author's source: by line of the code, with sources by index. */
 export interface PlaybookLines {
   readonly sources: readonly string[];
   readonly lines: readonly (readonly Segment[])[];
 }
 
 /**
- * Of the source map of a bundle the lines of playbooks alone: what a body throws names its author's file and line, and nothing else is looked up.
- * A hundred playbooks take some ten kilobytes in each thread. Files are named from their `playbooks` folder on, so that the map, and with it the
- * build's id, is the same wherever the bundle is made.
+ * Keeps only the lines of playbooks from a bundle's source map: an error thrown by a body names its author's file and line, and nothing else is looked up. A
+ * hundred playbooks take some ten kilobytes in each thread. Files are named from their `playbooks` folder on, so that the map, and with it the build's id, is
+ * the same wherever the bundle is made.
  *
- * @param code as the bundler writes it, with its own map; whatever is put into its lines later must add no line.
+ * @param code as the bundler writes it, with its own map; anything inserted into its lines later must not add lines.
  */
 export function linesOfPlaybooks(code: string): PlaybookLines {
   const { sources = [], mappings = '' } = sourceMapOf(code)?.payload ?? {};
@@ -44,12 +44,12 @@ export function linesOfPlaybooks(code: string): PlaybookLines {
   return { sources: names, lines };
 }
 
-/** Of code that is made of one source, by its map. */
+/** For code generated from one source, using its map. */
 export function linesOfSource(file: string, mappings: string): PlaybookLines {
   return { sources: [file], lines: decoded(mappings).map(eachLineOnce) };
 }
 
-/** Pieces of code one below the other; of what stands between them no author has a line. */
+/** Concatenates pieces of code; what stands between them belongs to no author. */
 export function joinedLines(pieces: readonly { readonly text: string; readonly own?: PlaybookLines }[]): PlaybookLines {
   const sources: string[] = [];
   const lines: (readonly Segment[])[] = [];
@@ -62,13 +62,13 @@ export function joinedLines(pieces: readonly { readonly text: string; readonly o
   return { sources, lines };
 }
 
-/** The code with these lines as its map, in place of what it has. */
+/** Returns the code with these lines as its source map, replacing the existing one. */
 export function withLines(code: string, { sources, lines }: PlaybookLines): string {
   const map = JSON.stringify({ version: 3, sources, names: [], mappings: encoded(lines) });
   return `${withoutMap(code)}\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}\n`;
 }
 
-/** Code that `withLines` has made, in its parts. */
+/** Splits code made by `withLines` into its parts. */
 export function partsOf(code: string): { readonly text: string; readonly own: PlaybookLines } {
   const { sources = [], mappings = '' } = sourceMapOf(code)?.payload ?? {};
   return { text: withoutMap(code), own: { sources, lines: decoded(mappings) } };
@@ -78,7 +78,7 @@ function withoutMap(code: string): string {
   return code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '');
 }
 
-/** What is put into a line moves its columns, so the first of a line begins at its start. */
+/** Inserting code into a line shifts its columns, so the first segment of a line starts at column 0. */
 function eachLineOnce(segments: readonly Segment[]): readonly Segment[] {
   const changes = segments.filter((segment, at) => {
     const before = segments[at - 1];
@@ -87,7 +87,7 @@ function eachLineOnce(segments: readonly Segment[]): readonly Segment[] {
   return changes.map((segment, at) => (at === 0 ? { ...segment, column: 0 } : segment));
 }
 
-/** https://tc39.es/ecma426/#sec-mappings: lines by `;`, segments by `,`, numbers relative to the one before. */
+/** https://tc39.es/ecma426/#sec-mappings: lines separated by `;`, segments by `,`, numbers relative to the previous one. */
 function decoded(mappings: string): readonly (readonly Segment[])[] {
   let [source, line] = [0, 0];
   return mappings.split(';').map((text) => {
@@ -105,7 +105,7 @@ function decoded(mappings: string): readonly (readonly Segment[])[] {
 
 function encoded(all: readonly (readonly Segment[])[]): string {
   let [source, line] = [0, 0];
-  // After the last one there is nothing to say.
+  // Lines after the last mapped one are omitted.
   const lines = all.slice(0, all.findLastIndex(({ length }) => length > 0) + 1).map((segments) => {
     let column = 0;
     const texts = segments.map((segment) => {
@@ -118,7 +118,7 @@ function encoded(all: readonly (readonly Segment[])[]): string {
   return lines.join(';');
 }
 
-/** Base 64 with the sign in the lowest bit, five bits a digit, the sixth for “there is more”. */
+/** Base 64 with the sign in the lowest bit, five bits per digit, the sixth as the continuation bit. */
 function numbersIn(segment: string): readonly number[] {
   const numbers: number[] = [];
   let [value, shift] = [0, 0];

@@ -6,8 +6,8 @@ import { bundlerArgs, type PacksJob } from './pack-build.ts';
 const jobMs = 60_000;
 
 /**
- * Puts packs behind the engine by a process that stays: it has loaded already what reads their code. That is nothing of theirs: no module of a pack is run
- * there. One job after another; where the process ends, the next job begins a new one.
+ * Appends packs to the engine in a long-running process that has already loaded the parser of their code. No module of a pack runs there. Jobs run one after
+ * another; if the process ends, the next job starts a new one.
  */
 export class WarmBundler {
   #process: ChildProcess | undefined;
@@ -18,7 +18,7 @@ export class WarmBundler {
     this.#start();
   }
 
-  /** @throws Error in the words of `withPacks`. */
+  /** @throws Error with the message of `withPacks`. */
   bundle(job: PacksJob): Promise<void> {
     const done = this.#work.then(() => this.#bundle(job));
     this.#work = done.catch(() => undefined);
@@ -46,7 +46,7 @@ export class WarmBundler {
 
   #start(): void {
     const started = spawn(process.execPath, bundlerArgs, { env: { PATH: process.env.PATH }, stdio: ['pipe', 'pipe', 'ignore'] });
-    // Where it has ended before it has read, the end of its answers says so.
+    // If the process ended before it read the job, the end of its output reports that.
     started.stdin.on('error', () => undefined);
     started.on('error', () => undefined);
     this.#process = started;

@@ -38,7 +38,7 @@ export const retention = z
 
 type RetentionFile = z.output<typeof retention>;
 
-/** As cuts are judged by. */
+/** The form in which cuts are judged. */
 export function retentionOf({ earlier, ...now }: Omit<RetentionFile, 'carryOut'>) {
   return { days: daysOf(now), earlier: earlier.map(({ until, ...then }) => ({ until, days: daysOf(then) })) };
 }
