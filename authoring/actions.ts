@@ -1,5 +1,5 @@
 // Generated from the files of core/actions by `npm run generate`. Do not edit.
-/** `firebreak/actions`: what a playbook can do, one declaration an action (their reference: docs/actions.md), and what actions of one’s own are made with. */
+/** `firebreak/actions`: what a playbook can do, one declaration per action (their reference: docs/actions.md), and what you need to write your own actions. */
 export type { Right } from '../core/action/action.ts';
 export { type DataField, type DataFields, type DataOf, data, type FieldOf } from '../core/action/data-fields.ts';
 export { defineAction, type OwnAction, type OwnReach } from '../core/action/own-action.ts';

@@ -4,29 +4,29 @@ import { sensors } from '../integrations/sensors/index.ts';
 import { samplePayloads as allSamplePayloads, type SamplePayload } from '../integrations/sensors/samples.ts';
 import { parseAlerts } from '../service/intake/read/parse.ts';
 
-/** What the cell finds out about an alert in its cluster, before an incident hears of it. */
+/** What the cell finds out about an alert in its cluster, before an incident receives it. */
 export interface FoundInCluster {
   /** Default: the pod that the sensor names, with a uid. */
   readonly pod?: PodRef & { readonly uid: string };
-  /** Default: the Deployment of the pod's name. */
+  /** Default: the Deployment that the pod's name suggests. */
   readonly workload?: WorkloadRef;
 }
 
 export interface DecodeOptions extends FoundInCluster {
-  /** Whose work it is: `falco`, `tetragon`, `tracee`, `kubearmor`, `kubernetes-audit` … Absent: it is recognised. */
+  /** The sensor that sent it: `falco`, `tetragon`, `tracee`, `kubearmor`, `kubernetes-audit` … Absent: it is detected. */
   readonly sensor?: string;
   /** Default: `test`. */
   readonly cluster?: string;
 }
 
 /**
- * The alerts in what a sensor sends: one object, a list, or a line each, decoded as the intake does it, and with what the cell would add.
+ * Decodes the alerts in what a sensor sends: one object, a list, or one per line, as the intake does it, and with what the cell would add.
  *
  * ```ts
  * const alerts = decodeAlerts(readFileSync('alerts/miner.json', 'utf8'));
  * ```
  *
- * @throws TypeError with the reason where one of them is refused, or none is an alert.
+ * @throws TypeError with the reason if one of them is refused, or none is an alert.
  */
 export function decodeAlerts(text: string, options: DecodeOptions = {}): readonly Alert[] {
   const { sensor: name, cluster = 'test' } = options;
@@ -49,13 +49,13 @@ export interface SampleOptions extends FoundInCluster {
 }
 
 /**
- * One of the samples that come with Firebreak, as an incident hears of it.
+ * One of the samples that come with Firebreak, as an incident receives it.
  *
  * ```ts
  * const alert = sampleAlert('falco', 'Terminal shell in container', { severity: 'critical' });
  * ```
  *
- * @throws RangeError where there is none; it names those that there are.
+ * @throws RangeError if there is none; the error names the available ones.
  */
 export function sampleAlert(sensor: string, rule?: string, { severity, ...where }: SampleOptions = {}): Alert {
   const samples = sampleAlerts();
@@ -67,12 +67,12 @@ export function sampleAlert(sensor: string, rule?: string, { severity, ...where 
   return found({ ...alert, ...(severity && { severity }) }, where);
 }
 
-/** Every sample, as an incident hears of it. */
+/** Every sample, as an incident receives it. */
 export function sampleAlerts(): readonly Alert[] {
   return samplePayloads().flatMap(({ sensor, payload }) => decodeAlerts(JSON.stringify(payload), { sensor }));
 }
 
-/** Every sample, as its sensor sends it: to post it to an intake, or to change it first. */
+/** Every sample, as its sensor sends it: to post to an intake, or to change first. */
 export function samplePayloads(): readonly SamplePayload[] {
   return allSamplePayloads();
 }
@@ -86,7 +86,7 @@ function found(alert: Alert, { pod: otherPod, workload: otherWorkload }: FoundIn
   return { ...alert, ...(pod && { pod }), ...(workload && { workload }) };
 }
 
-/** `cart` of `cart-5d4c9b7f6-x2x7k`. */
+/** `cart` for `cart-5d4c9b7f6-x2x7k`. */
 function ownerName({ name }: PodRef): string {
   return name.replace(/-[a-z0-9]{6,10}-[a-z0-9]{5}$/, '');
 }

@@ -1,9 +1,8 @@
 /**
- * `firebreak/playbook`: what a playbook is written with.
+ * `firebreak/playbook`: everything that you need to write a playbook.
  *
  * ```ts
- * import { snapshotPodState } from 'firebreak/actions';
- * import { definePlaybook } from 'firebreak/playbook';
+ * import { snapshotPodState } from 'firebreak/actions'; import { definePlaybook } from 'firebreak/playbook';
  * ```
  */
 export type { Verification } from '../core/action/action.ts';

@@ -1,11 +1,10 @@
 /**
- * `firebreak/testing`: tries of playbooks without Temporal or a cluster, under any test runner.
+ * `firebreak/testing`: tests playbooks without Temporal or a cluster, under any test runner.
  *
  * ```ts
  * import { everyAnswer, simulate } from 'firebreak/testing';
  *
- * const { problems, answers } = await everyAnswer(miner, alert);
- * const { steps, left } = await simulate(miner, { alert, answer: 'remove' });
+ * const { problems, answers } = await everyAnswer(miner, alert); const { steps, left } = await simulate(miner, { alert, answer: 'remove' });
  * ```
  *
  * `runInTemporal` runs the same on a real Temporal, which takes a second or two:
@@ -14,8 +13,7 @@
  * import { runInTemporal, whyNoTemporal } from 'firebreak/testing';
  *
  * test('the same on a real Temporal', { skip: await whyNoTemporal() }, async () => {
- *   const { steps, left } = await runInTemporal(miner, { alert, answer: 'remove' });
- * });
+ *   const { steps, left } = await runInTemporal(miner, { alert, answer: 'remove' }); });
  * ```
  */
 import type { Alert } from '../core/alert/alert.ts';
@@ -39,9 +37,9 @@ export type { Circumstance, Path, PathTurn, WalkOptions } from '../testing/walk.
 export type { RunInTemporalOptions };
 
 /**
- * Runs what answers an alert through the real engine and the real rules, without Temporal, without a cluster, and in no time: days pass in a moment.
- * Nothing is done anywhere: plans are sketches, and steps give back what their schemas say, unless the test says otherwise.
- * Such alerts have come often enough for a playbook that counts them, and nothing that it waits for.
+ * Runs the playbooks that answer an alert through the real engine and the real rules, without Temporal, without a cluster, and instantly: days pass in a
+ * moment. Nothing is really done: plans are sketches, and steps return what their schemas specify, unless the test says otherwise. For a playbook that counts
+ * alerts, enough have arrived; nothing that it waits for arrives.
  *
  * @throws TypeError for an answer that its question does not have
  */
@@ -51,10 +49,10 @@ export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], o
 }
 
 /**
- * Walks all choices of a playbook, silence, and each step failing, and says what a person should know: a pod that is left quarantined with nobody
- * asked, a choice whose plan is not carried out, a body that throws. With the real engine, in milliseconds.
+ * Walks through all choices of a playbook, silence, and the failure of each step, and reports what a person should know: a pod that is left quarantined with
+ * nobody asked, a choice whose plan is not carried out, a body that throws. With the real engine, in milliseconds.
  *
- * @throws TypeError where the playbook does not answer the alert
+ * @throws TypeError if the playbook does not answer the alert
  */
 export function everyAnswer(
   playbook: ListedPlaybook,
@@ -65,22 +63,22 @@ export function everyAnswer(
 }
 
 /**
- * What `simulate` does, with the real workflow in its sandbox and the pack's real bundle, on a Temporal server of its own on which days pass in a moment. The
- * cell, people and cluster are the simulation's. The story is the same but for times, for the order of steps that run side by side, and for lines of the log;
- * what fails with an error that may pass is tried again, as it would be.
+ * Does the same as `simulate`, with the real workflow in its sandbox and the pack's real bundle, on its own Temporal server on which days pass in a moment. The
+ * cell, people and cluster are simulated. The story is the same except for times, the order of steps that run in parallel, and log lines; steps that fail with
+ * a transient error are retried, as they would be in production.
  *
- * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING where the server cannot be had: see `whyNoTemporal`
+ * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING if the server is not available: see `whyNoTemporal`
  */
 export async function runInTemporal(
   playbook: ListedPlaybook | readonly ListedPlaybook[],
   options: RunInTemporalOptions,
 ): Promise<Story> {
-  // Whoever only simulates loads no Temporal.
+  // Users who only simulate do not load Temporal.
   const trial = await import('../service/trial/run-in-temporal.ts');
   return trial.runInTemporal(playbook, options);
 }
 
-/** Why `runInTemporal` cannot be run on this machine, to skip tests by; undefined where it can. The server is downloaded once, and kept. */
+/** Why `runInTemporal` cannot run on this machine, to skip tests by; undefined if it can. The server is downloaded once, and kept. */
 export async function whyNoTemporal(): Promise<string | undefined> {
   return (await import('../service/trial/run-in-temporal.ts')).whyNoTemporal();
 }

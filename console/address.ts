@@ -5,12 +5,12 @@ import { signInPath } from '../core/console/routes.ts';
 export const basePath = '/console';
 
 export interface Address {
-  /** Below the console's own path: `/incidents`. */
+  /** Relative to the console's own path: `/incidents`. */
   readonly path: string;
   readonly query: URLSearchParams;
 }
 
-/** What is shown where no page is named. */
+/** Shown if no page is named. */
 const firstPage = '/incidents';
 
 function addressNow(): Address {
@@ -36,20 +36,20 @@ export function useAddress(): Address {
   return address;
 }
 
-/** `to` is below the console's own path. `replace`: what is typed into a filter is one step back, and not one for each letter. */
+/** `to` is relative to the console's own path. `replace`: text typed into a filter is one step in the history, not one per letter. */
 export function goTo(to: string, { replace = false }: { readonly replace?: boolean } = {}): void {
   window.history[replace ? 'replaceState' : 'pushState'](undefined, '', `${basePath}${to}`);
   window.dispatchEvent(new Event(changed));
 }
 
-/** Follows links within the console without loading it anew; every other click is the browser's. */
+/** Follows links within the console without reloading it; every other click is left to the browser. */
 export function followLinks(): void {
   document.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null;
     const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     if (!link || !isPlain || event.defaultPrevented || link.target !== '' || link.hasAttribute('download')) return;
     if (link.origin !== window.location.origin || !link.pathname.startsWith(`${basePath}/`) || link.hash !== '') return;
-    // The sign-in is the desk's own page.
+    // The sign-in is a page of the desk itself.
     if (link.pathname === signInPath) return;
     event.preventDefault();
     goTo(link.pathname.slice(basePath.length) + link.search);

@@ -5,7 +5,7 @@ import type { ConsoleApi } from '../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes, csrfHeader } from '../core/console/routes.ts';
 import { visibleText } from '../core/text/visible-text.ts';
 
-/** Why the desk did not answer as asked. `offline`: it was not reached at all. */
+/** Why the desk did not answer as expected. `offline`: it was not reached at all. */
 export class RequestFault extends Error {
   readonly code: string;
   readonly help: string;
@@ -19,14 +19,14 @@ export class RequestFault extends Error {
 }
 
 interface RequestOf<Name extends ConsoleRouteName> {
-  /** For what stands in braces in the path. */
+  /** Values for the placeholders in braces in the path. */
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: ConsoleApi[Name]['request'] & object;
   readonly body?: ConsoleApi[Name]['body'];
   readonly csrf?: string | null;
 }
 
-/** The address of a route, for what is fetched by a link, too. */
+/** The address of a route, also for links. */
 export function addressOf(name: ConsoleRouteName, params: Readonly<Record<string, string>> = {}, query: object = {}): string {
   const path = consoleRoutes[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
   const pairs = Object.entries(query).flatMap(([key, value]: [string, unknown]) =>
@@ -48,7 +48,7 @@ export async function ask<Name extends ConsoleRouteName>(
     method,
     headers: {
       accept: 'application/json',
-      // Also where there is no body: a form of another page cannot send it so.
+      // Sent even without a body: a form on another page cannot send it this way.
       ...(method === 'POST' && { 'content-type': 'application/json' }),
       ...(typeof csrf === 'string' && { [csrfHeader]: csrf }),
     },
@@ -61,12 +61,12 @@ export async function ask<Name extends ConsoleRouteName>(
   if (!isFault(answer)) throw notReached();
   const { code, message, help, fields } = answer.error;
   const fault = new RequestFault(code, message, help, fields);
-  // Whatever was asked: nobody is signed in any more.
+  // Whatever was requested: nobody is signed in any more.
   if (response.status === 401) tell({ kind: 'signed-out', fault });
   throw fault;
 }
 
-/** Texts of an attacker as they really are, wherever a page shows them: what hides, or turns text round, is written out. */
+/** Shows an attacker's texts as they really are, on every page: characters that hide or reverse text are written out. */
 function visible(value: unknown): unknown {
   if (typeof value === 'string') return visibleText(value);
   if (Array.isArray(value)) return value.map(visible);
@@ -80,13 +80,13 @@ function isFault(answer: unknown): answer is ConsoleError {
 
 interface RouteState<Answer> {
   readonly data: Answer | undefined;
-  /** With `data` beside it: what is shown is the last that was heard. */
+  /** If `data` is set too, it shows the last known data. */
   readonly fault: RequestFault | undefined;
   readonly isLoading: boolean;
   readonly again: () => void;
 }
 
-/** What changed, as the desk says it while it happens. */
+/** A change, as the desk reports it live. */
 type LiveNews =
   | { readonly kind: 'incident'; readonly incident: ListedIncident }
   | { readonly kind: 'back' }
@@ -111,7 +111,7 @@ export function useNews(hear: Hearer): void {
   }, []);
 }
 
-/** Hears the desk for as long as somebody is signed in. The browser connects again by itself, and says what it heard last. */
+/** Listens to the desk for as long as somebody is signed in. The browser reconnects by itself, and sends what it heard last. */
 export function useLive({ onEnd }: { readonly onEnd: () => void }): 'joining' | 'live' | 'lost' {
   const [state, setState] = useState<'joining' | 'live' | 'lost'>('joining');
   const ended = useRef(onEnd);
@@ -124,17 +124,17 @@ export function useLive({ onEnd }: { readonly onEnd: () => void }): 'joining' | 
       source = new EventSource(consoleRoutes.events.path);
       source.addEventListener('open', () => {
         setState('live');
-        // What happened meanwhile is sent again as far as the desk remembers; a page asks anew all the same.
+        // What happened meanwhile is resent as far as the desk remembers; a page asks again all the same.
         if (wasLost) tell({ kind: 'back' });
         wasLost = false;
       });
       source.addEventListener('error', () => {
         wasLost = true;
         setState('lost');
-        // After an answer that is no stream, such as a 401, the browser gives up.
+        // After a response that is not a stream, such as a 401, the browser gives up.
         if (source?.readyState !== EventSource.CLOSED) return;
         retry = setTimeout(connect, 5000);
-        // Perhaps since nobody is signed in any more, which is heard by asking.
+        // Perhaps because nobody is signed in any more: a request will tell.
         ask('session').catch(() => undefined);
       });
       source.addEventListener('incident', ({ data }) =>
@@ -155,10 +155,10 @@ export function useLive({ onEnd }: { readonly onEnd: () => void }): 'joining' | 
   return state;
 }
 
-/** The first change is asked for at once, and many that follow with one question to the desk, no more often than this. */
+/** The first change is requested at once, and many that follow with a single request to the desk, no more often than this. */
 const togetherMs = 400;
 
-/** Asks a route, shows what it said last while it asks anew, and does so for each news that `renewsOn` names. */
+/** Requests a route, shows its last data while it asks again, and does so for each news that `renewsOn` selects. */
 export function useAsked<Name extends ConsoleRouteName>(
   name: Name,
   request: RequestOf<Name>,
@@ -170,7 +170,7 @@ export function useAsked<Name extends ConsoleRouteName>(
   const [round, setRound] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const again = useCallback(() => setRound((before) => before + 1), []);
-  // The address stands for the request.
+  // The address represents the request.
   useEffect(() => {
     let isOver = false;
     ask(name, request).then(
@@ -191,7 +191,7 @@ export function useAsked<Name extends ConsoleRouteName>(
     if (news.kind !== 'signed-out' && (news.kind === 'back' || renewsOn(news))) soon.current();
   });
   useEffect(() => () => clearTimeout(timer.current), []);
-  // A desk that was not reached is tried until it is: an event may be lost with it.
+  // If the desk was not reached, this retries until it is: an event may have been lost meanwhile.
   useEffect(() => {
     if (shown.fault?.code !== 'offline') return;
     const retry = setTimeout(again, 5000);

@@ -14,7 +14,7 @@ import './styles.css';
 import { timeText } from './time.ts';
 import { countText, placeText } from './words.ts';
 
-/** Signed in, or at the door. */
+/** Signed in, or at the sign-in page. */
 function Console() {
   const [session, setSession] = useState<ConsoleSession>();
   const [fault, setFault] = useState<RequestFault>();
@@ -104,7 +104,7 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
   const live = useLive({ onEnd });
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
-  // Another page begins at its head, also for who reads it by ear.
+  // A new page begins at its top, also for screen reader users.
   useEffect(() => {
     if (!isFirst.current) main.current?.focus();
     isFirst.current = false;
@@ -188,7 +188,7 @@ function PageLink({
   );
 }
 
-/** How many questions wait for the reader. */
+/** Number of questions that wait for the reader. */
 function Waits() {
   const { data } = useAsked('questions', {}, ({ kind }) => kind === 'incident');
   const mine = (data?.items ?? []).filter((one) => one.mine.may).length;
@@ -201,7 +201,7 @@ function Waits() {
   );
 }
 
-/** Says what comes while somebody reads something else: new incidents that are bad, one at a time. */
+/** Announces what arrives while somebody reads something else: new serious incidents, one at a time. */
 function Announcer() {
   const [text, setText] = useState('');
   const known = useRef(new Set<string>());

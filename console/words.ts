@@ -3,9 +3,9 @@ import { lastPart } from '../core/text/object-name.ts';
 import { plainText as engineText, targetText, wholeTargetText } from '../core/text/plain-text.ts';
 import { timeText } from './time.ts';
 
-/** What the console says, in the words of docs/writing.md. Pure. */
+/** The console's texts, in the words of docs/writing.md. Pure. */
 
-/** What the engine wrote, for people: see `core/text/plain-text.ts`; times in the reader's zone. */
+/** Text from the engine, for people: see `core/text/plain-text.ts`; times in the reader's zone. */
 export function plainText(text: string, now: number, names: 'short' | 'whole' = 'short'): string {
   return engineText(text, { time: (iso) => timeText(iso, now), names });
 }
@@ -28,12 +28,12 @@ const reachedText: Readonly<Record<ListedIncident['reached'], string>> = {
   recovered: 'Recovered',
 };
 
-/** `shop/cart`, `Node n1`, `Cluster prod-1`: titles begin with the kind of the owner. */
+/** `shop/cart`, `Node n1`, `Cluster prod-1`: titles begin with the owner's kind. */
 export function placeText({ title, namespace }: Pick<ListedIncident, 'title' | 'namespace'>): string {
   return namespace === null ? wholeTargetText(title) : `${namespace}/${lastPart(title)}`;
 }
 
-/** How it stands, in a few words and with the sign that goes with them. */
+/** The incident's state in a few words, with the matching tone. */
 export function standText(incident: ListedIncident): { readonly text: string; readonly tone: 'good' | 'doubt' | 'bad' | '' } {
   if (incident.state === 'closed') return { text: `Closed: ${verdictText[incident.verdict].toLowerCase()}`, tone: '' };
   if (incident.contained > 0) return { text: 'Contained', tone: 'good' };
@@ -42,7 +42,7 @@ export function standText(incident: ListedIncident): { readonly text: string; re
   return { text: 'Not contained', tone: 'doubt' };
 }
 
-/** `1 204`, as the docs write it; four digits and more are hard to read otherwise. */
+/** `1 204`, as the docs write it; numbers of four digits and more are hard to read otherwise. */
 export function numberText(number: number): string {
   return String(number).replaceAll(/(?<=\d)(?=(?:\d{3})+$)/g, '\u202f');
 }
@@ -51,7 +51,7 @@ export function countText(count: number, one: string, many = `${one}s`): string 
   return `${numberText(count)} ${count === 1 ? one : many}`;
 }
 
-/** How sure a step is, by what was looked at. */
+/** How certain a step's result is, by what was checked. */
 export const stepStates: Readonly<
   Record<ShownStep['state'], { readonly text: string; readonly tone: 'good' | 'doubt' | 'bad' | '' }>
 > = {
@@ -77,7 +77,7 @@ export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
 
 type Entry = { readonly text: string; readonly tone?: 'good' | 'bad' | 'person' };
 
-/** What kinds of records are called. Those that are not here are told by their text alone. */
+/** Names for kinds of records. Those not listed here are shown by their text alone. */
 const entries: Readonly<Record<string, Entry>> = {
   'incident.opened': { text: 'First alert', tone: 'bad' },
   'alert.joined': { text: 'More alerts' },
@@ -133,7 +133,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'incident.reopened': { text: 'Incident opened again', tone: 'bad' },
 };
 
-/** A record as a sentence: what it was, and what the engine said of it. */
+/** A record as a sentence: what it was, and what the engine said about it. */
 export function entryText(
   record: TimelineRecord,
   now: number,
@@ -153,7 +153,7 @@ export function entryText(
       return { head: `Verdict: ${verdictText[verdict].toLowerCase()}`, detail: plainText(why, now), tone: '' };
   }
   if (record.kind === 'incident.closed') return { head: entry.text, detail: '', tone: 'good' };
-  // Who it was stands in the head already.
+  // The heading already names the person.
   if (record.kind === 'question.decided')
     return { head: entry.text, detail: detail.replace(/^(.*), by .*$/s, '$1'), tone: 'person' };
   if (record.actor.kind === 'person' && detail.startsWith(`${record.actor.name}: `))

@@ -17,7 +17,7 @@ export const askAboutShell = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle, verdict } = context;
-    // Its rule is only a notice: nothing automatic is done to the pod, but what may be gone in a minute is kept.
+    // Its rule is only a notice: nothing is done to the pod automatically, but evidence that may be gone in a minute is kept.
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const answer = await askIfExpected(context, `Is the shell in ${alert.pod.name} yours, or expected?`);
     if (answer.choice === 'expected') {

@@ -8,7 +8,7 @@ export const askAboutSilentSensor = definePlaybook(
     on: { match: { rule: 'Sensor silent' }, minSeverity: 'high', requires: [] },
     uses: { openTicket },
     levels: [
-      // Alerts and then silence: somebody may be at it. Silence alone is mostly a node that is started anew, and waits a quarter of an hour.
+      // Alerts followed by silence may mean tampering. Silence alone is mostly a restarted node, and waits a quarter of an hour.
       { group: 'oncall', within: '15m', page: 'critical' },
       { group: 'leads', within: '1h', page: true },
     ],

@@ -14,7 +14,7 @@ export const askAboutStartedIncident = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod: alert.pod }) });
     const shared = { harmless: ['leave'], onSilence: 'Nothing is done to the pod. A ticket is filed.' } as const;
-    // A pod that cannot be quarantined, or no longer, is asked about all the same.
+    // People are asked even if the pod cannot be quarantined, or no longer can.
     const answer = planned.ok
       ? await ask({
           ...shared,

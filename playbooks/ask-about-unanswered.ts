@@ -12,7 +12,7 @@ export const askAboutUnanswered = definePlaybook(
     const { namespace, name, uid } = alert.pod ?? {};
     const pod = namespace !== undefined && name !== undefined && uid !== undefined ? { namespace, name, uid } : undefined;
     const where = namespace !== undefined ? `${namespace}/${name}` : (alert.node ?? alert.cluster);
-    // A playbook may well answer the rule, and need the pod for it.
+    // A playbook may exist for the rule but need the pod.
     const isLost = alert.pod !== undefined && pod === undefined;
     const question = isLost
       ? `“${alert.rule}” came from the pod ${where}, which is gone or not found: no playbook can act on it. What was it?`
@@ -22,7 +22,7 @@ export const askAboutUnanswered = definePlaybook(
     const onSilence = 'Nothing is done. A ticket is filed.';
     const harmless = ['expected'] as const;
     if (pod) await settle({ evidence: steps.snapshotPodState({ pod }) });
-    // A pod that can no longer be quarantined, or never could, is asked about all the same.
+    // People are asked even if the pod can no longer be quarantined, or never could.
     const planned = pod && (await settle({ quarantine: steps.quarantinePod.plan({ pod }) })).quarantine;
     const answer = planned?.ok
       ? await ask({

@@ -21,7 +21,7 @@ export const askAboutUnsignedImage = definePlaybook(
     const { alert, steps, settle, note, verdict } = context;
     const { image } = await settle({ image: steps.verifyImage({ pod: alert.pod }) });
     const signature = image.ok ? image.value.output.signature : 'unknown';
-    // Nothing follows from an image that nobody could look at: else a registry that is down would start all this.
+    // An image that nobody could check has no consequences: otherwise a registry outage would trigger all this.
     if (signature !== 'unsigned') {
       note(`Nothing is done about it: the signature of what runs is ${signature === 'signed' ? 'a trusted one' : 'unknown'}.`);
       return;

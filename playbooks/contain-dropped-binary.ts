@@ -21,10 +21,10 @@ export const containDroppedBinary = definePlaybook(
   async (context) => {
     const { alert, steps, settle } = context;
     const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
-    // What may be gone in a minute is kept while the pod is cut off, also where that takes long or is refused.
+    // Keeps evidence that may be gone in a minute while the pod is cut off, even if that takes long or is refused.
     const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const quarantine = await contained;
-    // The ticket system may be down for hours: people are asked all the same.
+    // The ticket system may be down for hours: people are asked anyway.
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,

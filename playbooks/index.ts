@@ -47,7 +47,7 @@ export {
   ticketSensitiveRead,
 };
 
-/** What is shipped, as the pack `firebreak`: an explicit list. Which of its playbooks are enabled is configuration. */
+/** The playbooks we ship, as the pack `firebreak`: an explicit list. Which of them are enabled is configuration. */
 export const shippedPack = definePack({
   name: 'firebreak',
   version: '0.1.0',
@@ -91,5 +91,5 @@ export const shippedPack = definePack({
   ],
 });
 
-/** Every playbook that is shipped, under its full id. */
+/** Every shipped playbook, by its full id. */
 export const { playbooks } = shippedPack;

@@ -15,7 +15,7 @@ export const quarantineOnOrder = definePlaybook(
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
-    // What may be gone in a minute is kept while the pod is cut off, also where that takes long or is refused.
+    // Keeps evidence that may be gone in a minute while the pod is cut off, even if that takes long or is refused.
     const kept = settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
     const quarantine = await contained;
     const filed = settle({
@@ -30,7 +30,7 @@ export const quarantineOnOrder = definePlaybook(
     const release = await steps.quarantinePod.undo.plan(quarantine);
     const question = `What becomes of ${alert.pod.name}? ${alert.title}`;
     const onSilence = 'The pod stays quarantined.';
-    // What cannot be planned is not offered: people are asked about the rest.
+    // Anything that cannot be planned is not offered; people are asked about the rest.
     const answer = planned.ok
       ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove: planned.value }, onSilence })
       : await ask({ question, choices: { release: '', keep: 'It stays quarantined' }, plan: { release }, onSilence });

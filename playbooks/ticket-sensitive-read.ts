@@ -20,7 +20,7 @@ export const ticketSensitiveRead = definePlaybook(
       requires: [],
     },
     per: 'workload',
-    // Also on a node, where it is mostly an agent's work.
+    // Also on a node, where it is mostly done by an agent.
     priority: 1,
     exclusive: true,
     uses: { openTicket },

@@ -2,7 +2,7 @@ import { openTicket } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { fileTicket } from './fragments/words.ts';
 
-/** Below high nobody is asked, and below medium nothing is done at all: what was seen is on record with its incident. */
+/** Below high nobody is asked, and below medium nothing is done at all: the incident records what was seen. */
 export const ticketUnanswered = definePlaybook(
   {
     id: 'ticket-unanswered',

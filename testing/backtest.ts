@@ -12,7 +12,7 @@ import type { Chooser } from './chooser.ts';
 import { runStory } from './simulate.ts';
 import type { Story } from './story.ts';
 
-/** An alert as it was, and what its incident was found to be, where that is known. */
+/** A past alert, and the verdict of its incident if known. */
 export interface RecordedAlert {
   readonly alert: Alert;
   readonly verdict?: Verdict;
@@ -20,17 +20,17 @@ export interface RecordedAlert {
 
 interface PlaybookBacktest {
   readonly id: string;
-  /** Alerts that it answers, those that join what runs already included. */
+  /** Alerts that it answers, including those that join a run in progress. */
   readonly alerts: number;
   /** Times that its body would have run. */
   readonly runs: number;
-  /** Times that it would have put a question to people. */
+  /** Times that it would have asked people a question. */
   readonly questions: number;
-  /** Action → times that it would have been done without asking. */
+  /** Action → times that it would have run without asking. */
   readonly automatic: Readonly<Record<string, number>>;
-  /** Code of the error → times that a step would have been refused. */
+  /** Error code → times that a step would have been refused. */
   readonly refused: Readonly<Record<string, number>>;
-  /** Times that the body would have stopped or never ended. */
+  /** Times that the body would have failed or never ended. */
   readonly stopped: number;
 }
 
@@ -40,45 +40,45 @@ export interface BacktestReport {
   readonly from?: string;
   readonly to?: string;
   readonly playbooks: readonly PlaybookBacktest[];
-  /** Rule → alerts that nothing answers, the most first. */
+  /** Rule → alerts that nothing answers, most frequent first. */
   readonly unanswered: readonly { readonly rule: string; readonly severity: string; readonly alerts: number }[];
-  /** Pods that something would have contained without asking, by what their incident was found to be. */
+  /** Pods that would have been contained without asking, by the verdict of their incident. */
   readonly touched: Readonly<Record<Verdict, number>> & { readonly all: number };
   /** Group that is asked first → its questions. */
   readonly questions: Readonly<Record<string, ShiftLoad>>;
-  /** With a roster: each person → what they are asked, and how often nobody was on call. */
+  /** With a roster: each person → the questions they get; and how often nobody was on call. */
   readonly people?: Readonly<Record<string, ShiftLoad>>;
   readonly askedNobody?: number;
 }
 
 export interface BacktestOptions {
   readonly playbooks: readonly ListedPlaybook[];
-  /** Without news for so long an incident is over, and the next alert begins another. */
+  /** An incident without news for this long is over, and the next alert begins another. */
   readonly quietMs: number;
-  /** The alerts are as sensors sent them, and no cell has said what was new: it is found out in their order, as a cell would. Absent: it is as they say. */
+  /** Set if the alerts are as sensors sent them, without a cell's novelty: it is determined in their order, as a cell would. Absent: the alerts state it. */
   readonly judgesNovelty?: Pick<NoveltyOptions, 'learningMs' | 'rolloutMs'>;
-  /** Who is on call when. Absent: questions are counted by group alone. */
+  /** Who is on call when. Absent: questions are only counted by group. */
   readonly roster?: AskedRoster;
-  /** Groups that are asked, one after another, where a playbook does not say. */
+  /** Groups asked one after another if a playbook does not say. */
   readonly levels?: readonly string[];
-  /** As the configuration has them; absent: as it is shipped. */
+  /** As configured; absent: the shipped defaults. */
   readonly guardrails?: GuardrailRules;
-  /** Playbook → its parameters, as the configuration sets them; their defaults, where nothing is said. */
+  /** Playbook → its parameters, as the configuration sets them; defaults for those not set. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
 
-/** Bodies that are remembered as running: beyond them the oldest counts as over. */
+/** Maximum number of bodies remembered as running: beyond that, the oldest counts as over. */
 const mostOpen = 50_000;
-/** Kinds of alerts whose story is remembered, and rules that are counted. */
+/** Maximum number of alert kinds whose story is remembered, and of rules that are counted. */
 const mostStories = 5_000;
 const mostRules = 2_000;
 
-/** What a story comes to, as far as it is counted. */
+/** The countable result of a story. */
 interface Outcome {
   readonly contained: number;
   readonly automatic: readonly string[];
   readonly refused: readonly string[];
-  /** Of each question the groups, the first one first. */
+  /** For each question its groups, in the order in which they are asked. */
   readonly asked: readonly (readonly string[])[];
   readonly stopped: boolean;
 }
@@ -93,10 +93,10 @@ interface Counted {
 }
 
 /**
- * What playbooks would have done about alerts that came, one after another, in constant memory. Each body runs in the simulation with the real
- * engine, in silence: what people would have answered nobody knows. Alerts that differ only in what their playbook does not look at, and in names,
- * times and titles, come to the same, and are simulated once; and where ten of one rule and severity came to the same, whatever else they said, the
- * others are taken to.
+ * Determines what playbooks would have done about past alerts, one after another, in constant memory. Each body runs in the simulation with the real engine,
+ * with silence to every question: nobody knows what people would have answered. Alerts that differ only in names, times and titles, and in what their playbook
+ * does not look at, have the same result and are simulated once; and if ten of one rule and severity had the same result whatever else they said, the others
+ * are assumed to have it too.
  */
 export class Backtest {
   readonly #options: BacktestOptions;
@@ -104,7 +104,7 @@ export class Backtest {
   readonly #stamps: AlertStamps;
   readonly #novelty: NoveltyMemory | undefined;
   readonly #byId: ReadonlyMap<string, ListedPlaybook>;
-  /** Playbook and subject → when it heard of an alert last. */
+  /** Playbook and subject → time of its last alert. */
   readonly #open = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
   readonly #unanswered = new Map<string, { readonly rule: string; readonly severity: string; alerts: number }>();
@@ -126,9 +126,9 @@ export class Backtest {
       this.#counted.set(id, { alerts: 0, runs: 0, questions: 0, stopped: 0, automatic: new Map(), refused: new Map() });
   }
 
-  /** In the order in which they came: what asks how often they come, or that nothing follows, goes by it. */
+  /** Alerts must come in chronological order: conditions on frequency, or on nothing following, depend on it. */
   async add({ alert: given, verdict = 'unknown' }: RecordedAlert): Promise<void> {
-    // Told once more for playbooks of then: whether nothing followed is found out anew.
+    // Reported once more for the playbooks of that time: whether nothing followed is determined again.
     if (given.againFor) return;
     const at = Date.parse(given.receivedAt ?? given.time) || 0;
     for (const { alert, condition, of } of this.#stamps.over(at)) {
@@ -145,7 +145,7 @@ export class Backtest {
     else countRule(this.#unanswered, alert);
   }
 
-  /** Whoever sent it is not in it: what sends for one sensor counts as one sender. */
+  /** The sender is unknown: everything that reports for one sensor counts as one sender. */
   #judged(alert: Alert, at: number): Alert {
     if (!this.#novelty) return alert;
     const novelty = this.#novelty.take(alert, { sender: alert.sensor, nowMs: at });
@@ -213,7 +213,7 @@ function count<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** Beyond so many rules they are counted together: whoever sends alerts names them. */
+/** Beyond this many rules, the rest is counted together: the rule names come from the senders of alerts. */
 function countRule(
   counts: Map<string, { readonly rule: string; readonly severity: string; alerts: number }>,
   alert: Alert,
@@ -225,30 +225,30 @@ function countRule(
   else counts.set(key, { rule, severity, alerts: 1 });
 }
 
-/** In silence, with nothing failing, and with the plainest that each action may give back. */
+/** Everybody is silent, nothing fails, and each action returns its plainest output. */
 const inSilence: Chooser = { answer: () => undefined, failure: () => undefined, output: (_, [plainest]) => plainest?.() };
 
-/** Fields of an alert that say which one it is, and not of which kind. */
+/** Fields that identify an individual alert and not its kind. */
 const names: ReadonlySet<string> = new Set(['id', 'time', 'receivedAt', 'title', 'pod', 'node', 'cluster']);
 
-/** So many different alerts of one rule and severity that come to the same speak for the others. */
+/** After this many different alerts of one rule and severity with the same result, the others are assumed to have it too. */
 const sureAfter = 10;
 
-/** The oldest is the first to be forgotten. */
+/** The oldest entry is dropped first. */
 function remember<Value>(all: Map<string, Value>, key: string, value: Value): void {
   all.set(key, value);
   if (all.size > mostStories) for (const oldest of all.keys()) if (all.delete(oldest)) return;
 }
 
-/** What a playbook does about each kind of alert: the kind is all that its body looks at. */
+/** What a playbook does about each kind of alert; the kind consists of everything its body looks at. */
 class StoryMemory {
   readonly #options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>;
-  /** Namespaces in which the same comes to something else. */
+  /** Namespaces in which the same alert has another result. */
   readonly #protected: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Outcome>();
-  /** Playbook, rule and severity → how often they came to the same, whatever else the alert said; never again, once they did not. */
+  /** Playbook, rule and severity → how often the result was the same, whatever else the alert said; no longer used after the first difference. */
   readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
-  /** Playbook → fields of alerts at which its body has looked so far. */
+  /** Playbook → alert fields that its body has read so far. */
   readonly #looked = new Map<string, Set<string>>();
 
   constructor(options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>) {
@@ -281,7 +281,7 @@ class StoryMemory {
       outcome,
       times: alike === undefined ? 1 : isSame ? alike.times + 1 : Number.NEGATIVE_INFINITY,
     });
-    // By all that it has looked at by now.
+    // Stored by everything it has read so far.
     remember(this.#outcomes, this.#keyOf(playbook, alert), outcome);
     return outcome;
   }
@@ -294,7 +294,7 @@ class StoryMemory {
   }
 }
 
-/** The same playbook, of whose alert it is seen at which fields its body looks. */
+/** The same playbook, recording which fields of the alert its body reads. */
 function seen(playbook: ListedPlaybook, looked: Set<string>): ListedPlaybook {
   const run = (context: { readonly alert: Alert }): Promise<void> => {
     const alert = new Proxy(context.alert, {
@@ -333,7 +333,7 @@ export interface BacktestCondition {
   readonly holds: (report: BacktestReport) => boolean;
 }
 
-/** What can be asked for in a condition. */
+/** Values that a condition can refer to. */
 export const backtestMeasures = {
   alerts: ({ alerts }) => alerts,
   unanswered: ({ alerts, answered }) => alerts - answered,
@@ -341,7 +341,7 @@ export const backtestMeasures = {
   stopped: ({ playbooks }) => playbooks.reduce((sum, { stopped }) => sum + stopped, 0),
   refused: ({ playbooks }) => playbooks.reduce((sum, { refused }) => sum + Object.values(refused).reduce((a, b) => a + b, 0), 0),
   questions: ({ questions }) => Object.values(questions).reduce((sum, { all }) => sum + all, 0),
-  // Of one person, or of one group where no roster says who is in it.
+  // For one person, or for a group if no roster says who is in it.
   'questions a shift': ({ questions, people = questions }) =>
     Math.max(0, ...Object.values(people).map(({ worstShift }) => worstShift)),
   touched: ({ touched }) => touched.all,
@@ -351,7 +351,7 @@ export const backtestMeasures = {
   'touched unknown': ({ touched }) => touched.unknown,
 } satisfies Readonly<Record<string, (report: BacktestReport) => number>>;
 
-/** @throws RangeError for what is no condition */
+/** @throws RangeError if the text is not a condition */
 export function backtestCondition(text: string): BacktestCondition {
   const [, measure = '', operator = '', number = ''] = /^\s*([a-z_ ]+?)\s*(>=|<=|>|<|=)\s*(\d+)\s*$/.exec(text) ?? [];
   const measured = Object.entries(backtestMeasures).find(([name]) => name === measure)?.[1];

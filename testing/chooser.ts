@@ -8,46 +8,46 @@ import type { Said, SimulatedQuestion } from './people.ts';
 import type { SampleOutput } from './sample-output.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 
-/** What happens in a simulation besides what the playbook does. */
+/** What happens in a simulation apart from what the playbook does. */
 export interface SimulateOptions {
   readonly alert: Alert;
-  /** Further alerts of the same incident, each so long after the first. */
+  /** Further alerts of the same incident, each this long after the first. */
   readonly more?: readonly { readonly after: Duration; readonly alert: Alert }[];
   /**
-   * What people say: one choice for every question of the playbooks that has it; the answers to their questions, one after another; or a function
-   * of each question, also of the engine's own. Whatever is not answered is silence.
+   * What people answer: one choice for every question of the playbooks that offers it; the answers to their questions, one after another; or a function of each
+   * question, including the engine's own. Anything not answered is silence.
    */
   readonly answer?: string | readonly string[] | ((question: SimulatedQuestion) => Said);
-  /** What actions give back, by name: what is not said of it is made up from its schema. */
+  /** Outputs of actions, by name; anything missing is made up from the action's schema. */
   readonly outputs?: Readonly<Record<string, object | ((input: never) => object)>>;
   /** What fails, by name: `deletePod`, only the first time as `deletePod#1`, or its plan or its release as `deletePod.plan`, `quarantinePod.undo`. */
   readonly failures?: Readonly<Record<string, ErrorCode | Failure>>;
-  /** What plans say, by name of the action, or by its input too. What is not said of it is sketched from its declaration and its input. */
+  /** Plans by name of the action, or computed from its input. Anything missing is sketched from the action's declaration and input. */
   readonly plans?: Readonly<Record<string, Partial<Plan> | ((input: unknown) => Partial<Plan> | Promise<Partial<Plan>>)>>;
-  /** How long steps take, by name; a second, where nothing is said. */
+  /** How long steps take, by name; one second by default. */
   readonly takes?: Readonly<Record<string, Duration>>;
-  /** Parameters as a configuration sets them; their defaults, where nothing is said. */
+  /** Parameters as a configuration would set them; defaults for those not set. */
   readonly params?: Readonly<Record<string, ParamValue>>;
-  /** Where they differ from the shipped configuration. */
+  /** Only what differs from the shipped configuration. */
   readonly guardrails?: Partial<GuardrailRules>;
-  /** Pods of the alert's workload. Absent: nobody knows. */
+  /** Number of pods of the alert's workload. Absent: unknown. */
   readonly replicas?: number;
-  /** Ids of people whom forms may name besides `oncall-1` and the others: they are in each group. */
+  /** Ids of people that forms may name in addition to `oncall-1` and the others: they are in each group. */
   readonly named?: readonly string[];
-  /** Who decides on incidents; as the shipped configuration has it, where nothing is said. */
+  /** Who decides on incidents; by default as in the shipped configuration. */
   readonly levels?: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
 }
 
-/** Who decides in a simulation what happens, at each point where it could be otherwise. */
+/** Decides in a simulation what happens at each point that could go more than one way. */
 export interface Chooser {
   readonly answer: (question: SimulatedQuestion) => Said;
-  /** @param nth of the calls of this action that do the same, from 1 on */
+  /** @param nth which of this action's identical calls it is, from 1 on */
   readonly failure: (call: SimulatedCall, nth: number) => Failure | undefined;
-  /** @param samples what it may give back, the plainest first */
+  /** @param samples possible outputs, the plainest first */
   readonly output: (call: SimulatedCall, samples: readonly SampleOutput[], nth: number) => unknown;
 }
 
-/** As the test says it. */
+/** Creates a chooser from the options of a test. */
 export function chooserFrom({ answer, outputs = {}, failures = {} }: SimulateOptions): Chooser {
   const list = typeof answer === 'object' ? [...answer] : undefined;
   return {
@@ -66,7 +66,7 @@ export function chooserFrom({ answer, outputs = {}, failures = {} }: SimulateOpt
   };
 }
 
-/** What a test says of an output stands in place of what was made up. */
+/** Values given by a test replace the made-up ones. */
 export function withGiven(given: object | ((input: never) => object) | undefined, input: unknown, sample: unknown): unknown {
   if (given === undefined) return sample;
   const said: object = typeof given === 'function' ? given(input as never) : given;

@@ -4,27 +4,27 @@ import { findingsIn } from './findings.ts';
 import { lineOf } from './path-line.ts';
 import { type Path, type WalkOptions, walk } from './walk.ts';
 
-/** What there is to know of a playbook before it is live. */
+/** What to know about a playbook before it goes live. */
 export interface EveryAnswer {
-  /** What has to be mended before people rely on it: nothing, where it is well made. One sentence each, and after which answers. */
+  /** What must be fixed before people rely on the playbook; empty if it is well made. One sentence each, including after which answers. */
   readonly problems: readonly string[];
-  /** What is so on purpose mostly, and is to be known. */
+  /** What is usually intended but worth knowing. */
   readonly notices: readonly string[];
-  /** Every way by answers alone, one line each: what it comes to. For a test to hold fast. */
+  /** Every path that depends on answers alone, one line each with its outcome. For use in snapshot tests. */
   readonly answers: readonly string[];
-  /** All ways that were gone, also those on which something fails. */
+  /** All paths that were walked, including those on which something fails. */
   readonly paths: readonly Path[];
-  /** True where there are more ways than were gone. */
+  /** True if there are more paths than were walked. */
   readonly isCut: boolean;
-  /** Whether each two failures were tried together. */
+  /** Whether every pair of failures was tried together. */
   readonly allPairs: boolean;
 }
 
 /**
- * Walks all choices of a playbook, silence, and each step failing, and says what a person should know: a pod that is left quarantined with nobody
- * asked, a choice whose plan is not carried out, a body that throws. With the real engine, in milliseconds.
+ * Walks all choices of a playbook, silence, and each step failing, and reports what a person should know: a pod that stays quarantined with nobody asked, a
+ * choice whose plan is not carried out, a body that throws. Uses the real engine; takes milliseconds.
  *
- * @throws TypeError where the playbook does not answer the alert
+ * @throws TypeError if the playbook does not answer the alert
  */
 export async function everyAnswer(
   playbook: ListedPlaybook,

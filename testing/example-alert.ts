@@ -13,8 +13,8 @@ import { matchesOf } from '../core/playbook/timed-conditions.ts';
 const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' };
 
 /**
- * An alert that a playbook answers, made up from its envelope: critical where the envelope lets it be. Undefined where none could be made up, as
- * where it asks for a regular expression that is no list of words.
+ * Makes up an alert that a playbook answers from its envelope: critical if the envelope allows it. Undefined if that is not possible, for example if it
+ * requires a regular expression that is not a list of words.
  */
 export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): Alert | undefined {
   if (isScheduled(playbook)) return { ...ofSchedule(playbook), ...over };
@@ -34,8 +34,8 @@ export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): 
 }
 
 /**
- * As if such alerts had come often enough, and nothing that was waited for: what only the cell says of an alert, over time. What the alert says of it
- * itself stays.
+ * As if such alerts had come often enough, and nothing that was waited for: sets what only the cell can say of an alert over time. What the alert itself
+ * already says of this stays.
  */
 export function inTime(alert: Alert, playbooks: readonly AnyPlaybook[]): Alert {
   const matches = matchesOf(playbooks);
@@ -45,13 +45,13 @@ export function inTime(alert: Alert, playbooks: readonly AnyPlaybook[]): Alert {
   return { ...alert, facts: { missing, ...alert.facts, counts: { ...Object.fromEntries(counts), ...alert.facts?.counts } } };
 }
 
-/** What `inTime` takes for granted of these playbooks, in words; undefined where it is nothing. */
+/** Describes what `inTime` assumes for these playbooks; undefined if nothing. */
 export function timedText(playbooks: readonly AnyPlaybook[]): string | undefined {
   const texts = matchesOf(playbooks).flatMap(timedTexts);
   return texts.length === 0 ? undefined : texts.join(', and ');
 }
 
-/** As if its time had come, about the simulated cluster's workload where no target is set. */
+/** As if its time had come, about the simulated cluster's workload if no target is set. */
 function ofSchedule(playbook: ScheduledPlaybook): Alert {
   const { about } = playbook.on.schedule;
   const made = about && !('pod' in about) ? workloadMade(about) : undefined;
@@ -134,7 +134,7 @@ function textsOf(fields: object = {}): Readonly<Record<string, string | undefine
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)]));
 }
 
-/** A text that the pattern takes; undefined of a regular expression, and where nothing is asked for. */
+/** A text that the pattern matches; undefined for a regular expression, and if nothing is required. */
 function textOf(wanted: OneOrMore<TextPattern> | undefined): string | undefined {
   const texts = listOf(wanted).flatMap((pattern) => {
     if (typeof pattern === 'string') return [pattern];
@@ -143,7 +143,7 @@ function textOf(wanted: OneOrMore<TextPattern> | undefined): string | undefined 
   return texts[0];
 }
 
-/** A regular expression that is a list of words is met by the first of them. */
+/** A regular expression that is a list of words is matched by the first of them. */
 function wordIn({ regex }: Regex): readonly string[] {
   const [word = ''] = regex.replaceAll(/\\b|[\^$]/g, '').split('|');
   return /^[\w -]+$/.test(word) ? [word] : [];

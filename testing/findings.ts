@@ -4,10 +4,10 @@ import { labelOf, outcomeOf } from './path-line.ts';
 import type { Story, StoryQuestion } from './story.ts';
 import { type Path, silence } from './walk.ts';
 
-/** Something that a person should know of a playbook. */
+/** Something that a person should know about a playbook. */
 interface PlaybookFinding {
   readonly level: 'problem' | 'notice';
-  /** In one sentence, with the first way on which it was found. */
+  /** One sentence, with the first path on which it was found. */
   readonly text: string;
 }
 
@@ -16,7 +16,7 @@ interface Found {
   readonly text: string;
 }
 
-/** What is found on all ways, each once: on the first way, which is the one with the fewest failures. */
+/** Findings of all paths, each once: on the first path, which is the one with the fewest failures. */
 export function findingsIn(paths: readonly Path[]): readonly PlaybookFinding[] {
   const byText = new Map<string, PlaybookFinding>();
   const add = ({ level, text }: Found, path: Path): void => {
@@ -40,7 +40,7 @@ function onPath(path: Path): readonly Found[] {
   ];
 }
 
-/** Nothing goes wrong that the playbook could not know of. */
+/** Whether nothing goes wrong that the playbook could not know of. */
 function isClean({ turns, circumstance }: Path): boolean {
   return circumstance !== 'caps reached' && turns.every((turn) => turn.kind !== 'failure' || !turn.fails);
 }
@@ -56,7 +56,7 @@ function notice(text: string): Found {
 function ending(path: Path): readonly Found[] {
   const { end, error, notAwaited } = path.story;
   return [
-    // What a body that throws has begun it could not wait for.
+    // A body that throws could not wait for what it had begun.
     ...(end === 'failed' ? [] : notAwaited).map((step) => problem(`${step} is not waited for: an await is missing`)),
     ...(end === 'endless'
       ? [problem('after 30 days it still goes on: it waits for what never comes, or in a loop without an end')]
@@ -72,7 +72,7 @@ const engineRooms = ['core', 'workflows', 'activities', 'testing', 'authoring', 
   (room) => `${join(import.meta.dirname, '..', room)}/`,
 );
 
-/** The first line of the author's own source. */
+/** The first stack line in the author's own source. */
 function placeIn(stack: string | undefined): string {
   const place = stack
     ?.split('\n')
@@ -80,7 +80,7 @@ function placeIn(stack: string | undefined): string {
   return place === undefined ? '' : `, ${place.trim()}`;
 }
 
-/** What the engine or the cell does not do, whatever the playbook says. */
+/** What the engine or the cell refuses, whatever the playbook says. */
 function refused({ story }: Path): readonly Found[] {
   const steps = story.steps.filter(({ state, isInjected }) => state === 'failed' && !isInjected);
   return [
@@ -111,7 +111,7 @@ function asksOf({ questions }: Story): readonly StoryQuestion[] {
   return questions.filter(({ asker }) => asker !== 'engine');
 }
 
-/** People were shown that something would be done, agreed, and it was not so much as tried. */
+/** People were shown that something would be done and agreed, but it was not even tried. */
 function plansNotDone(path: Path): readonly Found[] {
   const { questions, steps } = path.story;
   if (!isClean(path)) return [];
@@ -150,7 +150,7 @@ function withoutEvidence(path: Path): readonly Found[] {
     : [notice('where the evidence cannot be kept, what people approved waits for it: half an hour, or until they waive it')];
 }
 
-/** Choices that come to the same. */
+/** Choices that have the same outcome. */
 function betweenPaths(paths: readonly Path[]): readonly (readonly [Path, Found])[] {
   const siblings = new Map<string, Path[]>();
   for (const path of paths) {

@@ -7,31 +7,31 @@ interface Rectangle {
   readonly height: number;
 }
 
-/** Where everything stands in a picture of the graph, in rows from the alert down to the ends. */
+/** Positions of everything in a picture of the graph, in rows from the alert down to the ends. */
 export interface GraphDrawing {
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly (Rectangle & { readonly kind: GraphNode['kind']; readonly lines: readonly string[] })[];
   readonly ways: readonly {
-    /** Places in `boxes`. */
+    /** Indexes into `boxes`. */
     readonly from: number;
     readonly to: number;
-    /** As SVG has it. */
+    /** SVG path data. */
     readonly path: string;
-    /** What is written on it, on nothing else; null if there is only one way. */
+    /** The text on it, which overlaps no other label; null if there is only one way. */
     readonly label: (Rectangle & { readonly lines: readonly string[] }) | null;
   }[];
 }
 
 const box = { width: 190, line: 16, pad: 10, apart: 30, letters: 26, lines: 10 };
-/** Where a way goes past a row: its room, and what is left free beside it. */
+/** Where a line passes a row: its width, and the space left free next to it. */
 const lane = { width: 8, apart: 16 };
-/** `letter`: a wide one, so that a label takes no more room than it is given. `clear`: what is left free around it. */
+/** `letter`: width of a wide letter, so that a label never takes more room than it is given. `clear`: the space left free around it. */
 const label = { letter: 6.8, line: 16, clear: 5 };
 const rows = { apart: 60, clear: 20 };
 const border = 30;
 
-/** What has its place in a row: a box, or a way that goes past it to a later one. */
+/** An element of a row: a box, or a line that passes the row on its way to a later one. */
 interface Slot {
   readonly row: number;
   readonly width: number;
@@ -39,11 +39,11 @@ interface Slot {
   readonly node?: GraphNode;
   readonly lines: readonly string[];
   readonly height: number;
-  /** Its middle. */
+  /** Its horizontal middle. */
   x: number;
 }
 
-/** A way, by what it passes from row to row. */
+/** A line, by the slots it passes from row to row. */
 interface Course {
   readonly edge: GraphEdge;
   readonly slots: readonly [Slot, Slot, ...Slot[]];
@@ -99,7 +99,7 @@ export function drawingOf({ nodes, edges }: PlaybookGraph): GraphDrawing {
   };
 }
 
-/** Each below all that lead to it. */
+/** Places each box below all boxes that lead to it. */
 function boxesOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): ReadonlyMap<string, Slot> {
   const known = new Map<string, number>();
   const rowOf = (id: string): number => {
@@ -138,7 +138,7 @@ function inRows(slots: Row): readonly Row[] {
 
 type Side = 'above' | 'below';
 
-/** What each is linked to in the row above it, or below. */
+/** The slots each one is linked to in the row above or below. */
 function neighbours(links: readonly Link[]): Readonly<Record<Side, (slot: Slot) => Row>> {
   const [above, below] = [Map.groupBy(links, ([, lower]) => lower), Map.groupBy(links, ([upper]) => upper)];
   return {
@@ -149,7 +149,7 @@ function neighbours(links: readonly Link[]): Readonly<Record<Side, (slot: Slot) 
 
 const sweeps: readonly Side[] = ['above', 'below', 'above', 'below', 'above', 'below', 'above'];
 
-/** With as few crossings as going down and up some times finds: each as near as can be to the middle of what it is linked to. */
+/** Reduces crossings in some sweeps down and up: each slot goes as near as possible to the middle of those it is linked to. */
 function sorted(given: readonly Row[], links: readonly Link[]): readonly Row[] {
   const near = neighbours(links);
   let [best, fewest, now] = [given, crossings(given, links), given];
@@ -186,7 +186,7 @@ function crossings(all: readonly Row[], links: readonly Link[]): number {
   return count;
 }
 
-/** Each as near as its row lets it be to the middle of what it is linked to, above and below in turns. */
+/** Moves each slot as near to the middle of its linked slots as its row allows, above and below in turns. */
 function spread(all: readonly Row[], links: readonly Link[]): readonly Row[] {
   const near = neighbours(links);
   for (const row of all) settle(row, () => 0);
@@ -196,9 +196,9 @@ function spread(all: readonly Row[], links: readonly Link[]): readonly Row[] {
   return all;
 }
 
-/** In their order, none nearer to the next than it may be, and together as near as can be to where each wants to be. */
+/** Keeps the order and the minimum distances, and stays as close in total as possible to the wanted positions. */
 function settle(row: Row, wanted: (slot: Slot) => number): void {
-  // Those that would come too near to each other move as one block.
+  // Slots that would come too close to each other move as one block.
   const blocks: { readonly slots: readonly (readonly [Slot, number])[]; readonly sum: number }[] = [];
   let offset = 0;
   for (const [at, slot] of row.entries()) {
@@ -216,10 +216,10 @@ function settle(row: Row, wanted: (slot: Slot) => number): void {
 
 type Label = Rectangle & { readonly lines: readonly string[] };
 
-/** Labels of the ways that begin in one row, on the way to the next, each on its own way and on no other label; the gap is as high as that takes. */
+/** Places the labels of the lines that begin in one row, each on its own line without overlapping another label; the gap to the next row grows as needed. */
 function labelled(courses: readonly Course[]): { readonly gap: number; readonly found: ReadonlyMap<Course, Label> } {
   for (let lines = 1; ; lines += 1) {
-    // In three equal parts of whole pixels: on a curve of those `acrossAt` is exact.
+    // Three equal parts in whole pixels: on such a curve `acrossAt` is exact.
     const gap = 3 * Math.ceil(Math.max(rows.apart, lines * label.line + 2 * rows.clear) / 3);
     const found = labelledWithin(courses, lines, gap);
     if (found) return { gap, found };
@@ -231,7 +231,7 @@ function labelledWithin(courses: readonly Course[], room: number, gap: number): 
   for (const course of courses) {
     const lines = wrapped(course.edge.label);
     const [width, height] = [Math.max(...lines.map(({ length }) => length)) * label.letter, lines.length * label.line];
-    // The lowest first: there the ways are farthest from one another.
+    // The lowest first: there the lines are farthest apart.
     for (let line = room - lines.length; line >= 0; line -= 1) {
       const y = gap / 2 + (line - room / 2) * label.line;
       const one = { x: acrossAt((y + height / 2) / gap, course.slots) - width / 2, y, width, height, lines };
@@ -248,12 +248,12 @@ function areClose(a: Rectangle, b: Rectangle): boolean {
   return a.x < b.x + b.width + label.clear && b.x < a.x + a.width + label.clear && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/** Where a way is when it has come down that part of the gap: on the curve that `pathOf` draws. */
+/** Horizontal position of a line at this fraction of the gap: on the curve that `pathOf` draws. */
 function acrossAt(part: number, [{ x: from }, { x: to }]: Course['slots']): number {
   return from + (to - from) * (3 * part ** 2 - 2 * part ** 3);
 }
 
-/** Straight down beside boxes, and from side to side between the rows alone, so that no way goes through a box. */
+/** Straight down next to boxes, and sideways only between rows, so that no line crosses a box. */
 function pathOf(
   slots: Course['slots'],
   { left, tops, bottoms }: { readonly left: number; readonly tops: readonly number[]; readonly bottoms: readonly number[] },
@@ -271,13 +271,13 @@ function pathOf(
   return parts.join('');
 }
 
-/** Cut to what a box has room for; a line of the text begins a line. */
+/** Truncated to what fits into a box; line breaks of the text are kept. */
 function wrapped(text: string): readonly string[] {
   const lines = text.split('\n').flatMap(wrappedLine);
   return lines.length <= box.lines ? lines : [...lines.slice(0, box.lines - 1), '…'];
 }
 
-/** Of a word that is longer than a line. */
+/** Splits a word that is longer than a line. */
 const piece = new RegExp(`.{1,${box.letters}}`, 'gu');
 
 function wrappedLine(text: string): readonly string[] {

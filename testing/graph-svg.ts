@@ -1,10 +1,10 @@
 import type { GraphNode, PlaybookGraph } from './graph.ts';
 import { drawingOf, type GraphDrawing } from './graph-layout.ts';
 
-/** From the upper edge of a box or a label to the foot of its first line, and from line to line. */
+/** From the upper edge of a box or a label to the baseline of its first line, and from line to line. */
 const foot = { box: 22, label: 12, line: 16 };
 
-/** The picture as one SVG document, that needs nothing else. */
+/** Renders the picture as one self-contained SVG document. */
 export function svgOf(graph: PlaybookGraph, title: string): string {
   const { width, height, boxes, ways } = drawingOf(graph);
   return [
@@ -32,7 +32,7 @@ function drawBox({ kind, lines, width, height, x, y }: GraphDrawing['boxes'][num
   return `<g><rect x="${x}" y="${y}" width="${width}" height="${height}" ${looks[kind]}/>${texts}</g>`;
 }
 
-/** A way that passes behind it leaves it readable. */
+/** Stays readable if a line passes behind it. */
 function drawLabel({ label }: GraphDrawing['ways'][number]): string {
   if (label === null) return '';
   const { x, y, width, lines } = label;

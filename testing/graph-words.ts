@@ -3,12 +3,12 @@ import { type GraphNode, inBoxes, type PlaybookGraph, staysInForce } from './gra
 
 type Uses = Pick<ListedPlaybook, 'uses'>;
 
-/** As people read it: actions by their titles, and what follows one another with nothing between in one box. */
+/** The graph for people: actions by their titles, and steps that directly follow one another in one box. */
 export function graphForPeople(playbook: Uses, { nodes, edges }: PlaybookGraph): PlaybookGraph {
   return inBoxes({ nodes: nodes.map((node) => ({ ...node, text: nodeText(playbook, node) })), edges });
 }
 
-/** An action by its title, and what giving it back is called. */
+/** An action by its title, or by the name of its release. */
 export function actionText(playbook: Uses, name: string, how: 'done' | 'undone'): string {
   const action = actionOf(playbook, name);
   const title = action?.title ?? name;
@@ -44,7 +44,7 @@ function nodeText(playbook: Uses, { kind, text }: GraphNode): string {
     : actionText(playbook, text, 'done');
 }
 
-/** `still quarantined`, where the action has a word for it. */
+/** `still quarantined`, if the action has a word for it. */
 function endText(playbook: Uses, part: string): string {
   if (!part.endsWith(staysInForce)) return verdictWords[part] ?? part;
   const name = part.slice(0, -staysInForce.length);

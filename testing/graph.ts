@@ -10,17 +10,17 @@ export interface GraphNode {
 export interface GraphEdge {
   readonly from: string;
   readonly to: string;
-  /** The answer, or what a step has found; empty where there is only one way. */
+  /** The answer, or what a step has found; empty if there is only one way. */
   readonly label: string;
 }
 
-/** What a playbook does, with every question and every end: the ways by answers alone, those that go on alike drawn as one. */
+/** What a playbook does, with every question and every end: the paths by answers alone, with identical continuations merged. */
 export interface PlaybookGraph {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
 }
 
-/** One thing on a way, and how it goes on from there. */
+/** One event on a path, and how it continues from there. */
 interface Beat {
   readonly kind: GraphNode['kind'];
   readonly text: string;
@@ -33,7 +33,7 @@ interface Tree {
   readonly ways: Map<string, Tree>;
 }
 
-/** The graph of the ways on which nothing goes wrong, as `everyAnswer` has walked them. */
+/** Builds the graph of the paths on which nothing goes wrong, as walked by `everyAnswer`. */
 export function graphOf(paths: readonly Path[]): PlaybookGraph {
   const root: Tree = { kind: 'alert', text: 'alert', ways: new Map() };
   for (const path of paths) if (isPlain(path)) grow(root, beatsOf(path));
@@ -45,7 +45,7 @@ function isPlain({ circumstance, turns }: Path): boolean {
   return circumstance === 'as given' && !engineAsks && turns.every((turn) => turn.kind !== 'failure' || !turn.fails);
 }
 
-/** Steps and questions in the order in which they were over, and the end. */
+/** Steps and questions in the order in which they ended, and the end. */
 function beatsOf({ story, turns }: Path): readonly Beat[] {
   const found = foundIn(turns);
   const steps = story.steps.map(({ at, action, effect, state }) => ({
@@ -68,10 +68,10 @@ function beatsOf({ story, turns }: Path): readonly Beat[] {
   ];
 }
 
-/** What is no choice of anybody's: an answer that did not come, and a question that became pointless. */
+/** Answers that are nobody's choice: none came, or the question became pointless. */
 const answerWords: Readonly<Record<string, string>> = { [silence]: 'nobody answers', void: 'no longer asked' };
 
-/** What each action has given back, where that makes a difference, in the order of its calls. */
+/** What each action has returned, if that makes a difference, in the order of its calls. */
 function foundIn(turns: readonly PathTurn[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const turn of turns)
@@ -85,7 +85,7 @@ function foundText(said: string): string {
 }
 
 const otherwise = 'otherwise';
-/** After the name of what is left at the end. */
+/** Follows the name of what is still in force at the end. */
 export const staysInForce = ' stays in force';
 
 function endText({ verdict, left, end, steps, questions }: Story): string {
@@ -110,7 +110,7 @@ function grow(root: Tree, beats: readonly Beat[]): void {
   }
 }
 
-/** Parts that go on alike become one: as an automaton is made minimal, from its ends on. */
+/** Merges identical continuations, like minimising an automaton from its end states. */
 function drawn(root: Tree): PlaybookGraph {
   const nodes: GraphNode[] = [];
   const edges: GraphEdge[] = [];
@@ -136,16 +136,16 @@ function drawn(root: Tree): PlaybookGraph {
     return id;
   };
   visit(root);
-  // From the alert on, as people read it.
+  // In reading order, from the alert on.
   return { nodes: nodes.toReversed(), edges: edges.toReversed() };
 }
 
-/** Steps that follow one another with nothing between are one box, a line each: a picture that fits a page. */
+/** Puts steps that directly follow one another into one box, a line each, so that the picture fits a page. */
 export function inBoxes({ nodes, edges }: PlaybookGraph): PlaybookGraph {
   const into = (id: string) => edges.filter(({ to }) => to === id);
   const outOf = (id: string) => edges.filter(({ from }) => from === id);
   const kindOf = new Map(nodes.map(({ id, kind }) => [id, kind]));
-  /** The step before, where it leads nowhere else and is of the same kind. */
+  /** The previous step, if it leads nowhere else and is of the same kind. */
   const before = (id: string): string | undefined => {
     const [edge, another] = into(id);
     if (!edge || another || edge.label !== '' || outOf(edge.from).length > 1) return undefined;
@@ -172,7 +172,7 @@ const shapes: Readonly<Record<GraphNode['kind'], readonly [string, string]>> = {
   end: ['([', '])'],
 };
 
-/** As Mermaid draws it. */
+/** Renders the graph for Mermaid. */
 export function mermaidOf({ nodes, edges }: PlaybookGraph): string {
   const shape = ({ id, kind, text }: GraphNode): string => `  ${id}${shapes[kind][0]}"${mermaidText(text)}"${shapes[kind][1]}`;
   const destructive = nodes.filter(({ kind }) => kind === 'destructive').map(({ id }) => id);

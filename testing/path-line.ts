@@ -3,7 +3,7 @@ import type { Path, PathTurn } from './walk.ts';
 
 const doesWords = { plan: 'the plan of ', apply: '', undo: 'the release of ' };
 
-/** What set this way apart: `rotateSecret fails, remove, silence`; empty where there was nothing to choose. */
+/** What distinguishes this path: `rotateSecret fails, remove, silence`; empty if there was nothing to choose. */
 export function labelOf({ circumstance, turns }: Pick<Path, 'circumstance' | 'turns'>): string {
   const words = turns.flatMap((turn) => wordsOf(turn));
   return [...(circumstance === 'as given' ? [] : [circumstance]), ...words].join(', ');
@@ -20,13 +20,13 @@ function wordsOf(turn: PathTurn): readonly string[] {
   }
 }
 
-/** A way in one line: `remove, silence: quarantinePod, …, deletePod by oncall-1; true_positive`. */
+/** A path in one line: `remove, silence: quarantinePod, …, deletePod by oncall-1; true_positive`. */
 export function lineOf(path: Path): string {
   const label = labelOf(path);
   return `${label === '' ? 'always' : label}: ${outcomeOf(path.story)}`;
 }
 
-/** What a story comes to, in one line. */
+/** The outcome of a story, in one line. */
 export function outcomeOf({ steps, verdict, left, notes, end, error }: Story): string {
   const done = timesOf(steps.map(stepText));
   const held = left.map(({ action, inSilence }) => `${action} in force${inSilence === 'release' ? ' for a time' : ''}`);
@@ -39,7 +39,7 @@ export function outcomeOf({ steps, verdict, left, notes, end, error }: Story): s
   ].join('; ');
 }
 
-/** The same many times in a row is said once. */
+/** Consecutive repetitions are written once. */
 function timesOf(texts: readonly string[]): readonly string[] {
   const rows: { readonly text: string; times: number }[] = [];
   for (const text of texts) {

@@ -7,10 +7,10 @@ import type { QuestionState } from '../core/incident/incident-state.ts';
 import type { Roster } from '../core/people/roster.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 
-/** A question as whoever answers in a test sees it. */
+/** A question as the code that answers it in a test sees it. */
 export interface SimulatedQuestion {
   readonly text: string;
-  /** Id of the playbook that asks; `engine` where a step may not run without people, or waits for evidence. */
+  /** Id of the playbook that asks; `engine` if a step may not run without people, or waits for evidence. */
   readonly asker: string;
   readonly severity: Severity;
   readonly choices: readonly { readonly id: string; readonly label: string; readonly plans: readonly Plan[] }[];
@@ -19,18 +19,18 @@ export interface SimulatedQuestion {
 }
 
 /**
- * A choice; nothing, which is silence; or a choice with what is filled into its form, or which only the group of that number (the first is 0) makes,
- * when it is asked. What is not filled in gets the plainest that there is.
+ * A choice; undefined, which is silence; or a choice with its filled-in form fields, or one that only the group at that index (from 0) makes once it is asked.
+ * Fields not filled in get the plainest value.
  */
 export type Said = string | undefined | { readonly choice: string; readonly level?: number; readonly form?: FormAnswers };
 
-/** So many people are in each group: enough for every quorum. */
+/** Number of people in each group: enough for every quorum. */
 const inEachGroup = 3;
 const desk = 'simulated-desk';
 
 /**
  * Everybody whom these playbooks may ask: `oncall-1`, `oncall-2` …
- * @param named whom forms may name besides: they answer last
+ * @param named additional people that forms may name: they answer last
  */
 export function rosterFor(playbooks: readonly AnyPlaybook[], levels: readonly Level[], named: readonly string[]): Roster {
   const names = [...levels, ...playbooks.flatMap((playbook) => playbook.levels ?? [])].map(({ group }) => group);
@@ -46,27 +46,27 @@ export function rosterFor(playbooks: readonly AnyPlaybook[], levels: readonly Le
   };
 }
 
-/** Whoever answers in a simulation is who they say they are: everything else of a vote is checked as ever. */
+/** In a simulation people are who they say they are: everything else about a vote is checked as usual. */
 export const simulatedKeys: VoteKeys = { deskKeyIds: [desk], keyIdsOf: () => [], verify: () => true };
 
 const firstAnswerMs = 60_000;
 const nextAnswerMs = 10_000;
 
-/** Where people answer one question: how they see it, what time it is there, and what takes their votes. */
+/** The environment in which people answer one question: how they see it, the current time, and where their votes go. */
 export interface Booth {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly newId: () => string;
   readonly sleep: (ms: number) => Promise<void>;
   readonly state: () => Promise<QuestionState | undefined>;
-  /** Until this level is asked, or the question is over. */
+  /** Resolves when this level is asked, or the question is over. */
   readonly untilAsked: (level: number) => Promise<void>;
-  /** Until it is counted, or refused. */
+  /** Resolves when the vote is counted or rejected. */
   readonly vote: (vote: SignedVote) => Promise<void>;
 }
 
 /**
- * Answers a question as people would: as many of them as it takes, one after another, of the groups that are asked by then.
+ * Answers a question as people would: as many of them as needed, one after another, from the groups asked by then.
  *
  * @throws TypeError for an answer that the question does not have
  */
@@ -94,14 +94,14 @@ export async function answerQuestion(options: {
     for (const person of roster.groups[group] ?? []) {
       if ((await booth.state())?.status.state !== 'open') return;
       await booth.vote(voteOf({ booth, question, digest, choice, person, ...(answers && { answers }) }));
-      // A no stands unless it is overruled.
+      // A veto stands unless it is overruled.
       if ((await booth.state())?.veto?.choice === choice) return;
       await booth.sleep(nextAnswerMs);
     }
   }
 }
 
-/** What is filled in where the test does not say. */
+/** Values for fields that the test does not set. */
 function plainest(form: Form, roster: Roster): FormAnswers {
   return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, plainestOf(of, roster)]));
 }

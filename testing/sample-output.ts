@@ -6,13 +6,13 @@ import type { EvidenceRef } from '../core/evidence/evidence.ts';
 import { isObject } from '../core/text/plain-json.ts';
 import { targetText } from '../workflows/steps/step-data.ts';
 
-/** Of how many kinds what an action gives back is tried. */
+/** How many kinds of outputs are tried per action. */
 const mostKinds = 4;
 
 /**
- * What an action may give back, made up from its schema, the plainest first: about what it was called with, with one entry in each list; the same
- * with empty lists; and with each other word where its schema has a list of words. Of an action of a pack, the sample that it declares. Never empty. Made
- * when it is asked for: of several one is wanted.
+ * Possible outputs of an action, made up from its schema, the plainest first: matching its input, with one entry in each list; the same with empty lists; and
+ * with each other word if its schema has an enumeration. For an action of a pack, the sample that it declares. Never empty. Created lazily, since only one of
+ * several is needed.
  */
 export function sampleOutputs(action: string, input: unknown, declaration?: ActionDeclaration): readonly SampleOutput[] {
   const { own: ofPack } = declaration ?? {};
@@ -24,7 +24,7 @@ export function sampleOutputs(action: string, input: unknown, declaration?: Acti
   const evidence = 'evidence' in schema.shape ? { evidence: evidenceOf(input) } : {};
   const { full, empty, differing, kinds } = sketchesOf(action, schema);
   const differs = differing.some((field) => !(field in own || field in evidence));
-  // Each a new object: a body may change what it is given.
+  // A new object each time: a body may change what it receives.
   const made = (text: string, kind?: Kind) => (): object => ({
     ...JSON.parse(text),
     ...own,
@@ -34,7 +34,7 @@ export function sampleOutputs(action: string, input: unknown, declaration?: Acti
   return [made(full), ...(differs ? [made(empty)] : []), ...kinds.map((kind) => made(full, kind))].slice(0, mostKinds);
 }
 
-/** Makes it anew each time. */
+/** Creates a new output on each call. */
 export type SampleOutput = () => unknown;
 
 interface Kind {
@@ -42,11 +42,11 @@ interface Kind {
   readonly word: string;
 }
 
-/** What a schema alone says of an output, as JSON: the same each time that the action is called. */
+/** Outputs derived from a schema alone, as JSON: the same each time the action is called. */
 interface Sketches {
   readonly full: string;
   readonly empty: string;
-  /** Fields in which these are not alike. */
+  /** Fields in which these differ. */
   readonly differing: readonly string[];
   readonly kinds: readonly Kind[];
 }
@@ -72,7 +72,7 @@ function sketchesOf(action: string, schema: z.ZodObject): Sketches {
   return made;
 }
 
-/** Of what the step is about: so what destroys it later need not wait. */
+/** About the step's own target, so that a later destructive step need not wait. */
 function evidenceOf(input: unknown): EvidenceRef {
   const uid = podUidOf(input);
   const target = { name: targetText(input), ...(uid !== undefined && { uid }) };
@@ -88,7 +88,7 @@ function sampleOf(schema: z.ZodObject, entries: 0 | 1): Readonly<Record<string, 
   );
 }
 
-/** Undefined: it need not be there. */
+/** Undefined: the value is optional. */
 function sample(type: z.core.$ZodType, name: string, entries: 0 | 1): unknown {
   const { def } = type as z.ZodType & { readonly def: Definition };
   switch (def.type) {
@@ -124,7 +124,7 @@ function sample(type: z.core.$ZodType, name: string, entries: 0 | 1): unknown {
   }
 }
 
-/** As far as the kinds of schemas are told apart here. */
+/** As far as kinds of schemas are distinguished here. */
 interface Definition {
   readonly type: string;
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;

@@ -16,23 +16,23 @@ import { StoryTeller, unmatched } from './story-teller.ts';
 const stepMs = 1_000;
 
 /**
- * Runs what answers an alert through the real engine and the real rules, without Temporal, without a cluster, and in no time: days pass in a moment.
- * Nothing is done anywhere: plans are sketches, and steps give back what their schemas say, unless the test says otherwise.
+ * Runs what answers an alert through the real engine and the real rules, without Temporal, without a cluster, and without waiting: days pass in a moment.
+ * Nothing is changed anywhere: plans are sketches, and steps return what their schemas say, unless the test says otherwise.
  *
- * @throws TypeError for an answer that its question does not have
+ * @throws TypeError for an answer that the question does not have
  */
 export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], options: SimulateOptions): Promise<Story> {
   return runStory('id' in playbook ? [playbook] : playbook, options, chooserFrom(options));
 }
 
-/** Runs it as the chooser has it. Whoever runs the same list again has it looked through for alerts once. */
+/** Runs it with this chooser. A caller that passes the same list again has it searched for alerts only once. */
 export async function runStory(playbooks: readonly ListedPlaybook[], options: SimulateOptions, chooser: Chooser): Promise<Story> {
   const all = alertsOf(options);
   if (!all.some((one) => answering(playbooks, one.alert).length > 0)) return unmatched;
   return new Simulation(playbooks, options, chooser).run(all);
 }
 
-/** One run, with all that happens in it. */
+/** One run, with everything that happens in it. */
 class Simulation {
   readonly #options: SimulateOptions;
   readonly #chooser: Chooser;
@@ -150,7 +150,7 @@ class Simulation {
     };
   }
 
-  /** Of what a body has thrown itself. */
+  /** Stack of an error that a body has thrown itself. */
   #stackOf(message: string): string | undefined {
     const thrown = this.#world.thrown.at(-1);
     return thrown instanceof Error && message.startsWith(thrown.message) ? thrown.stack : undefined;

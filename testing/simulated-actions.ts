@@ -10,7 +10,7 @@ import { FirebreakError } from '../core/errors.ts';
 import type { HoldTerms } from '../core/incident/hold.ts';
 import { targetText } from '../workflows/steps/step-data.ts';
 
-/** What a step comes to where it does not come about. */
+/** How a step fails. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly reason: string;
@@ -18,33 +18,33 @@ export interface Failure {
 
 /** A call of an action in a simulation. */
 export interface SimulatedCall {
-  /** Of the step. */
+  /** Key of the step. */
   readonly key: string;
   readonly action: string;
   readonly does: 'plan' | 'apply' | 'undo';
   readonly input: unknown;
 }
 
-/** What the simulated cluster says. */
+/** The answers of the simulated cluster. */
 export interface SimulatedCluster {
-  /** Undefined: it comes about. */
+  /** Undefined: it succeeds. */
   readonly failureOf: (call: SimulatedCall) => Failure | undefined;
-  /** Whether the step with this key failed by it. */
+  /** Whether the step with this key failed because of `failureOf`. */
   readonly wasInjected: (key: string) => boolean;
   readonly outputOf: (call: SimulatedCall) => unknown;
-  /** What a plan says otherwise than the sketch. */
+  /** How a plan differs from the sketch. */
   readonly planOf: (action: string, input: unknown) => Partial<Plan> | Promise<Partial<Plan>>;
   readonly now: () => number;
-  /** How long a step takes, in milliseconds. */
+  /** Waits as long as a step takes. */
   readonly takes: (action: string) => Promise<void>;
-  /** Uid of a pod that is contained → its namespace. */
+  /** Uid of a contained pod → its namespace. */
   readonly contained: Map<string, string>;
 }
 
-/** Said in every plan that was made without a cluster. */
+/** Included in every plan that was made without a cluster. */
 const sketchNote = 'A sketch, made without a cluster: the real plan names all that it would touch.';
 
-/** What a step would be about, as far as its declaration and its input tell. */
+/** What a step would affect, as far as its declaration and its input tell. */
 function sketchPlan(
   { name, title }: ActionDeclaration,
   input: unknown,
@@ -72,7 +72,7 @@ function inputOf({ name, own }: ActionDeclaration): z.ZodType {
   return own ? dataSchema(own.input) : (actionInputs[name] ?? z.unknown());
 }
 
-/** An action that the chokepoint runs as any other, and that changes nothing anywhere. */
+/** An action that the chokepoint runs like any other, but that changes nothing anywhere. */
 export function simulatedAction(declaration: ActionDeclaration, cluster: SimulatedCluster): RegisteredAction {
   const { name } = declaration;
   const taken = new Map<string, Omit<HoldTerms, 'at'> & { readonly at: string }>();

@@ -28,10 +28,10 @@ interface CellEvents {
   readonly stepped: (step: Omit<StoryStep, 'at'>) => void;
 }
 
-/** How long evidence is waited for, as the shipped configuration has it. */
+/** How long to wait for evidence, as in the shipped configuration. */
 export const evidenceDeadlineMs = 30 * 60_000;
 
-/** The activities of a cell and a desk that hold no cluster and nobody’s chat: with the real chokepoint, on actions that change nothing. */
+/** The activities of a cell and a desk without a cluster or a chat: with the real chokepoint, on actions that change nothing. */
 export class SimulatedCell {
   readonly #chokepoint: Chokepoint;
   readonly #declarations: ReadonlyMap<string, ActionDeclaration>;
@@ -80,7 +80,7 @@ export class SimulatedCell {
     });
   }
 
-  /** Before the incident hears of it, as the intake does. */
+  /** Called before the incident receives the batch, as the intake does. */
   hears({ id, run }: IncidentRef, batch: AlertBatch): void {
     this.#incidents.hears(id, batch, this.#asking.playbooks);
     this.#incidents.delivered(id, run);
@@ -90,7 +90,7 @@ export class SimulatedCell {
     return this.#declarations.get(action);
   }
 
-  /** Joined, which no call tells. */
+  /** The step joined another one, which involves no call. */
   joined(action: string, target: string): void {
     this.#tell({ action, input: undefined }, { state: 'joined', target });
   }
@@ -106,7 +106,7 @@ export class SimulatedCell {
         return checked;
       },
       verifyRemark: async () => ({ ok: false, reason: 'nobody remarks in a simulation' }),
-      // For cards, which nobody reads here: whoever votes is checked.
+      // Only for cards, which nobody reads here: the voters themselves are still checked.
       answerersTo: async ({ question }) => ({ levels: question.levels.map(() => []), requesters: [] }),
     } satisfies Partial<CellActivities>;
     return {
@@ -121,7 +121,7 @@ export class SimulatedCell {
         this.#tell(undo.call, { state: 'undone', approvedBy });
         return result;
       },
-      // The pool of a simulation is its cell, which asks for no warrant.
+      // The pool of a simulation is its cell, which needs no warrant.
       issueWarrant: async (call) => simulatedWarrant(call),
       issueReleaseWarrant: async ({ call }) => simulatedWarrant(call),
       postQuestion: async () => null,
@@ -206,7 +206,7 @@ function simulatedWarrant({ key, action, incident, severity }: StepCall): Signed
   };
 }
 
-/** As the worker hands a failure on. */
+/** Converts a failure as the worker would. */
 async function asStep<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

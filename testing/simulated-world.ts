@@ -4,7 +4,7 @@ import { FirebreakError } from '../core/errors.ts';
 import { StepFailure } from '../workflows/step-failure.ts';
 import { setWorld, type World } from '../workflows/world.ts';
 
-/** Each simulation has a world to itself, however many run side by side. */
+/** Each simulation has its own world, however many run concurrently. */
 const worlds = new AsyncLocalStorage<World>();
 setWorld(() => {
   const world = worlds.getStore();
@@ -15,14 +15,14 @@ setWorld(() => {
 interface Waiting {
   readonly holds: () => boolean;
   readonly wake: (held: boolean) => void;
-  /** Milliseconds since 1970; infinite: for as long as it takes. */
+  /** Milliseconds since 1970; infinite: no timeout. */
   readonly until: number;
 }
 
-/** What is waited for is looked at so often at most: beyond that something wakes itself for ever. */
+/** Maximum number of rounds in which conditions are checked: beyond that, something keeps waking itself. */
 const mostRounds = 20_000;
 
-/** A world with a clock of its own: whenever nothing is left to do, it goes on to the next moment that somebody waits for. */
+/** A world with its own clock: whenever nothing is left to do, it jumps to the next moment that somebody waits for. */
 export class SimulatedWorld implements World {
   readonly #workflowId: string;
   readonly #activities: () => unknown;
@@ -31,7 +31,7 @@ export class SimulatedWorld implements World {
   readonly #outside = new Set<Promise<unknown>>();
   #now: number;
   #ids = 0;
-  /** What was thrown that is no failure of a step, in its order: a mistake in a playbook. */
+  /** Thrown values that are not the failure of a step, in order: mistakes in a playbook. */
   readonly thrown: unknown[] = [];
 
   constructor(options: {
@@ -61,7 +61,7 @@ export class SimulatedWorld implements World {
     await this.condition(() => false, ms);
   };
 
-  /** What others do takes no time of the simulation's: its clock stands still meanwhile. */
+  /** External work takes no simulated time: the clock stands still meanwhile. */
   outside = async <Result>(work: Promise<Result>): Promise<Result> => {
     this.#outside.add(work);
     try {
@@ -78,7 +78,7 @@ export class SimulatedWorld implements World {
 
   info: World['info'] = () => ({ workflowId: this.#workflowId, firstExecutionRunId: 'simulation', historyLength: 0 });
 
-  // What the engine calls, the simulation made: both sides have the same types.
+  // The engine calls activities that the simulation provides: both sides have the same types.
   activities = (<Activities>() => this.#activities() as Activities) satisfies World['activities'];
 
   failure = (error: unknown): StepFailure => {
@@ -87,20 +87,20 @@ export class SimulatedWorld implements World {
     return new StepFailure('FB_ERR_INTERNAL', error instanceof Error ? error.message : String(error));
   };
 
-  /** Modules of a process have whole paths: what a body has thrown is looked up in its own stack. */
+  /** Outside a bundle modules have full paths: the place of an error is found in its own stack. */
   readonly namesPlaces = false;
 
   within = <Result>(_owner: unknown, run: () => Result): Result => run();
 
-  /** What playbooks have said into the log. */
+  /** What playbooks have logged. */
   onLog: (text: string) => void = () => undefined;
 
   log: World['log'] = (text) => this.onLog(text);
 
-  /** Runs until it is over, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
+  /** Runs until `isOver`, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
   async run(begin: () => void, isOver: () => boolean, endsAt: number): Promise<boolean> {
     return worlds.run(this, async () => {
-      // What ran before is over for whoever counts its turns, too.
+      // Also ends earlier work for whatever counts its turns.
       await allSaid();
       begin();
       for (let round = 0; round < mostRounds; round += 1) {
@@ -132,7 +132,7 @@ export class SimulatedWorld implements World {
   }
 }
 
-/** Every promise that can go on has gone on. Node's own timers, which no test runner replaces. */
+/** Resolves when every promise that can proceed has done so. Uses Node's own timers, which no test runner replaces. */
 function allSaid(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -12,7 +12,7 @@ import type { SimulatedCall } from './simulated-actions.ts';
 import { evidenceDeadlineMs, SimulatedCell } from './simulated-cell.ts';
 import type { StoryTeller } from './story-teller.ts';
 
-/** As long as anything is looked at. */
+/** Maximum duration that anything is observed. */
 export const mostMs = 30 * 86_400_000;
 
 const shippedLevels: readonly Level[] = [
@@ -20,7 +20,7 @@ const shippedLevels: readonly Level[] = [
   { group: 'leads', withinMs: 60 * 60_000, page: true },
 ];
 
-/** What is made up around the engine, wherever that runs: the cell with its cluster, the people, and what an incident is told at its start. */
+/** What is made up around the engine, wherever it runs: the cell with its cluster, the people, and what an incident receives at its start. */
 export interface Stage {
   readonly cell: SimulatedCell;
   readonly roster: Roster;
@@ -35,7 +35,7 @@ export function createStage(parts: {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly takes: (action: string) => Promise<void>;
-  /** Waits for what is not of the simulation. */
+  /** Waits for work outside the simulation. */
   readonly outside: <T>(work: Promise<T>) => Promise<T>;
   readonly queue: string;
 }): Stage {
@@ -94,7 +94,7 @@ export function createStage(parts: {
   };
 }
 
-/** All alerts that come, each so many milliseconds after the first. */
+/** All alerts that come, each this many milliseconds after the first. */
 export function alertsOf({ alert, more = [] }: SimulateOptions): readonly { readonly alert: Alert; readonly after: number }[] {
   return [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
 }

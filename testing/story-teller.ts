@@ -5,7 +5,7 @@ import { atLeaseEnd } from '../core/incident/lease.ts';
 import { verdictOfHolders } from '../workflows/incident/verdicts.ts';
 import type { Story, StoryEvent, StoryQuestion, StoryStep } from './story.ts';
 
-/** Nothing answers the alert. */
+/** The story of an alert that nothing answers. */
 export const unmatched: Story = {
   playbooks: [],
   events: [],
@@ -26,17 +26,19 @@ interface HeardRecord {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** How an incident was left. */
+/** How an incident ended. */
 interface StoryEnd {
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** False where it would have gone on for ever. */
+  /** False if it would have gone on for ever. */
   readonly isOver: boolean;
   /** Whether an action contains, by its declaration. */
   readonly contains: (action: string) => boolean;
 }
 
-/** Hears what happens in an incident, wherever it runs, and tells it: the same of a simulation and of a real Temporal. Times are milliseconds since 1970. */
+/**
+ * Records what happens in an incident, wherever it runs, and tells it in the same form for a simulation and a real Temporal. Times are milliseconds since 1970.
+ */
 export class StoryTeller {
   readonly #startsAt: number;
   readonly #events: StoryEvent[] = [];
@@ -64,7 +66,7 @@ export class StoryTeller {
     this.#steps.push({ ...step, at: at - this.#startsAt });
   }
 
-  /** @param stack of what the body has thrown, where that is known */
+  /** @param stack of the error that the body has thrown, if known */
   hear(at: number, { kind, text, body }: HeardRecord, stack?: string): void {
     this.tell(at, kind, text);
     if (kind === 'playbook.note') this.#notes.push(text);
@@ -74,7 +76,7 @@ export class StoryTeller {
       this.#failed ??= { code: body.code as ErrorCode, message: text, ...(stack !== undefined && { stack }) };
   }
 
-  /** @param state of the incident, when nothing was left to do */
+  /** @param state of the incident when nothing was left to do */
   story(state: IncidentState, { at, isOver, contains }: StoryEnd): Story {
     const questions = state.questions.filter(({ question }) => !question.id.startsWith('lease:'));
     return {
@@ -100,7 +102,7 @@ export class StoryTeller {
         target: lease.target.name,
         contains: contains(lease.action),
         until: lease.until - this.#startsAt,
-        // Nothing is open any more: only what was said counts.
+        // Nothing is open any more: only past answers count.
         inSilence: atLeaseEnd(lease, {
           severity,
           verdict: verdictOfHolders(bodies, lease),

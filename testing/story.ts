@@ -6,33 +6,33 @@ import type { Verdict } from '../core/incident/incident.ts';
 export interface StoryEvent {
   /** Milliseconds since the alert came, by the simulation's clock. */
   readonly at: number;
-  /** As on record: `step.applied`, `question.asked`, `playbook.note` …; and `step.planned` for each plan that the body asked for. */
+  /** As in the record: `step.applied`, `question.asked`, `playbook.note` …; and `step.planned` for each plan that the body asked for. */
   readonly kind: string;
   readonly text: string;
 }
 
-/** A step that was begun. What waited for people first is there twice: refused, and done with their approval. */
+/** A step that was begun. One that first waited for people appears twice: refused, and done with their approval. */
 export interface StoryStep {
-  /** Milliseconds since the alert came: when it was over. */
+  /** Milliseconds between the alert and the end of the step. */
   readonly at: number;
   readonly action: string;
   readonly target: string;
   readonly effect: Effect;
   readonly reach: Reach;
-  /** `joined`: the same was in force already. `undone`: given back. `skipped`: it had nothing to work with, such as no ticket system. */
+  /** `joined`: the same was already in force. `undone`: released. `skipped`: it had nothing to work with, such as no ticket system. */
   readonly state: 'done' | 'failed' | 'joined' | 'undone' | 'skipped';
-  /** Of the people who approved it; empty for what was automatic. */
+  /** The people who approved it; empty if it was automatic. */
   readonly approvedBy: readonly string[];
   /** Why it failed. */
   readonly code?: ErrorCode;
   readonly reason?: string;
-  /** It failed because the simulation was told so. */
+  /** It failed because the simulation was told to make it fail. */
   readonly isInjected?: true;
 }
 
 export interface StoryQuestion {
   readonly text: string;
-  /** The playbook; or `engine`, where a step may not run without people, or waits for evidence. */
+  /** The playbook; or `engine` if a step may not run without people, or waits for evidence. */
   readonly asker: string;
   readonly choices: readonly {
     readonly id: string;
@@ -46,48 +46,45 @@ export interface StoryQuestion {
   /** Groups that are asked, one after another. */
   readonly groups: readonly string[];
   readonly onSilence: string;
-  /** Milliseconds since the alert came: when it was decided, or over. */
+  /** Milliseconds between the alert and the decision, or the end of the question. */
   readonly endedAt: number;
-  /** The choice; `silence`; or `void` where it became pointless. */
+  /** The choice; `silence`; or `void` if it became pointless. */
   readonly answer: string;
   readonly by: readonly string[];
 }
 
-/** What is in force when the body has ended. */
+/** A lease that is in force when the body has ended. */
 export interface StoryLease {
   readonly action: string;
   readonly target: string;
   readonly contains: boolean;
   /** Milliseconds since the alert came. */
   readonly until: number;
-  /** What becomes of it then, when nobody says anything. */
+  /** What happens to it then if nobody says anything. */
   readonly inSilence: 'release' | 'renew' | 'escalate';
 }
 
 /** What a playbook does about an alert, from its first moment until nothing is left to do. */
 export interface Story {
-  /** Ids of the playbooks that ran. None: nothing answers the alert. */
+  /** Ids of the playbooks that ran. Empty: nothing answers the alert. */
   readonly playbooks: readonly string[];
   readonly events: readonly StoryEvent[];
-  /** What the body asked to be planned. */
+  /** Plans that the body asked for. */
   readonly plans: readonly Plan[];
   readonly steps: readonly StoryStep[];
   readonly questions: readonly StoryQuestion[];
   readonly notes: readonly string[];
   readonly verdict: Verdict;
   readonly left: readonly StoryLease[];
-  /**
-   * `skipped`: the body says that the alert is not for it. `endless`: after 30 days it still waits. `unmatched`: no playbook answers
-   * the alert.
-   */
+  /** `skipped`: the body says that the alert is not for it. `endless`: it still waits after 30 days. `unmatched`: no playbook answers the alert. */
   readonly end: 'done' | 'failed' | 'skipped' | 'endless' | 'unmatched';
-  /** Steps that were under way when their body had ended: an `await` is missing. */
+  /** Steps still in progress when their body had ended: an `await` is missing. */
   readonly notAwaited: readonly string[];
-  /** Why the body failed; `stack` names the line of its source, where it threw itself. */
+  /** Why the body failed; `stack` names the line of its source if the body itself threw. */
   readonly error?: { readonly code: ErrorCode; readonly message: string; readonly stack?: string };
 }
 
-/** The story in lines for people. */
+/** Tells the story in lines for people. */
 export function tellStory({ playbooks, events, left, end, verdict, error }: Story): readonly string[] {
   if (end === 'unmatched') return ['No playbook answers this alert.'];
   return [

@@ -9,17 +9,17 @@ import type { Failure, SimulatedCall } from './simulated-actions.ts';
 import type { Story } from './story.ts';
 import { Looks } from './watch/looks.ts';
 
-/** One point at which it could have been otherwise, and how it was. */
+/** One point at which the run could have gone another way, and which way it went. */
 export type PathTurn =
   | { readonly kind: 'answer'; readonly question: string; readonly asker: string; readonly answer: string }
   | { readonly kind: 'failure'; readonly action: string; readonly does: SimulatedCall['does']; readonly fails: boolean }
-  /** Which of what the action may give back; 0 is the plainest. */
+  /** Index of the output that the action returned; 0 is the plainest. */
   | { readonly kind: 'output'; readonly action: string; readonly variant: number; readonly said: string };
 
-/** Circumstances other than those of the test: each is walked with all answers, too. */
+/** Circumstances other than those of the test: each is also walked with all answers. */
 export type Circumstance = 'as given' | 'least severity' | 'caps reached';
 
-/** One way through a playbook, to its end. */
+/** One path through a playbook, to its end. */
 export interface Path {
   readonly circumstance: Circumstance;
   readonly turns: readonly PathTurn[];
@@ -27,55 +27,55 @@ export interface Path {
 }
 
 export interface WalkOptions extends Omit<SimulateOptions, 'answer' | 'failures' | 'outputs'> {
-  /** What actions give back, by name; a list: each of them is tried. */
+  /** Outputs of actions, by name; for a list, each entry is tried. */
   readonly outputs?: Readonly<Record<string, object | readonly object[] | ((input: never) => object)>>;
-  /** Further playbooks that are enabled: they run where this one calls them (`runPlaybook`), and for no alert. */
+  /** Further enabled playbooks: they run if this one calls them (`runPlaybook`), but for no alert. */
   readonly others?: readonly ListedPlaybook[];
-  /** Simulations at most; 300, where nothing is said. After three that end in a loop it is enough. */
+  /** Maximum number of simulations; 300 by default. Stops early after three that end in a loop. */
   readonly mostRuns?: number;
-  /** With these many simulations in all, two failures in one run are tried, too; 45, where nothing is said. */
+  /** Up to this many simulations in total, two failures in one run are tried too; 45 by default. */
   readonly mostWithPairs?: number;
 }
 
 interface Walked {
   readonly paths: readonly Path[];
-  /** Ways that were not gone any more: `mostRuns` was reached. */
+  /** Whether paths were left out because `mostRuns` was reached. */
   readonly isCut: boolean;
-  /** Of two failures in one run, all were tried. */
+  /** Whether all pairs of failures in one run were tried. */
   readonly allPairs: boolean;
 }
 
-/** In one run. */
+/** Within one run. */
 const mostFailures = 2;
-/** So many ways that end in a loop say it all, and each takes as long as hundreds of others. */
+/** This many paths that end in a loop are enough; each takes as long as hundreds of others. */
 const mostLoops = 3;
-/** Of a way that ends in a loop: the rest is the same again and again. */
+/** Points considered on a path that ends in a loop: the rest only repeats. */
 const pointsOfLoop = 20;
 const simulatedFailure: Failure = { code: 'FB_ERR_REFUSED', reason: 'it fails, in this simulation' };
 
-/** One point at which a run could have gone otherwise, under the same name in each run that comes by it. */
+/** One point at which a run could have gone another way, under the same name in each run that reaches it. */
 interface Point {
   readonly name: string;
   readonly turn: PathTurn;
   readonly options: number;
-  /** Besides what goes as it should: counted, so that not everything fails with everything. */
+  /** Deviates from the normal course: counted, so that not everything fails together with everything. */
   readonly isDeviation: boolean;
-  /** As far as the body has looked: nothing that comes after it would be otherwise. */
+  /** Whether the body has not looked at it so far, so that nothing after it would change. */
   readonly isUnseen: () => boolean;
-  /** It makes a difference together with each other point of which this is the same. */
+  /** Points that return the same value make a difference together. */
   readonly together: () => string | undefined;
 }
 
-/** What one run does otherwise than it usually goes. */
+/** Where one run departs from the usual course. */
 interface Script {
-  /** Name of a point → which of its options. */
+  /** Name of a point → index of the chosen option. */
   readonly choices: ReadonlyMap<string, number>;
   readonly deviations: number;
-  /** Points before the last of these, at which no body had looked: it may do so after this choice. */
+  /** Points before the last of these that no body had looked at: one may do so after this choice. */
   readonly unseen: ReadonlySet<string>;
   /** Those of them that made no difference together with others. */
   readonly alone: ReadonlySet<string>;
-  /** Nothing else is tried with it: nobody has looked at its last choice. */
+  /** Nothing else is combined with it: nobody has looked at its last choice. */
   readonly isLast: boolean;
 }
 
@@ -85,14 +85,14 @@ const never = { isUnseen: () => false, together: () => undefined };
 
 const answersNothing: Match = { rule: '' };
 
-/** With those that they may call: of these none runs for an alert. */
+/** Adds the playbooks that these may call; the added ones run for no alert. */
 export function withCalled(playbooks: readonly ListedPlaybook[], others: readonly ListedPlaybook[]): readonly ListedPlaybook[] {
   const isThere = new Set(playbooks.map(({ id }) => id));
   const called = others.filter(({ id }) => !isThere.has(id));
   return [...playbooks, ...called.map((other) => ({ ...other, on: { ...other.on, match: answersNothing } }))];
 }
 
-/** Goes every way through a playbook: each choice and silence at each question, and each step, plan and release failing, one at a time. */
+/** Walks every path through a playbook: each choice and silence at each question, and each step, plan and release failing, one at a time. */
 export async function walk(playbook: ListedPlaybook, options: WalkOptions): Promise<Walked> {
   const { mostRuns = 300, mostWithPairs = 45, others = [] } = options;
   const paths: Path[] = [];
@@ -100,10 +100,10 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
   let allPairs = true;
   let loops = 0;
   const looks = new Looks({ mostFailures });
-  // One list for all runs.
+  // One list shared by all runs.
   const playbooks = withCalled([playbook], others).map((one) => looks.watch(one));
   for (const [circumstance, changed] of circumstances(playbook, options)) {
-    // Ways with fewer failures first.
+    // Paths with fewer failures first.
     const waiting: Script[][] = [[asUsual], [], []];
     const mostDeviations = circumstance === 'as given' ? mostFailures : 0;
     if (circumstance === 'caps reached' && !paths.some(({ story }) => containsUnasked(story))) continue;
@@ -122,14 +122,14 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
         break;
       }
       const { points, story } = await follow({ playbooks, looks, circumstance }, { ...options, ...changed }, script);
-      // The playbook may well say that it does not answer that.
+      // The playbook may well state that it does not answer that.
       if (story.end === 'unmatched' && circumstance !== 'as given') break;
       paths.push({ circumstance, turns: points.map(({ turn }) => turn), story });
       const inLoop = isInLoop(story);
       if (inLoop) loops += 1;
       for (const further of furtherFrom(script, inLoop ? points.slice(0, pointsOfLoop) : points)) {
         const those = waiting[further.deviations];
-        // More than these are not gone.
+        // No more than these are walked.
         if (further.deviations <= mostDeviations && those && those.length < mostRuns) those.push(further);
       }
     }
@@ -138,8 +138,9 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
 }
 
 /**
- * What is to be tried besides, after a run by this script: each other option at each point behind its last choice, and before it where a body has looked
- * only after that choice. What nobody has looked at fails once by itself, and with what comes after it only where somebody looks. No two runs have one script.
+ * Returns what else to try after a run by this script: each other option at each point after its last choice, and at earlier points if a body has looked at
+ * them only after that choice. A point nobody has looked at fails once by itself, and is combined with later ones only if somebody looks. No two runs share a
+ * script.
  */
 function furtherFrom(script: Script, points: readonly Point[]): readonly Script[] {
   if (script.isLast) return [];
@@ -198,7 +199,7 @@ function circumstances(
   ];
 }
 
-/** Its body goes on for ever, or would. */
+/** Whether its body goes on for ever, or would. */
 export function isInLoop({ end, error }: Story): boolean {
   return end === 'endless' || error?.code === 'FB_ERR_PLAYBOOK_LOOPS';
 }
@@ -207,7 +208,7 @@ function containsUnasked({ steps }: Story): boolean {
   return steps.some(({ state, effect, approvedBy }) => state === 'done' && effect === 'reversible' && approvedBy.length === 0);
 }
 
-/** One run by a script: what this does not name goes as it should. */
+/** Runs one script: points that it does not name take their normal course. */
 async function follow(
   on: { readonly playbooks: readonly ListedPlaybook[]; readonly looks: Looks; readonly circumstance: Circumstance },
   { outputs = {}, ...options }: WalkOptions,
@@ -217,7 +218,7 @@ async function follow(
   const points: Point[] = [];
   const times = new Map<string, number>();
   const turn = (point: Omit<Point, 'turn'>, turnOf: (option: number) => PathTurn): number => {
-    // A question may be asked twice, and a step tried again.
+    // A question may be asked twice, and a step may be retried.
     const nth = (times.get(point.name) ?? 0) + 1;
     times.set(point.name, nth);
     const name = `${point.name} #${nth}`;
@@ -228,10 +229,10 @@ async function follow(
   const chooser: Chooser = {
     answer: ({ text, asker, choices: offered }: SimulatedQuestion) => {
       const ids = offered.map(({ id }) => id);
-      // What the engine asks comes on top: there it is silence first.
+      // The engine's questions are additional: for those, silence is the default.
       const answers = asker === 'engine' ? [silence, ...ids] : [...ids, silence];
       const answerAt = (option: number): string => answers[option] ?? silence;
-      // What people have let the engine do is done: all that they are asked after it, they are asked without a cap, too.
+      // What people have let the engine do is done: all their later questions are also asked without a cap.
       const isAsGiven = circumstance === 'caps reached' && asker !== 'engine' && isLetThrough(points);
       const option = turn(
         { name: `${asker} asks ${text}`, options: isAsGiven ? 1 : answers.length, isDeviation: false, ...never },
@@ -291,16 +292,16 @@ async function follow(
 
 export const silence = 'silence';
 
-/** What the engine has asked about, since it could not be done at once, people have wanted each time. */
+/** Whether people have approved every step that the engine asked about because it could not run at once. */
 function isLetThrough(points: readonly Point[]): boolean {
   const answers = points.flatMap(({ turn }) => (turn.kind === 'answer' && turn.asker === 'engine' ? [turn.answer] : []));
   return answers.length > 0 && answers.every((answer) => answer === 'apply');
 }
 
-/** Said of an output of which every list is empty. */
+/** Description of an output whose lists are all empty. */
 export const nothing = 'nothing';
 
-/** In which fields an output is otherwise than the plainest: `signature unsigned`, `without secrets`. */
+/** The fields in which an output differs from the plainest: `signature unsigned`, `without secrets`. */
 function differenceOf(output: unknown, plainest: unknown): string {
   const before = plainest as Readonly<Record<string, unknown>>;
   const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;

@@ -19,7 +19,7 @@ import {
   verdictText,
 } from '../words.ts';
 
-/** Whether the reader has a role for it; the desk asks again. */
+/** Whether the reader has a role for it; the desk checks again. */
 export function mayAsk(session: ConsoleSession, name: ConsoleRouteName): boolean {
   const { roles } = consoleRoutes[name];
   return roles === 'anybody' || roles.some((role) => session.roles.includes(role));
@@ -230,7 +230,7 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
   );
 }
 
-/** The first line says all in one. */
+/** The first line sums it up. */
 function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   const [first, ...others] = posture;
@@ -251,7 +251,7 @@ function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
 
 const ends = { decided: 'Decided', expired: 'No answer', void: 'Closed' } as const;
 
-/** What was asked and is over: how it was answered, by whom and why. */
+/** Past questions: how they were answered, by whom and why. */
 function PastQuestions({ shown: { pastQuestions } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   return (
@@ -316,7 +316,7 @@ function Evidence({ shown: { evidence } }: { readonly shown: ShownIncident }) {
   );
 }
 
-/** Of an address from outside nothing but a page of the web is linked: `javascript:` would run here. */
+/** Addresses from outside are only linked if they are web pages: `javascript:` would run here. */
 function isWeb(url: string): boolean {
   return /^https?:\/\//i.test(url);
 }

@@ -15,16 +15,16 @@ const spans: Readonly<Record<string, { readonly text: string; readonly hours: nu
 
 const states = ['open', 'closed', 'all'] as const;
 
-/** Filters that are seldom wanted. */
+/** Filters that are rarely used. */
 const further = ['cluster', 'namespace', 'playbook'];
 
-/** The filters as the address holds them, as the desk is asked with them. Hours are counted from when the filter was set, not from each key that is typed. */
+/** The filters in the address, as sent to the desk. Hours are counted from when the filter was set, not from each keystroke. */
 function askedBy(query: URLSearchParams, now: number): IncidentQuery {
   const text = (name: string) => {
     const value = query.get(name)?.trim();
     return value ? { [name]: value } : {};
   };
-  // Whatever else the address says is shown as what the page begins with.
+  // Any other value in the address falls back to the page's default.
   const state = states.find((one) => one === query.get('state')) ?? 'open';
   const severity = severities.find((one) => one === query.get('severity'));
   const span = spans[query.get('opened') ?? ''];
@@ -39,7 +39,7 @@ function askedBy(query: URLSearchParams, now: number): IncidentQuery {
   };
 }
 
-/** Each search looks through all incidents: what is typed goes out once nobody has typed for a moment. */
+/** Each search looks through all incidents: the text is sent once nobody has typed for a moment. */
 const settleMs = 250;
 
 function useSettled(text: string): string {

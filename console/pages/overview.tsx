@@ -146,7 +146,7 @@ function Guardrails({
   isOne,
 }: {
   readonly guardrails: ConsoleOverview['guardrails'];
-  /** Of one cluster nobody needs to read its name. */
+  /** If there is only one cluster, nobody needs to read its name. */
   readonly isOne: boolean;
 }) {
   return (
@@ -178,7 +178,7 @@ function Guardrails({
   );
 }
 
-/** Whom is asked too much? Quick approvals were hardly read. */
+/** Who is asked too much? Quick approvals were hardly read. */
 function People() {
   const { data, fault, again } = useAsked('people', {}, () => false);
   if (fault) return <Problem fault={fault} again={again} />;

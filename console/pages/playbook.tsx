@@ -6,7 +6,7 @@ import { PlaybookWays } from '../parts/playbook-drawing.tsx';
 import { PlaybookRecord } from '../parts/playbook-record.tsx';
 import { countText } from '../words.ts';
 
-/** One procedure: what it answers, whom it asks and what it may do, how it has done, and every way that it can go. */
+/** One procedure: what it answers, whom it asks and what it may do, how it has performed, and every way that it can go. */
 export function Playbook({ id }: { readonly id: string }) {
   usePage('Playbook');
   const { data, fault, isLoading, again } = useAsked('playbooks', {}, () => false);
@@ -45,7 +45,7 @@ export function Playbook({ id }: { readonly id: string }) {
   );
 }
 
-/** Longer it is for who wants to know exactly; the rules that it comes to stand below. */
+/** Longer texts are collapsed, for readers who want the details; the resulting rules are listed below. */
 const longestShown = 200;
 
 function matchOf(answers: string) {

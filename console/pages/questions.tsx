@@ -29,7 +29,7 @@ export function Questions({ session }: { readonly session: ConsoleSession }) {
   );
 }
 
-/** One question at an address of its own: from a link, and where a sign-in comes back to. */
+/** One question at its own address: from a link, and where a sign-in returns to. */
 export function OneQuestion({ id, session }: { readonly id: string; readonly session: ConsoleSession }) {
   const { data, fault, isLoading, again } = useAsked('question', { params: { question: id } }, () => true);
   usePage(data?.text ?? 'Question');

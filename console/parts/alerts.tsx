@@ -3,7 +3,7 @@ import { lastPart, shortName } from '../../core/text/object-name.ts';
 import { countText } from '../words.ts';
 import { Fact, Severity, Tag, Time } from './common.tsx';
 
-/** Rules with how often they came, and for each alert that is kept the processes that led to it. All of it may be an attacker's words. */
+/** Rules with their number of alerts, and for each alert that is kept the processes that led to it. All of it may be an attacker's words. */
 export function Alerts({
   alerts,
   samples,

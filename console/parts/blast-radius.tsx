@@ -9,15 +9,18 @@ const states = {
   reaches: 'can be reached',
 } as const;
 
-/** What fits into one look; the rest is counted. */
+/** Maximum number of objects drawn; the rest is counted. */
 const mostDrawn = 12;
 const [width, rowHeight, boxHeight, left] = [400, 56, 44, 44];
-/** Of a box's width, at 13 px a letter of about 7. */
+/** Fits a box's width, at 13 px with about 7 per letter. */
 const mostLetters = 44;
 
 const cutTo = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
-/** A workload, and a line to each object that a step has touched, would touch, or that can be reached from what is left. Drawn for eyes; the list beside it says the same. */
+/**
+ * A workload, with a line to each object that a step has touched, would touch, or that can be reached from what is left. Purely visual; the list next to it
+ * says the same.
+ */
 export function BlastRadius({ radius }: { readonly radius: ShownBlastRadius }) {
   const order = Object.keys(states);
   const objects = radius.objects.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state));

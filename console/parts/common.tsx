@@ -3,7 +3,7 @@ import { useEffect, useId, useState } from 'preact/hooks';
 import type { RequestFault } from '../api.ts';
 import { agoText, lengthText, timeText, wholeTimeText } from '../time.ts';
 
-/** The clock of who reads, once a second or as seldom as `everyMs` says. */
+/** The reader's clock, updated every `everyMs`. */
 export function useNow(everyMs = 30_000): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
@@ -13,7 +13,7 @@ export function useNow(everyMs = 30_000): number {
   return now;
 }
 
-/** A time in the reader's zone; all of it on a second look. */
+/** A time in the reader's zone; in full on hover. */
 export function Time({ at, as = 'clock' }: { readonly at: string; readonly as?: 'clock' | 'ago' }) {
   const now = useNow();
   return (
@@ -25,7 +25,7 @@ export function Time({ at, as = 'clock' }: { readonly at: string; readonly as?: 
 
 const lastMinutesMs = 10 * 60_000;
 
-/** How long until then. Nothing that is read aloud each second: a screen reader gets the time itself. */
+/** Time left until then. Not read aloud each second: a screen reader gets the time itself. */
 export function Countdown({ until, over = 'now' }: { readonly until: string; readonly over?: string }) {
   const left = Date.parse(until) - useNow(1000);
   return (
@@ -48,7 +48,7 @@ export function Severity({ is }: { readonly is: string }) {
   return <Tag tone={is}>{is.charAt(0).toUpperCase() + is.slice(1)}</Tag>;
 }
 
-/** A part of a page, with its heading, which names it for a screen reader. `aside` stands beside the heading. */
+/** A section of a page, with its heading, which names it for a screen reader. `aside` is shown next to the heading. */
 export function Sheet({
   title,
   aside,
@@ -58,7 +58,7 @@ export function Sheet({
 }: {
   readonly title: string;
   readonly aside?: ComponentChildren;
-  /** What is said where there is nothing to show; then `children` are not. */
+  /** Text if there is nothing to show; `children` are then not shown. */
   readonly none?: string | undefined;
   readonly class?: string;
   readonly children?: ComponentChildren;
@@ -96,7 +96,7 @@ export function Table({ head, children }: { readonly head: readonly string[]; re
   );
 }
 
-/** A placeholder of the size of what comes, so that nothing jumps. */
+/** A placeholder of the size of the coming content, so that nothing jumps. */
 export function Waiting({ what }: { readonly what: string }) {
   return (
     <div class="waiting" role="status">
@@ -108,7 +108,7 @@ export function Waiting({ what }: { readonly what: string }) {
   );
 }
 
-/** What went wrong and what to do, with a way to try it again. */
+/** What went wrong and what to do, with a way to retry. */
 export function Problem({ fault, again }: { readonly fault: RequestFault; readonly again?: () => void }) {
   return (
     <div class="notice bad" role="alert">
@@ -133,7 +133,7 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   );
 }
 
-/** A name and what it is, for a list of facts. */
+/** A name and its value, for a list of facts. */
 export function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
   return (
     <>
@@ -143,7 +143,7 @@ export function Fact({ name, children }: { readonly name: string; readonly child
   );
 }
 
-/** Names the page in the browser's tab and for a screen reader, and puts the focus where its content begins. */
+/** Names the page in the browser's tab and for a screen reader, and moves the focus to the start of its content. */
 export function usePage(title: string): void {
   useEffect(() => {
     document.title = `${title} · Firebreak`;

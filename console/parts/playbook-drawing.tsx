@@ -4,12 +4,12 @@ import { useAsked } from '../api.ts';
 import drawings from '../drawings.json' with { type: 'json' };
 import { Problem, Sheet, Waiting } from './common.tsx';
 
-/** Of shipped playbooks, as their tests have gone every way. */
+/** Drawings of shipped playbooks, from tests that have gone every way. */
 const shipped: Readonly<Record<string, readonly Drawing[]>> = drawings as Readonly<Record<string, Drawing[]>>;
 
 const title = 'What each answer comes to';
 
-/** Every way that a playbook can go, on each alert that it was tried on. */
+/** Every way that a playbook can go, for each alert that it was tried on. */
 export function PlaybookWays({ id }: { readonly id: string }) {
   const own = Object.hasOwn(shipped, id) ? shipped[id] : undefined;
   return own ? <Drawings drawings={own} /> : <WaysOfPack id={id} />;
@@ -40,7 +40,7 @@ function Drawings({ drawings }: { readonly drawings: readonly Drawing[] }) {
   );
 }
 
-/** From the upper edge of a box or a label to the foot of its first line, and from line to line. */
+/** Distance from the upper edge of a box or a label to the baseline of its first line, and between lines. */
 const foot = { box: 22, label: 12, line: 16 };
 
 const kinds: Readonly<Record<Drawing['boxes'][number]['kind'], string>> = {
@@ -51,10 +51,10 @@ const kinds: Readonly<Record<Drawing['boxes'][number]['kind'], string>> = {
   end: 'Ends',
 };
 
-/** From the alert down to the ends: what is done, what is asked, and how each answer goes on. Drawn for eyes; the list says what stands in it. */
+/** From the alert down to the ends: what is done, what is asked, and how each answer continues. Purely visual; the list says the same. */
 function OneDrawing({ drawing: { alert, width, height, boxes, ways } }: { readonly drawing: Drawing }) {
   const shown = useRef<HTMLElement>(null);
-  // It begins in the middle: on a telephone that is where the eye has to be.
+  // It starts in the middle: on a phone, that is where one has to look.
   useEffect(() => {
     const { current } = shown;
     if (current) current.scrollLeft = (current.scrollWidth - current.clientWidth) / 2;

@@ -7,7 +7,7 @@ import { Sheet, Table, Tag } from './common.tsx';
 
 type Ran = ConsoleOverview['playbooks'][number];
 
-/** What came of its incidents, in one sentence; and how many of those that are decided were false alarms. */
+/** The outcome of its incidents, in one sentence; and how many of the decided ones were false alarms. */
 function cameOf({ runs, verdicts }: Ran): string {
   const { true_positive: attacks = 0, suspicious = 0, benign = 0, unknown = 0 } = verdicts;
   const decided = attacks + suspicious + benign;
@@ -20,7 +20,7 @@ function cameOf({ runs, verdicts }: Ran): string {
   return parts.join(', ');
 }
 
-/** Its runs of the last days, what they found, and how long they took. */
+/** Its runs in the last few days, what they found, and how long they took. */
 export function PlaybookRecord({ record }: { readonly record: Ran }) {
   const { runs, toContain, toDecide } = record;
   if (runs === 0) return <p class="soft small">No run.</p>;
@@ -36,13 +36,13 @@ export function PlaybookRecord({ record }: { readonly record: Ran }) {
   );
 }
 
-/** All of them, those with most runs first; those that have not run are folded up. */
+/** All of them, those with the most runs first; those that have not run are collapsed. */
 export function Playbooks({
   overview: { playbooks, days },
   coverage,
 }: {
   readonly overview: ConsoleOverview;
-  /** Undefined while nobody has said which rules they answer. */
+  /** Undefined while it is not known which rules they answer. */
   readonly coverage: ConsoleCoverage | undefined;
 }) {
   const rulesOf = new Map(coverage?.playbooks.map(({ id, rules }) => [id, rules]));
@@ -80,7 +80,7 @@ function answersText(rules: number): string {
   return rules === 0 ? 'no public rule' : `answers ${countText(rules, 'public rule')}`;
 }
 
-/** Which rules of the public rule sets somebody answers: what nobody answers starts no playbook. */
+/** Which rules of the public rule sets are answered: unanswered ones start no playbook. */
 export function Coverage({ coverage: { sets, unanswered } }: { readonly coverage: ConsoleCoverage }) {
   return (
     <Sheet title="Coverage" aside={<span class="soft small">rules of the public rule sets</span>}>

@@ -8,7 +8,7 @@ type Day = ConsoleOverview['history'][number];
 const [width, height, gap] = [600, 80, 4];
 const floor = height - 1;
 
-/** How the last days went. Drawn for eyes; a table says the same. */
+/** The last few days. Purely visual; a table says the same. */
 export function History({ history }: { readonly history: ConsoleOverview['history'] }) {
   const none = history.every(({ incidents, questions }) => incidents + questions === 0) ? 'Nothing has happened.' : undefined;
   return (
@@ -52,7 +52,7 @@ export function History({ history }: { readonly history: ConsoleOverview['histor
   );
 }
 
-/** One bar a day, from zero up to the largest, which is written out. */
+/** One bar per day, from zero up to the largest, which is labelled. */
 function Plot({
   title,
   history,
@@ -97,7 +97,7 @@ function Plot({
   );
 }
 
-/** A share of the most, for a cell of a table. The number stands beside it. */
+/** A share of the maximum, for a table cell. The number is shown next to it. */
 export function Share({ of, most, unit }: { readonly of: number; readonly most: number; readonly unit: string }) {
   return <meter min={0} max={Math.max(1, most)} value={of} aria-label={countText(of, unit)} />;
 }

@@ -6,7 +6,7 @@ import { Countdown, Fact, Problem, Severity, Sheet, Tag, Time, useNow } from './
 
 type FormValue = NonNullable<AnswerBody['form']>[string];
 
-/** What is asked, who may answer, until when, what silence means, and a way to answer with the whole plan before the eyes. */
+/** What is asked, who may answer, until when, what silence means, and a way to answer with the whole plan in view. */
 export function Question({
   question,
   session,
@@ -14,7 +14,7 @@ export function Question({
 }: {
   readonly question: ConsoleQuestion;
   readonly session: ConsoleSession;
-  /** Without the incident around it, which would say where it is. */
+  /** Shown without the incident around it, which would say where it is. */
   readonly isAlone?: boolean;
 }) {
   const [open, setOpen] = useState<ShownChoice>();
@@ -140,7 +140,7 @@ function effectText({ quorum, votes, destructive, weakens, changes }: ShownChoic
   return `${people}, ${effect}`;
 }
 
-/** The whole plan of a choice, and what its answer needs. Nothing is decided here: the identity provider asks who it is, for exactly this answer. */
+/** The whole plan of a choice, and what its answer needs. Nothing is decided here: the identity provider verifies the person, for exactly this answer. */
 function AnswerDialog({
   question,
   choice,
@@ -271,7 +271,7 @@ function AnswerDialog({
   );
 }
 
-/** What is wrong with a field stands with it; here is the rest. */
+/** Errors of a field are shown with it; the rest is shown here. */
 function Refusal({ fault, shownFields }: { readonly fault: RequestFault; readonly shownFields: readonly string[] }) {
   const fields = Object.entries(fault.fields);
   if (fields.length === 0) return <Problem fault={fault} />;

@@ -5,7 +5,7 @@ import { Sheet, Tag, Time } from './common.tsx';
 type Sensor = ConsoleOverview['sensors'][number];
 type Intake = NonNullable<ConsoleOverview['intakes']>[number];
 
-/** Who sees, what they lose, and what was turned away at the door: an attack that is not seen here is seen nowhere. */
+/** Which sensors report, what they lose, and what was rejected at the intake: an attack that is not seen here is seen nowhere. */
 export function Sensors({ overview: { sensors, intakes, days } }: { readonly overview: ConsoleOverview }) {
   return (
     <>
@@ -34,7 +34,7 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
   );
 }
 
-/** Whether its last alert came after each intake of its cluster has last said what it has heard: that it does not know it yet says nothing. */
+/** Whether its last alert arrived after each intake of its cluster last reported what it has heard: that an intake does not know it yet proves nothing. */
 function isNewsTo(intakes: readonly Intake[], { cluster, lastAlertAt, health }: Sensor): boolean {
   const there = intakes.filter((intake) => intake.cluster === cluster && !intake.isAway);
   return (
@@ -52,7 +52,7 @@ function OneSensor({
 }: {
   readonly sensor: Sensor;
   readonly days: number;
-  /** Whether the reader may see it, and there is something to see. */
+  /** Whether the reader may see it, and there is something to show. */
   readonly showsHealth: boolean;
 }) {
   const heardAt = health?.heardAt ?? lastAlertAt;
@@ -113,7 +113,7 @@ function Health({ health }: Pick<Sensor, 'health'>) {
   return heardAt === null ? <Tag tone="doubt">Not heard yet</Tag> : <Tag>Nodes not watched</Tag>;
 }
 
-/** What the reasons of the intake's metrics are called. */
+/** Texts for the reasons in the intake's metrics. */
 const refusals: Readonly<Record<string, string>> = {
   unreadable: 'could not be read',
   forbidden: 'not allowed to their sender',

@@ -31,7 +31,7 @@ export const answerNodeCompromise = definePlaybook(
     const choices = { expected: 'Yes, maintenance or an agent of ours', look: 'Leave it as it is, and look into it' };
     const shared = { question, harmless: ['expected'], onSilence: 'Nothing is done to the node. A ticket is filed.' } as const;
     const cordon = plans.cordon.ok ? plans.cordon.value : undefined;
-    // A drain ends what runs there: where nothing of the node could be kept it is not offered.
+    // A drain ends what runs there, so it is not offered if nothing of the node could be kept.
     const drain = kept.node.ok && plans.drain.ok ? plans.drain.value : undefined;
     const answer =
       cordon && drain

@@ -4,7 +4,7 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { askIfKnown, urgent } from '../fragments/asked.ts';
 import { addressesIn, fileTicket } from '../fragments/words.ts';
 
-/** What Falco's plugins hear of, by the source that their alerts name: what to do first, which no step here can. */
+/** Sources of Falco's plugins, as their alerts name them, with what to do first, which no step here can do. */
 const sources: Readonly<Record<string, string>> = {
   'source:aws_cloudtrail':
     'In AWS: deny the principal everything by an inline policy, deactivate its access keys and revoke the sessions of its role, then look in CloudTrail for all that it did, in every region.',
@@ -16,7 +16,7 @@ const sources: Readonly<Record<string, string>> = {
     'In GitHub: end the sessions, tokens and keys of the account, take the change back, then look in the audit log of the organisation; rotate what a workflow or a public repository could have shown.',
 };
 
-/** Outside of the cluster, where nothing of ours can act: what is bad is asked about, what is middling is filed. */
+/** Outside the cluster, where none of our steps can act: serious changes are asked about, moderate ones are filed as tickets. */
 export const askAboutCloudChange = definePlaybook(
   {
     id: 'ask-about-cloud-change',

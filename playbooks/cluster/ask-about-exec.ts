@@ -29,7 +29,7 @@ export const askAboutExec = definePlaybook(
     const { alert, skip } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
     if (alert.severity === 'low') skip(`On record, and nobody is asked: ${who} did what many do to find a fault.`);
-    // Whoever the API server names as the one who did it may not decide on it: see `actors`.
+    // The person whom the API server names as the actor may not decide about it: see `actors`.
     await askToQuarantine(context, {
       question: `Does somebody other than ${who} know why they were in ${alert.pod.name}? ${alert.title}`,
       expected: 'Yes, I know of it',

@@ -43,7 +43,7 @@ export const askAboutRiskyPod = definePlaybook(
     const choices = { expected: 'Yes, it is ours', look: 'Leave it as it is, and look into it' };
     const harmless = ['expected'] as const;
     const onSilence = 'It runs on. A ticket is filed.';
-    // All of its pods are of the same template.
+    // All pods of the workload have the same template.
     const input = { workload: { kind, namespace, name } };
     const planned = guessed ? undefined : (await settle({ plan: steps.quarantineWorkload.plan(input) })).plan;
     const answer = planned?.ok

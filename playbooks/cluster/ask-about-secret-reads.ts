@@ -24,7 +24,7 @@ export const askAboutSecretReads = definePlaybook(
             ],
             severity: ['critical', 'high', 'medium'],
           },
-          // One Secret is read all day long. Who reads one after another looks for something.
+          // Reading one Secret is normal all day long. An account that reads many in a row is searching for something.
           { rule: 'Secret read', count: { times: manyReads, within: '10m', per: 'account' } },
         ],
       },

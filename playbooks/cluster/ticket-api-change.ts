@@ -4,7 +4,7 @@ import { glob } from '../../core/playbook/match.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { fileTicket } from '../fragments/words.ts';
 
-/** What opens something to the outside is worth a ticket, however the audit weighs it. */
+/** A change that opens something to the outside deserves a ticket, whatever severity the audit gives it. */
 const opens = [
   'Service opened on every node',
   'Service opened to the outside',

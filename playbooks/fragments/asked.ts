@@ -2,21 +2,21 @@ import type { openTicket } from '../../core/actions/index.ts';
 import type { AskedGroup, PlaybookContext } from '../../core/playbook/playbook.ts';
 import { fileTicket } from './words.ts';
 
-/** For what can wait for whoever is at work: nobody is called. */
+/** For questions that can wait for the people at work: nobody is paged. */
 export const unhurried: readonly AskedGroup[] = [
   { group: 'oncall', within: '30m' },
   { group: 'leads', within: '2h' },
 ];
 
-/** For what may spread while nobody answers: called at once on critical. */
+/** For threats that may spread while nobody answers: critical ones page at once. */
 export const urgent: readonly AskedGroup[] = [
   { group: 'oncall', within: '15m', page: 'critical' },
   { group: 'leads', within: '1h', page: 'critical' },
 ];
 
 /**
- * Asks whether it is known where no step could do anything about it, and files a ticket unless it is: what is to be done, people do by hand.
- * @param no what the button says that calls it unknown
+ * Asks whether something is known that no step could do anything about, and files a ticket unless it is: people do the rest by hand.
+ * @param no label of the button that calls it unknown
  */
 export async function askIfKnown(
   context: Pick<PlaybookContext<{ readonly openTicket: typeof openTicket }, never>, 'alert' | 'steps' | 'ask' | 'verdict'>,
@@ -25,7 +25,7 @@ export async function askIfKnown(
     readonly no: string;
     readonly onSilence: string;
     readonly ticket: string;
-    /** How it stands, by what came of the question. */
+    /** The state to report, depending on the answer. */
     readonly stands: { readonly unexpected: string; readonly silence: string };
     readonly todo: string;
   },

@@ -4,7 +4,7 @@ import { addressesIn } from './words.ts';
 
 type Blocking = PlaybookContext<{ readonly blockEgress: typeof blockEgress }, never>;
 
-/** Asks whether the addresses that the alert names are closed to all pods of the workload: the next replica is as open to them as this one was. */
+/** Asks whether to block the alert's addresses for all pods of the workload: the next replica can reach them just as this one could. */
 export async function askToBlock({
   alert,
   steps,

@@ -6,7 +6,7 @@ type NodeSteps = PlaybookContext<
   never
 >;
 
-/** After a pod that may have got out: keeps what is known of its node, and asks whether new pods are kept from it. Nothing where the node is not known. */
+/** After a pod that may have escaped: keeps what is known about its node, and asks whether to keep new pods off it. Does nothing if the node is unknown. */
 export async function askAboutItsNode({
   alert,
   steps,

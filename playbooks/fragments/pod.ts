@@ -9,9 +9,9 @@ import {
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
 import { fileTicket } from './words.ts';
 
-/** What nearly every answer to a pod's alert works with. */
+/** The steps that nearly every answer to a pod's alert uses. */
 export const answering = { snapshotPodState, captureProcesses, quarantinePod, openTicket };
-/** The same, where people may also have the pod removed and what it knew made worthless. */
+/** The same, for playbooks that also let people remove the pod and rotate the secrets it knew. */
 export const removing = { ...answering, rotateSecret, deletePod };
 
 type Answering = PlaybookContext<typeof answering, 'pod'>;
@@ -27,8 +27,8 @@ type Deciding = PlaybookContext<
 type Quarantine = Awaited<ReturnType<Answering['steps']['quarantinePod']>>;
 
 /**
- * Keeps what is gone first, first: what runs and what it is connected to, then what the API server knows of the pod. What a kind of alert needs besides
- * (memory, files, traffic) its playbook keeps beside it. Nothing that fails holds anything up.
+ * Keeps evidence, the most volatile first: processes and connections, then what the API server knows about the pod. Other evidence that a kind of alert needs
+ * (memory, files, traffic) is kept by its playbook. A failure holds nothing up.
  */
 export function keepVolatile({ alert, steps, settle }: Answering): Promise<unknown> {
   const { pod } = alert;
@@ -37,22 +37,22 @@ export function keepVolatile({ alert, steps, settle }: Answering): Promise<unkno
 
 export interface PodQuestion {
   readonly question: string;
-  /** What the button says that calls it harmless. */
+  /** Label of the button that calls it harmless. */
   readonly expected: string;
-  /** Title of the ticket, after which the pod follows. */
+  /** Title of the ticket, followed by the pod. */
   readonly ticket: string;
-  /** What whoever works on it should look at or do, which no step does. */
+  /** What the person working on it should check or do, and no step does. */
   readonly todo: string;
 }
 
-/** What people chose, and was done. `expected` and `release` call it harmless. */
+/** What people chose and was done. `expected` and `release` call it harmless. */
 export type PodAnswer = 'expected' | 'release' | 'quarantine' | 'remove' | 'look' | 'silence';
 
 export function isHarmless(answer: PodAnswer): boolean {
   return answer === 'expected' || answer === 'release';
 }
 
-/** On critical contains at once and asks after it; below asks first. `keep` begins to keep evidence. */
+/** For critical alerts, contains at once and asks afterwards; for lower ones, asks first. `keep` starts to keep evidence. */
 export function containOrAsk(
   context: Removing,
   words: PodQuestion,
@@ -62,8 +62,8 @@ export function containOrAsk(
 }
 
 /**
- * Asks whether it is expected, while evidence is kept, and quarantines the pod if people say it is not; files a ticket unless they called it harmless. A pod
- * that cannot be quarantined, or no longer, is asked about all the same.
+ * Asks whether it is expected, while evidence is kept, and quarantines the pod if people say it is not; files a ticket unless they called it harmless. People
+ * are asked even if the pod cannot be quarantined, or no longer can.
  */
 export async function askToQuarantine(
   context: Answering,
@@ -101,7 +101,7 @@ export async function askToQuarantine(
   return answer.choice;
 }
 
-/** Asks whether it is expected, or the pod is to be quarantined. One that cannot be, or no longer, is asked about all the same. */
+/** Asks whether it is expected or the pod should be quarantined. Also asks if the pod cannot be quarantined, or no longer can. */
 export async function askIfExpected(
   {
     alert,
@@ -119,7 +119,7 @@ export async function askIfExpected(
     : ask({ ...shared, choices: { expected, look: 'No, and it has to be looked into' } });
 }
 
-/** How it stands with a pod after that question, for the ticket. */
+/** The state of the pod after that question, for the ticket. */
 export const standsAfter = {
   silence: 'Nobody answered: nothing was done to the pod.',
   look: 'It could not be quarantined, and has to be looked into.',
@@ -127,8 +127,8 @@ export const standsAfter = {
 } as const;
 
 /**
- * Quarantines the pod at once, which takes nobody's word and can be given back; keeps evidence beside it; then asks whether the pod is released, or deleted
- * and what it knew rotated. For critical alerts. Silence leaves it quarantined, and what is to be deleted is kept first.
+ * Quarantines the pod at once, which needs no approval and can be undone, and keeps evidence meanwhile; then asks whether to release the pod, or to delete it
+ * and rotate what it knew. For critical alerts. If nobody answers, it stays quarantined. Evidence is kept before anything is deleted.
  */
 export async function containAtOnce(
   context: Removing,
@@ -137,10 +137,10 @@ export async function containAtOnce(
 ): Promise<PodAnswer> {
   const { alert, steps, settle } = context;
   const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
-  // Also where containment takes long or is refused.
+  // Even if containment takes long or is refused.
   const kept = keep();
   const quarantine = await contained;
-  // The ticket system may be down for hours: people are asked all the same.
+  // The ticket system may be down for hours: people are asked anyway.
   const filed = settle({
     ticket: fileTicket(context, {
       title: ticket,
@@ -152,7 +152,7 @@ export async function containAtOnce(
   return answer;
 }
 
-/** The question after containment. What cannot be planned is not offered: people are asked about the rest. */
+/** Asks the question after containment. Anything that cannot be planned is not offered; people are asked about the rest. */
 export async function releaseOrRemove(
   context: Deciding,
   question: string,
@@ -192,7 +192,7 @@ export async function releaseOrRemove(
   return 'remove';
 }
 
-/** A Secret that keeps its name would have given the pod the new value: what that rotation does can only be planned when the pod is gone. */
+/** A Secret that keeps its name would have given the pod the new value, so its rotation can only be planned once the pod is gone. */
 async function rotateWhatIsLeft({ alert, steps, ask }: Deciding, secrets: readonly string[]): Promise<void> {
   const left = { suspect: alert.pod, secrets: [...secrets] };
   const plan = secrets.length > 0 ? await steps.rotateSecret.plan(left) : undefined;

@@ -1,16 +1,16 @@
 import { type Match, regex } from '../../core/playbook/match.ts';
 
 /**
- * What a policy is about, as its name, its tags and the function it hooks tell. Tetragon's and KubeArmor's policies are made by whoever runs them, so there
- * is no list of names that would hold: words are looked for. The first kind that fits counts, so that one alert is one playbook's.
+ * The subject of a policy, judged by its name, its tags and the function it hooks. Users write Tetragon and KubeArmor policies themselves, so no list of names
+ * would stay valid: keywords are used instead. The first matching kind counts, so that each alert belongs to one playbook.
  */
 interface Kind {
   readonly of: string;
-  /** Of a policy of KubeArmor: in its name or a tag. */
+  /** For KubeArmor policies: matched in the name or a tag. */
   readonly kubearmor?: string;
-  /** Of a policy of Tetragon: in its name. */
+  /** For Tetragon policies: matched in the name. */
   readonly tetragon?: string;
-  /** Functions of the kernel at which Tetragon caught it. */
+  /** Kernel functions at which Tetragon caught it. */
   readonly hooks?: string;
 }
 
@@ -107,8 +107,8 @@ function matchesOf({ kubearmor, tetragon, hooks }: Kind): readonly Match[] {
 }
 
 /**
- * Alerts of Tetragon's and KubeArmor's policies that are about this, and about nothing that comes before it, from medium on: what is less is
- * `ticket-policy-violation`'s, which asks nobody.
+ * Alerts of Tetragon's and KubeArmor's policies of this kind, and of no earlier kind, from medium upwards: lower ones belong to `ticket-policy-violation`,
+ * which asks nobody.
  */
 export function policiesAbout(kind: Exclude<PolicyKind, 'shell' | 'file' | 'hardening'>): Match {
   return { severity: ['critical', 'high', 'medium'], ...aboutOnly(kind) };
@@ -117,12 +117,12 @@ export function policiesAbout(kind: Exclude<PolicyKind, 'shell' | 'file' | 'hard
 function aboutOnly(kind: PolicyKind): Match {
   const at = kinds.findIndex(({ of }) => of === kind);
   const before = kinds.slice(0, at).flatMap(matchesOf);
-  // Its sensor is asked first: of most alerts nothing else is.
+  // The sensor is checked first: for most alerts nothing else has to be.
   const own = { sensor: ['kubearmor', 'tetragon'], any: kinds.slice(at, at + 1).flatMap(matchesOf) };
   return before.length === 0 ? own : { ...own, not: { any: before } };
 }
 
-/** Policies that harden or observe, whatever their severity, and all others below medium. */
+/** Policies that harden or observe, of any severity, and all others below medium. */
 export const lesserPolicies: readonly Match[] = [
   aboutOnly('shell'),
   aboutOnly('file'),

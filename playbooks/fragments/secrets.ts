@@ -5,7 +5,7 @@ import { fileTicket } from './words.ts';
 
 type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
 
-/** What the pod could have read, in words; what is not known is said too. */
+/** Describes what the pod could have read, and says so if that is not known. */
 async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 'steps' | 'settle'>): Promise<string> {
   const { reach } = await settle({ reach: steps.listReachableSecrets({ pod: alert.pod }) });
   if (!reach.ok) return `What it could read is not known: ${reach.reason}.`;
@@ -15,8 +15,8 @@ async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 
 }
 
 /**
- * Asks whether it is expected; else quarantines the pod, and where people want it ends what it may have read. A quarantine alone ends no credential: what was
- * read is used from elsewhere.
+ * Asks whether it is expected; if not, quarantines the pod and, if people want it, revokes what it may have read. A quarantine alone revokes no credential:
+ * stolen ones are used from elsewhere.
  */
 export async function askToRotate(
   context: Rotating,

@@ -2,13 +2,13 @@ import type { openTicket } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
 
-/** `shop/cart-1`, else the workload, the node or the cluster that it is about. */
+/** `shop/cart-1`, otherwise the workload, the node or the cluster that the alert is about. */
 export function placeName({ pod, workload, node, cluster }: Alert): string {
   if (pod) return `${pod.namespace}/${pod.name}`;
   return workload ? `${workload.namespace}/${workload.name}` : (node ?? cluster);
 }
 
-/** What ran, as far as the sensor says: its name, else nothing that could be named. */
+/** The name of what ran if the sensor reports it, otherwise a general phrase. */
 export function programOf({ process }: Alert): string {
   return process?.name ?? 'a process';
 }
@@ -18,7 +18,10 @@ export function addressesIn({ observables }: Alert): readonly string[] {
   return [...new Set(observables.flatMap(({ type, value }) => (type === 'ip' ? [value] : [])))].slice(0, 16);
 }
 
-/** A ticket about the alert: where, what was seen and by which command, and the lines that the playbook adds. The step's own promise, so that `settle` has its fate. */
+/**
+ * Files a ticket about the alert: where, what was seen and by which command, and the lines that the playbook adds. Returns the step's own promise, so that
+ * `settle` gets its outcome.
+ */
 export function fileTicket(
   { alert, steps }: Pick<PlaybookContext<{ openTicket: typeof openTicket }, never>, 'alert' | 'steps'>,
   { title, lines }: { readonly title: string; readonly lines: readonly string[] },

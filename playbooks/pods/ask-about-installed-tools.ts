@@ -46,7 +46,7 @@ export const askAboutInstalledTools = definePlaybook(
       },
       keep,
     );
-    // Somebody of ours has changed it: it runs as its image has it again only after a restart.
+    // One of us changed it: it matches its image again only after a restart.
     if (answer !== 'look' || workload === undefined || workload.guessed) return;
     const { kind, namespace, name } = workload;
     const input = { workload: { kind, namespace, name }, suspect: pod };

@@ -40,7 +40,7 @@ export const askAboutKernelChange = definePlaybook(
       ticket: 'A container changed the kernel',
       todo: 'A kernel that somebody changed can hide whatever they like, from every sensor on the node too. Nothing that the node says of itself is proof: take its disk and replace it.',
     });
-    // The pod is the least of it.
+    // The pod is the smallest part of the problem.
     if (!isHarmless(answer)) await askAboutItsNode(context);
   },
 );

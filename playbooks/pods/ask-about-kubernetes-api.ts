@@ -5,7 +5,7 @@ import { answering, askToQuarantine } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
-/** What most containers do all day is `ask-about-unsigned-image`'s, which asks only of images that nobody has signed. */
+/** What most containers do all day belongs to `ask-about-unsigned-image`, which only asks about unsigned images. */
 export const askAboutKubernetesApi = definePlaybook(
   {
     id: 'ask-about-kubernetes-api',
@@ -38,7 +38,7 @@ export const askAboutKubernetesApi = definePlaybook(
       todo: `What its account may do: ${wide.slice(0, 20).join('; ') || 'nothing wide that is known'}. Look in the API server’s audit log for what it did. An application that does not need the API gets automountServiceAccountToken: false.`,
     });
     if (answer !== 'quarantine' || account === undefined) return;
-    // A quarantined pod keeps a valid token, also outside of the cluster: it dies with the pod.
+    // A quarantined pod still has a valid token, usable outside the cluster too: only deleting the pod invalidates it.
     const { planned } = await settle({ planned: steps.deletePod.plan({ pod }) });
     if (!planned.ok) return;
     const more = await ask({

@@ -25,7 +25,7 @@ export const askAboutMetadataService = definePlaybook(
       ticket: 'A container asked the metadata service',
       todo: 'It may have the credentials of the node’s role, which are valid for hours and from anywhere: end its sessions at the cloud, and look in the cloud’s log for what they did. Give the workload a role of its own, and set the hop limit of the metadata service to 1.',
     });
-    // The other pods of the workload can ask it just as well.
+    // The other pods of the workload can reach it just as well.
     if (answer === 'quarantine' || answer === 'look') await askToBlock(context);
   },
 );

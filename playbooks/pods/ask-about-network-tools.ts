@@ -39,7 +39,7 @@ export const askAboutNetworkTools = definePlaybook(
   async (context) => {
     const { alert, steps, settle } = context;
     const to = addressesIn(alert);
-    // Who is looked for shows on the wire, for as long as it goes on.
+    // The target of the search shows on the wire, for as long as it goes on.
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
     await askToQuarantine(

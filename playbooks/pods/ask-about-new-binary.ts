@@ -39,7 +39,7 @@ export const askAboutNewBinary = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle } = context;
-    // The file may be deleted as soon as it runs: what was written since the start is kept while people are asked.
+    // The file may be deleted as soon as it runs: everything written since the start is kept while people are asked.
     const keep = () => settle({ files: steps.snapshotFilesystem({ pod: alert.pod }), volatile: keepVolatile(context) });
     await askToQuarantine(
       context,

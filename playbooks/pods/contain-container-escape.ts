@@ -42,7 +42,7 @@ export const containContainerEscape = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle } = context;
-    // Whether it got out shows in memory, which a restart ends.
+    // Memory shows whether it got out, and a restart destroys it.
     const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
     const answer = await containOrAsk(
       context,

@@ -36,7 +36,7 @@ export const containProcessInjection = definePlaybook(
   async (context) => {
     const { alert, steps, settle, skip } = context;
     if (alert.severity === 'info') skip('On record, and nobody is asked: many runtimes look at where they are loaded.');
-    // Memory first: it is all that there is of it, and a restart ends it.
+    // Memory first: it is the only evidence, and a restart destroys it.
     const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
     await containOrAsk(
       context,

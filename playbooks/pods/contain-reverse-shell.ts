@@ -34,7 +34,7 @@ export const containReverseShell = definePlaybook(
   async (context) => {
     const { alert, steps, settle } = context;
     const [to] = addressesIn(alert);
-    // While it still talks: what is typed is seen on the wire, and ends with the quarantine.
+    // While it is still connected: what is typed shows on the wire, and ends with the quarantine.
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 30 }), volatile: keepVolatile(context) });
     const answer = await containOrAsk(

@@ -72,7 +72,7 @@ export const stopDestruction = definePlaybook(
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
     if (answer.choice === 'end') {
-      // It may end before all is saved: what goes on being destroyed is worth no more wait than the engine demands.
+      // It may end before all is saved: with destruction ongoing, no longer wait is justified than the engine demands.
       await steps.deletePod({ pod }, answer.approval);
     }
     const done = {

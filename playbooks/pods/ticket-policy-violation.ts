@@ -13,7 +13,7 @@ export const ticketPolicyViolation = definePlaybook(
       minSeverity: 'info',
       requires: [],
     },
-    // A policy that hardens hits again and again: one ticket for all pods.
+    // A hardening policy triggers repeatedly: one ticket for all pods.
     per: 'workload',
     uses: { openTicket },
   },

@@ -2,7 +2,7 @@ import { openTicket } from '../../core/actions/index.ts';
 import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 
-/** Only what a stolen value is worth is bounded by this: a rotation after an alert is the others' work, and asks people. */
+/** Only limits the value of a stolen secret: rotation after an alert belongs to other playbooks, which ask people. */
 export const remindOfRotation = definePlaybook(
   {
     id: 'remind-of-rotation',

@@ -8,7 +8,7 @@ type SagaPart = (steps: Steps) => Promise<unknown>;
 type Run = ListedPlaybook['run'];
 type Waiting = Readonly<Record<string, Promise<unknown>>>;
 
-/** What is watched of all that a body gets. */
+/** The watched parts of a body's context. */
 interface Watched {
   readonly incident: BodyIncident;
   readonly steps: Steps;
@@ -18,25 +18,25 @@ interface Watched {
   readonly runPlaybook: (other: { readonly id: string; readonly run?: Run }) => Promise<unknown>;
 }
 
-/** A call of an action, as far as it is known what hangs on it. */
+/** A call of an action, with what is known to depend on it. */
 interface Call {
   readonly target: string;
   readonly onlyLooks: boolean;
-  /** Something waits for it itself, or has asked whether it went well: all that comes may hang on that. */
+  /** Something waits for the call itself, or has asked whether it succeeded: everything after it may depend on that. */
   isHeeded: boolean;
-  /** What it keeps is the last that there is of its target, if as many others fail as may in one run: it matters with them. */
+  /** Its evidence is the last of its target if as many others fail as may in one run: the call matters together with them. */
   isHeededWithOthers: boolean;
-  /** Once its output is there. */
+  /** Set once its output is available. */
   given?: { readonly hasEvidence: boolean };
   isSeen: boolean;
 }
 
 /**
- * At what of its steps a body looks, in one run after another: at an output, and at whether the step went well at all. What nobody looks at is not to be
- * tried with each answer. Where it is not known, it counts as looked at.
+ * Tracks which steps a body looks at, in one run after another: at an output, and at whether the step succeeded at all. A step that nobody looks at need not be
+ * tried with each answer. If unknown, it counts as looked at.
  */
 export class Looks {
-  /** Steps that fail in one run, at most. */
+  /** Maximum number of steps that fail in one run. */
   readonly #mostFailures: number;
   #calls: Call[] = [];
   #byKey = new Map<string, Call>();
@@ -48,30 +48,30 @@ export class Looks {
     this.#mostFailures = mostFailures;
   }
 
-  /** A new run begins. */
+  /** Starts a new run. */
   begin(): void {
     this.#calls = [];
     this.#byKey = new Map();
   }
 
-  /** No body has looked at the output of the step with this key. */
+  /** Whether no body has looked at the output of the step with this key. */
   isUnseen(key: string): boolean {
     return this.#byKey.get(key)?.isSeen === false;
   }
 
-  /** Nothing would have been otherwise, had the step with this key failed: it only looks, and nobody has asked how it went. */
+  /** Whether nothing would have changed if the step with this key had failed: it only looks, and nobody has asked how it went. */
   isUnheeded(key: string): boolean {
     const call = this.#byKey.get(key);
     return call?.onlyLooks === true && !call.isHeeded;
   }
 
-  /** Of whom the step with this key keeps something that matters if others that keep something of it fail, too. */
+  /** Returns the target whose evidence the step with this key keeps, if that only matters when others that keep some of it fail too. */
   isHeededWith(key: string): string | undefined {
     const call = this.#byKey.get(key);
     return call?.isHeededWithOthers && !call.isHeeded ? call.target : undefined;
   }
 
-  /** The same playbook, and it is seen at what its body looks. The promises are the engine's own: nothing comes in another order. */
+  /** Returns the same playbook, recording what its body looks at. The promises are the engine's own, so the order of events does not change. */
   watch(playbook: ListedPlaybook): ListedPlaybook {
     const run = (context: Watched): Promise<void> => {
       const { incident } = context;
@@ -88,7 +88,7 @@ export class Looks {
         saga: (part) => context.saga((steps) => part(this.#watchSteps(playbook, steps))),
         evidence: () => heedEvidence(context.evidence),
       };
-      // The engine knows whom it calls by the body.
+      // The engine identifies the called playbook by its body.
       const runPlaybook: Watched['runPlaybook'] = (other) => {
         const body = other.run && this.#watchedRuns.get(other.run);
         return context.runPlaybook({ ...other, ...(body && { run: body }) });
@@ -119,7 +119,7 @@ export class Looks {
       () => undefined,
     );
     this.#byPromise.set(result, call);
-    // `await` asks a promise for its constructor, and everything else for `then`.
+    // `await` reads the `constructor` of a promise, and `then` of everything else.
     for (const [name, value] of [['constructor', Promise] as const, ['then', Promise.prototype.then] as const])
       Object.defineProperty(result, name, {
         get: () => {
@@ -130,7 +130,7 @@ export class Looks {
     return result;
   }
 
-  /** Whoever waits for all of them hears of none that it failed, until it looks at it. */
+  /** A caller that settles all of them learns of no failure until it looks at the result. */
   #settle(settle: Watched['settle'], waiting: Waiting): ReturnType<Watched['settle']> {
     this.#isSettling = true;
     const settled = settle(waiting);
@@ -154,7 +154,7 @@ export class Looks {
     for (const call of this.#calls) if (whom(call)) call.isHeeded = true;
   }
 
-  /** What is destroyed waits for evidence: a piece matters unless others are kept of the same object, however many may fail. */
+  /** Destructive steps wait for evidence: a piece matters unless enough others of the same object are kept, however many may fail. */
   #heedWhatIsWaitedFor(): void {
     const kept = new Map<string, number>();
     for (const { target, given } of this.#calls) if (given?.hasEvidence) kept.set(target, (kept.get(target) ?? 0) + 1);

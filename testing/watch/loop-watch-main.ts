@@ -1,15 +1,18 @@
-/** The thread of `endingLoops`: where the main one does not come round any more, it says where that is, and ends the process. */
+/** The thread of `endingLoops`: if the main thread no longer completes a turn, it reports where that is and ends the process. */
 import { writeSync } from 'node:fs';
 import { type Debugger, Session } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
 
-/** Of the processor, in microseconds, and not of the clock: a machine with other work may be slow. */
+/** CPU time in microseconds, not wall time: a machine with other work may be slow. */
 const mostWithoutRound = 3_000_000;
 const lookMs = 500;
-/** So often the thread is looked at for a line of the author's: what a loop calls is mostly the engine's. */
+/** How many times the thread is sampled for a line of the author's: what a loop calls is mostly the engine's code. */
 const mostLooks = 5_000;
-/** It is let go after so many statements and stopped elsewhere: of one that waits, V8 follows the function that waits, which may be one of the engine's that comes round as well. */
+/**
+ * After this many statements it is resumed and stopped elsewhere: when stepping over an await, V8 follows the waiting function, which may be one of the
+ * engine's that also keeps running.
+ */
 const looksInARow = 50;
 
 const [rounds, underWay] = [0, 1];
@@ -18,7 +21,7 @@ let seen = -1;
 let used = processorTime();
 let isLooking = false;
 
-// It also keeps this thread alive while it listens to the other one.
+// Also keeps this thread alive while it listens to the other one.
 setInterval(() => {
   const round = Atomics.load(shared, rounds);
   const isTurning = round !== seen || Atomics.load(shared, underWay) === 0;

@@ -7,13 +7,14 @@ import { getEnvironmentData, isMainThread, setEnvironmentData, Worker } from 'no
 const [rounds, underWay] = [0, 1];
 const roundMs = 200;
 
-/** What both threads see: how often this one has come round, and how many simulations are under way. Absent: nobody watches. */
+/** Shared by both threads: how many turns this one has completed, and how many simulations are in progress. Undefined: nobody watches. */
 const shared = isMainThread && debuggerAddress() === undefined ? watched() : undefined;
 
 /**
- * Waits for simulations of an author's tests. Where a playbook never waits for anything they would never end, and no runner can end them or say where: so
- * another thread looks whether this one still comes round, and ends the process with the place. Live a playbook is ended by its turns, which the bundle counts.
- * Not beside a debugger, in which people stand still, nor under a runner that has tests in threads: only the main one can be looked into.
+ * Waits for simulations of an author's tests. If a playbook never waits for anything, they would never end, and no runner can end them or tell where: so
+ * another thread checks whether this one still completes its turns, and otherwise ends the process and names the place. In production the turn counter of the
+ * bundle ends such a playbook. Does nothing under a debugger, in which people pause, or under a runner that runs tests in threads: only the main thread can be
+ * inspected.
  */
 export async function endingLoops<Result>(simulations: () => Promise<Result>): Promise<Result> {
   if (!shared) return simulations();
@@ -27,7 +28,7 @@ export async function endingLoops<Result>(simulations: () => Promise<Result>): P
   }
 }
 
-/** One thread a process: a runner loads this module anew for each file of tests. */
+/** One thread per process: a test runner loads this module again for each test file. */
 function watched(): Int32Array {
   const name = 'firebreak/testing';
   const known = getEnvironmentData(name);

@@ -1,6 +1,6 @@
 import { data, defineAction } from 'firebreak/actions';
 
-/** Removes every rule of a security group that lets the internet in by one port. */
+/** Removes every rule of a security group that lets the internet in through one port. */
 export const closePort = defineAction({
   name: 'closePort',
   title: 'Close a port of a cloud security group to the internet',

@@ -9,7 +9,7 @@ interface Rule {
 }
 
 interface Group {
-  /** Changes with each change of the group: what is sent back with an older one is refused. */
+  /** Changes with each change of the group: a write with an older version is refused. */
   readonly version: number;
   readonly rules: readonly Rule[];
 }
@@ -18,7 +18,7 @@ type Call = Pick<OwnCall<{ readonly group: string; readonly port: number }>, 'ht
 
 const internet = ['0.0.0.0/0', '::/0'];
 
-/** Says what the group is like now. */
+/** Reads the current state of the group. */
 async function read({ http, secrets, settings, input }: Call): Promise<Group> {
   const { status, body } = await http({
     method: 'GET',
@@ -30,7 +30,7 @@ async function read({ http, secrets, settings, input }: Call): Promise<Group> {
   return body as Group;
 }
 
-/** Replaces the rules. The same key again gives the answer of the first time, and changes nothing. */
+/** Replaces the rules. A repeated key returns the first answer, and changes nothing. */
 async function write(call: Call & { readonly key: string }, rules: readonly Rule[], version: number): Promise<void> {
   const { http, secrets, settings, input, key } = call;
   const { status } = await http({
@@ -62,7 +62,7 @@ export default implementAction(closePort, {
     const { removed, version } = call.state;
     const gone = new Set(removed.map(({ id }) => id));
     const now = await read(call);
-    // It was cut short after the cloud had done it.
+    // The call was interrupted after the cloud had carried it out.
     if (!now.rules.some(({ id }) => gone.has(id))) return { removed: removed.length };
     const left = now.rules.filter(({ id }) => !gone.has(id));
     await write({ ...call, key: `${call.key}-close` }, left, version);
