@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path';
 import { projectRoot } from '../service/process/project-root.ts';
 
 /**
- * Writes a file that is made from the sources, where it is not so already; with `--check` on the command line it writes nothing, says `problem`, and the
- * exit code is 1.
+ * Writes a file that is generated from the sources, unless it is up to date; with `--check` on the command line it writes nothing, reports `problem`, and sets
+ * exit code 1.
  */
 export function writeGenerated(options: {
-  /** From the project's root. */
+  /** Path from the project's root. */
   readonly path: string;
   readonly text: string;
-  /** What is wrong with a file that differs, and what to do, after its path. */
+  /** What is wrong with a file that differs, and what to do; printed after its path. */
   readonly problem: string;
 }): void {
   const { path, text, problem } = options;

@@ -1,28 +1,28 @@
-/** Writes the lists of all actions; with `--check` only says which are not up to date, with exit code 1. */
+/** Writes the lists of all actions; with `--check` only reports which are out of date, with exit code 1. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { writeGenerated } from '../generated.ts';
 
-/** A file that is made from the folders of `core/actions`: a new action stands in it without anybody having to think of it. */
+/** A file generated from the folders of `core/actions`: a new action is included automatically. */
 interface ActionList {
-  /** From the project's root. */
+  /** Path from the project's root. */
   readonly path: string;
   readonly text: string;
 }
 
 interface Found {
-  /** `suspendRollout` */
+  /** For example `suspendRollout`. */
   readonly name: string;
-  /** `workloads/suspend-rollout` */
+  /** For example `workloads/suspend-rollout`. */
   readonly place: string;
 }
 
 /**
- * The lists of all actions below `root`: the declarations, which playbooks and workflows import, the schemas of what goes in and comes out, which
- * may not come into the workflow bundle, and the package's door to the declarations.
+ * Returns the lists of all actions below `root`: the declarations, which playbooks and workflows import; the schemas of inputs and outputs, which must not get
+ * into the workflow bundle; and the package's door to the declarations.
  *
- * @throws Error for a declaration that lacks its schema, or is not named as its file
+ * @throws Error for a declaration that lacks its schema, or is not named like its file
  */
 export function actionLists(root: string): readonly ActionList[] {
   const folder = join(root, 'core', 'actions');

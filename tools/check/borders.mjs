@@ -1,11 +1,11 @@
-/** Holds the borders between the rooms: reads every import of the production code and says which are not allowed. */
+/** Enforces the borders between the rooms: reads every import of the production code and reports those that are not allowed. */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, posix } from 'node:path';
 import { readTree } from './imports.mjs';
 
 /**
- * What each room may import besides itself: other rooms, and packages by name (`node:` stands for all of Node's own).
- * `schemaPackages` only in `*.schema.ts` and `*.params.ts`, whose types alone reach the workflow sandbox; of `typePackages` only types.
+ * What each room may import besides itself: other rooms, and packages by name (`node:` stands for all of Node's own). `schemaPackages` are allowed only in
+ * `*.schema.ts` and `*.params.ts`, of which only types reach the workflow sandbox; of `typePackages` only types may be imported.
  */
 const rooms = {
   authoring: { rooms: ['core', 'integrations', 'service', 'testing'], packages: ['node:'] },
@@ -25,12 +25,12 @@ const rooms = {
 };
 
 /**
- * Of the workflows, what alone may import Temporal's package: the workflows themselves, and what makes a world of it. The engine asks `world.ts`, and
- * so runs in a simulation, too.
+ * The only files of the workflows that may import Temporal's package: the workflows themselves, and the code that wraps it as a world. The engine uses
+ * `world.ts`, and so also runs in a simulation.
  */
 const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
 
-/** What runs in a browser shares with the server how the two speak and how names are read, and no more: nothing of the rest is made to be downloaded. */
+/** Browser code shares with the server only the protocol between them and how names are read: nothing else is meant to be downloaded. */
 const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$|text\/(object-name|plain-text|visible-text)\.ts$)/;
 
 /** The checks themselves. */
@@ -40,8 +40,8 @@ const checks = /^tools\/check\//;
 const knowsStandIns = 'tools/demo/processes.ts';
 
 /**
- * Within `service`: which sub-rooms each may import besides itself. `*`: all. What starts a process (`service/run.ts`, `service/cli.*`) is in none.
- * The desk, the cell and the intake may be processes of their own; the command line reaches Temporal through `incidents` only.
+ * Within `service`: the sub-rooms that each may import besides itself. `*`: all. The files that start a process (`service/run.ts`, `service/cli.*`) belong to
+ * none. The desk, the cell and the intake may be separate processes; the command line reaches Temporal only through `incidents`.
  */
 const serviceRooms = {
   packs: [],
@@ -89,7 +89,7 @@ const serviceRooms = {
   ],
 };
 
-/** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */
+/** All imports that cross a border, as `{ file, specifier, reason }`, with files relative to `folder`. */
 export function borderFaults(folder, tree = readTree(folder)) {
   return [...tree].flatMap(([file, { imports }]) => {
     const [room] = file.split('/');
@@ -99,12 +99,12 @@ export function borderFaults(folder, tree = readTree(folder)) {
         : packageFault({ room, file, specifier, typeOnly });
       return reason ? [{ file, specifier, reason }] : [];
     });
-    // Plain JavaScript starts programs by their path, and imports what it likes.
+    // Plain JavaScript starts programs by path, and may import anything.
     return [...standInFault(folder, room, file), ...(/\.[mc]?tsx?$/.test(file) ? crossing : [])];
   });
 }
 
-/** Also by a path that is put together at run time: a word of its own in quotes, or a part of a path. */
+/** Also detects a path built at run time: a quoted word of its own, or a part of a path. */
 function standInFault(folder, room, file) {
   if (file === knowsStandIns || checks.test(file) || !/(['"`/\\])fakes(['"`/\\])/.test(readFileSync(join(folder, file), 'utf8')))
     return [];

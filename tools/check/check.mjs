@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, borders between rooms, types, generated files. Runs all, then says what failed. */
+/** `npm run check`: format, lint, borders between rooms, types, generated files. Runs everything, then reports what failed. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ensureSetUp, root } from '../setup/setup.mjs';
@@ -24,8 +24,8 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
   },
   {
-    // Of what has not changed since the last check the compiler knows the outcome: a fifth of the processor's time. Four checkers, of which each finds
-    // out what the others know, take a third more of it.
+    // The compiler caches the result for everything unchanged since the last check: a fifth of the processor's time. Four checkers, each of which repeats
+    // the others' work, take a third more of it.
     name: 'types (tsc)',
     args: [
       module('typescript', 'bin', 'tsc'),

@@ -1,4 +1,7 @@
-/** Holds the house in order: no import circle, no full folder, no exported type's name twice, no export that nobody imports, no fragment beside its one user, no word of our own in a name. */
+/**
+ * Enforces the house rules: no import circle, no full folder, no exported type's name twice, no export that nobody imports, no fragment next to its only user,
+ * no invented word in a name.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { root } from '../setup/setup.mjs';
@@ -6,13 +9,13 @@ import { borderFaults } from './borders.mjs';
 import { programFiles, readTree, topRooms } from './imports.mjs';
 
 const mostFiles = 20;
-/** A file of fewer lines whose one user is its neighbour belongs into that file. Actions, playbooks and the lists of pools are found by their file. */
+/** A file with fewer lines, whose only user is its neighbour, belongs in that file. Exempt: actions, playbooks and lists of pools, found by file. */
 const fewLines = 40;
 const standAlone = /^(core\/actions|activities\/actions|playbooks|service\/cell\/pools)\//;
-/** Folders whose files are data, made by programs or one a kind. */
+/** Folders whose files are data, generated or one per kind. */
 const anyNumber = /^(test\/fixtures|bench\/results|docs|deploy)(\/|$)/;
 
-/** Words that nobody would search for, and what the field says instead. No file and no exported name has them; prose may. */
+/** Words that nobody would search for, with the field's usual term. No file or exported name may contain them; prose may. */
 const ownWords = {
   alive: 'running, heartbeat',
   apart: 'rejected, separate',
@@ -36,7 +39,7 @@ const ownWords = {
   wish: 'mode, request',
 };
 
-/** What is out of order below `folder`, one sentence each. */
+/** Returns the violations below `folder`, one sentence each. */
 export function houseFaults(folder, files = readTree(folder)) {
   return [
     ...circleFaults(files),
@@ -48,7 +51,7 @@ export function houseFaults(folder, files = readTree(folder)) {
   ];
 }
 
-/** Circles of imports, types included: by Tarjan's strongly connected components. */
+/** Finds import circles, types included, with Tarjan's strongly connected components. */
 function circleFaults(files) {
   const [index, low, stack, onStack, circles] = [new Map(), new Map(), [], new Set(), []];
   const visit = (file) => {
@@ -83,7 +86,7 @@ function fragmentFaults(files) {
     );
 }
 
-/** Two types of one name make every search find the wrong one. */
+/** If two types share a name, every search finds the wrong one. */
 function nameFaults(files) {
   const places = new Map();
   for (const [file, { exports }] of files)
@@ -93,7 +96,10 @@ function nameFaults(files) {
     .map(([name, where]) => `the type ${name} is exported by ${where.join(' and ')}: give each its own name`);
 }
 
-/** By name: an export that no other file writes is one that none imports. Where no import leads to, a program or a loader begins, and takes what it knows. */
+/**
+ * By name: an export that no other file mentions is imported by none. Files that no import leads to are entry points of a program or a loader, which uses the
+ * names it knows.
+ */
 function exportFaults(folder, files) {
   const writers = new Map();
   for (const room of [...topRooms, 'test', 'bench'])
@@ -143,7 +149,7 @@ function folderFaults(folder) {
 
 if (process.argv[1] === import.meta.filename) {
   const folder = process.argv[2] ?? root;
-  // Read once for both: parsing every file is most of what they cost.
+  // Read once for both: parsing all files is most of their cost.
   const tree = readTree(folder);
   const crossings = borderFaults(folder, tree).map(({ file, specifier, reason }) => `${file}: '${specifier}': ${reason}`);
   const faults = [...crossings, ...houseFaults(folder, tree)];

@@ -1,9 +1,9 @@
-/** The import graph of the product's code, as `npm run check` and the picture in the docs read it. Plain JavaScript, as check.mjs. */
+/** The import graph of the product's code, used by `npm run check` and the picture in the docs. Plain JavaScript, like check.mjs. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { parseSync } from '@swc/core';
 
-/** The folders at the top that hold the product's code, and that of its tools. */
+/** The top-level folders with the product's code, and that of its tools. */
 export const topRooms = [
   'authoring',
   'core',
@@ -17,7 +17,7 @@ export const topRooms = [
   'tools',
 ];
 
-/** Code files of a room, relative to `folder`, with `/`; none where there is no such room. */
+/** Code files of a room, relative to `folder`, with `/`; none if there is no such room. */
 export function programFiles(folder, room) {
   try {
     const files = readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' });
@@ -59,7 +59,7 @@ function exportsOf(item) {
   return names.filter((name) => name !== undefined).map((name) => ({ name, isType }));
 }
 
-/** Every code file under `rooms`, by its path: `{ lines, imports, exports, uses }`; `uses` are the files of the tree that it imports. */
+/** Every code file under `rooms`, by path: `{ lines, imports, exports, uses }`; `uses` are the files of the tree that it imports. */
 export function readTree(folder, rooms = topRooms) {
   const files = new Map(
     rooms
@@ -81,7 +81,7 @@ export function readTree(folder, rooms = topRooms) {
   return files;
 }
 
-/** Of plain JavaScript, which imports by one line each. */
+/** Imports of plain JavaScript, one line each. */
 function plainImports(source) {
   const found = source.matchAll(/^(?:import|export)\s[^;]*?from '([^']+)'/gms);
   return [...found].map(([, specifier]) => ({ specifier, typeOnly: false }));

@@ -1,12 +1,12 @@
-/** Whether what comes from elsewhere is fixed to its very bytes: packages by integrity, base images by digest. Run alone it checks this tree. */
+/** Checks whether everything external is pinned to its exact bytes: packages by integrity, base images by digest. Run alone it checks this tree. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The tree's own, and that of the documentation's site. */
+/** The lock files of the tree and of the documentation's site. */
 const lockFiles = ['package-lock.json', 'tools/site/package-lock.json'];
 
-/** Files that say from which images something is built or run. */
+/** Files that name the images something is built from or run from. */
 export const imageFiles = [
   'deploy/Dockerfile',
   'deploy/forensics/Dockerfile',
@@ -17,7 +17,7 @@ export const imageFiles = [
 /** @param {{ readonly packages?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }} lock */
 export function packageFaults({ packages = {} }) {
   return Object.entries(packages).flatMap(([place, { link, integrity }]) => {
-    // The first is this package itself.
+    // The first entry is this package itself.
     if (place === '' || link === true) return [];
     return typeof integrity === 'string' && /^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity)
       ? []
@@ -26,7 +26,7 @@ export function packageFaults({ packages = {} }) {
 }
 
 /**
- * Those that come from elsewhere, and so have to be pinned.
+ * Returns the images that are external, and so must be pinned.
  * @param {string} text of a Dockerfile, a compose file or a chart's values
  */
 export function outsideImages(text) {

@@ -12,7 +12,7 @@ interface DemoCommandOptions {
   readonly json?: true;
 }
 
-/** Adds `firebreak demo`: everything at once on this machine, and one incident from the alert to its end. */
+/** Adds `firebreak demo`: starts everything on this machine, and runs one incident from the alert to its end. */
 export function register(program: Command): void {
   const command = program
     .command('demo')
@@ -32,12 +32,12 @@ export function register(program: Command): void {
     const interrupted = new Promise<'interrupted'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
     });
-    // What was underway fails as its servers end: that is no news to who interrupted it, and must not change the exit code.
+    // Operations under way fail as their servers end: the user who interrupted them expects that, and it must not change the exit code.
     void interrupted.then(() => process.on('unhandledRejection', () => {}));
     const answer: DemoOptions['answer'] = options.yes ? 'remove' : options.no ? 'release' : undefined;
     const end = await runDemo({
       keep: options.keep === true,
-      // With --json standard output is for the summary alone.
+      // With --json only the summary goes to standard output.
       stage: new Stage(options.json ? process.stderr : process.stdout),
       interrupted,
       ...(answer && { answer }),

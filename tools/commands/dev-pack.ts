@@ -8,12 +8,12 @@ import type { PlatformRecord } from '../platform/platform-record.ts';
 import { freePorts } from '../platform/ports.ts';
 import { ensureBuilt } from '../setup/build.mjs';
 
-/** The one person of a platform on which a pack is tried. */
+/** The only person of a platform on which a pack is tried. */
 const person = 'you';
 
 /**
- * Firebreak on the local platform with a pack that is being written: what is saved is live, until it is interrupted. Configuration, keys and records stay
- * in a folder beside the platform's: what is changed there is so the next time, too.
+ * Runs Firebreak on the local platform with a pack under development: saved changes are live, until it is interrupted. Configuration, keys and records stay in
+ * a folder next to the platform's, so changes there persist to the next run.
  */
 export async function runPack(folder: string, { stateDir, temporal, kubernetes }: PlatformRecord): Promise<void> {
   const home = join(stateDir, 'firebreak');
@@ -44,7 +44,7 @@ export async function runPack(folder: string, { stateDir, temporal, kubernetes }
   });
 }
 
-/** Yours to change from then on, but for where the servers are. */
+/** From then on the file is the user's to change, except for the servers' addresses. */
 function firstConfig(ports: { readonly intake: number; readonly desk: number }): object {
   return {
     cluster: 'dev',

@@ -31,7 +31,7 @@ interface DevOptions {
 }
 
 interface UpOptions extends DevOptions {
-  /** Default: two, or none beside real ones. */
+  /** Default: two, or none if there are real ones. */
   readonly nodes?: number;
   readonly realNodes: number;
   readonly audit: 'Metadata' | 'RequestResponse';
@@ -52,7 +52,7 @@ interface PartsOptions {
 
 /**
  * Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up; `dev --pack`, which runs Firebreak on
- * them with a pack that is being written; and `parts`: what is kept to start them.
+ * them with a pack under development; and `parts`, which manages what is cached to start them.
  */
 export function register(program: Command): void {
   const dev = program
@@ -160,7 +160,7 @@ async function up(options: UpOptions): Promise<void> {
       if (options.shop) await makeShop(before);
       return printPlatform(options, before, states);
     }
-    // Some have died: what is left would hold the ports and the data.
+    // Some have died: the remaining ones would hold the ports and the data.
     await endRecorded(before);
   }
   const missing = options.realNodes > 0 ? missingForRealNodes() : undefined;
@@ -187,7 +187,7 @@ async function up(options: UpOptions): Promise<void> {
   printPlatform(options, record, serverStates(record));
 }
 
-/** Once: what is there is left as it is. */
+/** Runs once: existing objects are left unchanged. */
 async function makeShop({ kubernetes, realNodes }: PlatformRecord): Promise<void> {
   const cluster = new DemoCluster(readAccess(kubernetes.kubeconfig));
   if (await cluster.hasShop()) return;
@@ -209,7 +209,7 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError('A port between 1024 and 65500.');
 }
 
-/** The real nodes, with the tools' image on each. */
+/** Returns the real nodes, with the tools' image on each. */
 async function equipped(
   platform: Platform,
   names: readonly string[],

@@ -4,10 +4,10 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Pod } from './cluster.ts';
 import { shop } from './shop.ts';
 
-/** Captured from a real Falco with its eBPF driver, byte for byte; it knew of no pod. */
+/** Captured byte for byte from a real Falco with its eBPF driver; it named no pod. */
 const captured = join(import.meta.dirname, 'alerts', 'fileless-execution.jsonl');
 
-/** What Falco sent, with one pod of the shop as the one that it is about, now. All other bytes stay as they were sent. */
+/** Falco's alert, changed to be about one pod of the shop, and to the current time. All other bytes stay as they were sent. */
 export function alertAbout(pod: Pod, now = new Date()): { readonly rule: string; readonly body: string } {
   const container = pod.spec.containers[0];
   const { repository, tag } = imageParts(container?.image ?? '');
@@ -58,11 +58,11 @@ function imageParts(image: string): { readonly repository: string; readonly tag:
 interface PostedAlert {
   /** By this machine's clock, which the API server shares. */
   readonly sentAt: number;
-  /** Until the intake said that the alert is durable. */
+  /** Milliseconds until the intake confirmed that the alert is durable. */
   readonly ms: number;
 }
 
-/** Posts it as Falco does: the secret in the path, since Falco's own output sends no headers. Throws FB_ERR_ALERT_INVALID, FB_ERR_UNAVAILABLE. */
+/** Posts it as Falco does: with the secret in the path, since Falco's own output sends no headers. Throws FB_ERR_ALERT_INVALID, FB_ERR_UNAVAILABLE. */
 export async function postAlert({
   intakeUrl,
   token,

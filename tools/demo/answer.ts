@@ -4,7 +4,7 @@ import type { Response } from './respond.ts';
 import { people } from './settings.ts';
 import type { Stage, StageTime } from './stage.ts';
 
-/** `release`, `remove`, or undefined when nobody decided. */
+/** `release`, `remove`, or undefined if nobody decided. */
 export type DemoDecision = 'release' | 'remove' | undefined;
 
 const countedWithinMs = 120_000;
@@ -17,7 +17,7 @@ export interface Answered {
   readonly times: readonly StageTime[];
 }
 
-/** Lets people answer (or a script, through the same Slack), and shows what follows until nothing is left to do. */
+/** Lets people (or a script, through the same Slack) answer, and shows what follows until nothing is left to do. */
 export async function showAnswer(options: {
   readonly incident: Incident;
   readonly response: Response;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Metadata } from './cluster.ts';
 
-/** The part of a Kubernetes audit event (audit.k8s.io/v1) that the demo looks at. */
+/** The fields of a Kubernetes audit event (audit.k8s.io/v1) that the demo reads. */
 export interface AuditEvent {
   readonly stage: string;
   readonly verb: string;
@@ -24,19 +24,19 @@ export interface AuditEvent {
 
 const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 
-/** A request that changed something, and was granted. One that was only tried, or that asks who may do what, changes nothing. */
+/** Whether a request changed something and was granted. A dry run, or a question about permissions, changes nothing. */
 export function isWrite({ verb, responseStatus, requestURI, objectRef }: AuditEvent): boolean {
   const code = responseStatus?.code ?? 0;
   if (requestURI?.includes('dryRun=') || objectRef?.resource?.endsWith('accessreviews')) return false;
   return writes.includes(verb) && code >= 200 && code < 300;
 }
 
-/** Did Firebreak's own client send it? The demo only reads once the alert is sent, and by another client. */
+/** Whether Firebreak's own client sent it. The demo only reads once the alert is sent, and uses another client. */
 export function isFirebreaks({ userAgent }: AuditEvent): boolean {
   return userAgent?.startsWith('firebreak') === true;
 }
 
-/** The API server's audit log from now on: who did what, in the API server's own words and by its own clock. */
+/** The API server's audit log from now on: who did what, as the API server recorded it, by its own clock. */
 export class AuditLog {
   readonly #file: string;
   readonly #events: AuditEvent[] = [];
@@ -47,7 +47,7 @@ export class AuditLog {
     this.#position = statSync(file).size;
   }
 
-  /** Everything that was written since, in order. */
+  /** Everything written since then, in order. */
   events(): readonly AuditEvent[] {
     const file = openSync(this.#file, 'r');
     try {
@@ -67,7 +67,7 @@ export class AuditLog {
     return this.#events;
   }
 
-  /** The first event that fits, waited for. Throws FB_ERR_UNAVAILABLE after `withinMs`. */
+  /** Waits for the first event that fits. Throws FB_ERR_UNAVAILABLE after `withinMs`. */
   async first(what: string, withinMs: number, fits: (event: AuditEvent) => boolean): Promise<AuditEvent> {
     const deadline = Date.now() + withinMs;
     for (;;) {

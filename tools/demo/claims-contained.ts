@@ -6,7 +6,7 @@ import { shop } from './shop.ts';
 
 const settleMs = 15_000;
 
-/** Is the pod cut off as claimed, and nothing else touched? Controllers need a moment, so what they do is waited for. */
+/** Checks that the pod is cut off as claimed, and that nothing else was touched. Waits for controllers, which need a moment. */
 export async function containedClaims(cluster: DemoCluster, before: Facts): Promise<readonly Claim[]> {
   const { uid, name } = before.suspect.metadata;
   const deadline = Date.now() + settleMs;

@@ -9,8 +9,8 @@ import { shop } from './shop.ts';
 const settleMs = 15_000;
 
 /**
- * People said: expected. Is the pod as it was before? Its ReplicaSet, which has started another one meanwhile, takes it back, has one
- * too many, and ends one of them, which may be this one: so the state is read in what the API server answered to the release.
+ * After people answered "expected": checks that the pod is as it was before. Its ReplicaSet, which has started another pod meanwhile, adopts it again, has one
+ * too many, and ends one of them, possibly this one: so the check reads the state from the API server's response to the release.
  */
 export async function releasedClaims(options: {
   readonly cluster: DemoCluster;
@@ -68,13 +68,13 @@ export async function releasedClaims(options: {
   }
 }
 
-/** The API server has no annotations at all where none is left. */
+/** The API server omits the annotations altogether if none is left. */
 function withoutMark(annotations: Readonly<Record<string, string>>): Metadata['annotations'] {
   const { [names.releasedAnnotation]: _, ...own } = annotations;
   return Object.keys(own).length > 0 ? own : undefined;
 }
 
-/** Firebreak's changes of the pod: the quarantine, then the release. */
+/** Firebreak's changes to the pod: the quarantine, then the release. */
 function patchesOf({ metadata }: Pod, events: readonly AuditEvent[]): readonly AuditEvent[] {
   return events.filter(
     (event) =>

@@ -7,7 +7,7 @@ import { shop } from './shop.ts';
 
 const settleMs = 20_000;
 
-/** People said: not expected. Is the pod gone, and was what it could read replaced without it ever seeing the new value? */
+/** People answered "not expected": checks that the pod is gone, and that what it could read was replaced without it seeing the new value. */
 export async function removedClaims(options: {
   readonly cluster: DemoCluster;
   readonly audit: AuditLog;
@@ -39,7 +39,7 @@ function isWeb(pod: Pod): boolean {
   return pod.metadata.labels?.app === 'web';
 }
 
-/** The Secret that the suspect's Deployment has now in the old one's place. */
+/** The Secret that has replaced the old one in the suspect's Deployment. */
 function successorOf(deployments: readonly Deployment[], secrets: readonly Secret[]): Secret | undefined {
   const deployment = deployments.find(({ metadata }) => metadata.name === shop.suspect);
   const [name, ...more] = deployment ? secretsOf(deployment.spec.template.spec) : [];

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { callKubernetes, type KubernetesAccess } from '../platform/kubernetes/kubernetes-api.ts';
 import { shop, shopManifests, shopPods } from './shop.ts';
 
-/** Objects as the API server answers them, as far as the demo looks at them. */
+/** Objects as the API server returns them, limited to the fields that the demo reads. */
 export interface Metadata {
   readonly name: string;
   readonly uid: string;
@@ -61,7 +61,7 @@ interface EndpointSlice {
   readonly endpoints?: readonly { readonly targetRef?: { readonly uid?: string } }[] | null;
 }
 
-/** Asks the API server itself, by another way than Firebreak's own client. */
+/** Asks the API server directly, by a different path than Firebreak's own client. */
 export class DemoCluster {
   readonly #access: KubernetesAccess;
 
@@ -82,7 +82,7 @@ export class DemoCluster {
 
   hasShop = async (): Promise<boolean> => (await this.#get(`/api/v1/namespaces/${shop.namespace}`)).status === 200;
 
-  /** Makes the shop and waits until all its pods run. Throws FB_ERR_PLATFORM_START. */
+  /** Creates the shop and waits until all its pods run. Throws FB_ERR_PLATFORM_START. */
   async deployShop(options: { readonly image?: string; readonly password: string }): Promise<void> {
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: shop.namespace } };
     await this.#create('/api/v1/namespaces', namespace);
@@ -127,7 +127,7 @@ export function isRolledOut({ metadata, spec, status }: Deployment): boolean {
   return (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) && all.every((count) => count === spec.replicas);
 }
 
-/** The Secrets that a pod of this spec has in its environment or its volumes. */
+/** The Secrets that a pod with this spec has in its environment or its volumes. */
 export function secretsOf(spec: PodSpec): readonly string[] {
   const inEnv = spec.containers.flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []));
   const inVolumes = (spec.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []);

@@ -18,22 +18,22 @@ export interface DemoOptions {
   /** Absent: a person clicks. */
   readonly answer?: 'release' | 'remove';
   readonly keep: boolean;
-  /** A folder for everything that is kept; absent: one of its own that goes away. */
+  /** A folder for everything that is kept; absent: a temporary one that is removed afterwards. */
   readonly state?: string;
   readonly stage: Stage;
 }
 
 interface DemoEnd extends DemoResult {
-  /** Where everything is, when it was not cleaned up. */
+  /** Where everything is, if it was not cleaned up. */
   readonly folder?: string;
 }
 
-/** Runs in a kind cluster, whose nodes have it; played nodes run nothing, so there every container has a name of its own. */
+/** Runs in a kind cluster, whose nodes have this image; played nodes run no containers, so there every container has an image name of its own. */
 const kindImage = 'registry.k8s.io/pause:3.10';
 
 /**
- * The whole demo: starts all of it, shows one incident from the alert to its end, asks the API server whether it is true, and ends
- * everything. `onUp` is told when all is up and done and only `keep` holds it. The servers end with this process, whatever happens to it.
+ * Runs the whole demo: starts everything, shows one incident from the alert to its end, verifies it with the API server, and ends everything. `onUp` is called
+ * when all is up and done and only `keep` holds it. The servers end with this process, whatever happens to it.
  * @throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START, FB_ERR_UNAVAILABLE.
  */
 export async function runDemo(
@@ -59,7 +59,7 @@ export async function runDemo(
     return end === 'interrupted' ? end : { ...end, ...(!own || failed ? { folder } : {}) };
   } finally {
     stage.waiting('stopping');
-    // What is thrown away need not end in order.
+    // A folder that is thrown away needs no orderly shutdown.
     if (own && !failed) await Promise.allSettled(ends.map((stop) => stop()));
     else for (const stop of ends.reverse()) await stop().catch(() => undefined);
     if (own && !failed) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -68,7 +68,7 @@ export async function runDemo(
   }
 }
 
-/** @throws FB_ERR_INCOMPLETE for a folder with something in it: another demo's cluster and incident would be found there. */
+/** @throws FB_ERR_INCOMPLETE for a folder that is not empty: it would contain another demo's cluster and incident. */
 function openFolder(state: string | undefined): string {
   if (state === undefined) return mkdtempSync(join(tmpdir(), 'firebreak-demo-'));
   const folder = resolve(state);
@@ -96,9 +96,9 @@ async function showAll(
   ends.push(() => group.stop());
   const standIns = await writeStandIns(folder, { console: true });
   const standInsUp = startStandIns({ group, folder, standIns });
-  // Looked at when both are to be there: until then its failure is nobody's.
+  // Awaited below, together with the platform: until then nothing handles its failure.
   standInsUp.catch(() => undefined);
-  // Its own data folder; nothing here ever reads KUBECONFIG or another cluster's address.
+  // Uses its own data folder; nothing here ever reads KUBECONFIG or another cluster's address.
   const platform = await startPlatform({
     stateDir: join(folder, 'platform'),
     kubernetes: { auditLevel: 'RequestResponse' },
@@ -134,7 +134,7 @@ async function startAll(options: {
   const settings = writeSettings({
     folder,
     standIns,
-    // A Temporal that is there already may have incidents of another demo.
+    // A Temporal that already exists may have incidents of another demo.
     cluster: temporal.pid === undefined ? `demo-${randomBytes(3).toString('hex')}` : 'demo',
     temporal: { address: temporal.address, namespace: temporal.namespace },
     kubeconfig: kubernetes.kubeconfig,

@@ -7,7 +7,7 @@ import { durationText, type Stage, type StageTime } from './stage.ts';
 
 const coveredWithinMs = 120_000;
 
-/** Says of each claim whether the API server agrees. */
+/** Shows for each claim whether the API server agrees. */
 export function showClaims({
   title,
   claims,

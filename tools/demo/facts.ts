@@ -11,7 +11,7 @@ export interface Facts {
   readonly policies: readonly NetworkPolicy[];
 }
 
-/** What is in the shop's namespace at one moment. */
+/** The contents of the shop's namespace at one moment. */
 interface ShopState {
   readonly pods: readonly Pod[];
   readonly deployments: readonly Deployment[];
@@ -37,25 +37,25 @@ export async function readFacts(cluster: DemoCluster): Promise<Facts> {
   return { suspect, others: pods.filter((pod) => pod !== suspect), deployments, secret, policies };
 }
 
-/** One thing that must be so, and whether it is, as the API server says. */
+/** One thing that must be true, and whether the API server confirms it. */
 export interface Claim {
   readonly text: string;
   readonly ok: boolean;
-  /** What is different. */
+  /** The difference from what was claimed. */
   readonly difference?: string;
 }
 
-/** `difference` says what is not as claimed; undefined when all is. */
+/** `difference` describes what is not as claimed; undefined if everything is. */
 export function claim(text: string, difference: string | undefined): Claim {
   return { text, ok: difference === undefined, ...(difference !== undefined && { difference }) };
 }
 
-/** The same whatever order the keys came in. */
+/** Independent of the order of the keys. */
 export function sortedJson(map: Readonly<Record<string, string>> | undefined): string {
   return JSON.stringify(Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** What became of pods that nothing should have touched; undefined when all are as they were. */
+/** What happened to pods that nothing should have touched; undefined if all are unchanged. */
 export function changedPods(before: readonly Pod[], now: readonly Pod[]): string | undefined {
   const differences = before.flatMap(({ metadata }) => {
     const found = now.find((pod) => pod.metadata.uid === metadata.uid);

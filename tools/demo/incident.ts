@@ -17,8 +17,8 @@ export class Incident {
   }
 
   /**
-   * Waits until the state fits, and gives it. No limit: a person is waited for.
-   * @throws FB_ERR_UNAVAILABLE after `withinMs`, FB_ERR_PLATFORM_START when the service has ended.
+   * Waits until the state fits, and returns it. Undefined `withinMs`: no limit, since it waits for a person.
+   * @throws FB_ERR_UNAVAILABLE after `withinMs`, FB_ERR_PLATFORM_START if the service has ended.
    */
   async until(what: string, withinMs: number | undefined, fits: (state: IncidentState) => boolean): Promise<IncidentState> {
     const deadline = withinMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + withinMs;
@@ -36,7 +36,7 @@ export class Incident {
     }
   }
 
-  /** Not there yet, or not answering: looked at again. */
+  /** Not there yet, or not answering: try again. */
   async #read(): Promise<IncidentState | undefined> {
     return incidentState(this.#session, { id: this.id }).catch(undefinedIf('FB_ERR_UNKNOWN_ID', 'FB_ERR_UNAVAILABLE'));
   }
@@ -47,7 +47,7 @@ function lastWords({ timeline }: IncidentState): string {
   return last ? `its last entry is “${last.kind}: ${last.text}”` : 'its timeline is empty';
 }
 
-/** The question of the playbook; a lease has one of its own, which is not on a card. */
+/** The playbook's question; a lease has its own question, which is not on a card. */
 export function askedQuestion({ questions }: IncidentState): QuestionState | undefined {
   return questions.find(({ question }) => !question.id.startsWith('lease:'));
 }

@@ -9,7 +9,7 @@ import type { DemoSettings, StandIns } from './settings.ts';
 
 const readyWithinMs = 120_000;
 
-/** The stand-ins for Slack and GitHub. Throws FB_ERR_PLATFORM_PART_MISSING where Firebreak was installed without them. */
+/** Starts the stand-ins for Slack and GitHub. Throws FB_ERR_PLATFORM_PART_MISSING if Firebreak was installed without them. */
 export async function startStandIns({
   group,
   folder,
@@ -40,7 +40,7 @@ export async function startStandIns({
   return server;
 }
 
-/** The real service, all roles in one process, as `firebreak run` starts it. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START. */
+/** Starts the real service, all roles in one process, as `firebreak run` does. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START. */
 export async function startService({
   group,
   settings,
@@ -51,12 +51,12 @@ export async function startService({
 }: {
   readonly group: ServerGroup;
   readonly settings: DemoSettings;
-  /** The folder of the package that runs. */
+  /** Folder of the package to run. */
   readonly program?: string;
   readonly roles?: string;
-  /** Folder of a pack that is being written. */
+  /** Folder of a pack under development. */
   readonly watch?: string;
-  /** Beside what every service has. */
+  /** In addition to the environment that every service has. */
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<RunningServer> {
   const cli = join(program, 'dist', 'service', 'cli.js');
@@ -84,14 +84,14 @@ export async function startService({
   return server;
 }
 
-/** `any`: a desk has a page at its root where it has a console, and else nothing. */
+/** `any`: a desk serves a page at its root only if it has a console. */
 async function answers(url: string, status: number | 'any' = 200): Promise<boolean> {
   const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
   await response?.body?.cancel();
   return status === 'any' ? response !== undefined : response?.status === status;
 }
 
-/** Memory of a process that is in RAM, in bytes; undefined when it is gone. */
+/** Resident memory of a process in bytes; undefined if it is gone. */
 export function residentBytes(pid: number): number | undefined {
   try {
     const status = `/proc/${pid}/status`;

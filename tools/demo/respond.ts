@@ -24,13 +24,13 @@ export interface Response {
   readonly times: readonly StageTime[];
 }
 
-/** Posts the alert, and shows what Firebreak does with it until it asks. */
+/** Posts the alert, and shows what Firebreak does about it until it asks people. */
 export async function showResponse(options: {
   readonly settings: DemoSettings;
   readonly incident: Incident;
   readonly before: Facts;
   readonly audit: AuditLog;
-  /** No container and no network policy controller runs on nodes that are only played. */
+  /** Nodes that are only simulated run no containers and no network policy controller. */
   readonly playedNodes: boolean;
   readonly stage: Stage;
 }): Promise<Response> {
@@ -107,7 +107,7 @@ export async function showResponse(options: {
   };
 }
 
-/** When the API server had done the later of label and policy, by its own audit log. */
+/** When the API server had completed the later of label and policy, by its own audit log. */
 async function containedAt(options: { readonly audit: AuditLog; readonly name: string; readonly sentAt: number }) {
   const { audit, name, sentAt } = options;
   const patch = await audit.first(

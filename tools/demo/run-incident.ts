@@ -27,9 +27,9 @@ export interface StartedDemo {
   readonly service: RunningServer;
 }
 
-/** What the demo found, for programs; times in milliseconds. */
+/** The result of the demo, for programs; times in milliseconds. */
 export interface DemoResult {
-  /** Everything that was claimed is so, and the records are intact. */
+  /** Whether every claim is true, and the records are intact. */
   readonly ok: boolean;
   readonly incident: string;
   readonly run: string;
@@ -55,7 +55,7 @@ export interface DemoResult {
   };
 }
 
-/** One incident from the alert to its end, each claim asked of the API server. */
+/** Runs one incident from the alert to its end, and checks each claim with the API server. */
 export async function runIncident(
   options: StartedDemo & { readonly answer?: 'release' | 'remove'; readonly stage: Stage },
 ): Promise<DemoResult> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { freePorts } from '../platform/ports.ts';
 
-/** The people of the demo: who is on call, who leads, and somebody who may decide nothing. */
+/** The people of the demo: one on call, one who leads, and one who may decide nothing. */
 export const people = [
   { id: 'ada', name: 'Ada Byron', slack: 'U0ADA', title: 'on call' },
   { id: 'grace', name: 'Grace Murray', slack: 'U0GRACE', title: 'on call' },
@@ -13,7 +13,7 @@ export const people = [
 
 const stranger = { id: 'U0TOM', name: 'tom', realName: 'Tom Riddle', title: 'not on the roster' };
 
-/** What the stand-ins for Slack and GitHub are started with: a file, since it holds their secrets. */
+/** Settings of the stand-ins for Slack and GitHub, passed in a file since they contain secrets. */
 export interface StandInSettings {
   readonly slack: {
     readonly port: number;
@@ -26,7 +26,7 @@ export interface StandInSettings {
     readonly interactionsUrl: string;
   };
   readonly github: { readonly port: number; readonly repository: string; readonly token: string };
-  /** An identity provider at which whoever sits at the browser says which of these they are. Absent: no console. */
+  /** An identity provider that lets anyone at the browser choose which of these people they are. Absent: no console. */
   readonly identity?: {
     readonly port: number;
     readonly clientId: string;
@@ -36,14 +36,14 @@ export interface StandInSettings {
 }
 
 export interface DemoSettings {
-  /** Folder of configuration, keys, records, evidence and logs. */
+  /** Folder with configuration, keys, records, evidence and logs. */
   readonly folder: string;
   readonly configFile: string;
   readonly standIns: StandInSettings;
   readonly falcoToken: string;
   readonly intakeUrl: string;
   readonly deskUrl: string;
-  /** Absent: there is none. */
+  /** Absent: there is no console. */
   readonly consoleUrl?: string;
   readonly channel: string;
 }
@@ -56,7 +56,7 @@ interface DemoSettingsOptions {
   readonly kubeconfig: string;
 }
 
-/** The stand-ins, and the ports of all that is not the platform: they are known before it runs. */
+/** The stand-ins, and the ports of everything except the platform: they are known before it runs. */
 export interface StandIns {
   readonly settings: StandInSettings;
   readonly file: string;
@@ -76,7 +76,7 @@ function secretsFolder(folder: string): string {
 
 const subjectOf = (id: string): string => `sub-${id}`;
 
-/** Writes what the stand-ins are started with; with an identity provider where the desk is to have a console. */
+/** Writes the settings of the stand-ins; with an identity provider if the desk is to have a console. */
 export async function writeStandIns(folder: string, { console = false } = {}): Promise<StandIns> {
   const ports = await freePorts({ names: ['intake', 'desk', 'slack', 'github', 'identity'] });
   const settings: StandInSettings = {
@@ -109,7 +109,7 @@ export async function writeStandIns(folder: string, { console = false } = {}): P
   return { settings, file, intakePort: ports.intake, deskPort: ports.desk };
 }
 
-/** Writes what an administrator would: `firebreak.yaml`, and each secret in a file of its own. */
+/** Writes what an administrator would: `firebreak.yaml`, and each secret in its own file. */
 export function writeSettings(options: DemoSettingsOptions): DemoSettings {
   const { folder, cluster, temporal, kubeconfig } = options;
   const { settings: standIns, intakePort, deskPort } = options.standIns;
@@ -151,7 +151,7 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
     },
     audit: { everySeconds: 2 },
     ...(identity && {
-      // Votes in Slack are enough for what the demo does: the provider is there for the console.
+      // Votes in Slack are enough for what the demo does: the provider is only for the console.
       stepUp: { issuer: url(identity.port), clientId: identity.clientId, publicUrl: url(deskPort), reaches: ['cluster'] },
       console: { roles: { approver: ['response'], auditor: ['response'] } },
     }),

@@ -1,4 +1,4 @@
-/** The small shop that the demo deploys: three Deployments, one Secret that two of them use, and a policy of its own. */
+/** The small shop that the demo deploys: three Deployments, one Secret that two of them use, and its own policy. */
 export const shop = { namespace: 'shop', secret: 'cart-db', suspect: 'cart', consumers: ['cart', 'orders'] } as const;
 
 const replicas = { web: 2, cart: 4, orders: 2 } as const;
@@ -6,7 +6,7 @@ const replicas = { web: 2, cart: 4, orders: 2 } as const;
 export const shopPods = Object.values(replicas).reduce((sum, count) => sum + count, 0);
 
 export interface Manifest {
-  /** Where objects of this kind are made. */
+  /** API path at which objects of this kind are created. */
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -17,7 +17,7 @@ const secretVolume = {
   volumeMounts: [{ name: 'db', mountPath: '/etc/cart-db', readOnly: true }],
 };
 
-/** `image` is what every container runs where nodes run containers at all; on played nodes each has a name of its own. */
+/** `image` is what every container runs if the nodes run containers; on simulated nodes each has an image name of its own. */
 export function shopManifests({ image, password }: { readonly image?: string; readonly password: string }): readonly Manifest[] {
   const core = `/api/v1/namespaces/${shop.namespace}`;
   const deployment = (

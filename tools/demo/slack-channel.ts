@@ -16,14 +16,14 @@ interface ShownMessage {
 }
 
 interface DemoQuestion {
-  /** When it stood in the channel, by the stand-in's clock, which is this machine's. */
+  /** When it was posted in the channel, by the stand-in's clock, which is this machine's. */
   readonly at: number;
   readonly ts: string;
-  /** What the card says about silence. */
+  /** What the card says about an unanswered question. */
   readonly onSilence: string | undefined;
 }
 
-/** The channel as Slack has it: what stands there, and clicks that go the way of a person's. */
+/** The channel as Slack has it: its messages, and clicks delivered the same way as a person's. */
 export class SlackChannel {
   readonly #base: string;
   readonly #channel: string;
@@ -53,7 +53,7 @@ export class SlackChannel {
     }
   }
 
-  /** A person clicks: signed, and delivered to Firebreak's desk as Slack would. Throws FB_ERR_UNAVAILABLE when the desk does not take it. */
+  /** Clicks as a person: signed, and delivered to Firebreak's desk as Slack would. Throws FB_ERR_UNAVAILABLE if the desk does not accept it. */
   async click(click: { readonly user: string; readonly button: string; readonly ts: string }): Promise<void> {
     const { user, button, ts } = click;
     const delivery = (await this.#control('click', { user, channel: this.#channel, ts, buttonText: button })) as {
@@ -95,7 +95,7 @@ export interface DemoTicket {
   readonly url: string;
 }
 
-/** The issues, asked of GitHub's API. */
+/** The issues, read from GitHub's API. */
 export async function tickets({ standIns: { github } }: Pick<DemoSettings, 'standIns'>): Promise<readonly DemoTicket[]> {
   const base = `http://127.0.0.1:${github.port}`;
   const response = await fetch(`${base}/repos/${github.repository}/issues?state=all`, {

@@ -10,13 +10,13 @@ export interface StageTime {
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
-/** `1234.5` as `1.23 s`, `48.2` as `48 ms`. */
+/** Formats `1234.5` as `1.23 s`, `48.2` as `48 ms`. */
 export function durationText(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   return ms < 100_000 ? `${(ms / 1_000).toFixed(2)} s` : `${Math.round(ms / 1_000)} s`;
 }
 
-/** What the demo shows while it goes on: colours and a moving sign on a terminal, plain lines anywhere else. */
+/** What the demo shows while it runs: colours and a spinner on a terminal, plain lines anywhere else. */
 export class Stage {
   readonly #out: NodeJS.WriteStream;
   #spinner: NodeJS.Timeout | undefined;
@@ -38,13 +38,13 @@ export class Stage {
     this.line(`\n${this.style('bold', printable(text))}`);
   }
 
-  /** A step of the set-up that is done. */
+  /** Prints a completed step of the set-up. */
   done(text: string, ms?: number): void {
     const took = ms === undefined ? '' : this.style('dim', `  ${durationText(ms)}`);
     this.line(`  ${this.style('green', '✔')} ${printable(text)}${took}`);
   }
 
-  /** `   48 ms  contained   …`; the lines under it stand in the same column. */
+  /** Prints `   48 ms  contained   …`; the lines below it are aligned with the same column. */
   event(ms: number | undefined, name: string, text: string, more: readonly string[] = []): void {
     const time = (ms === undefined ? '' : durationText(ms)).padStart(9);
     this.line(`${this.style('dim', time)}  ${this.style(['cyan', 'bold'], name.padEnd(10))}  ${printable(text)}`);
@@ -59,7 +59,7 @@ export class Stage {
     this.line(this.style('yellow', printable(text)));
   }
 
-  /** Says that something goes on, until the next line. Off a terminal only what was done is said. */
+  /** Shows that something is in progress, until the next line. Without a terminal only completed steps are printed. */
   waiting(text: string): void {
     this.#clear();
     if (!this.#out.isTTY) return;
@@ -72,7 +72,7 @@ export class Stage {
     this.#spinner = setInterval(show, 120).unref();
   }
 
-  /** How far something long is: on the one line that moves, or on one of its own where nothing does. */
+  /** Shows the progress of something long: on the spinner's line, or on a line of its own if there is no terminal. */
   goesOn(text: string): void {
     if (this.#out.isTTY) this.waiting(text);
     else this.line(`    ${printable(text)}`);

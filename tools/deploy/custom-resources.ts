@@ -7,7 +7,7 @@ interface Column {
   readonly name: string;
   readonly jsonPath: string;
   readonly type?: string;
-  /** Above 0 it is only shown by `--output wide`. */
+  /** Above 0 only `--output wide` shows it. */
   readonly priority?: number;
 }
 
@@ -79,7 +79,7 @@ function definition(kind: ResourceKind): string {
 
 const keywords = new Set(['type', 'description', 'enum', 'format', 'items', 'properties', 'required']);
 
-/** A structural schema has none of the other words of JSON Schema: the cell writes what zod has typed. */
+/** A structural schema allows none of the other keywords of JSON Schema; the cell writes only what zod has typed. */
 function structural(type: z.ZodType): unknown {
   return strip(z.toJSONSchema(type));
 }

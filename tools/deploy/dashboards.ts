@@ -1,14 +1,14 @@
-/** The dashboards for Grafana, from which `npm run generate` makes `deploy/grafana`. */
+/** The Grafana dashboards, from which `npm run generate` makes `deploy/grafana`. */
 
 interface Panel {
   readonly title: string;
-  /** What it tells, for who looks at it the first time. */
+  /** What it shows, for somebody who sees it for the first time. */
   readonly about: string;
   readonly kind: 'timeseries' | 'stat' | 'table';
   readonly unit?: 'short' | 's' | 'bytes' | 'percentunit' | 'ops';
-  /** PromQL, and how its series are named. */
+  /** PromQL, and the names of its series. */
   readonly queries: readonly (readonly [query: string, legend: string])[];
-  /** In red from here on. */
+  /** Shown in red from this value on. */
   readonly worseFrom?: number;
 }
 
@@ -277,7 +277,7 @@ const columns = 2;
 const size = { w: 24 / columns, h: 8 };
 const datasource = { type: 'prometheus', uid: '$datasource' };
 
-/** As Grafana imports it. */
+/** The model as Grafana imports it. */
 export function grafanaModel({ name, title, panels }: Dashboard): object {
   return {
     uid: `firebreak-${name}`,

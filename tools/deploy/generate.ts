@@ -1,6 +1,6 @@
 /**
- * Writes what of `deploy` follows from the declarations: accounts, rights, admission and network policies of the shipped playbooks, as manifests and as parts of
- * the chart. With `--check` it writes nothing and fails where a file differs.
+ * Writes the parts of `deploy` that follow from the declarations: accounts, rights, admission and network policies of the shipped playbooks, as manifests and
+ * as parts of the chart. With `--check` it writes nothing and fails if a file differs.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,13 +23,13 @@ for (const [name, manifest] of rbacManifests({ actions, namespace: usualNamespac
   write(`deploy/rbac/${name}`, manifest);
 write('deploy/rbac/network.yaml', networkManifest(networkPolicies({ namespace: usualNamespace }).values()));
 
-// The app is shipped with the program, which writes it for a new installation.
+// The app manifest is shipped with the program, which writes it for a new installation.
 write('deploy/slack/manifest.yaml', slackManifest());
 
 const chart = 'deploy/helm/firebreak';
-/** Stands for the namespace until the chart knows it. */
+/** Placeholder for the namespace until the chart knows it. */
 const namespace = 'release-namespace-of-the-chart';
-/** Ports that stand for what the values say. */
+/** Placeholder ports for those from the values. */
 const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
 
 for (const [name, manifest] of rbacManifests({ actions, namespace, gitops: pausers })) {
@@ -38,7 +38,7 @@ for (const [name, manifest] of rbacManifests({ actions, namespace, gitops: pause
   const ofRole = `(has "${role}" $roles)`;
   const conditions: Readonly<Record<string, string>> = {
     'opt-in': `(has "${of}" (dig "actions" "optIn" (list) .Values.config))`,
-    // An empty section turns it on, too.
+    // An empty section also turns it on.
     gitops: `(has "cell" $roles) (ne (toString (dig "actions" "gitops" "${of}" false .Values.config)) "false")`,
     events: `${ofRole} (dig "kubernetes" "events" true .Values.config)`,
     reports: `${ofRole} (dig "kubernetes" "reports" true .Values.config)`,

@@ -41,7 +41,7 @@ function section(action: ActionDeclaration): string {
   return [`## ${action.name}`, `${action.title}.`, facts, inputOf(action), example, rightsOf(action)].join('\n\n');
 }
 
-/** `docs/actions.md`, from the declarations. */
+/** Generates `docs/actions.md` from the declarations. */
 export function actionsPage(): string {
   const rows = actions.map(
     (action) => `| [\`${action.name}\`](#${action.name.toLowerCase()}) | ${action.title} | ${action.effect} | ${action.reach} |`,

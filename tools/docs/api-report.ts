@@ -1,12 +1,13 @@
 /**
- * Writes `docs/api`, and holds what workflows and program say to each other against the last release (`contract.ts`). The pages: what the package's doors give, type by type. A change of one of these pages is a change that whoever imports them may notice.
- * With `--check` only says which pages are not up to date, with exit code 1.
+ * Writes `docs/api`, and checks the messages between workflows and program against the last release (`contract.ts`). The pages list what the package's doors
+ * export, type by type. A change of one of these pages is a change that importers may notice. With `--check` only reports which pages are out of date, with
+ * exit code 1.
  */
 import { writeGenerated } from '../generated.ts';
 import { contractOf, contractProblems } from './contract.ts';
 import { exportsOf, type FileOf, keyOf, madeOf, type Place, textOf, withDeclarations } from './declarations.ts';
 
-/** The files of the room `authoring` as pages of Markdown, by name. `fileOf` has the declarations of the tree. */
+/** The files of the room `authoring` as pages of Markdown, by name. `fileOf` returns the declarations of the tree. */
 function apiReport(fileOf: FileOf, doors: readonly string[]): ReadonlyMap<string, string> {
   return new Map(doors.map((door) => [door, pageOf(door, fileOf)]));
 }

@@ -9,7 +9,7 @@ interface Way {
   readonly steps: readonly { readonly files: readonly string[]; readonly text: string }[];
 }
 
-/** Of each room, what it is for. Rooms of `service` stand for themselves, the others for all that is in them. */
+/** The purpose of each room. Rooms of `service` are listed individually, the others include everything in them. */
 const purposes: Readonly<Record<string, string>> = {
   authoring:
     'The doors of the package, for who writes playbooks: `firebreak/playbook`, `firebreak/actions`, `firebreak/alerts`, `firebreak/testing`',
@@ -126,7 +126,7 @@ const clickWay: Way = {
   ],
 };
 
-/** What is looked for most often, in two files at most. */
+/** The most frequent questions, each answered by at most two files. */
 const asked: readonly { readonly question: string; readonly files: readonly string[] }[] = [
   { question: 'How is an alert of Falco read?', files: ['integrations/sensors/falco/falco.ts'] },
   {
@@ -141,7 +141,10 @@ const asked: readonly { readonly question: string; readonly files: readonly stri
   },
 ];
 
-/** `docs/architecture.md`: the rooms with their real imports, and the two ways through them. @throws when a file that it names is not there, or a room is not in it. */
+/**
+ * Generates `docs/architecture.md`: the rooms with their real imports, and the two paths through them. @throws if a file that it names does not exist, or a
+ * room is missing in it.
+ */
 export function architecturePage(): string {
   const tree = readTree(projectRoot());
   const unknown = new Set([...tree.keys()].map(roomOf).filter((room) => room !== undefined && !(room in purposes)));
@@ -184,7 +187,7 @@ function roomOf(file: string): string | undefined {
   const [top = '', second = ''] = file.split('/');
   if (!topRooms.includes(top)) return undefined;
   if (top !== 'service') return top;
-  // What lies in `service` itself starts the rooms.
+  // Files directly in `service` start the rooms.
   return second.includes('.') ? undefined : `service/${second}`;
 }
 

@@ -14,7 +14,7 @@ function flow(value: unknown): string {
   return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim();
 }
 
-/** What stands for a value that is not written: the default, `required`, or nothing where it is worked out or simply absent. */
+/** Shown for a value that is not written: the default, `required`, or nothing if it is derived or simply absent. */
 function given(place: ReturnType<typeof unwrap>): string {
   if (place.default !== undefined) return `\`${flow(place.default)}\``;
   return place.optional || kindOf(place.schema) === 'section' ? '' : '**required**';
@@ -57,7 +57,7 @@ roster:
     oncall: [ada]
     leads: [ada]`;
 
-/** `docs/configuration.md`, from the descriptions in the schema. */
+/** Generates `docs/configuration.md` from the descriptions in the schema. */
 export function configurationPage(): string {
   const entries = Object.entries<z.core.$ZodType>(configSchema.shape);
   const plain = entries.filter(([, schema]) => children(schema).length === 0);

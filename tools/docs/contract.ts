@@ -1,6 +1,6 @@
 /**
- * What a build of the workflows and the program around it say to each other, as types. Open incidents go on with the build that began them, under whatever program runs by
- * then: what the last release's workflows send has to fit what is expected now, and what they are sent now what they expected.
+ * What a build of the workflows and the program around it exchange, as types. Open incidents continue with the build that started them, under whatever program
+ * runs by then: what the last release's workflows send must fit what is expected now, and what they receive now must fit what they expected.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,17 +16,17 @@ const releases = join(projectRoot(), 'test', 'fixtures', 'releases');
 const contractFile = join(releases, 'last.contract.d.ts');
 const acceptedFile = join(releases, 'accepted.json');
 
-/** What the last release's workflows could not live with. */
+/** A change that would break the last release's workflows. */
 interface ContractFault {
-  /** Such as `arguments of planStep`; with the role whose queue it is on where not all have it. */
+  /** For example `arguments of planStep`; with the role that owns its queue, unless all roles have it. */
   readonly what: string;
   readonly why: string;
 }
 
-/** A fault that somebody has agreed to. */
+/** A fault that somebody has accepted. */
 const accepted = z.array(z.strictObject({ change: z.string(), because: z.string().min(10) }));
 
-/** One file of declarations, without comments, that stands for itself. */
+/** One self-contained file of declarations, without comments. */
 export function contractOf(fileOf: FileOf): string {
   const roots = ['ActivitiesByRole', 'SignalsByWorkflow', 'StateByWorkflow', 'HandedOver'].map((name) => ({
     file: source,
@@ -72,7 +72,7 @@ function declarationOf(place: Place, all: readonly Place[], fileOf: FileOf): str
   return /^(?:interface|type) /.test(text) ? `export ${text}` : `export declare ${text}`;
 }
 
-/** By the compiler: what is said has to be assignable to what is expected. */
+/** Uses the compiler: what is sent must be assignable to what is expected. */
 export function contractFaults({ before, now }: { readonly before: string; readonly now: string }): readonly ContractFault[] {
   const [said, expected] = [namesIn(before, 'SaidByWorkflows'), namesIn(now, 'SaidByWorkflows')];
   const [heard, sent] = [namesIn(before, 'SaidToWorkflows'), namesIn(now, 'SaidToWorkflows')];
@@ -88,7 +88,7 @@ export function contractFaults({ before, now }: { readonly before: string; reado
   const found = compile({
     'before.d.ts': before,
     'now.d.ts': now,
-    // The imports stand in the first line: what is said of line N is about compared[N - 2].
+    // The imports are in the first line: a message for line N is about compared[N - 2].
     'check.ts': [`import type * as before from './before.d.ts'; import type * as now from './now.d.ts';`, ...lines].join('\n'),
   });
   return [
@@ -125,7 +125,7 @@ function compile(files: Readonly<Record<string, string>>): readonly { readonly l
   }
 }
 
-/** Of each message the last line, which names the very field. */
+/** The last line of each message, which names the exact field. */
 function faultsIn(output: string): readonly { readonly line: number; readonly text: string }[] {
   const faults: { line: number; text: string }[] = [];
   for (const one of output.split('\n')) {
@@ -143,7 +143,7 @@ export function contractProblems(now: string): readonly string[] {
   return problemsOf(faults, agreed);
 }
 
-/** @param agreed what is accepted on purpose. */
+/** @param agreed faults that are accepted on purpose. */
 export function problemsOf(faults: readonly ContractFault[], agreed: z.infer<typeof accepted>): readonly string[] {
   const path = 'test/fixtures/releases/accepted.json';
   return [
@@ -165,7 +165,7 @@ function remedyFor(what: string): string {
   return 'Go on taking what they send: keep its name, and make what is new optional';
 }
 
-/** Puts the contract of this tree in the place of the last release's; nothing is accepted then. */
+/** Replaces the last release's contract with that of this tree; clears the accepted faults. */
 export function keepContract(now: string): void {
   writeFileSync(contractFile, now);
   writeFileSync(acceptedFile, '[]\n');

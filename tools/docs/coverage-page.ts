@@ -8,7 +8,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** How many rules a playbook is for, of a whole set and of its parts. */
+/** How many rules a playbook covers, for a whole set and for its parts. */
 function shares({ set, rules }: SetCoverage): readonly (readonly string[])[] {
   const parts = Object.entries(Object.groupBy(rules, ({ rule }) => rule.part));
   const line = (name: string, of: readonly CoveredRule[]) => [
@@ -19,7 +19,7 @@ function shares({ set, rules }: SetCoverage): readonly (readonly string[])[] {
     String(of.filter(({ covered }) => covered === 'rest').length),
     String(of.filter(({ covered }) => covered === 'no').length),
   ];
-  // A folder of examples is no part that anybody chooses.
+  // A folder of examples is not a part that anybody chooses.
   const shown = ['falco', 'falco-plugins', 'kubearmor'].includes(set.id) ? parts : [];
   return [line(set.title, rules), ...shown.map(([part, of = []]) => line(`${set.title}: ${part}`, of))];
 }
@@ -35,7 +35,7 @@ function answersText({ answers, covered }: CoveredRule): string {
   return texts.map(({ place, text }) => `${place}: ${text}`).join('; ');
 }
 
-/** `docs/coverage.md`: rule sets × playbooks. */
+/** Generates `docs/coverage.md`: rule sets × playbooks. */
 export function coveragePage(): string {
   const coverage = coverageOf(playbooks, ruleSets);
   return [

@@ -5,17 +5,17 @@ import { dirname, join, posix } from 'node:path';
 import { type Module, type ModuleItem, parseSync } from '@swc/core';
 import { projectRoot } from '../../service/process/project-root.ts';
 
-/** A name where it is declared; `file` is a package's name where it is not ours. */
+/** A name and where it is declared; `file` is a package's name if it is not ours. */
 export interface Place {
   readonly file: string;
   readonly name: string;
 }
 
 interface DeclarationFile {
-  /** Name → its text, and the names in it. */
+  /** Name → its text, and the names used in it. */
   readonly declared: ReadonlyMap<string, { readonly text: string; readonly uses: readonly Place[] }>;
   readonly exported: ReadonlyMap<string, Place>;
-  /** Files all of whose exports it exports. */
+  /** Files whose exports it re-exports completely. */
   readonly all: readonly string[];
 }
 
@@ -31,7 +31,7 @@ function declarationsIn(folder: string): FileOf {
   };
 }
 
-/** The places and all that they are made of, each once. */
+/** The places and everything that they are made of, each once. */
 export function madeOf(places: readonly Place[], fileOf: FileOf): readonly Place[] {
   const seen = new Map(places.map((place) => [keyOf(place), place]));
   const open = [...seen.values()];
@@ -57,7 +57,7 @@ function isOurs(file: string): boolean {
   return file.endsWith('.ts');
 }
 
-/** Where a name is declared, through files that only pass it on; undefined for what is a package's. */
+/** Where a name is declared, following re-exports; undefined for names from packages. */
 function declaredAt({ file, name }: Place, fileOf: FileOf): Place | undefined {
   if (!isOurs(file)) return undefined;
   const { declared, exported, all } = fileOf(file);
@@ -79,14 +79,14 @@ function readDeclarations(folder: string, file: string): DeclarationFile {
   const source = readFileSync(join(folder, file.replace(/\.ts$/, '.d.ts')), 'utf8').trimStart();
   const { body, span } = parseSync(source, { syntax: 'typescript', target: 'es2024' });
   const bytes = Buffer.from(source);
-  // Places are counted on from what was parsed before.
+  // The parser's positions continue from the previous parse.
   const text = ({ span: { start, end } }: Pick<Module, 'span'>): string =>
     bytes
       .subarray(start - span.start, end - span.start)
       .toString('utf8')
       .replace(/^export /, '')
       .replace(/^declare /, '')
-      // From here a type is named by itself: where its file lies is nobody's matter.
+      // Below, a type is referred to by name only: the location of its file does not matter.
       .replaceAll(/import\("[^"]*"\)\./g, '');
   const targetOf = (specifier: string): string => (specifier.startsWith('.') ? posix.join(dirname(file), specifier) : specifier);
   const imported = new Map<string, Place>();
@@ -140,7 +140,7 @@ function nameIn(node: unknown, field: string): readonly string[] {
   return isRecord(at) && typeof at.value === 'string' ? [at.value] : [];
 }
 
-/** Every name in it; `file` is empty for one of its own file. */
+/** Every name used in it; `file` is empty for a name from its own file. */
 function* usedIn(node: unknown, targetOf: (specifier: string) => string): Generator<Place> {
   if (Array.isArray(node)) {
     for (const one of node) yield* usedIn(one, targetOf);
@@ -153,7 +153,7 @@ function* usedIn(node: unknown, targetOf: (specifier: string) => string): Genera
     if (specifier !== undefined && name !== undefined) yield { file: targetOf(specifier), name };
   }
   if (node.type === 'Identifier' && typeof node.value === 'string') yield { file: '', name: node.value };
-  // What a property is called is no name of a type.
+  // The name of a property is not the name of a type.
   const isProperty = node.type === 'TsPropertySignature' && node.computed === false;
   for (const [field, value] of Object.entries(node)) if (!(isProperty && field === 'key')) yield* usedIn(value, targetOf);
 }
@@ -162,13 +162,13 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** The declarations of the tree as the compiler writes them, in a folder that is removed afterwards. */
+/** Passes the tree's declarations, as the compiler writes them, to `use`; their folder is removed afterwards. */
 export function withDeclarations<T>(use: (fileOf: FileOf) => T): T {
   const root = projectRoot();
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-api-'));
   try {
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    // What is right in them `npm run check` says by the types of all: here they are only written.
+    // `npm run check` checks all types: here the declarations are only written.
     const flags = ['--emitDeclarationOnly', '--noCheck', '--sourceMap', 'false', '--removeComments', '--outDir', folder];
     const result = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...flags], {
       cwd: root,

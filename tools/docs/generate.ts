@@ -1,4 +1,4 @@
-/** Writes the generated pages of `docs/`; with `--check` only says which are not up to date, with exit code 1. */
+/** Writes the generated pages of `docs/`; with `--check` only reports which are out of date, with exit code 1. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { actions } from '../../core/actions/index.ts';
@@ -62,7 +62,7 @@ function chartFile(name: string): string {
   return readFileSync(join(projectRoot(), 'deploy', 'helm', 'firebreak', name), 'utf8');
 }
 
-/** `docs/errors.md`, from the catalogue. */
+/** Generates `docs/errors.md` from the catalogue. */
 function errorsPage(): string {
   const rows = Object.entries(errorCatalogue).map(
     ([code, { summary, retryable, remedy }]) => `| \`${code}\` | ${summary} | ${retryable ? 'yes' : 'no'} | ${remedy} |`,
@@ -74,7 +74,7 @@ function errorsPage(): string {
   ].join('\n\n');
 }
 
-/** `docs/hostile-bus.md`, from the table of what can be sent over Temporal. */
+/** Generates `docs/hostile-bus.md` from the table of what can be sent over Temporal. */
 function hostileBusPage(): string {
   const workflows = Object.entries(workflowTable).flatMap(([type, { startedBy, signals, queries }]) => [
     row(`start of \`${type}\``, 'start', startedBy),
@@ -128,7 +128,7 @@ function whoseWord(from: StartedBy): string {
   return from === 'anybody' ? 'a person’s or a desk’s, signed' : from.join(', ');
 }
 
-/** What an attacker could do with each account, with every action there is. */
+/** What an attacker could do with each account, if every existing action is enabled. */
 function rightsPage(): string {
   const risks = risksOf(rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }));
   const accounts = [...new Set(risks.map(({ account }) => account))];
@@ -162,7 +162,7 @@ for (const page of pages) {
 }
 writeGenerated({
   path: 'docs/console-api.json',
-  // The version is that of the build that answers.
+  // The version is that of the responding build.
   text: `${JSON.stringify(openApiDescription('1'), null, 2)}\n`,
   problem: ' is not up to date with core/console: run `node tools/docs/generate.ts`',
 });
@@ -179,7 +179,7 @@ writeGenerated({
 const { properties, ...valuesSchema } = JSON.parse(chartFile('values.schema.json'));
 writeGenerated({
   path: 'deploy/helm/firebreak/values.schema.json',
-  // What is written by hand stays easy to read: the rest is one line.
+  // The handwritten part stays easy to read: the rest is one line.
   text: `${JSON.stringify({ ...valuesSchema, properties: { ...properties, config: null } }, null, 2).replace('"config": null', () => `"config": ${JSON.stringify(configInValues())}`)}\n`,
   problem: ' is below `config` not up to date with service/config: run `node tools/docs/generate.ts`',
 });

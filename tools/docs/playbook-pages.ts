@@ -22,7 +22,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** What a shipped playbook does on an alert, as its test holds it fast (`test/playbooks/shipped.test.ts`). */
+/** What a shipped playbook does on an alert, as pinned by its test (`test/playbooks/shipped.test.ts`). */
 interface Picture {
   /** Rule and severity. */
   readonly alert: string;
@@ -36,7 +36,7 @@ const pictures: Readonly<Record<string, readonly Picture[]>> = JSON.parse(
   readFileSync(join(projectRoot(), 'test', 'fixtures', 'shipped-pictures.json'), 'utf8'),
 );
 
-/** Each question once, with what its answers do and what silence means. Where something goes wrong fewer answers are offered: that is left out. */
+/** Each question once, with what its answers do and what silence means. If something goes wrong, fewer answers are offered: such cases are left out. */
 function questionsOf(playbook: ListedPlaybook, all: readonly Picture[]): readonly string[] {
   const asked = all.flatMap(({ questions }) => questions);
   const offersAllOf = (one: Question, other: Question): boolean =>
@@ -62,7 +62,7 @@ function planText(playbook: ListedPlaybook, plan: string): string {
   return actionText(playbook, name, plan === name ? 'done' : 'undone');
 }
 
-/** What the console draws of the shipped playbooks: by id, a drawing for each alert that its test tries it on. */
+/** The console's drawings of the shipped playbooks: by id, one drawing for each alert that its test uses. */
 export function playbookDrawings(): string {
   const drawings = playbooks.map((playbook) => {
     const shown = pictures[pageName(playbook)] ?? [];
@@ -71,7 +71,7 @@ export function playbookDrawings(): string {
   return `{\n${drawings.map(([id, of]) => `${JSON.stringify(id)}: ${JSON.stringify(of)}`).join(',\n')}\n}\n`;
 }
 
-/** `docs/playbooks/NAME.md` of a shipped playbook. */
+/** Generates `docs/playbooks/NAME.md` for a shipped playbook. */
 export function playbookPage(playbook: ListedPlaybook): string {
   const { id, title, on, per = 'pod', uses, levels, headStart } = playbook;
   const covered = coverage().flatMap(({ set, rules }) =>
@@ -133,7 +133,7 @@ export function playbookPage(playbook: ListedPlaybook): string {
 
 let made: ReturnType<typeof coverageOf> | undefined;
 
-/** The same for all pages. */
+/** Shared by all pages. */
 function coverage(): ReturnType<typeof coverageOf> {
   made ??= coverageOf(playbooks, ruleSets);
   return made;
@@ -143,7 +143,7 @@ interface MutationScore {
   readonly noticed: number;
   readonly of: number;
   readonly at: string;
-  /** Of the file as it was tried: its beginning. */
+  /** Beginning of the hash of the file as it was tested. */
   readonly sha256: string;
 }
 
@@ -151,7 +151,7 @@ const scores: Readonly<Record<string, MutationScore>> = JSON.parse(
   readFileSync(join(projectRoot(), 'test', 'fixtures', 'mutation-scores.json'), 'utf8'),
 );
 
-/** Of the file of this playbook, whichever folder has it. */
+/** Score of this playbook's file, whichever folder it is in. */
 function scoreOf(name: string): string {
   const [file, score] = Object.entries(scores).find(([one]) => one.endsWith(`/${name}.ts`)) ?? [];
   if (file === undefined || !score) return '';
@@ -159,14 +159,14 @@ function scoreOf(name: string): string {
   return `${score.noticed} of ${score.of} (${score.at}${isAsTried ? '' : ', before its last change'})`;
 }
 
-/** Of what playbooks share, as far as it was tried. */
+/** Text about the parts that playbooks share, as far as they were tested. */
 function fragmentsText(): string {
   const place = 'playbooks/fragments/';
   const found = Object.entries(scores).filter(([file]) => file.startsWith(place));
   return found.map(([file, { noticed, of }]) => `\`${file.slice(place.length)}\` ${noticed} of ${of}`).join(', ');
 }
 
-/** `docs/playbooks/README.md`. */
+/** Generates `docs/playbooks/README.md`. */
 export function playbooksPage(): string {
   return [
     '# The shipped playbooks',

@@ -19,11 +19,14 @@ interface Line {
   readonly text: string;
 }
 
-/** `docs/helm-values.md`: kinds are those of the schema, defaults and words those of `values.yaml`. @throws where one of both has a value that the other does not know. */
+/**
+ * Generates `docs/helm-values.md`: types are from the schema, defaults and descriptions from `values.yaml`. @throws if one of them has a value that the other
+ * lacks.
+ */
 export function valuesPage({ schema, values }: { readonly schema: string; readonly values: string }): string {
   const document = parseDocument(values);
   if (!isMap(document.contents)) throw drift('values.yaml', 'it is no map');
-  // `global` is Helm's own, for charts within charts; `config` has a page of its own.
+  // `global` is Helm's own, for subcharts; `config` has a page of its own.
   const { properties: { global: _global, ...known } = {} }: ValueSchema = JSON.parse(schema);
   const properties = { ...known, config: { type: 'object' } };
   const rows = linesOf({ properties }, document.contents, '', document.toJS()).map(
@@ -53,7 +56,7 @@ function linesOf(
     const path = `${below}${name}`;
     const known = properties[name];
     if (!known) throw drift(path, 'the schema does not know it');
-    // The parser gives a map what stands above its first key.
+    // The parser attaches the comment above a map's first key to the map.
     const text = wordsOf((isNode(key) ? key.commentBefore : undefined) ?? (index === 0 ? map.commentBefore : undefined));
     const preset = defaults[name];
     if (known.properties && isMap(value)) {
@@ -86,7 +89,7 @@ function plural({ type, properties }: ValueSchema): string {
   return { integer: 'whole numbers', string: 'texts', object: 'maps' }[type ?? ''] ?? 'values';
 }
 
-/** Sentences; examples, which are indented further, stay in the file. */
+/** Keeps sentences only; examples, which are indented further, stay in the file. */
 function wordsOf(comment: string | undefined | null): string {
   const lines = (comment ?? '').split('\n').filter((line) => !/^ {2,}/.test(line));
   return lines

@@ -8,20 +8,20 @@ import { pack } from './oci.ts';
 
 export type Architecture = 'amd64' | 'arm64';
 
-/** Of a list with commas; undefined where it names none, or one that no image is made for. */
+/** Parses a comma-separated list; undefined if it is empty or names an architecture without images. */
 export function architecturesIn(text: string): readonly Architecture[] | undefined {
   const named = text.split(',').map((one) => one.trim());
   const known = named.filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
   return known.length === named.length ? [...new Set(known)] : undefined;
 }
 
-/** Of Debian's, what Node and the native modules link with, the certificates, and the time zones. */
+/** Debian packages: the libraries that Node and the native modules link with, the certificates, and the time zones. */
 const packages = ['base-files', 'netbase', 'libc6', 'libgcc-s1', 'libstdc++6', 'ca-certificates', 'tzdata'] as const;
 
-/** Node and Temporal's core ask for a C library of 2018 at most; this release gets security updates until 2028. */
+/** Node and Temporal's core need a C library of 2018 at most; this release gets security updates until 2028. */
 const suite = 'bookworm';
 
-/** What is taken of them, and nothing else: no shell, no package manager, no program at all. */
+/** The only files taken from them: no shell, no package manager, no program at all. */
 const taken = [
   'etc/debian_version',
   'etc/protocols',
@@ -37,23 +37,23 @@ const takenLibraries = /^lib(gcc_s|stdc\+\+)\.so/;
 /** The account that Firebreak runs as. */
 export const account = 65_532;
 
-/** Why no image can be made on this machine; undefined where one can. */
+/** Why no image can be made on this machine; undefined if one can. */
 export function missingForImages(): string | undefined {
   if (!findOnPath('mmdebstrap')) return 'mmdebstrap, of the Debian package of this name';
   if (!findOnPath('tar')) return 'GNU tar';
   return undefined;
 }
 
-/** A layer of an image: an archive that is kept in the cache. */
+/** A layer of an image: an archive stored in the cache. */
 interface BaseLayer {
   readonly file: string;
-  /** Debian's packages that it has parts of, as their files are named: `libc6_2.36-9_amd64.deb`. */
+  /** Debian packages that the layer contains parts of, by file name: `libc6_2.36-9_amd64.deb`. */
   readonly packages: readonly string[];
 }
 
 /**
- * The parts of Debian that the program needs. The packages come by apt, which checks their signatures. They are of today with `fresh`, for a release;
- * else of when they were first asked for on this machine. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * Returns the layer with the parts of Debian that the program needs. The packages come by apt, which checks their signatures. With `fresh`, for a release, they
+ * are today's; otherwise those of their first use on this machine. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function baseLayer(options: {
   readonly architecture: Architecture;
@@ -106,7 +106,7 @@ function take(from: string, root: string): void {
   certificates(from, root);
 }
 
-/** What a package's installation script would do: all certificates in the one file that is looked for. */
+/** Does what the package's installation script would do: puts all certificates into the one file that programs look for. */
 function certificates(from: string, root: string): void {
   const folder = join(from, 'usr', 'share', 'ca-certificates', 'mozilla');
   const files = readdirSync(folder).filter((file) => basename(file).endsWith('.crt'));

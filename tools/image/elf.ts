@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Architecture } from './base.ts';
 
-/** A program or library of Linux in an archive. */
+/** A Linux program or library in an archive. */
 interface ElfFile {
   readonly path: string;
-  /** Of the processor that it is for; a number for one that nobody makes images for. */
+  /** The processor that it is for; a number if no images are made for that processor. */
   readonly machine: Architecture | number;
 }
 
@@ -17,7 +17,7 @@ const machines = new Map<number, Architecture>([
 ]);
 const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
-/** All programs and libraries in an archive as GNU's tar writes it, by the first bytes of each file. */
+/** All programs and libraries in an archive written by GNU tar, recognised by the first bytes of each file. */
 export function elfFiles(archive: string): readonly ElfFile[] {
   const bytes = readFileSync(archive);
   const found: ElfFile[] = [];
@@ -30,7 +30,7 @@ export function elfFiles(archive: string): readonly ElfFile[] {
     else {
       const path = longName ?? textIn(bytes.subarray(at, at + 100));
       longName = undefined;
-      // It is of nothing else than of files, and little-endian on both.
+      // Only regular files have content; both architectures are little-endian.
       if (content.length >= 20 && content.subarray(0, 4).equals(elfMagic)) {
         const machine = content.readUInt16LE(18);
         found.push({ path, machine: machines.get(machine) ?? machine });
@@ -46,16 +46,13 @@ function textIn(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }
 
-/** Octal, or binary where it does not fit: https://www.gnu.org/software/tar/manual/html_node/Standard.html */
+/** Octal, or binary if it does not fit: https://www.gnu.org/software/tar/manual/html_node/Standard.html */
 function sizeIn(field: Buffer): number {
   if (((field[0] ?? 0) & 0x80) !== 0) return Number(field.readBigUInt64BE(4));
   return Number.parseInt(textIn(field).trim() || '0', 8);
 }
 
-/**
- * Nobody starts an image for another processor here: what is wrong with it would be found where it is installed.
- * Throws FB_ERR_PLATFORM_PART_MISSING.
- */
+/** Nobody starts an image for another processor here, so an error in it would only be found where it is installed. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export function checkPrograms(architecture: Architecture, layers: readonly string[]): void {
   const programs = layers.flatMap(elfFiles);
   const foreign = programs.filter(({ machine }) => machine !== architecture).map(({ path }) => path);

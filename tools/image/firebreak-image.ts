@@ -13,30 +13,30 @@ import { type MadeImage, type OneImage, pack, writeImage } from './oci.ts';
 import { copyPages } from './pages.ts';
 
 interface FirebreakImage extends MadeImage {
-  /** Debian's packages that it has parts of, as their files are named. */
+  /** Debian packages that the image contains parts of, by file name. */
   readonly debianPackages: readonly string[];
 }
 
-/** `firebreak`, for who runs a command in a container that is there: the program's own first line asks for an `env`, which is not in the image. */
+/** `firebreak`, for running a command in an existing container: the program's own first line needs `env`, which is not in the image. */
 const command = `#!/usr/local/bin/node
 import('/app/dist/service/cli.js');
 `;
 
-/** Where state is kept; the only place that it writes to, besides /tmp. */
+/** Where state is kept; the only place that Firebreak writes to, besides /tmp. */
 const stateFolder = '/var/lib/firebreak';
 
 /**
- * Makes the image of all roles, from what is built in `dist`: parts of Debian, Node, the packages of the lock, Firebreak. It runs without root, with a
- * root that is read-only, and has no shell. Nothing asks a registry of images. The same sources and the same packages of Debian give the same digest.
- * Throws FB_ERR_PLATFORM_PART_MISSING.
+ * Makes the image of all roles from the build in `dist`: parts of Debian, Node, the packages of the lock, Firebreak. It runs as non-root with a read-only root
+ * filesystem, and has no shell. No image registry is contacted. The same sources and the same Debian packages give the same digest. Throws
+ * FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function makeFirebreakImage(options: {
   readonly folder: string;
   readonly architectures: readonly Architecture[];
-  /** Without tag: `registry.example/firebreak`. */
+  /** Without a tag: `registry.example/firebreak`. */
   readonly repository: string;
   readonly onProgress: OnProgress;
-  /** With Debian's packages of today, as a release has them. */
+  /** With today's Debian packages, as in a release. */
   readonly fresh?: boolean;
   readonly compress?: boolean;
   /** The folder with the built program. */
@@ -63,7 +63,7 @@ export async function makeFirebreakImage(options: {
   }
 }
 
-/** What is in the image, as a folder: for a builder that makes one of it, as `deploy/Dockerfile` has Docker do. */
+/** Writes the contents of the image into a folder, for a builder that makes an image of it, as Docker does with `deploy/Dockerfile`. */
 export async function makeImageRoot(options: {
   readonly folder: string;
   readonly architecture: Architecture;
@@ -85,7 +85,7 @@ export async function makeImageRoot(options: {
   }
 }
 
-/** From below: parts of Debian, Node, the packages of the lock, Firebreak. */
+/** From the lowest: parts of Debian, Node, the packages of the lock, Firebreak. */
 async function layersOf(options: {
   readonly architecture: Architecture;
   readonly ofProgram: string;
@@ -106,7 +106,7 @@ async function programLayer(work: string, dist: string): Promise<string> {
   return file;
 }
 
-/** What changes with each version, and the folders that volumes are mounted on. */
+/** Writes the files that change with each version, and the folders that volumes are mounted on. */
 function program(root: string, dist: string): void {
   const app = join(root, 'app');
   mkdirSync(app, { recursive: true });
@@ -121,7 +121,7 @@ function program(root: string, dist: string): void {
   for (const folder of [stateFolder, '/tmp']) chmodSync(join(root, folder), 0o1777);
 }
 
-/** How a container of it is started. */
+/** The configuration with which its containers start. */
 export function imageConfig(version: string) {
   const environment = { PATH: '/usr/local/bin', NODE_ENV: 'production', FIREBREAK_STATE_DIR: stateFolder, ...serviceEnvironment };
   return {

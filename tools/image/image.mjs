@@ -1,4 +1,4 @@
-/** `npm run image`: sets up and builds where needed, then makes the image under the right Node. */
+/** `npm run image`: sets up and builds if needed, then makes the image under the right Node. */
 import { join } from 'node:path';
 import { runUnder } from '../../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../setup/build.mjs';

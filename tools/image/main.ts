@@ -1,6 +1,6 @@
 /**
- * `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive; with `--tools` that of the tools for suspect
- * containers, with `--root FOLDER` what is in Firebreak's, as files.
+ * `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: makes the image of Firebreak as an OCI archive; with `--tools` that of the tools for
+ * suspect containers, with `--root FOLDER` the contents of Firebreak's as files.
  */
 import { arch } from 'node:os';
 import { join } from 'node:path';

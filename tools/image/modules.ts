@@ -13,22 +13,22 @@ import { pack } from './oci.ts';
 const ofNpm = { amd64: 'x64', arm64: 'arm64' } as const;
 const ofCore = { amd64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-gnu' } as const;
 
-/** The npm packages with Node's own programs, of the version that the lock pins; it knows those of the machine it was written on only. */
+/** The npm packages with Node's own programs, in the version that the lock pins; the lock only knows those of the machine it was written on. */
 const nodeIntegrity = {
   amd64: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
   arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
 } as const;
 
-/** What no running program reads: types, maps and papers, and what another runtime than Node loads, for every processor there is; licences stay. */
+/** Files that no running program reads: types, maps and documents, and what runtimes other than Node load, for all processors; licences stay. */
 const unread = /\.(d\.[cm]?ts|map|md|markdown|flow|bare)$|\.tsbuildinfo$/;
-/** Of the database: what it has for other libraries of C, and for older Nodes, beside what every Node loads. */
+/** The database's builds for other C libraries and for older Nodes, next to the one that every Node loads. */
 const otherBuilds = /^node\.(abi\d+\..*|napi\.musl)\.node$/;
-/** Of Temporal's core: the sources that its library was made from. */
+/** The sources of the library of Temporal's core. */
 const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo.lock', 'Cargo.toml'];
 
 /**
- * The layer with the packages of the lock that have a part for one kind of machine: the others are in the program. For Linux with glibc on that
- * architecture; made once and kept. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * Returns the layer with those packages of the lock that have a machine-specific part: the others are in the program. For Linux with glibc on that
+ * architecture; made once and cached. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function modulesLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const files = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(projectRoot(), file));
@@ -36,7 +36,7 @@ export async function modulesLayer(architecture: Architecture, onProgress: OnPro
     .update(architecture)
     .update(unread.source + otherBuilds.source)
     .update(JSON.stringify(nativePackages));
-  // Not of package.json: npm refuses one that the lock does not fit.
+  // Excludes package.json: npm refuses one that does not match the lock.
   for (const file of files.slice(1)) hash.update(readFileSync(file));
   const folder = await cachedPart({
     name: `image-modules-${architecture}`,
@@ -70,7 +70,7 @@ export async function modulesLayer(architecture: Architecture, onProgress: OnPro
   return join(folder, 'layer.tar');
 }
 
-/** The layer with Node's program for that architecture, of the version that the lock pins. Throws FB_ERR_PLATFORM_PART_MISSING. */
+/** Returns the layer with Node's program for that architecture, in the version that the lock pins. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function nodeLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const lock = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8'));
   const version: string = lock.packages['node_modules/node'].version;

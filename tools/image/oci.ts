@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { FirebreakError } from '../../core/errors.ts';
 import { runCommand } from '../../service/parts/command.ts';
 
-/** What runs, and as whom: the `config` of an OCI image, https://github.com/opencontainers/image-spec/blob/main/config.md */
+/** What runs, and as which user: the `config` of an OCI image, https://github.com/opencontainers/image-spec/blob/main/config.md */
 interface ImageConfig {
   readonly Entrypoint?: readonly string[];
   readonly Cmd?: readonly string[];
@@ -17,7 +17,7 @@ interface ImageConfig {
 
 export interface OneImage {
   readonly architecture: 'amd64' | 'arm64' | (string & {});
-  /** Archives (tar), the lowest first. */
+  /** Archives (tar), lowest layer first. */
   readonly layers: readonly string[];
   readonly config: ImageConfig;
 }
@@ -33,13 +33,13 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /**
- * Writes an OCI image layout into `folder`: one image, or an index of one for each architecture. Nothing in it depends on when or where it is
- * made. Returns the digest that the image is known by, and in bytes the size of its blobs and of what is in its layers.
+ * Writes an OCI image layout into `folder`: one image, or an index with one per architecture. Its content does not depend on when or where it is made. Returns
+ * the image's digest, and the sizes in bytes of its blobs and of its unpacked layers.
  */
 export function writeLayout(options: {
   readonly folder: string;
   readonly images: readonly OneImage[];
-  /** Names that `ctr images import` gives it, of the digest. */
+  /** Names that `ctr images import` assigns to it, given the digest. */
   readonly names: (digest: string) => readonly string[];
   readonly compress?: boolean;
 }): { readonly digest: string; readonly size: number; readonly unpacked: number } {
@@ -89,17 +89,17 @@ export interface MadeImage {
   /** `NAME:VERSION` */
   readonly name: string;
   readonly digest: string;
-  /** Bytes: of the blobs as a registry keeps them. */
+  /** Size in bytes of the blobs, as a registry stores them. */
   readonly size: number;
-  /** Bytes: of the layers as a node keeps them. */
+  /** Size in bytes of the layers, as a node stores them. */
   readonly unpacked: number;
 }
 
-/** Writes the layout of an image, which is known by its name and by its digest, as one archive. `work` is a folder of the caller's. */
+/** Writes the layout of an image, with its name and its digest, as one archive. `work` is a folder provided by the caller. */
 export async function writeImage(options: {
   readonly work: string;
   readonly images: readonly OneImage[];
-  /** With tag. */
+  /** With a tag. */
   readonly name: string;
   readonly file: string;
   readonly compress: boolean;
@@ -113,13 +113,12 @@ export async function writeImage(options: {
 }
 
 /**
- * A folder as an archive, its content below `prefix` (`app/`) there, or `only` one entry of it; the same content is the same archive, so that an image
- * keeps its digest.
- * Throws FB_ERR_PLATFORM_START.
+ * Packs a folder into an archive, with its content below `prefix` (`app/`), or only the entry `only`; the same content gives the same archive, so that an image
+ * keeps its digest. Throws FB_ERR_PLATFORM_START.
  */
 export async function pack(folder: string, file: string, prefix = '', only = '.'): Promise<void> {
   const same = ['--format=gnu', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-  // Not what links lead to, which is a path in the archive as well.
+  // Does not rewrite link targets, which are paths in the archive as well.
   const moved = prefix === '' ? [] : [`--transform=flags=rh;s,^\\./,./${prefix},`];
   const { code, stderr } = await runCommand({ command: 'tar', args: [...same, ...moved, '-C', folder, '-cf', file, only] });
   if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `tar: ${stderr.trim().slice(-300)}`);

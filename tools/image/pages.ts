@@ -1,7 +1,7 @@
 import { cpSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Puts the pages of the documentation where the program is: `firebreak docs` prints them. With what checks a bundle, and without pictures. */
+/** Copies the documentation pages next to the program, for `firebreak docs`. Includes what checks a bundle, and omits pictures. */
 export function copyPages(root: string, to: string): void {
   cpSync(join(root, 'docs'), join(to, 'docs'), {
     recursive: true,

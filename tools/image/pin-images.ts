@@ -1,6 +1,6 @@
 /**
- * `npm run images:pin`: asks the registries of the images that the Dockerfiles, docker-compose.yml and the chart's values name. An image that is named by
- * version alone gets its digest behind the version; of one that has a digest the registry says whether it has that.
+ * `npm run images:pin`: asks the registries of the images that the Dockerfiles, docker-compose.yml and the chart's values name. An image with only a version
+ * gets its digest after the version; for one with a digest, it checks that the registry has that digest.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,20 +15,20 @@ import { imageFiles, isPinned, outsideImages } from '../check/pinned.mjs';
 interface AskedImage {
   /** `postgres:17.6`, or with its digest. */
   readonly image: string;
-  /** What its registry has. */
+  /** The digest in its registry. */
   readonly digest?: string;
-  /** Why nothing is known of it. */
+  /** Why its digest is unknown. */
   readonly problem?: string;
 }
 
 const lookMs = 30_000;
 
-/** Asks for each image of these files, and writes the digest behind the tag where there was none. An image whose registry does not answer stays as it is. */
+/** Looks up each image of these files, and adds the digest after a tag that has none. An image whose registry does not answer is left unchanged. */
 export async function pinImages(options: {
-  /** The folder that the files are in. */
+  /** The folder that contains the files. */
   readonly root: string;
   readonly files?: readonly string[];
-  /** Registries besides the public ones. */
+  /** Registries in addition to the public ones. */
   readonly known?: readonly KnownHost[];
 }): Promise<readonly AskedImage[]> {
   const { root, files = imageFiles, known = [] } = options;
@@ -57,7 +57,7 @@ async function ask(image: string, known: readonly KnownHost[]): Promise<AskedIma
   }
 }
 
-/** Behind each mention of exactly this image. */
+/** Adds the digest after each mention of exactly this image. */
 function withDigest(text: string, image: string, digest: string): string {
   const escaped = image.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   return text.replaceAll(new RegExp(`(?<![\\w./:-])${escaped}(?![\\w.@-])`, 'g'), `${image}@${digest}`);

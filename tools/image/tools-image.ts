@@ -11,13 +11,13 @@ import { checkPrograms } from './elf.ts';
 import { type MadeImage, type OneImage, pack, writeImage } from './oci.ts';
 
 /**
- * Makes the image of the tools for suspect containers: two static programs and nothing else, as `deploy/forensics/Dockerfile` has Docker do. Nothing asks
- * a registry of images. The same sources and the same Go give the same digest. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * Makes the image of the tools for suspect containers: two static programs and nothing else, as Docker does with `deploy/forensics/Dockerfile`. No image
+ * registry is contacted. The same sources and the same Go give the same digest. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function makeToolsImage(options: {
   readonly folder: string;
   readonly architectures: readonly Architecture[];
-  /** Without tag: `registry.example/firebreak-tools`. */
+  /** Without a tag: `registry.example/firebreak-tools`. */
   readonly repository: string;
   readonly onProgress: OnProgress;
 }): Promise<MadeImage> {
@@ -52,7 +52,7 @@ async function built(path: string, module: string, architecture: Architecture, o
   return join(from, basename(module));
 }
 
-/** How a container of it is started. */
+/** The configuration with which its containers start. */
 export function toolsConfig(version: string) {
   return {
     Entrypoint: ['/firebreak-tools'],

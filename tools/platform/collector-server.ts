@@ -8,23 +8,23 @@ import { freePorts } from './ports.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 
 export interface CollectorServer {
-  /** `http://127.0.0.1:23456`: takes OTLP over HTTP. */
+  /** `http://127.0.0.1:23456`: accepts OTLP over HTTP. */
   readonly url: string;
-  /** Where it takes syslog over TLS, from who has a certificate that it knows. */
+  /** Port for syslog over TLS, from clients whose certificate it knows. */
   readonly syslogPort?: number;
-  /** What it has read so far, as OTLP in JSON: one object for each batch. */
+  /** What it has received so far, as OTLP in JSON: one object per batch. */
   received(): readonly unknown[];
-  /** Ends it; what it has read stays. */
+  /** Ends it; what it has received stays. */
   stop(): Promise<void>;
 }
 
 /**
- * A real OpenTelemetry collector on this machine: its receivers for OTLP and for syslog, and what they have read in a file. Built with Go from
- * `tools/platform/collector` on first use. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ * A real OpenTelemetry collector on this machine: receives OTLP and syslog, and writes them to a file. Built with Go from `tools/platform/collector` on first
+ * use. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startCollector(options: {
   readonly stateDir: string;
-  /** Names of files in PEM. Absent: it takes no syslog. */
+  /** Names of PEM files. Absent: it does not accept syslog. */
   readonly syslog?: { readonly cert: string; readonly key: string; readonly clientCa: string };
   readonly onProgress?: OnProgress;
 }): Promise<CollectorServer> {
@@ -76,12 +76,12 @@ export async function startCollector(options: {
   };
 }
 
-/** The last one may still be written. */
+/** Omits the last line, which may still be being written. */
 export function wholeLines(text: string): readonly string[] {
   return text.split('\n').slice(0, -1);
 }
 
-/** Whether somebody listens at this port here. */
+/** Whether a process listens on this port here. */
 export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });

@@ -3,8 +3,8 @@ import type { OnProgress } from '../../service/parts/cache.ts';
 import { goProgram } from './go-program.ts';
 
 /**
- * Loads a compose file by the libraries of Compose's own specification: built with Go from `tools/platform/compose`, once, in some seconds. Undefined where there
- * is no Go. Throws FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * Returns a program that loads a compose file with the libraries of Compose's own specification: built with Go from `tools/platform/compose`, once, in some
+ * seconds. Undefined if there is no Go. Throws FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function composeChecker(onProgress: OnProgress): Promise<string | undefined> {
   const program = { name: 'compose-checker', module: join('tools', 'platform', 'compose'), target: '.', linked: {}, pinned: 1 };

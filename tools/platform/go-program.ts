@@ -9,31 +9,31 @@ import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { compileFlags, goEnvironment } from '../setup/go-build.mjs';
 
-/** What is built with Go from a module of this project. */
+/** A program built with Go from a module of this project. */
 export interface GoProgram {
-  /** Of the part in the cache. */
+  /** Name of the part in the cache. */
   readonly name: string;
   /** The module's folder, from the project's root. */
   readonly module: string;
-  /** What to build of it: `./cmd/kubelab`, or `tool` for all tools that go.mod names. */
+  /** The build target: `./cmd/kubelab`, or `tool` for all tools that go.mod names. */
   readonly target: string;
-  /** Values that are linked in, by the name of their variable. */
+  /** Values linked in, by the name of their variable. */
   readonly linked: Readonly<Record<string, string>>;
-  /** The file to build by instead of `go.mod`, with its sums beside it: the same sources on other modules. */
+  /** The file to use instead of `go.mod`, with its sums next to it: the same sources with other modules. */
   readonly modfile?: string;
-  /** Build tags: what is left out, for example. */
+  /** Build tags, for example to leave something out. */
   readonly tags?: readonly string[];
-  /** For another processor than this machine's, perhaps: then nothing in it says from which checkout it is, and it is the same bytes wherever it is built. */
+  /** The target architecture, possibly not this machine's: if set, the program does not record its checkout, and is the same bytes wherever it is built. */
   readonly architecture?: string;
-  /** Goes into the hash that the part is kept under, besides the sources. */
+  /** Added to the hash under which the part is cached, besides the sources. */
   readonly pinned: unknown;
-  /** In words: `Kubernetes v1.37.2`. */
+  /** Title for people: `Kubernetes v1.37.2`. */
   readonly title: string;
 }
 
 /**
- * The folder of the built programs, made on first use and kept in the cache under a hash of its sources. Undefined where
- * there is no Go and none is cached. Throws FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * Returns the folder of the built programs, made on first use and cached under a hash of its sources. Undefined if there is no Go and none is cached. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function goProgram(program: GoProgram, onProgress: OnProgress): Promise<string | undefined> {
   const { name, title, target } = program;
@@ -55,7 +55,7 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
           ...(program.architecture && { GOARCH: program.architecture, GOFLAGS: '-buildvcs=false' }),
         };
         const common = { command: go, cwd: sources, env };
-        // What Go would do: only what its cache does not have. It fetches the modules, too.
+        // Lists what Go would do: only what its cache lacks. This also fetches the modules.
         await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
         progress.begin();
         let failed: string | undefined;
@@ -83,7 +83,7 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
   }
 }
 
-/** How far a build is, and how long it will still take: by the bytes of source compiled so far, since packages differ a thousandfold. */
+/** Progress of a build, and its estimated remaining time: by the bytes of source compiled so far, since package sizes differ a thousandfold. */
 export class BuildProgress {
   readonly #bytes = new Map<string, number>();
   readonly #now: () => number;
@@ -96,7 +96,7 @@ export class BuildProgress {
     this.#now = now;
   }
 
-  /** A line of `go build -n`. */
+  /** Reads a line of `go build -n`. */
   willRun(line: string): void {
     const name = /\/compile -o .* -p (\S+) /.exec(line)?.[1];
     if (name === undefined) return;
@@ -110,7 +110,7 @@ export class BuildProgress {
     this.#begunAt = this.#now();
   }
 
-  /** A line of `go build -v`: a package that is about to be compiled. */
+  /** Reads a line of `go build -v`: a package that is about to be compiled. */
   compiled(line: string): void {
     const bytes = this.#bytes.get(line);
     if (bytes === undefined) return;
@@ -123,7 +123,7 @@ export class BuildProgress {
     if (this.#begunAt === undefined) return 'fetching modules';
     if (this.#bytes.size === 0) return 'linking';
     const of = `${this.#packages} of ${this.#packages + this.#bytes.size} packages`;
-    // The first few say little.
+    // The first few packages say little.
     if (this.#done < this.#total / 50) return of;
     const left = ((this.#now() - this.#begunAt) / this.#done) * (this.#total - this.#done);
     const minutes = Math.ceil(left / 60_000);
@@ -131,7 +131,7 @@ export class BuildProgress {
   }
 }
 
-/** What Go says of a module that its proxy did not send. */
+/** Go's message about a module that its proxy did not deliver. */
 const notFetched = /\b(?:Get|reading) "?https?:\/\//;
 
 class NoGo extends Error {}
@@ -141,7 +141,7 @@ function linkFlags(values: Readonly<Record<string, string>>): string[] {
   return flags({ ldflags: ['-s', '-w', ...linked].join(' ') }).map((flag) => flag.slice(1));
 }
 
-/** Of the module's own files and, where it builds one command, of no other command's. */
+/** Hash of the module's own files, excluding other commands' files if it builds one command. */
 function sourceHash(folder: string, { target, pinned, tags, architecture = arch(), modfile = 'go.mod' }: GoProgram): string {
   const hash = createHash('sha256').update(`${platform()} ${architecture} ${JSON.stringify(pinned)}${tags?.join() ?? ''}`);
   const modules = [modfile, modfile.replace(/\.mod$/, '.sum')];

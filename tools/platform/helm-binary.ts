@@ -5,12 +5,11 @@ import { findOnPath } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { goProgram } from './go-program.ts';
 
-/** What a chart is told that is rendered without a cluster. */
+/** The version that a chart sees if it is rendered without a cluster. */
 const kubernetes = { major: '1', minor: '36' };
 
 /**
- * Helm: from PATH, else built with Go from its module, once. Undefined where there is no Go either. Throws FB_ERR_PLATFORM_PART_MISSING when the
- * build fails.
+ * Helm: from PATH, otherwise built with Go from its module, once. Undefined if there is no Go either. Throws FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function helmBinary(onProgress: OnProgress): Promise<string | undefined> {
   const onPath = findOnPath('helm');
@@ -22,7 +21,7 @@ export async function helmBinary(onProgress: OnProgress): Promise<string | undef
       name: 'helm',
       module,
       target: 'tool',
-      // As Helm's own build sets them.
+      // As in Helm's own build.
       linked: {
         'helm.sh/helm/v3/internal/version.version': version,
         'helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor': kubernetes.major,

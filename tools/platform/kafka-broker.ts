@@ -11,16 +11,16 @@ import { type RunningServer, ServerGroup, waitUntilReady } from './server-group.
 
 export interface KafkaBroker {
   readonly host: string;
-  /** `plain`: no TLS, no account; `scram`: TLS and an account; `mutual`: TLS with a client's certificate. */
+  /** `plain`: no TLS, no account; `scram`: TLS and an account; `mutual`: TLS with a client certificate. */
   readonly ports: Readonly<Record<'plain' | 'scram' | 'mutual', number>>;
   readonly account: { readonly username: string; readonly password: string };
-  /** PEM: what clients believe, and who they are. */
+  /** PEM: the CA that clients trust, and their own certificate and key. */
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
-  /** Ends it in the middle of what it does. Its data and its ports stay. */
+  /** Kills it in the middle of its work. Its data and its ports stay. */
   kill(): Promise<void>;
   /** Starts it again. */
   start(): Promise<void>;
-  /** What Apache's own consumer reads of a topic: the first `count` records. */
+  /** The first `count` records of a topic, as read by Apache's own consumer. */
   read(topic: string, count: number): Promise<readonly KafkaRecord[]>;
   stop(): Promise<void>;
 }
@@ -34,12 +34,12 @@ export interface KafkaRecord {
 
 const host = '127.0.0.1';
 const module = join('tools', 'platform', 'kafka');
-/** Small and quick to start: it lives for a test. */
+/** Small and quick to start, since it lives only for a test. */
 const javaFlags = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
 /**
- * Apache Kafka's own broker on this machine, one that is its own controller: from Maven, once. Certificates are made with openssl, its data is in the state folder.
- * Throws FB_ERR_PLATFORM_PART_MISSING where there is no Java or no Maven, FB_ERR_PLATFORM_START.
+ * Apache Kafka's own broker on this machine, which is also its own controller: from Maven, once. Certificates are made with openssl, its data is in the state
+ * folder. Throws FB_ERR_PLATFORM_PART_MISSING if there is no Java or no Maven, FB_ERR_PLATFORM_START.
  */
 export async function startKafkaBroker(options: {
   readonly stateDir: string;
@@ -55,7 +55,7 @@ export async function startKafkaBroker(options: {
   const account = { username: 'firebreak', password: 'only-on-this-machine' };
   for (const name of ['broker', 'client']) await makeCertificate(folder, name);
   const pem = (file: string): string => readFileSync(join(folder, file), 'utf8');
-  // The broker wants a key and its certificate in one file.
+  // The broker expects a key and its certificate in one file.
   writeFileSync(join(folder, 'broker.pem'), `${pem('broker.key')}${pem('broker.crt')}`, { mode: 0o600 });
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, propertiesOf(folder, ports), { mode: 0o600 });
@@ -100,7 +100,7 @@ export async function startKafkaBroker(options: {
   };
 }
 
-/** As Apache's consumer prints them: parts with a tab between them. */
+/** Parses a record as Apache's consumer prints it: tab-separated parts. */
 function recordIn(line: string): KafkaRecord {
   const [partition = '', headers = '', key = '', ...value] = line.split('\t');
   return { partition: Number(partition.replace('Partition:', '')), headers, key, value: value.join('\t') };
@@ -130,7 +130,7 @@ async function kafkaJars(onProgress: OnProgress): Promise<string> {
   return cachedPart({ name: 'kafka', version, source: 'Maven: org.apache.kafka', install, onProgress });
 }
 
-/** Of a server here or of a client: `NAME.crt` and `NAME.key`. */
+/** Makes a certificate for a local server or for a client: `NAME.crt` and `NAME.key`. */
 export async function makeCertificate(folder: string, name: string): Promise<void> {
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   const about = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${host},DNS:localhost`];

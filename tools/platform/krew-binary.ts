@@ -4,8 +4,8 @@ import { findOnPath } from '../../service/parts/command.ts';
 import { goProgram } from './go-program.ts';
 
 /**
- * The manager of kubectl's plugins: from PATH, else built with Go from its module, once, in some seconds. Undefined where there is no Go either. Throws
- * FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * Krew, the plugin manager of kubectl: from PATH, otherwise built with Go from its module, once, in some seconds. Undefined if there is no Go either. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function krewBinary(onProgress: OnProgress): Promise<string | undefined> {
   const onPath = findOnPath('kubectl-krew');

@@ -13,7 +13,7 @@ import { ServerGroup, waitUntilReady } from './server-group.ts';
 
 const host = '127.0.0.1';
 
-/** PEM: what clients believe, and who they are; and the files of the server. */
+/** PEM: the CA that clients trust, and their certificate and key; also the files of the server. */
 interface Certificates {
   readonly ca: string;
   readonly cert: string;
@@ -21,7 +21,7 @@ interface Certificates {
   readonly files: { readonly cert: string; readonly key: string; readonly clientCa: string };
 }
 
-/** Made with openssl, in this folder. @throws FB_ERR_PLATFORM_PART_MISSING */
+/** Makes the certificates with openssl, in this folder. @throws FB_ERR_PLATFORM_PART_MISSING */
 export async function logServerCertificates(folder: string): Promise<Certificates> {
   mkdirSync(folder, { recursive: true });
   for (const name of ['server', 'client']) await makeCertificate(folder, name);
@@ -35,13 +35,13 @@ export async function logServerCertificates(folder: string): Promise<Certificate
 
 export interface LogServer {
   readonly port: number;
-  /** What it has by now. */
+  /** Returns what it has received so far. */
   received(): Promise<readonly ReceivedLog[]>;
   stop(): Promise<void>;
 }
 
 export interface ReceivedLog {
-  /** Of the header: from whom, and of what kind. */
+  /** From the header: the sender and the kind. */
   readonly app: string;
   readonly host: string;
   readonly kind: string;
@@ -53,7 +53,9 @@ interface LogServerOptions {
   readonly tls: Certificates;
 }
 
-/** rsyslog of this machine, which takes syslog over TLS from who has the client's certificate. @throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START */
+/**
+ * This machine's rsyslog, which accepts syslog over TLS from holders of the client's certificate. @throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START
+ */
 export async function startRsyslog({ stateDir, tls: { files } }: LogServerOptions): Promise<LogServer> {
   const rsyslog = findOnPath('rsyslogd') ?? (existsSync('/usr/sbin/rsyslogd') ? '/usr/sbin/rsyslogd' : undefined);
   if (!rsyslog)
@@ -85,7 +87,7 @@ export async function startRsyslog({ stateDir, tls: { files } }: LogServerOption
   };
 }
 
-/** None where rsyslog, with too much to do, has given up on the handshake of TLS and taken what came for a message. */
+/** Empty if an overloaded rsyslog gave up on the TLS handshake and took the bytes received for a message. */
 function logIn(line: string): readonly ReceivedLog[] {
   try {
     const log: ReceivedLog = JSON.parse(line);
@@ -96,16 +98,16 @@ function logIn(line: string): readonly ReceivedLog[] {
 }
 
 export interface VictoriaLogs {
-  /** Takes events, one a line; named are their fields for time and text. */
+  /** Accepts events, one per line; names their fields for time and text. */
   readonly url: string;
   readonly syslogPort: number;
-  /** All that it finds by this query. https://docs.victoriametrics.com/victorialogs/logsql/ */
+  /** Returns everything that matches this query. https://docs.victoriametrics.com/victorialogs/logsql/ */
   find(query: string): Promise<readonly Readonly<Record<string, string>>[]>;
   stop(): Promise<void>;
 }
 
 /**
- * VictoriaLogs, a database for logs, with its HTTP door (TLS) and its door for syslog (TLS). Built with Go from `tools/platform/victoria-logs` on first use.
+ * VictoriaLogs, a database for logs, with an HTTP endpoint (TLS) and a syslog endpoint (TLS). Built with Go from `tools/platform/victoria-logs` on first use.
  * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startVictoriaLogs(options: LogServerOptions & { readonly onProgress?: OnProgress }): Promise<VictoriaLogs> {
@@ -133,7 +135,7 @@ export async function startVictoriaLogs(options: LogServerOptions & { readonly o
     'syslog.tls': true,
     'syslog.tlsCertFile': tls.files.cert,
     'syslog.tlsKeyFile': tls.files.key,
-    // The events of a test are of any day.
+    // The events of a test may have any date.
     retentionPeriod: '100y',
     futureRetention: '100y',
   };

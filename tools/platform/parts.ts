@@ -7,18 +7,18 @@ import { noteFile, type PartNote } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { readRecord, serverStates } from './platform-record.ts';
 
-/** Something that is kept in the cache. */
+/** Something stored in the cache. */
 export interface CachedPart {
-  /** Of its folder. */
+  /** Name of its folder. */
   readonly folder: string;
   readonly name: string;
   readonly version: string;
   readonly source: string;
   readonly bytes: number;
   readonly lastUsed: string;
-  /** Why it is not removed now. */
+  /** Why it cannot be removed now. */
   readonly inUse?: string;
-  /** Another version of it has been used since, nothing has used it for 30 days, or its maker is gone. */
+  /** Whether another version of it has been used since, nothing has used it for 30 days, or its maker is gone. */
   readonly unused: boolean;
 }
 
@@ -31,7 +31,7 @@ const others: Readonly<Record<string, string>> = {
   trials: 'workflows of packs, as they are simulated',
 };
 
-/** Everything in the cache, the largest first. */
+/** Everything in the cache, largest first. */
 export function listCachedParts(now = Date.now()): readonly CachedPart[] {
   if (!existsSync(cacheFolder())) return [];
   const entries = readdirSync(cacheFolder(), { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -91,12 +91,12 @@ function isDraft({ folder }: Pick<CachedPart, 'folder'>): boolean {
   return folder.endsWith('.draft');
 }
 
-/** Which to remove: those named, all, or those that are unused. */
+/** Which parts to remove: the named ones, all, or the unused ones. */
 export type Removal = { readonly names: readonly string[] } | 'all' | 'unused';
 
 /**
- * Removes parts that are not in use, and returns them; whatever needs one installs it again.
- * @throws FB_ERR_NOT_FOUND for a name that is not there. FB_ERR_INCOMPLETE for one that is in use; nothing is removed then.
+ * Removes parts that are not in use, and returns them; anything that needs one installs it again.
+ * @throws FB_ERR_NOT_FOUND for a name that does not exist. FB_ERR_INCOMPLETE for a part in use; then nothing is removed.
  */
 export function removeParts(removal: Removal): readonly CachedPart[] {
   const parts = listCachedParts();
@@ -112,7 +112,7 @@ export function removeParts(removal: Removal): readonly CachedPart[] {
   return chosen;
 }
 
-/** Nobody finds half of it. What another process removes at the same time is as good as removed. */
+/** Nobody sees a half-removed folder. If another process removes it at the same time, it counts as removed. */
 export function removeFromCache(folder: string): void {
   const path = join(cacheFolder(), folder);
   const going = `${path.replace(/\.\d+\.draft$/, '')}.${process.pid}.draft`;
@@ -145,7 +145,7 @@ function readNote(path: string): PartNote | undefined {
   }
 }
 
-/** Of a part that an earlier checkout left, which wrote no note. */
+/** The note for a part that an earlier checkout left without one. */
 function noteFromName(folder: string): PartNote {
   const [, name = folder, version = ''] = /^(.+?)-([0-9a-f]{16}|\d[\w.]*)$/.exec(folder) ?? [];
   return { name, version, source: 'unknown' };
@@ -156,7 +156,7 @@ function changedAt(...paths: readonly string[]): string {
   return (found?.mtime ?? new Date(0)).toISOString();
 }
 
-/** What is removed while it is counted does not count. */
+/** Ignores files that are removed during the count. */
 function bytesIn(folder: string): number {
   try {
     return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {

@@ -9,7 +9,7 @@ import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';
 import { kill } from './server-group.ts';
 
-/** What is known of a platform that was left running: written beside its data, and all that `dev down` has to go by. */
+/** What is known of a platform that was left running: written next to its data, and the only information that `dev down` has. */
 export interface PlatformRecord {
   readonly stateDir: string;
   readonly startedAt: string;
@@ -23,12 +23,12 @@ export interface PlatformRecord {
 /** Nodes on which containers run. */
 export interface RecordedNodes {
   readonly names: readonly string[];
-  /** This machine, as their pods reach it. */
+  /** Address of this machine, as their pods reach it. */
   readonly hostAddress: string;
-  /** What is on each node, since they pull from no registry: a busybox, and the forensics pool's tools. */
+  /** The images on each node, since nodes pull from no registry: a busybox, and the forensics pool's tools. */
   readonly image: string;
   readonly toolsImage: string;
-  /** What they have on the disk: they never start from it again. */
+  /** What they have on disk: they never start from it again. */
   readonly folder: string;
 }
 
@@ -61,7 +61,7 @@ export function serverStates(record: PlatformRecord): readonly ServerState[] {
   return Object.entries(record.pids).map(([name, pid]) => ({ name, pid, running: isOurs(pid, record.stateDir) }));
 }
 
-/** Ends the servers of a record that still run, and removes it. Returns how many there were. */
+/** Ends the servers of a record that still run, and removes the record. Returns how many servers it ended. */
 export async function endRecorded(record: PlatformRecord): Promise<number> {
   const left = () => serverStates(record).filter(({ running }) => running);
   const ended = left();
@@ -69,7 +69,7 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   for (let turn = 0; turn < 20 && left().length > 0; turn += 1) await sleep(100);
   for (const { pid } of left()) kill(pid, 'SIGKILL');
   while (left().length > 0) await sleep(50);
-  // A process that is just ending has no command line any more, but still its files and ports.
+  // A process that is just ending has no command line any more, but still has its files and ports.
   for (let turn = 0; turn < 40 && ended.some(({ pid }) => processExists(pid)); turn += 1) await sleep(50);
   if (record.kindCluster) await deleteKindCluster(record.kindCluster);
   if (record.realNodes) {
@@ -80,7 +80,7 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   return ended.length + (record.kindCluster ? 1 : 0);
 }
 
-/** Of servers that have ended: all that they kept, and nothing else that stands in the folder. Returns what was removed. */
+/** Removes everything that ended servers kept in the folder, and nothing else. Returns what was removed. */
 export function removeData(stateDir: string): readonly string[] {
   const folders = ['kubernetes', 'temporal'].map((name) => join(stateDir, name));
   const ours = folders.filter((folder) => existsSync(join(folder, 'ports.json')));
@@ -92,7 +92,7 @@ function recordFile(stateDir: string): string {
   return join(stateDir, 'platform.json');
 }
 
-/** A pid may belong to another program by now: ours has the state folder in its command line. */
+/** A pid may belong to another program by now: our processes have the state folder in their command line. */
 function isOurs(pid: number, stateDir: string): boolean {
   try {
     return commandLine(pid).includes(stateDir);

@@ -9,14 +9,14 @@ export interface Platform {
   readonly temporal: TemporalServer;
   readonly kubernetes: KubernetesServer;
   stop(): Promise<void>;
-  /** Leaves the servers running when this process ends; then only their pids end them. */
+  /** Leaves the servers running when this process ends; then they can only be ended by pid. */
   detach(): Promise<void>;
 }
 
 /**
- * Starts a Temporal server and a Kubernetes control plane with all they keep in `stateDir`, and waits until both serve.
- * They end with `stop()` and when this process ends in any way, unless they were detached. Started again with the same folder, both have their data and, where they are free, their ports.
- * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ * Starts a Temporal server and a Kubernetes control plane with all their data in `stateDir`, and waits until both serve. They end with `stop()` and when this
+ * process ends in any way, unless they were detached. When started again with the same folder, both have their data and, if those are free, their ports. Throws
+ * FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startPlatform(options: {
   readonly stateDir: string;

@@ -2,14 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** Of these something is to be started that does not listen yet, or may be started again: nobody else in this process gets them. */
+/** Ports reserved for servers that do not listen yet, or may be restarted: nothing else in this process gets them. */
 const given = new Set<number>();
 
 /**
- * Free ports on 127.0.0.1 by name. They are taken below the range that outgoing connections get theirs from, so that a
- * server which is killed can be started again on its port. With `file`, the ports of the last time are used again where
- * they are all still free. With `from`, they are those from this one on, in the order of the names.
- * Throws FB_ERR_PLATFORM_START where one of these is taken.
+ * Returns free ports on 127.0.0.1 by name. They are below the range for outgoing connections, so that a killed server can be restarted on its port. With
+ * `file`, the previous ports are used again if all are still free. With `from`, they are consecutive from this one on, in the order of the names. Throws
+ * FB_ERR_PLATFORM_START if one of these is taken.
  */
 export async function freePorts<Name extends string>(options: {
   readonly names: readonly Name[];

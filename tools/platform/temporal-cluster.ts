@@ -12,11 +12,11 @@ import { type RunningServer, ServerGroup, waitUntilReady } from './server-group.
 import { temporalBinary } from './temporal-binary.ts';
 import { accepts } from './temporal-server.ts';
 
-/** What a Temporal server is made of. In production each is a Deployment of its own. */
+/** The services of a Temporal server. In production each is a Deployment of its own. */
 export const temporalServices = ['frontend', 'history', 'matching', 'worker'] as const;
 type TemporalService = (typeof temporalServices)[number];
 
-/** Where its databases are; they are made if they are not there. */
+/** Where its databases are; created if they do not exist. */
 interface PostgresPlace {
   readonly host: string;
   readonly port: number;
@@ -24,16 +24,16 @@ interface PostgresPlace {
   readonly password: string;
 }
 
-/** The official Temporal server as production has it: its services in processes of their own, on PostgreSQL. */
+/** The official Temporal server as in production: its services in separate processes, on PostgreSQL. */
 interface TemporalCluster {
-  /** Of the frontend. */
+  /** Address of the frontend. */
   readonly address: string;
   readonly namespace: string;
-  /** The processes now. */
+  /** The current processes. */
   pids(): Readonly<Record<TemporalService, number>>;
   /** Kills a service as a crash would. */
   kill(service: TemporalService): Promise<void>;
-  /** Starts what was killed on the same ports; resolves when the namespace is served again. */
+  /** Starts a killed service on the same ports; resolves when the namespace is served again. */
   start(service: TemporalService): Promise<void>;
   stop(): Promise<void>;
 }
@@ -42,8 +42,8 @@ const module = join('tools', 'platform', 'temporal-cluster');
 const databases = { temporal: 'temporal', visibility: 'temporal_visibility' } as const;
 
 /**
- * Starts it, and waits until the namespace serves and has Firebreak's search attributes. Without a group it ends when this process ends. Throws
- * FB_ERR_PLATFORM_PART_MISSING where it cannot be built, FB_ERR_PLATFORM_START.
+ * Starts the cluster, and waits until the namespace serves and has Firebreak's search attributes. Without a group it ends when this process ends. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if it cannot be built, FB_ERR_PLATFORM_START.
  */
 export async function startTemporalCluster(options: {
   readonly stateDir: string;
@@ -90,11 +90,11 @@ export async function startTemporalCluster(options: {
 
   const ready = (service: TemporalService): Promise<void> =>
     waitUntilReady({ server: launch(service), timeoutMs: 120_000, ready: () => accepts(`127.0.0.1:${ports[service]}`) });
-  // The first on a new database writes what the cluster is called; of two that do so at once one gives up.
+  // The first service on a new database writes the cluster's name; if two do so at once, one of them gives up.
   const [first, ...others] = temporalServices;
   await ready(first);
   await Promise.all(others.map(ready));
-  /** By way of the frontend that runs now. */
+  /** Through the current frontend. */
   const until = (look: () => Promise<boolean>): Promise<void> => {
     const server = running.get('frontend');
     if (!server) throw new FirebreakError('FB_ERR_PLATFORM_START', 'Temporal has no frontend');
@@ -128,14 +128,14 @@ export async function startTemporalCluster(options: {
   };
 }
 
-/** What is for the machine it runs on and not for what it does: a cluster of servers has more partitions, and one shard is asked less often. */
+/** Settings for the machine it runs on, not for its behaviour: a cluster of servers has more partitions, and one shard is polled less often. */
 const dynamicSettings = {
   // The defaults poll 20 times a second: every dispatch would wait up to 50 ms.
   'history.transferProcessorMaxPollRPS': [{ value: 1000 }],
   'history.timerProcessorMaxPollRPS': [{ value: 1000 }],
   'matching.numTaskqueueReadPartitions': [{ value: 1 }],
   'matching.numTaskqueueWritePartitions': [{ value: 1 }],
-  // Search attributes and namespaces are known as soon as they are made.
+  // Search attributes and namespaces are known as soon as they are created.
   'system.forceSearchAttributesCacheRefreshOnRead': [{ value: true }],
 };
 
@@ -179,7 +179,7 @@ function serverConfig(options: { readonly postgres: PostgresPlace; readonly addr
   };
 }
 
-/** As the server's own documentation has it: the databases, version 0.0 of their schemas, then every later version. */
+/** As the server's own documentation describes: the databases, version 0.0 of their schemas, then every later version. */
 async function makeSchemas(program: string, { host, port, user, password }: PostgresPlace): Promise<void> {
   const database = async (name: string, schema: string): Promise<void> => {
     const place = flags({ plugin: 'postgres12', endpoint: host, port, user, password, database: name });
@@ -198,7 +198,7 @@ function mustRun({ code, stderr, stdout }: CommandResult, what: string): void {
   throw new FirebreakError('FB_ERR_PLATFORM_START', `Temporal on PostgreSQL: ${what}: ${reason}`);
 }
 
-/** The server and the tool for its schemas, built with Go once. */
+/** The server and its schema tool, built once with Go. */
 async function serverPrograms(onProgress: OnProgress): Promise<{ readonly server: string; readonly sql: string }> {
   const file = readFileSync(join(projectRoot(), module, 'go.mod'), 'utf8');
   const [, version = ''] = /go\.temporal\.io\/server (v[\d.]+)/.exec(file) ?? [];

@@ -9,28 +9,28 @@ import { type RunningServer, ServerGroup, waitUntilReady } from './server-group.
 import { temporalBinary } from './temporal-binary.ts';
 
 export interface TemporalOptions {
-  /** The namespace that is used; made if it is not there. Default `default`. */
+  /** The namespace to use; created if it does not exist. Default `default`. */
   readonly namespace?: string;
-  /** Made as well. */
+  /** Also created. */
   readonly extraNamespaces?: readonly string[];
-  /** The first of its four ports. Default: free ones, the same as the last time. */
+  /** The first of its four ports. Default: free ports, the same as last time. */
   readonly port?: number | undefined;
 }
 
-/** Its ports, in the order in which they follow each other from `port` on. */
+/** Its ports, in their order from `port` on. */
 export const temporalPorts = ['grpc', 'http', 'metrics', 'ui'] as const;
 
 /** A Temporal server, ours or the one that TEMPORAL_ADDRESS names. */
 export interface TemporalServer {
   readonly address: string;
   readonly namespace: string;
-  /** Empty where the server is not ours. */
+  /** Empty if the server is not ours. */
   readonly uiUrl: string;
-  /** The `temporal` program, for its commands; undefined where the server is not ours. */
+  /** The `temporal` program, for its commands; undefined if the server is not ours. */
   readonly program: string | undefined;
-  /** The process now; undefined where the server is not ours. */
+  /** The current process; undefined if the server is not ours. */
   readonly pid: number | undefined;
-  /** Kills the server as a crash would, if it still runs, and starts it again on the same ports and database file. */
+  /** Kills the server as a crash would, if it still runs, and restarts it on the same ports and database file. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -68,7 +68,7 @@ export async function startTemporal(options: {
       'ui-disable-news-fetch': true,
       'db-filename': join(folder, 'temporal.db'),
       'log-level': 'warn',
-      // The last four together: a start took p50 5.5 ms in place of 7.6 (one run of 60 each, on a busy machine).
+      // The last four together: a start took p50 5.5 ms instead of 7.6 (one run of 60 each, on a busy machine).
       'sqlite-pragma': [
         'journal_mode=WAL',
         'synchronous=NORMAL',
@@ -84,7 +84,7 @@ export async function startTemporal(options: {
         // Partitions are for a cluster of servers. Here one is enough.
         'matching.numTaskqueueReadPartitions=1',
         'matching.numTaskqueueWritePartitions=1',
-        // Off by default. Where they are on, whoever reaches Temporal can pause a run, and have its time go by in a moment.
+        // Off by default. If enabled, anyone who can reach Temporal can pause a run, and make its time pass in a moment.
         'frontend.WorkflowPauseEnabled=true',
         'frontend.WorkflowTimeSkippingEnabled=true',
       ],
@@ -129,7 +129,7 @@ function existingServer(options: { readonly address: string; readonly namespace:
   };
 }
 
-/** The port opens before namespaces are there: ask for each of them. */
+/** The port opens before the namespaces exist: ask for each of them. */
 async function isServing(options: {
   readonly program: string;
   readonly address: string;
@@ -144,7 +144,7 @@ async function isServing(options: {
   return true;
 }
 
-/** Whether something listens there. */
+/** Whether something listens at this address. */
 export function accepts(address: string): Promise<boolean> {
   const port = Number(address.split(':').at(-1));
   return new Promise((resolve) => {

@@ -39,15 +39,15 @@ const lockSchema = z.object({
 });
 type Locked = z.infer<typeof lockSchema>['packages'];
 
-/** All that a release consists of besides its own files: packages of the lock that are in the program or installed beside it, and Debian's in the image. */
+/** Everything in a release besides its own files: packages of the lock in the program or installed next to it, and Debian's in the image. */
 export function billOfMaterials(options: {
   readonly version: string;
-  /** ISO 8601: of the commit, so that the same commit gives the same list. */
+  /** ISO 8601: the time of the commit, so that the same commit gives the same list. */
   readonly at: string;
   readonly lock: unknown;
-  /** Where packages lie of which something is in the program, as the lock names them. */
+  /** Paths of the packages that the program contains parts of, as in the lock. */
   readonly bundled: readonly string[];
-  /** As their files are named: `libc6_2.36-9_amd64.deb`. */
+  /** By file name: `libc6_2.36-9_amd64.deb`. */
   readonly debian: readonly string[];
   readonly imageDigest?: string;
 }): BillOfMaterials {
@@ -122,7 +122,7 @@ function refOf(place: string, packages: Locked): string {
   return npmPurl(nameOf(place), packages[place]?.version ?? '');
 }
 
-/** By Node's own way of looking: in the folder of the package, then in those above. Our own name what the build takes in among those for development. */
+/** Resolves as Node does: in the package's folder, then in those above. Our own package lists what the build bundles in devDependencies. */
 function dependsOn(place: string, packages: Locked): ReadonlySet<string> {
   const found = packages[place];
   const wanted = { ...found?.dependencies, ...found?.optionalDependencies, ...found?.devDependencies };
@@ -147,7 +147,7 @@ function uniqueRefs(all: readonly BillOfMaterials['dependencies'][number][]): Bi
   return [...byRef].map(([ref, refs]) => ({ ref, dependsOn: [...refs].sort() })).sort((a, b) => (a.ref < b.ref ? -1 : 1));
 }
 
-/** Version 8 of RFC 9562: of what it names, and not of the moment. */
+/** Version 8 of RFC 9562: derived from the content that it identifies, not from the time. */
 function uuidOf(hex: string): string {
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -9,10 +9,10 @@ import { copyPages } from '../image/pages.ts';
 /** The program in the archive; krew links `kubectl-firebreak` to it. */
 const program = 'bin/firebreak.mjs';
 
-/** Types are for authors of packs, who install the package, and maps for who develops Firebreak. */
+/** Excluded: types are for pack authors, who install the package, and maps are for Firebreak's developers. */
 const left = /\.(d\.ts|map)$/;
 
-/** The command line as one archive (tar, gzip) that runs where it is unpacked, under a Node that is there: docs/decisions/command-line-archive.md. */
+/** The command line as one archive (tar, gzip) that runs where it is unpacked, under an existing Node: docs/decisions/command-line-archive.md. */
 export async function commandLineArchive(root: string): Promise<Uint8Array> {
   const work = mkdtempSync(join(tmpdir(), 'firebreak-command-line-'));
   try {
@@ -32,7 +32,7 @@ export async function commandLineArchive(root: string): Promise<Uint8Array> {
   }
 }
 
-/** What krew installs the archive by, as `kubectl firebreak`: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/ */
+/** The manifest by which krew installs the archive as `kubectl firebreak`: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/ */
 export function krewManifest(archive: { readonly version: string; readonly uri: string; readonly sha256: string }): string {
   const { version, uri, sha256 } = archive;
   return stringify(

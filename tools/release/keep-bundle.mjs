@@ -1,4 +1,4 @@
-/** `node tools/release/keep-bundle.mjs`: keeps the built workflows as those of the last release, for the test of an upgrade. A release does it once it is out. */
+/** `node tools/release/keep-bundle.mjs`: stores the built workflows as those of the last release, for the upgrade test. A release runs it once it is out. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runUnder } from '../../service/launcher/launcher.mjs';
@@ -10,7 +10,7 @@ const usage = `node tools/release/keep-bundle.mjs
   --help  says so, and writes nothing
 `;
 
-/** Whatever it is told that it does not know, it changes nothing. */
+/** Changes nothing if it gets an unknown argument. */
 function read(args) {
   try {
     return parseArgs({ args, options: { help: { type: 'boolean', short: 'h', default: false } } }).values;

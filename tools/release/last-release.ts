@@ -9,12 +9,12 @@ import { readBuild } from '../../service/temporal/bundle/bundle.ts';
 import { contractOf, keepContract } from '../docs/contract.ts';
 import { withDeclarations } from '../docs/declarations.ts';
 
-/** What is kept of the last release: its workflows, which its open incidents go on with under this version, and what it did to the database. */
+/** What is kept of the last release: its workflows, with which its open incidents continue under this version, and what it did to the database. */
 interface LastRelease {
   readonly version: string;
-  /** Id of its workflows. */
+  /** Build id of its workflows. */
   readonly build: string;
-  /** SHA-256 of each migration that it had, in order: what is released is never edited. */
+  /** SHA-256 of each of its migrations, in order: a released migration is never edited. */
   readonly migrations: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function migrationDigest({ statements, back, isBreaking }: (typeof migrat
   return createHash('sha256').update(text.replace(/\s+/g, ' ')).digest('hex');
 }
 
-/** Puts what is built now in its place. */
+/** Replaces it with the current build. */
 function keep(): LastRelease {
   const bundle = join(projectRoot(), 'dist', 'workflows.bundle.js');
   const kept = { version: firebreakVersion(), build: readBuild(bundle).id, migrations: migrations.map(migrationDigest) };

@@ -1,4 +1,4 @@
-/** `npm run release [-- --dry-run] [--skip-image] [--key FILE] …`: all that a release consists of, in one folder. */
+/** `npm run release [-- --dry-run] [--skip-image] [--key FILE] …`: makes everything that a release contains, in one folder. */
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -58,7 +58,7 @@ async function main(): Promise<number> {
   for (const problem of problems) say(problem);
   if (problems.length > 0) return 2;
   if (values['dry-run']) return 0;
-  // The build does not look at types.
+  // The build does not check types.
   const check = join(projectRoot(), 'tools', 'check', 'check.mjs');
   if (spawnSync(process.execPath, [check], { stdio: ['ignore', 2, 2] }).status !== 0) return 2;
   const { key, builder, downloads } = values;

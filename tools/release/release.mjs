@@ -1,4 +1,4 @@
-/** `npm run release`: sets up and builds where needed, then makes what a release consists of under the right Node. */
+/** `npm run release`: sets up and builds if needed, then makes the contents of a release under the right Node. */
 import { join } from 'node:path';
 import { runUnder } from '../../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../setup/build.mjs';

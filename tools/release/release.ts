@@ -35,29 +35,29 @@ export interface ReleaseFile {
 
 interface ImageOrder {
   readonly architectures: readonly Architecture[];
-  /** Without tag. */
+  /** Without a tag. */
   readonly repository: string;
 }
 
 export interface ReleaseOptions {
   readonly folder: string;
-  /** Absent: without an image. */
+  /** Absent: no image is made. */
   readonly image: ImageOrder | undefined;
-  /** File with the private key that signs. Absent: nothing is signed. */
+  /** File with the private key for signing. Absent: nothing is signed. */
   readonly key?: string;
-  /** URI of who builds, for the provenance. */
+  /** URI of the builder, for the provenance. */
   readonly builder: string;
-  /** URL of the folder from which the files will be downloaded. */
+  /** URL of the folder from which users will download the files. */
   readonly downloads: string;
   readonly onProgress: OnProgress;
-  /** The tree that is released; absent: this one. */
+  /** The tree to release; absent: this one. */
   readonly root?: string;
 }
 
 const semver = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 const chartFolder = join('deploy', 'helm', 'firebreak');
 
-/** Names of what is made, in order; the checksums name all that comes before them. */
+/** Names of the files made, in order; the checksums list all that come before them. */
 function namesOf(version: string) {
   return {
     package: `firebreak-${version}.tgz`,
@@ -106,7 +106,7 @@ function imageLines(image: ImageOrder, version: string): readonly string[] {
   return [of(ofFirebreak, image), of(tools, toolsOf(image))];
 }
 
-/** The tools for suspect containers have a repository beside that of Firebreak. */
+/** The tools for suspect containers have a repository next to Firebreak's. */
 function toolsOf({ repository, architectures }: ImageOrder): ImageOrder {
   return { repository: `${repository}-tools`, architectures };
 }
@@ -126,7 +126,7 @@ export function releaseProblems(root: string, { allowDirty }: { readonly allowDi
   return problems;
 }
 
-/** Writes a version wherever it stands. Returns the files that changed. */
+/** Writes a version everywhere it appears. Returns the files that changed. */
 export function prepareRelease(root: string, version: string): readonly string[] {
   if (!semver.test(version)) throw new FirebreakError('FB_ERR_INCOMPLETE', `${version} is no version: 1.2.3 or 1.2.3-rc.1`);
   const written: string[] = [];
@@ -140,7 +140,7 @@ export function prepareRelease(root: string, version: string): readonly string[]
   };
   const first = (text: string): string => text.replace(/"version": "[^"]+"/, `"version": "${version}"`);
   replace('package.json', first);
-  // Of the lock’s own two lines, which come before those of any package.
+  // The lock’s own two lines, which come before those of any package.
   replace('package-lock.json', (text) =>
     first(text).replace(/("": \{\s+"name": "firebreak",\s+"version": )"[^"]+"/, `$1"${version}"`),
   );
@@ -152,7 +152,7 @@ export function prepareRelease(root: string, version: string): readonly string[]
   return written;
 }
 
-/** Makes all of it in a folder of its own, which is there whole or as it was. Two runs of one commit give the same bytes, but for signatures. */
+/** Makes the release in a folder of its own, which is either complete or unchanged. Two runs on one commit differ only in signatures. */
 export async function makeRelease(options: ReleaseOptions): Promise<readonly ReleaseFile[]> {
   const { folder, image, key, builder, downloads, onProgress, root = projectRoot() } = options;
   const version = versionIn(root);
@@ -208,7 +208,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
   }
 }
 
-/** Of the program that the build has made. */
+/** The packages in the program that the build has made. */
 export function bundledPackages(root: string): readonly string[] {
   return JSON.parse(readFileSync(join(root, 'dist', 'packages.json'), 'utf8'));
 }
@@ -222,7 +222,7 @@ function changesOf(root: string, version: string): string | undefined {
   return changesIn(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), version);
 }
 
-/** The section of a version. */
+/** Returns the section of a version. */
 function changesIn(changelog: string, version: string): string | undefined {
   const section = changelog.split(/^(?=## )/m).find((one) => /^## \[?([^\s\]]+)/.exec(one)?.[1] === version);
   return section && `${section.trim()}\n`;
@@ -237,7 +237,7 @@ function git(root: string, ...args: readonly string[]): string {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 }
 
-/** What `npm publish` would send: npm dates all files alike. */
+/** What `npm publish` would send: npm gives all files the same date. */
 async function npmPackage(root: string, folder: string, name: string): Promise<void> {
   const args = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder, root];
   const { code, stderr } = await runCommand({ command: 'npm', args });
@@ -245,7 +245,7 @@ async function npmPackage(root: string, folder: string, name: string): Promise<v
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `npm pack: ${stderr.trim().slice(-300)}`);
 }
 
-/** As Helm reads it. `helm package` would date its files. */
+/** A chart archive as Helm reads it. `helm package` would put the current date on its files. */
 async function chartArchive(root: string): Promise<Uint8Array> {
   const work = mkdtempSync(join(tmpdir(), 'firebreak-chart-'));
   try {
@@ -263,7 +263,7 @@ const head = `# Firebreak in one pod (profile: single) with a Temporal for a tri
 # It is a base for Kustomize, too: docs/install.md.
 `;
 
-/** `install.yaml`: the chart, as a folder or an archive, rendered. */
+/** Renders `install.yaml` from the chart, given as a folder or an archive. */
 export async function installManifests(chart: string, onProgress: OnProgress): Promise<string> {
   const helm = await helmBinary(onProgress);
   if (!helm) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the manifests are rendered by Helm: install it, or Go');

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } f
 import { bundleToJSON, toDSSEBundle, toMessageSignatureBundle } from '@sigstore/bundle';
 import { FirebreakError } from '../../core/errors.ts';
 
-/** A statement of in-toto with SLSA's provenance: https://slsa.dev/spec/v1.0/provenance */
+/** An in-toto statement with SLSA provenance: https://slsa.dev/spec/v1.0/provenance */
 interface ProvenanceStatement {
   readonly _type: 'https://in-toto.io/Statement/v1';
   readonly subject: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
@@ -22,7 +22,7 @@ interface ProvenanceStatement {
 
 const statementType = 'application/vnd.in-toto+json';
 
-/** From which commit the files are, and who has made them how. Dated by the commit: the same commit gives the same statement. */
+/** States which commit the files are from, who made them, and how. Dated by the commit: the same commit gives the same statement. */
 export function provenance(options: {
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
   readonly images: readonly { readonly name: string; readonly digest: string }[];
@@ -48,7 +48,7 @@ export function provenance(options: {
   };
 }
 
-/** A bundle as `cosign sign-blob --bundle` writes one: `cosign verify-blob --key PUBLIC --bundle FILE`. @throws FB_ERR_KEY_FILE */
+/** Returns a bundle like that of `cosign sign-blob --bundle`: `cosign verify-blob --key PUBLIC --bundle FILE`. @throws FB_ERR_KEY_FILE */
 export function signBytes(content: Uint8Array, pem: string): string {
   const key = privateKey(pem);
   const digest = createHash('sha256').update(content).digest();
@@ -56,11 +56,11 @@ export function signBytes(content: Uint8Array, pem: string): string {
   return `${JSON.stringify(bundleToJSON(toMessageSignatureBundle({ digest, signature, keyHint: hintOf(key) })))}\n`;
 }
 
-/** The statement in an envelope (DSSE), in a bundle: `cosign verify-blob-attestation --key PUBLIC --bundle FILE`. @throws FB_ERR_KEY_FILE */
+/** Returns the statement in an envelope (DSSE), in a bundle: `cosign verify-blob-attestation --key PUBLIC --bundle FILE`. @throws FB_ERR_KEY_FILE */
 export function signStatement(statement: ProvenanceStatement, pem: string): string {
   const key = privateKey(pem);
   const artifact = Buffer.from(JSON.stringify(statement));
-  // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md: what is signed says how long its parts are.
+  // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md: the signed bytes include the lengths of their parts.
   const head = `DSSEv1 ${statementType.length} ${statementType} ${artifact.length} `;
   const signature = sign('sha256', Buffer.concat([Buffer.from(head), artifact]), key);
   return `${JSON.stringify(bundleToJSON(toDSSEBundle({ artifact, artifactType: statementType, signature, keyHint: hintOf(key) })))}\n`;
@@ -80,7 +80,7 @@ function privateKey(pem: string): KeyObject {
   );
 }
 
-/** How cosign names a key in a bundle. */
+/** The name that cosign gives a key in a bundle. */
 function hintOf(key: KeyObject): string {
   const der = createPublicKey(key).export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(der).digest('base64');

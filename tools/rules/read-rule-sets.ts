@@ -1,12 +1,12 @@
 /**
- * Reads the public rule sets anew: `node tools/rules/read-rule-sets.ts FOLDER` writes `core/rules/tables` from a folder of tables, a file a rule set,
- * whose README says where each is from. Names, priorities, tags and techniques only: no rule's text.
+ * Reads the public rule sets again: `node tools/rules/read-rule-sets.ts FOLDER` writes `core/rules/tables` from a folder of tables, one file per rule set,
+ * whose README names the source of each. Names, priorities, tags and techniques only: no rule text.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../service/process/project-root.ts';
 
-/** File of the folder → what is kept of its columns, in this order. */
+/** File in the folder → the columns that are kept, in this order. */
 const kept: Readonly<Record<string, readonly string[]>> = {
   'falco-syscall': ['rule', 'priority', 'maturity', 'enabled', 'tags'],
   'falco-plugins': ['rule', 'priority', 'source', 'enabled', 'tags'],

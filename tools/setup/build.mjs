@@ -1,4 +1,4 @@
-/** Builds `dist` from the TypeScript when it is missing or older than the sources. Plain JavaScript, see setup.mjs. */
+/** Builds `dist` from the TypeScript if it is missing or older than the sources. Plain JavaScript, see setup.mjs. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -18,15 +18,15 @@ import {
 import { dirname, join } from 'node:path';
 import { ensureSetUp, root } from './setup.mjs';
 
-/** The rooms that the compiler makes JavaScript of: no tools, no tests, no Go sources. The console is made for browsers, see console.mjs. */
+/** The rooms that the compiler translates to JavaScript: no tools, no tests, no Go sources. The console is built for browsers, see console.mjs. */
 const rooms = () => JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8')).include;
 const output = join(root, 'dist');
-/** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
+/** The source that `cli.ts` leads to; `dist` has the compiler's output of it. */
 const sourceLauncher = join('service', 'cli.mjs');
-/** Made by who builds, so it is the lock as well. */
+/** Created by the builder, so it also serves as the lock. */
 const workFolder = join(root, '.build');
 
-/** Returns the folder of the built JavaScript. Throws with the compiler's words. */
+/** Returns the folder of the built JavaScript. Throws with the compiler's messages. */
 export async function ensureBuilt({ node, log = (line) => process.stderr.write(`${line}\n`) }) {
   if (!existsSync(join(root, 'tsconfig.build.json'))) return output;
   const sources = sourceFiles();
@@ -37,7 +37,7 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
     if (builtHash() === wanted) return output;
     const draft = join(workFolder, 'draft');
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    // Whether types are right `npm run check` says, of tests and tools too: to say it here as well took two thirds of the build's processor time.
+    // `npm run check` checks types, including those of tests and tools: checking them here as well took two thirds of the build's CPU time.
     const flags = ['--noCheck', '--checkers', '1', '--outDir', draft];
     const result = spawnSync(node, [compiler, '-p', 'tsconfig.build.json', ...flags], { cwd: root, encoding: 'utf8' });
     if (result.status !== 0) throw new Error(`The build failed:\n${result.stdout}${result.stderr}`);
@@ -47,7 +47,7 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
     }
     if (existsSync(join(draft, 'workflows', 'index.js'))) bundleWorkflows({ node, draft });
     if (existsSync(join(root, 'console'))) {
-      // Loaded here: every start of a checkout loads this file, and few of them build.
+      // Loaded here: every start in a checkout loads this file, but few of them build.
       const { buildConsole } = await import('./console.mjs');
       await buildConsole({ folder: join(draft, 'console') });
     }
@@ -65,9 +65,9 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
   }
 }
 
-/** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
+/** The worker runs a prebuilt bundle: bundling in its process would cost 100 MB permanently. */
 function bundleWorkflows({ node, draft }) {
-  // With the compiler's maps: places in playbooks are those that their authors know.
+  // With the compiler's maps: positions in playbooks are those that their authors know.
   const args = ['service/temporal/bundle/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) =>
     join(draft, file),
   );
@@ -80,12 +80,12 @@ function builtHash() {
   return existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
 }
 
-/** All files of the rooms: what is not TypeScript (pages, SQL) is copied as it stands. */
+/** All files of the rooms: those that are not TypeScript (pages, SQL) are copied unchanged. */
 function sourceFiles() {
   return rooms().flatMap(filesOf);
 }
 
-/** What the console and the bundled programs are made of besides: their packages, and how they are made. */
+/** Other inputs of the console and the bundled programs: their packages, and the build scripts. */
 function bundledFiles() {
   const made = ['console.mjs', 'bundle.mjs'].map((file) => join('tools', 'setup', file));
   return [...filesOf('console'), ...[...made, 'package-lock.json'].filter((file) => existsSync(join(root, file)))];
@@ -95,7 +95,7 @@ function filesOf(room) {
   return existsSync(join(root, room)) ? filesIn(room).sort() : [];
 }
 
-/** Every command does this first: a look at each file, Node's own recursive reading, or a thousand calls of `join`, which it compiles, cost eight megabytes. */
+/** Every command runs this first: a stat of each file, Node's own recursive reading, or a thousand calls of `join`, which it compiles, cost eight megabytes. */
 function filesIn(folder) {
   return readdirSync(`${root}/${folder}`, { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
@@ -103,7 +103,7 @@ function filesIn(folder) {
   });
 }
 
-/** Read in pieces: each command does this first, and the sources together are more than a small one needs for itself. */
+/** Reads in pieces: every command does this first, and all sources together take more memory than a small command itself needs. */
 function hashOf(files) {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(65_536);
@@ -111,7 +111,7 @@ function hashOf(files) {
   return hash.digest('hex');
 }
 
-/** A function of its own: the loop, compiled while it runs, cost six megabytes. */
+/** A separate function: the loop, compiled while it runs, cost six megabytes. */
 function addFile(hash, file, piece) {
   hash.update(`\0${file}\0`);
   const opened = openSync(`${root}/${file}`, 'r');
@@ -119,7 +119,7 @@ function addFile(hash, file, piece) {
   closeSync(opened);
 }
 
-/** One build at a time; the lock of a build whose process has ended is taken over, and one of which nobody knows whose it is after a minute. */
+/** One build at a time; a lock is taken over if its build's process has ended, or after a minute if its owner is unknown. */
 async function lock(folder) {
   const builder = join(folder, 'builder');
   for (;;) {
@@ -137,7 +137,7 @@ async function lock(folder) {
   }
 }
 
-/** Whether the process is there that a file names; undefined where the file names none. */
+/** Whether the process named in a file runs; undefined if the file names none. */
 function isRunning(file) {
   try {
     return process.kill(Number(readFileSync(file, 'utf8')), 0);

@@ -1,12 +1,12 @@
 /**
- * Makes few files of what the compiler has made: one program with what it takes from packages, and a part of its own for each thing that is loaded
- * when it is asked for. A start costs by the number of modules: of 2 500 it took 1.4 s of the processor. Plain JavaScript, see setup.mjs.
+ * Bundles the compiler's output into few files: one program with what it needs from packages, and a separate chunk for each thing that is loaded on demand. The
+ * cost of a start depends on the number of modules: with 2 500 it took 1.4 s of CPU time. Plain JavaScript, see setup.mjs.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { root } from './setup.mjs';
 
-/** What Node is started with, or what packs and their tests import; where each lies is part of what is published. */
+/** The files that Node is started with, or that packs and their tests import; their locations are part of the public interface. */
 const programs = [
   'authoring/actions',
   'authoring/alerts',
@@ -26,22 +26,22 @@ const programs = [
   'testing/watch/loop-watch-main',
 ];
 
-/** What stays a file of its own: the launcher's way in, and what is put into pages as text. */
+/** Files that stay separate: the launcher's entry point, and what is embedded in pages as text. */
 const separate = ['service/cli.js', 'core/bundle/verify-bundle.js'];
 
-/** Packages with a part for one kind of machine: they are installed beside the program. Each is small, or loaded when it is asked for. */
+/** Packages with a machine-specific part: they are installed next to the program. Each is small, or loaded on demand. */
 export const nativePackages = ['@swc/core', '@temporalio/core-bridge', 'lmdb'];
 
-/** Of these all is in the program but the part for one kind of machine. */
+/** Of these everything is in the program except the machine-specific part. */
 export const bundledNatives = ['@temporalio/core-bridge'];
 
-/** Packages that others would use if they were there. */
+/** Packages that others would use if they were installed. */
 const optionalPackages = ['bufferutil', 'pg-native', 'utf-8-validate'];
 
-/** Stands where a place in `dist` is written into the code, until it is known how deep the file lies that it came into. */
+/** Placeholder for a path in `dist` that is written into the code, until the depth of the file that contains it is known. */
 const distMark = 'firebreak-dist:';
 
-/** Bundles the programs in `draft`, which the compiler has filled, and takes away what has become part of them. */
+/** Bundles the programs in `draft`, which the compiler has filled, and removes the files that have become part of them. */
 export async function bundlePrograms({ draft }) {
   const { build } = await import('esbuild');
   const { outputFiles, metafile } = await build({
@@ -56,13 +56,13 @@ export async function bundlePrograms({ draft }) {
     format: 'esm',
     platform: 'node',
     target: 'node22.19',
-    // Of packages that have both, the same that Node takes for `import`, but as modules where they have them: what is not used is left out.
+    // For packages with both, the entry that Node uses for `import`, but as modules if available: unused code is left out.
     mainFields: ['module', 'main'],
     external: [...nativePackages.filter((name) => !bundledNatives.includes(name)), ...optionalPackages],
-    // Nothing names them: who loads a file with a map would look for its sources, too (Vite). A stack is read with them when it is shown.
+    // No file refers to its map: tools that load a file with a map would also look for its sources (Vite). Stacks are mapped when they are shown.
     sourcemap: 'external',
     sourcesContent: false,
-    // In licenses.txt, with all the others.
+    // They are in licenses.txt, with all the others.
     legalComments: 'none',
     banner: {
       js: "import { createRequire as firebreakRequire } from 'node:module'; const require = firebreakRequire(import.meta.url);",
@@ -73,7 +73,7 @@ export async function bundlePrograms({ draft }) {
   });
   for (const name of readdirSync(draft, { recursive: true, encoding: 'utf8' })) {
     const file = join(draft, name);
-    // What the compiler has made has its types beside it.
+    // The compiler's output has its types next to it.
     if (name.endsWith('.js.map')) rmSync(file);
     else if (separate.includes(name))
       writeFileSync(file, readFileSync(file, 'utf8').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
@@ -92,18 +92,18 @@ export async function bundlePrograms({ draft }) {
   writeFileSync(join(draft, 'licenses.txt'), licenses(folders));
 }
 
-/** The draft lies one folder deeper than what it becomes. */
+/** The draft is one folder deeper than its final place. */
 function mapFromDist(text) {
   const map = JSON.parse(text);
   return JSON.stringify({ ...map, sources: map.sources.map((source) => source.replace('../', '')) });
 }
 
-/** Our own files find what lies beside them at the place where they were, and not at that of the file that they came into. */
+/** Our own files find what lies next to them at their original place, not at that of the file that they were bundled into. */
 function places(draft) {
   return {
     name: 'places',
     setup: ({ onLoad }) => {
-      // Of the rooms alone: each file that it is asked about costs.
+      // Limited to the rooms: each file passed to it costs time.
       onLoad({ filter: new RegExp(`^${draft.replaceAll('.', '\\.')}/`) }, ({ path }) => {
         const inDraft = relative(draft, path);
         const code = readFileSync(path, 'utf8');
@@ -118,30 +118,30 @@ function places(draft) {
   };
 }
 
-/** Code that says where `path` of `dist` is. */
+/** Returns code that evaluates to the location of `path` in `dist`. */
 function placeIn(path) {
   return `process.getBuiltinModule('node:url').fileURLToPath(new URL('${distMark}${path}', import.meta.url))`;
 }
 
-/** Where `KubeConfig` is, which is all that is taken from the client. */
+/** The file with `KubeConfig`, the only thing used from the client. */
 const kubeConfig = 'node_modules/@kubernetes/client-node/dist/config.js';
 
-/** Code for each place that packages look for something in. */
+/** Code for each place in which packages look for something. */
 const packagePlaces = {
   chunks: placeIn('chunks'),
   coreBridge: "dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'))",
 };
 
-/** What packages look for beside their own files, as they stand in them. */
+/** Paths that packages use to find things next to their own files, as written in them. */
 const placesInPackages = [
-  // Its part in Rust is not in the program, and is where the package was installed.
+  // Its Rust part is not in the program, but where the package was installed.
   [/@temporalio\/core-bridge\/common\.js$/, '__dirname', 'coreBridge'],
   [/source-map\/lib\/read-wasm\.js$/, '__dirname', 'chunks'],
-  // For tests of workflows that are bundled as they run; ours are bundled before.
+  // For tests of workflows that are bundled at run time; ours are bundled beforehand.
   [/@temporalio\/testing\/lib\/index\.js$/, '__dirname', 'chunks'],
 ];
 
-/** Parts of packages that no program of ours reaches: a bundler of its own, a debugger, a client of another server. */
+/** Parts of packages that none of our programs reaches: a bundler, a debugger, a client of another server. */
 const absentInPackages = [
   [
     /@temporalio\/worker\/lib\/workflow\/bundler\.js$/,
@@ -151,11 +151,11 @@ exports.bundleWorkflowCode = absent;
 exports.WorkflowCodeBundler = class { constructor() { absent(); } };`,
   ],
   [/@temporalio\/worker\/lib\/debug-replayer\/index\.js$/, 'exports.startDebugReplayer = undefined;'],
-  // Schemas that a server keeps: events have theirs in them.
+  // Schemas stored on a server: our events contain theirs.
   [/@platformatic\/kafka\/dist\/registries\/confluent-schema-registry\.js$/, 'export {};'],
 ];
 
-/** What packages find by where their files lie, and what is left out of them. Throws where a package is no longer as it is known here. */
+/** Handles what packages find by the location of their files, and what is left out of them. Throws if a package no longer matches what is known here. */
 function packages() {
   const places = 'firebreak:places';
   return {
@@ -176,9 +176,9 @@ function packages() {
           return { contents: code.replaceAll(written, `require('${places}').${name}`) };
         });
       for (const [filter, contents] of absentInPackages) onLoad({ filter }, () => ({ contents }));
-      // One class of it is used, of thousands of which it does not say that they can be told apart.
+      // Only one of its thousands of classes is used, and the package does not declare that they can be separated.
       onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({ path: join(root, kubeConfig), sideEffects: false }));
-      // The same, without a file beside it.
+      // The same code, without a separate file next to it.
       onResolve({ filter: /^@platformatic\/wasm-utils$/ }, () => ({
         path: join(root, 'node_modules/@platformatic/wasm-utils/dist/bundled.js'),
       }));
@@ -190,13 +190,13 @@ function packages() {
   };
 }
 
-/** Where all packages lie of which something is in the program, as the lock names them. */
+/** Paths of all packages that the program contains parts of, as in the lock. */
 function packageFolders(inputs) {
   const folders = inputs.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []);
   return [...new Set(folders)].sort();
 }
 
-/** The licences of these packages, as each demands. */
+/** The licences of these packages, as each of them requires. */
 function licenses(folders) {
   return folders
     .map((folder) => {

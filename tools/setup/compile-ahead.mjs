@@ -1,4 +1,4 @@
-/** Compiles Kubernetes while packages are installed. Plain JavaScript, as setup.mjs. */
+/** Compiles Kubernetes while packages are installed. Plain JavaScript, like setup.mjs. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { compileFlags, goEnvironment } from './go-build.mjs';
 
 /**
- * Runs what it is given in a process group that ends when its input does, which is when the process that holds the other end is gone.
- * `trap :` and not `trap ''`, which would be inherited. What Go left in its temporary folder goes too.
+ * Runs its arguments in a process group that ends when its input closes, which is when the process that holds the other end is gone. Uses `trap :` instead of
+ * `trap ''`, which would be inherited. Also removes what Go left in its temporary folder.
  */
 const untilTheInputEnds = `
 trap : INT TERM HUP
@@ -19,8 +19,8 @@ rm -rf "$GOTMPDIR"
 `;
 
 /**
- * Begins to compile what the control plane is made of into Go's own cache, unless one has been built already. The build that
- * follows finds there what is done by then. Returns what ends it; nothing goes wrong where it cannot begin.
+ * Starts compiling the parts of the control plane into Go's own cache, unless one has been built already. The build that follows finds there what is done by
+ * then. Returns a function that ends it; if it cannot start, nothing fails.
  */
 export function compileAhead({ root, environment = process.env }) {
   const module = join(root, 'tools', 'platform', 'kubelab');
@@ -28,7 +28,7 @@ export function compileAhead({ root, environment = process.env }) {
   const cache = own || join(xdg || join(homedir(), '.cache'), 'firebreak');
   const isBuilt = existsSync(cache) && readdirSync(cache).some((name) => /^kubelab-[0-9a-f]{16}$/.test(name));
   if (isBuilt || !existsSync(module) || spawnSync('go', ['version']).status !== 0) return async () => {};
-  // What the program imports, and not the program: there would be nothing to link it for. In a shell, since listing needs modules first.
+  // Compiles the program's imports, but not the program, to avoid linking. In a shell, since listing needs the modules first.
   const work = `mkdir -p "$GOTMPDIR" && go build ${compileFlags.join(' ')} $(go list -f '{{join .Imports " "}}' ./cmd/kubelab)`;
   const child = spawn('/bin/sh', ['-c', untilTheInputEnds, 'sh', '/bin/sh', '-c', work], {
     cwd: module,

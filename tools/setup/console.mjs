@@ -1,11 +1,11 @@
-/** Builds the web console: one script and one style sheet, named by what is in them, and the page that loads them. Plain JavaScript, see setup.mjs. */
+/** Builds the web console: one script and one style sheet, named by their content, and the page that loads them. Plain JavaScript, see setup.mjs. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { root } from './setup.mjs';
 
-/** Writes into `folder`. What is named by its content never changes, so a browser may keep it for good; beside each file is its gzip, as it is sent. */
+/** Writes into `folder`. Files named by their content never change, so a browser may cache them for good; next to each file is its gzip, as it is sent. */
 export async function buildConsole({ folder }) {
   const { build } = await import('esbuild');
   const { outputFiles } = await build({

@@ -1,13 +1,13 @@
-/** How the local platform is compiled. Plain JavaScript, since it begins before any package is installed: see compile-ahead.mjs. */
+/** How the local platform is compiled. Plain JavaScript, since it starts before any package is installed: see compile-ahead.mjs. */
 import { totalmem } from 'node:os';
 
 /**
- * Nobody debugs these programs: without DWARF a package takes a twentieth to a tenth less. No linked value is among these flags, so that what
- * is compiled ahead is what the build asks for.
+ * Nobody debugs these programs: without DWARF a package takes a twentieth to a tenth less. These flags contain no linked value, so that what is compiled ahead
+ * matches what the build needs.
  */
 export const compileFlags = ['-trimpath', '-gcflags=all=-dwarf=false'];
 
-/** With less garbage collection the compiler takes a quarter less time and up to twice the memory, which a small machine does not have. */
+/** With less garbage collection the compiler takes a quarter less time, but up to twice the memory, which a small machine does not have. */
 const roomyBytes = 6 * 1024 ** 3;
 
 export function goEnvironment(environment = process.env) {

@@ -1,12 +1,12 @@
-/** What `bin/firebreak.mjs` runs in a checkout: sets it up on first use, builds it when the sources changed, and names what to go on with. */
+/** Run by `bin/firebreak.mjs` in a checkout: sets it up on first use, builds it if the sources changed, and returns what to continue with. */
 import { join } from 'node:path';
 import { ensureBuilt } from './build.mjs';
 import { ensureSetUp, root } from './setup.mjs';
 
-/** What is in no build: it is run as the sources stand. */
+/** Commands that are in no build: they run directly from the sources. */
 const tools = ['demo', 'dev'];
 
-/** The Node of this checkout, and its command line, built but for the tools. Throws with the remedy. */
+/** Returns the Node of this checkout, and its command line, built unless it is one of the tools. Throws with the remedy. */
 export async function prepare([command, subcommand]) {
   const node = await ensureSetUp({ startsCluster: command === 'demo' || (command === 'dev' && subcommand === 'up') });
   const built = await ensureBuilt({ node });

@@ -1,12 +1,12 @@
 /**
- * `native-modules.mjs NODE_MODULES`: takes away all packages but those that stay beside the bundled program, and what these need. Plain JavaScript, for
- * the Dockerfile as well.
+ * `native-modules.mjs NODE_MODULES`: removes all packages except those that stay next to the bundled program, and their dependencies. Plain JavaScript, for the
+ * Dockerfile as well.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundledNatives, nativePackages } from './bundle.mjs';
 
-/** Leaves in a `node_modules` of npm, in which every package lies but once, what the program loads from there. */
+/** Keeps only what the program loads from npm's `node_modules`, in which every package occurs only once. */
 export function keepNativeModules(modules) {
   const kept = new Set();
   const keep = (name) => {

@@ -1,7 +1,4 @@
-/**
- * Set-up of a checkout, on whatever Node (20 or newer) is there and before any package is installed: plain JavaScript
- * without imports from packages.
- */
+/** Set-up of a checkout, on any Node (20 or newer) and before any package is installed: plain JavaScript without imports from packages. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -12,15 +9,14 @@ import { nodeProblem } from '../../service/launcher/launcher.mjs';
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /**
- * Installs what package-lock.json says, unless it is there, and returns the path of the Node to go on with: the one that
- * the lock pins, or this one where Firebreak was installed as a package. With `startsCluster`, what the cluster is made of is compiled
- * meanwhile. Throws with the remedy.
+ * Installs what package-lock.json lists, unless it is installed, and returns the path of the Node to continue with: the one that the lock pins, or this one if
+ * Firebreak was installed as a package. With `startsCluster`, the parts of the cluster are compiled meanwhile. Throws with the remedy.
  */
 export async function ensureSetUp({ log = (line) => process.stderr.write(`${line}\n`), startsCluster = false } = {}) {
   const lockFile = join(root, 'package-lock.json');
   if (existsSync(lockFile)) await ensurePackages({ lockFile, log, startsCluster });
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
-  // Its real path, as process.execPath gives it: who compares the two must not start itself for ever behind a linked node_modules.
+  // Its real path, like process.execPath: a caller that compares the two must not restart itself for ever because of a linked node_modules.
   if (existsSync(pinned)) {
     const real = realpathSync(pinned);
     if (real === process.execPath || spawnSync(real, ['--version']).status === 0) return real;
@@ -40,7 +36,7 @@ async function ensurePackages({ lockFile, log, startsCluster }) {
     log('set-up: installing packages with npm ci …');
     const startedAt = Date.now();
     const timer = setInterval(() => log(`set-up: npm ci … ${Math.round((Date.now() - startedAt) / 1000)} s`), 15_000);
-    // Loaded here: every command loads this file, and none of them compiles.
+    // Imported only if needed: every command loads this file, and none of them compiles.
     const endAhead = startsCluster ? (await import('./compile-ahead.mjs')).compileAhead({ root }) : undefined;
     const code = await runNpmCi();
     await endAhead?.();
@@ -51,7 +47,7 @@ async function ensurePackages({ lockFile, log, startsCluster }) {
   writeFileSync(stamp, hash);
 }
 
-/** Whether npm's own note of what it installed agrees with the lock; what is optional may be missing on this machine. */
+/** Whether npm's own record of what it installed matches the lock; optional packages may be missing on this machine. */
 function isInstalled({ lock, installedFile }) {
   if (!existsSync(installedFile)) return false;
   const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
@@ -63,7 +59,7 @@ function isInstalled({ lock, installedFile }) {
   });
 }
 
-/** npm's output goes to stderr, so that what a command prints for programs stays clean. */
+/** npm's output goes to stderr, so that machine-readable output of a command stays clean. */
 function runNpmCi() {
   return new Promise((resolve) => {
     const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });

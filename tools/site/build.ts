@@ -1,6 +1,6 @@
 /**
- * Makes the site of the documentation in `.build/site/dist`, or serves it while pages are written (`--serve`). Its packages are its own, apart
- * from the tree, and are installed the first time. `FIREBREAK_REPOSITORY` is the address into which links to files lead.
+ * Builds the documentation site in `.build/site/dist`, or serves it while pages are written (`--serve`). Its packages are separate from the tree's, and are
+ * installed on first use. `FIREBREAK_REPOSITORY` is the base address of links to files.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ function run(command: string, args: readonly string[]): void {
   const { status, error } = spawnSync(command, args, { cwd: site, stdio: 'inherit' });
   if (error) throw error;
   if (status !== 0) {
-    // Half an installation would count as one.
+    // A partial installation would count as complete.
     if (command === 'npm') rmSync(lock, { force: true });
     process.exit(status ?? 1);
   }

@@ -1,17 +1,17 @@
-/** What the site is made of: the pages of the tree as they stand, with their links as the site has them. */
+/** The content of the site: the pages of the tree unchanged, with their links adapted to the site. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Pages that stand at the root of the tree. The README is the forge's own first page; the site has `docs/index.md`. */
+/** Pages at the root of the tree. The README is the forge's front page; the site has `docs/index.md`. */
 const rootPages = ['SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md'];
 
 interface SitePage {
-  /** As in `sidebar.ts`: below `docs`, or at the root of the tree. */
+  /** As in `sidebar.ts`: relative to `docs`, or to the root of the tree. */
   readonly name: string;
-  /** From the root of the tree. */
+  /** Path from the root of the tree. */
   readonly file: string;
   readonly text: string;
 }
@@ -26,7 +26,7 @@ function nameOf(file: string): string {
   return file.replace(/^docs\//, '');
 }
 
-/** Where a page lies on the site. */
+/** Path of a page on the site. */
 export function siteFile(name: string): string {
   return name.replace(/README\.md$/, 'index.md');
 }
@@ -36,7 +36,7 @@ export function titleOf({ name, text }: SitePage): string {
   return title.replaceAll('`', '');
 }
 
-/** The anchor of a heading, as forges make it, so that a link holds at both. */
+/** The anchor of a heading, as forges make it, so that a link works in both places. */
 export function slugOf(heading: string): string {
   return heading
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
@@ -47,7 +47,7 @@ export function slugOf(heading: string): string {
     .replaceAll(/\s/g, '-');
 }
 
-/** Of all headings, those of the same name numbered. */
+/** Anchors of all headings; those with the same name are numbered. */
 export function anchorsOf(text: string): ReadonlySet<string> {
   const seen = new Map<string, number>();
   const prose = withoutBlocks(text);
@@ -61,21 +61,21 @@ export function anchorsOf(text: string): ReadonlySet<string> {
   return new Set([...headings, ...named]);
 }
 
-/** Without blocks of code, in which nothing is a heading, a link or prose. */
+/** Removes code blocks, in which nothing is a heading, a link or prose. */
 function withoutBlocks(text: string): string {
   return text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '');
 }
 
 export interface Link {
   readonly target: string;
-  /** The file that it leads to, from the root of the tree. */
+  /** The file that the link points to, from the root of the tree. */
   readonly file: string;
   readonly anchor: string | undefined;
 }
 
 const linkPattern = /\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]*))?\)/g;
 
-/** The links of a page that lead to somewhere in the tree. */
+/** The links of a page that point into the tree. */
 export function linksOf({ file, text }: SitePage): readonly Link[] {
   return [...withoutBlocks(text).matchAll(linkPattern)].map(([link, path = '', anchor]) => ({
     target: link.slice(2, -1),
@@ -88,13 +88,13 @@ function fileOf(from: string, path: string): string {
   return path === '' ? from : posix.normalize(posix.join(dirname(from), path)).replace(/\/$/, '');
 }
 
-/** A folder is its README, or its first page. */
+/** A folder stands for its README, or its first page. */
 function pageAt(file: string, files: ReadonlySet<string>): string | undefined {
   const names = [file, `${file}/README.md`, ...[...files].filter((one) => one.startsWith(`${file}/`)).toSorted()];
   return names.find((one) => files.has(one));
 }
 
-/** The page as the site shows it. What is no page of it is a link into the repository where one is named, else words. */
+/** The page as the site shows it. A target that is not a page becomes a link into the repository if one is configured, otherwise plain text. */
 export function sitePage({
   page,
   files,
@@ -104,7 +104,7 @@ export function sitePage({
   files: ReadonlySet<string>;
   repository: string | undefined;
 }): string {
-  // What a page says to those who change it (made by a script) is not for its readers.
+  // Notes in a page for its editors (made by a script) are not for its readers.
   return page.text
     .replaceAll(/^<!--.*?-->\n+/gs, '')
     .replaceAll(

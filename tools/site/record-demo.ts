@@ -1,4 +1,4 @@
-/** Records the demo as `docs/images/demo.cast`, and makes its picture. With `--picture` only the picture, of the recording that is there. */
+/** Records the demo as `docs/images/demo.cast`, and makes its picture. With `--picture` only makes the picture, from the existing recording. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,8 +1,8 @@
-/** The order of the pages: by what a reader looks for. A page without a place here stands under More. */
+/** The order of the pages, by what readers look for. A page that is not listed here appears under More. */
 
 export interface Section {
   readonly title: string;
-  /** Pages as `install.md`, or a folder of pages as `runbooks/`, in the order of their names. */
+  /** Pages such as `install.md`, or a folder of pages such as `runbooks/`, in the order of their names. */
   readonly pages: readonly string[];
   readonly collapsed?: boolean;
 }
@@ -95,7 +95,7 @@ export const kinds: readonly Kind[] = [
   },
 ];
 
-/** The sections in their order, each with its pages of all that there are. */
+/** The sections in order, each with its pages out of all existing ones. */
 export function sectionsOf(all: readonly string[]): readonly Section[] {
   const placed = kinds.flatMap(({ sections }) => sections.map((section) => ({ ...section, pages: pagesOf(section, all) })));
   const known = new Set(placed.flatMap(({ pages }) => pages));

@@ -1,4 +1,4 @@
-/** A moving picture (SVG) of what a terminal showed, from a recording in asciinema's form (asciicast v2). */
+/** An animated picture (SVG) of what a terminal showed, from an asciinema recording (asciicast v2). */
 
 interface Shown {
   /** Seconds since the beginning of the picture. */
@@ -10,13 +10,13 @@ const rows = 26;
 const lineHeight = 18;
 const letter = 7.8;
 const edge = 16;
-/** Nobody waits in a picture: longer pauses are cut to this. Seconds. */
+/** Longer pauses are shortened to this, since nobody waits in a picture. Seconds. */
 const longestPause = 1.2;
-/** What came at once comes line by line, so that it can be read. Seconds. */
+/** Lines that came at once are shown one by one, so that they can be read. Seconds. */
 const betweenLines = 0.25;
 const heldAtEnd = 6;
 
-/** Lines in their order, each when it was whole. */
+/** Lines in order, each with the time at which it was complete. */
 function linesOf(cast: string): { readonly columns: number; readonly lines: readonly Shown[] } {
   const [head = '{}', ...events] = cast.trim().split('\n');
   const { width: columns = 100 }: { readonly width?: number } = JSON.parse(head);
@@ -38,7 +38,7 @@ function linesOf(cast: string): { readonly columns: number; readonly lines: read
   return { columns, lines };
 }
 
-/** As a terminal folds a line that is too long. */
+/** Folds a line that is too long, as a terminal does. */
 function folded(line: string, columns: number): readonly string[] {
   const letters = [...line];
   const count = Math.max(1, Math.ceil(letters.length / columns));
@@ -55,7 +55,7 @@ export function terminalPicture(cast: string, title: string): string {
   const height = rows * lineHeight + 2 * edge + 24;
   const length = (lines.at(-1)?.at ?? 0) + heldAtEnd;
   const percent = (at: number): string => ((100 * at) / length).toFixed(2);
-  // Lines that were folded come at once: the last says how far it moves.
+  // The parts of a folded line come at once: the last one determines how far the picture scrolls.
   const heights = new Map(
     lines.flatMap(({ at }, index) => (index < rows ? [] : [[percent(at), (rows - 1 - index) * lineHeight] as const])),
   );
@@ -76,7 +76,7 @@ export function terminalPicture(cast: string, title: string): string {
     ),
     `@keyframes up{0%{transform:translateY(0)}${moves.join('')}100%{transform:translateY(${last}px)}}`,
     `.up{animation:up ${length.toFixed(1)}s step-end infinite}`,
-    // Whoever wants no motion sees how it ends.
+    // Viewers who prefer reduced motion see the final state.
     `@media(prefers-reduced-motion:reduce){text,.up{animation:none!important}.up{transform:translateY(${last}px)}}`,
     '</style>',
     `<rect width="${width}" height="${height}" rx="8" fill="#011627"/>`,

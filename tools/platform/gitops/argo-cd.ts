@@ -8,12 +8,12 @@ import { goEnvironment } from '../../setup/go-build.mjs';
 import { goProgram } from '../go-program.ts';
 
 const module = join('tools', 'platform', 'gitops', 'argo');
-/** The last one that builds from published modules: 3.2.12 does not compile, and later ones have their engine in a folder that is in no module. */
+/** The last version that builds from published modules: 3.2.12 does not compile, and later ones have their engine in a folder that is in no module. */
 const version = 'v3.2.11';
 
 /**
- * Argo CD, built with Go from its module, once: a quarter of an hour of a processor. One program for each of its parts, by `ARGOCD_BINARY_NAME`. Undefined where
- * there is no Go. Throws FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * Argo CD, built with Go from its module, once: takes a quarter of an hour of CPU time. One program for all its parts, chosen by `ARGOCD_BINARY_NAME`.
+ * Undefined if there is no Go. Throws FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function argoCd(onProgress: OnProgress): Promise<string | undefined> {
   const program = { name: 'argo-cd', module, target: 'tool', linked: {}, pinned: 1, title: `Argo CD ${version}` };
@@ -21,7 +21,7 @@ export async function argoCd(onProgress: OnProgress): Promise<string | undefined
   return folder && join(folder, 'cmd');
 }
 
-/** The definitions of its kinds, from the same module. */
+/** The definitions of its custom resources, from the same module. */
 export async function argoDefinitions(): Promise<readonly { readonly metadata: { readonly name: string } }[]> {
   const args = ['mod', 'download', '-json', `github.com/argoproj/argo-cd/v3@${version}`];
   const { stdout } = await runCommand({ command: 'go', args, cwd: join(projectRoot(), module), env: goEnvironment() });

@@ -19,8 +19,8 @@ const definitions = [
 ] as const;
 
 /**
- * Flux's kustomize-controller, built with Go from its module, once: five minutes of a processor. Undefined where there is no Go. Throws
- * FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * Flux's kustomize-controller, built with Go from its module, once: takes five minutes of CPU time. Undefined if there is no Go. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function fluxController(onProgress: OnProgress): Promise<string | undefined> {
   const program = {
@@ -35,7 +35,7 @@ export async function fluxController(onProgress: OnProgress): Promise<string | u
   return folder && join(folder, 'kustomize-controller');
 }
 
-/** The definitions of its kinds, from the same modules. */
+/** The definitions of its custom resources, from the same modules. */
 export async function fluxDefinitions(): Promise<readonly { readonly metadata: { readonly name: string } }[]> {
   const found = await Promise.all(
     definitions.map(async ([version, names]) => {

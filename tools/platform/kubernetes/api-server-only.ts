@@ -16,8 +16,8 @@ export function assetsFolder(): string | undefined {
 }
 
 /**
- * etcd and API server from a folder of envtest binaries. There is no controller manager and no node in it: objects are
- * stored, checked and watched, but no pod runs and no Deployment rolls.
+ * Starts etcd and API server from a folder of envtest binaries. There is no controller manager and no node: objects are stored, checked and watched, but no pod
+ * runs and no Deployment rolls out.
  */
 export async function startApiServerOnly(options: {
   readonly assets: string;
@@ -52,7 +52,7 @@ export async function startApiServerOnly(options: {
         policy: writeAuditPolicy({ folder, auditLevel }),
         auditLog,
       }),
-      // Without a controller manager no namespace gets its service account, and every pod would be refused.
+      // Without a controller manager no namespace gets its service account, and every pod would be rejected.
       ...flags({ 'cert-dir': pki, 'token-auth-file': join(pki, 'tokens.csv'), 'disable-admission-plugins': 'ServiceAccount' }),
     ],
   };

@@ -1,16 +1,16 @@
 /**
- * What the API server's audit log says of each request: `Metadata` is who did what to which object and when;
- * `RequestResponse` adds the bodies of writes to what Firebreak changes. Only for throw-away clusters: Secrets are in it.
+ * What the API server's audit log records of each request: `Metadata` is who did what to which object and when; `RequestResponse` adds the bodies of writes to
+ * the objects that Firebreak changes. Only for throw-away clusters: the bodies include Secrets.
  */
 export type AuditLevel = 'Metadata' | 'RequestResponse';
 
-/** A policy of one's own, as the API server reads it from its file. */
+/** A custom policy, as the API server reads it from its file. */
 export interface AuditPolicy {
   readonly apiVersion: 'audit.k8s.io/v1';
   readonly kind: 'Policy';
 }
 
-/** The audit policy. Left out: the health checks and the leases that the control plane renews every few seconds. */
+/** The audit policy. It excludes the health checks and the leases that the control plane renews every few seconds. */
 export function auditPolicy(level: AuditLevel | AuditPolicy): object {
   if (typeof level !== 'string') return level;
   const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];

@@ -18,22 +18,22 @@ export function etcdFlags(options: { readonly folder: string; readonly port: num
   });
 }
 
-/** What every API server of the local platform is started with, whoever made its certificates. */
+/** Flags for every API server of the local platform, whoever made its certificates. */
 export function sharedApiServerFlags(options: {
   readonly port: number;
   readonly etcdPort: number;
-  /** Folder of `sa.pub` and `sa.key`. */
+  /** Folder that contains `sa.pub` and `sa.key`. */
   readonly serviceAccountKeys: string;
   readonly policy: string;
   readonly auditLog: string;
-  /** Real nodes reach it over a wire of their own; without them it is on 127.0.0.1 only. */
+  /** Real nodes reach it over a link of their own; without them it listens on 127.0.0.1 only. */
   readonly forRealNodes?: boolean;
 }): string[] {
   const { port, etcdPort, serviceAccountKeys, policy, auditLog, forRealNodes = false } = options;
   return flags({
     'etcd-servers': `http://127.0.0.1:${etcdPort}`,
     'bind-address': forRealNodes ? '0.0.0.0' : '127.0.0.1',
-    // Whoever else reaches that port is refused before any question of rights.
+    // Anyone else who can reach that port is rejected before authorization.
     ...(forRealNodes && { 'anonymous-auth': false }),
     'advertise-address': '127.0.0.1',
     'secure-port': port,
@@ -46,14 +46,14 @@ export function sharedApiServerFlags(options: {
     'enable-admission-plugins': 'NodeRestriction',
     'audit-policy-file': policy,
     'audit-log-path': auditLog,
-    // A request is not answered before its line is written, and the file is never rotated away from its reader.
+    // A request is only answered once its line is written, and the file is never rotated away from its reader.
     'audit-log-mode': 'blocking',
     'audit-log-maxsize': 100_000,
     'allow-privileged': true,
   });
 }
 
-/** TLS and the way to the kubelets, with the certificates that kubelab made. */
+/** Flags for TLS and for the connection to the kubelets, with the certificates that kubelab made. */
 export function apiServerCertificateFlags(pki: string): string[] {
   return flags({
     'tls-cert-file': join(pki, 'apiserver.crt'),

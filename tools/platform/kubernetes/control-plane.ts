@@ -25,8 +25,8 @@ import {
 } from './kubernetes-api.ts';
 
 /**
- * etcd, API server, controller manager, scheduler and kwok from kubelab, on 127.0.0.1, with their data in `folder`.
- * kwok plays the nodes that carry its annotation: pods on them run, no container does. On `realNodes` containers run.
+ * Starts etcd, API server, controller manager, scheduler and kwok from kubelab on 127.0.0.1, with their data in `folder`. kwok simulates the nodes that carry
+ * its annotation: pods on them run, but no containers do. On `realNodes` containers run.
  */
 export async function startControlPlane(options: {
   readonly kubelab: string;

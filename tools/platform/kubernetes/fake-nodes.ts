@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../../core/errors.ts';
 import { callKubernetes, type KubernetesAccess } from './kubernetes-api.ts';
 
-/** Adds nodes that kwok plays. */
+/** Adds nodes that kwok simulates. */
 export async function addFakeNodes(options: {
   readonly access: KubernetesAccess;
   readonly names: readonly string[];
@@ -14,7 +14,7 @@ export async function addFakeNodes(options: {
   }
 }
 
-/** Waits until the nodes are Ready and pods may be made in `default`. */
+/** Waits until the nodes are Ready and pods may be created in `default`. */
 export async function nodesAreReady(options: {
   readonly access: KubernetesAccess;
   readonly names: readonly string[];

@@ -17,7 +17,7 @@ export async function kindProgram(): Promise<string | undefined> {
   return (await runCommand({ command: docker, args: ['info'] })).code === 0 ? kind : undefined;
 }
 
-/** A kind cluster with the same audit log, deleted at the end. Its nodes are kind's own, whatever names were asked for. */
+/** Starts a kind cluster with the same audit log, deleted at the end. Its nodes are kind's own, whatever names were requested. */
 export async function startKindCluster(options: {
   readonly kind: string;
   readonly folder: string;
@@ -31,7 +31,7 @@ export async function startKindCluster(options: {
   const logs = join(folder, 'log');
   mkdirSync(logs, { recursive: true });
   const auditLog = join(logs, 'audit.jsonl');
-  // Made here, so that it belongs to this user and not to the container's root.
+  // Created here, so that it belongs to this user and not to the container's root.
   writeFileSync(auditLog, '');
   chmodSync(auditLog, 0o666);
   const kubeconfig = join(folder, 'admin.kubeconfig');
@@ -64,7 +64,7 @@ export async function deleteKindCluster(name: string): Promise<void> {
   await runCommand({ command: 'kind', args: ['delete', 'cluster', '--name', name] });
 }
 
-/** kind's own page on auditing: the API server of kubeadm gets the policy and the log's folder as mounts of the node. */
+/** From kind's own page on auditing: kubeadm's API server gets the policy and the log's folder as mounts of the node. */
 function kindConfig(options: { readonly policy: string; readonly logs: string; readonly workers: number }): object {
   const { policy, logs, workers } = options;
   const mounted = { policy: '/etc/kubernetes/firebreak/policy.json', logs: '/var/log/firebreak' };

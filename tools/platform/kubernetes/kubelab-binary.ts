@@ -7,14 +7,14 @@ interface KubernetesVersion {
   readonly git: string;
   readonly major: string;
   readonly minor: string;
-  /** Where it is not go.mod. */
+  /** Set if it is not go.mod. */
   readonly modfile?: string;
 }
 
-/** The Kubernetes that go.mod pins: where nothing else is asked for. */
+/** The Kubernetes that go.mod pins: the default. */
 const usual: KubernetesVersion = { git: 'v1.37.2', major: '1', minor: '37' };
 
-/** What `FIREBREAK_KUBERNETES` (`npm test -- --kubernetes 1.36`) chooses from. Each but the usual one has a module file of its own. */
+/** The choices for `FIREBREAK_KUBERNETES` (`npm test -- --kubernetes 1.36`). Each except the default has a module file of its own. */
 export const kubernetesVersions: Readonly<Record<string, KubernetesVersion>> = {
   1.36: { git: 'v1.36.3', major: '1', minor: '36', modfile: 'kubernetes-1.36.mod' },
   1.37: usual,
@@ -22,7 +22,7 @@ export const kubernetesVersions: Readonly<Record<string, KubernetesVersion>> = {
 
 const component = 'k8s.io/component-base/version';
 
-/** Linked in, since its programs report it as their version. */
+/** Linked in, since the programs report it as their version. */
 const linkedVersion = ({ git, major, minor }: KubernetesVersion): Readonly<Record<string, string>> => ({
   [`${component}.gitVersion`]: git,
   [`${component}.gitMajor`]: major,
@@ -32,8 +32,8 @@ const linkedVersion = ({ git, major, minor }: KubernetesVersion): Readonly<Recor
 });
 
 /**
- * One of Kubernetes' programs, or kubelab, which is the control plane as one. All of a run are of one version: no kubelet may be newer than its API
- * server. Undefined where there is no Go and none is cached. Throws FB_ERR_PLATFORM_PART_MISSING when the build fails.
+ * One of Kubernetes' programs, or kubelab, which is the whole control plane in one. All programs of a run have one version: no kubelet may be newer than its
+ * API server. Undefined if there is no Go and none is cached. Throws FB_ERR_PLATFORM_PART_MISSING if the build fails.
  */
 export async function kubernetesProgram(
   name: 'kubelab' | 'kubectl' | 'kubelet',
@@ -41,7 +41,7 @@ export async function kubernetesProgram(
 ): Promise<string | undefined> {
   const version = chosenVersion();
   const { modfile, ...pinned } = version;
-  // Under a name of its own in the cache: of two parts of one name the one that was used last is kept.
+  // Cached under a name of its own: of two parts with one name only the last used is kept.
   const part = modfile === undefined ? name : `${name}-${version.major}.${version.minor}`;
   const title = name === 'kubelab' ? `Kubernetes ${version.git}` : `the ${name} of Kubernetes ${version.git}`;
   const linked = linkedVersion(version);

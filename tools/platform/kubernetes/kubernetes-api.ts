@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import { parse } from 'yaml';
 import type { RealNodes } from '../nodes/real-nodes.ts';
 
-/** How to reach an API server, as far as the local platform needs it before any client library is loaded. */
+/** How to reach an API server, as far as the local platform needs before any client library is loaded. */
 export interface KubernetesAccess {
   readonly server: string;
   readonly ca: string;
@@ -35,7 +35,7 @@ export function readAccess(file: string): KubernetesAccess {
   };
 }
 
-/** One call to the API server. Status 0 where nobody answers. */
+/** Makes one call to the API server. Status 0 if nothing answers. */
 export function callKubernetes(options: {
   readonly access: KubernetesAccess;
   readonly path: string;
@@ -79,17 +79,17 @@ export interface KubernetesServer {
   readonly kubeconfig: string;
   /** The API server's URL. */
   readonly server: string;
-  /** Path of the API server's audit log, one JSON event a line, written before the request is answered. */
+  /** Path of the API server's audit log: one JSON event per line, written before the request is answered. */
   readonly auditLog: string;
-  /** What is not there: with only an API server, pods do not run and Deployments do not roll. Empty where all is there. */
+  /** What is missing: with only an API server, pods do not run and Deployments do not roll out. Empty if nothing is missing. */
   readonly missing: readonly string[];
-  /** Where it was started with any. */
+  /** Set if it was started with any. */
   readonly realNodes?: RealNodes;
-  /** Its name, where it is a kind cluster. */
+  /** Its name, if it is a kind cluster. */
   readonly kindCluster?: string;
-  /** The pid of each server that is ours. */
+  /** The pid of each server that we started. */
   pids(): Readonly<Record<string, number>>;
-  /** Kills one server as a crash would, if it still runs, and starts it again on its port with its data. */
+  /** Kills one server as a crash would, if it still runs, and restarts it on its port with its data. */
   restart(name: ControlPlaneServer): Promise<void>;
   stop(): Promise<void>;
 }

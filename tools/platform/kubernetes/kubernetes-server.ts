@@ -12,13 +12,13 @@ import { kubernetesProgram } from './kubelab-binary.ts';
 import type { KubernetesServer } from './kubernetes-api.ts';
 
 export interface KubernetesOptions {
-  /** Names of the nodes that kwok plays. Default: two. */
+  /** Names of the nodes that kwok simulates. Default: two. */
   readonly nodes?: readonly string[];
-  /** Names of nodes on which containers run, where the machine can have them (see `nodes/parts.mjs`). Default: none. */
+  /** Names of nodes on which containers run, if the machine supports them (see `nodes/parts.mjs`). Default: none. */
   readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
   readonly auditLevel?: AuditLevel | AuditPolicy;
-  /** The first of its six ports. Default: free ones, the same as the last time. */
+  /** The first of its six ports. Default: free ports, the same as last time. */
   readonly port?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export async function startKubernetes(options: {
   mkdirSync(folder, { recursive: true });
   const group = options.group ?? new ServerGroup();
   try {
-    // What the environment names comes first, unless it cannot do what is asked for and something else can.
+    // The folder that the environment names comes first, unless it cannot do what is requested and something else can.
     const assets = assetsFolder();
     const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubernetesProgram('kubelab', onProgress);
     if (kubelab) {

@@ -5,16 +5,16 @@ import { processExists } from '../../../integrations/running-process.ts';
 import { cgroupHierarchies } from './parts.mjs';
 
 const prefix = 'firebreak-node-';
-/** Beside hierarchies of version 1 there may be that of version 2, where runc makes cgroups too. */
+/** Next to version 1 hierarchies there may be one of version 2, in which runc also makes cgroups. */
 const unified = '/sys/fs/cgroup/unified';
 
-/** Makes the cgroup under which everything of a node's pods lives, named by the process that the node ends with. */
+/** Makes the cgroup that contains everything of a node's pods, named after the process that the node ends with. */
 export function makeNodeCgroup(pid: number): string {
   const name = `${prefix}${pid}`;
   for (const hierarchy of cgroupHierarchies()) {
     const folder = join(hierarchy, name);
     mkdirSync(folder, { recursive: true });
-    // In version 1 a new cpuset has no processor and no memory, and takes no process.
+    // In version 1 a new cpuset has no CPU and no memory, and accepts no process.
     for (const file of ['cpuset.cpus', 'cpuset.mems'])
       if (existsSync(join(folder, 'notify_on_release')) && existsSync(join(folder, file)))
         writeFileSync(join(folder, file), readFileSync(join(hierarchy, file)));
@@ -22,14 +22,14 @@ export function makeNodeCgroup(pid: number): string {
   return name;
 }
 
-/** Removes the cgroups of nodes whose process is gone: the kernel keeps them, as the only thing that outlives a node. */
+/** Removes the cgroups of nodes whose process is gone: the only thing of a node that the kernel keeps after its end. */
 export async function removeDeadCgroups(): Promise<void> {
   for (const hierarchy of everyHierarchy())
     for (const name of readdirSync(hierarchy).filter((entry) => entry.startsWith(prefix)))
       if (!processExists(Number(name.slice(prefix.length)))) await removeTree(join(hierarchy, name));
 }
 
-/** What there is of a node's, by the process that it ends with. */
+/** The existing cgroups of a node, identified by the process that it ends with. */
 export function cgroupsOfNode(pid: number): readonly string[] {
   return everyHierarchy()
     .map((hierarchy) => join(hierarchy, `${prefix}${pid}`))
@@ -43,7 +43,7 @@ function everyHierarchy(): readonly string[] {
 async function removeTree(folder: string): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) {
     if (remove(folder)) return;
-    // Processes that were just killed are still in it for a moment.
+    // Processes that were just killed remain in it for a moment.
     await sleep(100);
   }
 }

@@ -6,9 +6,9 @@ import type { NodeAddresses } from './network.ts';
 
 interface NodeSettings {
   readonly name: string;
-  /** Of this node: configuration, data and logs. */
+  /** Folder of this node: configuration, data and logs. */
   readonly folder: string;
-  /** Of the control plane's keys and certificates. */
+  /** Folder of the control plane's keys and certificates. */
   readonly pki: string;
   readonly apiPort: number;
   readonly addresses: NodeAddresses;
@@ -18,7 +18,7 @@ interface NodeSettings {
   readonly sandboxImage: string;
 }
 
-/** Writes all files that the programs of a node are started with. */
+/** Writes all files that a node's programs need at their start. */
 export async function writeNodeFiles(settings: NodeSettings): Promise<void> {
   const { folder, pki, name } = settings;
   await makeCertificate(settings);
@@ -35,7 +35,7 @@ export async function writeNodeFiles(settings: NodeSettings): Promise<void> {
   writeFileSync(join(folder, 'resolv.conf'), `# of ${name}\nnameserver 127.0.0.1\n`);
 }
 
-/** The node's own certificate, as client of the API server and as server for it, signed by the control plane's CA. */
+/** Makes the node's own certificate, as client of the API server and as server for it, signed by the control plane's CA. */
 async function makeCertificate({ name, folder, pki, addresses }: NodeSettings): Promise<void> {
   const request = join(folder, 'node.cnf');
   const lines = [
@@ -56,7 +56,7 @@ async function makeCertificate({ name, folder, pki, addresses }: NodeSettings): 
   if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `openssl req: ${stderr.trim().slice(-300)}`);
 }
 
-/** The API server as the node sees it: at this machine's end of the wire, under the name that its certificate has. */
+/** A kubeconfig with the API server as the node sees it: at this machine's end of the link, under the name in its certificate. */
 function kubeconfig({ pki, apiPort, addresses }: NodeSettings, user: { readonly cert: string; readonly key: string }): object {
   const cluster = {
     server: `https://${addresses.host}:${apiPort}`,
@@ -89,9 +89,9 @@ function kubeletConfig({ pki, addresses, cgroup }: NodeSettings, own: { readonly
     containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
     resolvConf: '',
     clusterDomain: 'cluster.local',
-    // As the node's init.sh has it.
+    // As in the node's init.sh.
     clusterDNS: ['169.254.20.10'],
-    // A full disk of the machine is not this node's affair.
+    // The node must not react to a full disk of the machine.
     evictionHard: { 'memory.available': '1Mi', 'nodefs.available': '0%', 'imagefs.available': '0%', 'nodefs.inodesFree': '0%' },
     imageGCHighThresholdPercent: 100,
     nodeStatusUpdateFrequency: '2s',

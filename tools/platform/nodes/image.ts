@@ -9,15 +9,15 @@ import { findBusybox } from './parts.mjs';
 export interface LabImage {
   /** `firebreak.local/NAME:lab`. */
   readonly name: string;
-  /** `firebreak.local/NAME@sha256:…`: the same image. */
+  /** The same image by digest: `firebreak.local/NAME@sha256:…`. */
   readonly byDigest: string;
   /** Path of the archive (an OCI image layout), for `ctr images import`. */
   readonly file: string;
 }
 
 /**
- * Makes an image of the machine's static busybox, all its applets, and further `files` (path in the image → file here),
- * since no registry is asked. It sleeps, unless a container has a command of its own.
+ * Makes an image from the machine's static busybox with all its applets, and further `files` (path in the image → file here), since no registry is contacted.
+ * It sleeps, unless a container has a command of its own.
  */
 export async function makeImage(options: {
   readonly name: string;

@@ -3,21 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../../core/errors.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 
-/** At most this many nodes are in one lab: each has a quarter of its pod addresses. */
+/** Maximum number of nodes per lab: each has a quarter of the lab's pod addresses. */
 export const mostNodes = 4;
 
 /**
- * The addresses of one node. All are of 198.18.0.0/15, which is set apart for benchmarks (RFC 2544) and so is nobody's
- * network. `lab` keeps labs that run side by side on one machine apart.
+ * The addresses of one node. All are from 198.18.0.0/15, which is reserved for benchmarks (RFC 2544) and so is nobody's network. `lab` separates labs that run
+ * side by side on one machine.
  */
 export interface NodeAddresses {
   readonly lab: number;
   readonly index: number;
-  /** Of this machine, as the node and its pods reach it. */
+  /** Address of this machine, as the node and its pods reach it. */
   readonly host: string;
   readonly node: string;
   readonly podRange: string;
-  /** Of all nodes of the lab together. */
+  /** Range of all nodes of the lab together. */
   readonly labPodRange: string;
 }
 
@@ -32,7 +32,7 @@ export function addressesOf(lab: number, index: number): NodeAddresses {
   };
 }
 
-/** Waits until the process has left this process' network for one of its own. */
+/** Waits until the process has moved from this process' network namespace to its own. */
 export async function ownNetworkOf(pid: number): Promise<void> {
   for (let turn = 0; turn < 200; turn += 1) {
     if (networkOf(pid) !== networkOf(process.pid)) return;
@@ -42,8 +42,8 @@ export async function ownNetworkOf(pid: number): Promise<void> {
 }
 
 /**
- * Joins the network of the process `pid` to this machine: a pair of interfaces that is gone with that process, so that
- * nothing has to be cleaned up. The first node of a lab takes the first number that is free on this machine.
+ * Connects the network of the process `pid` to this machine with a pair of interfaces. The pair disappears with that process, so that nothing has to be cleaned
+ * up. The first node of a lab takes the first number that is free on this machine.
  */
 export async function joinHost(options: {
   readonly pid: number;
@@ -74,7 +74,7 @@ export async function joinHost(options: {
   throw new FirebreakError('FB_ERR_PLATFORM_START', 'all 256 networks for labs are in use');
 }
 
-/** Joins two nodes of a lab, so that pods of one reach pods of the other without this machine in between. */
+/** Connects two nodes of a lab, so that their pods reach each other without going through this machine. */
 export async function joinNodes(
   a: NodeAddresses & { readonly pid: number },
   b: NodeAddresses & { readonly pid: number },
@@ -92,7 +92,7 @@ export async function joinNodes(
   await ip(a.pid, `route add ${b.podRange} via ${there} dev ${toB}`);
 }
 
-/** Runs `ip` commands, in the network of a process where one is given. */
+/** Runs `ip` commands, in the network of a process if one is given. */
 async function ip(pid: number | undefined, ...commands: readonly string[]): Promise<void> {
   const [command, ...before] = pid === undefined ? ['ip'] : ['nsenter', '--net', '--target', String(pid), 'ip'];
   for (const words of commands) {

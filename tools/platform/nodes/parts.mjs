@@ -1,9 +1,9 @@
-/** What real nodes need of the machine. Plain JavaScript, since the test runner asks before TypeScript can run. */
+/** What real nodes need from the machine. Plain JavaScript, since the test runner asks before TypeScript can run. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Programs by the Debian package that has them. */
+/** Programs by the Debian package that contains them. */
 const programs = {
   go: 'Go 1.26',
   ip: 'iproute2',

@@ -4,13 +4,13 @@ import type { OnProgress } from '../../../service/parts/cache.ts';
 import { goProgram } from '../go-program.ts';
 import { type LabImage, makeImage } from './image.ts';
 
-/** Path in an image → folder of the Go module that makes what is there. */
+/** Path in an image → folder of the Go module that builds the program there. */
 export type Programs = Readonly<Record<string, string>>;
 
 /** What the forensics pool runs beside containers and on nodes. */
 export const forensicTools: Programs = { '/firebreak-tools': 'deploy/forensics/tools', '/firebreak-cut': 'deploy/forensics/cut' };
 
-/** An image of busybox and programs that are built here. */
+/** Makes an image of busybox and programs that are built here. */
 export async function makeProgramImage(options: {
   readonly name: string;
   readonly folder: string;

@@ -29,8 +29,8 @@ const built: readonly GoProgram[] = [
 ];
 
 /**
- * One folder in which all programs of a real node are found: kubelet, containerd with its shim and ctr, policy, and a criu
- * that works on this kernel where the machine has one. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * Makes one folder with all programs of a real node: kubelet, containerd with its shim and ctr, policy, and a criu that works on this kernel if the machine has
+ * one. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function nodePrograms(folder: string, onProgress: OnProgress): Promise<void> {
   const link = (from: string, name: string) => symlinkSync(join(from, name), join(folder, name));
@@ -50,7 +50,7 @@ function noGo(title: string): FirebreakError {
   return new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${title}: put Go 1.26 or newer on PATH`);
 }
 
-/** criu by its name, first on the node's PATH. Without a C compiler it is the machine's own, which an old one may not survive. */
+/** Puts criu under its name first on the node's PATH. Without a C compiler it is the machine's own, and an old one may crash. */
 async function wrapCriu(folder: string, onProgress: OnProgress): Promise<void> {
   const [criu, compiler] = [findOnPath('criu'), findOnPath('gcc') ?? findOnPath('cc')];
   if (!criu || !compiler) return;

@@ -14,19 +14,19 @@ import { findCniPlugins, missingForRealNodes } from './parts.mjs';
 import { nodePrograms } from './programs.ts';
 
 export interface RealNodes {
-  /** This machine, as pods of the first node reach it. */
+  /** Address of this machine, as pods of the first node reach it. */
   readonly hostAddress: string;
-  /** All that they keep on the disk. */
+  /** Folder with everything that they keep on disk. */
   readonly folder: string;
-  /** busybox, on every node. */
+  /** busybox, present on every node. */
   readonly image: LabImage;
-  /** Of each node, the process that everything of it ends with. */
+  /** For each node, the process that everything of it ends with. */
   pids(): Readonly<Record<string, number>>;
-  /** The folder of containerd's client, for `importImage` by another process. */
+  /** The folder of containerd's client, so that another process can use `importImage`. */
   readonly programs: string;
-  /** Puts an image, made with `makeImage`, on every node. */
+  /** Adds an image, made with `makeImage`, to every node. */
   addImage(image: LabImage): Promise<void>;
-  /** Ends the nodes and takes away what they leave in the kernel. */
+  /** Ends the nodes and removes what they leave in the kernel. */
   stop(): Promise<void>;
 }
 
@@ -38,9 +38,9 @@ interface RealNode {
 }
 
 /**
- * Starts nodes that are real: each a kubelet, containerd, runc and a controller that enforces NetworkPolicies, in namespaces of
- * its own. Their interfaces, mounts and processes end with one process each, however that ends; their cgroups go with `stop()`,
- * or when nodes are started next. Throws FB_ERR_PLATFORM_PART_MISSING where the machine cannot have them, FB_ERR_PLATFORM_START.
+ * Starts real nodes: each a kubelet, containerd, runc and a controller that enforces NetworkPolicies, in namespaces of its own. All interfaces, mounts and
+ * processes of a node end with one process, however that ends; their cgroups are removed by `stop()`, or when nodes are started next. Throws
+ * FB_ERR_PLATFORM_PART_MISSING if the machine cannot have them, FB_ERR_PLATFORM_START.
  */
 export async function startRealNodes(options: {
   readonly names: readonly string[];
@@ -104,7 +104,7 @@ export async function startRealNodes(options: {
     pids: () => Object.fromEntries(nodes.map(({ name, server }) => [name, server.pid])),
     addImage,
     async stop() {
-      // unshare holds back SIGTERM while its child runs.
+      // unshare ignores SIGTERM while its child runs.
       await Promise.all(nodes.map(({ server }) => group.end(server, 'SIGKILL')));
       await removeDeadCgroups();
     },
@@ -115,7 +115,7 @@ async function containerdAnswers(pid: number, programs: string): Promise<boolean
   return (await ctr(pid, programs, 'version')).code === 0;
 }
 
-/** Puts an image on the node whose first process that is. Throws FB_ERR_PLATFORM_START. */
+/** Imports an image on the node whose first process is `pid`. Throws FB_ERR_PLATFORM_START. */
 export async function importImage(options: {
   readonly pid: number;
   readonly programs: string;
@@ -126,7 +126,7 @@ export async function importImage(options: {
   if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `${image.name}: ${stderr.trim().slice(-300)}`);
 }
 
-/** containerd's own client, from outside: the socket is seen through the root of the node's first process. */
+/** Runs containerd's own client from outside: it sees the socket through the root of the node's first process. */
 function ctr(pid: number, programs: string, ...words: readonly string[]) {
   const socket = `/proc/${pid}/root/run/containerd/containerd.sock`;
   return runCommand({ command: join(programs, 'ctr'), args: ['--address', socket, ...words] });

@@ -7,7 +7,7 @@ function item(name) {
   return { text: titleOf(pages.get(name)), link: `/${siteFile(name).replace(/(index)?\.md$/, '')}` };
 }
 
-/** Vue takes double braces for its own, also in a ticket's placeholders. */
+/** Vue interprets double braces, even in a ticket's placeholders. */
 function withoutBraces(html) {
   return html.replaceAll('{{', '&#123;&#123;').replaceAll('}}', '&#125;&#125;');
 }
@@ -19,7 +19,7 @@ export default {
   outDir: 'dist',
   cacheDir: 'node_modules/.vitepress',
   cleanUrls: false,
-  // GitHub's anchors, so that one link holds at both places.
+  // GitHub's anchors, so that one link works in both places.
   markdown: {
     html: false,
     attrs: { disable: true },

@@ -1,4 +1,4 @@
-/** The usual theme, with diagrams: their library is loaded by pages that have one, and by no other. */
+/** The default theme with diagrams: only pages that have one load their library. */
 
 import { useData, useRoute, withBase } from 'vitepress';
 import DefaultTheme from 'vitepress/theme';
@@ -30,7 +30,7 @@ async function drawDiagrams(isDark) {
     theme: isDark ? 'dark' : 'default',
   });
   for (const node of nodes) {
-    // Drawn anew when the colours change. The ids are ours: the library's own are the time, which two diagrams can share.
+    // Redrawn when the colours change. The ids are ours: the library uses the time, which two diagrams can share.
     node.dataset.source ??= node.textContent;
     drawn += 1;
     const { svg } = await mermaid.render(`diagram-${drawn}`, node.dataset.source);
