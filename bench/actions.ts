@@ -12,7 +12,7 @@ import { measureSmallArtefacts } from './parts/small-artefacts.ts';
 import { type BenchResult, writeResult } from './report.ts';
 import { measureSnapshot } from './snapshot.ts';
 
-/** Megabytes (10^6 bytes) of the tree, and times that each action is done. */
+/** Size of the tree in megabytes (10^6 bytes), and how often each action is run. */
 const megabytes = Number(process.env.BENCH_MEGABYTES ?? 2_000);
 const times = Number(process.env.BENCH_COUNT ?? 5);
 const artefacts = Number(process.env.BENCH_ARTEFACTS ?? 200);

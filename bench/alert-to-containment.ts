@@ -14,7 +14,7 @@ import { type Distribution, distribution, loadNow, round, writeResult } from './
 
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const warmUps = 10;
-/** The pods of each kind of measurement are in a namespace of their own. */
+/** Each kind of measurement has its pods in its own namespace. */
 const namespaces = {
   'bench-warm-up': warmUps * 2,
   'bench-alert-single': count,
@@ -27,9 +27,9 @@ const namespaces = {
   'bench-plain-crowded': count,
 } as const;
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
-/** No playbook answers it: its incident is open, and asks nobody. */
+/** No playbook matches it: its incident is open, but asks nobody. */
 const isOnlySeen = { rule: 'Create Symlink Over Sensitive Files', priority: 'Notice' } as const;
-/** As many labels and bytes as the quarantine writes, under names that nothing in Firebreak looks at. */
+/** As many labels and bytes as the quarantine writes, under names that Firebreak ignores. */
 const plainLabels = { 'benchmark.dev/quarantine': 'active', 'benchmark.dev/incident': '0'.repeat(32) };
 
 type Namespace = keyof typeof namespaces;
@@ -113,7 +113,7 @@ async function measure(): Promise<void> {
   await sender.warm(100);
   const alertBurst = await burst(podsOf('bench-alert-burst'), alert);
   await sleep(3_000);
-  // Alert and plain call under the same load each time.
+  // The alert and the plain call, each under the same load.
   const used = await besideBusyLoop(async () => ({
     plain: await burst(podsOf('bench-plain-used'), patch),
     alert: await burst(podsOf('bench-alert-used'), alert),
@@ -170,16 +170,16 @@ function goal(what: string, value: number, most: number, unit: string, beside: s
   return { what, goal: `at most ${most}${unit}`, measured: `${value}${unit} (${beside})`, met: value <= most };
 }
 
-/** When each pod was patched, and what the whole service took of the processors for each until the last was. */
+/** When each pod was patched, and the processor time of the whole service per pod until the last patch. */
 type Burst = Distribution & { readonly cpuEach: number };
 
 function lastOf(what: string, { alert, plain }: { readonly alert: Burst; readonly plain: Burst }, most: number) {
   return goal(what, round(alert.max / plain.max), most, '× plain', `${alert.max} ms, plain ${plain.max} ms`);
 }
 
-/** The same with a program beside it that takes what it can get of one core. */
+/** The same, while another program uses as much as it can get of one core. */
 async function besideBusyLoop<T>(work: () => Promise<T>): Promise<T> {
-  // It ends by itself, should this process be killed.
+  // Ends by itself if this process is killed.
   const loop = spawn(process.execPath, ['-e', 'for (const end = Date.now() + 180_000; Date.now() < end; );'], {
     stdio: 'ignore',
   });

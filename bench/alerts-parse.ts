@@ -86,7 +86,7 @@ async function parse(file: string): Promise<{ readonly seconds: number; readonly
   return { seconds, cpuSeconds: ((processStat(process.pid)?.childrenTicks ?? 0) - before) / ticksPerSecond };
 }
 
-/** What it holds when it has nothing more to do, because nobody reads. */
+/** The memory that it holds when it has nothing more to do, because nobody reads. */
 async function heldForNobody(file: string): Promise<number> {
   const child = spawn(process.execPath, [...command, file], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'readable');

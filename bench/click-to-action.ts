@@ -13,15 +13,15 @@ const count = Number(process.env.BENCH_COUNT ?? 100);
 const openIncidents = Number(process.env.BENCH_OPEN ?? 1_000);
 const warmUps = 5;
 const namespace = 'bench-click';
-/** A rule on which a playbook asks first, and one that no playbook answers: its incident is open, and asks nobody. */
+/** A rule for which a playbook asks first, and one that no playbook matches: its incident is open, but asks nobody. */
 const rules = { asks: 'Run shell untrusted', isOnlySeen: 'Create Symlink Over Sensitive Files' } as const;
 const label = 'No: quarantine pod';
 const [ada] = people;
 
 interface TimedClick extends MeasuredClick {
-  /** From the click until its dialog was open. */
+  /** Time from the click until its dialog was open. */
   readonly openedMs: number;
-  /** Until the desk had answered the dialog that was sent off. */
+  /** Time until the desk had answered the submitted dialog. */
   readonly answered: number;
 }
 
@@ -42,11 +42,11 @@ async function measure(): Promise<void> {
   const slack = new SlackClicks(stage.settings);
   const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
 
-  // Slack takes one card a second: they come while the other incidents open.
+  // Slack accepts one card per second: they arrive while the other incidents open.
   say(`posting ${pods.length} questions, and opening ${openIncidents} incidents beside`);
   await inParallel(pods, 4, (pod) => sender.alert(pod, { rule: rules.asks, priority: 'Notice' }));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
-    // Of pods that nobody knows, named so that each is a workload of its own.
+    // Pods that do not exist, named so that each is its own workload.
     sender.alert({ namespace: 'bench-open', name: `open${index}` }, { rule: rules.isOnlySeen, priority: 'Notice' }),
   );
   const wanted = openIncidents + pods.length;
@@ -57,14 +57,14 @@ async function measure(): Promise<void> {
     await slack.card(pod.name, label, 180_000);
     if (index % 20 === 19) say(`${index + 1} of ${pods.length} questions have their card`);
   }
-  // What has just been edited is not taken: see the desk's rule for clicks.
+  // The desk ignores clicks on a card that was just edited: see its rule for clicks.
   await sleep(3_000);
   await idle({ pids: [stage.servicePid], share: 0.3, withinMs: 60_000 });
   say(`every question has its card, after ${Math.round(performance.now() / 1_000)} s`);
 
   const clicked = async (pod: PodTarget): Promise<TimedClick> => {
     const shown = await slack.card(pod.name, label, 1_000);
-    // A person clicks when what the last click brought about is over, and the machine has nothing else to do.
+    // A person clicks when the work caused by the last click is done, and the machine is otherwise idle.
     await idle({ pids: stage.pids, share: 0.3, withinMs: 3_000 });
     const dialog = await slack.openDialog(ada.slack, shown);
     await idle({ pids: stage.pids, share: 0.3, withinMs: 3_000 });

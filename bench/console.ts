@@ -1,7 +1,7 @@
 /**
- * What the console costs whoever looks at it, in a real Chromium before a real desk with BENCH_COUNT incidents of a year (100 000): how long until a page
- * that was never opened before has painted, and until its list is there; how long from a record in the desk's store to the line on the page; and each
- * question to the API. `npm run bench -- console` and `console:postgres`.
+ * What the console costs its readers, in a real Chromium against a real desk with BENCH_COUNT incidents of a year (100 000): how long until a page that was
+ * never opened before has painted, and until its list is there; how long from a record in the desk's store to the line on the page; and each question to the
+ * API. `npm run bench -- console` and `console:postgres`.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { distribution, loadNow, printGoals, round, writeResult } from './report.
 const whole = 100_000;
 const incidents = Number(process.env.BENCH_COUNT ?? whole);
 const [openings, news, questions] = [20, 50, 100];
-/** Of these the records are there, too; of all others what is listed. */
+/** The records of these exist, too; of all others only what is listed. */
 const recent = Math.floor(incidents * (1 - 30 / 365));
 const onPostgres = process.argv.includes('postgres');
 const folder = join(projectRoot(), 'dist', 'console');
@@ -45,14 +45,14 @@ try {
   );
   const person = await desk.signIn('ana');
   const cookie = person.cookie.slice(person.cookie.indexOf('=') + 1);
-  /** With nothing kept from before, as who opens it for the first time. */
+  /** With nothing cached, as for somebody who opens it for the first time. */
   const opened = async (options: BrowserContextOptions = {}) => {
     const context = await browser.newContext(options);
     await context.addCookies([{ name: 'firebreak', value: cookie, url: desk.url }]);
     return { context, page: await context.newPage() };
   };
 
-  /** How long until something is seen of a page, and until what it is opened for is there. */
+  /** Time until something of a page is visible, and until its main content is there. */
   const openedTimes = async (
     path: string,
     ready: (page: Page) => Locator,
@@ -79,7 +79,7 @@ try {
     page.getByText('What happened'),
   );
 
-  // Asked within the page, where its own policy lets nothing be run that is no file of the desk's.
+  // Asked within the page, whose own policy allows only scripts that are files of the desk.
   const { context, page } = await opened({ bypassCSP: true });
   await page.goto(`${desk.url}/console/incidents`);
   await page.getByText('Live', { exact: true }).waitFor();
@@ -89,7 +89,7 @@ try {
       undefined,
       { polling: 'raf' },
     );
-  /** One at a time; asked with each frame of the browser, since it is there when it is painted. */
+  /** One at a time; checked with each frame of the browser, because what counts is when it is painted. */
   const newsOf = async (writer: string, write: (records: readonly AuditRecord[]) => Promise<void>): Promise<number[]> => {
     const taken: number[] = [];
     for (let nth = 0; nth < news; nth += 1) {
@@ -104,7 +104,7 @@ try {
     return taken;
   };
   const shown = await newsOf('own', (records) => desk.append(records));
-  // As another desk on the same database writes it: this one finds it.
+  // Written as by another desk on the same database: this one finds it.
   const found = await newsOf('other', (records) => list.note(records));
   await context.close();
 
@@ -132,7 +132,7 @@ try {
     answered[what] = distribution(taken);
   }
 
-  // The longest that somebody else has to wait while the overview is made, for the first time and again.
+  // The longest that somebody else has to wait while the overview is computed, for the first time and again.
   const waits: number[] = [];
   const overviews: number[] = [];
   for (let time = 0; time < 2; time += 1) {
@@ -148,7 +148,7 @@ try {
     await sleep(5_500);
   }
 
-  // After that: who opens it first has it made.
+  // After that, because the first to open it has it computed.
   const overview = await openedTimes('/overview', (page) => page.getByText('Contained now'));
 
   const [first, there, live, elsewhere] = [painted, listed, shown, found].map(distribution);

@@ -16,12 +16,12 @@ import { distribution } from './report.ts';
 
 const token = 'a-token-of-the-benchmark';
 const connections = 64;
-/** Alerts of each shape before anything is measured, whatever the scale: until V8 has compiled the way of an alert it costs three times as much. */
+/** Alerts of each shape before anything is measured, at any scale: until V8 has compiled the code path, an alert costs three times as much. */
 const warmUp = 30_000;
 const scale = Number(process.env.BENCH_SCALE ?? 1);
-/** `BENCH_ONLY=one,many`: these loads alone, at once and without a result on disk, to see what a change does. */
+/** `BENCH_ONLY=one,many`: only these loads, at once and without a result on disk, to see the effect of a change. */
 const only = process.env.BENCH_ONLY?.split(',');
-/** Where the intake's process leaves a CPU profile. */
+/** Where the intake's process writes a CPU profile. */
 const profileTo = process.env.BENCH_PROFILE;
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-intake-'));
@@ -57,7 +57,7 @@ const loop = new OpenLoop({ path: '/v1/alerts/falco', token });
 
 let serial = 0;
 
-/** A captured alert with a time and a pod of its own. */
+/** A captured alert with its own time and pod. */
 function alertOf(namespace: string, workload: number, priority = 'Notice'): string {
   serial += 1;
   return alertAbout({ namespace, name: `app${workload}-0` }, { priority, time: timeOf(serial) });
@@ -90,7 +90,7 @@ function inFlight(perRequest: number): number {
   return Math.ceil(512 / perRequest);
 }
 
-/** Processor time for 1 000 alerts: of all figures the one that depends least on what else the machine does. */
+/** Processor time per 1 000 alerts: the figure that depends least on what else the machine does. */
 async function withCpu(run: () => Promise<LoadResult>): Promise<{ readonly load: LoadResult } & CpuCosts> {
   const temporalPid = temporal.pid ?? 0;
   const before = [cpuMs(pid), cpuMs(temporalPid)] as const;
@@ -100,7 +100,7 @@ async function withCpu(run: () => Promise<LoadResult>): Promise<{ readonly load:
   return { load, cpuMsPerThousand: perThousand(own), temporalCpuMsPerThousand: perThousand(temporals) };
 }
 
-/** One after another in both shapes. @returns what the first ones cost, as those that come right after a start do */
+/** One after another in both shapes. @returns the cost of the first ones, as for those that come right after a start */
 async function warm(): Promise<number> {
   const batch = (perRequest: number): string =>
     Array.from({ length: perRequest }, (_, place) => alertOf('warm', place % 10)).join('\n');
@@ -112,7 +112,7 @@ async function warm(): Promise<number> {
   return cpuMsPerThousand;
 }
 
-/** At half the goal, then as fast as it takes them; then everything is counted at the far end. */
+/** First at half the goal, then as fast as it accepts them; then everything is counted at the far end. */
 async function measure(name: string, { workloads, count, goal, perRequest = 1 }: Load): Promise<Measured> {
   const body = (index: number): string =>
     Array.from({ length: perRequest }, (_, place) => alertOf(name, (index * perRequest + place) % workloads)).join('\n');
@@ -144,7 +144,7 @@ async function measure(name: string, { workloads, count, goal, perRequest = 1 }:
   return measured;
 }
 
-/** The spool is empty when everything that was accepted is in Temporal. */
+/** The spool is empty when every accepted alert is in Temporal. */
 async function drained(prefix: string, accepted: number): Promise<DeliveredLoad> {
   const until = Date.now() + 600_000;
   while (Date.now() < until) {
@@ -161,7 +161,7 @@ async function drained(prefix: string, accepted: number): Promise<DeliveredLoad>
   return far;
 }
 
-/** Critical alerts on workloads of their own, posted while the storm goes on: until the incident's first task is done. */
+/** Critical alerts on workloads of their own, posted during the storm: the time until the incident's first task is done. */
 async function criticals(namespace: string, count: number, everyMs: number): Promise<readonly CriticalTimes[]> {
   const posted: { readonly at: number; readonly answered: number }[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -194,7 +194,7 @@ const loads: readonly (readonly [name: string, load: Load])[] = [
   ['many', { workloads: 5_000, count: 100_000, goal: goals.manyWorkloads }],
 ];
 
-/** At rest: what a start leaves to do is done by then. */
+/** At rest: by then the work that follows a start is done. */
 async function shareAtRest(): Promise<number> {
   await sleep(30_000);
   const from = cpuMs(pid);
@@ -210,7 +210,7 @@ try {
   let critical: readonly CriticalTimes[] = [];
   for (const [name, load] of loads) {
     if (only && !only.includes(name)) continue;
-    // Critical alerts in the storm that has the most workloads.
+    // Critical alerts during the storm with the most workloads.
     const amid = name === 'many' ? criticals('critical', 40, 500) : Promise.resolve(critical);
     const [measured, times] = await Promise.all([measure(name, load), amid]);
     all.push(measured);
@@ -223,7 +223,7 @@ try {
   loop.close();
   server.removeAllListeners('exit');
   const ended = new Promise((done) => server.once('exit', done));
-  // Only a process that ends by itself leaves its profile.
+  // Only a process that exits by itself writes its profile.
   server.kill(profileTo ? 'SIGTERM' : 'SIGKILL');
   await ended;
   await temporal.stop();

@@ -1,10 +1,10 @@
 import { compareIntakes } from './parts/intake/compare-intakes.ts';
 import { loadNow, round, writeResult } from './report.ts';
 
-/** What it costs the intake to ask which playbooks an alert calls for: the shipped ones and a hundred more, five of which count these alerts. */
+/** What it costs the intake to find the playbooks that match an alert: the shipped ones and a hundred more, five of which count these alerts. */
 const mostPercent = 10;
 const { rounds, ...figures } = await compareIntakes('matcher');
-// Of the alerts that a processor has time for: how many there are in a second by the clock depends on what else the machine does meanwhile.
+// Share of the alerts that a processor has time for: the number per second of wall time depends on what else the machine does.
 const percent = round(100 * (1 - 1 / (1 + figures.percentOfCpu / 100)));
 console.log({ ...figures, percentOfRateOfAProcessor: percent });
 writeResult({

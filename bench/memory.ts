@@ -7,7 +7,7 @@ import { round, writeResult } from './report.ts';
 
 const incidents = Number(process.env.BENCH_COUNT ?? 1_000);
 const namespace = 'bench-memory';
-/** Alerts on their way at once: the figure is the memory of open incidents, not of a burst. */
+/** Alerts in flight at once: the figure is the memory of open incidents, not of a burst. */
 const atOnce = 5;
 
 const stage = await openStage({
@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
   });
 }
 
-/** Waits until the API server shows all of them without the labels that they had. */
+/** Waits until the API server shows all of them without their previous labels. */
 async function contained(pods: readonly PodTarget[]): Promise<void> {
   const names = new Set(pods.map(({ name }) => name));
   const until = Date.now() + 120_000;

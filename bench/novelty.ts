@@ -1,5 +1,5 @@
 /**
- * How well what is new for a workload tells attacks from the usual, and what it costs: `node bench/novelty.ts [FOLDER]`. FOLDER has recorded requests to an
+ * How well novelty for a workload tells attacks from usual behaviour, and what it costs: `node bench/novelty.ts [FOLDER]`. FOLDER has recorded requests to an
  * API server (`EventList`s of an audit log): `benign`, also gzipped, and other folders of attacks.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ interface Times {
 
 const percent = (part: number, whole: number): number => (whole === 0 ? 0 : round((100 * part) / whole));
 
-/** What was said of a load, after the learning time of the beginning. */
+/** What was reported for a load, after the initial learning time. */
 function judged(load: readonly LoadedAlert[], times: Times) {
   let image: RunningImage | undefined;
   const memory = new NoveltyMemory({ ...times, imageOf: () => image });
@@ -51,7 +51,7 @@ function measured(all: readonly Judged[], isFound: (one: Judged) => boolean) {
   const first = [...attacks.values()].filter(([one]) => one && isFound(one)).length;
   const days = (loadDays * day - (loadBegan + loadDays * day - (all.at(-1)?.at ?? 0))) / day - shipped.learningMs / day;
   const isUsual = ({ kind }: Judged) => kind === 'usual' || kind === 'person';
-  // Alerts of one workload within an hour are one look.
+  // Alerts of one workload within an hour count as one look.
   const looks = new Set(found.filter(isUsual).map(({ alert, at }) => `${alert.workload?.name} ${Math.floor(at / hour)}`)).size;
   return {
     alerts: all.length,
@@ -74,7 +74,7 @@ function baseline(load: readonly LoadedAlert[]): number {
   return percent(load.filter(({ kind }) => kind === 'attack').length, load.length);
 }
 
-/** Requests of an audit log as alerts of one rule: what the sensor would pick among them is another question. */
+/** Requests of an audit log as alerts of one rule: which of them the sensor would pick is another question. */
 function requestsIn(bytes: Buffer): readonly Alert[] {
   const list: unknown = JSON.parse(bytes.toString('utf8'));
   const items: unknown = isObject(list) ? list.items : [];
@@ -118,7 +118,7 @@ function listsIn(folder: string): readonly (readonly Alert[])[] {
     });
 }
 
-/** The first part of the ordinary requests is known; what is new of the rest, and of attacks? */
+/** The first part of the ordinary requests is known: what is new in the rest, and in attacks? */
 function requestFigures(folder: string) {
   const ordinary = listsIn(join(folder, 'benign')).flat();
   const attacks = readdirSync(folder, { withFileTypes: true })
@@ -145,7 +145,7 @@ function requestFigures(folder: string) {
   );
 }
 
-/** Every sample in its order, twice, some days apart: all of what can be told is new the first time, and nothing the second. */
+/** Every sample in order, twice, some days apart: everything that can be reported is new the first time, and nothing the second. */
 function sampleFigures() {
   const samples = readAlerts([join(import.meta.dirname, '../test/fixtures/alerts')], 'bench').flatMap((read) =>
     read.ok ? [read.alert] : [],
@@ -158,7 +158,7 @@ function sampleFigures() {
   return { samples: samples.length, 'novel the first time': pass(5 * day), 'novel three days later': pass(8 * day) };
 }
 
-/** Of alerts that are known, and of alerts each of which is new. */
+/** Costs for known alerts, and for alerts each of which is new. */
 function costs(load: readonly LoadedAlert[]) {
   let image: RunningImage | undefined;
   const memory = new NoveltyMemory({ ...shipped, imageOf: () => image });

@@ -10,7 +10,7 @@ const count = Number(process.env.BENCH_COUNT ?? 100);
 const rounds = 2;
 const warmUps = 10;
 const namespaces = { 'bench-warm-up': warmUps, 'bench-well': count, 'bench-stuck': count } as const;
-/** How much more a containment may take at the median than chance alone explains. */
+/** How much longer a containment may take at the median than chance alone explains. */
 const mostRatio = 1.25;
 
 interface Surroundings {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 
-/** Milliseconds (or another unit that its name says) of many single measurements of one run. */
+/** Milliseconds (or another unit that its name states) of many single measurements of one run. */
 export interface Distribution {
   readonly count: number;
   readonly min: number;
@@ -25,13 +25,13 @@ export interface BenchResult {
   readonly what: string;
   readonly figures: Readonly<Record<string, Distribution | number | string>>;
   readonly goals: readonly Goal[];
-  /** What holds the figures where they are, in words. */
+  /** What limits the figures, in words. */
   readonly limitedBy: readonly string[];
-  /** What a model is made from, as it was measured. */
+  /** Measured points from which a model is built. */
   readonly points?: unknown;
 }
 
-/** Nearest-rank percentiles: with 100 values p99 is the 99th, not an invention between two. */
+/** Nearest-rank percentiles: with 100 values p99 is the 99th value, not an interpolation. */
 export function distribution(values: readonly number[]): Distribution {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number): number => round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
@@ -42,7 +42,7 @@ export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** One of the things that limit a result: what else the machine did. */
+/** One of the limits of a result: the other load on the machine. */
 export function loadNow(): string {
   const load = round((loadavg()[0] ?? 0) / cpus().length);
   return `Load of the machine when this was measured (1 min, per core): ${load}. Above 1 other programs took part of the time.`;
@@ -50,7 +50,7 @@ export function loadNow(): string {
 
 const resultsFolder = join(import.meta.dirname, 'results');
 
-/** Writes `bench/results/NAME.json` with the facts of the machine and the versions that were measured. */
+/** Writes `bench/results/NAME.json` with facts about the machine and the measured versions. */
 export function writeResult(result: BenchResult): void {
   mkdirSync(resultsFolder, { recursive: true });
   const facts = { at: new Date().toISOString(), machine: machineFacts(), versions: versions() };
@@ -88,12 +88,12 @@ function commit(): string {
   }
 }
 
-/** What a benchmark says of its goals when it ends. */
+/** Prints how a benchmark's goals stand when it ends. */
 export function printGoals(goals: readonly Goal[]): void {
   for (const { what, goal, measured, met } of goals) console.log(`${met ? 'met    ' : 'NOT MET'} ${what}: ${measured} (${goal})`);
 }
 
-/** The table that `npm run bench` ends with: a row per goal. */
+/** The table at the end of `npm run bench`: one row per goal. */
 export function printTable(results: readonly BenchResult[]): void {
   const rows = results.flatMap(({ name, goals }) =>
     goals.map((goal) => [name, goal.what, goal.goal, goal.measured, goal.met ? 'met' : 'NOT MET']),

@@ -1,4 +1,4 @@
-/** `npm run bench [-- NAME…]`: sets up and builds where needed, then measures under the right Node. */
+/** `npm run bench [-- NAME…]`: sets up and builds if needed, then measures under the right Node. */
 import { join } from 'node:path';
 import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';

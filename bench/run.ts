@@ -5,7 +5,7 @@ import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
 import { writeScalingTables } from './parts/scale/tables.ts';
 import { type BenchResult, printTable } from './report.ts';
 
-/** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */
+/** All benchmarks. Each runs in its own process, so that none leaves its memory to the next. */
 const benchmarks = [
   'alert-to-containment',
   'click-to-action',
@@ -31,7 +31,7 @@ const benchmarks = [
   'console',
 ] as const;
 
-/** Of `NAME:postgres`: what the benchmark is told. Its result is one of its own. */
+/** `NAME:postgres`: the second part is passed to the benchmark, which then has a separate result. */
 const wanted = process.argv.slice(2).map((one) => one.split(':', 2));
 const names: readonly string[] = benchmarks.map((name) => basename(name));
 const chosen =
@@ -53,15 +53,15 @@ for (const { name, on } of chosen) {
   });
   failed ||= status !== 0;
 }
-// They are made from several results.
+// They are computed from several results.
 writeScalingTables();
 console.log('');
-// What the desk does with the same records is a result of its own.
+// The desk's figures with the same records are a separate result.
 const results = chosen.map(({ name, on }) => (on === undefined ? name : `${name}-${on}`));
 printTable(results.flatMap((name) => [name, `${name}-desk`]).flatMap(read));
 process.exit(failed ? 1 : 0);
 
-/** What does the service's work in its own process does it as the service would; the others start one. */
+/** A benchmark that does the service's work in its own process does it as the service would; the others start a service. */
 function flagsFor(name: string): readonly string[] {
   return name === 'actions' ? serviceNodeFlags : [];
 }

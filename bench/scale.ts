@@ -14,21 +14,21 @@ import { readScalePoints } from './parts/scale/tables.ts';
 import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { loadNow, round, writeResult } from './report.ts';
 
-/** Stops at the level at which so many minutes are over: this machine is not to be held for an hour. */
+/** Stops at the level at which this many minutes have passed, so that it does not occupy this machine for an hour. */
 const minutes = Number(process.env.BENCH_MINUTES ?? 10);
-/** So many critical alerts at once, in place of one level after another. */
+/** This many critical alerts at once, instead of one level after another. */
 const burst = process.env.BENCH_BURST ? Number(process.env.BENCH_BURST) : undefined;
 const levels = burst === undefined ? [1, 10, 30, 100, 300, 1_000, 3_000, 5_000, 7_000, 10_000] : [burst];
 const most = burst ?? Number(process.env.BENCH_COUNT ?? 10_000);
 const namespace = 'bench-scale';
-/** Minutes after a containment at which the cell looks whether it helped; usually ten and sixty, of which a short run sees little. */
+/** Minutes after a containment at which the cell checks whether it helped; usually ten and sixty, which a short run hardly reaches. */
 const effectChecks = process.env.BENCH_EFFECT_CHECKS?.split(',').map(Number);
-/** With `BENCH_FOLLOW_UPS=no` nothing is due of an incident after its question: what is measured is that it is open. */
+/** With `BENCH_FOLLOW_UPS=no` nothing is due for an incident after its question: only the cost of being open is measured. */
 const followUps = process.env.BENCH_FOLLOW_UPS !== 'no';
 const packFolder = mkdtempSync(join(tmpdir(), 'firebreak-patient-'));
-/** Pods that are made together, while the alerts about those before are answered. */
+/** Pods that are created together, while the alerts about the previous ones are answered. */
 const together = burst ?? 50;
-/** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
+/** Holds back further alerts until this many have reached their question: it measures open incidents, not a burst. */
 const underway = burst ?? 40;
 const atOnce = 5;
 /** Chains with a question among the records up to that one. */
@@ -36,10 +36,10 @@ const askedIn = new Set<string>();
 let askedUpTo = 0;
 
 const stage = await openStage({
-  // Beyond some 500 pods a node of the local cluster ran no further one.
+  // Beyond some 500 pods, a node of the local cluster ran no more.
   nodes: Array.from({ length: Math.ceil(most / 400) + 1 }, (_, index) => `node-${index}`),
   prepare: (api) => deployPods(api, { [namespace]: 1 }),
-  // Slack takes a card a second: that is its limit, and not what is measured.
+  // Slack accepts one card per second: that is its limit, and not what is measured.
   configure: ({ slack: _, ...config }) => ({
     ...config,
     ...(!followUps && { ...patientPack(packFolder), incidents: { effectChecks: [] } }),
@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
   const began = Date.now();
   let [open, known] = [0, 0];
   let looking: Promise<void> | undefined;
-  // One look for all that wait: it takes longer the more there are.
+  // One look for all that wait: the more incidents there are, the longer a look takes.
   const lookAgain = (): Promise<void> => {
     looking ??= sleep(300).then(() => {
       known = asked();
@@ -80,7 +80,7 @@ async function measure(): Promise<void> {
       limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
       points: { incidents: points, cells },
     });
-  // What the page has of cells stays until they were measured anew: a run that is cut short leaves what it has measured by then.
+  // Keeps the page's previous figures for cells until they are measured again: a run that is cut short keeps what it has measured so far.
   const cellsOfBefore = readScalePoints().cells;
   for (const level of levels.filter((one) => one <= most)) {
     const sizes = Array.from({ length: Math.ceil((level - open) / together) }, (_, batch) =>
@@ -126,7 +126,7 @@ async function measure(): Promise<void> {
   write(cells, open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`);
 }
 
-/** How many incidents have a question on record. Only what is new is read: to count all of thousands several times a second took a third of a processor. */
+/** Number of incidents with a question on record. Reads only new records: counting all of thousands several times a second took a third of a processor. */
 function asked(): number {
   const database = records();
   try {
@@ -143,7 +143,7 @@ function asked(): number {
   }
 }
 
-/** How many incidents came to their question in each minute, and of how many it was looked whether their containment helped. */
+/** Number of incidents that reached their question in each minute, and for how many the effect of the containment was checked. */
 function byMinute(): string {
   const counted = fromRecords(
     `SELECT GROUP_CONCAT(asked || ' asked, ' || looked || ' looked at', '; ') AS value FROM (
@@ -153,7 +153,7 @@ function byMinute(): string {
   return String(counted ?? '');
 }
 
-/** Of its pages: its log beside it grows and is emptied whatever is kept. */
+/** Size of its pages: the log next to it grows and is emptied whatever is stored. */
 function recordBytes(): number {
   return Number(fromRecords('SELECT page_count * page_size AS value FROM pragma_page_count(), pragma_page_size()'));
 }
@@ -193,7 +193,7 @@ function megabytes(bytes: number): number {
   return round(bytes / 1e6);
 }
 
-/** Of a database file and what lies beside it. */
+/** Size of a database file and the files next to it. */
 function bytesOf(folder: string, name: string): number {
   return readdirSync(folder)
     .filter((file) => file.startsWith(name))

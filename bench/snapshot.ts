@@ -21,7 +21,7 @@ import { type Goal, round } from './report.ts';
 const namespace = 'bench-snapshot';
 const million = 1_000_000;
 
-/** Takes a tree out of a container of a real node, and compares with what a person would do beside it. */
+/** Copies a tree out of a container on a real node, and compares that with doing it by hand. */
 export async function measureSnapshot(options: {
   readonly stateDir: string;
   readonly megabytes: number;
@@ -30,12 +30,12 @@ export async function measureSnapshot(options: {
 }): Promise<{ readonly figures: Readonly<Record<string, number>>; readonly goals: readonly Goal[] }> {
   const { stateDir, megabytes, addresses, kubernetes } = options;
   const tree = join(stateDir, 'tree');
-  // By another process: what it leaves in its memory is none of ours.
+  // In another process, so that its memory does not count as ours.
   execFileSync(process.execPath, [join(import.meta.dirname, 'parts/make-tree.ts'), tree, String(megabytes)]);
-  // The first look brings the tree into the page cache, for both.
+  // The first read brings the tree into the page cache, for both.
   const pipe = (): number => seconds(() => execFileSync('sh', ['-c', `tar -C '${tree}' -cf - . | zstd -q | sha256sum`]));
   pipe();
-  // Again after each snapshot: the best of them counts.
+  // Again after each snapshot: the best time counts.
   const byHands = [pipe()];
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: addresses.kubeconfig }) });
   const { hostAddress, toolsImage } = addresses;
@@ -44,7 +44,7 @@ export async function measureSnapshot(options: {
     const pod = await podWithTree({ api, image: addresses.image, tree });
     const evidence = await folderEvidence(stateDir);
     const streams = new EvidenceStreams(forensics.parse({}).streams);
-    // One step: its tools are started once, which is not what is measured.
+    // One step: its tools are started once, and their start is not measured.
     const step = stepContext({ signal: AbortSignal.timeout(900_000) });
     const take = async (path: string, straight: boolean) => {
       const parts = { api, toolsImage, streams, ...evidence, ...(straight && { uploads: new Uploads(door) }) };
@@ -57,7 +57,7 @@ export async function measureSnapshot(options: {
     for (const straight of [false, true]) {
       const way = straight ? 'straight from the pod' : 'through the API server';
       const idle = process.memoryUsage.rss();
-      // What is loaded once is not what the time of a snapshot is.
+      // One-time loading must not count as the time of a snapshot.
       await take('/tree/0', straight);
       await sleep(2_000);
       const { taken, highest, cpu, result } = await watched(kubernetes, () => take('/tree', straight));
@@ -86,7 +86,7 @@ export async function measureSnapshot(options: {
   }
 }
 
-/** Seconds that the work takes, by the clock and of the processors, and how high our own memory goes. */
+/** Seconds of wall and processor time that the work takes, and our own peak memory. */
 async function watched<T>(kubernetes: KubernetesServer, work: () => Promise<T>) {
   let highest = process.memoryUsage.rss();
   const watch = setInterval(() => {
@@ -106,7 +106,7 @@ async function watched<T>(kubernetes: KubernetesServer, work: () => Promise<T>) 
   return { result, taken, highest, cpu: Object.fromEntries(used) };
 }
 
-/** Who has worked how long so far: all of them are on the way of a snapshot's bytes. */
+/** Processor time of each program so far: the bytes of a snapshot pass through all of them. */
 function cpuSeconds(kubernetes: KubernetesServer): Readonly<Record<string, number>> {
   const node = cpuSecondsUnder(Object.values(kubernetes.realNodes?.pids() ?? {})[0] ?? 0);
   const of = (name: string): number => node.get(name) ?? 0;

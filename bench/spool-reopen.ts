@@ -7,7 +7,7 @@ import { distribution, printGoals, round, writeResult } from './report.ts';
 
 const runs = 5;
 const wholeCount = 100_000;
-/** Anything but the default leaves no result on disk. */
+/** Only the default leaves a result on disk. */
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
 const workloads = 5_000;
 const mostMs = 1_000;
@@ -65,7 +65,7 @@ if (count === wholeCount) writeResult(result);
 printGoals(goals);
 if (goals.some(({ met }) => !met)) process.exitCode = 1;
 
-/** Kills it in the middle of its writes; how many it said were on the disk. */
+/** Kills it in the middle of its writes; returns how many it reported as on disk. */
 async function fillAndKill(folder: string): Promise<number> {
   const child = spawn(process.execPath, [...flags, program, 'fill', folder, String(count), String(workloads)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -13,10 +13,10 @@ const criticals = Number(process.env.BENCH_COUNT ?? 40);
 const everyMs = 500;
 const workloads = 5_000;
 const namespace = 'bench-storm';
-/** Until a pod is contained, ms. */
+/** Longest wait until a pod is contained, ms. */
 const longest = 120_000;
 
-/** The whole service on real servers, as fast a storm of low alerts as it takes, and critical alerts about real pods in the middle of it. */
+/** The whole service on real servers, a storm of low alerts as fast as it accepts them, and critical alerts about real pods in the middle of it. */
 const stage = await openStage({
   nodes: ['node-a', 'node-b'],
   prepare: (api) => deployPods(api, { [namespace]: criticals + 1 }),

@@ -64,12 +64,12 @@ const trust: Trust = {
   senderOfAsync: async (signed) =>
     (await verifier.verifyAsync(signed)) ? { role: 'cell', keyId: signed.keyId, cluster } : undefined,
 };
-/** Believes everything: what is left is the cost of all but the signatures. */
+/** Trusts everything: what remains is the cost of everything but the signatures. */
 const credulous: Trust = { senderOf: ({ keyId }) => ({ role: 'cell', keyId, cluster }) };
 const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
 const feed = createStreamFeed(database);
 
-/** A receiver that is another process. */
+/** Starts a receiver in another process. */
 async function startSink(...args: readonly string[]) {
   const sink = spawn(process.execPath, [join(import.meta.dirname, 'parts', 'event-sink.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -78,7 +78,7 @@ async function startSink(...args: readonly string[]) {
   return { url: String(first).trim(), kill: () => sink.kill() };
 }
 
-/** Of all events as they came over HTTP, how many are not valid. */
+/** Number of invalid events among all that arrived over HTTP. */
 async function checkedEvents(format: StreamFormat): Promise<CheckedEvents> {
   const checking = await startSink(format);
   try {
@@ -95,7 +95,7 @@ async function checkedEvents(format: StreamFormat): Promise<CheckedEvents> {
 const sink = await startSink();
 try {
   await writeRecords();
-  // Until V8 has compiled it: after one round it still takes a fifth more of the processor than after three.
+  // Until V8 has compiled it: after one round it still needs a fifth more processor time than after three.
   for (let round = 1; round <= 3; round += 1) await measure(`warm-up ${round}`, 'ocsf', trust, sink.url);
   const figures: Record<string, number> = {};
   for (const format of streamFormats)
@@ -147,7 +147,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** As an incident has them, of usual sizes. */
+/** As in an incident, of usual sizes. */
 function recordsOf(chain: string): readonly AuditRecord[] {
   const at = new Date(0).toISOString();
   return kinds.map(([kind, actor, body], index) => ({ chain, number: index + 1, at, kind, actor, body }));
@@ -165,7 +165,7 @@ async function writeRecords(): Promise<void> {
   }
 }
 
-/** For how long nothing else that this thread does had its turn, by the processor's time: other programs do not count. */
+/** Longest time during which nothing else on this thread got its turn, in processor time: other programs do not count. */
 function longestTurn(): { stop(): number } {
   const now = (): number => {
     const { user, system } = process.threadCpuUsage();
@@ -210,7 +210,7 @@ async function measure(name: string, format: StreamFormat, who: Trust, url: stri
   });
   const [began, cpu] = [performance.now(), process.cpuUsage()];
   runner.start();
-  // A look at the lag costs as much as a delivery: seldom.
+  // Reading the lag costs as much as a delivery, so it is done rarely.
   while (events < incidents * kinds.length || (await feed.lag(name)).records > 0) await sleep(50);
   const seconds = (performance.now() - began) / 1_000;
   const { user, system } = process.cpuUsage(cpu);

@@ -12,13 +12,13 @@ import { watchService } from './parts/watch-service.ts';
 import { distribution, type Goal, loadNow, printGoals, round, writeResult } from './report.ts';
 
 const wholeSeconds = 600;
-/** Anything but the default leaves no result on disk. */
+/** Only the default leaves a result on disk. */
 const awaySeconds = Number(process.env.BENCH_AWAY_S ?? wholeSeconds);
 const perSecond = Number(process.env.BENCH_RATE ?? 64);
-/** Before Temporal goes, and after it is back. */
+/** Seconds of load before Temporal goes away, and after it is back. */
 const besideSeconds = Math.min(20, awaySeconds);
 const connections = 64;
-/** A multiple of the connections: each workload's alerts come over one of them, so the order in which they are sent is that in which they come. */
+/** A multiple of the connections: each workload's alerts use one of them, so they arrive in the order in which they are sent. */
 const workloads = 320;
 const criticalEveryMs = 20_000;
 const criticals = Math.ceil((awaySeconds * 1_000 - 1_000) / criticalEveryMs);
@@ -27,7 +27,7 @@ const namespaces = { load: 'bench-load', critical: 'bench-critical' } as const;
 const stage = await openStage({
   nodes: ['node-a', 'node-b'],
   prepare: (api) => deployPods(api, { [namespaces.critical]: criticals + 1 }),
-  // What is open when Temporal goes is due to end when it is back, as with ten minutes and the service's default.
+  // An incident that is open when Temporal goes away is due to end when it is back, as with ten minutes and the service's default.
   configure: (config) => ({ ...config, incidents: { lingerSeconds: awaySeconds / 2 } }),
 });
 const watched = watchService({ pid: stage.servicePid, url: stage.settings.intakeUrl });
@@ -159,7 +159,7 @@ async function measure(): Promise<void> {
   if (result.goals.some(({ met }) => !met)) process.exitCode = 1;
 }
 
-/** Posts an alert about each pod when it is due, and waits until the API server has answered its patch; how long each took, ms. */
+/** Posts an alert about each pod when it is due, and waits until the API server has answered its patch; returns how long each took, ms. */
 async function contain(
   pods: readonly PodTarget[],
   { sender, log, wentAt }: { readonly sender: AlertSender; readonly log: AuditLog; readonly wentAt: number },

@@ -1,6 +1,6 @@
 /**
- * What one to four replicas of a cell cost that share the incidents of one cluster, with records in PostgreSQL. BENCH_COUNT incidents for each number of replicas.
- * They do not make this machine faster: what grows is asked for, memory and processor time, and what the database holds.
+ * Cost of one to four replicas of a cell that share the incidents of one cluster, with records in PostgreSQL. BENCH_COUNT incidents for each number of
+ * replicas. They do not make this machine faster: it measures what grows, namely memory, processor time, and the size of the database.
  */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import { loadNow, round, writeResult } from './report.ts';
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const namespace = 'bench-workers';
 const atOnce = 5;
-/** A port that is free when it is looked for may be taken when the replica gets to it. */
+/** A port that is free when it is picked may be in use when the replica gets to it. */
 const portTries = 5;
 
 const points: WorkerPoint[] = [];
@@ -86,7 +86,7 @@ async function measured(workers: number): Promise<WorkerPoint> {
   }
 }
 
-/** A further cell of the same cluster: the keys of the first, and a state directory and an intake of its own. Returns its process. */
+/** Starts another cell of the same cluster, with the keys of the first, and its own state directory and intake. Returns its process. */
 async function startReplica(options: {
   readonly stage: Awaited<ReturnType<typeof openStage>>;
   readonly group: ServerGroup;

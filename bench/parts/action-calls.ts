@@ -12,13 +12,13 @@ interface Cost {
   readonly ms: number;
 }
 
-/** What each action of a table of the tests costs on its scene there. Name of the figure → of so many times. */
+/** What each action of a table of the tests costs on its scene there. Name of the figure → its values, one per run. */
 export async function callsOfActions(options: {
   readonly rows: readonly AnyRow[];
   readonly kubeconfig: string;
   readonly stateDir: string;
   readonly times: number;
-  /** Made for those rows that need pods of Firebreak's own. */
+  /** Created for the rows that need Firebreak's own pods. */
   readonly ownNamespace?: string;
 }): Promise<Readonly<Record<string, Distribution>>> {
   const { rows, stateDir, times } = options;
@@ -67,7 +67,7 @@ async function costOf(options: {
   return { calls, bytes, ms };
 }
 
-/** Counts calls, and the bytes of their JSON bodies; streams by call only. */
+/** Counts calls, and the bytes of their JSON bodies; for streams only the calls. */
 function counting(api: KubernetesApi): { readonly api: KubernetesApi; cost(): Pick<Cost, 'calls' | 'bytes'> } {
   let [calls, bytes] = [0, 0];
   const sizeOf = (value: unknown): number => (value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value)));

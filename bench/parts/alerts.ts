@@ -26,7 +26,7 @@ interface AlertChanges {
   readonly time?: string;
 }
 
-/** What Falco sent, about this pod, now. */
+/** What Falco sent, but about this pod and now. */
 export function alertAbout({ namespace, name }: AlertedPod, over: AlertChanges = {}): string {
   return JSON.stringify({
     ...alert,
@@ -36,12 +36,12 @@ export function alertAbout({ namespace, name }: AlertedPod, over: AlertChanges =
   });
 }
 
-/** This second, with the number as its nanoseconds: alerts that are alike otherwise are not taken for one that comes again. */
+/** The current second, with the number as its nanoseconds: otherwise identical alerts are not taken for repeats. */
 export function timeOf(number: number): string {
   return `${new Date().toISOString().slice(0, 19)}.${String(number % 1e9).padStart(9, '0')}Z`;
 }
 
-/** Posts to the intake over connections that are open already. */
+/** Posts to the intake over connections that are already open. */
 export class AlertSender {
   readonly #url: URL;
   readonly #token: string;
@@ -58,12 +58,12 @@ export class AlertSender {
     await Promise.all(Array.from({ length: connections }, () => this.#call('GET', '/readyz')));
   }
 
-  /** The intake's status, once it has answered. */
+  /** Returns the status of the intake's answer. */
   post(body: string): Promise<number> {
     return this.#call('POST', this.#url.pathname, body);
   }
 
-  /** Posts an alert about this pod: when it was sent, and how many milliseconds its answer took. Throws where it is not accepted. */
+  /** Posts an alert about this pod; returns when it was sent, and how many milliseconds the answer took. Throws if it is not accepted. */
   async alert(pod: AlertedPod, over?: AlertChanges): Promise<{ readonly sentAt: number; readonly answered: number }> {
     const body = alertAbout(pod, over);
     const sentAt = wallClock();

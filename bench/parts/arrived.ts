@@ -7,27 +7,25 @@ import { numberIn } from './numbered-load.ts';
 
 const mostTries = 120;
 
-/** What became of a numbered load, as its incidents know it. */
+/** What became of a numbered load, according to its incidents. */
 export interface Arrived {
   readonly incidents: number;
-  /** Runs, where an incident ended and another began. */
+  /** Runs, if an incident ended and another began. */
   readonly runs: number;
   readonly counted: number;
   readonly lost: number;
   readonly twice: number;
-  /** Alerts that came after one that was sent later, of the same incident. */
+  /** Alerts that arrived after one that was sent later, in the same incident. */
   readonly outOfOrder: number;
-  /** When Temporal had the last of the batches that hold an alert from before `until`, milliseconds since 1970. */
+  /** When Temporal received the last batch that holds an alert from before `until`, milliseconds since 1970. */
   readonly lastAt: number;
 }
 
-/**
- * Counts by what each incident's workflow says (its `state`), and reads the order from the histories: what the workflow was given, and when.
- */
+/** Counts by what each incident's workflow reports (its `state`), and reads the order from the histories: what the workflow received, and when. */
 export async function readArrived(options: {
   readonly client: Client;
   readonly prefix: string;
-  /** How many were accepted, by `NAMESPACE/POD RULE`. */
+  /** Number of accepted alerts, by `NAMESPACE/POD RULE`. */
   readonly accepted: ReadonlyMap<string, number>;
   readonly until: number;
 }): Promise<Arrived> {
@@ -68,11 +66,11 @@ export async function readArrived(options: {
 
 interface Run extends RunName {
   readonly startTime: Date;
-  /** Its history was cut: the next run knows all that it knew. */
+  /** Its history was cut: the next run knows everything that it knew. */
   readonly carriesOn: boolean;
 }
 
-/** The runs of each incident, the oldest first. */
+/** The runs of each incident, oldest first. */
 async function runsOf(client: Client, prefix: string): Promise<ReadonlyMap<string, readonly Run[]>> {
   const runs = new Map<string, Run[]>();
   for await (const { workflowId, runId, startTime, status } of client.workflow.list({
@@ -87,8 +85,8 @@ async function runsOf(client: Client, prefix: string): Promise<ReadonlyMap<strin
 }
 
 /**
- * Not from the result of a run that has ended: a query is answered by the workflow in either case. While tasks of a run time out, as after a long
- * backlog, Temporal answers none about it.
+ * Not from the result of a run that has ended: the workflow answers a query in either case. While tasks of a run time out, as after a long backlog, Temporal
+ * answers no query about it.
  */
 async function stateOf(client: Client, { workflowId, runId }: RunName): Promise<IncidentState> {
   const handle = client.workflow.getHandle(workflowId, runId);
@@ -102,14 +100,14 @@ async function stateOf(client: Client, { workflowId, runId }: RunName): Promise<
   }
 }
 
-/** A batch's counts are in the order of what it counts. */
+/** A batch's counts are in the order of what they count. */
 function disorder(batches: readonly ArrivedBatch[]): number {
   let highest = 0;
   let found = 0;
   for (const { batch } of batches) {
     for (const { rule, count } of batch.counts) {
       const number = numberIn(rule);
-      // A rule that is not of the load has no number, and is not in order either.
+      // A rule that does not belong to the load has no number, so it is not in order either.
       if (!(number >= highest)) found += count;
       else highest = number;
     }

@@ -4,15 +4,15 @@ import { incidentNames } from '../../core/incident/incident.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** One measured click: when it was sent, and when the API server had answered the patch. Milliseconds by the wall clock. */
+/** One measured click: when it was sent, and when the API server had answered the patch. Milliseconds of wall time. */
 export interface MeasuredClick {
-  /** `Deployment/app-1`: whom its incident is about. */
+  /** `Deployment/app-1`: the workload that its incident is about. */
   readonly workload: string;
   readonly sentAt: number;
   readonly patchedAt: number;
 }
 
-/** The parts of a click's way, in their order. */
+/** The parts of a click's path, in order. */
 export const pathParts = [
   'click until Temporal has the vote',
   'until a worker begins its task',
@@ -25,10 +25,10 @@ export const pathParts = [
   'until the API server has answered its patch',
 ] as const;
 
-/** How long each part took, in milliseconds. They add up to the whole. */
+/** How long each part took, in milliseconds. They add up to the total. */
 type ClickPath = Readonly<Record<(typeof pathParts)[number], number>>;
 
-/** Reads the way of each click from the history of its incident. The clocks are those of this machine. */
+/** Reads the path of each click from the history of its incident. All clocks are those of this machine. */
 export async function clickPaths(
   at: { readonly address: string; readonly namespace: string },
   clicks: readonly MeasuredClick[],

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processStat, ticksPerSecond } from './process-stat.ts';
 
-/** This machine's wall clock in milliseconds with fractions: the one of the API server's audit log. */
+/** This machine's wall clock in milliseconds with fractions: the clock of the API server's audit log. */
 export function wallClock(): number {
   return performance.now() + offset;
 }
 
 let offset = readOffset();
 
-/** Waits for the next tick of the millisecond clock, so that the fraction is right; the wall clock may be slewed meanwhile. */
+/** Waits for the next tick of the millisecond clock, so that the fraction is right; the wall clock may be slewed in the meantime. */
 function readOffset(): number {
   const before = Date.now();
   let now = before;
@@ -28,7 +28,7 @@ export function microseconds(timestamp: string): number {
 
 const sampleMs = 200;
 
-/** Processor time of the processes so far, in milliseconds. */
+/** Processor time that the processes have used so far, in milliseconds. */
 function busyMs(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
 }
@@ -39,7 +39,7 @@ export function cpuMs(pid: number): number {
   return stat ? ((stat.userTicks + stat.systemTicks) * 1_000) / ticksPerSecond : 0;
 }
 
-/** Waits until the processes together use less than `share` of one core, at most `withinMs`. False when they never did. */
+/** Waits until the processes together use less than `share` of one core, for at most `withinMs`. Returns false if they never did. */
 export async function idle(options: {
   readonly pids: readonly number[];
   readonly share: number;
@@ -54,7 +54,7 @@ export async function idle(options: {
   return false;
 }
 
-/** Before one of many single measurements: waits until these processes have done what the one before brought about, and sets the clock. */
+/** Before each of many single measurements: waits until these processes have finished the work of the previous one, and sets the clock. */
 export async function settle(pids: readonly number[]): Promise<void> {
   await sleep(300);
   await idle({ pids, share: 0.3, withinMs: 5_000 });

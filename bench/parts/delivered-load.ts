@@ -3,16 +3,16 @@ import type { Payload } from '@temporalio/common';
 import { type AlertBatch, type IncidentStart, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 
-/** What arrived, counted from the histories: a batch once, however often it is there. */
+/** What arrived, counted from the histories: each batch once, however often it occurs. */
 export interface DeliveredLoad {
   readonly incidents: number;
   readonly runs: number;
   readonly counted: number;
-  /** Alerts that went whole in more than one batch. */
+  /** Alerts that were delivered whole in more than one batch. */
   readonly twice: number;
 }
 
-/** Reads every history of the namespace that begins with the prefix. */
+/** Reads every history of the namespace whose id starts with the prefix. */
 export async function readDeliveredLoad(client: Client, prefix: string): Promise<DeliveredLoad> {
   const ids = new Set<string>();
   let runs = 0;
@@ -57,11 +57,11 @@ export interface RunName {
 
 export interface ArrivedBatch {
   readonly batch: AlertBatch;
-  /** When Temporal had it, milliseconds since 1970. */
+  /** When Temporal received it, milliseconds since 1970. */
   readonly at: number;
 }
 
-/** What a run was given, in order, from its history: a batch once, however often it is there. What a run before had is that run's. */
+/** What a run received, in order, from its history: each batch once, however often it occurs. What an earlier run received belongs to that run. */
 export async function batchesOf(client: Client, { workflowId, runId }: RunName): Promise<readonly ArrivedBatch[]> {
   const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const batches = new Map<string, ArrivedBatch>();
@@ -84,7 +84,7 @@ async function opened(client: Client, sealed: Payload): Promise<Payload> {
   return payloads[0] ?? sealed;
 }
 
-/** A start's argument, the service's or that of `counting-incident.ts`, or a signal's. */
+/** The argument of a start (the service's or that of `counting-incident.ts`) or of a signal. */
 function batchIn(value: IncidentInput | IncidentStart | AlertBatch): AlertBatch {
   if ('start' in value) return value.start.batch;
   return 'batch' in value ? value.batch : value;

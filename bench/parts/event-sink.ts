@@ -1,6 +1,6 @@
 /**
- * Takes what is posted to it, and looks at nothing of it: `node event-sink.ts`, whose first line is its address. `node event-sink.ts ocsf|cloudevents` checks each event, and answers
- * to GET how many there were, and what is wrong with those that are not valid.
+ * Accepts everything that is posted to it, and checks nothing: `node event-sink.ts`, whose first line is its address. `node event-sink.ts ocsf|cloudevents`
+ * checks each event, and answers a GET with how many there were, and what is wrong with the invalid ones.
  */
 import { createServer, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -9,11 +9,11 @@ import { type StreamFormat, streamFormats } from '../../core/streams/stream.ts';
 import { portOf } from '../../integrations/http-door.ts';
 import { cloudEventProblems, ocsfProblems } from '../../test/core/streams/events.ts';
 
-/** What came, each event by its id: one that comes again is one. */
+/** What arrived, by event id: a repeated event counts once. */
 export interface CheckedEvents {
   readonly events: number;
   readonly invalid: number;
-  /** The first ones. */
+  /** The first few. */
   readonly problems: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Arguments: a FOLDER, and how many MEGABYTES of files are put there. */
+/** Arguments: a FOLDER, and how many MEGABYTES of files to create in it. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ const million = 1_000_000;
 const [tree = '', megabytes = ''] = process.argv.slice(2);
 makeTree(tree, Number(megabytes));
 
-/** Files of 1 MB in folders of 100: one half that cannot be compressed, one half like text. */
+/** Files of 1 MB in folders of 100: half incompressible, half like text. */
 function makeTree(tree: string, megabytes: number): void {
   const words =
     randomBytes(4_000)

@@ -5,13 +5,13 @@ interface Used {
   readonly name: string;
   readonly parent: number;
   readonly own: number;
-  /** Of its children that have ended. */
+  /** Time of its children that have ended. */
   readonly waitedFor: number;
 }
 
 /**
- * Processor seconds so far of the processes under the given one, by the names of their programs. What runs in a container and has ended is
- * counted for the runtime's shim: it is under `in containers`. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ * Processor seconds so far of the processes under the given one, by program name. What ran in a container and has ended is counted for the runtime's shim: it
+ * is under `in containers`. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
 export function cpuSecondsUnder(root: number): ReadonlyMap<string, number> {
   const all = new Map(readdirSync('/proc').flatMap((entry) => (/^\d+$/.test(entry) ? used(Number(entry)) : [])));
@@ -26,7 +26,7 @@ export function cpuSecondsUnder(root: number): ReadonlyMap<string, number> {
   return sums;
 }
 
-/** Seconds that all processors together have worked so far. https://man7.org/linux/man-pages/man5/proc_stat.5.html */
+/** Seconds that all processors together have been busy so far. https://man7.org/linux/man-pages/man5/proc_stat.5.html */
 export function machineSeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '')
     .split(/ +/)

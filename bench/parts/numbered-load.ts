@@ -1,19 +1,19 @@
 import { alertAbout } from './alerts.ts';
 
-/** Of so many alerts of a workload in a row all but the last are repetitions of one rule, which incidents only count; the last is worse. */
+/** In a row of this many alerts of a workload, all but the last repeat one rule, which incidents only count; the last is worse. */
 const row = 5;
-/** One request in so many is the one before of the same workload again, byte by byte: a sender that had no answer in time. */
+/** One request in this many repeats the previous one of the same workload, byte by byte: a sender that got no answer in time. */
 const againEvery = 53;
 
 interface Sent {
-  /** The request that had these bytes first. */
+  /** The first request with these bytes. */
   readonly first: number;
   readonly workload: number;
   readonly number: number;
   readonly time: string;
 }
 
-/** Low and high alerts about many workloads in turn. Each carries its place in its workload's line: as the number in its rule. */
+/** Low and high alerts about many workloads in turn. Each carries its place in its workload's sequence, as the number in its rule. */
 export class NumberedLoad {
   readonly #namespace: string;
   readonly #workloads: number;
@@ -27,7 +27,7 @@ export class NumberedLoad {
     this.#workloads = workloads;
   }
 
-  /** Made when the load begins; `perSecond` says when each is due, which is the time that it carries. */
+  /** Built when the load begins; `perSecond` determines when each is due, which is also its timestamp. */
   part({ perSecond }: { readonly perSecond: number }): {
     readonly body: (index: number) => string;
     readonly heard: (index: number, status: number) => void;
@@ -39,7 +39,7 @@ export class NumberedLoad {
     };
   }
 
-  /** How many of each rule of each pod were accepted, by `NAMESPACE/POD RULE`. */
+  /** Number of accepted alerts per rule and pod, by `NAMESPACE/POD RULE`. */
   accepted(): ReadonlyMap<string, number> {
     const accepted = new Map<string, number>();
     for (const first of this.#accepted) {
@@ -51,17 +51,17 @@ export class NumberedLoad {
     return accepted;
   }
 
-  /** Alerts that were accepted, each once. */
+  /** Accepted alerts, each counted once. */
   get count(): number {
     return this.#accepted.size;
   }
 
-  /** Requests that were answered 200 though an earlier one with the same bytes had been. */
+  /** Requests that were answered 200 although an earlier one with the same bytes had been, too. */
   get answeredTwice(): number {
     return this.#answeredTwice;
   }
 
-  /** Answers with this status, or with any but 200. */
+  /** Number of answers with this status, or with any but 200. */
   answers(status?: number): number {
     if (status !== undefined) return this.#statuses.get(status) ?? 0;
     return [...this.#statuses].reduce((sum, [other, count]) => sum + (other === 200 ? 0 : count), 0);
@@ -93,7 +93,7 @@ export class NumberedLoad {
   }
 }
 
-/** Ascends with the place in the line; the repetitions of a row have one. */
+/** Increases with the place in the sequence; the repetitions of a row share one. */
 export function numberIn(rule: string): number {
   return Number(/^Number (\d+)$/.exec(rule)?.[1] ?? Number.NaN);
 }

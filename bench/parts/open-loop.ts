@@ -2,13 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { distribution } from '../report.ts';
 
-/** What became of a load: every alert's time from when it was due to its answer, and how many were accepted. */
+/** What became of a load: the time of every alert from when it was due to its answer, and how many were accepted. */
 export interface LoadResult {
   readonly sent: number;
   readonly accepted: number;
   readonly seconds: number;
   readonly latenciesMs: readonly number[];
-  /** p99 of what was due in each second. */
+  /** p99 of the alerts due in each second. */
   readonly p99BySecond: readonly number[];
 }
 
@@ -22,7 +22,7 @@ interface Asked {
 
 type Heard = (index: number, status: number) => void;
 
-/** Requests over open connections, sent when it is due, whatever came back before: a slow server makes a queue, not a pause. */
+/** Requests over open connections, each sent when it is due, whatever has come back: a slow server makes a queue, not a pause. */
 export class OpenLoop {
   readonly #path: string;
   readonly #token: string;
@@ -53,8 +53,8 @@ export class OpenLoop {
   }
 
   /**
-   * `perSecond` for ever, or with `inFlight` as fast as so many unanswered ones allow. All counts are of requests but `accepted` in
-   * the result, where each request answered 200 stands for `alerts`.
+   * `perSecond` without limit, or with `inFlight` as fast as that many unanswered requests allow. All counts are of requests except `accepted` in the result,
+   * where each request answered 200 stands for `alerts`.
    */
   async run(options: {
     readonly count: number;
@@ -62,7 +62,7 @@ export class OpenLoop {
     readonly inFlight?: number;
     readonly body: (index: number) => string;
     readonly alerts?: number;
-    /** Told of each answer. Requests whose indexes differ by a multiple of the connections are answered in their order. */
+    /** Called with each answer. Requests whose indexes differ by a multiple of the connections are answered in order. */
     readonly heard?: Heard;
   }): Promise<LoadResult> {
     const { count, perSecond, inFlight = Number.POSITIVE_INFINITY, body, alerts = 1 } = options;
@@ -71,7 +71,7 @@ export class OpenLoop {
     this.#dueAt = [];
     this.#accepted = 0;
     this.#answers = 0;
-    // Before the clock runs: sensors write their alerts on processors of their own.
+    // Before the clock starts: sensors write their alerts on their own processors.
     const requests = Array.from({ length: count }, (_, index) => this.#request(body(index)));
     const began = performance.now();
     let sent = 0;
@@ -85,7 +85,7 @@ export class OpenLoop {
         sent += 1;
         written += 1;
       }
-      // Never a busy loop: the server shares the cores.
+      // Never a busy loop, because the server shares the cores.
       await sleep(1);
     }
     const until = performance.now() + 60_000;

@@ -14,7 +14,7 @@ import type { LabAddresses } from '../../test/node/lab/start-lab.ts';
 import { type AnyRow, row, type TestCluster } from '../../test/platform/actions/row.ts';
 import { cellKey, resolved, stepContext } from '../../test/platform/kubernetes/parts/cluster.ts';
 
-/** The actions that make a pod of Firebreak's own on the suspect's node, each with its scene. `ownNamespace` is there. */
+/** The actions that create one of Firebreak's own pods on the suspect's node, each with its scene. `ownNamespace` exists already. */
 export async function ownPodRows(
   { kubeconfig, image, toolsImage }: LabAddresses,
   ownNamespace: string,

@@ -2,7 +2,7 @@ import { type AuditLog, isWrite } from '../../tools/demo/audit-log.ts';
 import { microseconds } from './clock.ts';
 import type { PodTarget } from './stage.ts';
 
-/** When the API server had answered the patch of this pod, by its own clock. */
+/** When the API server answered the patch of this pod, by its own clock. */
 export async function patchedAt(log: AuditLog, pod: Pick<PodTarget, 'name'>, withinMs = 20_000): Promise<number> {
   const event = await log.first(
     `label patch of ${pod.name}`,

@@ -11,10 +11,10 @@ interface ProcessStat {
   readonly childrenTicks: number;
 }
 
-/** What the kernel says of a process; undefined for one that has ended. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** What the kernel reports for a process; undefined if it has ended. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export function processStat(pid: number): ProcessStat | undefined {
   try {
-    // A name may hold blanks and brackets of its own.
+    // A name may itself contain spaces and parentheses.
     const [, name = '', rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
     const field = rest.split(' ').map(Number);
     const [parent = 0, userTicks = 0, systemTicks = 0] = [field[1], field[11], field[12]];
@@ -24,12 +24,12 @@ export function processStat(pid: number): ProcessStat | undefined {
   }
 }
 
-/** Memory of a process that the system cannot take back, MB of 2^20 bytes. https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
+/** Memory of a process that the system cannot reclaim, MB of 2^20 bytes. https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
 export function anonMb(pid: number): number {
   return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
 }
 
-/** The most memory that a process has had so far, MB of 10^6 bytes; undefined for one that has ended. */
+/** Peak memory of a process so far, MB of 10^6 bytes; undefined if it has ended. */
 export function peakMb(pid: number): number | undefined {
   try {
     const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -16,7 +16,7 @@ export interface Shown {
   readonly button: ShownButton;
 }
 
-/** A dialog that a click has opened, filled in and not sent off. */
+/** A dialog opened by a click, filled in but not submitted. */
 export interface OpenDialog {
   readonly payload: unknown;
   readonly openedMs: number;
@@ -32,7 +32,7 @@ interface Message {
   }[];
 }
 
-/** Reads cards from the stand-in for Slack, opens dialogs by a click, and sends them off as Slack does. */
+/** Reads cards from the stand-in for Slack, opens dialogs with a click, and submits them as Slack does. */
 export class SlackClicks {
   readonly #settings: DemoSettings;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
@@ -55,7 +55,7 @@ export class SlackClicks {
     }
   }
 
-  /** Clicks, and fills the dialog in that opens; milliseconds until it is open are those of the stand-in's answer. */
+  /** Clicks, and fills in the dialog; the milliseconds until it is open come from the stand-in's answer. */
   async openDialog(user: string, { ts, button }: Shown): Promise<OpenDialog> {
     const began = performance.now();
     const { action_id: actionId, value } = button;
@@ -64,7 +64,7 @@ export class SlackClicks {
   }
 
   /**
-   * Sends the dialog off, signed here, so that nothing but the desk is between it and its answer, which is the desk's HTTP status.
+   * Submits the dialog, signed here, so that only the desk is between it and its answer; returns the desk's HTTP status.
    * https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload#view_submission
    */
   async submit({ payload }: OpenDialog): Promise<number> {

@@ -15,13 +15,13 @@ import { type S3Server, startS3Server } from '../../tools/platform/s3-server.ts'
 import { type Distribution, distribution } from '../report.ts';
 
 const sizes = [4, 256] as const;
-/** Steps of so many artefacts: the first of a step asks for the key, the others do not. */
+/** Artefacts per step: the first of a step asks for the key, the others do not. */
 const perStep = 10;
 const nowhere = 'nowhere';
 
 /**
- * What keeping a small artefact takes, as the actions keep them: sealed, hashed twice, and durable in the store; and the signed manifest of ten.
- * Beside it the sealing and hashing alone, without a store.
+ * Cost of keeping a small artefact the way the actions do: sealed, hashed twice, and durable in the store; and of the signed manifest of ten. Also the sealing
+ * and hashing alone, without a store.
  */
 export async function measureSmallArtefacts(options: {
   readonly stateDir: string;
@@ -29,7 +29,7 @@ export async function measureSmallArtefacts(options: {
 }): Promise<Readonly<Record<string, Distribution | string>>> {
   const { stateDir, times } = options;
   const folder = await folderEvidence(stateDir);
-  // What a store does besides keeping: it names the bytes by their hash.
+  // What a store does in addition to keeping: it names the bytes by their hash.
   const store: EvidenceStore = { ...folder.store, put: async (data) => hashed(data) };
   const figures: Record<string, Distribution | string> = {
     ...(await timesIn({ where: nowhere, parts: { ...folder, store }, times })),
@@ -56,7 +56,7 @@ async function timesIn(options: {
   const figures: Record<string, Distribution> = {};
   for (const size of sizes) {
     const [kept, signed]: [number[], number[]] = [[], []];
-    // The first step loads and compiles what all others have.
+    // The first step loads and compiles code that all others reuse.
     for (let step = -1; step < times / perStep; step += 1) {
       const context = { ...stepContext(), incident: `incident/bench/${where}-${size}` };
       const { keep, close } = createEvidenceWriter(parts, { target: { name: 'pod/bench/suspect', uid: 'u' }, context });

@@ -7,8 +7,8 @@ import { Spool } from '../../service/intake/spool/spool.ts';
 import { alertAbout } from './alerts.ts';
 
 /**
- * `node spool-filler.ts fill DIRECTORY COUNT WORKLOADS`: accepts so many alerts as the intake does, says so, and goes on until it is killed.
- * `node spool-filler.ts open DIRECTORY`: opens what is there, and says how long that took and what there is.
+ * `node spool-filler.ts fill DIRECTORY COUNT WORKLOADS`: accepts that many alerts as the intake does, says so, and continues until it is killed. `node
+ * spool-filler.ts open DIRECTORY`: opens what is there, and prints how long that took and what there is.
  */
 const [, , task, directory = '', count = '0', workloads = '1'] = process.argv;
 const atOnce = 512;

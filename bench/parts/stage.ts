@@ -11,18 +11,18 @@ import { type DemoSettings, writeSettings, writeStandIns } from '../../tools/dem
 import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import { ServerGroup } from '../../tools/platform/server-group.ts';
 
-/** The real servers, the stand-ins for Slack and GitHub, and the real service from `dist`, each in processes of their own. */
+/** The real servers, the stand-ins for Slack and GitHub, and the real service from `dist`, each in its own process. */
 export interface Stage {
   readonly platform: Platform;
   readonly settings: DemoSettings;
   readonly api: KubernetesApi;
-  /** Of the Firebreak process, all roles. */
+  /** Pid of the Firebreak process, all roles. */
   readonly servicePid: number;
-  /** Of everything that was started. */
+  /** Pids of everything that was started. */
   readonly pids: readonly number[];
-  /** Events in the histories of the incidents that began first, `most` of them. */
+  /** Number of history events of the incidents that began first, at most `most` of them. */
   historyLengths(most: number): Promise<readonly number[]>;
-  /** Waits until so many incidents run; how many do when it stops waiting. */
+  /** Waits until this many incidents are running; returns how many are when it stops waiting. */
   incidentsOpen(wanted: number, withinMs: number): Promise<number>;
   stop(): Promise<void>;
 }
@@ -36,16 +36,16 @@ export interface PodTarget {
 }
 
 /**
- * Starts all of it as the demo does. The caps of namespace and cluster are raised, so that they are not what is measured; the guardrails
- * are on, and the share of an owner's pods is the default.
+ * Starts everything as the demo does. The caps of namespace and cluster are raised, so that they are not what is measured; the guardrails are on, and the share
+ * of an owner's pods is the default.
  */
 export async function openStage(options: {
   readonly nodes: readonly string[];
-  /** Made before the service starts, so that everything that it keeps of them is there. */
+  /** Runs before the service starts, so that everything the service stores about these objects is there. */
   readonly prepare: (api: KubernetesApi) => Promise<void>;
-  /** Changes what the demo's configuration says. */
+  /** Changes the demo's configuration. */
   readonly configure?: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
-  /** Of the service. */
+  /** Environment of the service. */
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
@@ -137,7 +137,7 @@ async function incidentsOpen(at: {
   }
 }
 
-/** Does this with each of them, so many `atOnce`. */
+/** Runs this for each of them, `atOnce` at a time. */
 export async function inParallel<Item>(
   items: readonly Item[],
   atOnce: number,
@@ -150,7 +150,7 @@ export async function inParallel<Item>(
   await Promise.all(Array.from({ length: atOnce }, next));
 }
 
-/** Makes namespaces with so many pods each, every pod of a workload of its own, and waits until all of them run. */
+/** Creates namespaces with this many pods each, every pod with its own workload, and waits until all of them run. */
 export async function deployPods(api: KubernetesApi, namespaces: Readonly<Record<string, number>>): Promise<void> {
   for (const [namespace, pods] of Object.entries(namespaces)) {
     await makeNamespace(api, namespace);
@@ -174,7 +174,7 @@ export async function makeNamespace(api: KubernetesApi, name: string): Promise<v
   }
 }
 
-/** A Deployment of one pod: each pod has an owner of its own. */
+/** A Deployment of one pod, so that each pod has its own owner. */
 async function makeDeployment(api: KubernetesApi, namespace: string, name: string): Promise<void> {
   const labels = { app: name };
   const container = { name: 'main', image: `registry.example/bench/${name}:1` };

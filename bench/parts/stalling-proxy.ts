@@ -1,14 +1,14 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** Between the service and one of its surroundings: lets everything through, or takes every connection and never says a word. */
+/** Sits between the service and one of its dependencies: passes everything through, or accepts every connection and never answers. */
 interface StallingProxy {
   readonly port: number;
-  /** From now on, for what is open too. */
+  /** Applies from now on, also to open connections. */
   stuck: boolean;
   stop(): void;
 }
 
-/** `target` is known only when the first connection comes. */
+/** `target` is known only when the first connection arrives. */
 export async function openDoor(target: () => number): Promise<StallingProxy> {
   const open = new Set<Socket>();
   const door = { stuck: false };

@@ -3,11 +3,11 @@ import { anonMb } from './process-stat.ts';
 
 const everyMs = 250;
 
-/** What a running service holds, looked at again and again: its memory that the system cannot take back, and its spool. */
+/** What a running service holds, sampled repeatedly: the memory that the system cannot reclaim, and its spool. */
 interface ServiceWatch {
-  /** The highest so far. */
+  /** The highest values so far. */
   peak(): { readonly anonMb: number; readonly spoolBytes: number };
-  /** Waits until no alert waits for Temporal. */
+  /** Waits until no alert is waiting for Temporal. */
   nothingWaits(withinMs: number): Promise<void>;
   stop(): void;
 }

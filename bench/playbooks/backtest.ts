@@ -1,4 +1,4 @@
-/** How long 100 000 recorded alerts take against all shipped playbooks, and what memory: `node bench/playbooks/backtest.ts [alerts]`. */
+/** How long 100 000 recorded alerts take against all shipped playbooks, and how much memory: `node bench/playbooks/backtest.ts [alerts]`. */
 import type { Alert } from '../../core/alert/alert.ts';
 import { exactRules } from '../../core/playbook/match-alert.ts';
 import { playbooks } from '../../playbooks/index.ts';
@@ -16,7 +16,7 @@ const pods = 1_000;
 const spanMs = 30 * 86_400_000;
 
 function alertAt(nth: number): Alert {
-  // A fixed sequence that looks like none: the same in each run.
+  // A fixed pseudo-random sequence: the same in each run.
   const random = (nth * 2_654_435_761) % 4_294_967_296;
   const [pod, rule] = [random % pods, Math.floor(random / pods) % rules.length];
   const at = new Date(Date.UTC(2026, 0, 1) + (nth / alerts) * spanMs).toISOString();

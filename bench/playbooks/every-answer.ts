@@ -1,4 +1,4 @@
-/** What a test of a playbook by every answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts [rounds]`. */
+/** How long a test of a playbook with every possible answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts [rounds]`. */
 import { playbooks } from '../../playbooks/index.ts';
 import { waysInto } from '../../test/playbooks/shipped-alerts.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
@@ -10,7 +10,7 @@ const goalMs = 100;
 interface Measured {
   readonly name: string;
   readonly ways: number;
-  /** Of a processor: beside others the clock says little. */
+  /** Processor time: next to other programs, wall time says little. */
   readonly ms: number;
 }
 

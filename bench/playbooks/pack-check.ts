@@ -1,4 +1,4 @@
-/** What the looks at a pack take that its authors do before it is live: `node bench/playbooks/pack-check.ts [rounds]`. */
+/** Cost of the pack checks that authors run before a pack is live: `node bench/playbooks/pack-check.ts [rounds]`. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const goalMs = 5_000;
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-check-'));
 const cli = join(await ensureBuilt({ node: process.execPath }), 'service', 'cli.js');
 
-/** Milliseconds by the clock, and of a processor: its own and those of all that it starts. */
+/** Milliseconds of wall time, and of processor time: its own and that of everything it starts. */
 function firebreak(cwd: string, ...args: readonly string[]): { readonly ms: number; readonly cpuMs: number } {
   const ticks = () => processStat(process.pid)?.childrenTicks ?? 0;
   const [began, used] = [performance.now(), ticks()];
@@ -32,7 +32,7 @@ const looks = [
 ] as const;
 const taken = new Map<string, { readonly ms: number; readonly cpuMs: number }[]>();
 try {
-  // In turns: what else the machine does meets all of them alike.
+  // In turns, so that whatever else the machine does affects all of them alike.
   for (let at = 0; at < rounds; at += 1)
     for (const [what, where] of packs)
       for (const [look, args] of looks) {
@@ -45,7 +45,7 @@ try {
 const mean = (values: readonly number[]): number => round(values.reduce((sum, value) => sum + value, 0) / values.length);
 const goals = [...taken].map(([name, all]) => {
   const used = mean(all.map(({ cpuMs }) => cpuMs));
-  // Beside others the clock says little.
+  // Next to other programs, wall time says little.
   return { what: name, goal: `less than ${goalMs} ms of a processor`, measured: `${used} ms of a processor`, met: used < goalMs };
 });
 const result: BenchResult = {

@@ -1,4 +1,4 @@
-/** How long a saved file of a pack takes to be live, and where that time goes: `node bench/playbooks/saved-pack.ts [saves]`. */
+/** How long it takes until a saved file of a pack is live, and where that time goes: `node bench/playbooks/saved-pack.ts [saves]`. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { type BenchResult, distribution, loadNow, printGoals, round, writeResult
 
 const saves = Number(process.argv[2] ?? 5);
 const goalMs = 2_000;
-/** What the service says of a save, in its order: of one that changes what a body does, and of one that changes an envelope. */
+/** What the service logs for a save, in order: for one that changes what a body does, and for one that changes an envelope. */
 const ofBody = [
   ['seen, checked and built', 'built the saved code; starting a worker for it'],
   ['its worker known to Temporal', 'the saved code is live: new incidents run it, open ones keep theirs'],
@@ -59,7 +59,7 @@ createInterface({ input: service.stderr }).on('line', (line) => {
   said.push({ at: performance.now(), message: String(JSON.parse(line).msg) });
 });
 
-/** When it says this for the first time after a moment. */
+/** Waits until it logs this for the first time after a moment. */
 async function heard(message: string, after: number): Promise<number> {
   for (let waited = 0; waited < 60_000; waited += 5) {
     const found = said.find((one) => one.at >= after && one.message === message);
@@ -69,7 +69,7 @@ async function heard(message: string, after: number): Promise<number> {
   throw new Error(`the service does not say “${message}”: ${said.map((one) => one.message).join('; ')}`);
 }
 
-/** What is written at the save of that number; the envelope is another one each time, too. */
+/** What the save with this number writes; the envelope also differs each time. */
 function changed(what: (typeof saved)[number][0], save: number): Readonly<Record<string, string>> {
   const miner = acmeFiles['playbooks/miner.ts'] ?? '';
   return what === 'a body'

@@ -1,4 +1,7 @@
-/** What the records cost: append (SQLite, PostgreSQL), verify, an incident, export; what streams give out is in `streams.ts`. `node bench/records/audit.ts`; BENCH_COUNT records. */
+/**
+ * Cost of the records: append (SQLite, PostgreSQL), verify, an incident, export; for the output of streams see `streams.ts`. `node bench/records/audit.ts`;
+ * BENCH_COUNT records.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +24,7 @@ import { findPostgres } from '../../test/suites.mjs';
 import { loadNow, printGoals, round, writeResult } from '../report.ts';
 import { writeDeskConfiguration } from './desk-configuration.ts';
 
-/** From so many on `audit verify` has a thread for each core. */
+/** From this many records on, `audit verify` uses a thread per core. */
 const wholeCount = 100_000;
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
 const perChain = 50;
@@ -34,7 +37,7 @@ const fail = (problem: unknown): void => {
   throw problem;
 };
 
-/** Thousands a second, by processor time of this process and by the clock. */
+/** Thousands per second, by processor time of this process and by wall time. */
 async function rate(records: number, work: () => Promise<unknown>): Promise<{ readonly cpu: number; readonly wall: number }> {
   const cpu = process.cpuUsage();
   const began = performance.now();
@@ -43,7 +46,7 @@ async function rate(records: number, work: () => Promise<unknown>): Promise<{ re
   return { cpu: Math.round(records / ((user + system) / 1e6)), wall: Math.round(records / ((performance.now() - began) / 1e3)) };
 }
 
-/** A step as it is on record, of a usual size. */
+/** A step as it is recorded, of a usual size. */
 function recordAt(chain: string, number: number) {
   const target = { name: 'pod/shop/cart-7d9c5b6f4-x2x8k', uid: '5a1c7a0e-2f7e-4b52-9a53-0e6a1b6f0c11' };
   const body = {
@@ -85,7 +88,7 @@ async function measured(url: string, name: string, batches: Awaited<ReturnType<t
   }
 }
 
-/** All that the database has, with its indexes. */
+/** Total size of the database, with its indexes. */
 async function bytesOf(database: Database): Promise<number> {
   const sizes = {
     sqlite: 'SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()',
@@ -99,7 +102,7 @@ function mustBeSound({ findings, records }: Awaited<ReturnType<typeof auditRepor
   if (findings.length > 0 || records !== count) throw new Error(findings[0]?.text ?? `${records} records were checked`);
 }
 
-/** As the cell of an incident signs them, which names in each the one before it. */
+/** Signed as by the cell of an incident, which names in each the one before it. */
 async function signedBatches(): Promise<readonly (readonly SignedRecord[])[]> {
   const chains = Array.from({ length: Math.ceil(count / perChain) }, (_, index) => `incident/c/shop/Deployment/w${index}@run-1`);
   const batches: (readonly SignedRecord[])[] = [];

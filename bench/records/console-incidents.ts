@@ -5,7 +5,7 @@ const dayMs = 86_400_000;
 const rules = ['Drop and execute new binary', 'Terminal shell in container', 'Read sensitive file', 'Outbound connection to C2'];
 const namespaces = 40;
 
-/** When the incident of that number of `all` began: over the last year, the last of them now. */
+/** When an incident with this number, of `all`, began: over the last year, the last of them now. */
 export function openedAt(nth: number, all: number, now: number): string {
   return new Date(now - Math.round(((all - 1 - nth) / all) * 365 * dayMs)).toISOString();
 }
@@ -14,7 +14,7 @@ export function namespaceOf(nth: number): string {
   return `shop-${nth % namespaces}`;
 }
 
-/** One incident as a busy installation has it: every third was asked about and answered, and all but the last hundred and every fiftieth are closed. */
+/** One incident of a busy installation: every third was asked about and answered, and all but the last hundred and every fiftieth are closed. */
 export function recordsOfIncident(nth: number, all: number, now: number): readonly AuditRecord[] {
   const at = openedAt(nth, all, now);
   const [first, ...others] = incidentRecords(namespaceOf(nth), `app-${nth}`, 'run-1', at);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** PEM texts: the notary's private key where the desk is to sign. */
+/** PEM texts: the notary's private key if the desk is to sign. */
 interface DeskKeys {
   readonly notary?: string;
   readonly notaryPublic: string;
@@ -9,7 +9,7 @@ interface DeskKeys {
   readonly desk: string;
 }
 
-/** The configuration of a desk with the keys of a bench, and its environment: the file's path. */
+/** Writes the configuration of a desk with a bench's keys, and its environment; returns the file's path. */
 export function writeDeskConfiguration(options: {
   readonly folder: string;
   readonly url: string;

@@ -1,7 +1,7 @@
 /**
- * What very many records cost in PostgreSQL: a check of all, the report of a quarter, the console, and the notary. `node bench/records/many-records.ts`; BENCH_COUNT
- * incidents of 100 records, over a year, with a checkpoint for each minute in which something moved. A hundred thousand incidents take some 25 GB of the disk while it runs.
- * Writing them takes a quarter of an hour: with BENCH_KEEP=FOLDER they stay there, and the next time they are not written again.
+ * Cost of very many records in PostgreSQL: a check of all, the report of a quarter, the console, and the notary. `node bench/records/many-records.ts`;
+ * BENCH_COUNT incidents of 100 records, over a year, with a checkpoint for each minute in which something moved. A hundred thousand incidents need some 25 GB
+ * of disk while it runs. Writing them takes a quarter of an hour: with BENCH_KEEP=FOLDER they are kept there, and not written again the next time.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,9 +33,9 @@ const perIncident = 100;
 const shares = 2;
 const count = incidents * perIncident;
 const about = `${count} records of ${incidents} incidents over a year in PostgreSQL, each signed`;
-/** Of which each round of the notary finds a record more. */
+/** Chains in which each round of the notary finds one more record. */
 const movedChains = 6;
-// Over: no checkpoint may be of a time to come.
+// In the past: no checkpoint may lie in the future.
 const [since, until] = [Date.UTC(2025, 0, 1), Date.UTC(2026, 0, 1)];
 const quarter = '2025-Q2';
 const kept = process.env.BENCH_KEEP;
@@ -50,19 +50,19 @@ const { trust } = trustInKeys({
   people: new Map(),
 });
 
-/** The same for as long as the folder is there. */
+/** Stays the same for as long as the folder exists. */
 function privateKeyOf(name: string): string {
   const file = join(folder, `${name}-key.pem`);
   if (!existsSync(file)) writeFileSync(file, newPrivateKey(), { mode: 0o600 });
   return readFileSync(file, 'utf8');
 }
 
-/** What is in the folder that is kept. */
+/** Contents of the kept folder. */
 interface Written {
   readonly incidents: number;
   readonly cpuSeconds: number;
   readonly checkpoints: { readonly count: number; readonly heads: number; readonly at: string };
-  /** Records that rounds of the notary have added, to each of six chains. */
+  /** Records that rounds of the notary have added to each of six chains. */
   readonly added: number;
 }
 
@@ -95,7 +95,7 @@ async function writeAll(url: string, anchorFile: string): Promise<Written> {
 interface Spent {
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** The most that the process had while this ran. */
+  /** Peak memory of the process while this ran. */
   readonly megabytes: number;
 }
 
@@ -119,7 +119,7 @@ async function spentOn<Result>(work: () => Promise<Result>): Promise<Spent & { r
   };
 }
 
-/** A command in a process of its own, as its users have it: here the garbage of the generator would count as its memory. */
+/** Runs a command in its own process, as users do: here the generator's garbage would count as its memory. */
 async function command(args: readonly string[]): Promise<Spent & { readonly said: Readonly<Record<string, unknown>> }> {
   const childTicks = (): number => processStat(process.pid)?.childrenTicks ?? 0;
   const [began, ticks] = [performance.now(), childTicks()];
@@ -148,7 +148,7 @@ async function command(args: readonly string[]): Promise<Spent & { readonly said
   };
 }
 
-/** A notary in a process of its own, with what each of its rounds took, and the most memory that it has had. */
+/** A notary in its own process, with the cost of each of its rounds, and its peak memory. */
 function startNotary(place: NotaryPlace) {
   const child = fork(join(import.meta.dirname, 'notary-main.ts'), [JSON.stringify(place)], {
     execArgv: [...serviceNodeFlags],
@@ -179,7 +179,7 @@ function grown(chain: string, nth: number) {
   return maker.sign({ ...record, kind: 'lease.renewed', body: { text: 'renewed' } });
 }
 
-/** Milliseconds of each. */
+/** Milliseconds of each run. */
 async function timesOf(times: number, work: (nth: number) => Promise<unknown>): Promise<readonly number[]> {
   const taken: number[] = [];
   for (let nth = 0; nth < times; nth += 1) {

@@ -1,4 +1,7 @@
-/** A notary in a process of its own, as a desk has it: in that of a bench, the garbage of its generator would count as memory of the notary. It signs each time it is told to, and says what that took. */
+/**
+ * A notary in its own process, as at a desk: in the bench's process, the generator's garbage would count as the notary's memory. It signs each time it is told
+ * to, and reports the cost.
+ */
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
@@ -9,7 +12,7 @@ export interface NotaryPlace {
   readonly url: string;
   readonly anchorFile: string;
   readonly pem: string;
-  /** When it is: ISO 8601, UTC. */
+  /** The current time: ISO 8601, UTC. */
   readonly at: string;
 }
 

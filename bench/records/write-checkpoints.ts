@@ -1,4 +1,6 @@
-/** The checkpoints of a year of very many records, one for each minute in which something moved, as a notary has signed them: in the database and in an anchor. */
+/**
+ * The checkpoints for a year of very many records, one for each minute in which something moved, as if signed by a notary: in the database and in an anchor.
+ */
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -18,7 +20,7 @@ import { type MovedHeads, movesFile } from './write-records.ts';
 
 interface WrittenCheckpoints {
   readonly count: number;
-  /** Heads that they name. */
+  /** Number of heads that they name. */
   readonly heads: number;
   /** When the last one was signed. */
   readonly at: Date;
@@ -66,7 +68,7 @@ export async function writeCheckpoints({
   return { count, heads, at: new Date(at) };
 }
 
-/** Of all shares, by minute. */
+/** Merges all shares, by minute. */
 async function* inTurn(folder: string, shares: number): AsyncGenerator<MovedHeads, undefined> {
   const files = Array.from({ length: shares }, (_, share) => linesOf(movesFile(folder, share)));
   const next = await Promise.all(files.map((lines) => lines.next()));

@@ -1,4 +1,4 @@
-/** Very many signed records in PostgreSQL, as fast as they can be signed: worker threads write them into `COPY`. */
+/** Writes very many signed records to PostgreSQL as fast as they can be signed: worker threads write them into `COPY`. */
 import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
@@ -20,27 +20,27 @@ import { signerFrom } from '../../integrations/keys/ed25519.ts';
 import { copyInto, copyLine } from './copy-rows.ts';
 
 interface ManyRecords {
-  /** Of an empty database with the schema. */
+  /** URL of an empty database with the schema. */
   readonly url: string;
-  /** Of the cell of the cluster `c`. */
+  /** Key of the cell of the cluster `c`. */
   readonly pem: string;
   readonly incidents: number;
   readonly perIncident: number;
-  /** The incidents begin one after the other in this time, milliseconds since 1970. */
+  /** The incidents begin one after the other within this time, milliseconds since 1970. */
   readonly since: number;
   readonly until: number;
-  /** A folder for the heads that move in each minute, which checkpoints are made of: see `writeCheckpoints`. */
+  /** A folder for the heads that move in each minute, from which checkpoints are made: see `writeCheckpoints`. */
   readonly movesIn: string;
 }
 
-/** What moved in a minute: a line of JSON in the files of `movesIn`, by minute. */
+/** What moved in a minute: a line of JSON in the files of `movesIn`, ordered by minute. */
 export interface MovedHeads {
-  /** Since 1970. */
+  /** Minutes since 1970. */
   readonly minute: number;
   readonly heads: readonly ChainHead[];
 }
 
-/** Of a share of the incidents; the next share goes on where this one ends, with some minutes of both. */
+/** The file for a share of the incidents; the next share continues where this one ends, and both overlap by some minutes. */
 export function movesFile(folder: string, share: number): string {
   return join(folder, `moves-${share}.jsonl`);
 }
@@ -80,11 +80,11 @@ const playbook = 'playbook/contain-dropped-binary';
 const step = (number: number) => `run/contain-dropped-binary/uid/quarantinePod/${number}`;
 
 interface Said extends Pick<AuditRecord, 'kind' | 'actor'> {
-  /** The canonical JSON of its body, with `anyAlert` for the alert. */
+  /** The canonical JSON of its body, with `anyAlert` in place of the alert. */
   readonly text: string;
 }
 
-/** Incidents of the same rule say the same but for the alert: making each text anew took as long as all hashes. */
+/** Incidents of the same rule have the same text except for the alert: building each text again took as long as all hashes. */
 const saidBefore = new Map<string, Said>();
 
 function said(rule: number, number: number, count: number): Said {
@@ -97,7 +97,7 @@ function said(rule: number, number: number, count: number): Said {
   return made;
 }
 
-/** An incident in the order of its records; what lies between is said again and again. */
+/** An incident in the order of its records; those in between are repeated. */
 function recordOf(rule: number, number: number, count: number): Pick<AuditRecord, 'kind' | 'actor' | 'body'> {
   if (number === 1)
     return {
@@ -152,7 +152,7 @@ async function writePart({ url, pem, perIncident, since, until, incidents, moves
     let [follows, previous, at] = [genesisHash, genesisHash, ''];
     let lines = '';
     const ends = new Map<number, ChainHead>();
-    // No incident that is to come has a head in an earlier minute.
+    // No future incident has a head in an earlier minute.
     writeMoves(minuteOf(openedAt));
     for (let number = 1; number <= perIncident; number += 1) {
       at = new Date(openedAt + number * 20_000).toISOString();

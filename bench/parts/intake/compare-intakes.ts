@@ -15,12 +15,12 @@ const rounds = 10;
 const perRound = Math.round(6_000 * scale);
 const warmUp = Math.round(20_000 * scale);
 
-/** What the second of two intakes does besides, of which the first does nothing: see `compared-intakes.ts`. */
+/** What the second of two intakes does in addition to the first: see `compared-intakes.ts`. */
 export type Compared = 'matcher' | 'novelty';
 
 /**
- * What it costs the intake: two intakes in one process take the same load in turns, so that whatever else the machine does falls on both. Medians of the
- * pairs; per cent of the one without.
+ * What it costs the intake: two intakes in one process take the same load in turns, so that whatever else the machine does affects both. Medians of the pairs;
+ * per cent of the one without.
  */
 export async function compareIntakes(compared: Compared) {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-intakes-'));
@@ -37,7 +37,7 @@ export async function compareIntakes(compared: Compared) {
 }
 
 async function measure(server: ReturnType<typeof spawn>) {
-  /** Its processor time so far, in milliseconds: of a round that takes little, the ticks of /proc tell too little. */
+  /** Its processor time so far, in milliseconds: for a short round, the ticks of /proc are too coarse. */
   const busyMs = (): Promise<number> => {
     const answered = once(server, 'message');
     server.send('busy?');
@@ -54,7 +54,7 @@ async function measure(server: ReturnType<typeof spawn>) {
     serial += 1;
     return alertAbout({ namespace: 'shop', name: `app${serial % 50}-0` }, { time: timeOf(serial) });
   };
-  /** Over connections of its own: those that wait while the other is asked are closed. */
+  /** Over its own connections: those that are idle while the other intake has its turn are closed. */
   const load = async (url: string, count: number) => {
     const loop = new OpenLoop({ path: '/v1/alerts/falco', token });
     await loop.open(url, connections);
@@ -66,7 +66,7 @@ async function measure(server: ReturnType<typeof spawn>) {
   for (const url of [none, many]) await load(url, warmUp);
   const pairs: { readonly none: Awaited<ReturnType<typeof load>>; readonly many: Awaited<ReturnType<typeof load>> }[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    // The one that comes second finds the machine as the first has left it: they take turns in that, too.
+    // The second finds the machine as the first left it, so they also take turns in going first.
     const first = round % 2 === 0 ? await load(none, perRound) : undefined;
     const second = await load(many, perRound);
     pairs.push({ none: first ?? (await load(none, perRound)), many: second });

@@ -12,9 +12,9 @@ import type { IncidentGateway } from '../../../service/intake/send/incident-gate
 import { startIntake } from '../../../service/intake/start.ts';
 
 /**
- * Two intakes in one process: `node compared-intakes.ts FOLDER TOKEN matcher|novelty`. For `matcher`, one asks no playbook, and one the shipped ones and a hundred
- * more about each alert. For `novelty`, both ask the shipped ones, and one remembers what is new. Prints their addresses, the one without first. What they
- * hand over is taken at once.
+ * Two intakes in one process: `node compared-intakes.ts FOLDER TOKEN matcher|novelty`. For `matcher`, one asks no playbook, and one asks the shipped ones and a
+ * hundred more about each alert. For `novelty`, both ask the shipped ones, and one remembers what is new. Prints their addresses, the one without first.
+ * Whatever they hand over is accepted at once.
  */
 const [, , folder = '', token = '', compared = 'matcher'] = process.argv;
 const log = { info: () => {}, warn: () => {}, error: (fields: object, message?: string) => console.error(message, fields) };
@@ -28,7 +28,7 @@ function several(count: number, make: (at: number) => Match): readonly AnyPlaybo
   return Array.from({ length: count }, (_, at) => playbook(`${JSON.stringify(Object.keys(make(at)))}-${at}`, make(at)));
 }
 
-/** The rule of the alerts that are sent: half of what counts, counts them. */
+/** The rule of the sent alerts: half of the counting playbooks count them. */
 const sent = 'Fileless execution via memfd_create';
 const more: readonly AnyPlaybook[] = [
   ...several(50, (at) => ({ rule: [`Rule ${at}`, `Other rule ${at}`], severity: ['critical', 'high'] })),
@@ -42,7 +42,7 @@ const more: readonly AnyPlaybook[] = [
   ...several(10, (at) => ({
     rule: at % 2 === 0 ? sent : `Rule ${at}`,
     node: glob('v*'),
-    // Each its own count: the same ones are counted once.
+    // Each has its own count: identical ones would be counted once.
     count: { times: 5, within: `1${at}m`, per: 'workload' },
   })),
 ];
@@ -74,7 +74,7 @@ const hour = 3_600_000;
 const image = { digest: `sha256:${'a'.repeat(64)}`, since: 0 };
 const remembering: Novelty = {
   kept: knowledge.novelty,
-  // So that all that comes is judged.
+  // So that everything that arrives is judged.
   learningMs: 1_000,
   rolloutMs: hour,
   raisesSeverity: false,
@@ -85,7 +85,7 @@ const stamps =
   compared === 'novelty'
     ? ([stampsOf(shipped), stampsOf(shipped, remembering)] as const)
     : ([undefined, stampsOf([...shipped, ...more])] as const);
-/** As a cluster would tell it: of a guess from names nothing is remembered. */
+/** As if a cluster had reported it: nothing is remembered for a guess from names. */
 const resolver: SubjectResolver = {
   resolve: (given) => {
     const { alert, subject } = resolverFromNames.resolve(given);

@@ -4,7 +4,7 @@ import type { LoadResult } from '../open-loop.ts';
 
 export const goals = { oneWorkload: 10_000, forwarded: 15_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
 
-/** Milliseconds of the processor for 1 000 alerts. */
+/** Milliseconds of processor time per 1 000 alerts. */
 export interface CpuCosts {
   /** Of the intake's process. */
   readonly cpuMsPerThousand: number;
@@ -26,7 +26,7 @@ export interface CriticalTimes {
   readonly firstTask: number;
 }
 
-/** Prints how the goals stand; where everything was measured it is written down, too. */
+/** Prints how the goals stand; if everything was measured, also writes the result. */
 export function report({
   idleShare,
   coldCpuMs,
@@ -125,7 +125,7 @@ function acceptedGoal(what: string, wanted: number, { perSecond }: Measured): Be
   return goal(`accepted a second, ${what}`, `≥ ${wanted}`, perSecond, (value) => value >= wanted);
 }
 
-/** One thread takes the alerts, so each has a share of a second for itself: where others take part of the machine this tells more than the rate. */
+/** One thread takes the alerts, so each uses a share of a second alone: if other programs use part of the machine, this says more than the rate. */
 function rateGoals(what: string, wanted: number, measured: Measured | undefined): BenchResult['goals'] {
   if (measured === undefined) return [];
   const most = Math.round(1e6 / wanted);

@@ -6,7 +6,7 @@ import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { startIntake } from '../../../service/intake/start.ts';
 
-/** The intake with its worker in one process, as the cell has them: `node intake-server.ts ADDRESS NAMESPACE SPOOL_DIR TOKEN BUNDLE`. Prints its URL. */
+/** The intake with its worker in one process, as in the cell: `node intake-server.ts ADDRESS NAMESPACE SPOOL_DIR TOKEN BUNDLE`. Prints its URL. */
 const [, , address = '', namespace = 'default', spoolDir = '', token = '', bundle = ''] = process.argv;
 const taskQueue = 'bench-intake';
 const log = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) };
@@ -18,7 +18,7 @@ const worker = await Worker.create({
   connection,
   namespace,
   taskQueue,
-  // Bundled before, as the service's are: bundling takes more memory than all else.
+  // Bundled beforehand, as the service's are: bundling takes more memory than everything else.
   workflowBundle: { codePath: bundle },
   maxCachedWorkflows: 200,
   workflowThreadPoolSize: 1,

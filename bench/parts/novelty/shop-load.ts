@@ -5,16 +5,16 @@ import type { RunningImage } from '../../../core/novelty/novelty.ts';
 import { parseAlerts } from '../../../service/intake/read/parse.ts';
 
 /**
- * Thirty days of the demo's shop as Falco would tell of it: a model, since no sensor runs on a machine of the benchmark. What its workloads do is written down
- * here, with what makes it hard: temporary names, a content network's changing addresses, a monthly job, two rollouts that bring something new (one part of
- * it a day late), and people who look into a pod. Into it come the attacks that a real Falco has captured, each once in each workload.
+ * Thirty days of the demo's shop as Falco would report them: a model, since no sensor runs on a benchmark machine. What its workloads do is written down here,
+ * including what makes it hard: temporary names, a content network's changing addresses, a monthly job, two rollouts that bring something new (one part of it a
+ * day late), and people who look into a pod. Mixed into it are the attacks that a real Falco has captured, each once in each workload.
  */
 export interface LoadedAlert {
   readonly alert: Alert;
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly image: RunningImage;
-  /** `imitation`: does what its workload is known to do. */
+  /** `imitation`: does only what its workload is known to do. */
   readonly kind: 'usual' | 'person' | 'attack' | 'imitation';
   /** For people: which attack. */
   readonly what: string;
@@ -44,7 +44,7 @@ const rollouts: Readonly<Record<Workload, readonly number[]>> = {
   db: [],
 };
 
-/** What somebody runs: on average so often a day; from `from` on, for a day of the load. */
+/** Something that is run, on average this often per day; with `from`, only for one day of the load. */
 interface Habit {
   readonly workload: Workload;
   readonly rule: string;
@@ -55,7 +55,7 @@ interface Habit {
   readonly from?: number;
 }
 
-/** A fixed sequence that looks like none: the same in each run. */
+/** A fixed pseudo-random sequence: the same in each run. */
 class Sequence {
   #state = 20_261_127;
 
@@ -87,7 +87,7 @@ function habitsOf(random: Sequence): readonly Habit[] {
       workload: 'web',
       rule: outbound,
       process: plain('/usr/sbin/nginx', 'nginx', 'nginx: worker process'),
-      // A content network: forty networks, of which each connection takes one.
+      // A content network: forty networks; each connection uses one of them.
       address: () => `151.101.${random.below(40)}.${random.below(256)}`,
       perDay: 12,
     },
@@ -130,7 +130,7 @@ function habitsOf(random: Sequence): readonly Habit[] {
       perDay: 1 / 7,
     },
     { workload: 'db', rule: shell, process: plain('/bin/sh', 'cron', 'sh -c reindexdb --all'), perDay: 1 / 28, from: 8 * day },
-    // With the rollouts.
+    // Runs with the rollouts.
     {
       workload: 'cart',
       rule: shell,
@@ -159,7 +159,7 @@ function habitsOf(random: Sequence): readonly Habit[] {
 
 const tools = ['ps', 'ls', 'top', 'env', 'cat', 'ss', 'du', 'vi', 'tcpdump', 'strace'] as const;
 
-/** All of them, in the order of time. */
+/** All of them, in order of time. */
 export function shopLoad(): readonly LoadedAlert[] {
   const random = new Sequence();
   const loaded: LoadedAlert[] = [];
@@ -177,7 +177,7 @@ export function shopLoad(): readonly LoadedAlert[] {
       add(falcoEvent({ rule, exe, parent, line, address: address?.() }), workload, at, 'usual', rule);
     }
   }
-  // Twice a week somebody looks into a pod.
+  // Twice a week, somebody looks into a pod.
   for (let at = 2 * day * random.next(); at < loadDays * day; at += 7 * day * random.next()) {
     const workload = random.one(['web', 'cart', 'orders', 'db'] as const);
     for (const after of [0, 60_000, 120_000]) {
@@ -231,7 +231,7 @@ function falcoEvent(of: {
   };
 }
 
-/** Through the decoder, and completed as the cell's watch cache would. */
+/** Passed through the decoder, and completed as the cell's watch cache would. */
 function loadedOf(of: {
   readonly event: Readonly<Record<string, unknown>>;
   readonly workload: Workload;
@@ -243,7 +243,7 @@ function loadedOf(of: {
   const { event, workload, at, kind, what } = of;
   const version = rollouts[workload].filter((one) => loadBegan + one <= at).length;
   const since = loadBegan + (version === 0 ? -60 * day : (rollouts[workload][version - 1] ?? 0));
-  // Drawn anew for each pod of each rollout.
+  // Different for each pod of each rollout.
   const name = `${workload}-${version}c9f7d5b4-x${of.pod}k9q`;
   const fields: unknown = event.output_fields;
   const place = { 'k8s.ns.name': 'shop', 'k8s.pod.name': name, 'container.id': null, 'container.name': null };

@@ -1,10 +1,10 @@
-/** What was measured where so many incidents were open. */
+/** What was measured with this many open incidents. */
 export interface IncidentPoint {
   readonly open: number;
   /** Resident memory of the Firebreak process (all roles) and of Temporal, MB of 10^6 bytes. */
   readonly firebreakMb: number;
   readonly temporalMb: number;
-  /** On the disk. */
+  /** On disk. */
   readonly temporalDiskMb: number;
   readonly recordsDiskMb: number;
   /** Processor time since the start of the first incident, seconds. */
@@ -12,23 +12,23 @@ export interface IncidentPoint {
   readonly temporalCpuSeconds: number;
 }
 
-/** What was measured with so many cells, each a worker on a queue of its own. */
+/** What was measured with this many cells, each a worker on its own queue. */
 export interface CellPoint {
   readonly cells: number;
-  /** Share of one processor that Temporal takes while nothing happens. */
+  /** Share of one processor that Temporal uses while nothing happens. */
   readonly idleShare: number;
-  /** Processor time of Temporal for one workflow that begins and waits, milliseconds. */
+  /** Temporal's processor time for one workflow that starts and waits, milliseconds. */
   readonly cpuMsPerStart: number;
 }
 
-/** What was measured where so many replicas of a cell shared so many open incidents. */
+/** What was measured when this many replicas of a cell shared this many open incidents. */
 export interface WorkerPoint {
   readonly workers: number;
   readonly open: number;
-  /** Resident memory and processor time of all of them together. */
+  /** Resident memory and processor time of all replicas together. */
   readonly mb: number;
   readonly cpuSeconds: number;
-  /** What PostgreSQL took for the records. */
+  /** Size of the records in PostgreSQL. */
   readonly recordsMb: number;
   readonly seconds: number;
 }
@@ -39,17 +39,17 @@ interface Line {
   readonly each: number;
 }
 
-/** The few constants that all of it is worked out from. */
+/** The few constants from which everything is computed. */
 interface CapacityModel {
   readonly temporalDiskMb: Line;
   readonly recordsDiskMb: Line;
   readonly firebreakCpuSeconds: Line;
   readonly temporalCpuSeconds: Line;
-  /** Memory grows with open incidents until the heaps are collected: from there on it stays. */
+  /** Memory grows with open incidents until the heaps are garbage-collected; from then on it stays constant. */
   readonly firebreakMb: Line & { readonly most: number };
 }
 
-/** Least squares of what is off relative to what was measured: small figures count as much as large ones. A factor for each term. */
+/** Least squares of the relative error: small figures count as much as large ones. Returns a factor for each term. */
 function fitted(points: readonly { readonly terms: readonly number[]; readonly y: number }[]): readonly number[] {
   const size = points[0]?.terms.length ?? 0;
   const rows = Array.from({ length: size }, (_, row) =>
@@ -60,7 +60,7 @@ function fitted(points: readonly { readonly terms: readonly number[]; readonly y
       }, 0),
     ),
   );
-  // Gauss and Jordan: the terms are few, and differ.
+  // Gauss-Jordan elimination: the terms are few and distinct.
   for (const [place, pivot] of rows.entries()) {
     const by = pivot[place] ?? 0;
     if (by === 0) continue;
@@ -78,7 +78,7 @@ function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line
   return { base, each };
 }
 
-/** The constants, from what was measured. Memory is also from bench/memory, which opens a thousand, with Slack, and lets the process come to rest. */
+/** The constants, from the measurements. Memory also comes from bench/memory, which opens a thousand, with Slack, and lets the process come to rest. */
 export function modelOf(
   incidents: readonly IncidentPoint[],
   memory: readonly (readonly [open: number, mb: number])[],
@@ -98,10 +98,10 @@ export function modelOf(
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
 
-/** So many incidents that wait were held in memory when this was measured; of the others a cell keeps what it needs to know. */
+/** Number of waiting incidents held in memory when this was measured; of the others a cell keeps only what it needs to know. */
 export const held = 220;
 
-/** What thousands of open incidents take of which nothing is due. Each costs more the more there are, and those beyond the held ones take less memory. */
+/** Cost of thousands of open incidents for which nothing is due. Each costs more the more there are, and those beyond the held ones take less memory. */
 export interface OpenModel {
   /** `base + each × N + square × N²`, seconds. */
   readonly firebreakCpuSeconds: Line & { readonly square: number };
@@ -139,8 +139,8 @@ export function predictedOpen(
 }
 
 /**
- * How much memory several replicas take, by how many they are, and what an incident takes in PostgreSQL, whoever works on it. Processor time is
- * measured and not modelled: on a machine with other work a part of it that nobody knows is what had to be done twice.
+ * Memory of several replicas, by their number, and the size of an incident in PostgreSQL, whichever replica works on it. Processor time is measured but not
+ * modelled: on a machine with other work, an unknown part of it is work that had to be done twice.
  */
 export interface WorkerModel {
   readonly mb: Line;
@@ -166,7 +166,7 @@ export function predictedOf(
   };
 }
 
-/** What the model says of so many open incidents. */
+/** What the model predicts for this many open incidents. */
 export function predicted(model: CapacityModel, open: number): Omit<IncidentPoint, 'open' | 'temporalMb'> {
   return {
     firebreakMb: Math.min(model.firebreakMb.most, at(model.firebreakMb, open)),
@@ -177,15 +177,15 @@ export function predicted(model: CapacityModel, open: number): Omit<IncidentPoin
   };
 }
 
-/** What the sizing tables take for granted of a node; docs/scaling.md says so. */
+/** What the sizing tables assume about a node; see docs/scaling.md. */
 export const assumed = {
   incidentsADay: 0.2,
-  /** At the worst: so many are open at once, and began within an hour. */
+  /** Worst case: this many are open at once, and began within an hour. */
   openAtWorst: 0.5,
   alertsASecondAtWorst: 1,
 } as const;
 
-/** The rows of docs/scaling.md for clusters of so many nodes. */
+/** The rows of docs/scaling.md for clusters with these numbers of nodes. */
 export function sizingRows(model: CapacityModel, intakeCpuMsPerThousand: number, sizes: readonly number[]): readonly string[] {
   return sizes.map((nodes) => {
     const open = Math.ceil(nodes * assumed.openAtWorst);

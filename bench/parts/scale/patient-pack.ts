@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPack } from '../../../service/packs/pack-files.ts';
 
-/** A pack of one playbook, as text: it is read, checked and bundled as the pack of a user. */
+/** A pack of one playbook, as text: it is read, checked and bundled like a user's pack. */
 const playbook = `import { deletePod, quarantinePod, rotateSecret, snapshotPodState } from 'firebreak/actions';
 import { definePack, definePlaybook } from 'firebreak/playbook';
 
@@ -46,8 +46,8 @@ export default definePack({ name: 'patient', version: '1.0.0', playbooks: [conta
 `;
 
 /**
- * What the configuration says of it. Its incidents take the steps that those of `firebreak/contain-dropped-binary` take up to their question, without a
- * ticket, and then nothing is due for a day: what they cost is that they are open.
+ * Its configuration. Its incidents take the same steps as those of `firebreak/contain-dropped-binary` up to their question, without a ticket, and then nothing
+ * is due for a day: their only cost is that they are open.
  */
 export function patientPack(folder: string): Readonly<Record<string, unknown>> {
   mkdirSync(folder, { recursive: true });

@@ -9,7 +9,7 @@ import type { CellPoint } from './model.ts';
 const starts = 200;
 const idleMs = 10_000;
 
-/** Workers that poll as cells do, each on a queue of its own: what Temporal does for them while nothing happens, and for each incident that begins. */
+/** Workers that poll like cells, each on its own queue: measures what Temporal does for them while nothing happens, and for each incident that begins. */
 export async function simulateCells(options: {
   readonly address: string;
   readonly namespace: string;

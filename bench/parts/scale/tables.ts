@@ -11,7 +11,7 @@ import {
   workerModelOf,
 } from './model.ts';
 
-/** What the last run of bench/scale has left. */
+/** The results of the last run of bench/scale. */
 interface ScalePoints {
   readonly incidents: readonly IncidentPoint[];
   readonly cells: readonly CellPoint[];
@@ -26,7 +26,7 @@ export function readScalePoints(): ScalePoints {
   return points;
 }
 
-/** The same with nothing due of any incident after its question (`BENCH_FOLLOW_UPS=no`), and how many seconds each took. */
+/** The same with nothing due for any incident after its question (`BENCH_FOLLOW_UPS=no`), and how many seconds each took. */
 export function readOpenPoints(): readonly (IncidentPoint & { readonly seconds: number })[] {
   const { points }: { readonly points: { readonly incidents: readonly (IncidentPoint & { readonly seconds: number })[] } } =
     JSON.parse(readFileSync(join(results, 'scale-open.json'), 'utf8'));
@@ -41,7 +41,7 @@ export function readWorkerPoints(): readonly WorkerPoint[] {
   return points;
 }
 
-/** How much memory so many open incidents took, as bench/memory has left it. */
+/** Memory per number of open incidents, as measured by bench/memory. */
 export function readMemoryPoints(): readonly (readonly [open: number, mb: number])[] {
   const { figures }: { readonly figures: Readonly<Record<string, number>> } = JSON.parse(
     readFileSync(join(results, 'memory.json'), 'utf8'),
@@ -52,7 +52,7 @@ export function readMemoryPoints(): readonly (readonly [open: number, mb: number
   });
 }
 
-/** The page with what the model says, from the results that are stored. */
+/** Returns the page with the model's figures, from the stored results. */
 export function withScalingTables(text: string): string {
   const { incidents, cells } = readScalePoints();
   const model = modelOf(incidents, readMemoryPoints());
@@ -89,7 +89,7 @@ export function withScalingTables(text: string): string {
   return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n${text.slice(to)}`;
 }
 
-/** What so many incidents take that only wait for an answer: as the model has it, and as measured. */
+/** Cost of this many incidents that only wait for an answer: as modelled, and as measured. */
 function openLines(): readonly string[] {
   const points = readOpenPoints();
   const { firebreakMb, firebreakCpuSeconds, temporalCpuSeconds } = openModelOf(points);
@@ -119,7 +119,7 @@ function openLines(): readonly string[] {
   ];
 }
 
-/** One to four replicas, from the model made of what they took, and the size of a thousand incidents in each kind of database. */
+/** One to four replicas, from the model of their measured use, and the size of a thousand incidents in each kind of database. */
 function replicaLines(sqliteMbPerThousand: number): readonly string[] {
   const points = readWorkerPoints();
   if (points.length === 0) return [];
@@ -145,7 +145,7 @@ function figuresOf(bench: string): Figures {
   return figures;
 }
 
-/** By the names of bench/intake. */
+/** Keyed by the names in bench/intake. */
 const loads = { one: '1', thousand: '1 000', many: '5 000' } as const;
 
 function alertLines(): readonly string[] {

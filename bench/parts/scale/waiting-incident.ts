@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 
-/** Stands for an incident of a simulated cell: it begins, and waits. */
+/** Stands for an incident of a simulated cell: it starts and waits. */
 export async function waiting(): Promise<void> {
   await condition(() => false);
 }
