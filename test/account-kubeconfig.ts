@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { callKubernetes, readAccess } from '../tools/platform/kubernetes/kubernetes-api.ts';
 
-/** Writes a kubeconfig for a ServiceAccount, with a token of its own: that of an administrator, but for the user. */
+/** Writes a kubeconfig for a ServiceAccount, with its own token: an administrator's kubeconfig with another user. */
 export async function writeAccountKubeconfig(options: {
-  /** Of an administrator. */
+  /** An administrator's kubeconfig. */
   readonly kubeconfig: string;
   readonly namespace: string;
   readonly name: string;
-  /** Where it goes. */
+  /** The file to write. */
   readonly file: string;
 }): Promise<void> {
   const { kubeconfig, namespace, name, file } = options;

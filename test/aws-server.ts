@@ -17,28 +17,28 @@ import { findPython, installWithPip } from '../service/parts/python-package.ts';
 import { freePorts } from '../tools/platform/ports.ts';
 import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
-/** IAM and STS as Moto implements them, with signatures and policies checked: an implementation that is not ours. */
+/** IAM and STS as implemented by Moto, with signatures and policies checked: an implementation that is not ours. */
 const moto = { version: '5.2.1', requirements: ['moto==5.2.1', 'flask==3.1.3', 'flask-cors==6.0.2'] };
 
 export interface AwsServer {
   readonly url: string;
   /** May do everything in IAM. */
   readonly admin: IAMClient;
-  /** A key with this policy, of a user of its own. */
+  /** A key with this policy, for its own user. */
   keyWith(policy: object): Promise<AccessKeyLogin>;
   /** The ARN of a role with this policy. */
   roleWith(policy: object): Promise<string>;
   /** A user with one key. */
   userWithKey(user: string, path?: string): Promise<AccessKeyLogin>;
   anotherKey(user: string): Promise<AccessKeyLogin>;
-  /** Whether calls are checked: one without a signature is only answered while they are not. */
+  /** Turns checks on or off: a call without a signature is answered only while they are off. */
   check(checks: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
 export const region = 'eu-central-1';
 
-/** Where in a Secret what is, and how patient a test is. */
+/** Where each value is in a Secret, and how patient a test is. */
 export const awsShape = {
   keys: { accessKeyId: 'AWS_ACCESS_KEY_ID', secretAccessKey: 'AWS_SECRET_ACCESS_KEY', files: [] },
   settle: { withinMs: 60_000, everyMs: 10, times: 2 },
@@ -48,14 +48,14 @@ const fromDocs: unknown = JSON.parse(
   /```json\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/rotation.md'), 'utf8'))?.[1] ?? '',
 );
 
-/** The policy that docs/rotation.md asks for, and no more. Moto takes every call of IAM for one on `*`, so the users that it names are not tried. */
+/** The policy that docs/rotation.md asks for, and no more. Moto treats every IAM call as one on `*`, so the users that it names are not tested. */
 export const documentedPolicy = onEverything(fromDocs);
 
 function onEverything(policy: unknown): object {
   return JSON.parse(JSON.stringify(policy), (key, value) => (key === 'Resource' ? '*' : value));
 }
 
-/** Throws FB_ERR_PLATFORM_PART_MISSING where Moto cannot be had. */
+/** Throws FB_ERR_PLATFORM_PART_MISSING if Moto is not available. */
 export async function startAws(): Promise<AwsServer> {
   const { python, modules } = await motoModules();
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-aws-'));
@@ -126,7 +126,7 @@ async function isServing(url: string): Promise<boolean> {
   return answer?.ok === true;
 }
 
-/** This machine's own, where it has exactly this version; else from PyPI, pinned and cached. */
+/** This machine's own if it has exactly this version; otherwise from PyPI, pinned and cached. */
 async function motoModules(): Promise<{ readonly python: string; readonly modules?: string }> {
   const python = findPython();
   const look = `import flask_cors, moto; raise SystemExit(moto.__version__ != '${moto.version}')`;

@@ -14,16 +14,16 @@ export interface CommandRun {
 
 interface Around {
   readonly folder: string;
-  /** Beside PATH and HOME; nothing else of this process's environment is there. */
+  /** In addition to PATH and HOME; nothing else of this process's environment is passed. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Its standard input; without it there is none, also where the tests have a terminal. */
+  /** Its standard input; if not set there is none, even if the tests have a terminal. */
   readonly input?: string | Uint8Array;
 }
 
 /**
- * What the command line makes of these arguments, in this process: all of it but the start of a Node, which takes a third of a second of the
- * processor for each. What only a process has – that it ends (the doctor ends it itself), a pipe that brings its input bit by bit or closes, a signal, what it loads – is tested with
- * `firebreakProcess`. One after the other.
+ * Runs the command line with these arguments in this process: everything but the start of a Node, which takes a third of a second of processor time each. What
+ * only a process has (that it exits, which the doctor does itself; a pipe that brings its input bit by bit or closes; a signal; what it loads) is tested with
+ * `firebreakProcess`. One run after the other.
  */
 export function firebreakHere(args: readonly string[], around: Around): Promise<CommandRun> {
   const run = before.then(() => runHere(args, around));
@@ -65,14 +65,14 @@ async function runHere(args: readonly string[], { folder, env = {}, input }: Aro
 }
 
 /**
- * What Node is told to run as the command line: of a whole run what is built, as users have it, which loads in less time than its sources; of a file
- * that runs alone the sources as they stand.
+ * What Node runs as the command line: in a whole run the built product, as users have it, which loads faster than its sources; for a file that runs alone the
+ * current sources.
  */
 export function commandFile(): string {
   return join(projectRoot(), ...(process.env.FIREBREAK_TEST_RUN === undefined ? ['service/cli.ts'] : ['dist/service/cli.js']));
 }
 
-/** The command line as a process of its own. What this process offers it meanwhile it finds. */
+/** The command line as its own process. It can reach what this process serves meanwhile. */
 export async function firebreakProcess(
   args: readonly string[],
   { folder, env = {}, input = '' }: Around & { readonly input?: string },

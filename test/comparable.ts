@@ -1,7 +1,7 @@
 import { names } from '../core/cluster/labels.ts';
 import { isObject } from '../core/text/plain-json.ts';
 
-/** What is never compared between an object before and after: the fields that the API server and its controllers move by themselves. */
+/** Never compared between an object before and after: fields that the API server and its controllers change by themselves. */
 const ignoredInComparison = [
   'metadata.resourceVersion',
   'metadata.generation',
@@ -10,7 +10,7 @@ const ignoredInComparison = [
   'status',
 ] as const;
 
-/** A copy without the ignored fields, and without the one mark that an undo leaves: two of them are equal exactly when an undo was exact. */
+/** A copy without the ignored fields, and without the one mark that an undo leaves: two copies are equal exactly if an undo was exact. */
 export function comparable(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const copy = structuredClone(object);
   for (const path of ignoredInComparison) {

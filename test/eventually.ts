@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A machine with three times as much to do as it can, and a third of its usual speed, takes this long for what takes some seconds. */
+/** A machine with three times its capacity of work, and a third of its usual speed, takes this long for what normally takes some seconds. */
 const leastMs = 300_000;
 
-/** Looks cost processor time, most of it that of the servers that are asked: who has waited for long looks again after a tenth part of that. */
+/** Each check costs processor time, mostly in the servers that it asks: after a long wait, it checks again after a tenth of that time. */
 const seldomestMs = 300;
 
 const pauseMs = (waitedMs: number, leastMs: number): number => Math.max(leastMs, Math.min(waitedMs / 10, seldomestMs));
 
 /**
- * Looks again until there is something: neither `undefined` nor `false`. Throws after `withinMs`, which is generous, since
- * only a failure waits for it: a loaded machine may take many times what a quiet one does.
+ * Checks repeatedly until there is a result other than `undefined` or `false`. Throws after `withinMs`, which is generous, since only a failure waits that
+ * long: a loaded machine may take many times as long as an idle one.
  */
 export async function eventually<T>(
   what: string,
@@ -27,7 +27,7 @@ export async function eventually<T>(
   }
 }
 
-/** The same where it may well come to nothing: undefined after `withinMs`, and whoever asked tries something else. */
+/** The same if there may well be no result: returns undefined after `withinMs`, and the caller tries something else. */
 export async function within<T>(
   withinMs: number,
   look: () => T | false | undefined | Promise<T | false | undefined>,

@@ -4,7 +4,7 @@ import type { ReleaseStatement } from '../core/playbook/release.ts';
 import { declarationsIn, describePack } from '../service/packs/describe.ts';
 import type { PackFiles } from '../service/packs/pack-files.ts';
 
-/** A pack of one playbook: it quarantines a miner for as long as its parameter says. */
+/** A pack with one playbook, which quarantines a miner for as long as its parameter says. */
 export const acmeFiles: Readonly<Record<string, string>> = {
   'package.json': '{ "name": "acme-playbooks", "version": "1.0.0", "type": "module" }\n',
   'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
@@ -37,7 +37,7 @@ export const miner = definePlaybook(
   'test/miner.test.ts': '// no part of what is built\n',
 };
 
-/** Writes the files of a pack; undefined ones are left out. */
+/** Writes the files of a pack; skips undefined ones. */
 export function writePackFolder(folder: string, files: Readonly<Record<string, string | undefined>> = acmeFiles): string {
   for (const [file, text] of Object.entries(files)) {
     if (text === undefined) continue;
@@ -47,7 +47,7 @@ export function writePackFolder(folder: string, files: Readonly<Record<string, s
   return folder;
 }
 
-/** What packs say of themselves: the same code says the same, and a process that asks it costs a third of a second. */
+/** Cached descriptions of packs: the same code always gives the same one, and the process that produces it takes a third of a second. */
 const told = new Map<string, ReturnType<typeof describePack>>();
 
 function described(pack: PackFiles): ReturnType<typeof describePack> {
@@ -56,7 +56,7 @@ function described(pack: PackFiles): ReturnType<typeof describePack> {
   return known;
 }
 
-/** What its publisher signs of a pack, but for the build, which nothing that is tested with it asks for. */
+/** What a publisher signs for a pack, except the build, which no test that uses this needs. */
 export function statementOf(pack: PackFiles, changed: Partial<ReleaseStatement> = {}): ReleaseStatement {
   const { integrity, main } = pack;
   const { pack: said, raw } = described(pack);

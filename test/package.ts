@@ -10,7 +10,7 @@ import { removeUnusedParts } from './unused-parts.ts';
 
 const root = projectRoot();
 
-/** The tarball that `npm pack` makes of this tree, and its files unpacked; of all processes and runs one packs, until a source has changed. */
+/** The tarball that `npm pack` makes of this tree, and its files unpacked. Packed only once across all processes and runs, until a source changes. */
 export async function packedFirebreak(): Promise<{ readonly tarball: string; readonly folder: string }> {
   await ensureBuilt({ node: process.execPath });
   const folder = await cachedPart({
@@ -29,7 +29,7 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
   return { tarball: join(folder, tarball), folder: join(folder, 'package') };
 }
 
-/** Of all that is packed. */
+/** Hash of everything that is packed. */
 function contentHash(): string {
   const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     /\.md$|^spec\/./.test(file),
@@ -41,8 +41,8 @@ function contentHash(): string {
 }
 
 /**
- * An empty folder outside of the tree, in which `firebreak` is installed from its tarball. What that depends on, and what packs are written with, is
- * linked from this tree, as its lock names it: no registry is asked.
+ * Creates an empty folder outside the tree and installs `firebreak` there from its tarball. Its dependencies, and the packages used to write packs, are linked
+ * from this tree as its lock file names them: no registry is contacted.
  */
 export async function emptyProject(): Promise<string> {
   const { tarball } = await packedFirebreak();
@@ -51,7 +51,7 @@ export async function emptyProject(): Promise<string> {
   return folder;
 }
 
-/** Puts the package into `node_modules` of a folder. */
+/** Installs the package into `node_modules` of a folder. */
 export async function installFirebreak(folder: string, tarball: string): Promise<void> {
   const modules = join(folder, 'node_modules');
   const own = join(modules, 'firebreak');
@@ -60,7 +60,7 @@ export async function installFirebreak(folder: string, tarball: string): Promise
   await succeed('tar', ['-xzf', tarball, '--strip-components=1', '-C', own], folder);
   symlinkSync('../firebreak/bin/firebreak.mjs', join(modules, '.bin', 'firebreak'));
   symlinkSync('../typescript/bin/tsc', join(modules, '.bin', 'tsc'));
-  // As npm notes what it has installed.
+  // As npm records an installed package.
   const resolved = `file:${relative(folder, tarball)}`;
   const packages = { 'node_modules/firebreak': { resolved } };
   writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages }));
@@ -76,10 +76,10 @@ interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
-/** What packs have for development. */
+/** Development dependencies of packs. */
 const ofAuthors = ['@jest/globals', '@types/node', 'typescript', 'vitest'];
 
-/** These packages, and those that they need: the others are not there for a package that does not say it needs them. */
+/** These packages and their dependencies. Other packages are missing for a package that does not declare that it needs them. */
 function withTheirs(names: readonly string[]): ReadonlySet<string> {
   const all = new Set<string>();
   const add = (name: string): void => {
@@ -98,7 +98,7 @@ export function runNode(folder: string, ...args: readonly string[]): Promise<Com
   return runCommand({ command: process.execPath, args: ['--disable-warning=ExperimentalWarning', ...args], cwd: folder });
 }
 
-/** `npx firebreak …` in a folder that has it. */
+/** Runs `npx firebreak …` in a folder that has it installed. */
 export function firebreakIn(folder: string, ...args: readonly string[]): Promise<CommandResult> {
   return runNode(folder, join(folder, 'node_modules/.bin/firebreak'), ...args);
 }

@@ -1,11 +1,11 @@
-/** A block of code of a page, as its reader would copy it. */
+/** A code block of a page, as a reader would copy it. */
 export interface PageBlock {
-  /** `sh`, `ts`, `json`, `text`, with what stands after it. */
+  /** `sh`, `ts`, `json` or `text`, with what follows it on the line. */
   readonly kind: string;
   readonly lines: readonly string[];
 }
 
-/** The blocks of a page in their order, those within lists without their indentation. */
+/** Returns the blocks of a page in order, those inside lists without their indentation. */
 export function blocksOf(markdown: string): readonly PageBlock[] {
   return [...markdown.matchAll(/^( *)```(.+)\n([\s\S]*?)^ *```$/gm)].map(([, indent = '', kind = '', body = '']) => ({
     kind,

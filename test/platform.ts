@@ -7,7 +7,7 @@ import { afterAll } from '@jest/globals';
 import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/platform/kubernetes/kubernetes-api.ts';
 import { startPlatform } from '../tools/platform/platform.ts';
 
-/** What `npm test` writes for each of Jest's workers into the file that FIREBREAK_TEST_PLATFORM names, as an array. */
+/** What `npm test` writes for each Jest worker, as an array, into the file named by FIREBREAK_TEST_PLATFORM. */
 interface PlatformAddresses {
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
@@ -16,17 +16,17 @@ interface PlatformAddresses {
 }
 
 interface TestPlatform extends PlatformAddresses {
-  /** Not used by any other test file: prefix task queues and workflow ids with it. */
+  /** Not used by any other test file. Use it as prefix of task queues and workflow ids. */
   readonly prefix: string;
-  /** Makes a Kubernetes namespace that no other test has, in which pods may be made at once. */
+  /** Creates a Kubernetes namespace that no other test uses, in which pods can be created at once. */
   freshNamespace(): Promise<string>;
-  /** What is to be done on the servers when the file's tests are over. A plain `afterAll` comes when servers of the file's own have ended. */
+  /** Registers cleanup on the servers for when the file's tests are over. A plain `afterAll` would run after the file's own servers have ended. */
   cleanUp(work: () => Promise<unknown>): void;
-  /** The events of the API server's audit log so far, in order. */
+  /** The events in the API server's audit log so far, in order. */
   auditEvents(): readonly AuditEvent[];
 }
 
-/** The part of a Kubernetes audit event (audit.k8s.io/v1) that tests look at. */
+/** The part of a Kubernetes audit event (audit.k8s.io/v1) that tests use. */
 export interface AuditEvent {
   readonly auditID: string;
   readonly stage: string;
@@ -47,9 +47,8 @@ export interface AuditEvent {
 }
 
 /**
- * The real Temporal and Kubernetes API of this run, for the top of a test file: `const platform = await testPlatform()`.
- * Under `npm test` files that run at the same time have different ones, and one file after the other has the same; a file run alone gets its own,
- * which end with it.
+ * The real Temporal and Kubernetes API of this run, for the top of a test file: `const platform = await testPlatform()`. Under `npm test`, files that run at
+ * the same time get different ones, and files that run one after the other share one; a file that runs alone gets its own, which end with it.
  */
 export async function testPlatform(): Promise<TestPlatform> {
   const shared = process.env.FIREBREAK_TEST_PLATFORM;
@@ -58,7 +57,7 @@ export async function testPlatform(): Promise<TestPlatform> {
   const access = readAccess(addresses.kubeconfig);
   const read: { position: number; readonly events: AuditEvent[] } = { position: 0, events: [] };
   const cleanUps: (() => Promise<unknown>)[] = [];
-  // Jest calls these hooks in the order in which they were written: this is the first one of the file.
+  // Jest calls these hooks in the order in which they are defined: this is the first one of the file.
   afterAll(async () => {
     try {
       for (const work of cleanUps) await work();
@@ -90,7 +89,7 @@ function ofThisWorker(file: string): PlatformAddresses {
   return found;
 }
 
-/** Makes a namespace of a name that no other has, and waits until pods may be made in it. */
+/** Creates a namespace with a unique name, and waits until pods can be created in it. */
 export async function freshNamespace(access: KubernetesAccess): Promise<string> {
   const name = `t-${randomBytes(4).toString('hex')}`;
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
@@ -105,7 +104,7 @@ export async function freshNamespace(access: KubernetesAccess): Promise<string> 
   return name;
 }
 
-/** Reads an API server's audit log; a last line that is still being written is left out. */
+/** Reads an API server's audit log; leaves out a last line that is still being written. */
 export function readAuditLog(file: string): readonly AuditEvent[] {
   return eventsIn(completeLines(file, 0).text);
 }
@@ -115,7 +114,7 @@ function eventsIn(text: string): readonly AuditEvent[] {
   return lines.map((line): AuditEvent => JSON.parse(line));
 }
 
-/** What was written from that byte on: the log of a whole run is long, and looked at again and again. */
+/** Reads what was written from that byte on: the log of a whole run is long, and is read many times. */
 function completeLines(file: string, from: number): { readonly text: string; readonly position: number } {
   const log = openSync(file, 'r');
   try {

@@ -11,20 +11,20 @@ import { eventually } from './eventually.ts';
 import { findPostgres } from './suites.mjs';
 
 export interface PostgresServer {
-  /** Connection URL of its administrator, with the password in it. */
+  /** Connection URL of its administrator, including the password. */
   readonly url: string;
-  /** What the server logs. */
+  /** The server's log. */
   readonly logFile: string;
-  /** Kills the server as a crash would. */
+  /** Kills the server, as a crash would. */
   kill(): Promise<void>;
-  /** The same, if it still runs, and starts it again on the same port and data. */
+  /** Kills it if it still runs, and starts it again on the same port and data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * A real PostgreSQL server of its own on 127.0.0.1, durable settings as shipped, data in a temporary folder, or in one that is kept: then with what is there from
- * before. It ends with `stop()`, and when this process ends in any way. Throws where the machine has no PostgreSQL server programs.
+ * Starts a separate real PostgreSQL server on 127.0.0.1, with durability settings as shipped. Its data is in a temporary folder, or in a kept one with what is
+ * there from before. It ends with `stop()`, and when this process ends in any way. Throws if the machine has no PostgreSQL server programs.
  */
 export async function startPostgres(kept?: string): Promise<PostgresServer> {
   const programs = findPostgres();
@@ -78,7 +78,7 @@ export async function startPostgres(kept?: string): Promise<PostgresServer> {
       server = await eventually('PostgreSQL after the last process of the killed one', () => start().catch(whileOldOnesEnd));
     },
     async stop() {
-      // At once, whoever is connected; with less than that it would be killed after two seconds.
+      // At once, even if somebody is connected; a gentler signal would get it killed after two seconds.
       if (kept) await group.end(server, 'SIGINT');
       await group.stop();
       if (!kept) rmSync(folder, { recursive: true, force: true });
@@ -86,13 +86,13 @@ export async function startPostgres(kept?: string): Promise<PostgresServer> {
   };
 }
 
-/** The processes of a killed server notice by themselves that it is gone; before they have ended, the data is not given to another. */
+/** The processes of a killed server notice by themselves that it is gone; until they have ended, the data is not available to another server. */
 function whileOldOnesEnd(error: unknown): undefined {
   if (error instanceof FirebreakError && error.detail.includes('pre-existing shared memory block')) return undefined;
   throw error;
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user that Debian made for it, or as nobody. */
+/** PostgreSQL refuses to run as root: then it runs as the user that Debian created for it, or as nobody. */
 export function serverOwner(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const users = readFileSync('/etc/passwd', 'utf8')
@@ -103,7 +103,7 @@ export function serverOwner(): { readonly uid: number; readonly gid: number } | 
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
-/** Opens a session as far as the password: a port that is open may belong to a server that still recovers. */
+/** Opens a session up to the password prompt: an open port may belong to a server that is still recovering. */
 function isReady(port: number): Promise<boolean> {
   const startup = Buffer.from('user\0firebreak\0database\0postgres\0\0');
   const packet = Buffer.alloc(8);
@@ -112,7 +112,7 @@ function isReady(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.concat([packet, startup])));
     socket.setTimeout(1000, () => socket.destroy());
-    // `R`: it asks for the password, so it is open for business. `E`: it is starting up or recovering.
+    // `R`: it asks for the password, so it is ready. `E`: it is starting up or recovering.
     socket.once('data', (answer) => {
       resolve(answer[0] === 'R'.charCodeAt(0));
       socket.destroy();

@@ -4,14 +4,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processExists } from '../integrations/running-process.ts';
 
-/** Which of the processes are still alive after `withinMs`; returns at once when none is. */
+/** Returns which of the processes are still alive after `withinMs`; returns at once when none is. */
 export async function survivors(pids: readonly number[], withinMs: number): Promise<readonly number[]> {
   const deadline = Date.now() + withinMs;
   while (pids.some(processExists) && Date.now() < deadline) await sleep(50);
   return pids.filter(processExists);
 }
 
-/** Kills a child, and resolves when it has ended: what it has open is in the way of whoever tidies up. */
+/** Kills a child, and resolves when it has ended, because its open files would get in the way of a cleanup. */
 export async function killed(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
@@ -19,7 +19,7 @@ export async function killed(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** The processes, but this one, that have `text` in their command line. */
+/** Returns the processes, except this one, that have `text` in their command line. */
 export function processesWith(text: string): readonly number[] {
   const all = existsSync('/proc/self/cmdline') ? fromProc() : fromPs();
   return all.filter(({ pid, command }) => pid !== process.pid && command.includes(text)).map(({ pid }) => pid);

@@ -1,6 +1,6 @@
-/** How hard a text is to read, measured. */
+/** Measures how hard a text is to read. */
 
-/** Flesch and Kincaid’s grade. Names count as one short word: people do not read them letter by letter. */
+/** The Flesch–Kincaid grade. Names count as one short word: people do not read them letter by letter. */
 export function grade(text: string): number {
   const sentences = sentencesOf(text);
   const words = sentences.flatMap(wordsOf);
@@ -26,7 +26,7 @@ export function wordsOf(sentence: string): readonly string[] {
   return sentence.split(/\s+/).filter((word) => /[a-z]/i.test(word));
 }
 
-/** The paragraphs and lists of a page: no code, tables, headings or pictures. Code within a sentence counts as one short word. */
+/** The paragraphs and lists of a page, without code, tables, headings or pictures. Code within a sentence counts as one short word. */
 export function proseOf(markdown: string): string {
   return withoutCode(markdown)
     .replaceAll(/<!--[\s\S]*?-->|^\|.*$|^#.*$|!\[[^\]]*\]\([^)]*\)/gm, '')
@@ -43,7 +43,7 @@ function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, 'it');
 }
 
-/** Words of our own and turns that are no English, each with what is written in its place. */
+/** Words that we made up and phrases that are not English, each with what to write instead. */
 const refused: readonly (readonly [RegExp, string])[] = [
   [/silence never frees/i, 'a containment is never lifted because nobody answered'],
   [/\b(?:tells|tell|told) of\b/i, 'names, reports, shows'],
@@ -68,14 +68,14 @@ const refused: readonly (readonly [RegExp, string])[] = [
   [/\bbeside\b/i, 'next to, in addition to'],
 ];
 
-/** What of it stands in a text, each with what to write. */
+/** Returns those found in a text, each with what to write instead. */
 export function refusedIn(text: string): readonly string[] {
   return refused.flatMap(([pattern, instead]) =>
     [...text.matchAll(new RegExp(pattern, 'gi'))].map(([word]) => `${word}: ${instead}`),
   );
 }
 
-/** What people see of mrkdwn: no marks, times as the hour. */
+/** What people see of mrkdwn: no markup, and times as the hour. */
 export function seen(mrkdwn: string): string {
   return mrkdwn
     .replaceAll(/<!date\^[^|]*\|(\d\d:\d\d) UTC>/g, '$1')

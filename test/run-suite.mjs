@@ -1,6 +1,6 @@
 /**
- * Runs test files under Jest and accounts for each of them: a file that did not run, or not to its end, has failed and is named. Nothing that
- * it started goes on afterwards. Plain JavaScript, as run.mjs.
+ * Runs test files under Jest and accounts for each of them: a file that did not run, or did not complete, has failed and is named. Nothing that it started
+ * continues afterwards. Plain JavaScript, like run.mjs.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -8,15 +8,15 @@ import { setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** What ends with Jest has this long to do so by itself. */
+/** How long processes that end with Jest have to do so by themselves. */
 const endWithinMs = 10_000;
 
-/** A fifth of what the others get where there is not enough for all, in the words of nice(1). */
+/** If there is not enough CPU for all, a fifth of what the others get, as a value for nice(1). */
 const yieldingNice = 7;
 
 /**
- * What of the environment of whoever runs the tests would have them, or what they start, behave otherwise: how to speak and in which language, whom to
- * connect to and as whom, and what Node does besides. What builds need to find packages stays.
+ * Variables in the caller's environment that would change how the tests, or what they start, behave: output format and language, whom to connect to and as
+ * whom, and extra behaviour of Node. What builds need to find packages stays.
  */
 const notForTests = new RegExp(
   `^(${[
@@ -26,10 +26,10 @@ const notForTests = new RegExp(
   ].join('|')})$`,
 );
 
-/** The environment that all tests have, made of that of whoever runs them. */
+/** The environment of all tests, derived from that of the caller. */
 export function environmentOfTests(given) {
   const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !notForTests.test(name)));
-  // Servers of the tests are here; what builds fetch is not.
+  // The tests' servers are local; what builds fetch is not.
   const here = ['localhost', '127.0.0.1', '::1'];
   const proxied = Object.keys(kept).some((name) => /^https?_proxy$/i.test(name));
   const direct = [...(kept.no_proxy ?? kept.NO_PROXY ?? '').split(',').filter((host) => host !== ''), ...here].join();
@@ -37,8 +37,9 @@ export function environmentOfTests(given) {
 }
 
 /**
- * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn, shortly }`; `failedIn` has for each file that failed how many of its tests did and passed, `shortly` a line for each failed test. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
- * `folder` is where the account is kept. One that `yields` takes what of the processors the others leave.
+ * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn, shortly }`; `failedIn` has for each failed file the number of its tests
+ * that failed and passed, `shortly` a line for each failed test. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * `folder` is where the account is kept. A suite that `yields` uses the CPU that the others leave.
  */
 export async function runSuite({
   root,
@@ -94,7 +95,7 @@ export async function runSuite({
     result.notes.push(`${name}: ${file} could not be run\n${beginning([line.broken])}`);
     result.shortly.push(`${file}: could not be run: ${inOneLine([line.broken])}`);
   }
-  // Whatever else went wrong, such as a tear-down for all files.
+  // Anything else that went wrong, such as a tear-down for all files.
   if (result.failed === 0 && (code !== 0 || !complete)) {
     result.failed += 1;
     result.notes.push(`${name}: ${ended ?? `jest ended with ${code} though all tests passed`}`);
@@ -104,7 +105,7 @@ export async function runSuite({
   return result;
 }
 
-/** The account of a suite whose failed files ran once more, alone. What failed twice has failed; a rest that failed once is named. */
+/** The account of a suite whose failed files ran once more, alone. What failed twice has failed; anything else that failed once is named. */
 export function afterAgain(first, again) {
   const files = first.failedIn.map(({ file }) => file);
   const twice = new Set(again.failedIn.map(({ file }) => file));
@@ -134,7 +135,7 @@ async function runJest({ root, node, files, workers, yields, account, env, until
     testEnvironmentOptions: { account },
   };
   const preload = new URL('../service/launcher/with-parent.mjs', import.meta.url).href;
-  // A group of its own, so that it is ended with all its workers; the pipe ends it when this process is killed.
+  // A separate process group, so that it is ended with all its workers; the pipe ends it when this process is killed.
   const child = spawn(
     node,
     [
@@ -174,12 +175,12 @@ function inSeconds(ms) {
   return Math.round(ms / 100) / 10;
 }
 
-/** With all that it starts. */
+/** Including everything that it starts. */
 export function giveWay(pid) {
   try {
     setPriority(pid, yieldingNice);
   } catch {
-    // It has ended already, or the system does not know such a thing: then it is as quick as the others.
+    // It has ended already, or the system does not support this: then it is as fast as the others.
   }
 }
 
@@ -187,11 +188,11 @@ function endGroup(pid, signal) {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch {
-    // All of it has ended.
+    // All of them have ended.
   }
 }
 
-/** A last line that was cut off by a kill is not there. */
+/** Ignores a last line that was cut off by a kill. */
 function readAccount(file) {
   if (!existsSync(file)) return { lines: [], complete: false };
   const lines = readFileSync(file, 'utf8')
@@ -206,7 +207,7 @@ function readAccount(file) {
   return { lines, complete: lines.some(({ complete }) => complete === true) };
 }
 
-/** Enough to know a failure by, where a log's middle is cut; the whole of it stands above. */
+/** Enough to recognise a failure if the middle of a log is cut; the full text is above. */
 function beginning(messages) {
   return linesOf(messages)
     .slice(0, 10)
@@ -214,7 +215,7 @@ function beginning(messages) {
     .join('\n');
 }
 
-/** For whoever has no more than a log's last lines. */
+/** For readers who have only the last lines of a log. */
 function inOneLine(messages) {
   return linesOf(messages)
     .map((line) => line.trim())
@@ -230,9 +231,7 @@ function linesOf(messages) {
   return lines.filter((line) => line.trim() !== '');
 }
 
-/**
- * Processes that carry `name=value` in their environment, as `{ pid, parent, command }`; not this one. Linux; elsewhere none is found.
- */
+/** Processes that have `name=value` in their environment, as `{ pid, parent, command }`; not this one. Linux only; elsewhere it finds none. */
 export function processesWith(name, value) {
   if (!existsSync('/proc/self/environ')) return [];
   return readdirSync('/proc').flatMap((entry) => {

@@ -1,10 +1,9 @@
 /**
- * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and adds
- * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check.
- * `--kubernetes 1.36` takes another Kubernetes than the usual one; tools/platform/kubernetes/kubelab-binary.ts has them.
- * Of a whole run the few files that failed run once more, alone: what passes then is counted as passed, and named as unsteady
- * (docs/decisions/tests-again.md; FIREBREAK_TEST_AGAIN=no leaves it out).
- * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
+ * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and sums up the suites in the last line. `npm
+ * test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check. `--kubernetes 1.36` uses another Kubernetes
+ * than the default; tools/platform/kubernetes/kubelab-binary.ts lists them. In a whole run, the few files that failed run once more, alone: what passes then is
+ * counted as passed, and named as unsteady (docs/decisions/tests-again.md; FIREBREAK_TEST_AGAIN=no turns it off). It ends by itself after
+ * FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -32,7 +31,7 @@ if (option >= 0) {
 const named = suites.filter(({ name }) => words.includes(name));
 const chosen = named.length > 0 ? named : suites;
 
-// Nobody waits for a Kubernetes to be compiled whose tests do not want one.
+// Does not wait for a Kubernetes to be compiled if the tests do not need one.
 const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || ['cluster', 'servers'].includes(name));
 const node = await ensureSetUp({ log: say, startsCluster: startsCluster && option < 0 });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
@@ -42,9 +41,9 @@ process.umask(0o022);
 
 const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);
 const until = startedAt + minutes * 60_000;
-/** What is left to tell of it, and to stop what was started. */
+/** Time reserved for reporting the rest, and for stopping what was started. */
 const reserveMs = 90_000;
-/** More than this many failed files are no accident. */
+/** More failed files than this are not an accident. */
 const filesAgain = 6;
 
 const filters = words.filter((word) => !suites.some(({ name }) => name === word));
@@ -53,23 +52,23 @@ const wanted = chosen
   .filter(({ files }) => files.length > 0);
 
 const workFolder = mkdtempSync(join(tmpdir(), 'fb-run-'));
-// What tests leave in the temporary directory goes with the run. A short name: sockets have 108 bytes for their path.
+// What tests leave in the temporary directory is removed with the run. A short name: a socket's path is limited to 108 bytes.
 const temporary = join(workFolder, 't');
 mkdirSync(temporary);
-// As the temporary directory is: servers that run as another user find their way into it.
+// Same rights as the temporary directory: servers that run as another user must be able to enter it.
 chmodSync(workFolder, 0o711);
 chmodSync(temporary, 0o1777);
 process.env.TMPDIR = temporary;
 const mark = randomUUID();
 process.env.FIREBREAK_TEST_RUN = mark;
 
-// Servers of Go use a fifth less of the processor when they collect a third as often; the memory for it is there.
+// Go servers use a fifth less CPU if they collect garbage a third as often; there is enough memory for that.
 process.env.GOGC ??= '300';
 
 const rows = [];
 const notes = [];
 const costs = [];
-/** Of the servers that are started for all, until they are stopped. */
+/** How long the servers shared by all run until they are stopped. */
 let serversMs = 0;
 if (wanted.length === 0) fail('run', `there is no test file with ${filters.join(' and ')} in its path`);
 const interruption = new AbortController();
@@ -78,7 +77,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     interruption.abort();
   });
 
-// Beside all the rest: what is tested does not depend on it. Who chooses wants to see those tests.
+// Runs in parallel with everything else: the tests do not depend on it. Anyone who chooses tests wants to see only those.
 const checked = words.length === 0 ? part('check', check) : undefined;
 await part('build', async () => {
   await ensureBuilt({ node, log: say });
@@ -87,7 +86,7 @@ await part('build', async () => {
   const removed = removeUnusedParts();
   if (removed.length > 0) say(`removed from the cache: ${removed.length} parts that are not used any more`);
 });
-// Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
+// Fetched here rather than by the first test that needs it, so that the wait does not count against a test's time.
 if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
   await part('time-skipping server', async () => {
     const { timeSkippingServerPath } = await import('../service/parts/time-skipping-server.ts');
@@ -151,7 +150,7 @@ for (const { file, seconds } of sortedBy('seconds').slice(0, 5)) if (seconds >= 
 for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 5))
   if (cpuSeconds >= 10) say(`costly: ${file}: ${cpuSeconds} s of the processor`);
 say(`what each file took: ${relative(root, keepCosts())}`);
-// Of a long log often no more than the end is kept.
+// Often only the end of a long log is kept.
 const shortly = rows.flatMap(({ shortly: of = [] }) => of);
 for (const line of shortly.slice(0, 20)) say(`failed: ${line}`);
 if (shortly.length > 20) say(`failed: ${shortly.length - 20} more, see above`);
@@ -176,7 +175,7 @@ async function runLane(lane) {
   }
 }
 
-/** Each of its files has failed. */
+/** Counts each of its files as failed. */
 function didNotRun({ suite, files, why }) {
   rows.push({ name: suite.name, passed: 0, failed: files.length, skipped: 0, seconds: 0, why });
   for (const file of files) notes.push(`${suite.name}: ${file} did not run: ${why}`);
@@ -194,7 +193,7 @@ async function run({ suite, files }) {
   }
 }
 
-/** Once more, with nothing beside them, what failed beside the rest: a used machine fails a test now and then that is right. */
+/** Runs again, with nothing in parallel, what failed in parallel with the rest: on a busy machine a correct test fails now and then. */
 async function runFailedAgain() {
   const failed = rows.filter(({ failedIn = [] }) => failedIn.length > 0);
   const count = failed.flatMap(({ failedIn }) => failedIn).length;
@@ -243,7 +242,7 @@ async function startLab() {
   return { file, kubernetes };
 }
 
-/** What it says comes in one piece, not between the lines of the suites. */
+/** Its output is printed in one piece, not between the lines of the suites. */
 async function check() {
   const child = spawn(node, [join(root, 'tools', 'check', 'check.mjs')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   if (child.pid !== undefined) giveWay(child.pid);
@@ -260,7 +259,7 @@ async function check() {
   if (status !== 0) throw new Error('npm run check failed, see above');
 }
 
-/** What throws counts as one failure. */
+/** Runs a part; if it throws, that counts as one failure. */
 async function part(name, work) {
   if (interruption.signal.aborted && name !== 'end') return;
   if (name !== 'end') say(`\n== ${name}`);
@@ -276,18 +275,18 @@ function fail(name, why) {
   notes.push(`${name}: ${why}`);
 }
 
-/** Nothing that the run has started goes on after it; what would have is a failure of the tests that started it. */
+/** Nothing that the run has started continues after it; anything left over is a failure of the tests that started it. */
 async function endLeftovers() {
-  // Those of this process itself end with it: they wait for that, to end its servers.
+  // Children of this process end with it: they wait for that before they end its servers.
   const left = () => processesWith('FIREBREAK_TEST_RUN', mark).filter(({ parent }) => parent !== process.pid);
-  // What was just told to stop may still be at it.
+  // What was just told to stop may not be done yet.
   for (let tries = 0; tries < 20 && left().length > 0; tries += 1) await sleep(500);
   for (const { pid, command } of left()) {
     fail('end', `still running after the tests, and ended now: ${command.slice(0, 200)}`);
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended meanwhile.
+      // It has ended in the meantime.
     }
   }
 }
@@ -311,7 +310,7 @@ function countServers(...pids) {
   serversMs += pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
 }
 
-/** For whoever wants to make the run shorter. Of files that did not run it keeps what they took the last time. */
+/** For anyone who wants to make the run shorter. For files that did not run it keeps their last cost. */
 function keepCosts() {
   const file = join(root, 'node_modules', '.cache', 'firebreak', 'test-costs.json');
   mkdirSync(dirname(file), { recursive: true });
@@ -321,7 +320,7 @@ function keepCosts() {
   return file;
 }
 
-/** None where there was no run, or another one is writing. */
+/** Empty if there was no run, or if another one is writing. */
 function earlierCosts(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));

@@ -2,8 +2,8 @@ import { afterAll } from '@jest/globals';
 import { hasCode } from '../core/errors.ts';
 
 /**
- * The server that a suite is about, stopped at its end; or why this machine cannot have it, with which the suite is skipped. That it does not
- * start although it is here is a failure.
+ * Returns the server that a suite tests, stopped at its end, or the reason why this machine cannot have it, with which the suite is skipped. A server that is
+ * here but does not start is a failure.
  */
 export async function startedOrWhyNot<Server extends { stop(): Promise<unknown> }>(
   start: () => Promise<Server>,

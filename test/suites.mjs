@@ -1,19 +1,18 @@
-/** The test suites, and what this machine needs for each. Plain JavaScript, since run.mjs starts before TypeScript can run. */
+/** The test suites, and what each needs from this machine. Plain JavaScript, since run.mjs starts before TypeScript can run. */
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 
 /**
- * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.
- * `packs` has what is tried as its users have it: the package that `npm pack` makes, installed in a folder of its own.
- * A suite on real parts has a platform for each of its workers: a file has the servers to itself while it runs, though others ran on them before.
- * One with a lab gets a Kubernetes with a real node.
- * Suites of one `lane` run one after the other, and lanes side by side: what runs on real servers waits for them most of the time.
- * One that `yields` waits for nobody outside of itself, so it takes what of the processors the others leave: servers and who talks to them have time limits.
- * It has a lane of its own: others that came after it would have to wait until it was let through.
+ * A suite is the test files of one folder; `unit` is all files that belong to no other suite. `missing` says why it cannot run here. `packs` tests the product
+ * as users have it: the package that `npm pack` makes, installed in a folder of its own. A suite on real parts has one platform per worker: a file has the
+ * servers to itself while it runs, though other files ran on them before. One with a lab gets a Kubernetes with a real node. Suites of one `lane` run one after
+ * the other, and lanes run side by side: tests on real servers spend most of their time waiting for them. A suite that `yields` waits for nothing outside
+ * itself, so it uses the processor time that the others leave: servers and their clients have time limits. It has a lane of its own: other suites after it
+ * would have to wait until it was let through.
  */
 export const suites = [
-  // Half of their time they wait for what a product waits for, too: where no other suite fills it, more workers do.
+  // Its tests wait half of their time, as the product does: if no other suite fills that time, more workers do.
   { name: 'unit', workers: 2, workersAlone: 4, yields: true, lane: 'in between', missing: () => undefined },
   { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
@@ -32,7 +31,7 @@ export const suites = [
     workers: 1,
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
-  // All parts apart, as in production: a Temporal of four processes, two clusters, eight processes of Firebreak.
+  // All parts separate, as in production: a Temporal of four processes, two clusters, eight processes of Firebreak.
   {
     name: 'cluster',
     folder: 'cluster',
@@ -40,11 +39,11 @@ export const suites = [
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
   { name: 'node', folder: 'node', workers: 1, lab: true, lane: 'lab', missing: missingForRealNodes },
-  // What has servers of its own, and stops and kills them, or Firebreak.
+  // Tests that have their own servers, and stop and kill them or Firebreak.
   { name: 'servers', folder: 'servers', workers: 1, lane: 'lab', missing: () => undefined },
 ];
 
-/** The test files of a suite, as paths from the root, that contain all of `filters`. */
+/** The test files of a suite whose paths contain all of `filters`, as paths from the root. */
 export function testFiles({ root, suite, filters }) {
   const folders = suites.flatMap(({ folder }) => (folder ? [`test/${folder}/`] : []));
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
@@ -64,7 +63,7 @@ export function findBrowser() {
   return folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
 }
 
-/** The folder of PostgreSQL's server programs, the newest of Debian's or the one on PATH, or undefined. */
+/** The folder of PostgreSQL's server programs (Debian's newest, or the one on PATH), or undefined. */
 export function findPostgres() {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];

@@ -7,15 +7,15 @@ import { removeFromCache } from '../tools/platform/parts.ts';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** A run is over long before, and notes each use: what was used since may be used now. */
+/** A run is over long before that, and records each use: anything used since then may be in use now. */
 const busyMs = 3 * hourMs;
 
-/** Of what each change of a source leaves behind so many stay: those of some checkouts side by side. */
+/** How many results of changed sources are kept: enough for several checkouts side by side. */
 const newest = 30;
 
 /**
- * Removes from the cache, also while other runs go on, what tests have made of sources that are others by now, and older versions of parts
- * that nothing has used for a week. Returns their folders.
+ * Removes from the cache what tests built from sources that have changed since, and older versions of parts that nothing has used for a week; safe while other
+ * runs go on. Returns their folders.
  */
 export function removeUnusedParts(now = Date.now()): readonly string[] {
   if (!existsSync(cacheFolder())) return [];
@@ -42,12 +42,12 @@ function partIn(folder: string): readonly { readonly folder: string; readonly na
     const { name }: PartNote = JSON.parse(readFileSync(file, 'utf8'));
     return [{ folder, name, usedAt: statSync(file).mtimeMs }];
   } catch {
-    // Not a part, or another run removes it.
+    // Not a part, or another run is removing it.
     return [];
   }
 }
 
-/** Node keeps what it compiles of each file of each checkout, and never removes it. What is removed here is compiled again. */
+/** Node caches what it compiles for each file of each checkout, and never removes it. Anything removed here is compiled again. */
 export function removeOldCompiled({ most = 50_000, now = Date.now() } = {}): void {
   const compiled = join(cacheFolder(), 'compiled');
   if (!existsSync(compiled)) return;

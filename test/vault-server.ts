@@ -8,14 +8,14 @@ import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
 export interface VaultServer {
   readonly url: string;
-  /** As an administrator: the answer, undefined where there is nothing. Throws where it is refused. */
+  /** Calls the API as an administrator; returns the answer, or undefined if there is nothing. Throws if the call is refused. */
   admin(method: 'GET' | 'PUT', path: string, body?: object): Promise<unknown>;
-  /** A token that may do what this policy says, and no more. */
+  /** A token that allows what this policy says, and no more. */
   tokenWith(policy: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** The policy that docs/rotation.md asks for. */
+/** The policy that docs/rotation.md requires. */
 export const documentedPolicy =
   /```hcl\n([\s\S]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/rotation.md'), 'utf8'))?.[1] ?? '';
 
@@ -79,7 +79,7 @@ export async function startVault(): Promise<VaultServer> {
   };
 }
 
-/** What is at a path of keys in an answer. */
+/** Returns the value at a path of keys in an answer. */
 export function fieldAt(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (place, key) => (typeof place === 'object' && place !== null ? Reflect.get(place, key) : undefined),

@@ -22,7 +22,7 @@ const post = { question };
 const ticket = { system: 'jira', id: 'SEC-1' };
 const owners = { ownerOf: async ({ id }: { readonly id: string }) => (id === 'SEC-1' ? incident : undefined) };
 
-/** Each activity of the desk's queue, with what it is called with by the incident's own workflow. */
+/** Each activity of the desk's queue, with the arguments that the incident's own workflow passes. */
 const table = {
   ...deskCallOwners,
   ...followUpCallOwners(owners),
@@ -51,7 +51,7 @@ const own: Readonly<Record<keyof typeof table, { readonly by: string; readonly w
 
 const names = Object.keys(own) as (keyof typeof table)[];
 
-/** What became of a call by a workflow: whether the activity was done, or how it was refused. */
+/** Outcome of a call by a workflow: whether the activity ran, or how it was refused. */
 async function called(name: keyof typeof table, by: string, input: unknown): Promise<string> {
   const done: string[] = [];
   const activities = Object.fromEntries(names.map((one) => [one, async () => void done.push(one)]));

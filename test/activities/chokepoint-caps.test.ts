@@ -87,7 +87,7 @@ describe('caps, with a hundred calls at once', () => {
           containedBy: () => new Set(),
         },
       });
-      // The incident workflow is the one writer: it counts its own leases into each call, in order.
+      // The incident workflow is the only writer: it counts its own leases into each call, in order.
       const codes = await Promise.all(
         calls((n) => ({ ownerContained: n })).map((call) => refusal(chokepoint.apply(call, context))),
       );

@@ -39,7 +39,7 @@ describe('owners of what was touched are told', () => {
       key: call.key,
       objects: [{ name: 'pod/shop/cart-1', uid: 'uid-1' }, { name: 'pod/shop/cart-1' }],
       playbook: 'p',
-      // Of a critical alert silence never frees, whatever the call says.
+      // Silence never releases a critical alert, whatever the call says.
       terms: { severity: 'critical', lease: { durationMs: 60_000, onExpiry: 'renew' } },
     });
     expect(told[1]?.key).toBe(told[0]?.key);

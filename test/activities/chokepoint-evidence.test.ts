@@ -53,7 +53,7 @@ describe('evidence before eradication', () => {
 
   test('is not gone around with a deadline that only the workflow says has passed', async () => {
     const late = call({ evidenceDeadline: deadlinePassed });
-    // Tried again later, it is done: people have approved it.
+    // If it is tried again later, it is done: people have approved it.
     setUp({ incidents: heardSince(now - 1_790_000) });
     expect(await refusal(chokepoint.apply(late, context))).toBe('FB_ERR_UNAVAILABLE');
     setUp({ incidents: heardSince(now) });

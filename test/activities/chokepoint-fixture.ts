@@ -43,15 +43,15 @@ interface World {
   gone: boolean;
   /** An undo finds that somebody has changed the pod. */
   drifted: boolean;
-  /** Whose evidence the plan asks for, in place of its target's. */
+  /** Whose evidence the plan asks for, instead of its target's. */
   evidenceOf?: NonNullable<Plan['evidenceOf']>;
   /** What the note on the pod says. */
   noted: readonly ReleasedObject[];
-  /** Until the watch shows what was done. */
+  /** Until the watch shows the change. */
   watchLags: boolean;
-  /** What each undo was told of what its step had done. */
+  /** What each undo was told about its step's result. */
   readonly told: { readonly output?: unknown; readonly isForgotten?: true }[];
-  /** On which terms things were taken. */
+  /** The terms on which leases were taken. */
   readonly taken: StepContext['taking'][];
 }
 
@@ -192,7 +192,7 @@ export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
   };
 }
 
-/** What the note on the pod says when this step has taken it a minute ago. */
+/** What the note on the pod says if this step took it a minute ago. */
 export function noteOf(
   { key, incident, severity, input }: StepCall,
   over: Partial<ReleasedObject['terms']> = {},
@@ -218,7 +218,7 @@ export const rules: GuardrailRules = {
   clusterCap: 8,
 };
 
-/** All that a chokepoint has beside its actions, where nothing is contained and nothing is kept. */
+/** All parts of a chokepoint except its actions, when nothing is contained and nothing is stored. */
 export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   rules,
   roster,
@@ -231,7 +231,7 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   votes: new VoteMemory(),
 };
 
-/** A playbook `p` that uses these actions and asks who is on call, as the incidents do. */
+/** A playbook `p` that uses these actions and asks whoever is on call, as the incidents do. */
 export function askingWith(actions: readonly RegisteredAction[], over: Partial<AnyPlaybook> = {}): EnvelopeAsking {
   const uses = Object.fromEntries(actions.map(({ declaration }) => [declaration.name, declaration]));
   const on = { match: { rule: 'none' }, minSeverity: 'low', requires: [] } as const;
@@ -241,7 +241,7 @@ export function askingWith(actions: readonly RegisteredAction[], over: Partial<A
   };
 }
 
-/** The incident of these tests, heard of by the cell so long ago. */
+/** The incident of these tests, which the cell first heard of at this time. */
 export function heardSince(at: number): IncidentMemory {
   let clock = at;
   const incidents = new IncidentMemory({ now: () => clock });

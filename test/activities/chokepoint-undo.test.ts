@@ -72,7 +72,7 @@ test('a step that people have approved is done once by their votes, also when it
   await first.close();
   const second = open();
   setUp({ landed: new LandedSteps({ approved: second.keeper('approved') }) });
-  // What it left on its object is there still, so that it would go on.
+  // What it left on its object is still there, so it would continue.
   world.started = true;
   world.note = 'others are there by now';
   expect(await chokepoint.apply(callOf('remove', { approval }), context)).toEqual(done);
@@ -99,7 +99,7 @@ describe('a step that people have approved, in another cell of the cluster', () 
     const first = await chokepoint.apply(call, context);
     expect(world.applied).toHaveLength(1);
     setUp({ stepsOfCells });
-    // What is gone cannot be planned again.
+    // An object that is gone cannot be planned again.
     world.gone = true;
     world.started = true;
     expect(await chokepoint.apply(call, context)).toEqual(first);
@@ -266,7 +266,7 @@ describe('giving back', () => {
     const since = callOf('quarantine', { key: 'a later step' });
     const word = approved(approvalOf([plan]));
     const seconds = (ago: number): string => new Date(now - ago * 1_000).toISOString();
-    /** The cell has heard them a minute ago. */
+    /** The cell heard them a minute ago. */
     const heard = (...reasons: readonly UndoReason[]): VoteMemory => {
       const votes = new VoteMemory();
       for (const reason of reasons) {
@@ -589,7 +589,7 @@ describe('giving back', () => {
     world.noted = [noteOf(call)];
     await chokepoint.undo(Object.assign({ call, reason }, { output: { name: 'what the call says' } }), context);
     await chokepoint.undo({ call, reason }, context);
-    // Once it is given back there is nothing to know any more.
+    // Once it is released, there is nothing left to know.
     expect(world.told).toEqual([{ output: { name: 'quarantine' } }, {}]);
     await second.close();
     rmSync(folder, { recursive: true });
@@ -601,7 +601,7 @@ describe('giving back', () => {
     world.noted = [];
     await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
     expect(world.told).toEqual([{ isForgotten: true }]);
-    // Nothing was found there: a call with the name of another object finds nothing either.
+    // Nothing was found there: a call with another object's name finds nothing either.
     expect([landed.wasGivenBack(call.key), landed.wasUndone(call.key)]).toEqual([true, false]);
     world.noted = [noteOf(call)];
     await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);

@@ -30,7 +30,7 @@ const retention: RetentionRules = {
   memory: { atLeastDays: 0, atMostDays: 5 },
 };
 
-/** A store of its own, in which something was kept some days ago. */
+/** A separate store, in which something was kept some days ago. */
 async function stored(
   kept: readonly { readonly class: EvidenceClass; readonly daysAgo: number }[],
   { run, stewards = ['leads'] }: { readonly run?: RunOfIncident; readonly stewards?: readonly string[] } = {},
@@ -151,7 +151,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await give(order('evidence.destroy', 'lea'))).toContain('by person/ada: lawsuit 4711');
     expect(await give(order('evidence.unhold', 'ada'))).toBe('Only leads may do that.');
     expect(await left()).toEqual(['files']);
-    // One steward alone ends nothing, however often.
+    // One steward alone cannot end anything, however often they order it.
     const first = order('evidence.unhold', 'lea');
     expect(await give(first)).toContain('until somebody else of leads orders its end, too');
     expect(await carryOutEvidenceOrder(first)).toMatchObject({ ok: true, asked: true });
@@ -190,7 +190,7 @@ describe('an order to destroy what is kept of an incident', () => {
     expect(await own.left()).toEqual(['files']);
     await own.give(own.order('evidence.hold', 'ada'));
     expect(await own.give(own.order('evidence.unhold', 'lea'))).toContain('names you as the actor');
-    // Named between the check and the carrying out: the hold is not said to be over.
+    // Named between the check and the execution: it does not report the hold as ended.
     expect(await own.carryOutEvidenceOrder(own.order('evidence.unhold', 'lea'))).toMatchObject({
       ok: false,
       reason: expect.stringContaining('names you as the actor'),

@@ -5,7 +5,7 @@ import { EvidenceStreams } from '../../activities/evidence/evidence-streams.ts';
 const { signal } = new AbortController();
 const endless = 1_000_000_000_000;
 
-/** Work that ends when it is told to. */
+/** Work that ends when told to. */
 function held() {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { work: () => promise, end: resolve };

@@ -26,12 +26,12 @@ const levels = [
   { group: 'leads', within: '30m' },
 ] as const;
 
-/** To look into a container leaves the tools in the pod; other reads leave nothing. */
+/** Looking into a container leaves the tools in the pod; other reads leave nothing. */
 const leavesTrace = ({ effect, pool }: ActionDeclaration): boolean => effect !== 'read' || pool === 'forensics';
 
 interface Input {
   readonly namespace: string;
-  /** On which the plan has an effect, too. */
+  /** The plan affects this node, too. */
   readonly node: string;
 }
 
@@ -83,10 +83,10 @@ function approvalOf(plan: Plan, people: readonly string[]): ApprovalProof {
   return { question, choice: 'yes', votes };
 }
 
-/** One for all runs: to make a schema takes longer than to check a step by it. */
+/** One for all runs: creating a schema takes longer than checking a step with it. */
 const inputSchema = z.object({ namespace: z.string(), node: z.string() });
 
-/** Every action that there is, with its own declaration, and an implementation that only notes that it was reached. */
+/** Every action, with its own declaration, and an implementation that only notes that it was called. */
 function registered(applied: string[]): readonly RegisteredAction[] {
   return actions.map((declaration) => ({
     declaration,
@@ -160,7 +160,7 @@ function windowOf({ namespaces, playbooks, isOpen, outside }: DrawnWindow): Chan
   };
 }
 
-/** Mostly what lets a step run at once: what is done without people has to be met in all its ways, caps reached and not. */
+/** Mostly values that let a step run at once: everything done without people must occur in all its ways, with caps reached and not. */
 const mostly = <T>(usual: T, other: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T> =>
   fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
 
@@ -174,7 +174,7 @@ const worlds = fc.record({
   toldClosed: fc.boolean(),
   doubt: mostly<string | undefined>(undefined, fc.constant('the owner is guessed')),
   held: fc.boolean(),
-  /** Contained already, in another namespace and in this one. */
+  /** Already contained, in another namespace and in this one. */
   others: fc.integer({ min: 0, max: 8 }),
   here: fc.integer({ min: 0, max: 4 }),
   reserve: fc.integer({ min: 0, max: 2 }),
@@ -228,7 +228,7 @@ describe('no action gets past the guardrails', () => {
           hasEvidence: async () => false,
           evidenceWait: { ms: 0 },
           asking: () => askingWith(registered(applied), { levels }),
-          // So long ago that no step waits for evidence.
+          // Long enough ago that no step waits for evidence.
           incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
           votes: new VoteMemory(),
           now: () => now,
@@ -295,7 +295,7 @@ describe('no action gets past the guardrails', () => {
         reached.set(name, (reached.get(name) ?? 0) + 1);
         if (!changes) return;
         expect(forbidden).toBe(false);
-        // What this incident contains already may be contained again, and nothing else.
+        // What this incident already contains may be contained again, and nothing else.
         const again = declaration.contains === true && world.held;
         expect(again || !refusing).toBe(true);
         if (closed.length > 0 && !again) {

@@ -14,14 +14,14 @@ const step = { key: `${incident}/run-1/play/uid-1/rotateSecret/1`, action: 'rota
 let now = Date.parse('2026-06-01T10:00:00Z');
 const clock = () => now;
 
-/** The pool that reads the Secret, in a process of its own. */
+/** The pool that reads the Secret, in its own process. */
 function pool(keys = box): OwnSteps {
   const steps = new OwnSteps({ box: keys, now: clock });
   steps.knownAs(poolAccount);
   return steps;
 }
 
-/** The cell, which sees it in the audit. */
+/** The cell, which sees the read in the audit log. */
 function cell(): OwnSteps {
   const steps = new OwnSteps({ box, now: clock });
   steps.knownAs('system:serviceaccount:firebreak:firebreak-cell');
@@ -77,7 +77,7 @@ describe('a step of another process', () => {
     ['a minute later', { requestReceivedTimestamp: new Date(now + 60_000).toISOString() }],
   ])('its stamp on a request %s is nothing', async (what, over) => {
     const stamp = await stampOf(pool());
-    // A list is a read too: what tells it from a get is its path.
+    // A list is a read, too: its path distinguishes it from a get.
     const alert = seen(stamp, what === 'another verb' ? { verb: 'list', requestURI: '/api/v1/namespaces/shop/secrets' } : over);
     expect(cell().causing(alert)).toBeUndefined();
   });

@@ -85,7 +85,7 @@ describe('an approval of something destructive', () => {
   });
 });
 
-/** What the cell has heard of the incident in these alerts. */
+/** What the cell has heard about the incident in these alerts. */
 function heard(batch: Partial<AlertBatch>, playbooks: readonly AnyPlaybook[] = []): IncidentMemory {
   const incidents = heardSince(Date.parse('2026-05-01T00:00:00Z'));
   incidents.hears(incident.id, { ...batchOf([alertOf({ severity: 'low' })]), ...batch }, playbooks);
@@ -169,7 +169,7 @@ describe('what the cell has heard itself', () => {
   });
 });
 
-/** The check of a vote when it arrives, in a cell that knows this. */
+/** The check of a vote on arrival, in a cell that knows this. */
 async function clicked(vote: SignedVote, question: Question, incidents: IncidentMemory, people: Roster = roster) {
   const cell = createCellActivities({
     chokepoint,

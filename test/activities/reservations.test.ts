@@ -21,7 +21,7 @@ function planOf(namespace: string, uid: string): Plan {
   };
 }
 
-/** Cells of one cluster, each of whose watches is behind by another time, that contain whatever they count a place for. */
+/** Cells of one cluster, each with a watch that lags by a different time, that contain whatever they count a place for. */
 class Cluster {
   now = 1_000_000;
   readonly contained: { readonly uid: string; readonly namespace: string; readonly at: number }[] = [];

@@ -66,7 +66,7 @@ beforeEach(() => {
   votes = new VoteMemory();
 });
 
-/** As the workflow has it checked when it arrives. */
+/** As checked by the workflow on arrival. */
 async function arrives(question: Question, signed: SignedVote, level = 0, people: Roster = roster): Promise<boolean> {
   const cell = createCellActivities({
     chokepoint,
@@ -161,7 +161,7 @@ describe('before a step', () => {
       expect(await arrives(longAgo, late)).toBe(false);
       expect(shown(longAgo, [late])).toMatchObject({ ok: false, reason: over });
     }
-    // What arrived in time stands for as long as the step takes.
+    // A vote that arrived in time stands for as long as the step takes.
     const timely = voteOf(justNow, 'ben', 'yes', 2 * minute);
     expect(await arrives(justNow, timely)).toBe(true);
     expect(shown(justNow, [timely], { in: 60 * minute }).ok).toBe(true);
@@ -190,7 +190,7 @@ describe('before a step', () => {
     await arrives(earlier, yes);
     expect(votes.isAskedAnew(earlier)).toBe(false);
     await arrives(newer, voteOf(newer, 'ben', 'no'));
-    // Delivered once more it does not become the newest again.
+    // Delivered again, it does not become the newest again.
     await arrives(earlier, yes);
     await first.kept.close();
     const { kept, memory } = openMemory();
@@ -209,11 +209,11 @@ describe('before a step', () => {
     await arrives(newer, half);
     expect([votes.isAskedAnew(earlier), votes.isAskedAnew(newer)]).toEqual([false, false]);
     expect(shown(earlier, yes).ok).toBe(true);
-    // One who agrees approves nothing by that, whatever others said before.
+    // Agreeing approves nothing by itself, whatever others said before.
     expect(shown(newer, [half])).toMatchObject({ ok: false, reason: '1 of 2 people have agreed' });
     await arrives(newer, voteOf(newer, 'ana', 'no'));
     expect([votes.isAskedAnew(earlier), votes.isAskedAnew(newer)]).toEqual([true, false]);
-    // What was taken back does not come back with a further asking.
+    // A withdrawn vote does not come back when the question is asked again.
     await arrives(newest, voteOf(newest, 'lea', 'yes'), 1);
     expect([earlier, newer, newest].map((one) => votes.isAskedAnew(one))).toEqual([true, true, false]);
   });

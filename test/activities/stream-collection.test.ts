@@ -6,7 +6,7 @@ const part = 64 * 1024;
 
 async function* parts(count: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < count; n += 1) {
-    // As from a connection: something else happens in between.
+    // As from a connection: other work happens in between.
     if (n % 16 === 0) await nextTurn();
     yield Buffer.alloc(part, n % 256);
   }

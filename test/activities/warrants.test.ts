@@ -86,7 +86,7 @@ function issuerWith(over: Partial<Authority> = {}, signer = cell.signer) {
 
 const cellWith = (over: Partial<Authority> = {}, signer = cell.signer) => issuerWith(over, signer).issue;
 
-/** A pool that has just begun, or has begun anew. */
+/** A pool that has just started or restarted. */
 function startPool(memory = used, who = people): void {
   const warrants = createWarrantRule({ trust, used: memory, now: () => clock });
   const began = heardSince(Date.parse('2026-05-01T00:00:00Z'));
@@ -209,7 +209,7 @@ describe('a warrant', () => {
     const keyId = cell.signer.keyId;
     const signature = await cell.signer.sign(warrantBytes(lying));
     expect(await applied({ ...forgedCall, warrant: { warrant: lying, keyId, signature } })).toBe(refused);
-    // What the cell knows to be worse takes more people, whatever the call says.
+    // If the cell knows it to be worse, it takes more people, whatever the call says.
     expect(await applied({ ...call, warrant: await signed({ actors: ['ana'] }) })).toBe(refused);
     world.note = 'something else now';
     expect(await applied({ ...call, warrant: await signed({}) })).toBe('FB_ERR_PLAN_CHANGED');

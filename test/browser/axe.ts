@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Each rule of axe that is broken, by where, within `selector`: contrast is of the scheme, reflow of the width. */
+/** Each violated rule of axe with its location, within `selector`: contrast depends on the scheme, reflow on the width. */
 export async function broken(page: Page, selector = 'html'): Promise<readonly string[]> {
   const found: string[] = [];
   await page.evaluate(axe);

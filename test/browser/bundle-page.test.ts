@@ -52,7 +52,7 @@ inBrowser(
       const download = page.waitForEvent('download');
       await page.getByText('save').click();
       expect((await download).suggestedFilename()).toBe('pod.yaml');
-      // On a telephone nothing is cut off.
+      // On a phone nothing is cut off.
       await page.setViewportSize({ width: 390, height: 800 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
       await page.close();

@@ -1,4 +1,4 @@
-/** Makes the picture of a bundle's page in `docs/images`. */
+/** Creates the picture of a bundle's page in `docs/images`. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

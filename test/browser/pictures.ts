@@ -1,10 +1,10 @@
-/** What the pictures of the docs have in common: which there are, at which screens, and how they are kept. */
+/** Shared by the pictures of the docs: which exist, at which screens, and how they are stored. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { findBrowser } from '../suites.mjs';
 
-/** Each is there at each screen: `NAME-SCREEN.webp`. `test/docs/pictures.test.ts` holds it. */
+/** Each exists at each screen: `NAME-SCREEN.webp`. `test/docs/pictures.test.ts` checks this. */
 export const pictured = {
   console: [
     'sign-in',
@@ -47,7 +47,7 @@ export async function withBrowser(work: (browser: Browser) => Promise<void>): Pr
 
 type Clip = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 
-/** Of a whole page, of a part of it, or of what is in a rectangle. */
+/** Of a whole page, of a part of it, or of a rectangle. */
 export async function takePicture(
   page: Page,
   of: Page | Locator | Clip,
@@ -63,7 +63,7 @@ export async function takePicture(
   writeFileSync(join(folder, `${name}.webp`), await webp(page, png));
 }
 
-/** Without loss, in about half of a PNG's bytes: the browser itself has an encoder. */
+/** Lossless, at about half the size of a PNG: the browser itself has an encoder. */
 async function webp(page: Page, png: Buffer): Promise<Buffer> {
   const encoder = await page.context().browser()?.newPage();
   if (!encoder) throw new Error('the browser has gone');

@@ -1,4 +1,4 @@
-/** Makes the picture of a report in `docs/images`, with invented records. */
+/** Creates the picture of a report in `docs/images`, with invented records. */
 import { join } from 'node:path';
 import { complianceReport } from '../../core/compliance/compliance-report.ts';
 import { cisKubernetes } from '../../core/compliance/frameworks/cis-kubernetes.ts';

@@ -15,7 +15,7 @@ if (executablePath === undefined) console.warn('skipped: no Chromium (install it
 const hasPdftotext = spawnSync('pdftotext', ['-v']).error === undefined;
 if (!hasPdftotext) console.warn('skipped in part: no pdftotext (install poppler-utils)');
 
-/** Names as long as Kubernetes takes them, and more months than stand beside one another, which nothing may push off the paper. */
+/** Names as long as Kubernetes allows, and more months than fit side by side: nothing may push them off the paper. */
 const measured = new Measures();
 const records = recordsOfIncidents(60, Date.parse('2026-07-01T00:00:00Z'));
 const longest = `incident/production/${'n'.repeat(63)}/Deployment/${'w'.repeat(200)}`;

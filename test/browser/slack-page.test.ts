@@ -46,7 +46,7 @@ inBrowser('the page of the emulated Slack', () => {
     await dialog.getByLabel('Why?').fill('Nobody built this binary');
     await dialog.getByRole('button', { name: 'Decide this' }).click();
     await dialog.getByText('These are not the last four characters').waitFor();
-    // What was typed stays, also when the channel moves on meanwhile.
+    // Typed text stays, even if the channel changes in the meantime.
     rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0GRACE', text: 'Looking.' });
     await page.getByText('Looking.').waitFor();
     expect(await dialog.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');

@@ -1,4 +1,7 @@
-/** The pictures of `docs/slack.md`, from the emulator's page, and that of the desk's own page in `docs/on-call.md`: `node test/browser/slack-pictures.ts`. They are looked at, not compared. */
+/**
+ * The pictures of `docs/slack.md`, from the emulator's page, and of the desk's own page in `docs/on-call.md`: `node test/browser/slack-pictures.ts`. They are
+ * for people to look at and are not compared.
+ */
 import type { Browser, Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
@@ -7,12 +10,12 @@ import { draft, incident as incidentNow, post, questionCard, type Rig, startRig,
 import { cardOf, nameOf } from '../integrations/slack/target-cards.ts';
 import { imagesFolder, type pictured, type Screen, screenNames, screens, takePicture, withBrowser } from './pictures.ts';
 
-/** Where another folder is named: `node test/browser/slack-pictures.ts /tmp/looked-at`. */
+/** With another folder: `node test/browser/slack-pictures.ts /tmp/looked-at`. */
 const [folder = imagesFolder] = process.argv.slice(2);
 
 const at = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
 
-/** Of today, so that the times read as they would. */
+/** Dated today, so that the times read naturally. */
 function cardNow(changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = questionCard();
   return {
@@ -57,7 +60,7 @@ const shellChoices: QuestionCard['choices'] = [
 ];
 const { similar: _, left: __, ...bare } = cardNow();
 
-/** Questions as they come, and what has become of one. */
+/** New questions, and what became of one. */
 const cards: Readonly<Record<Exclude<(typeof pictured)['slack-card'][number], 'group'>, QuestionCard>> = {
   open: cardNow(),
   shell: {
@@ -96,7 +99,7 @@ interface Shown {
 }
 type Work = (shown: Shown) => Promise<void>;
 
-/** Work with the emulator's page at each screen, `command` being what a command is answered: each time with a Slack of its own, so that a message is always the first. */
+/** Runs work on the emulator's page at each screen; `command` is the answer to a command. Each time with a new Slack, so that a message is always the first. */
 async function atEachScreen(browser: Browser, work: Work, command?: string): Promise<void> {
   for (const screen of screenNames) {
     const rig = await startRig({
@@ -127,7 +130,7 @@ async function atEachScreen(browser: Browser, work: Work, command?: string): Pro
   }
 }
 
-/** As it is posted, and then as it has become. */
+/** As it is posted, and then as it is updated. */
 async function posted({ page, rig }: Shown, card: QuestionCard): Promise<void> {
   await post(rig, { ...card, votes: [], status: { state: 'open' } });
   await page.getByRole('button', { name: 'Details' }).waitFor();
@@ -136,7 +139,7 @@ async function posted({ page, rig }: Shown, card: QuestionCard): Promise<void> {
   await page.getByText('(edited)').waitFor();
 }
 
-/** A message whole: the screen is made as tall as it has to be. */
+/** A whole message: the screen is made as tall as needed. */
 async function take({ page, screen }: Shown, name: string, selector: string): Promise<void> {
   const { width, height } = screens[screen].viewport;
   const taken = await page.locator(selector).boundingBox();
@@ -145,7 +148,7 @@ async function take({ page, screen }: Shown, name: string, selector: string): Pr
   await page.setViewportSize({ width, height });
 }
 
-/** How each dialog of one card is opened, and filled in. */
+/** How to open and fill in each dialog of one card. */
 const dialogs: Readonly<
   Record<Exclude<(typeof pictured)['slack-dialog'][number], 'group' | 'choose'>, (page: Page) => Promise<unknown>>
 > = {
@@ -176,7 +179,7 @@ const dialogs: Readonly<
   },
 };
 
-/** Two of five are decided already. */
+/** Two of five are already decided. */
 function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = cardOf(number, changes);
   const { happened, level } = cardNow();
@@ -188,7 +191,7 @@ function targetNow(number: number, changes: Partial<QuestionCard> = {}): Questio
   return { ...card, contained, level, happened: { ...card.happened, at: happened.at } };
 }
 
-/** What the desk serves itself, while Slack is away. */
+/** What the desk itself serves while Slack is away. */
 async function answerPage(browser: Browser): Promise<void> {
   const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
   const further = [{ path: '#', text: 'cart-7d9c5b6f4-x2x8k quarantined: extend it, keep it for good, or end it?' }];

@@ -9,7 +9,7 @@ import { startedOrWhyNot } from '../started-or-why-not.ts';
 import { type Estate, startEstate } from './parts/estate.ts';
 import type { Site } from './parts/site.ts';
 
-/** Who is killed, and where alerts are answered with containment before it is back. */
+/** The parts that are killed, and the sites where alerts are contained before the part is back. */
 const both = ['east', 'west'] as const;
 const rounds: readonly { readonly victim: string; readonly goesOn: readonly ('east' | 'west')[] }[] = [
   { victim: 'east-cell-1', goesOn: both },
@@ -30,7 +30,7 @@ const rounds: readonly { readonly victim: string; readonly goesOn: readonly ('ea
   { victim: 'east-etcd', goesOn: ['west'] },
 ];
 
-/** What an answer needs is killed meanwhile, one part after the other. */
+/** The parts that an answer needs are killed meanwhile, one after the other. */
 const answeredWithinMs = 300_000;
 
 type Fate = 'remove' | 'release' | 'silence';
@@ -57,7 +57,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
   let noisy = true;
 
   beforeAll(async () => {
-    // What Slack lets through in a second is not what is tested here.
+    // Slack's rate limit is not what is tested here.
     calm = setInterval(() => estate.slack.calm(), 200);
     await Promise.all(
       both.map(async (name) => {
@@ -82,7 +82,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
     await Promise.allSettled([...noise, ...answered]);
   });
 
-  /** A sensor that has always something to say of what is contained already. */
+  /** A sensor that keeps reporting on what is already contained. */
   async function keepSending(site: Site, workload: Workload): Promise<void> {
     while (noisy) {
       await site.send(workload, alertAbout(workload));
@@ -135,7 +135,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
         const all = [...ofSite, ...busy.filter(({ site }) => site === estate[name])].map(({ workload }) => workload);
         return differences(estate[name], { all, removed: those('remove'), released: those('release') });
       });
-    // What was approved is done after it, and the last tickets and cards are on their way.
+    // What was approved is done afterwards, and the last tickets and cards are on their way.
     await within(120_000, () => found().length === 0);
     expect(found()).toEqual([]);
   });
@@ -147,7 +147,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
         return total >= (accepted ?? 0) && evidence.length > 0;
       });
       expect(state.total).toBe(accepted);
-      // A part that was away is no stranger who ends incidents.
+      // A part that was away is not mistaken for a stranger who ends incidents.
       expect(state.timeline.map(({ kind }) => kind)).not.toContain('incident.restarted');
     }
     lines.push(...busy.map(({ site, workload }) => `${site.cluster}: ${site.accepted.get(workload)} alerts on one workload`));

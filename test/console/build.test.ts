@@ -53,7 +53,7 @@ describe('the built console', () => {
   });
 
   test('names no other host: nothing of it is fetched from elsewhere', () => {
-    // The names of SVG and MathML are addresses in form alone.
+    // The namespaces of SVG and MathML only look like addresses.
     const hosts = files()
       .filter((file) => !file.endsWith('.gz'))
       .flatMap((file) => [...textOf(file).matchAll(/https?:\/\/[^\s"'`/]+/g)].map(([host]) => host));

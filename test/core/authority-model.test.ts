@@ -71,7 +71,7 @@ describe('who decides what', () => {
         via: fc.constantFrom(...ways),
         word: fc.oneof({ weight: 5, arbitrary: fc.constant('right' as const) }, fc.constantFrom(...words)),
         gap: fc.constantFrom(0, 1, 4, 11, 16, 40),
-        // Dated earlier than it arrives, or into the future: by minutes.
+        // Dated before its arrival, or in the future: by minutes.
         early: fc.constantFrom(0, 0, 0, 1, 14, 16, 45, -4, -6),
         flaw: fc.constantFrom(...flaws),
         again: fc.nat(5),
@@ -110,7 +110,7 @@ describe('who decides what', () => {
       }),
       { seed: 6, numRuns: 6_000 },
     );
-    // Otherwise it would hold for a rule that refuses everything.
+    // Otherwise it would also hold for a rule that refuses everything.
     for (const what of ['yes/1/true', 'yes/2/true', 'other/1/true', 'no/1/true', 'nothing'])
       expect(seen.get(what)).toBeGreaterThan(15);
   });

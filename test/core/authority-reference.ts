@@ -5,11 +5,11 @@ import type { Severity } from '../../core/alert/severity.ts';
  * notes on a table, and each rule is one sentence.
  */
 
-/** By which an answer can come. There is no fax: who says so is believed nothing. */
+/** Ways in which an answer can come. There is no fax: a vote that claims it is not believed. */
 export const ways = ['slack', 'page', 'cli'] as const;
 export type Way = (typeof ways)[number] | 'fax';
 
-/** What the identity provider may have said that lies with a note. */
+/** What the identity provider may have attested next to a note. */
 export const words = [
   'right',
   'forged',
@@ -23,27 +23,27 @@ export const words = [
   'without being asked anew',
 ] as const;
 
-/** Minutes count from the asking of the question. */
+/** Minutes count from when the question is asked. */
 export interface Ballot {
   readonly person: string;
   readonly choice: 'yes' | 'other' | 'no';
-  /** By which it says that it came. */
+  /** The way by which it says that it came. */
   readonly via: Way;
-  /** What it said of that when it was stamped. Absent: the same. */
+  /** The way that it named when it was stamped. Absent: the same. */
   readonly signedAs?: Way;
-  /** Whose stamp is on it: the desk's, its person's own, another person's. Absent: that of its way. */
+  /** Whose stamp is on it: the desk's, its person's own, another person's. Absent: the one usual for its way. */
   readonly stamp?: 'desk' | 'own' | 'of another';
   /** Absent: the provider has not been asked. */
   readonly word?: (typeof words)[number];
-  /** Why. Absent: it is said, in a few words. */
+  /** The reason. Absent: given, in a few words. */
   readonly reason?: 'said' | 'none' | 'short' | 'endless';
-  /** When its person says to have voted. */
+  /** When its person claims to have voted. */
   readonly at: number;
-  /** When the incident gets it. */
+  /** When the incident receives it. */
   readonly arrives: number;
-  /** Something in it is not as it must be. */
+  /** Something in it is invalid. */
   readonly flaw?: string;
-  /** Not a vote of its own, but an earlier one once more: which, in the order of arrival. */
+  /** Not a new vote, but an earlier one repeated: its number in the order of arrival. */
   readonly again?: number;
   readonly id?: string;
 }
@@ -54,9 +54,9 @@ export interface World {
   /** There is an identity provider, and the widest steps need its word. It does not know Cy. */
   readonly provider?: true;
   readonly requester?: string;
-  /** Who has ordered by hand what it is about. */
+  /** Who ordered by hand what the question is about. */
   readonly ordered?: readonly string[];
-  /** Nobody else is in any group. Absent: all four are. */
+  /** The only people in any group. Absent: all four are. */
   readonly only?: readonly string[];
   /** Named by an alert as the actor, from then on. */
   readonly actor?: { readonly person: string; readonly at: number };
@@ -77,7 +77,7 @@ export interface Decided {
 
 const groups = ['oncall', 'leads'] as const;
 
-/** The holders of a group's rights: whose right it is, and who has it. */
+/** The holders of a group's rights: whose right it is, and who holds it. */
 function rights(world: World, group: (typeof groups)[number], at: number): readonly (readonly [string, string])[] {
   const onShift = at >= world.shift.from && at < world.shift.until;
   const all = group === 'leads' ? ['lea', 'ben'] : [...(onShift ? ['ana'] : []), 'ben', 'cy'];
@@ -86,13 +86,13 @@ function rights(world: World, group: (typeof groups)[number], at: number): reado
   return own.map((person) => [person, away && person === 'ben' ? (world.standIn ?? '') : person]);
 }
 
-/** Who may not decide, nor anybody for them: who asked, and who did it as far as is known by then. */
+/** Who may not decide, and nobody may for them: who asked, and who did it, as far as is known by then. */
 function barred(world: World, by: number): readonly string[] {
   const actors = world.actor && by >= world.actor.at ? [world.actor.person] : [];
   return [...actors, ...(world.requester ? [world.requester] : [])];
 }
 
-/** There is nobody left to be asked but who ordered it, and who asks: not even somebody whom an alert has named. */
+/** Nobody is left to ask except who ordered it and who asks: not even somebody whom an alert has named. */
 function isAlone(world: World, at: number): boolean {
   const set = [...(world.ordered ?? []), world.requester];
   return groups.every((group) => rights(world, group, at).every((pair) => pair.some((person) => set.includes(person))));
@@ -101,7 +101,7 @@ function isAlone(world: World, at: number): boolean {
 /** The highest rung at which this person has a right that counts: 0 on call, 1 lead, -1 none. */
 function rung(world: World, person: string, at: number, knownBy: number, asked: number): number {
   const ordered = world.ordered ?? [];
-  // What they ordered ends nothing: a question that would is another one, and theirs only where there is nobody else.
+  // What they ordered ends nothing: a question that would is a different one, and theirs only if there is nobody else.
   if (ordered.includes(person) && !(cannotBeTakenBack(world) && isAlone(world, at))) return -1;
   const no = [...barred(world, knownBy), ...(ordered.includes(person) ? [] : ordered)];
   if (no.includes(person)) return -1;
@@ -110,17 +110,17 @@ function rung(world: World, person: string, at: number, knownBy: number, asked: 
   return held[0] ? 0 : -1;
 }
 
-/** What a way leaves on a note: what the desk hears, the desk stamps. */
+/** The stamp that each way leaves on a note: the desk stamps what it hears. */
 const stampOf: Readonly<Record<Way, Ballot['stamp'] | undefined>> = { slack: 'desk', page: 'desk', cli: 'own', fax: undefined };
 
-/** The note is what it says it is, whoever may then decide. */
+/** The note is what it claims to be; whether its person may decide is checked later. */
 function isGenuine({ risk, provider }: World, ballot: Ballot): boolean {
   const { via, signedAs = via, stamp = stampOf[via], word, choice, person, reason = 'said', flaw } = ballot;
   if (flaw !== undefined || signedAs !== via || stamp === undefined || stamp !== stampOf[via]) return false;
-  // Whoever ends something or weakens the response says why; nobody may write a book.
+  // Ending something or weakening the response needs a reason, which must not be overlong.
   const mustSay = choice !== 'no' && risk !== 'none' && risk !== 'protected';
   if (reason === 'endless' || (mustSay && reason !== 'said')) return false;
-  // On a page nothing else says who it is; for what is widest it is asked for by any way, where it can be.
+  // On a page nothing else proves who it is; for the widest steps it is required for any way, if it is available.
   const needsWord = via === 'page' || (provider === true && risk === 'wide' && choice !== 'no');
   return !needsWord || (provider === true && word === 'right' && person !== 'cy');
 }
@@ -131,7 +131,7 @@ function peopleNeeded({ risk, severity }: World, choice: string): number {
   return ['wide', 'many-objects', 'others-secrets', 'protected'].includes(risk) ? 2 : 1;
 }
 
-/** Protected, weakening and none can be taken back: a no to them is simply the answer. */
+/** Protected, weakening and none can be undone: a no to them is simply the answer. */
 function cannotBeTakenBack({ risk }: World): boolean {
   return !['none', 'weakening', 'protected'].includes(risk);
 }
@@ -165,19 +165,19 @@ export function decide(world: World): Decided | undefined {
     const original = ballot.again === undefined ? undefined : meant[ballot.again % Math.max(1, meant.length)];
     const vote = original ?? ballot;
     meant.push(vote);
-    // What is forged, about something else, or not of now is no vote.
+    // A forged, unrelated or outdated vote does not count.
     if (!isGenuine(world, vote) || vote.at > arrives + 5) continue;
     // Delivered again, it says nothing new.
     if (said.includes(vote)) continue;
-    // Who had the right when they voted; who was long on the way must still have it.
+    // Who had the right when they voted; if the vote was delayed, they must still have it.
     const rungs = [vote.at, ...(arrives - vote.at > 15 ? [arrives] : [])].map((at) =>
       rung(world, vote.person, at, arrives, asked),
     );
     const standing = Math.min(...rungs);
     if (standing < 0) continue;
-    // After a no, those whom it has asked.
+    // After a no, only those whom it has asked.
     if (saidNo !== undefined && standing < 1) continue;
-    // The last word counts, not the last to arrive.
+    // The person's last word counts, not the last to arrive.
     if (said.some(({ person, at }) => person === vote.person && at > vote.at)) continue;
     said.push(vote);
     onTable.set(vote.person, vote);

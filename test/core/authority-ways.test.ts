@@ -13,7 +13,7 @@ const providers = [{}, { provider: true }] as const;
 
 const asDue = { via: 'slack', word: 'right' } as const;
 
-/** The one in question alone, before an answer with which nothing is wrong, and after it. How often it had a part in the decision. */
+/** The one in question alone, before a valid answer, and after it. Counts how often it had a part in the decision. */
 function tried(world: Omit<World, 'ballots'>, ballot: Pick<Ballot, 'via'> & Partial<Ballot>): number {
   const at = (arrives: number) => ({ at: arrives, arrives });
   const inQuestion: Ballot = { choice: 'yes', ...ballot, person: 'ana', ...at(1) };
@@ -42,7 +42,7 @@ describe('by which way an answer comes', () => {
                 const proof = `${via}, ${stamp}, ${via === 'page' ? word : 'any word'}`;
                 if (times > 0) counted.set(proof, (counted.get(proof) ?? 0) + times);
               }
-    // Nothing else than these ever had a part in a decision.
+    // Nothing but these ever had a part in a decision.
     expect([...counted.keys()].sort()).toEqual(['cli, own, any word', 'page, desk, right', 'slack, desk, any word']);
   });
 

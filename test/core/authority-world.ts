@@ -18,13 +18,13 @@ import { type Ballot, decide, type Way, type World } from './authority-reference
 const start = Date.parse('2026-11-24T22:00:00Z');
 const minute = 60_000;
 
-/** A token of the provider is played too: it is what the provider says, unless it is not of the provider at all. */
+/** Tokens of the provider are simulated, too: each is what the provider says, unless it is not the provider's at all. */
 const stepUp: StepUp = {
   policy: { issuer: 'https://id', audience: 'firebreak', reaches: ['node'], decisions: [], maxAgeMs: 5 * minute },
   signInOf: ({ idToken }) => (idToken?.startsWith('provider:') ? JSON.parse(idToken.slice('provider:'.length)) : undefined),
 };
 
-/** Keys are played: a signature is the key's name and what it signed. Real ones are in `question.test.ts`. */
+/** Keys are simulated: a signature is the key's name and what it signed. For real ones see `question.test.ts`. */
 const keys: VoteKeys = {
   deskKeyIds: ['desk'],
   keyIdsOf: (person) => person.keys,
@@ -96,7 +96,7 @@ function questionOf(world: World): Question {
     incident,
     severity: world.severity,
     text: 'Really?',
-    // The quorum that a question states is not what is believed.
+    // The quorum that a question states is not trusted.
     choices: [choice('yes', yes), choice('other', yes), choice('no', [])],
     levels: [
       { group: 'oncall', withinMs: 15 * minute },
@@ -122,7 +122,7 @@ function signedVote(ballot: Ballot, question: Question, n: number): SignedVote {
     questionDigest: flaw === 'stale' ? questionDigest({ ...question, text: 'As it was?' }) : questionDigest(question),
     choice: `${choice}${other('choice')}`,
     person: flaw === 'stranger' ? 'eve' : person,
-    // Whoever can reach Temporal can write there what they like.
+    // Anyone who can reach Temporal can write there what they like.
     via: signedAs as Exclude<Way, 'fax'>,
     ...(why !== undefined && { reason: why }),
     at: flaw === 'no-time' ? 'now' : new Date(start + ballot.at * minute).toISOString(),
@@ -173,7 +173,7 @@ function tokenOf({ word, at, person }: Ballot, vote: SignedVote['vote']): { read
   return { idToken: `${word === 'forged' ? 'somebody' : 'provider'}:${JSON.stringify({ nonce, ...right, ...wrong[word] })}` };
 }
 
-/** As `workflows/questions/questions.ts` takes votes: check, count, ask the next level when its time has come. */
+/** Takes votes as `workflows/questions/questions.ts` does: check, count, ask the next level when its time has come. */
 function taken(world: World) {
   const question = questionOf(world);
   const roster = rosterOf(world);
@@ -190,7 +190,7 @@ function taken(world: World) {
   };
   state = { ...state, digest: questionDigest(state.question) };
   let nextAt = 15;
-  /** By silence: what comes later is for the workflow to refuse, the cell knows no deadlines. */
+  /** Ended by silence: the workflow must refuse later votes, as the cells know no deadlines. */
   let isOver = false;
   const signed: SignedVote[] = [];
   const seen: SeenVote[] = [];
@@ -245,7 +245,7 @@ function taken(world: World) {
     ...(world.provider && { stepUp }),
   };
   const stands = proof && checkProof({ proof, seen, ...known });
-  // What is shown before a step, but was not decided: each vote that was ever good, taken back or not, for every other choice.
+  // What is shown before a step without having been decided: each vote that was ever valid, withdrawn or not, for every other choice.
   const shown = state.question.choices
     .filter(({ id }) => state.status.state !== 'decided' || id !== state.status.choice)
     .map(({ id: choice }) => {
@@ -256,7 +256,7 @@ function taken(world: World) {
   const forged = decidedByVotes
     ? shown.filter((one) => one.votes.length > 0 && checkProof({ proof: one, seen, ...known }).ok)
     : [];
-  // Votes that nobody saw arrive are held to what holds at the click.
+  // Votes whose arrival nobody saw are checked by the rules that hold at the click.
   const dated = signed.filter((vote) => {
     const alone = { question: state.question, choice: vote.vote.choice, votes: [vote] };
     const click = { signed: vote, question: state.question, level: state.question.levels.length - 1, ...known };
@@ -274,13 +274,13 @@ function quorumAsked(question: Question, choice: Choice): number {
   });
 }
 
-/** What the reference decides, which must be what the cell does. */
+/** Checks that the cell decides the same as the reference. */
 export function compare(world: World): ReturnType<typeof decide> {
   const expected = decide(world);
   const { status, stands, forged, dated } = taken(world);
   const seen = status.state === 'decided' ? { choice: status.choice, by: [...status.by].sort() } : undefined;
   const wanted = expected && { choice: expected.choice, by: [...expected.by].sort() };
-  // Only what differs is worth the time of a matcher: there are tens of thousands.
+  // Only differences are worth the time of a matcher: there are tens of thousands.
   if (!isDeepStrictEqual(seen, wanted)) expect({ world, decided: seen }).toEqual({ world, decided: wanted });
   if (expected && stands !== expected.stands) expect({ world, stands }).toEqual({ world, stands: expected.stands });
   if (forged.length + dated.length > 0) expect({ world, forged, dated }).toEqual({ world, forged: [], dated: [] });

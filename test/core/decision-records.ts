@@ -13,7 +13,7 @@ const plan: Plan = {
   inputDigest: 'd',
 };
 
-/** What one question leaves on the record. Seconds are counted from when it was asked. */
+/** What one question leaves on record. Seconds count from when it was asked. */
 interface Announced {
   readonly id: string;
   readonly at: number;
@@ -24,7 +24,7 @@ interface Announced {
   readonly actors?: readonly string[];
 }
 
-/** The records of questions, each in an incident of its own, as workflows write them. */
+/** The records of questions, each in its own incident, as workflows write them. */
 export function recordsOf(told: readonly Announced[]): readonly AuditRecord[] {
   const records = told.flatMap(({ id, at, playbook = 'contain', escalatedAfter, votes = [], end, actors }) => {
     const chain = `incident/lab/shop/Deployment/${id}@run-1`;

@@ -4,7 +4,7 @@ import { grade, refusedIn, wordsOf } from '../reading.ts';
 
 const errors = Object.entries(errorCatalogue).map(([code, { summary, remedy }]) => ({ code, summary, remedy }));
 
-/** What a remedy begins with: an instruction, or the cause that it follows from. */
+/** How a remedy begins: with an instruction, or with the cause that it follows from. */
 const instructs =
   /^(?:Act|Add|Answer|Ask|Check|Compare|Correct|Decide|Install|Keep|Look|Read|Release|Restore|Run|Sign|Take|Use|Wait|If|Somebody)\b/;
 

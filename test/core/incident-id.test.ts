@@ -27,7 +27,7 @@ test('what is of another shape stays as it was typed, and so does what could be 
   ])
     expect(fullIncidentId(typed, 'lab')).toBe(`incident/lab/${typed}`);
   expect(fullIncidentId('incident/other/deployment/shop/x', 'lab')).toBe('incident/other/deployment/shop/x');
-  // A namespace that is called as a kind is.
+  // A namespace with the same name as a kind.
   const odd: Subject = { ...cart, namespace: 'job' };
   expect(fullIncidentId(shortIncidentId(incidentIdOf(odd), 'lab'), 'lab')).toBe(incidentIdOf(odd));
 });

@@ -1,4 +1,4 @@
-/** The commands that the pages name. The quickstart and the tutorial are run, line by line; of all others every command and option has to exist. */
+/** Commands in the pages. The quickstart and the tutorial are run line by line; everywhere else, every command and option must exist. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ import { blocksOf } from '../page-blocks.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const readme = { name: 'README.md', file: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') };
-// What has been is told as it was.
+// History is left as it was written.
 const pages = [...readPages().filter(({ name }) => name !== 'CHANGELOG.md' && !name.startsWith('decisions/')), readme];
 const scripts: readonly string[] = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts);
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   program = await createWholeProgram({ version: '0.0.0' });
 });
 
-/** The lines of shell blocks, continued ones as one, and what stands in backticks. */
+/** The lines of shell blocks, with continued lines joined, and what is in backticks. */
 function linesOf(text: string): readonly string[] {
   const blocks = blocksOf(text).filter(({ kind }) => /^(sh|console|bash)\b/.test(kind));
   const typed = blocks.flatMap(({ lines }) =>
@@ -35,7 +35,7 @@ function callsOf(line: string): readonly string[] {
   return [...line.matchAll(/(?:^|[;&|($]\s*|\$ )(?:npx |kubectl )?firebreak ([^;&|)#]*)/g)].map(([, words = '']) => words.trim());
 }
 
-/** What the program does not know of a call; undefined where it knows all. */
+/** The part of a call that the program does not know; undefined if it knows all of it. */
 function unknownIn(call: string): string | undefined {
   let command = program;
   const options: string[] = [];

@@ -9,7 +9,7 @@ const expected = Object.entries(pictured).flatMap(([kind, names]) =>
   names.flatMap((name) => screenNames.map((screen) => ({ screen, file: `${kind}-${name}-${screen}.webp` }))),
 );
 
-/** RFC 9649: of the extended format (section 2.7), or of its only chunk (2.5). */
+/** RFC 9649: in the extended format (section 2.7), or in its only chunk (2.5). */
 function sizeOf(file: string): { readonly width: number; readonly height: number } {
   const bytes = readFileSync(join(imagesFolder, file));
   const chunk = bytes.toString('latin1', 12, 16);

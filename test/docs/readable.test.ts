@@ -1,4 +1,7 @@
-/** How hard the pages are to read, measured as docs/writing.md says. Generated pages have their words from the code; decisions and the changelog say why, and a specification has to be exact. */
+/**
+ * How hard the pages are to read, measured as docs/writing.md describes. Generated pages get their words from the code; decisions and the changelog explain
+ * reasons, and a specification has to be exact.
+ */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -11,7 +14,7 @@ const pages = [...readPages(), readme].filter(
   ({ name, text }) => !text.startsWith('<!-- Generated') && !/^(decisions|api|spec)\/|^CHANGELOG/.test(name),
 );
 
-/** Limits of a page. */
+/** Limits for a page. */
 const most = { wordsInASentence: 36, onAverage: 17, grade: 9 };
 
 describe('the pages', () => {
@@ -19,7 +22,7 @@ describe('the pages', () => {
     const sentences = sentencesOf(proseOf(text));
     const long = sentences.filter((sentence) => wordsOf(sentence).length > most.wordsInASentence);
     expect(long).toEqual([]);
-    // A page of a few sentences has no average.
+    // A page of a few sentences has no meaningful average.
     if (sentences.length < 10) return;
     const words = sentences.reduce((sum, sentence) => sum + wordsOf(sentence).length, 0);
     expect(words / sentences.length).toBeLessThanOrEqual(most.onAverage);
@@ -27,7 +30,7 @@ describe('the pages', () => {
   });
 
   test.each(pages)('$file says it in words of the field', ({ text }) => {
-    // What stands in backticks is quoted.
+    // Text in backticks is quoted.
     const words = text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, '');
     expect(refusedIn(words)).toEqual([]);
   });

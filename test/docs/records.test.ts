@@ -20,7 +20,7 @@ const rows = page
   });
 const onPage = new Set(rows.flatMap(({ kinds }) => kinds));
 
-/** The sources of these folders, together. */
+/** The sources in these folders, concatenated. */
 function sources(folders: readonly string[], ending = /\.ts$/): string {
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -34,13 +34,13 @@ describe('the page about what is on record', () => {
   const product = sources(['workflows', 'core', 'service', 'activities']);
   const tests = sources(['test'], /(?<!docs\/records)\.test\.ts$/);
 
-  // Whatever writes a record takes its kind from this list: the compiler refuses another.
+  // Anything that writes a record takes its kind from this list: the compiler rejects any other.
   test('names every kind that there is, and no other', () => {
     expect([...onPage].sort()).toEqual([...recordKinds].sort());
   });
 
   test('names none that nothing writes', () => {
-    // What becomes of a decision is written as `${noun}.begun`, and of a lease as `${state}`.
+    // The outcome of a decision is written as `${noun}.begun`, and that of a lease as `${state}`.
     const isWritten = (kind: string): boolean => {
       const [, what = ''] = kind.split('.');
       return product.includes(`'${kind}'`) || product.includes(`}.${what}\``) || product.includes(`'${what}'`);

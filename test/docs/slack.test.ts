@@ -10,7 +10,7 @@ const scopes: readonly string[] = manifest.oauth_config.scopes.bot;
 
 test('with the scopes of the manifest the desk does all that it does in Slack', async () => {
   const rig = await startRig({}, scopes);
-  // A lost answer: the card is looked for in the channel.
+  // A lost answer: the desk looks for the card in the channel.
   rig.slack.fail('chat.postMessage', { status: 500 });
   await expect(post(rig)).rejects.toThrow();
   await post(rig);

@@ -8,7 +8,7 @@ import { refusedIn } from '../reading.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** Texts of a file: literals of more than one word. A place in a template where something is put in is `…`. */
+/** Texts of a file: literals of more than one word. Each placeholder in a template becomes `…`. */
 function textsIn(file: string): readonly string[] {
   const { body } = parseSync(readFileSync(join(root, file), 'utf8'), {
     syntax: 'typescript',
@@ -30,12 +30,12 @@ function textsIn(file: string): readonly string[] {
   return texts.filter((text) => /\S\s+\S/.test(text));
 }
 
-/** What stands in backticks is quoted; an example of a command too. */
+/** Text in backticks is quoted; so is an example of a command. */
 function withoutQuoted(text: string): string {
   return text.replaceAll(/`[^`]*`/g, '').replaceAll(/^ *\$ .*$/gm, '');
 }
 
-/** What is taken out of the tree to install Firebreak by, comments and all. */
+/** Files taken from the tree to install Firebreak, including their comments. */
 const installed = readdirSync(join(root, 'deploy'), { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.(?:yaml|json|txt|tpl)$/.test(path))
   .map((path) => ({ file: `deploy/${path}`, text: readFileSync(join(root, 'deploy', path), 'utf8') }));

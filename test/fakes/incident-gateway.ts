@@ -7,20 +7,20 @@ interface FakeRun {
   readonly batches: AlertBatch[];
 }
 
-/** Temporal as the intake sees it, in memory: runs of ids, each with the batches that it was given. */
+/** Temporal as the intake sees it, in memory: runs by id, each with the batches that it received. */
 export class FakeIncidentGateway implements IncidentGateway {
   readonly runs = new Map<string, FakeRun[]>();
   readonly starts: StartOptions[] = [];
   readonly notes: { readonly id: string; readonly note: IncidentNote }[] = [];
-  /** Calls at the same time for one incident, at most. */
+  /** Maximum number of simultaneous calls for one incident. */
   mostAtOnce = 0;
   calls = 0;
-  /** Incidents whose run takes no more lines for now. */
+  /** Incidents whose run accepts no more lines for now. */
   readonly full = new Set<string>();
-  /** Set to make every call fail, after or before it took effect. */
+  /** Makes every call fail, after or before it took effect. */
   failing: 'no' | 'down' | 'answer-lost' | 'limit' = 'no';
   delayMs = 1;
-  /** Calls whose answer is not out yet. */
+  /** Calls that have not been answered yet. */
   unanswered = 0;
   #hanging: Promise<void> | undefined;
   #atOnce = new Map<string, number>();
@@ -56,7 +56,7 @@ export class FakeIncidentGateway implements IncidentGateway {
     return { kind: 'signalled' };
   }
 
-  /** Answers nothing until the function that it gives is called. */
+  /** Answers nothing until the returned function is called. */
   hang(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#hanging = promise;
@@ -72,7 +72,7 @@ export class FakeIncidentGateway implements IncidentGateway {
     return (this.runs.get(id) ?? []).flatMap((run) => run.batches);
   }
 
-  /** As the workflow counts: a batch once, however often it came. */
+  /** As the workflow counts: a batch once, however often it arrived. */
   counted(id: string): number {
     const once = new Map(this.batches(id).map((batch) => [batch.id, batch]));
     return [...once.values()].flatMap(({ counts }) => counts).reduce((sum, { count }) => sum + count, 0);

@@ -10,10 +10,10 @@ interface ReceivedMail {
   readonly user: string | undefined;
 }
 
-/** What becomes of the next mail: `taken-unsaid` takes it and then breaks off before it says so. */
+/** What happens to the next mail: `taken-unsaid` accepts it and then disconnects before confirming. */
 type MailOrder = 'take' | 'refuse' | 'try later' | 'taken-unsaid';
 
-/** A mail server that takes nothing without TLS and the right password, by a server of its own of the protocol. */
+/** A mail server that accepts nothing without TLS and the right password, based on an independent implementation of the protocol. */
 export class MailServer {
   readonly received: ReceivedMail[] = [];
   readonly orders: MailOrder[] = [];

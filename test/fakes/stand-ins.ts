@@ -1,4 +1,4 @@
-/** The stand-in for Slack and, where they are wanted, those for GitHub and an identity provider, in a process of their own: `node stand-ins.ts SETTINGS.json`. */
+/** The stand-in for Slack and, if wanted, those for GitHub and an identity provider, in a separate process: `node stand-ins.ts SETTINGS.json`. */
 import { readFileSync } from 'node:fs';
 import type { StandInSettings } from '../../tools/demo/settings.ts';
 import { startGithubFake } from './github/server.ts';

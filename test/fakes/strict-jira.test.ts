@@ -38,7 +38,7 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
     expect(answer.text).toContain(why);
   });
 
-  /** The schema that the documentation names, and the fixtures beside it: https://unpkg.com/@atlaskit/adf-schema/document-fixtures/unsupported-content.json */
+  /** The schema that the documentation names, and the fixtures next to it: https://unpkg.com/@atlaskit/adf-schema/document-fixtures/unsupported-content.json */
   const documents: Readonly<Record<string, unknown>> = {
     'an empty text node': said(''),
     'another version': { ...said('x'), version: 2 },
@@ -70,7 +70,7 @@ describe('the stand-in for Jira refuses what the documentation calls errors', ()
     expect([comment.status, fake.issues[0]?.comments]).toEqual([400, []]);
   });
 
-  /** The examples of https://developer.atlassian.com/cloud/jira/platform/apis/document/structure and of its pages of nodes and marks. */
+  /** The examples from https://developer.atlassian.com/cloud/jira/platform/apis/document/structure and from its pages on nodes and marks. */
   const examples: Readonly<Record<string, unknown>> = {
     'strong text': doc(paragraph(text('Hello '), text('world', { type: 'strong' }))),
     'a heading': doc({ type: 'heading', attrs: { level: 1 }, content: [text('Heading 1')] }),

@@ -52,7 +52,7 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
     expect(answer.status).toBe(413);
   });
 
-  /** docs/events-API-v2/05-Rate-Limits.md: about 120 calls a minute and key; the event is not taken, and no header says when to come back. */
+  /** docs/events-API-v2/05-Rate-Limits.md: about 120 calls per minute and key; the event is not accepted, and no header says when to retry. */
   test('the 121st call of a minute', async () => {
     const fake = await started();
     for (let count = 0; count < 120; count += 1) await send(`${fake.url}/v2/enqueue`, { ...good, dedup_key: `k${count}` });
@@ -60,7 +60,7 @@ describe('the stand-in for PagerDuty refuses what the documentation calls errors
     expect([answer.status, answer.headers.get('retry-after'), fake.alerts.length]).toEqual([429, null, 120]);
   });
 
-  /** The documentation's own example, with a key that has 32 characters. */
+  /** The documentation's own example, with a key of 32 characters. */
   test('and takes the example', async () => {
     const fake = await started();
     const answer = await send(`${fake.url}/v2/enqueue`, {

@@ -66,7 +66,7 @@ describe('the stand-in for ServiceNow refuses what the documentation calls error
 });
 
 describe('it is as silent as an instance', () => {
-  /** https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB2971488: what a field's ACL forbids is neither written nor shown, with 200. */
+  /** https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB2971488: a field forbidden by its ACL is neither written nor shown, with 200. */
   test('what the account may not write is dropped, what it may not read is not shown', async () => {
     const { fake, made } = await started({ readOnly: ['category'], hidden: ['correlation_id'] });
     const { result } = await made({ short_description: 'x', category: 'x', correlation_id: 'x' });
@@ -82,7 +82,7 @@ describe('it is as silent as an instance', () => {
     expect(Object.keys(fake.records[0]?.values ?? {})).not.toEqual(expect.arrayContaining(['urgency']));
   });
 
-  /** `glide.invalid_query.returns_no_rows` is off unless somebody has set it. */
+  /** `glide.invalid_query.returns_no_rows` is off by default. */
   test('conditions on unknown columns are ignored', async () => {
     const { table, made } = await started();
     await made();

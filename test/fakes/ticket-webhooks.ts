@@ -8,7 +8,7 @@ export interface Delivery {
 
 const hmac = (secret: string, text: string): string => createHmac('sha256', secret).update(text).digest('hex');
 
-/** https://docs.github.com/en/webhooks/webhook-events-and-payloads: the fields that both events have, and some that nobody should trip over. */
+/** https://docs.github.com/en/webhooks/webhook-events-and-payloads: the fields that both events have, and some that must not confuse the reader. */
 export function githubDelivery(sent: {
   readonly secret: string;
   readonly event: 'issues' | 'issue_comment' | 'ping';
@@ -123,7 +123,7 @@ export function pagerDutyDelivery(sent: {
   };
 }
 
-/** The business rule of docs/tickets.md. */
+/** The business rule from docs/tickets.md. */
 export function serviceNowDelivery(sent: {
   readonly token: string;
   readonly content: Readonly<Record<string, string>>;
@@ -134,7 +134,7 @@ export function serviceNowDelivery(sent: {
   };
 }
 
-/** A system of one's own, as docs/tickets.md asks of it. */
+/** A user's own system, as docs/tickets.md requires. */
 export function ownDelivery(sent: {
   readonly secret: string;
   readonly content: Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ let guarded: GuardedConnections;
 let begun = 0;
 const sockets: Socket[] = [];
 
-/** A door that knows whoever says so in its header. */
+/** A server that treats a caller as known if its header says so. */
 async function open(limits: Partial<ConnectionLimits>): Promise<number> {
   server = createServer({ keepAliveTimeout: 60_000 });
   guarded = new GuardedConnections(server, limits);
@@ -173,7 +173,7 @@ describe('bodies of whom nobody knows', () => {
     socket.write('POST / HTTP/1.1\r\nhost: door\r\ntransfer-encoding: chunked\r\n\r\n');
     for (let part = 0; part < bytes; part += 1_000) socket.write('1\r\na\r\n1\r\nb\r\n'.repeat(500));
     await eventually('all of it is there, but for its end', () => came === bytes);
-    // Each part kept as it came is two hundred bytes: 40 MB of these.
+    // If each part were kept as it came, it would take two hundred bytes: 40 MB for these.
     expect(heap() - before).toBeLessThan(10_000_000);
     socket.write('0\r\n\r\n');
     await eventually('it is whole', () => whole !== '');

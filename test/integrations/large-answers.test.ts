@@ -19,7 +19,7 @@ let sent = 0;
 let open = 0;
 
 beforeAll(async () => {
-  // As much as anybody takes, a gigabyte at most.
+  // Sends as much as the other side reads, at most a gigabyte.
   server = createServer((request, response) => {
     request.resume();
     open += 1;
@@ -62,7 +62,7 @@ const jsonApi = () => new JsonApi({ name: 'the service', baseUrl: url, headers: 
 const github = () => new GithubApi({ token: 't', apiUrl: url, timeoutMs: 600_000 });
 const registry = () => ({ known: [{ host: new URL(url).host, plainHttp: true }], url: new URL(url), maxBytes: megabyte });
 
-/** Who asks, and how many megabytes it takes at most, with each of its tries. */
+/** Who asks, and how many megabytes it accepts at most in each of its attempts. */
 const askers: readonly (readonly [string, number, () => Promise<unknown>])[] = [
   [
     'the client of Slack',
@@ -86,7 +86,7 @@ describe('a server that answers with a gigabyte', () => {
   test.each(askers)('does not fill the memory of %s', async (_who, megabytes, ask) => {
     await expect(ask()).rejects.toThrow();
     await eventually('its connection has ended', () => open === 0);
-    // What is between the two, and not yet read, is sent, too.
+    // Data in transit that has not been read yet counts as sent, too.
     expect(sent).toBeLessThan((megabytes + 32) * megabyte);
   });
 });

@@ -22,6 +22,6 @@ test('a mail server that goes on talking without an answer is left within the ti
     detail: expect.stringMatching(/^127\.0\.0\.1:\d+ did not take the mail: it was not done in time$/),
   });
   server.close();
-  // Once no connection is left.
+  // Closes once no connection is left.
   await once(server, 'close');
 });

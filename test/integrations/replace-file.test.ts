@@ -26,7 +26,7 @@ function newFolder(): string {
   return folder;
 }
 
-/** Drafts are counted: after one that was seen comes the next. */
+/** Drafts are numbered: after one that was seen comes the next. */
 async function nextDraftOf(path: string, replace: typeof replaceFile): Promise<string> {
   const seen = new Promise<string>((resolve) => {
     const watcher = watch(dirname(path), (_, name) => {

@@ -1,6 +1,6 @@
 /**
- * A Jest reporter that writes one line of JSON for each file as it begins and ends, and one when the run is over: what was done is known also
- * when Jest is ended or crashes. Options: `{ file }`. Plain JavaScript, since Jest loads it itself.
+ * A Jest reporter that writes a line of JSON when each file begins and ends, and one when the run is over: so it is known what was done even if Jest is ended
+ * or crashes. Options: `{ file }`. Plain JavaScript, since Jest loads it itself.
  */
 import { appendFileSync } from 'node:fs';
 
@@ -22,7 +22,7 @@ export default class JestAccount {
       passed: result.numPassingTests,
       failed: result.numFailingTests,
       skipped: result.numPendingTests + result.numTodoTests,
-      /** The file could not be run to its end, whatever its tests said until then. */
+      /** The file could not be run to its end, whatever its tests reported until then. */
       broken: result.testExecError ? String(result.testExecError.message ?? result.failureMessage ?? '') : undefined,
       failures: result.testResults
         .filter(({ status }) => status === 'failed')

@@ -3,8 +3,8 @@ import { flushCompileCache } from 'node:module';
 import { cpuMsUsed } from './cpu-used.mjs';
 
 /**
- * Who comes to its end by itself has left nothing open. To free what it has loaded takes a used machine longer than the half second after which Jest
- * ends a worker by force, tells of a leak, and what was compiled is lost: so it is kept file by file, and the process ends as it is.
+ * A process that exits by itself has left nothing open. On a busy machine, freeing what it has loaded takes longer than the half second after which Jest kills
+ * a worker, reports a leak, and loses the compiled code: so the code is stored after each file, and the process exits as it is.
  */
 if (process.send !== undefined)
   process.once('beforeExit', () => {
@@ -12,12 +12,12 @@ if (process.send !== undefined)
     process.exit();
   });
 
-/** The processor time of this worker that is told already: also what a file leaves to be done after it is its own. */
+/** The processor time of this worker that is already reported: work that a file leaves for afterwards also counts as the file's. */
 let told = 0;
 
 /**
- * The environment of a test file: Node as it is, in which the product runs, too. What Jest or a test changes of the process is put back after
- * the file, so that the next one in the same worker finds it as the first did.
+ * The environment of a test file: plain Node, in which the product also runs. What Jest or a test changes in the process is restored after the file, so that
+ * the next one in the same worker finds it as the first did.
  */
 export default class NodeItself {
   global = globalThis;

@@ -1,4 +1,4 @@
-/** What test files import as `@jest/globals`: that of the file which runs now, also for modules that an earlier file has loaded. */
+/** What test files import as `@jest/globals`: it belongs to the file that is running, also for modules that an earlier file has loaded. */
 import { ModernFakeTimers } from '@jest/fake-timers';
 import { ModuleMocker } from 'jest-mock';
 
@@ -30,9 +30,9 @@ const mocks = new ModuleMocker(globalThis);
 const timers = new ModernFakeTimers({ config: { fakeTimers: {} }, global: globalThis });
 const timeout = Symbol.for('TEST_TIMEOUT_SYMBOL');
 
-/** What works without a context of the file's own; modules cannot be replaced. */
+/** What works without a separate context per file; modules cannot be replaced. */
 export const jest = {
-  /** For the tests of this file, in milliseconds. */
+  /** Applies to the tests of this file, in milliseconds. */
   setTimeout: (milliseconds) => {
     globalThis[timeout] = milliseconds;
   },
@@ -47,7 +47,7 @@ export const jest = {
   advanceTimersByTime: (milliseconds) => timers.advanceTimersByTime(milliseconds),
 };
 
-/** What a file has set for itself the next one does not find. */
+/** Clears what a file has set, so that the next one does not find it. */
 export function endFile() {
   delete globalThis[timeout];
   mocks.restoreAllMocks();

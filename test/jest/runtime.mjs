@@ -1,8 +1,7 @@
 /**
- * How Jest loads a test file: by Node's own loader, which takes TypeScript as it stands and keeps what it has loaded for the next file. Jest's own
- * runtime gives each file a context of its own, and evaluates thousands of modules of `node_modules` anew in it: ten times the work, and other
- * classes of `Error` and `Array` than Node's. So modules are shared by the files of one worker: state in a module outlives a file.
- * Mocks of modules, coverage and watching are not supported.
+ * How Jest loads a test file: with Node's own loader, which takes TypeScript as it is and keeps what it has loaded for the next file. Jest's own runtime gives
+ * each file a separate context, and evaluates thousands of modules of `node_modules` again in it: ten times the work, and other classes of `Error` and `Array`
+ * than Node's. So modules are shared by the files of one worker: state in a module outlives a file. Mocks of modules, coverage and watching are not supported.
  */
 import { createRequire, enableCompileCache, registerHooks } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -15,7 +14,7 @@ const globalsUrl = new URL('./globals.mjs', import.meta.url).href;
 const require = createRequire(import.meta.url);
 
 enableCompileCache(join(cacheFolder(), 'compiled'));
-// What tests start is compiled once a run: its folder may be a copy of the built product, which is never there again.
+// What tests start is compiled once per run: its folder may be a copy of the built product that never exists again.
 process.env.NODE_COMPILE_CACHE = join(tmpdir(), 'fb-compiled');
 registerHooks({
   resolve: (specifier, context, next) =>
@@ -35,7 +34,7 @@ export default class NodeRuntime {
     return require(path);
   }
 
-  /** Jest's own part, which keeps the tests of one file as its state: anew for each. */
+  /** Jest's own part, which keeps the tests of one file as its state: a new one for each file. */
   requireInternalModule(path) {
     delete globalThis[Symbol.for('EVENT_HANDLERS')];
     delete require.cache[require.resolve(path)];

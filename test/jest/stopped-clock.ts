@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 
 /**
- * The wall clock stands still until it is moved: how fast this machine is must not matter. Gives back what moves it;
- * `jest.useRealTimers()` has it go on.
+ * Stops the wall clock until it is moved, so that this machine's speed does not matter. Returns the function that moves it; `jest.useRealTimers()` restarts the
+ * clock.
  */
 export function stoppedClock(): (ms: number) => void {
   const doNotFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'] as const;

@@ -100,7 +100,7 @@ async function writeValues(image: { readonly name: string }) {
     forensics: { resources: { requests: { cpu: '10m', memory: '64Mi' } } },
     doctor: { schedule: '17 5 * * *' },
     backup: { schedule: '40 2 * * *', evidence: 'manifests' },
-    // The ports of Temporal and of the buckets are in the configuration.
+    // The configuration contains the ports of Temporal and of the buckets.
     networkPolicy: {
       apiServerPort: Number(apiPort),
       morePorts: { desk: [settings.standIns.slack.port, settings.standIns.github.port] },
@@ -110,7 +110,7 @@ async function writeValues(image: { readonly name: string }) {
 
 type Values = Awaited<ReturnType<typeof writeValues>>;
 
-/** Installs or upgrades, and waits until all is ready. */
+/** Installs or upgrades, and waits until everything is ready. */
 async function install(namespace: string, values: object): Promise<void> {
   const file = join(folder, `${namespace}.yaml`);
   writeFileSync(file, stringify(values));
@@ -133,7 +133,7 @@ interface Doors {
   readonly desk: { readonly namespace: string; readonly pod: string };
 }
 
-/** Makes both doors reachable where the settings say; those of before are closed. */
+/** Makes both servers reachable where the settings say; closes the previous forwards. */
 async function openDoors({ intake, desk }: Doors): Promise<void> {
   await ways.stop();
   ways = new ServerGroup();
@@ -150,7 +150,7 @@ async function openDoors({ intake, desk }: Doors): Promise<void> {
     );
 }
 
-/** An alert about a new pod of that name is answered by a quarantine, and a click of two people gives the pod back. `meanwhile` is between the two. */
+/** An alert about a new pod with this name is answered by a quarantine, and clicks of two people release the pod. `meanwhile` runs between the two. */
 async function containAndRelease(name: string, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
   await lab.runPod({ name });
   const posted = await postAlerts(settings.intakeUrl, settings.falcoToken, [
@@ -165,7 +165,7 @@ async function containAndRelease(name: string, meanwhile: () => Promise<void> = 
     }),
   );
   await meanwhile();
-  // A critical containment is given back by two.
+  // Releasing a critical containment takes two people.
   for (const user of [ana, ben])
     await until(`the vote of ${user}`, 120_000, async () => {
       if ((await labelOf(name)) === '') return true;
@@ -185,27 +185,27 @@ async function containAndRelease(name: string, meanwhile: () => Promise<void> = 
 }
 
 interface Backup {
-  /** The name that `restore.from` takes. */
+  /** The name that `restore.from` accepts. */
   readonly name: string;
   readonly records: number;
 }
 
-/** Runs the CronJob of the backup now. */
+/** Runs the backup's CronJob now. */
 async function backedUp(): Promise<Backup> {
   const made = await ranNow<{ readonly from: string; readonly verified: boolean; readonly records: number }>('firebreak-backup');
   expect(made.verified).toBe(true);
   expect(made.records).toBeGreaterThan(0);
-  // From a bucket it is told with the word by which `restore --from` knows it.
+  // A backup in a bucket is reported with the word by which `restore --from` knows it.
   return { name: basename(made.from).replace(/^s3:/, ''), records: made.records };
 }
 
-/** What the restore that the chart began has put back. */
+/** What the restore started by the chart has restored. */
 function restored(): Promise<unknown> {
   return until('what the restore says', 300_000, async () => {
     const { stdout: jobs } = await firebreak('get', 'jobs', '--output', 'name');
     const job = jobs.split('\n').find((name) => name.includes('firebreak-restore-'));
     const { stdout } = await firebreak('logs', job ?? '');
-    // What it replaces is told on the other stream, before the answer.
+    // What it replaces is reported on the other stream, before the answer.
     return stdout.endsWith('}\n') && JSON.parse(stdout.slice(stdout.search(/^\{/m)));
   });
 }
@@ -215,7 +215,7 @@ interface Found {
   readonly findings: readonly { readonly state: string; readonly text: string }[];
 }
 
-/** Runs a CronJob now, until its one container has said all that it says: one line of JSON. */
+/** Runs a CronJob now, until its only container has printed everything: one line of JSON. */
 async function ranNow<T>(cronJob: string): Promise<T> {
   const job = `${cronJob}-now`;
   await firebreak('delete', 'job', job, '--ignore-not-found');
@@ -232,7 +232,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
   let backup: Backup;
 
   beforeAll(async () => {
-    // `npm test` has built.
+    // `npm test` has already built.
     if (process.env.FIREBREAK_TEST_LAB === undefined) await ensureBuilt({ node: process.execPath });
     const image = await makeFirebreakImage({
       folder,
@@ -241,7 +241,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
       onProgress: say,
       compress: true,
     });
-    // As a registry and as a node keep it.
+    // As a registry and a node store it.
     expect(image.size).toBeLessThan(200e6);
     expect(image.unpacked).toBeLessThan(230e6);
     await importImage({ ...lab.node, image });
@@ -288,7 +288,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     const secrets = await firebreak('get', 'secrets', '--output', 'name');
     for (const part of ['shared', 'cell', 'evidence', 'desk', 'secrets', 'forensics'])
       expect(secrets.stdout).toContain(`secret/firebreak-keys-${part}\n`);
-    // The rights to make them have ended with the job.
+    // The rights to create them have ended with the job.
     expect((await firebreak('get', 'serviceaccounts', '--output', 'name')).stdout).not.toContain('firebreak-keys');
   });
 
@@ -298,7 +298,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
   });
 
   test('is found in order by the doctor, who looks from a pod of each role', async () => {
-    // A machine with too much to do may not answer in time: then that is said, and it is asked again.
+    // An overloaded machine may not answer in time: then it reports that, and is asked again.
     for (const role of ['cell', 'desk', 'secrets', 'forensics'])
       await until(`the role ${role} in order`, 300_000, async () => (await ranNow<Found>(`firebreak-doctor-${role}`)).ok);
   });
@@ -342,7 +342,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
       ...{ profile: 'hub', image, config, secretFiles, networkPolicy },
       desk: { ...values.desk, persistence: { enabled: false } },
       trust: { clusters: [{ cluster: 'lab', keys: 'keys-of-lab' }] },
-      // Of the cluster, which has one: usually a hub is in another.
+      // It belongs to the cluster, which has one: usually a hub is in another.
       priorityClass: { create: false },
     });
     await copied('configmap', 'firebreak-keys-public', { from: hub, to: release, as: 'keys-of-hub' });
@@ -370,7 +370,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
       ...values,
       profile: 'single',
       config: { ...config, cluster: 'lab-in-one-pod' },
-      // What stands in for it here has a digest of its own.
+      // Its stand-in here has a different digest.
       temporal: { install: true, image: ownTemporal.name, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
       cell: { ...values.cell, persistence: { enabled: true, size: '1Gi' } },
       backup: { schedule: '40 2 * * *', existingClaim: 'backups', sealKeysWith: 'seal' },
@@ -402,13 +402,13 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     });
     const address = await temporalPod('.status.podIP');
     await lab.runPod({ name: 'stranger' });
-    // As who may: it is the policy that keeps the other one out, and not an address at which nobody answers.
+    // From a pod that is allowed to: so it is the policy that blocks the other one, and not an address at which nobody answers.
     await firebreak(
       ...['run', 'friend', '--image', lab.image, '--image-pull-policy', 'IfNotPresent', '--restart', 'Never'],
       ...['--labels', 'firebreak.dev/role-secrets=true'],
     );
     await firebreak('wait', '--for', 'condition=Ready', 'pod/friend', '--timeout', '120s');
-    // A server of HTTP/2 speaks first.
+    // An HTTP/2 server speaks first.
     const greeted = async (of: string, pod: string): Promise<boolean> =>
       (await lab.kubectl('--namespace', of, 'exec', pod, '--', 'nc', '-w', '2', address, '7233')).stdout !== '';
     await until('Temporal answers who may', 120_000, () => greeted(release, 'friend'));
@@ -432,7 +432,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
   });
 });
 
-/** Temporal's own program under the name of Temporal's own image, and laid out as that is: the program, an account without rights, and nothing else. */
+/** Temporal's own program under the name and with the layout of Temporal's own image: the program, an account without rights, and nothing else. */
 async function temporalImage(): Promise<{ readonly name: string; readonly file: string }> {
   const name = `docker.io/${parse(readFileSync(join(chartFolder, 'values.yaml'), 'utf8')).temporal.image.replace(/@.*$/, '')}`;
   const root = join(folder, 'temporal-root');
@@ -450,11 +450,11 @@ async function temporalImage(): Promise<{ readonly name: string; readonly file: 
   return { name, file };
 }
 
-/** A volume in a folder of the node, and its claim, as a provisioner of storage would make both. */
+/** A volume in a folder of the node, and its claim, as a storage provisioner would create both. */
 async function volumeFor(claim: string): Promise<void> {
   const path = join(folder, claim);
   mkdirSync(path);
-  // Of no use but here: a real volume belongs to the group of its pod.
+  // Needed only here: a real volume belongs to its pod's group.
   chmodSync(path, 0o777);
   const same = { accessModes: ['ReadWriteOnce'], storageClassName: '' };
   const size = { storage: '1Gi' };
@@ -475,7 +475,7 @@ async function volumeFor(claim: string): Promise<void> {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }
 
-/** Copies a Secret or a ConfigMap into another namespace, as who joins a cluster to a hub does. */
+/** Copies a Secret or a ConfigMap into another namespace, as when joining a cluster to a hub. */
 async function copied(
   kind: 'secret' | 'configmap',
   name: string,

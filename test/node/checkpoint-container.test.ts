@@ -35,7 +35,7 @@ const actionAs = async (kubeconfig: string) => {
 };
 const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
-/** What lies of ours in the node's folder of checkpoints, by a pod that looks into it: other suites use the node at the same time. */
+/** Our files in the node's checkpoint folder, listed by a pod that looks into it: other suites use the node at the same time. */
 async function archivesOnNode(): Promise<string> {
   await lab.runPod({
     name: 'looker',
@@ -50,7 +50,7 @@ async function archivesOnNode(): Promise<string> {
     .join('\n');
 }
 
-/** Ends as a killed process does: at the first look at the archive, with nothing cleaned up. */
+/** Ends like a killed process: at the first look at the archive, with nothing cleaned up. */
 async function killedWithArchive(pod: ReturnType<typeof resolved>, step: ReturnType<typeof context>): Promise<void> {
   const { api, access } = await actionAs(lab.kubeconfig);
   const dying = new AbortController();
@@ -89,7 +89,7 @@ describe('checkpointContainer on a real node', () => {
     expect((await runCommand({ command: 'tar', args: ['-tf', file] })).stdout).toContain('checkpoint/pages-');
     // What the shell has made of it is in no file and in no argument.
     expect(archive.includes('va-zrzbel-pnanel')).toBe(true);
-    // It runs on.
+    // The container keeps running.
     expect((await lab.pod('suspect')).status?.containerStatuses?.[0]).toMatchObject({ restartCount: 0, ready: true });
     api.close();
   });
@@ -121,7 +121,7 @@ describe('checkpointContainer on a real node', () => {
     for (const folder of ['/', '/var/lib/kubelet', '/var/lib/kubelet/checkpoints/../pods'])
       await expect(tried(folder, 'firebreak-fetch-thief')).rejects.toMatchObject({ status: 422 });
     await expect(tried(checkpointsFolder, 'thief')).rejects.toMatchObject({ status: 422 });
-    // The pods of Firebreak itself are in this namespace, and the right to run commands holds for all that are.
+    // Firebreak's own pods are in this namespace, and the right to run commands applies to all pods in it.
     await cluster.makePod(ownNamespace, 'firebreak-cell', {
       spec: { containers: [{ name: 'main', image: lab.image, command: ['sleep', '600'] }] },
     });

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test('what a real kubelet says of its node is kept: versions, conditions, its pods’ containers, and that it lives', async () => {
   const pod = await lab.runPod({ name: 'neighbour' });
   const node = pod.spec?.nodeName ?? '';
-  // The kubelet makes it some seconds after it has begun to run pods.
+  // The kubelet creates it some seconds after it has begun to run pods.
   const lease = () => lab.kubectl('--namespace', 'kube-node-lease', 'get', 'lease', node, '-o', 'name');
   await until(async () => ((await lease()).code === 0 ? true : undefined), 30_000);
   const cluster = await openCluster(lab.kubeconfig);

@@ -48,7 +48,7 @@ describe('every action inside of containers, on a real node', () => {
       actions
         .filter(({ pool }) => pool === 'forensics')
         .map(({ name }) => name)
-        // These work beside containers, from pods of ours: see own-pod-actions.test.ts.
+        // These work next to containers, from our own pods: see own-pod-actions.test.ts.
         .filter((name) => !['countConnections', 'cutConnections', 'probeQuarantine', 'checkpointContainer'].includes(name))
         .sort(),
     );
@@ -74,7 +74,7 @@ describe('every action inside of containers, on a real node', () => {
   test('works with the rights of the manifest, with which a thief of the account gets no shell', async () => {
     const pod = resolved(await lab.runPod({ name: 'cart' }));
     const as = (...words: readonly string[]) => lab.kubectl('--kubeconfig', pool.kubeconfig, ...words);
-    // A policy is in force a moment after it was made.
+    // A policy takes effect a moment after it is created.
     const shell = await until(async () => {
       const { code, stderr } = await as('exec', 'cart', '--container', 'main', '--', 'true');
       return code === 0 ? undefined : stderr;

@@ -18,12 +18,12 @@ const pool = await poolAccount(lab, countConnections);
 
 const { toolsImage } = lab;
 const { ownNamespace } = pool;
-/** Read as a whole, they would take more than the 64 MiB of the container. */
+/** Read as a whole, they would take more than the container's 64 MiB. */
 const crowd = 100_000;
 const { echoes, grows } = echoesOf(lab);
 const count = countConnectionsImplementation({ api: pool.api, toolsImage, ownNamespace });
 
-/** Two pods that keep one connection open, and the one that began it. */
+/** Two pods that keep one connection open, and the one that opened it. */
 async function talking(name: string) {
   const server = await lab.runPod({ name: `${name}-server`, command: echoServer });
   await lab.runPod({ name, command: talkTo(server) });
@@ -53,7 +53,7 @@ describe('countConnections on a real node, with exactly the rights of its manife
     expect(await grows('suspect')).toBe(true);
 
     await cutConnectionsImplementation({ api, toolsImage, ownNamespace }).apply({ pod }, stepContext());
-    // What the pod still sends into the quarantine makes entries for a moment.
+    // What the pod still sends into the quarantine creates entries for a moment.
     const after = await until(async () => {
       const found = await counted(pod);
       return found.output.others === 0 ? found : undefined;
@@ -104,7 +104,7 @@ describe('countConnections on a real node, with exactly the rights of its manife
         patienceMs: 1,
         signal: AbortSignal.timeout(20_000),
       }).then(String, String);
-    // A policy is in force a moment after it was made.
+    // A policy takes effect a moment after it is created.
     const refusal = await until(async () => {
       const said = await tried();
       await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', name, '--ignore-not-found', '--now');

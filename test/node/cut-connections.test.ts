@@ -53,7 +53,7 @@ describe('cutConnections on a real node', () => {
   test('ends a connection that came by a port of the node, as those of NodePorts and load balancers do', async () => {
     const server = await lab.runPod({ name: 'published', command: echoServer });
     const { hostIP = '', podIP = '' } = server.status ?? {};
-    // As kube-proxy does, by the node's own iptables.
+    // As kube-proxy does, with the node's own iptables.
     const rule = `PREROUTING -d ${hostIP} -p tcp --dport ${nodePort} -j DNAT --to-destination ${podIP}:80`;
     const onNode = await nodeShell(lab, 'proxy');
     const iptables = (command: string) => onNode(`iptables -t nat ${command} ${rule}`);
@@ -129,7 +129,7 @@ describe('cutConnections on a real node', () => {
         'Never',
         ...more,
       );
-    // A policy is in force a moment after it was made.
+    // A policy takes effect a moment after it is created.
     const refusal = await until(async () => {
       const { code, stderr } = await run(lab.imageByDigest, 'firebreak-cut-thief', '--privileged');
       await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-cut-thief', '--ignore-not-found', '--now');

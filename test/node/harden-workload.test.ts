@@ -10,7 +10,7 @@ const lab = await nodeLab();
 const cluster = await openCluster(lab.kubeconfig);
 afterAll(() => cluster.close());
 
-/** As the kubelet tells: https://kubernetes.io/docs/tutorials/security/apparmor/ */
+/** As the kubelet detects it: https://kubernetes.io/docs/tutorials/security/apparmor/ */
 const hasAppArmor = existsSync('/sys/kernel/security/apparmor');
 
 interface Template {

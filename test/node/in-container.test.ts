@@ -126,7 +126,7 @@ describe('commands of the tools', () => {
 
   test('stream in constant memory: what is not taken is not sent', async () => {
     const size = 200 * 1024 * 1024;
-    // Random bytes: zeros are next to nothing once they are compressed.
+    // Random bytes: zeros would compress to almost nothing.
     await start('large', 'dd if=/dev/urandom of=/large bs=1M count=200', async ({ tool }) => {
       const command = tool('tar', { arguments: ['/large'], timeoutMs: 60_000 });
       const hash = createHash('sha256');
@@ -185,7 +185,7 @@ describe('commands of the tools', () => {
     const event = await until(async () => readAuditLog(lab.auditLog).find(isExec));
     const [decoded] = kubernetesAudit.decode(event, { cluster: 'lab' });
     if (decoded?.kind !== 'alert') throw new Error('no alert');
-    // As another process sees it, which has no step under way.
+    // As another process sees it, which has no step in progress.
     expect(new OwnSteps({ box }).causing(decoded.alert)).toMatchObject({ key: 'k', incident: 'i' });
   });
 });

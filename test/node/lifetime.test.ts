@@ -21,12 +21,12 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
-/** Whether this machine has the address: it is of the wire to a node. */
+/** Whether this machine has the address, which belongs to the wire to a node. */
 const hasAddress = async (address: string): Promise<boolean> => {
   const { stdout } = await runCommand({ command: 'ip', args: ['-brief', 'address'] });
   return stdout.includes(` ${address}/30`);
 };
-/** The kernel takes the wire down a moment after the last process of the namespace that it leads into has ended. */
+/** The kernel removes the wire shortly after the last process in the namespace at its other end has ended. */
 const losesAddress = (address: string): Promise<true> =>
   until(async () => ((await hasAddress(address)) ? undefined : (true as const)), 30_000);
 const mounts = (): string => readFileSync('/proc/self/mounts', 'utf8');
@@ -96,7 +96,7 @@ describe('firebreak dev up --real-nodes', () => {
       expect(status.stdout).toContain(realNodes.toolsImage);
       expect(await hasAddress(realNodes.hostAddress)).toBe(true);
       const cluster = await openCluster(kubernetes.kubeconfig);
-      // Which runs only where a container does: nobody plays its end.
+      // This runs only if a container really runs: nothing simulates its end.
       const tools = { name: 'main', image: realNodes.toolsImage, command: ['/firebreak-tools', 'version'] };
       const path = pathOf({ resource: 'pods', namespace: 'default' });
       await cluster.post(path, { metadata: { name: 'once' }, spec: { restartPolicy: 'Never', containers: [tools] } });

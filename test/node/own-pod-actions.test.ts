@@ -38,12 +38,12 @@ const { toolsImage } = lab;
 const clusterAccess = await accessFromKubeconfig({ file: lab.kubeconfig });
 interface OwnPodAction {
   readonly declaration: ActionDeclaration;
-  /** What it says of this pod, which is in quarantine. */
+  /** What verification reports for this pod, which is in quarantine. */
   readonly state: 'applied' | 'unverified' | 'verified';
   readonly make: (api: KubernetesApi, access: ClusterAccess) => Implementation;
 }
 
-/** What works beside a container, by pods of our own. */
+/** Actions that work next to a container, using pods of our own. */
 const actions: readonly OwnPodAction[] = [
   {
     declaration: countConnections,
@@ -73,13 +73,13 @@ describe('an action that works beside a container, by pods of our own', () => {
   let pod: ResolvedPod;
   beforeAll(async () => {
     pod = resolved(await lab.runPod({ name: 'suspect' }));
-    // So that the node's table has something of other pods.
+    // Gives the node's table some entries of other pods.
     const server = await lab.runPod({ name: 'server', command: echoServer });
     await lab.runPod({ name: 'neighbour', command: talkTo(server) });
     await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, stepContext());
   });
 
-  /** Where a container is worked at by one step at a time. */
+  /** Whether only one step at a time may work on a container. */
   const takesTurns = (name: string): boolean => name === checkpointContainer.name;
   const removeOurs = async (): Promise<void> => {
     for (const { metadata } of await cluster.pods(ownNamespace))
@@ -98,7 +98,7 @@ describe('an action that works beside a container, by pods of our own', () => {
       expect(await action.verify(await done(action, context), context)).toMatchObject({ state });
       const changes = whole.take().length;
       expect(changes).toBeGreaterThan(1);
-      // To die before the second call is to die after the first, as far as the cluster can tell.
+      // For the cluster, dying before the second call is the same as dying after the first.
       const deaths = [['call', 1] as const, ...Array.from({ length: changes }, (_, at) => ['answer', at + 1] as const)];
       const live = async ([what, n]: (typeof deaths)[number]) => {
         const api = recorded(cluster.api);
@@ -133,7 +133,7 @@ describe('an action that works beside a container, by pods of our own', () => {
         const file = join(folder, `${ownNamespace}-${name.toLowerCase()}-${at}.kubeconfig`);
         const action = make(account.api, await accessFromKubeconfig({ file }));
         const named = `does not allow us to ${verb} ${resource}`;
-        // A new binding takes a moment to be known; the probe goes on without a look from inside, and says why.
+        // A new binding takes a moment to take effect; until then the probe continues without looking from inside, and reports why.
         const said = await until(async () => {
           const step = stepContext({ signal: AbortSignal.timeout(120_000) });
           const text = await action.apply({ pod }, step).then(JSON.stringify, (error: unknown) => String(error));

@@ -22,7 +22,7 @@ const ownPod = (name: string, more: Partial<OwnPod>): OwnPod => ({
   ...more,
 });
 const asked = (pod: OwnPod) => runToEnd({ api: cluster.api, pod, patienceMs: 20_000, signal: AbortSignal.timeout(120_000) });
-/** Dead as the kubelet leaves it, with its containers ended. */
+/** Waits until the pod is dead as the kubelet leaves it, with its containers ended. */
 const dead = (name: string) =>
   until(async () => {
     const found = await cluster.pod(namespace, name);

@@ -19,7 +19,7 @@ const pool = await poolAccount(lab, probeQuarantine);
 const { toolsImage } = lab;
 const { ownNamespace } = pool;
 const quarantine = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey });
-/** Under the pool's own account: with exactly the rights of its manifest. */
+/** Runs under the pool's own account, with exactly the rights in its manifest. */
 const probe = probeQuarantineImplementation({ api: pool.api, toolsImage, ownNamespace });
 const serve = ['nc', '-ll', '-p', '80', '-e', 'echo', 'hello'];
 
@@ -83,7 +83,7 @@ describe('probeQuarantine on a real node', () => {
     const api: KubernetesApi = {
       ...pool.api,
       async json<T>(call: KubernetesCall): Promise<T> {
-        // The tools take their time to start: the pod that they would reach ends meanwhile.
+        // The tools take a while to start: the pod that they should reach ends meanwhile.
         if (call.path.endsWith('/ephemeralcontainers')) {
           const listeners = (await cluster.pods(ownNamespace)).filter(({ metadata }) => metadata?.name?.endsWith('-listen'));
           for (const { metadata } of listeners)

@@ -11,7 +11,7 @@ afterAll(() => cluster.close());
 const serve = ['nc', '-ll', '-p', '80', '-e', 'echo', 'hello'];
 const address = (pod: PodJson): string => pod.status?.podIP ?? '';
 
-/** Whether a new connection from the pod to port 80 of the address is answered. */
+/** Whether a new connection from the pod to port 80 of the address gets an answer. */
 const reaches = async (from: string, to: string): Promise<boolean> => {
   const { stdout } = await lab.exec(from, 'nc', '-w', '1', to, '80');
   return stdout === 'hello\n';

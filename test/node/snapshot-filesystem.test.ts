@@ -28,11 +28,11 @@ afterAll(async () => {
 const action = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence });
 const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
-/** Unpacks what was kept into a new folder, as a person would after `evidence get`. */
+/** Unpacks the stored evidence into a new folder, as a person would after `evidence get`. */
 async function unpacked({ evidence: kept }: SnapshotFilesystemOutput): Promise<string> {
   const out = mkdtempSync(join(folder, 'out-'));
   writeFileSync(`${out}.tar`, zstdDecompressSync(await evidence.bytesOf(kept, 'filesystem.tar.zst')));
-  // Devices cannot be made everywhere, and owners are the container's.
+  // Devices cannot be created everywhere, and the owners are those of the container.
   await runCommand({ command: 'tar', args: ['--no-same-owner', '-C', out, '-xf', `${out}.tar`] });
   return out;
 }
@@ -41,7 +41,7 @@ const listed = async (out: string): Promise<readonly string[]> =>
   (await runCommand({ command: 'tar', args: ['-tf', `${out}.tar`] })).stdout.trimEnd().split('\n').sort();
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A pod in which an intruder has left things, some of them to mislead who looks. */
+/** A pod in which an intruder has left files, some of them to mislead investigators. */
 async function suspect(name: string) {
   const marks = [
     "printf 'planted by a test' > /tmp/implant",
@@ -81,7 +81,7 @@ describe('snapshotFilesystem on a real node', () => {
     const files = await listed(out);
     expect(files).toEqual(expect.arrayContaining(['tmp/', 'tmp/done', 'tmp/implant', 'tmp/link', 'tmp/pipe']));
     expect(files.filter((file) => file.startsWith('bin/') || file.startsWith('data/k') || file === 'tmp/gone')).toEqual([]);
-    // A file of 20 GB that takes no room is left out, and that is said.
+    // A sparse file of 20 GB is left out, and the verification reports it.
     expect(verification).toMatchObject({
       state: 'partial',
       missing: [expect.stringMatching(/more bytes than may be taken.*such as tmp\/huge/)],

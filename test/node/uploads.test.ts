@@ -51,7 +51,7 @@ async function listed(manifestSha256: string): Promise<readonly string[]> {
   return (await runCommand({ command: 'tar', args: ['-tf', file] })).stdout.trimEnd().split('\n').sort();
 }
 
-/** A pod with 6 MB that cannot be compressed. */
+/** A pod with 6 MB of data that does not compress. */
 async function suspect(name: string, labels: Readonly<Record<string, string>> = {}): Promise<ResolvedPod> {
   const script = 'head -c 6000000 /dev/urandom > /tmp/implant; touch /tmp/done; exec sleep 1000';
   await lab.runPod({ name, labels, command: ['sh', '-c', script] });
@@ -61,7 +61,7 @@ async function suspect(name: string, labels: Readonly<Record<string, string>> = 
 
 const input = (pod: ResolvedPod) => ({ pod, paths: ['/tmp'] });
 
-/** One request as an intruder would make it; the status that it is refused with. */
+/** Sends one request as an intruder would. Returns the status of the refusal. */
 function tried(url: string, token: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, expect: '100-continue', 'transfer-encoding': 'chunked' };
@@ -86,13 +86,13 @@ describe('uploads of evidence on a real node', () => {
     const { tools } = JSON.parse(String(await evidence.bytesOf({ manifestSha256 }, 'filesystem.json')));
     const [url] = tools.commands[0].filter((word: string) => word.startsWith('https:'));
     expect(url).toMatch(new RegExp(`^${door.origin}/uploads/[0-9a-f]{32}$`));
-    // The address was of one use.
+    // The address can be used only once.
     expect(await tried(url, '0'.repeat(64))).toBe(404);
   });
 
   test('refuse whoever has seen the address in the pod, and take the right one all the same; cut, the step fails and keeps nothing', async () => {
     const pod = await suspect('seen');
-    // So slow that there is time.
+    // Slow enough to leave time for what follows.
     const streams = new EvidenceStreams({ atATime: 1, bytesPerSecond: 1_000_000, processes: 1 });
     const slow = snapshotFilesystemImplementation({ api, toolsImage, uploads, streams, ...evidence });
     const step = context();

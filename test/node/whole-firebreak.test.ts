@@ -22,7 +22,7 @@ import { nodeLab } from './lab/lab.ts';
 const lab = await nodeLab();
 const { namespace, kubeconfig, auditLog, toolsImage } = lab;
 const { echoes, grows } = echoesOf(lab);
-/** Where Firebreak makes pods of its own. */
+/** Namespace in which Firebreak creates its own pods. */
 const ownNamespace = 'firebreak';
 const pools = ['cell', 'secrets', 'forensics'] as const;
 const binding = `${namespace}-whole`;
@@ -32,7 +32,7 @@ const temporalFolder = mkdtempSync(join(tmpdir(), 'firebreak-temporal-'));
 const temporal = await startTemporal({ stateDir: temporalFolder });
 const statusPorts = await freePorts({ names: pools });
 
-/** What works inside of a container. */
+/** Actions that work inside a container. */
 const looks = {
   captureProcesses: '{ pod: alert.pod }',
   snapshotFilesystem: '{ pod: alert.pod }',
@@ -40,7 +40,9 @@ const looks = {
   checkpointContainer: '{ pod: alert.pod }',
 } as const;
 
-/** The shipped answer to a dropped binary that looks with every tool besides, as a user may have it: in a pack, before the shipped one. */
+/**
+ * The shipped playbook for a dropped binary, extended to look with every other tool as well, as a user may do it: in a pack that comes before the shipped one.
+ */
 function writePackThatLooks(folder: string): string {
   const asPack = (file: string): string =>
     readFileSync(join(projectRoot(), 'playbooks', file), 'utf8')
@@ -77,7 +79,7 @@ let feed: AuditFeed;
 let cart: Workload;
 const processes: SecondProcess[] = [];
 
-/** A Deployment of one pod that keeps a connection to the server open, with a Secret of its own. */
+/** Creates a Deployment of one pod that keeps a connection to the server open, with its own Secret. */
 async function deployCart(server: PodJson): Promise<Workload> {
   await admin.json({
     method: 'POST',
@@ -116,7 +118,7 @@ async function deployCart(server: PodJson): Promise<Workload> {
 const stepIn = (state: IncidentState, action: string) => state.steps.find((step) => step.action === action);
 
 describe('a whole Firebreak on a real node', () => {
-  // In here, so that it ends before the lab does, where this file runs alone.
+  // Defined here, so that it ends before the lab does when this file runs alone.
   beforeAll(async () => {
     await lab.kubectl('create', 'namespace', ownNamespace);
     const servers = { temporalAddress: temporal.address, temporalNamespace: temporal.namespace, kubeconfig, auditLog };
@@ -130,7 +132,7 @@ describe('a whole Firebreak on a real node', () => {
       config.forensics = { toolsImage };
       config.packs = [{ folder: pack, integrity: readPack({ folder: pack }).integrity }];
       config.actions = { optIn: ['cutConnections', 'countConnections', 'probeQuarantine', 'checkpointContainer'] };
-      // Half a minute after it, when what was open has been cut.
+      // Half a minute later, when the open connections have been cut.
       config.incidents = { lingerSeconds: 3, effectChecks: [0.5] };
     });
     service.keepTo('cell,desk');
@@ -203,7 +205,7 @@ describe('a whole Firebreak on a real node', () => {
     const state = await service.stateWhen('the look', cart, 180_000, (now) => stepIn(now, 'quarantinePod')?.effect !== undefined);
     const { connections, unknown = [] } = stepIn(state, 'quarantinePod')?.effect?.look ?? {};
     expect(stepIn(state, 'countConnections')?.state).toMatch(/^(applied|unverified)$/);
-    // Where no other pod of the node has anything open just then, it is not known, and that is said.
+    // If no other pod on the node has an open connection at that moment, the count is unknown, and that is reported.
     if (connections) expect(connections).toMatchObject({ open: 0, pods: 1, of: 1 });
     else
       expect(unknown).toContainEqual(
@@ -216,7 +218,7 @@ describe('a whole Firebreak on a real node', () => {
       Object.keys(looks).every((action) => !['running', 'applied', undefined].includes(stepIn(now, action)?.state)),
     );
     const found = Object.keys(looks).map((action) => `${action}: ${stepIn(looked, action)?.state}`);
-    // CRIU refuses a container with a connection open, which this one has: what was asked for is in the audit all the same.
+    // CRIU refuses a container with an open connection, such as this one; the request is in the audit all the same.
     expect(found).toEqual([
       'captureProcesses: verified',
       'snapshotFilesystem: verified',
@@ -276,7 +278,7 @@ describe('a whole Firebreak on a real node', () => {
       return matching.every((one) => one !== undefined) && matching;
     });
     const { client } = await service.session();
-    // Accepted is what is on the disk: its incident begins in its turn.
+    // An accepted alert is only on disk: its incident begins when its turn comes.
     for (const one of found)
       await until(`the incident ${one?.incident}`, 120_000, () =>
         client.workflow

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-/** As after `npm install` in it. */
+/** Creates a pack as it is after `npm install` in it. */
 async function newPack(name: string, ...flags: readonly string[]): Promise<string> {
   const made = await firebreakIn(project, 'pack', 'new', name, ...flags);
   expect(made).toMatchObject({ code: 0, stderr: '' });
@@ -28,7 +28,7 @@ describe('firebreak pack new', () => {
     for (const file of ['package.json', 'firebreak.pack.ts', 'playbooks/miner.ts', 'test/miner.test.ts', 'alerts/miner.json'])
       expect(existsSync(join(folder, file))).toBe(true);
     const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    // No registry need have it: what the command was installed from is named.
+    // No registry needs to have it: the dependency names what the command was installed from.
     const { tarball } = await packedFirebreak();
     expect(devDependencies.firebreak).toBe(`file:${relative(folder, tarball)}`);
     expect(scripts).toEqual({ test: 'node --test "test/**/*.test.ts"', check: 'tsc -p . && firebreak pack check' });
@@ -110,7 +110,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   expect(tested.stdout).toMatch(/pass 1\n(?:.*\n)*.*skipped 0/);
 
   const recorded = await firebreakIn(folder, 'pack', 'histories');
-  // The server itself may say something there: that a stranger has knocked at its port.
+  // The server itself may print something there, for example that a stranger has connected to its port.
   expect(recorded).toMatchObject({ code: 0, stderr: expect.not.stringContaining('FB_ERR_') });
   expect(recorded.stdout).toContain('histories/miner.silence.json');
   expect(await firebreakIn(folder, 'pack', 'histories', '--check')).toMatchObject({
@@ -129,7 +129,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   );
   expect(code).toBe(1);
 
-  // Published it is only where somebody says why.
+  // It is published only if somebody gives a reason.
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const key = join(folder, 'publisher.pem');
   writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
@@ -139,7 +139,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     /FB_ERR_REFUSED.*histories\/miner\.\w+\.json: recorded\/miner goes another way.*--allow-changed/s,
   );
   expect(refused.code).toBe(1);
-  // Without what reads incidents: neither the payload key nor a Temporal is there.
+  // Without what is needed to read incidents: neither the payload key nor a Temporal is available.
   writeFileSync(`${key}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(
     join(folder, 'firebreak.yaml'),

@@ -1,4 +1,4 @@
-/** The tutorial, block by block, as somebody who has the package alone: in an empty folder, without a registry. */
+/** Runs the tutorial block by block, as somebody would who has only the package: in an empty folder, without a registry. */
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -31,17 +31,17 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Where the reader is. */
+/** The reader's current folder. */
 let cwd: string;
 
-/** What a line prints, and its exit code. */
+/** Runs a line. Returns its output and exit code. */
 async function type(line: string): Promise<{ readonly code: number | null; readonly text: string }> {
   if (line.startsWith('cd ')) {
     cwd = resolve(cwd, line.slice(3));
     return { code: existsSync(cwd) ? 0 : 1, text: '' };
   }
   if (line.startsWith('npm install')) {
-    // What npm would take from a registry is there already; what it is told to take from here has to be here.
+    // What npm would fetch from a registry is installed already; what it should take from this folder must be here.
     const [named] = line.match(/\S+\.tgz$/) ?? [];
     const { devDependencies }: { readonly devDependencies?: Readonly<Record<string, string>> } =
       named === undefined ? JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) : {};
@@ -72,7 +72,7 @@ describe('the tutorial', () => {
     let printed = '';
     for (const block of blocks) {
       const [language, mode] = block.kind.split(' ');
-      // It says itself that this needs a Firebreak that runs.
+      // The tutorial itself says that this needs a running Firebreak.
       if (mode === 'elsewhere') continue;
       if (language === 'sh') {
         printed = '';

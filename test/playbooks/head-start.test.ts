@@ -7,7 +7,7 @@ test('there is a playbook that has a head start', () => {
   expect(headStarters.map(({ id }) => id)).toContain('firebreak/contain-dropped-binary');
 });
 
-/** What the cell begins by itself must be what the body does first: else a pod is contained that no body knows of. */
+/** What the cell begins by itself must be what the body does first: otherwise a pod is contained that no body knows about. */
 test.each(headStarters.map((playbook) => [playbook.id, playbook] as const))(
   '%s begins with the step that its envelope promises',
   async (_id, playbook) => {

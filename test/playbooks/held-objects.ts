@@ -1,4 +1,4 @@
-/** The workflows as they are, with playbooks that hold a field of a workload. */
+/** The workflows as shipped, with playbooks that hold a field of a workload. */
 import { scaleToZero, suspendRollout } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';

@@ -1,4 +1,4 @@
-/** The workflows as they are, with playbooks that take their time, call others, and give back what they could not finish. */
+/** The workflows as shipped, with playbooks that run for long, call others, and undo what they could not finish. */
 import { isolateNamespace, quarantinePod, snapshotPodState, suspendCronJob } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';

@@ -1,4 +1,4 @@
-/** The workflows as they are, with playbooks that an author has made a mistake in. */
+/** The workflows as shipped, with playbooks that contain an author's mistake. */
 import { openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';
@@ -36,7 +36,7 @@ const callsItself = definePlaybook({ id: 'calls-itself', title: 'Calls itself', 
   await again();
 });
 
-/** Takes many turns, and waits in between: no mistake. */
+/** Takes many turns, and waits in between: this is not a mistake. */
 const worksHard = definePlaybook(
   { id: 'works-hard', title: 'Goes through much, and waits in between', on: on('Work'), uses: { snapshotPodState } },
   async ({ alert, steps, note }) => {
@@ -94,7 +94,7 @@ const throwsNothing = definePlaybook(
   },
 );
 
-/** What it calls fails: of interest is the call. */
+/** The step that it calls fails: the call is what matters. */
 const failsInAStep = definePlaybook(
   { id: 'fails-in-a-step', title: 'Fails in a step', on: on('Fail'), uses: { snapshotPodState } },
   async ({ alert, steps, settle }) => {

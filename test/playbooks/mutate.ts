@@ -1,7 +1,7 @@
 /**
- * How much the tests of the shipped playbooks notice: `node test/playbooks/mutate.ts [WORD]` changes one thing of a playbook or fragment at a time (a step
- * dropped, a choice swapped, a condition inverted), asks whether what each answer comes to is still what is agreed, and says which changes nobody would see.
- * What it found of each file it writes to `test/fixtures/mutation-scores.json`, when the file is done. Not a part of `npm test`: it takes minutes.
+ * Measures how much the tests of the shipped playbooks notice. `node test/playbooks/mutate.ts [WORD]` changes one thing of a playbook or fragment at a time
+ * (drops a step, swaps a choice, inverts a condition), checks whether the outcome of each answer is still as agreed, and reports the changes that nobody would
+ * notice. When a file is done, writes its result to `test/fixtures/mutation-scores.json`. Not a part of `npm test`: it takes minutes.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -35,11 +35,11 @@ function isNode(value: unknown): value is Node & Readonly<Record<string, unknown
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
 }
 
-/** Every change of one file, each by itself. Positions count bytes. */
+/** Returns every change of one file, each on its own. Positions are in bytes. */
 function mutantsOf(file: string): readonly Mutant[] {
   const bytes = readFileSync(file);
   const parsed = parseSync(bytes.toString(), { syntax: 'typescript' });
-  // The parser counts on from file to file.
+  // The parser's positions continue from file to file.
   const base = parsed.span.start - bytes.toString().search(/\S/);
   const mutants: Mutant[] = [];
   const at = ({ span }: Node): readonly [number, number] => [(span?.start ?? 0) - base, (span?.end ?? 0) - base];
@@ -93,14 +93,14 @@ function mutantsOf(file: string): readonly Mutant[] {
       replace(right, "'another'", 'choice changed');
   };
   const dropPart = (part: Node & Readonly<Record<string, unknown>>): void => {
-    // What follows may look at it: it has then failed.
+    // Later code may look at the step, which has then failed.
     if (part.type === 'KeyValueProperty' && isNode(part.value))
       replace(part.value, "Promise.reject(new Error('dropped'))", 'step dropped');
   };
   const swap = (pairs: readonly (Node & Readonly<Record<string, unknown>>)[], what: string): void => {
     const [first, second] = pairs;
     if (!first || !second || !isNode(first.value) || !isNode(second.value)) return;
-    // Nobody could notice that.
+    // Nobody could notice this change.
     if (text(first.value) === text(second.value)) return;
     const [a, b] = [at(first.value), at(second.value)];
     const line = bytes.subarray(0, a[0]).toString().split('\n').length;
@@ -117,7 +117,7 @@ function mutantsOf(file: string): readonly Mutant[] {
   return mutants;
 }
 
-/** Which change is loaded: playbooks and fragments are loaded anew for each. */
+/** The change that is loaded: playbooks and fragments are loaded again for each. */
 let now: { readonly mutant: Mutant; readonly number: number } | undefined;
 registerHooks({
   resolve(specifier, context, next) {
@@ -140,7 +140,7 @@ async function loaded(file: string, number: number): Promise<ListedPlaybook> {
   return { ...made, id: `firebreak/${made.id}` };
 }
 
-/** Playbook files, by their name. */
+/** Playbook files, by name. */
 const files = new Map(
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('index.ts') && !file.startsWith('fragments'))
@@ -152,7 +152,7 @@ function usesFragment(file: string, fragment: string): boolean {
   return readFileSync(file, 'utf8').includes(`fragments/${name}`);
 }
 
-/** As `shipped.test.ts` asks of all of them together: by itself, what takes all that is left takes these, too. */
+/** As `shipped.test.ts` requires of all of them together: a playbook for everything that is unanswered takes these alerts, too. */
 function answersAnother(name: string, playbook: ListedPlaybook): boolean {
   if (playbook.on.match === 'unanswered') return false;
   return policyAlerts.some(([owner, alert]) => answering([playbook], alert).length > 0 !== (owner === name));
@@ -182,7 +182,7 @@ const tried = [...Object.keys(waysInto)].flatMap((name) => files.get(name) ?? []
 const fragments = readdirSync(join(folder, 'fragments')).map((file) => join(folder, 'fragments', file));
 const scoresFile = join(root, 'test', 'fixtures', 'mutation-scores.json');
 
-/** Anew after each file: whoever ends it before has the others. */
+/** Written again after each file: a run that is interrupted still has the earlier ones. */
 function writeScore(file: string, score: { readonly noticed: number; readonly of: number }): void {
   const scores: Record<string, object> = JSON.parse(readFileSync(scoresFile, 'utf8'));
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);

@@ -10,7 +10,7 @@ const names = [...new Set(playbooks.map(({ id }) => id.split('/').at(-1) ?? id))
 
 test.each(names)('nine of ten changes of %s are noticed by its tests, as far as it was tried', (name) => {
   const [, score] = Object.entries(scores).find(([file]) => file.endsWith(`/${name}.ts`)) ?? [];
-  // Not there: `node test/playbooks/mutate.ts NAME` tries it.
+  // If it is missing, run `node test/playbooks/mutate.ts NAME`.
   expect(score).toBeDefined();
   expect(10 * (score?.noticed ?? 0)).toBeGreaterThanOrEqual(9 * (score?.of ?? 0));
 });

@@ -11,7 +11,7 @@ import { parseAlerts } from '../../service/intake/read/parse.ts';
 import { simulate } from '../../testing/simulate.ts';
 import { attackSamples, describeRecorded } from './attack-samples.ts';
 
-/** What a delivery comes to: rule, the playbooks that answer it, and whom its incident is about. The cell would know the uid of each pod. */
+/** The outcome of a delivery: rule, the playbooks that answer it, and what its incident is about. The cell would know the uid of each pod. */
 function comesTo(bytes: Uint8Array): readonly string[] {
   const lines = resolvedIn(bytes).flatMap(({ alert, subject }) => {
     const ids = answering(playbooks, alert).map(({ id }) => id.replace(/^firebreak\//, ''));
@@ -34,7 +34,7 @@ function read(file: string): Uint8Array {
   return file.endsWith('.gz') ? gunzipSync(bytes) : bytes;
 }
 
-/** Deliveries as sensors send them that a playbook is for, by the folder of the sensor and the file. All others are for none, or for what takes the rest. */
+/** Deliveries from sensors that a playbook answers, by sensor folder and file. All others have no playbook, or go to the one that takes the rest. */
 const claimed: Readonly<Record<string, string>> = {
   'alertmanager/rw-webhook-v4-firing-from-falcosidekick.json': 'ask-about-shell',
   'cloudevents/rw-falcosidekick-binary-mode.json': 'ask-about-shell',
@@ -95,7 +95,7 @@ describeRecorded('what was recorded at an API server', () => {
       'Pod that opens the node (high): ask-about-risky-pod',
       'deployment/default/sensitive-mount-deployment',
     ],
-    // At the level Metadata nobody can tell what a role gives.
+    // At the level Metadata nobody can tell what a role grants.
     [
       'event-generator/ClusterRoleWithWildcardCreated.json',
       'RBAC of a namespace changed (low): ticket-api-change',

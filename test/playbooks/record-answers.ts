@@ -1,4 +1,7 @@
-/** Writes what each answer of the shipped playbooks comes to, and what their pages show of it: `node test/playbooks/record-answers.ts`. Read the diff: it is what is agreed. */
+/**
+ * Records the outcome of each answer of the shipped playbooks, and what their pages show of it: `node test/playbooks/record-answers.ts`. Read the diff: it
+ * becomes what is agreed.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { playbooks } from '../../playbooks/index.ts';

@@ -1,4 +1,4 @@
-/** The workflows as they are, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
+/** The workflows as shipped, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { field } from '../../core/decide/form.ts';
 import { param } from '../../core/playbook/params.ts';

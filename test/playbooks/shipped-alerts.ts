@@ -9,7 +9,7 @@ import { exampleAlert } from '../../testing/example-alert.ts';
 
 const all = ruleSets.flatMap(({ rules }) => rules);
 
-/** The alert that a rule of the public rule sets makes, with an address and a program, so that playbooks have something to name. */
+/** The alert that a rule of the public rule sets raises, with an address and a program, so that playbooks have something to name. */
 export function alertOf(rule: string, over: Partial<Alert> = {}, place?: 'pod' | 'node'): Alert {
   const known = all.find(({ name }) => name === rule);
   const alert = known && alertOfRule(known, place ?? known.places[0] ?? 'pod');
@@ -23,7 +23,7 @@ export function alertOf(rule: string, over: Partial<Alert> = {}, place?: 'pod' |
   };
 }
 
-/** One of the API server's audit: not in a rule set of others. */
+/** An alert from the API server's audit, which is in no one else's rule set. */
 export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
   const { pod: _, workload: __, ...rest } = alertOf('Terminal shell in container');
   return {
@@ -36,18 +36,18 @@ export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
   };
 }
 
-/** One that Firebreak itself gives. */
+/** An alert that Firebreak itself raises. */
 function ownAlert(rule: string, over: Partial<Alert>): Alert {
   return { ...alertOf('Terminal shell in container'), sensor: ownSensor, rule, title: 'Ada ordered it', ...over };
 }
 
-/** How often the cell has counted what the playbook counts. */
+/** The cell's count of what the playbook counts. */
 function countsOf(name: string, times: number): Readonly<Record<string, number>> {
   const counted = matchesOf(playbooks.filter(({ id }) => id === `firebreak/${name}`)).filter(({ count }) => count);
   return Object.fromEntries(counted.map((match) => [conditionKey(match), times]));
 }
 
-/** Of a cloud's log: of whom, and from where. */
+/** Fields from a cloud's log: who did it, and from where. */
 const outside = {
   observables: [
     { type: 'user', value: 'mallory' },
@@ -55,7 +55,7 @@ const outside = {
   ],
 } as const;
 
-/** That the time of a scheduled one has come. */
+/** The alert that a scheduled playbook is due. */
 function dueAlert(name: string): Alert {
   const playbook = playbooks.find(({ id }) => id === `firebreak/${name}`);
   const alert = playbook && exampleAlert(playbook);
@@ -65,7 +65,7 @@ function dueAlert(name: string): Alert {
 
 const { pod, workload } = alertOf('Terminal shell in container');
 
-/** Playbook (without its pack) → alerts that go different ways through it. */
+/** Playbook (without its pack) → alerts that take different ways through it. */
 export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
   'contain-dropped-binary': [alertOf('Drop and execute new binary in container')],
   'ask-about-shell': [alertOf('Terminal shell in container')],
@@ -155,7 +155,10 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
   ],
 };
 
-/** Of policies that people have named themselves, each with the one playbook that answers it: by the hook alone, and where two kinds of words are in a name. */
+/**
+ * Alerts from policies that people have named themselves, each with the one playbook that answers it: by the hook alone, and when a name contains words of two
+ * kinds.
+ */
 export const policyAlerts: readonly (readonly [string, Alert])[] = [
   ['ask-about-kernel-change', policyAlert('tetragon', 'guard-1', ['hook:kprobe/security_bpf_prog'])],
   ['contain-container-escape', policyAlert('tetragon', 'guard-2', ['hook:kprobe/sys_pivot_root'])],

@@ -11,7 +11,7 @@ import type { Story, StoryQuestion } from '../../testing/story.ts';
 import { type Path, silence } from '../../testing/walk.ts';
 
 const reached = { pod: { namespace: 'shop', name: 'cart-1', uid: 'u1' }, detours: [], unknown: [] };
-/** Of a pod with an account and a Secret, and of one with neither. */
+/** Credentials reachable from a pod with an account and a Secret, and from one with neither. */
 const reachable = [
   {
     ...reached,
@@ -23,8 +23,8 @@ const reachable = [
 ];
 
 /**
- * Everything that a playbook comes to on an alert: each way by answers alone, each question that is put on any way, also where something goes wrong, with what
- * each choice would do, what the incident is taken for after each answer, each ticket and each note. `shown` is what its page in the docs shows of it.
+ * Every outcome of a playbook on an alert: each way by answers alone; each question asked on any way, also if something goes wrong, with what each choice would
+ * do; the incident's verdict after each answer; each ticket and each note. `shown` is what its page in the docs shows of it.
  */
 export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   const filed = new Set<string>();
@@ -54,7 +54,7 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   };
 }
 
-/** The ways as a picture, and the questions of the playbook itself, each once; without what was seen, which stands behind a question. */
+/** The ways as a picture, and the playbook's own questions, each once; without the findings, which follow a question. */
 function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
   const plain = (text: string): string => text.replace(title, '').trim();
   const { nodes, edges } = graphOf(paths);
@@ -71,14 +71,14 @@ function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
   };
 }
 
-/** Which choice people take each time, and how long evidence takes meanwhile: the engine itself waits for it before a destructive step, half an hour. */
+/** Which choice people take each time, and how long evidence takes meanwhile: the engine itself waits half an hour for it before a destructive step. */
 const slowWays = [
   { which: 'first', place: 0, minutes: 120 },
   { which: 'second', place: 1, minutes: 120 },
   { which: 'last', place: -1, minutes: 24 },
 ] as const;
 
-/** What is waited for, and before what: the ticket system takes its time, evidence longer still, and no two of a kind as long. */
+/** What is waited for, and before what: the ticket system is slow, evidence is slower still, and no two of a kind take equally long. */
 async function slowLines(playbook: ListedPlaybook, alert: Alert): Promise<readonly string[]> {
   const names = Object.values(playbook.uses).map(({ name }) => name);
   const evidence = names.filter((name) => 'evidence' in (actionOutputs[name]?.shape ?? {}));
@@ -101,7 +101,7 @@ function questionLine({ text, asker, choices, groups, onSilence }: StoryQuestion
   return `${asker} asks ${groups.join(', ')}: ${text} ${offered.join(' | ')} | silence: ${onSilence}`;
 }
 
-/** Of the playbook's own questions: also where something has failed before, which `answers` leaves out. */
+/** Verdicts of the playbook's own questions, also if something failed before, which `answers` leaves out. */
 function verdictLines({ questions, verdict }: Story): readonly string[] {
   const said = questions.filter(({ asker }) => asker !== 'engine').map(({ answer }) => answer);
   return said.length === 0 ? [] : [`answered ${said.join(', then ')}: ${verdict}`];

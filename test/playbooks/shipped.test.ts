@@ -12,7 +12,7 @@ const ways = Object.entries(waysInto).flatMap(([name, alerts]) =>
   alerts.map((alert, at) => [name, `“${alert.rule}” (${alert.severity})`, at, alert] as const),
 );
 
-/** What each answer comes to, as people have agreed to it: `node test/playbooks/record-answers.ts` writes it anew, to be read in the diff. */
+/** The agreed outcome of each answer: `node test/playbooks/record-answers.ts` writes it again, to be reviewed in the diff. */
 const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = fixture('shipped-answers.json');
 /** What their pages in the docs show of it. */
 const pictures: Readonly<Record<string, readonly object[]>> = fixture('shipped-pictures.json');
@@ -28,7 +28,7 @@ describe('a shipped playbook', () => {
 
   test.each(ways)('%s alone answers %s', (name, _what, _at, alert: Alert) => {
     const named = answering(playbooks, alert).map(({ id }) => nameOf(id));
-    // Of what nobody is for, below and from high on, two look.
+    // Two playbooks look at unanswered alerts, below and from a high severity on.
     expect(named.filter((one) => one !== 'ticket-unanswered' || name === one)).toContain(name);
     if (!['ask-about-unanswered', 'ticket-unanswered'].includes(name)) expect(named).toEqual([name]);
   });

@@ -1,4 +1,4 @@
-/** The workflows as they are, with a playbook whose regular expression may never come back. */
+/** The workflows as shipped, with a playbook whose regular expression may never return. */
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from './added.ts';
 

@@ -38,7 +38,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const url = (await databases?.next()) ?? '';
     const database = await openDatabase({ url });
     const store = createAuditStore(database);
-    // Whatever the order of the database’s own language is.
+    // Whatever the sort order of the database’s locale is.
     for (const name of ['Z', 'a', 'ä']) await store.append(run(`incident/lab/shop/Deployment/${name}@1`, 1, 700));
     await signNow({ store, signer, anchorFile: join(home, 'anchor/checkpoints.jsonl') });
     await database.close();

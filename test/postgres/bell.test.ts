@@ -33,7 +33,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const stop = one.bell?.hear('news', () => {
       heard += 1;
     });
-    // It listens: that is told, too, since what was rung before it did was missed.
+    // The start of listening is reported, too, because earlier rings were missed.
     await eventually('the beginning', () => heard === 1);
     await other.bell?.ring('news');
     await eventually('the first', () => heard === 2);

@@ -23,7 +23,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
         const [row] = await queries.all('SELECT pg_backend_pid() AS pid');
         const pid = Number(row?.pid);
         await other.all('SELECT pg_terminate_backend($1)', [pid]);
-        // No query is under way when the server's word that it ends comes in.
+        // No query is under way when the server announces the end of the connection.
         await eventually('the end of the connection', async () => {
           const rows = await other.all('SELECT pid FROM pg_stat_activity WHERE pid = $1', [pid]);
           return rows.length === 0;

@@ -18,11 +18,11 @@ interface Finding {
   readonly text: string;
 }
 
-/** Runs it with these profiles, and returns what became of an alert and what the doctor found. */
+/** Runs it with these profiles. Returns what became of an alert and what the doctor found. */
 async function composed(profiles: string): Promise<{ readonly alert: number; readonly findings: readonly Finding[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
   folders.push(folder);
-  // PostgreSQL runs as somebody else, and has its volume in here.
+  // PostgreSQL runs as another user, and has its volume in here.
   chmodSync(folder, 0o711);
   const files = ['hosts', 'kubeconfig', 'alert.json'].map((name) => join(folder, name));
   const [hosts = '', kubeconfig = '', alert = ''] = files;
@@ -66,7 +66,7 @@ async function composed(profiles: string): Promise<{ readonly alert: number; rea
     expect(alert).toBe(200);
     const inOrder = (check: string, text: string) =>
       expect(findings).toContainEqual({ check, state: 'ok', text: expect.stringContaining(text) });
-    // How fast it answers is the machine's affair: then that is said besides, as a warning.
+    // How fast it answers depends on the machine: a slow answer adds a warning.
     expect(findings).toContainEqual(
       expect.objectContaining({
         check: 'temporal',

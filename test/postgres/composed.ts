@@ -1,7 +1,7 @@
 /**
- * `node composed.ts FOLDER ALERT`: runs the services of docker-compose.yml that COMPOSE_PROFILES names as they stand there, by the programs of this machine, in a
- * network of its own where their names lead to 127.0.0.1 (compose.test.ts makes it). Volumes are folders of FOLDER, and their places in containers are written so wherever they are named.
- * Writes what Firebreak's doctor finds when all are healthy, and what became of an alert, to FOLDER/found.json.
+ * `node composed.ts FOLDER ALERT`: runs the services of docker-compose.yml that COMPOSE_PROFILES names as they are written there, with the programs of this
+ * machine, in a network of its own in which their names resolve to 127.0.0.1 (compose.test.ts creates it). Volumes are folders of FOLDER; paths in containers
+ * are replaced by them wherever they occur. Writes what Firebreak's doctor finds when all are healthy, and what became of an alert, to FOLDER/found.json.
  */
 import { execFileSync } from 'node:child_process';
 import { chownSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const programs = join(folder, 'programs');
 const group = new ServerGroup();
 
-/** Programs under the names that they have in the images. */
+/** Collects programs under the names that they have in the images. */
 async function gatherPrograms(): Promise<void> {
   mkdirSync(programs);
   const weed =
@@ -74,7 +74,7 @@ class Composed {
     });
   }
 
-  /** A file of the tree, or a folder of them, may name places of containers, too: a copy has ours. */
+  /** A file or folder of the tree may also name paths in containers: a copy gets ours. */
   #written(source: string, to: string): string {
     const copy = join(folder, `${this.#name}${to.replaceAll('/', '-')}`);
     cpSync(source, copy, { recursive: true });
@@ -87,7 +87,7 @@ class Composed {
     return copy;
   }
 
-  /** Volumes of its own, and the files of this machine that any service has. */
+  /** Its own volumes, and the files of this machine that any service mounts. */
   #namedPlaces(): readonly (readonly [string, string])[] {
     const pairs = (service: Service) => (service.volumes ?? []).map((volume) => volume.split(':'));
     return [
@@ -108,7 +108,7 @@ class Composed {
   env(): Record<string, string> {
     const { environment = {} } = this.#service;
     const own = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, this.here(value)]));
-    // Where the image has its socket, which its health check asks.
+    // Location of the socket in the image, which its health check uses.
     const socket = this.#service.image?.startsWith('postgres:') && { PGHOST: this.here('/var/lib/postgresql/data') };
     return { ...process.env, ...own, ...socket, PATH: [programs, findPostgres(), process.env.PATH].join(delimiter) };
   }
@@ -144,7 +144,7 @@ class Composed {
     say(`${this.#name} is healthy`);
   }
 
-  /** What its image starts. */
+  /** The command line that its image starts. */
   #words(): readonly string[] {
     const { image, command = [], entrypoint } = this.#service;
     const [name = ''] = image?.split(':') ?? [];
@@ -157,7 +157,7 @@ class Composed {
     throw new Error(`nobody here knows what the image ${image} starts`);
   }
 
-  /** As the image's entry point: a new cluster of databases with this user, password and database. */
+  /** Does what the image's entry point does: creates a database cluster with this user, password and database. */
   #postgres(): readonly string[] {
     const { POSTGRES_USER: user = '', POSTGRES_PASSWORD: password = '', POSTGRES_DB: database = '' } = this.env();
     const data = this.here('/var/lib/postgresql/data');
@@ -171,7 +171,7 @@ class Composed {
       cwd: data,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    // In the image the database is made by a server of a moment before.
+    // In the image a temporary server creates the database beforehand.
     execFileSync(join(findPostgres() ?? '', 'postgres'), ['--single', '-D', data, 'postgres'], {
       ...owner,
       input: `CREATE DATABASE ${database};\n`,

@@ -3,14 +3,14 @@ import { openDatabase } from '../../integrations/database/database.ts';
 import { type PostgresServer, startPostgres } from '../postgres-server.ts';
 
 export interface Databases {
-  /** The URL of the next database: a new and empty one. */
+  /** Returns the URL of a new, empty database. */
   next(): Promise<string>;
-  /** As `next`, with the schema, and no row: a copy of one is made with a third of the processor's time. */
+  /** Like `next`, with the schema but no rows: copying one takes a third of the CPU time. */
   withSchema(): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** A PostgreSQL server that hands out databases; in a folder that is kept, those that are there from before. */
+/** Starts a PostgreSQL server that hands out databases; in a kept folder, those that are there from before. */
 export async function startDatabases(kept?: string): Promise<Databases> {
   const server = await startPostgres(kept);
   let count = 0;

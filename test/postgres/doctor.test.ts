@@ -52,7 +52,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     ]);
   });
 
-  /** As an administrator renews it: the files of its folder, and a reload. */
+  /** As an administrator renews it: the files in its folder, and a reload. */
   async function show(daysAgo: number): Promise<void> {
     const client = new Client({ connectionString: server?.url });
     await client.connect();

@@ -64,7 +64,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   beforeAll(async () => {
     servers = await startDatabases();
     ownerUrl = await servers.next();
-    // The schema is the owner's.
+    // The owner has the schema.
     await (await openDatabase({ url: ownerUrl })).close();
     await asOwner(["CREATE ROLE desk LOGIN PASSWORD 'desk'", "CREATE ROLE cuts LOGIN PASSWORD 'cuts'"]);
     await asOwner(rightsStatements({ desk: 'desk', cuts: 'cuts' }));
@@ -118,7 +118,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     for (const statement of [
       `INSERT INTO audit_heads (chain, number, hash) VALUES ('x', 1, 'x')`,
       `UPDATE audit_heads SET number = 0`,
-      // What a record says can be emptied, and where it stands, when it was made and its signature cannot be touched.
+      // The content of a record can be emptied, but its position, time and signature cannot be touched.
       `UPDATE audit_records SET kind = 'incident.closed'`,
       `UPDATE audit_records SET hash = 'x'`,
       'DELETE FROM audit_checkpoints',
@@ -126,7 +126,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       await expect(cuts.all(statement)).rejects.toMatchObject({ detail: 'PostgreSQL: 42501' });
     expect(await verifyAudit(parts(cuts))).toMatchObject({ ok: true, cut: { chains: 2, records: 3, ordered: 0 } });
 
-    // And the desk goes on where its journal was cut.
+    // The desk continues where its journal was cut.
     await store.appendNext(journal, async (number) =>
       deskMaker.sign({ chain: journal, number, at, kind: 'click.refused', actor: 'slack/U1', body: { number } }),
     );

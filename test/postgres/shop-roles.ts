@@ -4,18 +4,18 @@ import { type PostgresServer, startPostgres } from '../postgres-server.ts';
 
 export interface ShopRoles {
   readonly server: PostgresServer;
-  /** URL of a role that has no more than the docs say: it may set the passwords of the shop's roles and end their sessions. */
+  /** URL of a role with no more rights than the docs list: it may set the passwords of the shop's roles and end their sessions. */
   readonly rotator: string;
-  /** Gives the roles back what they had at the beginning, unseen by the log. */
+  /** Restores the roles to their initial state, without the log seeing it. */
   reset(): Promise<void>;
-  /** A session of a role, or the SQLSTATE with which its login is refused. */
+  /** Logs in as a role. Returns the session, or the SQLSTATE with which the login is refused. */
   login(user: string, password: string): Promise<Client | string>;
   stop(): Promise<void>;
 }
 
 export const oldPassword = 'old-value-canary';
 
-/** A PostgreSQL server that logs every statement, with the roles shop_a (which has a password) and shop_b. */
+/** Starts a PostgreSQL server that logs every statement, with the roles shop_a (which has a password) and shop_b. */
 export async function startShopRoles(): Promise<ShopRoles> {
   const server = await startPostgres();
   const urlFor = (user: string, password: string): string => {
@@ -28,7 +28,7 @@ export async function startShopRoles(): Promise<ShopRoles> {
     const client = new Client({ connectionString: server.url });
     await client.connect();
     try {
-      // What is said here is the scene's own, and not in the log that is searched.
+      // These statements set the scene, and are kept out of the log that is searched.
       for (const sql of [`SET log_statement = 'none'`, ...statements]) await client.query(sql);
     } finally {
       await client.end();

@@ -18,7 +18,7 @@ import { type Databases, startDatabases } from './databases.ts';
 
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-/** The others are tried in threads on SQLite: check-workers.test.ts. */
+/** The others are tested in threads on SQLite: check-workers.test.ts. */
 const inThreads = new Set([
   'touches nothing',
   'removes the whole chain',
@@ -59,7 +59,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       const checkedAt = new Date();
       const parts = { store, anchor, verifier, trust: makersTrust, signers: noSigners, now: () => checkedAt };
       const report = await verifyAudit(parts);
-      // One chain a range: the database's order of names is not ours.
+      // One chain per range: the database sorts names in another order than we do.
       if (inThreads.has(name)) {
         const workers = startCheckWorkers({ url, keys: makersKeys }, oneAtOnce);
         expect(await verifyAudit({ ...parts, workers }).finally(() => workers.close())).toEqual(report);

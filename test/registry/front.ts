@@ -7,12 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What a test lets the front do besides passing on; undefined passes on. */
+/** What a test makes the front do instead of forwarding; undefined forwards. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => 'answered' | undefined;
 
 /**
- * What stands before a registry in the world: TLS with a certificate of its own, and, with a user, tokens for who shows a password
- * (https://distribution.github.io/distribution/spec/auth/token/). What it lets pass, the registry behind it answers.
+ * Acts as what stands in front of a public registry: TLS with its own certificate and, if `user` is set, tokens for clients that show a password
+ * (https://distribution.github.io/distribution/spec/auth/token/). The registry behind it answers what it forwards.
  */
 export async function openFront(behind: string, user?: { readonly name: string; readonly password: string }) {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-registry-'));

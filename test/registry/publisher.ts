@@ -13,7 +13,7 @@ export function sha256(bytes: Buffer | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-/** Pushes to one repository of a registry, as the distribution specification has it. `reference` of a manifest: a tag, or its digest. */
+/** Pushes to one repository of a registry, according to the distribution specification. `reference` of a manifest: a tag, or its digest. */
 export class Publisher {
   readonly #base: string;
 
@@ -37,7 +37,7 @@ export class Publisher {
     return { digest, size: bytes.length, mediaType: content.mediaType };
   }
 
-  /** What another client has pushed elsewhere, byte for byte. */
+  /** Copies what another client has pushed elsewhere, byte for byte. */
   async copy({
     manifests,
     blobs,
@@ -50,7 +50,7 @@ export class Publisher {
       await this.#put(`${this.#base}/manifests/${reference}`, JSON.parse(text).mediaType, Buffer.from(text));
   }
 
-  /** An image with one layer. */
+  /** Pushes an image with one layer. */
   async image(what: string, tag?: string): Promise<Published & { readonly config: string }> {
     const config = await this.blob(
       'application/vnd.oci.image.config.v1+json',
@@ -69,7 +69,7 @@ export class Publisher {
     return this.manifest({ mediaType: ociIndex, ...{ manifests } }, tag);
   }
 
-  /** cosign up to version 2: layers with annotations under a tag. */
+  /** As cosign up to version 2: layers with annotations under a tag. */
   async oldSignature(
     about: string,
     layers: readonly { readonly mediaType: string; readonly content: Buffer; readonly annotations: Record<string, string> }[],
@@ -82,7 +82,7 @@ export class Publisher {
     await this.manifest({ mediaType: ociImage, ...{ config, layers: pushed } }, `${about.replace(':', '-')}.${suffix}`);
   }
 
-  /** cosign from version 3 on: a manifest with a bundle as its layer, that refers to what it is about. */
+  /** As cosign from version 3 on: a manifest with a bundle as its layer, which refers to its subject. */
   async bundle(about: Published, bundle: object, known: { readonly referrers: boolean }): Promise<void> {
     const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
     const layer = await this.blob(type, Buffer.from(JSON.stringify(bundle)));
@@ -96,7 +96,7 @@ export class Publisher {
       subject,
     };
     const made = await this.manifest(content);
-    // Of a registry that does not know what refers to a digest, the client keeps the list under a tag.
+    // For a registry without the referrers API, the client keeps the list under a tag.
     if (!known.referrers)
       await this.manifest(
         { mediaType: ociIndex, ...{ manifests: [{ ...made, artifactType: type }] } },

@@ -5,7 +5,7 @@ import { initializeTLog } from '@sigstore/mock/dist/rekor/index.js';
 const simpleSigning = 'application/vnd.dev.cosign.simplesigning.v1+json';
 export const signStatement = 'https://sigstore.dev/cosign/sign/v1';
 
-/** What a log answers. */
+/** The answer of a log. */
 interface LoggedEntry {
   readonly body: string;
   readonly integratedTime: number;
@@ -21,7 +21,7 @@ function newKey() {
   return generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 }
 
-/** Signs as cosign does with a key pair, by its documented formats and with nothing of the code that reads them. */
+/** Signs as cosign does with a key pair, according to its documented formats and without any of the code that reads them. */
 export class KeySigner {
   readonly #key: KeyObject;
   readonly publicPem: string;
@@ -76,7 +76,7 @@ function envelopeOf(payload: Buffer, signing: (bytes: Buffer) => Buffer) {
   return { payload: payload.toString('base64'), payloadType, signatures: [{ sig: signing(encoded).toString('base64') }] };
 }
 
-/** A certificate authority, a certificate log and a transparency log of their own (sigstore's own stand-ins), and a root that trusts them. */
+/** Opens a separate certificate authority, certificate log and transparency log (sigstore's own stand-ins), and a root that trusts them. */
 export async function openSigstore(options: { readonly logIsAheadMs?: number } = {}) {
   const [ca, ct, log] = [newKey(), newKey(), newKey()];
   const ctLog = await initializeCTLog(ct);
@@ -105,7 +105,7 @@ export async function openSigstore(options: { readonly logIsAheadMs?: number } =
     timestampAuthorities: [],
   });
 
-  /** Who signs with a certificate of their own, for the moment. */
+  /** A signer with a certificate of their own that is valid for the moment. */
   const identify = async (identity: string, issuer: string) => {
     const { privateKey, publicKey } = newKey();
     const certificate = await authority.issueCertificate({
@@ -115,7 +115,7 @@ export async function openSigstore(options: { readonly logIsAheadMs?: number } =
     });
     const signing = (bytes: Buffer): Buffer => sign('sha256', bytes, privateKey);
     const pem = `-----BEGIN CERTIFICATE-----\n${raw(certificate)}\n-----END CERTIFICATE-----\n`;
-    // It counts in whole seconds, and must not come to one before the certificate.
+    // It counts in whole seconds, and must not get to a time before the certificate.
     const rekor = await initializeTLog(
       'https://rekor.example.com',
       log,

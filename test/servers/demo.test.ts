@@ -28,7 +28,7 @@ describe('the demo', () => {
     expect(stdout).toContain('✔ the suspect never had it');
     expect(stdout).toContain('✔ Every record is covered by a checkpoint.');
     expect(stdout).toContain('Everything is as claimed.');
-    // Not on a terminal: no colours, nothing that moves.
+    // Not a terminal: no colours, and nothing that moves.
     expect(stdout).not.toContain('\u001b');
   });
 
@@ -50,14 +50,14 @@ describe('the demo', () => {
     const child = start(state);
     const output = await printed(child, 'Click there');
     const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
-    // The console's address stands beside Slack's, and leads there.
+    // The console's address is next to Slack's, and works.
     const consoleUrl = /(http:\S+) {2}the console, for any of them/.exec(output())?.[1] ?? '';
     expect(await (await fetch(consoleUrl)).text()).toContain('<title>Firebreak</title>');
     await deleteOnePod(join(state, 'platform', 'kubernetes', 'pki', 'admin.kubeconfig'), 'web');
     const button = 'No: rotate secrets and delete pod';
     const exit = once(child, 'exit');
     expect(await clickOnPage({ page, user: 'U0GRACE', button })).toBe(true);
-    // Another team's Deployment uses the Secret too: it takes two. A card that has just changed is to be read before it is clicked on.
+    // Another team's Deployment uses the Secret too, so two people are needed. A card that has just changed must be read before it is clicked.
     while (child.exitCode === null) {
       await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 2_500))]);
       await clickOnPage({ page, user: 'U0ADA', button }).catch(() => false);
@@ -103,7 +103,7 @@ function start(state: string): ChildProcess {
   return child;
 }
 
-/** Waits until it has printed the text; what it prints is gathered to its end. */
+/** Waits until the child has printed the text; its output is collected until it ends. */
 async function printed(child: ChildProcess, text: string): Promise<() => string> {
   let output = '';
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {
@@ -135,7 +135,7 @@ interface ShownMessage {
   }[];
 }
 
-/** Presses the button and fills in the dialog that it opens, as a person on the page would. False where it is not there any more. */
+/** Presses the button and fills in the dialog that it opens, as a person on the page would. False if the button is no longer there. */
 async function clickOnPage(click: { readonly page: string; readonly user: string; readonly button: string }): Promise<boolean> {
   const { page, user, button } = click;
   const post = async (name: string, body: object): Promise<{ readonly ok: boolean; readonly result: readonly ShownMessage[] }> =>

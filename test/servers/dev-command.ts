@@ -1,4 +1,4 @@
-/** The `dev` command alone, as the command line has it. */
+/** The `dev` command alone, as in the command line. */
 import { Command } from 'commander';
 import { faultOf } from '../../service/commands/output.ts';
 import { register } from '../../tools/commands/dev.ts';

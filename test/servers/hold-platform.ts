@@ -1,4 +1,4 @@
-/** Starts a platform, or only Temporal, in the folder it is given, prints the pids, and waits: the tests kill it. */
+/** Starts a platform, or only Temporal, in the given folder, prints the pids, and waits: the tests kill it. */
 import { startPlatform } from '../../tools/platform/platform.ts';
 import { startTemporal } from '../../tools/platform/temporal-server.ts';
 

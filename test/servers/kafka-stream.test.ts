@@ -54,7 +54,7 @@ function intoKafka(broker: KafkaBroker): void {
     return topic;
   }
 
-  /** All that is in it, as Apache's own consumer reads it. */
+  /** Everything in the topic, as read by Apache's own consumer. */
   async function contents(topic: string, partitions: number): Promise<readonly KafkaRecord[]> {
     const ends = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1n }));
     const [found] = await admin.listOffsets({ topics: [{ name: topic, partitions: ends }] });
@@ -127,7 +127,7 @@ function intoKafka(broker: KafkaBroker): void {
 
   test('a stream into Kafka loses nothing, and keeps the order of each incident, where the broker is killed in the middle and limits', async () => {
     const topic = await made('killed', 3);
-    // The broker answers late where more comes than this.
+    // The broker delays its answers if more than this arrives.
     const ops = [{ key: 'producer_byte_rate' as const, value: 20_000, remove: false as const }];
     await admin.alterClientQuotas({
       entries: [{ entities: [{ entityType: 'client-id', entityName: 'firebreak' }], ops }],
@@ -154,7 +154,7 @@ function intoKafka(broker: KafkaBroker): void {
         deliver: async (...given) => {
           const sent = receiver.deliver(...given);
           deliveries += 1;
-          // While the third one is on its way.
+          // While the third delivery is on its way.
           if (deliveries === 3) killed = broker.kill();
           return sent;
         },
@@ -183,7 +183,7 @@ function intoKafka(broker: KafkaBroker): void {
     for (const chain of chains) {
       const ofChain = records.filter((one) => one.key === chain);
       expect(new Set(ofChain.map(({ partition }) => partition)).size).toBe(1);
-      // What was sent again is left out by its id, as a reader would.
+      // Duplicates from sending again are dropped by id, as a reader would do it.
       const seen = new Set<unknown>();
       const places = ofChain
         .map(({ value }) => JSON.parse(value))

@@ -10,7 +10,7 @@ import { ownServers } from './own-servers.ts';
 
 interface RandomKillsOptions {
   readonly seed: number;
-  /** For so long it is killed. */
+  /** How long it is killed again and again. */
   readonly seconds: number;
   readonly incidents: number;
   readonly say: (line: string) => void;
@@ -18,18 +18,18 @@ interface RandomKillsOptions {
 
 interface RandomKillsReport {
   readonly kills: number;
-  /** Empty when nothing was lost and nothing done twice. */
+  /** Empty if nothing was lost and nothing was done twice. */
   readonly differences: readonly string[];
 }
 
-/** A slow machine takes longer than its time for so many. */
+/** Minimum number of kills, for which a slow machine takes longer than its time. */
 const leastKills = 5;
 
 type Fate = 'remove' | 'release' | 'silence';
 
 /**
- * Incidents come, people answer, and Firebreak and Temporal are killed meanwhile, at times that a seed decides. At the end what should have been
- * done is compared with what was.
+ * Incidents arrive and people answer, while Firebreak and Temporal are killed at times that a seed determines. At the end compares what should have been done
+ * with what was done.
  */
 export async function randomKills({ seed, seconds, incidents, say }: RandomKillsOptions): Promise<RandomKillsReport> {
   const own = await ownServers();
@@ -72,7 +72,7 @@ function fateOf(chance: number): Fate {
   return chance < 0.8 ? 'release' : 'silence';
 }
 
-/** One incident: a sender that sends again until it is told 200, and people that click until they are answered. */
+/** Plays one incident: a sender that retries until it gets a 200, and people who click until they get an answer. */
 async function live(life: {
   readonly service: Service;
   readonly workload: Workload;

@@ -15,7 +15,7 @@ const atOnce = 4;
 
 let own: Awaited<ReturnType<typeof ownServers>>;
 let service: Service;
-/** Incidents whose question is open. */
+/** Workloads with an open question. */
 const waiting: Workload[] = [];
 const removed: Workload[] = [];
 const released: Workload[] = [];
@@ -27,7 +27,7 @@ const take = (count: number): readonly Workload[] => waiting.splice(0, count);
 beforeAll(async () => {
   own = await ownServers();
   service = await Service.create(own.servers);
-  // What Slack lets through in a second is not what is tested here.
+  // Slack's rate limit is not what is tested here.
   calm = setInterval(() => service.slack.calm(), 200);
   await service.start();
 });
@@ -51,7 +51,7 @@ describe('kill -9 of Firebreak', () => {
         workloads.map((workload) => service.alert(workload, 'binary', { commandLine: `psql --password=${canary} -h db` })),
       );
       expect(posted.map(({ status }) => status)).toEqual(workloads.map(() => 200));
-      // Within the head start, and while the incident finds it done.
+      // Within the head start, or while the incident finds it done.
       await service.killAfter(chance.upTo(round % 2 === 0 ? 8 : 150));
       const before = service.effects.all().filter(({ kind }) => kind === 'contain').length;
       const ready = await service.start();
@@ -67,7 +67,7 @@ describe('kill -9 of Firebreak', () => {
       `restart to containment, ms: ${spread(lates)}`,
       `alert to containment, restart included, ms: ${spread(fromAlert)}`,
     );
-    // Slack takes one message a second: sixteen incidents that ask at once are heard one after another.
+    // Slack accepts one message a second: the questions of sixteen incidents at once arrive one after another.
     for (const workload of waiting) await service.cardOf(workload, 120_000);
   });
 

@@ -46,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** All records, as a desk sends them. @returns how often the receiver could not take some, and they were sent again: a server with too much to do may break off. */
+/** Sends all records, as a desk does. @returns how often the receiver could not accept some and they were sent again: a busy server may close the connection */
 async function stream(name: string, receiver: Receiver): Promise<number> {
   const feed = createStreamFeed(database);
   const problems: unknown[] = [];
@@ -83,7 +83,7 @@ interface Told {
   readonly unmapped: { readonly record: { readonly chain: string; readonly place: number } };
 }
 
-/** Each event is whole, valid, and in the order of its incident; there once, but for what was sent again, which its id tells. */
+/** Expects each event to be complete, valid and in the order of its incident, and to be there once, except those sent again, which their ids identify. */
 function expectAll(texts: readonly string[], sentAgain = 0): void {
   expect(texts.flatMap((json) => ocsfProblems({ json }))).toEqual([]);
   const all = texts.map((json): Told => JSON.parse(json));
@@ -99,7 +99,7 @@ const event = (text: string): StreamEvent => ({
   ...{ id: 'id-1', chain: chains[0] ?? '', at: '2026-11-27T10:00:00.000Z', kind: 'step.applied' },
   json: JSON.stringify({ text }),
 });
-/** What could end a message, or be cut off. */
+/** Contents that could end a message, or be cut off. */
 const awkward = [event('a line\nand another\r\n ü 🦊 \u0000 <13>1 - '), event('x'.repeat(200_000)), event('after it')];
 
 const known = { ca: tls.ca, cert: tls.cert, key: tls.key };
@@ -108,7 +108,7 @@ const syslogTo = (port: number, given: PostTls = known): Receiver =>
     ...{ host: '127.0.0.1', port, serverName: 'localhost', hostname: 'desk-1', timeoutMs: 60_000, access: () => given },
   });
 
-/** A suite on a server that this machine has, or that says why it has none. */
+/** Defines a suite on a server of this machine; if there is none, the suite is skipped with the reason. */
 function on<Server>(what: string, started: Server | string, suite: (server: Server) => void): void {
   if (typeof started === 'string') describe.skip(`${what} (skipped: ${started})`, () => test('is not tried', () => {}));
   else describe(what, () => suite(started));

@@ -38,7 +38,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** `firebreak incidents watch` as a process of its own, and what it has printed. */
+/** Runs `firebreak incidents watch` as a separate process, and collects what it prints. */
 function watchIncident(): {
   readonly printed: { out: string; err: string };
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
@@ -76,7 +76,7 @@ const linesAbout = (part: string) => lines.filter(({ message }) => message.inclu
 test('that Temporal is away is one line in the log, however many polls find it out, and one says when it is back; who watches an incident goes on', async () => {
   server = await startTemporal({ stateDir: folder });
   if (server.pid === undefined) return;
-  // Temporal takes one a process: that of the files before this one makes way.
+  // Temporal allows one runtime per process: shuts down that of the previous files.
   await Runtime.instance().shutdown();
   installRuntime({
     nameOf: () => undefined,
@@ -113,7 +113,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
   process.kill(server.pid, 'SIGKILL');
   await until(() => linesAbout('does not answer the workers').length > 0, 40_000);
   expect(await link.answers()).toBe(false);
-  // The others say it within these.
+  // The others report it within this time.
   await sleep(3_000);
   await server.restart();
   await until(() => linesAbout('answers the workers again').length > 0, 40_000);
@@ -122,7 +122,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
     ...{ level: 'error', fields: { source: 'temporal', code: 'Unavailable', times: 1, forSeconds: 0 } },
     message: expect.anything(),
   });
-  // A slow machine may take minutes to have it back: then it is said again, after a minute at the earliest.
+  // A slow machine may take minutes to reconnect: then it is reported again, after a minute at the earliest.
   for (const { fields } of more) expect(Object(fields).forSeconds).toBeGreaterThanOrEqual(59);
   expect(more.length).toBeLessThan(3);
   expect(linesAbout('answers the workers again')).toMatchObject([{ level: 'info' }]);

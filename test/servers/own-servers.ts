@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import type { Servers } from '../platform/e2e/parts/service.ts';
 
-/** Servers of one's own, for tests that kill them or read their files. */
+/** Starts separate servers, for tests that kill them or read their files. */
 export async function ownServers(): Promise<{
   readonly platform: Platform;
   readonly servers: Servers;

@@ -1,4 +1,4 @@
-/** The quickstart, block by block, as somebody who has just cloned the tree. */
+/** Runs the quickstart block by block, as somebody would who has just cloned the tree. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ let service: ChildProcess | undefined;
 let serviceLog = '';
 
 beforeAll(async () => {
-  // What npx does in a checkout, in a folder that is none.
+  // Does what npx does in a checkout, in a folder that is not one.
   mkdirSync(join(folder, 'bin'));
   const program = `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(projectRoot(), 'bin', 'firebreak.mjs')}" "$@"\n`;
   writeFileSync(join(folder, 'bin', 'npx'), program, { mode: 0o755 });
@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** Twelve in a row, below those that other servers of the tests take at random. */
+/** Finds twelve consecutive ports, below those that other test servers pick at random. */
 async function twelvePorts(): Promise<number> {
   const names = Array.from({ length: 12 }, (_, index) => String(index));
   for (;;) {
@@ -46,7 +46,7 @@ async function twelvePorts(): Promise<number> {
   }
 }
 
-/** The line with ports that are free here; the servers' folder would be the user's own. */
+/** Returns the line with ports that are free here and another state folder, because the default would be the user's own. */
 function here(line: string): string {
   return line
     .replaceAll('17233', String(port))
@@ -60,7 +60,7 @@ async function type(line: string): Promise<{ readonly code: number | null; reado
   return { code, text: stdout + stderr };
 }
 
-/** Without a terminal a command that destroys says what to add. */
+/** Without a terminal, a destructive command says which flags to add. */
 async function typeAndConfirm(line: string): Promise<{ readonly code: number | null; readonly text: string }> {
   const first = await type(line);
   const [, ends] = /--yes and --target with the last 4 characters of (\S+)/.exec(first.text) ?? [];

@@ -3,7 +3,7 @@ import { condition, defineQuery, defineSignal, setHandler, workflowInfo } from '
 const entry = defineSignal<[string]>('note');
 const state = defineQuery<object>('state');
 
-/** Has a timeline to watch, and ends with the entry `end`. Its result is its last state, as an incident's is. */
+/** Has a timeline to watch, and ends with the entry `end`. Its result is its last state, like an incident's. */
 export async function incident(): Promise<object> {
   const timeline = [{ at: '2026-06-01T10:00:00.000Z', kind: 'note', text: 'begin' }];
   const ended = (): boolean => timeline.at(-1)?.text === 'end';

@@ -16,7 +16,7 @@ import { maker, makersTrust, newMaker } from './signed-records.ts';
 const box = createBox({ keys: [{ id: 'k', key: randomBytes(32) }] });
 const secret = 'psql --password=hunter2';
 
-/** Minute → an alert as an incident's workflow has it, of a pod with labels and a command line. */
+/** Returns an alert at that minute, as an incident's workflow has it, about a pod with labels and a command line. */
 function alertAt(minute: number, name = 'cart'): Alert {
   return alertOf({
     id: `${name}-${minute}`,
@@ -38,7 +38,7 @@ interface Told {
   readonly text: string;
 }
 
-/** As the workflow makes it. */
+/** The record as the workflow makes it. */
 function told(name: string, number: number, minute: number): Told {
   const alert = alertAt(minute, name);
   const { text, digest } = storedAlerts([alert], `salt of ${name} ${number}`);
@@ -48,7 +48,7 @@ function told(name: string, number: number, minute: number): Told {
   return { record: { chain: chainOf(name), number, at: timeAt(minute), kind, actor: 'sensor/falco', body }, text };
 }
 
-/** What is kept of alerts beside the records, on whichever database `newUrl` gives an empty one of. */
+/** Tests of the alerts kept next to the records, on any database: `newUrl` returns the address of an empty one. */
 export function alertArchiveSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   afterEach(async () => {
@@ -126,7 +126,7 @@ export function alertArchiveSuite(newUrl: () => Promise<string>): void {
       const { database, store, archive } = await open();
       const [first, second] = [told('cart', 1, 1), told('cart', 2, 2)];
       await store.append([first, second].map(({ record }) => maker.sign(record)));
-      // With the key, and not the cell's signature.
+      // With the key, but without the cell's signature.
       await seal(archive, { record: first.record, text: storedAlerts([alertAt(1, 'victim')], 'salt').text });
       await seal(archive, second);
       await database.all(
@@ -136,7 +136,7 @@ export function alertArchiveSuite(newUrl: () => Promise<string>): void {
         ['cart-1', false],
         ['cart-2', false],
       ]);
-      // Without the signature nothing counts; nor does a copy.
+      // Nothing counts without the signature; nor does a copy.
       const forged = told('forged', 1, 3);
       await store.append([newMaker().sign(forged.record)]);
       await seal(archive, forged);

@@ -31,7 +31,7 @@ export function record(chain: string, number: number, body: AuditRecord['body'] 
   };
 }
 
-/** As their maker signs them. */
+/** Records as their maker signs them. */
 export function run(chain: string, from: number, to: number): readonly SignedRecord[] {
   return Array.from({ length: to - from + 1 }, (_, index) => signed(chain, from + index));
 }
@@ -52,7 +52,7 @@ export async function headsIn(audit: Pick<AuditStore, 'eachHead'>): Promise<read
   return heads;
 }
 
-/** All of them, since ever. */
+/** All records of these kinds, from the beginning. */
 export async function recordsOfKinds(
   audit: Pick<AuditStore, 'eachOfKinds'>,
   kinds: readonly string[],
@@ -67,7 +67,7 @@ function told(records: readonly SignedRecord[]): readonly AuditRecord[] {
   return records.map((one) => one.record);
 }
 
-/** What the store promises, on whichever database `newUrl` gives one of without a row. */
+/** What the store guarantees, on any database: `newUrl` returns the address of one without rows. */
 export function auditStoreSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   const open = async (url: string): Promise<Database> => {
@@ -120,7 +120,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const audit = await store();
       const kinds = ['question.asked', 'question.void'] as const;
       const many = Array.from({ length: 1_300 }, (_, index) => {
-        // Some at the same time, more than are read at once.
+        // Some have the same time, more than are read at once.
         const seconds = index < 600 ? 0 : index - 600;
         const at = new Date(Date.UTC(2026, 2, 1) + seconds * 1_000).toISOString();
         return signed('many@1', index + 1, { at, kind: kinds[index % 3 === 0 ? 0 : 1] });
@@ -150,7 +150,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       await audit.eachHead((some) => pages.push([...some]));
       expect(pages.flat()).toEqual(all);
       expect(Math.max(...pages.map(({ length }) => length))).toBe(5_000);
-      // What is written between two parts is not among them.
+      // Records written between two parts are not included.
       let written: Promise<unknown> | undefined;
       const then: ChainHead[] = [];
       await audit.eachHead((some) => {
@@ -176,7 +176,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const told = (wanted: readonly string[]) =>
         wanted.flatMap((chain) => run(chain, 1, lengths[chains.indexOf(chain)] ?? 0).map(({ record }) => [chain, record.number]));
       expect(await read()).toEqual(told(chains.toSorted()));
-      // As they were asked for, each once.
+      // In the order requested, each once.
       const wanted = [...chains.slice(1).reverse(), 'nobody@1', 'a4@1'];
       expect(await read(wanted)).toEqual(told(chains.slice(1).reverse()));
       expect(await read([])).toEqual([]);
@@ -278,7 +278,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
         [3, 2],
         [4, 3],
       ]);
-      // Sent again, nothing is written again, and it is told again.
+      // When sent again, nothing is written again, and the same is reported again.
       expect(await audit.append(run('a@1', 2, 3))).toEqual({ head, found });
     });
 
@@ -351,7 +351,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const none = { carrier: 'none', url: '' } as const;
       expect(await first.of('ticket/a')).toBeUndefined();
       expect(await first.claim('ticket/a', none)).toEqual(none);
-      // It was filed without: a later try of the filing is no body that has it.
+      // It was filed without an address, so a later attempt at filing it must not claim the body.
       expect(await second.claim('ticket/a', place)).toEqual(none);
       const claims = await Promise.all([
         first.claim('ticket/a', { ...place, carrier: 'comment:1' }),

@@ -15,14 +15,14 @@ export function draftOf(bundle: Bundle): Draft {
   return structuredClone(bundle) as Draft;
 }
 
-/** As a person would have exported it that has changed it first. */
+/** As a person who changed it first would have exported it. */
 export function exportAgain({ content, export: signed }: Draft, person = 'person/ada'): void {
   signed.order.bundle = digestOf(content);
   signed.order.artefacts = content.artefacts.map(({ sha256 }) => sha256);
   Object.assign(signed, signedWithKeyOf(person, signedBytes('firebreak.order.v1', signed.order)));
 }
 
-/** As a cell would have made it that lies, and a notary that helps: all signatures, hashes and proofs fit. */
+/** As a lying cell with the help of a notary would have made it: all signatures, hashes and proofs are valid. */
 export function sealAgain({ content }: Draft): void {
   let [previous, follows] = [genesisHash, genesisHash];
   for (const row of content.records) {
@@ -79,7 +79,7 @@ const sealed = (change: (draft: Draft) => void) =>
     sealAgain(draft);
   });
 
-/** At least one for each thing that a verifier can say. */
+/** At least one for each finding that a verifier can report. */
 export const namedMutations: readonly NamedMutation[] = [
   { name: 'a field more than there may be', code: 'form', change: (draft) => Object.assign(draft, { more: true }) },
   {
@@ -350,7 +350,7 @@ export const namedMutations: readonly NamedMutation[] = [
   },
 ];
 
-/** A manifest with other fields, under its new address also in the records. */
+/** A manifest with other fields, under its new address, also in the records. */
 function renamed({ content }: Draft, fields: Readonly<Record<string, unknown>>): void {
   const one = must(content.evidence[0]);
   const before = one.sha256;

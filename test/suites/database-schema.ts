@@ -14,7 +14,7 @@ import {
 } from '../../integrations/database/table-rows.ts';
 import { run } from './audit-store.ts';
 
-/** Versions of the schema, and whole tables read and written, on whichever database `newUrl` gives an empty one of. */
+/** Schema versions, and whole tables read and written, on any database: `newUrl` returns the address of an empty one. */
 export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   const opening = async (url: string, open: typeof openDatabase): Promise<Database> => {
@@ -27,7 +27,7 @@ export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
   });
   const newest = migrations.length;
 
-  /** What can be asked of each table that a version should have, and no column of another. */
+  /** Checks that each table of a version can be queried, and that no column of another version exists. */
   async function hasSchema(database: Database, schema: number): Promise<void> {
     for (const { name, columns } of await tablesAt(schema))
       expect(
@@ -50,7 +50,7 @@ export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
         expect((await schemaOf(database)).number).toBe(schema);
         await hasSchema(database, schema);
       }
-      // The records are of all versions.
+      // There are records of all versions.
       expect(await database.all('SELECT COUNT(*) AS many FROM audit_records')).toMatchObject([{ many: expect.anything() }]);
       for (const schema of [1, newest - 1]) {
         await migrate(database);
@@ -107,7 +107,7 @@ export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
         const rows: (readonly [string, readonly TableRow[]])[] = [];
         for (const table of await tablesAt(newest))
           for await (const some of rowsOf(queries, table)) {
-            // Between two pages, and before the tables that come after.
+            // Between two pages, and before the tables that follow.
             await createAuditStore(writer).append(run(`b@${rows.length}`, 1, 2));
             rows.push([table.name, some]);
           }

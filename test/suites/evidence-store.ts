@@ -15,7 +15,7 @@ import { newPrivateKey } from './private-key.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** What every evidence store promises. `damage` changes a kept object behind its back, `remove` takes it away. */
+/** What every evidence store guarantees. `damage` changes a kept object without the store's knowledge, `remove` removes it. */
 export function evidenceStoreSuite(given: {
   readonly store: () => EvidenceStore;
   readonly damage: (sha256: string) => Promise<void>;

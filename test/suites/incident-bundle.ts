@@ -19,7 +19,7 @@ import { createVerifier, type FileSigner, signerFrom } from '../../integrations/
 import { bundleContent, exportOrder } from '../../service/records/bundle-content.ts';
 import { createNotary } from '../../service/records/notary.ts';
 
-/** Of everybody in the sample: whoever tests a verifier can make what its checks refuse. */
+/** The seeds of everybody in the sample: anyone who tests a verifier can forge what its checks refuse. */
 export const seeds = Object.fromEntries(
   ['cell/prod-eu', 'desk', 'notary', 'evidence', 'person/ada', 'person/ben', 'person/mia'].map((of) => [
     of,
@@ -43,7 +43,7 @@ function signerOf(of: string): FileSigner {
   return signerFrom({ pem: pemOf(of), name: of });
 }
 
-/** At once, where many are made. */
+/** Creates the signature at once, for when many are made. */
 export function signedWithKeyOf(of: string, bytes: Uint8Array): { readonly keyId: string; readonly signature: string } {
   return { keyId: signerOf(of).keyId, signature: sign(null, bytes, createPrivateKey(pemOf(of))).toString('base64') };
 }
@@ -128,7 +128,7 @@ const remark: Remark = {
   text: 'Nothing of ours <writes> there – ünïcode 🦊, and a tab\there.',
 };
 
-/** What happened, in the order in which it came on record. */
+/** What happened, in the order in which it was recorded. */
 const told: readonly (readonly [kind: string, actor: string, text: string, body?: AuditRecord['body']])[] = [
   [
     'incident.opened',
@@ -190,7 +190,7 @@ const told: readonly (readonly [kind: string, actor: string, text: string, body?
 
 const elsewhere = 'incident/prod-eu/shop/Deployment/web@1c0d';
 
-/** Writes the sample into a store, beside two other chains, with four checkpoints: the newest is not about it. */
+/** Writes the sample into a store, along with two other chains and four checkpoints: the newest is not about the sample. */
 export async function writeSample(store: AuditStore): Promise<void> {
   const cell = signerOf('cell/prod-eu');
   const desk = signerOf('desk');
@@ -241,7 +241,7 @@ export async function writeSample(store: AuditStore): Promise<void> {
 
 const removedPlace = 11;
 
-/** Two people have what the verdict says removed: it names others. */
+/** Two people order the removal of the verdict's text, which names others. */
 async function removeContent(store: AuditStore, records: readonly SignedRecord[]): Promise<void> {
   const control = 'control/prod-eu@9a1b';
   const what = { chain: sampleChain, records: [removedPlace] };
@@ -259,7 +259,7 @@ async function removeContent(store: AuditStore, records: readonly SignedRecord[]
   await store.removeContent({ chain: sampleChain, place: removedPlace, number: removedPlace, content: recordContent(signed) });
 }
 
-/** As its person would have it exported. */
+/** The sample's bundle as its person would export it. */
 export async function exportSample(store: AuditStore, person = 'ada'): Promise<Bundle> {
   const exporter = signerOf(`person/${person}`);
   const content = await bundleContent(sampleChain, {
@@ -273,7 +273,7 @@ export async function exportSample(store: AuditStore, person = 'ada'): Promise<B
   return { format: 'firebreak.bundle.v1', content, export: { order, ...signedWithKeyOf(`person/${person}`, orderBytes(order)) } };
 }
 
-/** The sample, made from a database of its own. */
+/** The sample, built from a database of its own. */
 export async function sampleBundle(): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bundle-'));
   const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });

@@ -35,7 +35,7 @@ const marks: LineMarks = {
   isOf: (content, mark) => createHmac('sha256', key).update(content).digest('base64') === mark,
 };
 
-/** What the index of incidents promises, on whichever database `newUrl` gives an empty one of. */
+/** What the index of incidents guarantees, on any database: `newUrl` returns the address of an empty one. */
 export function incidentIndexSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   const filled = async (...incidents: readonly Told[]): Promise<SimilarIncidents> => {

@@ -25,7 +25,7 @@ function opened(namespace: string, name: string, severity: string, day = 1): Aud
   return recordOf(namespace, name, 1, 'incident.opened', { text: '', counts, alerts: [] }, day);
 }
 
-/** What holds of the console's list on both databases. */
+/** Tests of the console's list, which must hold on both databases. */
 export function incidentListSuite(nextUrl: () => Promise<string>): void {
   describe('the list of incidents', () => {
     let database: Database;

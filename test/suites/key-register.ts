@@ -8,7 +8,7 @@ import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts
 import { createKeyRegister } from '../../integrations/evidence/key-register.ts';
 import { createManifestIndex } from '../../integrations/evidence/manifest-index.ts';
 
-/** What keys beside the evidence promise, wherever they lie. */
+/** What the keys next to the evidence guarantee, wherever they are stored. */
 export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf }): void {
   const wrap = boxWrap(createBox({ keys: [{ id: 'evidence', key: new Uint8Array(32).fill(1) }] }));
   const parts = () => {
@@ -55,7 +55,7 @@ export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf })
       expect((await register.list(cart.incident)).map(({ destroyed }) => destroyed?.by)).toEqual(
         expect.arrayContaining(['person/ada', undefined]),
       );
-      // Once more changes nothing, and the first reason stays.
+      // Doing it again changes nothing, and the first reason stays.
       await register.destroy(name, { by: 'engine', reason: 'again' });
       expect(await register.find(id)).toMatchObject({ destroyed: why });
       expect((await keys.open(other.id)).key).toEqual(other.key);
@@ -111,7 +111,7 @@ export function keyRegisterSuite(given: { readonly shelf: () => EvidenceShelf })
       await register.endHold(cart.incident);
       await register.endHold(cart.incident);
       expect((await register.list(cart.incident)).map((key) => key.hold)).toEqual([undefined]);
-      // What was said of a hold that is over says nothing of the next.
+      // A request to end a hold that is over does not apply to the next hold.
       await register.askToEnd(hold, ending);
       const next = { ...hold, since: '2026-03-03T10:00:00.000Z' };
       await register.hold(next);

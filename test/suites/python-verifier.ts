@@ -7,23 +7,23 @@ import type { BundleVerdict } from '../../core/bundle/verify-bundle.ts';
 
 const verifier = join(import.meta.dirname, '../../docs/spec/verify.py');
 
-/** Why the other verifier cannot run here; undefined where it can. */
+/** Returns why the other verifier cannot run here; undefined if it can. */
 export function withoutPython(): string | undefined {
   const { status } = spawnSync('python3', ['-c', 'import cryptography'], { stdio: 'ignore' });
   return status === 0 ? undefined : 'no python3 with the package cryptography (apt-get install python3-cryptography)';
 }
 
-/** What the verifier in Python says of one file, by a list of trusted keys. */
+/** The Python verifier's verdict on one file, given a list of trusted keys. */
 export function pythonVerdict(file: string, keys: string): BundleVerdict {
   return JSON.parse(spawnSync('python3', [verifier, file, '--trust', keys], { encoding: 'utf8' }).stdout);
 }
 
-/** As the file of trusted keys has them. */
+/** Formatted as in the file of trusted keys. */
 export function trustFile(keys: readonly KeyFingerprint[]): string {
   return keys.map(({ of, fingerprint }) => `${of} ${fingerprint}\n`).join('');
 }
 
-/** The verifier in Python as one process that is given bundles one after another, while others are checked here: its start costs more than a bundle. */
+/** The Python verifier as one process that reads bundles one after another while others are checked here: starting it costs more than a bundle. */
 export class PythonVerifier {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
@@ -38,24 +38,24 @@ export class PythonVerifier {
       this.#stderr += text;
     });
     this.#over = new Promise((resolve) => this.#child.once('close', resolve));
-    // Where it has ended, that its answers are missing says so.
+    // If the process has ended, the missing answers report it.
     this.#child.stdin.on('error', () => undefined);
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Waits while it has more to read than it can. */
+  /** Waits while the process has more input than it can read. */
   async give(file: Uint8Array): Promise<void> {
     const { stdin } = this.#child;
     stdin.write(file);
     if (!stdin.write('\n')) await Promise.race([once(stdin, 'drain'), this.#over]);
   }
 
-  /** No more is given. */
+  /** Ends the input. */
   end(): void {
     this.#child.stdin.end();
   }
 
-  /** Of the next one that it was given. @throws where it has ended without it */
+  /** Returns the verdict on the next bundle that it was given. @throws if it ended without one */
   async verdict(): Promise<BundleVerdict> {
     const { done, value } = await this.#lines.next();
     if (done) throw new Error(`verify.py has ended: ${this.#stderr}`);
@@ -63,7 +63,7 @@ export class PythonVerifier {
   }
 }
 
-/** What it says of each. */
+/** Returns its verdict on each file. */
 export async function pythonVerdicts(files: readonly Uint8Array[]): Promise<readonly BundleVerdict[]> {
   const python = new PythonVerifier();
   const given = (async () => {

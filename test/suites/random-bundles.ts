@@ -5,7 +5,7 @@ import { isObject } from '../../core/text/plain-json.ts';
 import { type Draft, draftOf, exportAgain, must, namedMutations, sealAgain, signedBytes } from './bundle-mutations.ts';
 import { privateKeyOf, seeds, signedWithKeyOf } from './incident-bundle.ts';
 
-/** Numbers that look drawn, the same for the same seed. */
+/** Pseudo-random numbers, the same for the same seed. */
 function dice(seed: number): Roll {
   let state = seed;
   return (sides) => {
@@ -32,7 +32,7 @@ function placesIn(value: unknown, found: Place[] = []): Place[] {
   return found;
 }
 
-/** Any value in it: doubled, exchanged for another, moved a little. */
+/** Changes any value in it: duplicates it, swaps it for another, or moves it a little. */
 function changeValue(draft: Draft, roll: Roll): void {
   const places = placesIn(draft);
   const { of, name } = oneOf(places, roll);
@@ -81,7 +81,7 @@ function takeOut(draft: Draft, roll: Roll): void {
   else Reflect.deleteProperty(of, name);
 }
 
-/** What records said is gone, and some orders are there for that: of one person, of two, about the same or not, signed by who it says or not. */
+/** Removes texts of records and adds some orders for that: by one person or two, about the same text or not, signed by the named person or not. */
 function changeRemovals({ content }: Draft, roll: Roll): void {
   const { records, removals, chain } = content;
   const places = Array.from({ length: 1 + roll(2) }, () => 1 + roll(records.length));
@@ -106,7 +106,7 @@ function keyOf(of: string, pem = privateKeyOf(must(seeds[of]))): { of: string; s
   return { of, spki: createPublicKey(pem).export({ type: 'spki', format: 'der' }).toString('base64') };
 }
 
-/** Keys that are missing, doubled, of somebody else, or were replaced; and what a key signed that was replaced. */
+/** Changes keys: missing, duplicated, somebody else's, or replaced ones; and adds signatures by a replaced key. */
 function changeKeys({ content, export: signed }: Draft, roll: Roll): void {
   const { keys, records, checkpoints } = content;
   const owners = Object.keys(seeds);
@@ -129,7 +129,7 @@ function changeKeys({ content, export: signed }: Draft, roll: Roll): void {
     () => Object.assign(key, { spki: nudged(key.spki, roll) }),
     () => keys.push(keyOf(key.of, retired)),
     () => keys.push(keyOf(oneOf(owners, roll))),
-    // The last bits of the text are of no byte: the same key in other letters.
+    // The last bits of the text belong to no byte: the same key in other letters.
     () =>
       keys.push({ ...key, spki: key.spki.replace(/.=$/, (end) => `${oneOf([...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'], roll)}${end[1]}`) }),
     () => Object.assign(oneOf([...records, ...checkpoints, signed], roll), { keyId: sha256Hex(key.spki).slice(0, 16) }),
@@ -160,14 +160,14 @@ function changeTimes(draft: Draft, roll: Roll): void {
     () => value.replace('Z', oneOf(['', 'z', '+00:00', '0Z', ' Z'], roll)),
     () => value.replace('.000Z', 'Z'),
     () => value.replace('T', oneOf([' ', 't'], roll)),
-    // Digits that are none of ASCII's.
+    // Digits that are not ASCII.
     () => value.replace('2', '\u0662'),
     () => `${value}\n`,
   ];
   Reflect.set(of, name, oneOf(changes, roll)());
 }
 
-/** What may be changed, each as often as the others. Of `named`, some need keys that nobody has who exports. */
+/** What may be changed, each with equal probability. Some of `named` need keys that no exporter has. */
 const families = {
   values: changeValue,
   order: changeOrder,
@@ -182,18 +182,18 @@ const familyNames = ['bytes', ...(Object.keys(families) as (keyof typeof familie
 interface MutatedFile {
   readonly file: Uint8Array;
   readonly family: (typeof familyNames)[number];
-  /** Whoever can have made it: somebody with no key, who exports with their own, or people, a cell and a notary that lie. */
+  /** Who can have made it: somebody without a key, an exporter with their own key, or people, a cell and a notary that lie. */
   readonly by: 'anybody' | 'exporter' | 'everybody';
 }
 
-/** A mutated file: bytes, or values with none, some or all of the signatures made anew. Deterministic. */
+/** Returns a mutated file: changed bytes, or changed values with none, some or all of the signatures renewed. Deterministic. */
 export function mutatedFile(bundle: Bundle, seed: number): MutatedFile {
   const roll = dice(seed);
   const family = oneOf(familyNames, roll);
   if (family === 'bytes') return { family, by: 'anybody', file: mutatedBytes(bundle, roll) };
   const draft = draftOf(bundle);
   const by = oneOf(['anybody', 'exporter', 'exporter', 'everybody', 'everybody'] as const, roll);
-  // Of what its exporter signs anew, the content is of interest.
+  // If the exporter signs again, only changes of the content matter.
   const changed = by === 'anybody' ? draft : Object.defineProperty({ ...draft }, 'export', { enumerable: false });
   const needsKeys = family === 'named' || family === 'removals' || family === 'keys';
   const made = { family, by: needsKeys ? 'everybody' : by } as const;
@@ -203,14 +203,14 @@ export function mutatedFile(bundle: Bundle, seed: number): MutatedFile {
     if (by !== 'anybody') exportAgain(draft);
     return { ...made, file: Buffer.from(canonicalJson(draft)) };
   } catch {
-    // What has no canonical form, or too little left to change or to sign, is written as it is.
+    // A draft without a canonical form, or with too little left to change or sign, is written as it is.
     return { ...made, file: Buffer.from(JSON.stringify(draft)) };
   }
 }
 
 const opening = '<script id="bundle" type="application/json">';
 
-/** Of the file, or of what stands in a page. */
+/** Mutates the file, or what is embedded in a page. */
 function mutatedBytes(bundle: Bundle, roll: Roll): Uint8Array {
   const text = canonicalJson(bundle);
   const isPage = roll(3) === 0;
@@ -223,6 +223,6 @@ function mutatedBytes(bundle: Bundle, roll: Roll): Uint8Array {
     Buffer.from(oneOf([' ', '"at":1,', '\\u0061', '</script>', opening, '\ufeff'], roll)),
   ];
   const mutated = Buffer.concat([bytes.subarray(0, at), oneOf(put, roll), bytes.subarray(at + roll(2))]);
-  // A line is a file to the other verifier.
+  // The other verifier reads each line as one file.
   return mutated.map((one) => (one === 10 ? 32 : one));
 }

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
-/** Tells how many of some objects somebody still holds: that a reader of very much is bounded, on a machine of any speed and memory. */
+/** Counts how many of some objects are still referenced: shows that a reader of large data is bounded, on a machine of any speed and memory. */
 export class ReachableObjects {
   readonly #watched: WeakRef<object>[] = [];
 
@@ -14,7 +14,7 @@ export class ReachableObjects {
   }
 
   async count(): Promise<number> {
-    // Whoever has asked for one holds it until its turn is over.
+    // Code that has requested one holds it until its turn is over.
     await setImmediate();
     collect();
     return this.#watched.filter((one) => one.deref() !== undefined).length;

@@ -20,19 +20,19 @@ export const idle = 'incident/lab/shop/Deployment/idle@1';
 export const asked = 'incident/lab/shop/Deployment/asked@1';
 export const journal = 'desk/main';
 
-/** A desk's folder whose records, of a hundred days ago, are old enough: an incident of nobody (3), one of people (3), and what the desk wrote (2). */
+/** A desk's folder with records a hundred days old, which is old enough: an incident without people (3), one with (3), and the desk's own (2). */
 export interface OldRecords {
   readonly folder: string;
   readonly database: Database;
   readonly store: AuditStore;
-  /** The notary, by this clock; without one, now. */
+  /** Signs as the notary, by this clock; without one, by the current time. */
   sign(now?: () => Date): Promise<void>;
-  /** One look of the desk, and what its log said. */
+  /** Runs one look of the desk, and returns what it logged. */
   look(): Promise<readonly string[]>;
-  /** The command line, with the configuration of the folder. */
+  /** Runs the command line with the configuration of the folder. */
   firebreak(...args: readonly string[]): Promise<CommandRun>;
   close(): Promise<void>;
-  /** The same, once the database was closed; with the keys and the configuration as they are now. */
+  /** Returns the same folder after the database was closed; with the keys and the configuration as they are now. */
   again(): Promise<OldRecords>;
 }
 
@@ -43,9 +43,9 @@ export async function recordsOfLongAgo({
   retention,
 }: {
   readonly folder: string;
-  /** Of the database, as the desk has it. */
+  /** The database's address, as the desk uses it. */
   readonly url: string;
-  /** As who runs the commands has it. */
+  /** The address as the commands use it. */
   readonly commandsUrl?: string;
   /** `audit.retention`, in YAML. */
   readonly retention: string;
@@ -102,7 +102,7 @@ function fail(problem: unknown): never {
   throw problem;
 }
 
-/** The configuration of such a desk; of PostgreSQL the address is in AUDIT_URL. */
+/** The configuration of such a desk; for PostgreSQL the address is in AUDIT_URL. */
 export function configurationFor({
   folder,
   url,

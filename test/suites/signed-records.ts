@@ -20,12 +20,12 @@ import type { AuditKeys } from '../../service/records/audit-trust.ts';
 import { createNotary } from '../../service/records/notary.ts';
 import { newPrivateKey } from './private-key.ts';
 
-/** One key that is a cell or a desk for tests. */
+/** A key that acts as a cell or a desk in tests. */
 interface Maker {
   readonly pem: string;
   readonly publicKey: string;
   sign(record: AuditRecord): SignedRecord;
-  /** It vouches for the one before it. */
+  /** The signature also covers the previous record. */
   signAfter(record: AuditRecord, before: SignedRecord): SignedRecord;
 }
 
@@ -78,12 +78,12 @@ export const makersKeys: AuditKeys = {
   people: new Map(),
 };
 
-/** Whoever writes such a chain. */
+/** The maker that writes such a chain. */
 export function makerOf(chain: string): Maker {
   return originOf(chain)?.role === 'desk' ? deskMaker : maker;
 }
 
-/** One checkpoint of a store as it is now, as the notary of a desk signs it. */
+/** Makes one checkpoint of a store as it is now, as the notary of a desk signs it. */
 export async function signNow({
   store,
   signer,
@@ -109,10 +109,10 @@ export async function signNow({
   await notary.stop();
 }
 
-/** Where no record tells of a vote. */
+/** For records that contain no vote. */
 export const noSigners: VoteSigners = { keyIds: [], keyIdsFor: () => [], verify: () => false };
 
-/** `firebreak.yaml` of the cluster `lab` in a folder, whose records are in `audit.db` beside it and believed where these two have signed them. */
+/** Writes `firebreak.yaml` of the cluster `lab` into a folder; its records are in `audit.db` next to it, and are trusted if these two makers signed them. */
 export function writeConfiguration(folder: string): void {
   const { publicKey } = generateKeyPairSync('ed25519');
   writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));

@@ -7,7 +7,7 @@ import { run } from './audit-store.ts';
 
 const chain = (name: string): string => `incident/c/shop/Deployment/${name}@r1`;
 
-/** What streams rely on, on whichever database `newUrl` gives an empty one of. */
+/** What streams rely on, on any database: `newUrl` returns the address of an empty one. */
 export function streamFeedSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   afterEach(async () => {
@@ -42,7 +42,7 @@ export function streamFeedSuite(newUrl: () => Promise<string>): void {
       await store.append(run(chain('shop'), 1, 2));
       await feed.begin('siem', 'beginning');
       await feed.begin('late', 'now');
-      // Where it begins counts the first time only.
+      // The starting point counts only the first time.
       await feed.begin('siem', 'now');
       expect(await feed.lag('late')).toEqual({ records: 0, chains: 0 });
       expect(await feed.lag('siem')).toEqual({ records: 7, chains: 2, oldestAt: '2026-03-01T10:00:01.000Z' });
@@ -84,7 +84,7 @@ export function streamFeedSuite(newUrl: () => Promise<string>): void {
       expect(await feed.behind('siem', { most: 10 })).toMatchObject([{ chain: chain('cart'), after: 3, upTo: 5 }]);
       await feed.release('siem', 'desk-a');
       expect(await feed.claim('siem', 'desk-b', 60_000)).toBe(true);
-      // Many chains are noted at once.
+      // Many chains are recorded at once.
       const many = Array.from({ length: 450 }, (_, index) => ({ chain: chain(`n${index}`), place: 1 }));
       expect(await feed.delivered('siem', 'desk-b', many)).toBe(true);
       expect(await feed.state('nobody')).toBeUndefined();

@@ -10,21 +10,21 @@ export interface Login {
 }
 
 interface VaultScene {
-  /** With a token of the policy in docs/rotation.md. */
+  /** Has a token with the policy in docs/rotation.md. */
   vault(): Vault;
   /** Writes a version, as an administrator. */
   put(path: string, data: Readonly<Record<string, string>>): Promise<void>;
-  /** The newest version. */
+  /** Returns the newest version. */
   get(path: string): Promise<unknown>;
-  /** How many versions there are, and how many of them can be read. */
+  /** Returns how many versions there are, and how many of them can be read. */
   versions(path: string): Promise<{ readonly all: number; readonly readable: number }>;
 }
 
 interface LeaseScene {
   vault(): Vault;
-  /** Lends a credential to somebody else. */
+  /** Leases a credential to somebody else. */
   lend(role: string): Promise<Login>;
-  /** Whether the database takes this login. */
+  /** Returns whether the database accepts this login. */
   accepts(login: Login): Promise<boolean>;
 }
 
@@ -34,7 +34,7 @@ const path = 'shop/api';
 const oldValue = 'old-value-canary';
 const old: Credential = { values: { username: 'shop', password: oldValue } };
 
-/** What the KV engine promises to a rotation, at `secret/shop/api`. */
+/** What the KV engine guarantees to a rotation, at `secret/shop/api`. */
 export function vaultKvSuite(scene: () => VaultScene): void {
   const kv = (vault = scene().vault()) => vaultKv({ vault, mount: 'secret', path, properties: { password: 'db_password' } });
 
@@ -76,7 +76,7 @@ export function vaultKvSuite(scene: () => VaultScene): void {
   });
 }
 
-/** What the database engine promises to a rotation, at `database/creds/shop`. */
+/** What the database engine guarantees to a rotation, at `database/creds/shop`. */
 export function vaultLeaseSuite(scene: () => LeaseScene): void {
   const lease = () =>
     vaultLease({

@@ -1,6 +1,6 @@
 import type { Alert } from '../../core/alert/alert.ts';
 
-/** A critical alert about one pod, as an incident hears of it. */
+/** A critical alert about one pod, as an incident receives it. */
 export function alertOf(over: Partial<Alert> = {}): Alert {
   return {
     id: 'a'.repeat(32),

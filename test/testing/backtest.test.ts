@@ -60,11 +60,11 @@ describe('a backtest', () => {
     };
     const backtest = new Backtest({ playbooks, quietMs: 60 * minute, roster, levels: ['oncall', 'leads'] });
     const hours = [
-      // Before the first turn nobody of the group is on call: the next one is asked.
+      // Before the first turn nobody of the group is on call, so the next group is asked.
       -17.5,
       // 08:30 in Berlin: the last shift of the day before, and from nine on somebody else's turn.
       7.5, 8.25, 8.75,
-      // Two of the next shift, though a new day begins between them.
+      // Two in the next shift, though a new day begins between them.
       22.5, 23.5,
     ];
     for (const [nth, hour] of hours.entries()) await backtest.add({ alert: podAlert(nth, hour * 60 * minute) });

@@ -86,7 +86,7 @@ describe('every answer of a shipped playbook', () => {
       await runPlaybook(called);
     });
     const { paths } = await everyAnswer(calls, alertOf(), { others: [calls, called] });
-    // Three answers, two failures, and of both outputs three others, also together, where people say no.
+    // Three answers, two failures, and three more for each of their two outputs, also combined, where people say no.
     expect(paths).toHaveLength(3 + 2 + 3 + 3 + 3 * 3);
     const signatures = ['signed', 'unsigned', 'unknown'];
     const pairs = signatures.flatMap((one) => signatures.map((other) => `${one}, ${other}`));

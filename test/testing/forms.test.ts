@@ -46,7 +46,7 @@ test('a form names people of the simulation, and whom the test says there are', 
   expect((await simulate(names, { alert: alertOf(), answer: 'yes' })).notes).toEqual(['oncall-1']);
   expect((await simulate(names, said)).notes).toEqual(['silence']);
   expect((await simulate(names, { ...said, named: ['ada'] })).notes).toEqual(['ada']);
-  // As it was: the people of the incident are on no roster of a simulation.
+  // As recorded: the people of the incident are on no roster of a simulation.
   const fork = await forkIncident(
     {
       chain: 'incident/lab/shop/Deployment/cart@1',

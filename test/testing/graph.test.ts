@@ -68,7 +68,7 @@ type Rectangle = Pick<GraphDrawing['boxes'][number], 'x' | 'y' | 'width' | 'heig
 const overlap = (a: Rectangle, b: Rectangle): boolean =>
   a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 
-/** Points on a way, close to one another. */
+/** Points along a path, close to one another. */
 function pointsOn(path: string): readonly { readonly x: number; readonly y: number }[] {
   let [x, y] = [0, 0];
   const parts = [...path.matchAll(/([MVC])([\d ]+)/g)].map(([, kind, numbers = '']) => ({
@@ -89,7 +89,7 @@ function pointsOn(path: string): readonly { readonly x: number; readonly y: numb
   });
 }
 
-/** What lies on what it must not lie on. */
+/** Finds elements of a drawing that overlap but must not. */
 function faultsIn({ boxes, ways, width, height }: GraphDrawing): readonly string[] {
   const labels = ways.flatMap(({ label }) => label ?? []);
   const all = [...boxes, ...labels].map((one) => ({ ...one, name: one.lines.join(' ') }));

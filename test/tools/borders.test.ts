@@ -11,7 +11,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** The reasons for which a tree of this one file is refused. */
+/** The reasons for which a tree with only this file is refused. */
 function faultsOf(file: string, line: string): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-borders-'));
   folders.push(folder);

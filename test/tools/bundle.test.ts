@@ -15,7 +15,7 @@ beforeAll(async () => {
   await ensureBuilt({ node: process.execPath });
 });
 
-/** What the built command line says, and what it has loaded by its end. */
+/** Runs the built command line; returns its output, and what it had loaded by its end. */
 function firebreak(args: readonly string[], { root = dist, env = {} }: { readonly root?: string; readonly env?: object } = {}) {
   const report = join(folder, 'loaded.json');
   const preload = pathToFileURL(join(projectRoot(), 'test/service/cli/loaded.mjs')).href;
@@ -32,7 +32,7 @@ describe('what is built', () => {
   test('starts the service of a few files, and of packages takes only those with a part for one kind of machine', () => {
     const { status, own, packages } = firebreak(['run', '--help']);
     expect(status).toBe(0);
-    // Of 2 500 when each module was a file.
+    // It was 2 500 when each module was a file.
     expect(own).toBeLessThan(250);
     const ofLmdb = [
       '@harperfast/extended-iterable',

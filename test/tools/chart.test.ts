@@ -80,7 +80,7 @@ interface Places {
   readonly given?: object;
 }
 
-/** TCP ports that a role reaches outside of the cluster's DNS. */
+/** TCP ports that a role reaches, other than the cluster's DNS. */
 function portsOut(documents: readonly Rendered[], role: string): readonly number[] {
   const policy = documents.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === `firebreak-${role}`);
   return policy?.spec?.egress?.at(-1)?.ports.map(({ port }) => port) ?? [];
@@ -182,14 +182,14 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(JSON.stringify(all.documents)).toContain('"runbook_url":"https://runbooks.example.com/FirebreakDown.md"');
     const byCommand = await render({ ...least, monitoring: { rules: { enabled: true } } });
     expect(JSON.stringify(byCommand.documents)).toContain('"runbook":"firebreak docs runbooks/FirebreakDown"');
-    // An operator looks for its own alone.
+    // A Prometheus operator selects only its own objects.
     const labels = { release: 'prometheus' };
     for (const kind of ['PodMonitor', 'ServiceMonitor']) {
       const way = kind === 'PodMonitor' ? { podMonitor: true } : { serviceMonitor: true };
       const { documents } = await render({ ...least, monitoring: { ...way, labels } });
       expect(documents.find((one) => one.kind === kind)?.metadata.labels).toMatchObject(labels);
     }
-    // What is written for Prometheus stays as it is written.
+    // Text written for Prometheus stays unchanged.
     expect(JSON.stringify(all.documents)).toContain('{{ $labels.pod }} does not reach Temporal');
     const boards = all.documents.find(({ metadata }) => metadata.name === 'firebreak-dashboards')?.data ?? {};
     expect(Object.keys(boards).sort()).toEqual(['firebreak-engine.json', 'firebreak-overview.json', 'firebreak-people.json']);
@@ -518,7 +518,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
         namespace: 'default',
       });
       const named = documents.filter(({ metadata }) => metadata.name === 'firebreak-temporal');
-      // In Helm's order.
+      // In the order in which Helm lists them.
       const [policy, service, server] = named;
       expect(named.map(({ kind }) => kind)).toEqual(['NetworkPolicy', 'Service', 'StatefulSet']);
       const pod = server?.spec?.template?.spec;

@@ -86,7 +86,7 @@ describe('the configuration that is made of its parts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** As the service `config` does. */
+  /** Joins the files as the service `config` does. */
   async function joined(profiles: string) {
     const path = join(folder, 'firebreak.yaml');
     const { code, stderr } = await runCommand({

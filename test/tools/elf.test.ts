@@ -8,7 +8,7 @@ import { pack } from '../../tools/image/oci.ts';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-elf-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The head of an ELF file for this machine. */
+/** The header of an ELF file for this machine. */
 function program(machine: number): Buffer {
   const head = Buffer.alloc(64);
   head.write('\x7fELF', 'latin1');

@@ -34,7 +34,7 @@ describe('how far a build with Go is', () => {
     expect(progress.text()).toBe('0 of 3 packages');
     now = 60_000;
     progress.compiled('example.org/small');
-    // A twentieth in a minute.
+    // A twentieth in one minute.
     expect(progress.text()).toBe('1 of 3 packages, about 19 min left');
     progress.compiled('go: downloading example.org/other v1.0.0');
     progress.compiled('example.org/large');
@@ -47,7 +47,7 @@ describe('how far a build with Go is', () => {
 });
 
 describe('what is compiled while packages are installed', () => {
-  /** A `go` that says what it is asked, and compiles for ever. */
+  /** A fake `go` that records its arguments and compiles for ever. */
   function checkout(): { readonly root: string; readonly said: () => string; readonly env: NodeJS.ProcessEnv } {
     const bin = join(folder, 'bin');
     const log = join(folder, 'asked');

@@ -1,4 +1,4 @@
-/** Installs a part that takes a moment, as two processes of a test do at the same time. With `writing`, a program goes on writing into it. */
+/** Installs a part that takes a moment, as two processes of a test do at the same time. With `writing`, a program keeps writing into it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ const folder = await cachedPart({
   install: async (draft, run) => {
     process.stdout.write('installing\n');
     if (writing) {
-      // Without stderr, or the end of the pipe would end it.
+      // Without stderr, since the end of the pipe would end it.
       const write =
         'exec 2>/dev/null; n=0; while :; do n=$((n + 1)); mkdir -p "$1/$n"; echo "$n" > "$1/$n/file"; echo "$n" > "$TMPDIR/$n"; done';
       await run({ command: '/bin/sh', args: ['-c', `(${write}) & ${write}`, 'sh', draft] });

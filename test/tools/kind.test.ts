@@ -12,7 +12,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Stands for `kind` and `docker` where no Docker daemon is: notes its calls and leaves the kubeconfig that was asked for. */
+/** A stand-in for `kind` and `docker` where there is no Docker daemon: records its calls and leaves the requested kubeconfig. */
 const script = `#!/bin/sh
 echo "$*" >> "\${0%/*}/calls"
 while [ $# -gt 0 ]; do

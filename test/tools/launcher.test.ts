@@ -13,7 +13,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A checkout with the real launcher and a command line of one file. */
+/** A checkout with the real launcher and a single-file command line. */
 function checkout(cli: string): string {
   const root = mkdtempSync(join(tmpdir(), 'firebreak-launcher-'));
   folders.push(root);

@@ -15,7 +15,7 @@ afterEach(() => rmSync(cache, { recursive: true, force: true }));
 
 const command = join(import.meta.dirname, '..', 'servers', 'dev-command.ts');
 const parts = async (...args: readonly string[]) => {
-  // Named, and not inherited: what a test sets in its environment is no other process's, and this removes.
+  // Named, not inherited: what a test sets in its environment must reach no other process, and this test removes things.
   const env = { ...process.env, FIREBREAK_CACHE: cache };
   const result = await runCommand({ command: process.execPath, args: [command, 'dev', 'parts', ...args], env });
   return { ...result, text: `${result.stdout}${result.stderr}` };
@@ -114,7 +114,7 @@ describe('firebreak dev parts', () => {
     mkdirSync(stateDir);
     const record = { stateDir, pids: { server: process.pid } };
     writeFileSync(join(stateDir, 'platform.json'), JSON.stringify(record));
-    // Its command line has no such folder: the pid belongs to another program by now, so nothing runs.
+    // Its command line does not contain that folder: the pid belongs to another program by now, so nothing runs.
     expect((await listing()).parts.find(({ folder }) => folder === 'dev')).not.toHaveProperty('inUse');
     expect((await parts('--remove', 'server')).text).toContain(`being made by process ${process.pid}`);
     expect((await listing('--remove-all')).removed.toSorted()).toEqual(['dev', 'tool-1.0']);

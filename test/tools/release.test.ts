@@ -123,7 +123,7 @@ function verifierOf(key: KeyObject): Verifier {
     expect(await kubectl('--version')).toMatchObject({ code: 0, stdout: `${version}\n` });
     expect(await kubectl('playbooks', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('firebreak/') });
     expect((await kubectl('incidents', 'list')).stderr).toMatch(/^FB_ERR_CONFIG_INVALID/);
-    // What works in the cluster is not in it, and says so.
+    // The commands that work in the cluster are not in it, and say so.
     expect((await kubectl('run')).stderr).toMatch(/^FB_ERR_PLATFORM_PART_MISSING: .*(@temporalio\/core-bridge|lmdb)/);
   });
 
@@ -222,7 +222,7 @@ describe('before a release', () => {
       for (const { steps } of Object.values<{ readonly steps: readonly Readonly<Record<string, string>>[] }>(workflow.jobs))
         for (const { run = '', ...step } of steps) {
           expect(Object.keys(step)).toEqual(['name']);
-          // What the forge fills in would be the shell's before it is quoted.
+          // The shell would receive what the forge fills in before it is quoted.
           expect(run).not.toContain('${{');
           execFileSync('bash', ['-n', '-c', run]);
           for (const [, script = ''] of run.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script);

@@ -42,7 +42,7 @@ const runbooks = join(root, 'docs', 'runbooks');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rules-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What every process says, of whatever role. */
+/** The names of the metrics that every process exports, whatever its role. */
 async function metricNames(): Promise<ReadonlySet<string>> {
   const log = pino({ level: 'silent' });
   const zero = () => 0;

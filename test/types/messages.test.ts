@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-mistakes-'));
 
-/** What an author writes, and what the compiler must say of it. */
+/** What an author writes, and what the compiler must report. */
 const mistakes: readonly { readonly name: string; readonly code: string; readonly says: readonly RegExp[] }[] = [
   {
     name: 'a destructive step without an approval',
@@ -89,7 +89,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test.each(mistakes)('of $name the compiler says what to do', ({ code, says }) => {
   const line = lines.indexOf(code) + 1;
-  // The first line of a message names the place, and those that belong to it are indented.
+  // The first line of a message names the place; its further lines are indented.
   const message = said
     .split(/\n(?! )/)
     .filter((one) => one.includes(`mistakes.ts(${line},`))

@@ -1,4 +1,4 @@
-/** What the compiler refuses of an action of a pack. Checked by `tsc`, never run. */
+/** What the compiler rejects in an action of a pack. Checked by `tsc`, never run. */
 import { data, defineAction, implementAction } from '../../authoring/actions.ts';
 import { definePlaybook } from '../../authoring/playbook.ts';
 

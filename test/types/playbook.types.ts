@@ -1,6 +1,4 @@
-/**
- * What must not compile, checked by `tsc`: an `@ts-expect-error` that expects in vain is an error itself. Nothing here is run.
- */
+/** What must not compile, checked by `tsc`: an `@ts-expect-error` without an error is itself an error. Nothing here is run. */
 import {
   captureProcesses,
   cordonNode,
@@ -130,7 +128,7 @@ export const wide = definePlaybook(
     await steps.isolateNamespace({ namespace: 'shop' });
     // @ts-expect-error and so does what reaches a node, with a lease or without
     await steps.cordonNode({ node, lease: '1h' });
-    // What reaches a workload may be called: where it is not automatic, people are asked about it.
+    // Actions that reach a workload may be called: if they are not automatic, people are asked.
     await steps.suspendCronJob({ cronJob: { namespace: 'shop', name: 'nightly' } });
     const plan = { isolate: await steps.isolateNamespace.plan({ namespace: 'shop' }) };
     const answer = await ask({ ...question, choices: { no: 'No', isolate: 'Yes' }, plan });

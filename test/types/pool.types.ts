@@ -1,4 +1,4 @@
-/** A pool does each action that says it is the pool's, and no other: the compiler names what lacks. Checked by `tsc`, never run. */
+/** A pool implements exactly the actions that declare it as their pool: the compiler names any that is missing. Checked by `tsc`, never run. */
 import type { PoolImplementations } from '../../activities/chokepoint/registered.ts';
 
 declare const secrets: PoolImplementations<'secrets'>;

@@ -8,7 +8,7 @@ import { IncidentModel } from '../../workflows/incident/model.ts';
 import { type Decision, Questions } from '../../workflows/questions/questions.ts';
 import { Votes } from '../../workflows/questions/votes.ts';
 
-/** One question about something destructive, asked of two levels as a playbook asks it: nothing else of an incident. */
+/** Asks one question about something destructive at two levels, as a playbook does: nothing else of an incident. */
 export async function incident(input: IncidentInput & { readonly plan: Plan }): Promise<{
   readonly decision: Decision;
   readonly timeline: readonly string[];

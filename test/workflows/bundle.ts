@@ -11,8 +11,8 @@ const name = 'test-workflows';
 const bundleFile = 'workflows.bundle.js';
 
 /**
- * The product's workflows in one file, as they are built, or those of another entry; of that all processes and runs have one, until a source has changed. An
- * entry of the tests' own may import the product's and what lies in its own folder. What is bundled already is taken as it is.
+ * Returns the path of the product's workflows bundled into one file, as in a build, or of those of another entry; all processes and runs share one bundle until
+ * a source changes. A test's own entry may import the product's and files in its own folder. An existing bundle is reused.
  */
 export async function bundlePath(workflowsPath?: string): Promise<string> {
   if (workflowsPath === undefined) return join(await builtFolder(), bundleFile);
@@ -42,7 +42,7 @@ async function bundleOnce(workflowsPath: string): Promise<string> {
   return join(folder, bundleFile);
 }
 
-/** Of everything that may get into a bundle or shapes it. */
+/** Hash of everything that can get into a bundle or affects it. */
 function hashOf(workflowsPath: string): string {
   const folders = ['core', 'playbooks', 'workflows', 'service/packs', 'service/temporal'].map((folder) => join(root, folder));
   const entry = dirname(workflowsPath);

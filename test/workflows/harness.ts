@@ -45,7 +45,7 @@ import { skipping, startTimeSkipping } from './time-skipping.ts';
 
 export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
 
-/** What the scripted cell and desk have done, in order: once what has one key, however often it was asked for. */
+/** What the scripted cell and desk have done, in order: once per key, however often it was requested. */
 export interface Seen {
   readonly applied: StepCall[];
   readonly undone: StepCall[];
@@ -95,7 +95,7 @@ const nothingCame: EffectLook = {
   unknown: [],
 };
 
-/** Of nobody who is trusted: pools that are scripted ask for none. */
+/** A warrant that no trusted party signed: scripted pools require none. */
 export function warrantOf({ key, action, incident, severity }: StepCall): SignedWarrant {
   const digests = { inputDigest: '', planDigest: '', proofDigest: '' };
   const known = { severity, deciders: [], actors: [], requesters: [] };
@@ -107,7 +107,7 @@ export function refuse(code: ErrorCode, message: string = code): never {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 }
 
-/** The cell and the desk as the script has them; votes are really checked and remembered, by `people` and at the `clock`’s time. */
+/** The cell and the desk as scripted; votes are really checked and remembered, against `people` and at the `clock`’s time. */
 export function scriptedActivities(
   seen: Seen,
   script: Script,
@@ -117,7 +117,7 @@ export function scriptedActivities(
   const attempts = new Map<string, number>();
   const done = new Set<string>();
   const votes = new VoteMemory();
-  /** A used machine hands an answer over too late now and then, and the same is asked for again under its key: real ones find that it is done. */
+  /** On a busy machine an answer is sometimes delivered too late, and the same is requested again under its key: real ones detect that it is done. */
   const isFirst = (key: string): boolean => {
     const first = !done.has(key);
     done.add(key);
@@ -224,7 +224,7 @@ export interface RunningIncident {
   question(lease?: boolean): Promise<QuestionState>;
   until(check: (state: IncidentState) => boolean, what: string): Promise<IncidentState>;
   result(): Promise<IncidentState>;
-  /** Ends it as it is. */
+  /** Ends the incident as it is. */
   end(): Promise<void>;
 }
 
@@ -282,7 +282,7 @@ async function startIncident(options: {
   readonly taskQueue: string;
   readonly alerts: readonly Alert[];
   readonly settings: Partial<IncidentSettings> | undefined;
-  /** With a search attribute, as the intake starts it. The time-skipping server knows none. */
+  /** With a search attribute, as the intake starts it. The time-skipping server does not support it. */
   readonly listed: boolean;
 }): Promise<RunningIncident> {
   const { env, taskQueue, alerts, settings, listed } = options;
@@ -305,7 +305,7 @@ async function startIncident(options: {
     args: [input],
     ...(listed ? { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } } : {}),
   });
-  /** On a busy machine a worker may need longer for an answer than Temporal waits for it, and a task that a signal has overtaken is done again. */
+  /** On a busy machine a worker may need longer to answer than Temporal waits, and a task that a signal has overtaken is run again. */
   const state = (): Promise<IncidentState> =>
     eventually('an answer of the incident', () =>
       handle.query<IncidentState>(incidentNames.stateQuery).catch((error: unknown) => {
@@ -355,7 +355,7 @@ async function startIncident(options: {
     },
     result: () => skipping(env, () => resultOf<IncidentState>(handle)),
     end: async () => {
-      // The time-skipping server waits for what was under way then for good: no time is skipped any more.
+      // Otherwise the time-skipping server waits for what was under way for good, and never skips time again.
       await eventually('that nothing of it is under way', async () => {
         const { raw } = await handle.describe();
         return !raw.pendingWorkflowTask && !raw.pendingActivities?.length;

@@ -20,7 +20,7 @@ const attributesOf = (event: PlainEvent): Plain =>
 
 const millisOf = ({ eventTime }: PlainEvent): number => eventTime.seconds * 1_000 + Math.floor(eventTime.nanos / 1e6);
 
-/** Attributes refer to earlier events by their numbers. */
+/** Attributes refer to earlier events by number. */
 function renumbered(event: PlainEvent, eventId: number, ids: ReadonlyMap<number, number>): PlainEvent {
   const entries = Object.entries(event).map(([key, value]) => {
     if (!key.endsWith('EventAttributes')) return [key, value];
@@ -34,9 +34,9 @@ function renumbered(event: PlainEvent, eventId: number, ids: ReadonlyMap<number,
 }
 
 /**
- * The history with one more workflow task behind each in which nothing was asked for, at most `lateMs` after it. Servers make such tasks (the
- * time-skipping one for queries, the real one when a build changes), and the SDK takes them together with the one before when it replays: what
- * decided by the clock, and not by a timer, then decides otherwise.
+ * The history with an additional workflow task after each one that requested nothing, at most `lateMs` later. Servers create such tasks (the time-skipping one
+ * for queries, the real one when a build changes), and on replay the SDK merges them with the task before: code that decides by the clock instead of a timer
+ * then decides differently.
  */
 export function withIdleTasks(history: IHistory, lateMs: number): { readonly history: IHistory; readonly added: number } {
   const events = asPlain(history);
@@ -48,7 +48,7 @@ export function withIdleTasks(history: IHistory, lateMs: number): { readonly his
     made.push(renumbered(event, made.length + 1, ids));
     const [scheduled, started, next] = [events[index - 2], events[index - 1], events[index + 1]];
     if (!isTask(event, 'Completed') || !isTask(started, 'Started') || !isTask(scheduled, 'Scheduled') || !next) continue;
-    // What a task has asked for follows it at once and names it.
+    // Commands of a task follow it at once and name it.
     if (attributesOf(next).workflowTaskCompletedEventId) continue;
     const [following] = events.slice(index + 1).filter((one) => isTask(one, 'Scheduled'));
     if (!following) continue;

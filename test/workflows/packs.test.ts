@@ -14,7 +14,7 @@ import { alertOf } from './people.ts';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-workflow-packs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Built from a folder of its own, with a state directory of its own. */
+/** Builds from a folder of its own, with a state directory of its own. */
 async function build(name: string, files: Readonly<Record<string, string>> = acmeFiles): Promise<WorkflowBuild> {
   const source = { folder: writePackFolder(join(folder, name, 'pack'), files) };
   const { integrity } = readPack(source);
@@ -42,7 +42,7 @@ test('workflows share what is shipped and what it matches by, and nothing of the
   const cache = new Proxy({}, { get: (_, id) => modules.get(id), set: (_, id, value) => modules.set(id, value) !== undefined });
   const { AsyncLocalStorage, URL, TextEncoder, AbortController } = { ...globalThis, AsyncLocalStorage: class {} };
   const context = createContext({ __webpack_module_cache__: cache, AsyncLocalStorage, URL, TextEncoder, AbortController });
-  // As the worker does it: what is loaded before the first workflow is every workflow's.
+  // As the worker does: everything loaded before the first workflow is shared by all workflows.
   new Script(readFileSync(first.path, 'utf8')).runInContext(context);
   new Script('__TEMPORAL__.preloadModules()').runInContext(context);
   const shared = [...modules.keys()].map(String).filter((id) => !id.includes('node_modules'));

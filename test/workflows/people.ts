@@ -1,4 +1,4 @@
-/** People, their keys and votes, and the alerts they vote on: without Temporal, which keeps the process alive that has loaded a lab. */
+/** People, their keys and votes, and the alerts they vote on, without Temporal, which keeps any process alive that has loaded a lab. */
 import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
@@ -26,7 +26,7 @@ export const deskKey = keyPair('desk');
 
 export const outsiderKey = keyPair('stranger');
 
-/** Real signatures over real bytes: only where the keys come from is the test's. */
+/** Real signatures over real bytes: only the source of the keys is the test's. */
 export const voteKeys: VoteKeys = {
   deskKeyIds: ['desk'],
   keyIdsOf: (person) => person.keys,

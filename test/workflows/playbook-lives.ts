@@ -11,7 +11,7 @@ import { type Lab, planOf, type RunningIncident, type Script, startLab } from '.
 import { signVote } from './people.ts';
 import { voteOn } from './voting.ts';
 
-/** What each action plans and gives back, as its declaration and its schema have it: bodies of playbooks look at that. */
+/** What each action plans and returns, matching its declaration and its schema: playbook bodies read that. */
 const script: Script = Object.fromEntries(
   actions.flatMap(({ name, effect, reach }) => [
     [`plan:${name}`, (call: StepCall): Plan => planned(call, { effect, reach })],
@@ -19,7 +19,7 @@ const script: Script = Object.fromEntries(
   ]),
 );
 
-/** An image that is signed would end a body at once. */
+/** A signed image would end a body at once. */
 function outputOf({ action, input }: StepCall): unknown {
   const outputs = sampleOutputs(action, input).map((make) => make());
   return outputs.find((output) => isObject(output) && output.signature === 'unsigned') ?? outputs[0];
@@ -32,19 +32,19 @@ function planned(call: StepCall, declared: Pick<Plan, 'effect' | 'reach'>): Plan
   return { ...plan, ...declared, target: { name }, changes: [{ target: name, what: call.action }], blastRadius: [name] };
 }
 
-/** A lab in which every shipped playbook can live. */
+/** A lab in which every shipped playbook can run. */
 export function startLivesLab(): Promise<Lab> {
   return startLab(script);
 }
 
-/** Of each shipped playbook the first alert by which it is tried. */
+/** The first test alert of each shipped playbook. */
 export const lives: readonly (readonly [name: string, alert: Alert])[] = Object.entries(waysInto).flatMap(([name, [alert]]) =>
   alert ? [[name, alert] as const] : [],
 );
 
 const isOver = (state: string): boolean => state === 'done' || state === 'failed' || state === 'skipped';
 
-/** The playbook's life from its alert to the end of its body: each question gets the answer that it has last, from as many people as it takes. */
+/** Runs the playbook from its alert to the end of its body: each question gets its last answer, from as many people as required. */
 export async function live(lab: Lab, name: string, alert: Alert): Promise<RunningIncident> {
   const incident = await lab.start([{ ...alert, cluster: 'lab' }], { playbooks: [`firebreak/${name}`], lingerMs: 3_600_000 });
   const ended = ({ bodies }: Awaited<ReturnType<RunningIncident['state']>>) =>

@@ -1,4 +1,4 @@
-/** Renews the golden histories: `node test/workflows/record-histories.ts`. Only when a change of the workflows is meant to end old runs. */
+/** Regenerates the golden histories: `node test/workflows/record-histories.ts`. Only when a change of the workflows is meant to end old runs. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';

@@ -10,8 +10,8 @@ interface ToReplay {
 }
 
 /**
- * Those of the histories that do not replay on the workflows of today, by their workflows' ids. All of them together: a worker of its own for each
- * loads the workflows anew, half a second of the processor.
+ * The workflow ids of those histories that do not replay on today's workflows. All are replayed together: one worker each would load the workflows again, half
+ * a second of CPU time.
  */
 export async function unreplayed(histories: readonly ToReplay[], workflowsPath?: string): Promise<ReadonlyMap<string, Error>> {
   let errors = await replay(histories, workflowsPath);
@@ -27,7 +27,7 @@ export async function unreplayed(histories: readonly ToReplay[], workflowsPath?:
 
 const mostTries = 3;
 
-/** The SDK gives each task five seconds. On a machine that stands still for as long a task is late that says nothing about the history; a loop stays late. */
+/** The SDK gives each task five seconds. On a machine that stalls that long, a late task says nothing about the history; an endless loop stays late. */
 function isOutOfTime(error: Error | undefined): boolean {
   return error?.message.includes('Script execution timed out') === true;
 }
@@ -52,12 +52,12 @@ async function replay(histories: readonly ToReplay[], workflowsPath: string | un
   return errors;
 }
 
-/** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
+/** The result of replaying a history on today's workflows: one entry, or undefined if the replay matches. */
 export async function replayHistory(workflowId: string, history: ToReplay['history'], workflowsPath?: string) {
   return [(await unreplayed([{ workflowId, history }], workflowsPath)).get(workflowId)];
 }
 
-/** An event a line, with what tells it from others of its kind: a fault that comes once in a hundred runs has to be understood from its report. */
+/** One event per line, with what distinguishes it from similar ones: a fault seen once in a hundred runs must be clear from its report. */
 function outlineOf({ events }: proto.temporal.api.history.v1.IHistory): string {
   return (events ?? [])
     .map((event) => {

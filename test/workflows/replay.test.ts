@@ -95,7 +95,7 @@ describe('golden histories of the shipped playbooks', () => {
   });
 });
 
-/** As if the body had done something else. */
+/** As if the body had done something different. */
 function withOtherStep(history: StoredHistory['history']): StoredHistory['history'] {
   const events = (history.events ?? []).map((event) => {
     const scheduled = event.activityTaskScheduledEventAttributes;

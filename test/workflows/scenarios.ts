@@ -1,7 +1,7 @@
 import type { Lab, RunningIncident } from './harness.ts';
 import { alertOf, batchOf } from './people.ts';
 
-/** Whole lives of incidents, for golden histories and for the run without a workflow cache. */
+/** Complete incidents, for golden histories and for the run without a workflow cache. */
 export const scenarios: Readonly<Record<string, (lab: Lab) => Promise<RunningIncident>>> = {
   'dropped-binary-removed': async (lab) => {
     const incident = await lab.start([alertOf()]);

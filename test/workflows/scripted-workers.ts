@@ -11,7 +11,7 @@ import type { testSpeaker } from './speakers.ts';
 
 type Speaker = ReturnType<typeof testSpeaker>;
 
-/** A cell and a desk of a cluster on a real Temporal, whose activities are scripted; they run until they are stopped. */
+/** Starts a cell and a desk of a cluster on a real Temporal with scripted activities; they run until stopped. */
 export async function startScriptedWorkers(options: {
   readonly connection: NativeConnection;
   readonly namespace: string;
@@ -21,7 +21,7 @@ export async function startScriptedWorkers(options: {
   readonly seen: Seen;
   /** Absent: both. */
   readonly only?: readonly SigningRole[];
-  /** What a bell has the cell do. */
+  /** What the cell does when a schedule fires. */
   readonly schedules?: ScheduleActivities;
 }): Promise<{ stop(): Promise<void> }> {
   const { connection, namespace, cluster, build, speakers, seen, schedules, only = ['cell', 'desk'] } = options;

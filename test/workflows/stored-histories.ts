@@ -8,7 +8,7 @@ import { testCodecKeys } from './speakers.ts';
 const { Payload } = proto.temporal.api.common.v1;
 const { History } = proto.temporal.api.history.v1;
 
-/** Of the shipped playbooks, one each. */
+/** One history for each shipped playbook. */
 const file = join(import.meta.dirname, '..', 'fixtures', 'histories', 'playbooks.ndjson.gz');
 const box = createBox({ keys: testCodecKeys });
 const sealing = 'binary/encrypted';
@@ -33,10 +33,10 @@ function isPayload(value: unknown): value is Written {
   return typeof metadata === 'object' && metadata !== null && 'encoding' in metadata;
 }
 
-/** As the codec binds a payload to its workflow, in the lab's namespace. */
+/** The string by which the codec binds a payload to its workflow, in the lab's namespace. */
 const boundTo = (workflow: string): string => JSON.stringify(['temporal', 'default', workflow]);
 
-/** Sealed bytes cannot be compressed, and the tests' key is in the tree: what is stored is what was sealed. */
+/** Sealed bytes cannot be compressed, and the tests' key is in the tree, so the plaintext is stored. */
 function opened(value: Written): unknown {
   if (text(value.metadata.encoding) !== sealing) return value;
   const workflow = text(value.metadata['encryption-workflow']);

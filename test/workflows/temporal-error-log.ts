@@ -1,20 +1,20 @@
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { coreFilter } from '../../service/temporal/runtime.ts';
 
-/** What playbooks have said into the log. */
+/** Lines that playbooks have logged. */
 export const playbookLines: LogEntry[] = [];
 
 type Listener = (entry: LogEntry) => void;
 
 const listeners = new Set<Listener>();
 
-/** What the SDK and its core say, until the returned function is called. */
+/** Passes on what the SDK and its core log, until the returned function is called. */
 export function hearTemporal(listener: Listener): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }
 
-// What a test has refused or broken on purpose is no news. Temporal takes this once a process: whoever needs it imports this file.
+// Errors that a test provokes on purpose are not reported. Temporal accepts a logger once per process: tests that need it import this file.
 const errors = new DefaultLogger('ERROR');
 Runtime.install({
   logger: new DefaultLogger('INFO', (entry) => {

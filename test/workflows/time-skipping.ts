@@ -3,7 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { timeSkippingServerPath } from '../../service/parts/time-skipping-server.ts';
 import { clientOptions, testSpeaker } from './speakers.ts';
 
-/** Less than the half minute after which a connection on which nothing comes sends a ping. */
+/** Shorter than the half minute after which an idle connection sends a ping. */
 const askEveryMs = 10_000;
 const lookEveryMs = 5_000;
 const leastStillLooks = 2;
@@ -21,7 +21,7 @@ export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
   return env;
 }
 
-/** Does what lets the server skip time, and sees that it does. */
+/** Runs work that lets the server skip time, and makes sure that the server does. */
 export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Promise<T>): Promise<T> {
   const working = new AbortController();
   let unlocked = 0;
@@ -35,18 +35,18 @@ export async function skipping<T>(env: TestWorkflowEnvironment, work: () => Prom
   } finally {
     working.abort();
     await seen;
-    // It counts: what was only slow would have time skipped from now on, also while a test waits for people.
+    // Unlocks are counted: if the server was only slow, it would skip time from now on, even while a test waits for people.
     for (; unlocked > 0; unlocked -= 1) await env.connection.testService?.lockTimeSkipping({});
   }
 }
 
 /**
- * The server skips no time while a call is under way, and forgets to go on where the run of that call is ended meanwhile. On a busy machine it was seen to
- * forget it also where no run was ended. Whoever sleeps then sleeps for as long as they said: so where nothing has happened for some looks and time goes by as on a clock, it is told
- * to skip once more. Told so by mistake, since the machine is only slow, it skips the time that calls have, too: each is over before it is done.
+ * The server skips no time while a call is under way, and does not resume if the run of that call is ended meanwhile. On a busy machine this was also seen
+ * without a run ending. A sleep then takes its full real time. So if nothing has happened for some looks and time passes at clock speed, this tells the server
+ * again to skip. If that is a mistake because the machine is only slow, the server also skips the time that calls have: each times out before it is done.
  */
 async function skipOn(env: TestWorkflowEnvironment, signal: AbortSignal, onUnlocked: () => void): Promise<void> {
-  // A busy server lets a call run out, and a run may end between two calls: it is looked again.
+  // On a busy server a call may time out, and a run may end between two calls: look again.
   const look = () => lookAt(env).catch(() => undefined);
   let stillLooks = 0;
   for (let before = await look(); ; ) {
@@ -74,13 +74,13 @@ async function lookAt(env: TestWorkflowEnvironment): Promise<Look> {
   return { here: Date.now(), there: await env.currentTimeMs(), idle: await idleAt(env) };
 }
 
-/** Nothing has happened, and time goes by as on a clock. */
+/** Whether nothing has happened, and time passes at clock speed. */
 function isStill(before: Look, now: Look): boolean {
   const isSkipping = now.there - before.there > 2 * (now.here - before.here);
   return !isSkipping && now.idle !== undefined && now.idle === before.idle;
 }
 
-/** How far each open run has come; undefined where something of one is under way. */
+/** How far each open run has come; undefined if anything of one is under way. */
 async function idleAt({ client, connection }: TestWorkflowEnvironment): Promise<string | undefined> {
   const { namespace } = client.options;
   const { executions } = await connection.workflowService.listOpenWorkflowExecutions({ namespace });
@@ -94,13 +94,13 @@ async function idleAt({ client, connection }: TestWorkflowEnvironment): Promise<
 }
 
 /**
- * This server closes a connection after the third ping without an answer of its own in between ("excess pings"; gRPC for Java allows one in five minutes), and
- * what it has just handed to the worker on it is lost for the ten seconds of a workflow task: a file that takes minutes took many more.
+ * This server closes a connection after the third ping without an answer of its own in between ("excess pings"; gRPC for Java allows one in five minutes).
+ * Anything it has just handed to the worker on that connection is lost for the ten seconds of a workflow task: a file that takes minutes took many more.
  */
 function keepFromPinging({ connection, nativeConnection }: TestWorkflowEnvironment): void {
   const asking = setInterval(() => {
     const asked = [connection, nativeConnection].map(({ workflowService }) => workflowService.getSystemInfo({}));
-    // They are closed.
+    // The connections are closed.
     Promise.all(asked).catch(() => clearInterval(asking));
   }, askEveryMs);
   asking.unref();

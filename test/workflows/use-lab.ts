@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Lab, type Script, startLab } from './harness.ts';
 
-/** One lab for all tests of a file, and its script: what a test writes into it is gone after that test. */
+/** One lab for all tests of a file, with its script: anything a test writes into the script is reset after that test. */
 export function useLab(
   workflowsPath?: string,
   others?: Parameters<typeof startLab>[3],

@@ -7,12 +7,12 @@ export function recordsIn(lab: Pick<Lab, 'seen'>, incident: RunningIncident, kin
   return lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`) && record.kind === kind);
 }
 
-/** What a playbook asked, not the standing question of a lease. */
+/** The playbook's question, not the standing question of a lease. */
 export function mainQuestion(state: IncidentState): QuestionState | undefined {
   return state.questions.find((one) => !one.question.id.startsWith('lease:'));
 }
 
-/** A vote on the question as it is asked now; `over` makes it wrong. */
+/** A vote on the question as it is asked now; `over` overrides fields to make it wrong. */
 export function voteOn(asked: QuestionState, over: Partial<Vote> = {}): Vote {
   return {
     version: 1,

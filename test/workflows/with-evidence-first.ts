@@ -1,4 +1,4 @@
-/** The workflows as they are, with one playbook more: where a cut would make what runs destroy itself. */
+/** The workflows as they are, plus a playbook for programs that would destroy themselves when cut off. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from '../playbooks/added.ts';

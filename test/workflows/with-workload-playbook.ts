@@ -1,4 +1,4 @@
-/** The workflows as they are, with one playbook more: what a reviewed change of the list would add. */
+/** The workflows as they are, plus one playbook: what a reviewed change of the list would add. */
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { addPlaybooks } from '../playbooks/added.ts';

@@ -10,13 +10,13 @@ import { type ConsoleStandIn, startConsoleStandIn } from './stand-in.ts';
 
 export interface ShownConsole {
   readonly desk: ConsoleStandIn;
-  /** What went wrong in the pages of this test. */
+  /** Errors in the pages of this test. */
   readonly faults: string[];
-  /** @param before done before the page is there */
+  /** @param before runs before the page is there */
   opened(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Page>;
 }
 
-/** The console as it is built, in a real Chromium, before an API that answers what `sample.ts` says until a test says otherwise. For a `describe` of its own. */
+/** The built console in a real Chromium, against an API that returns what `sample.ts` says unless a test changes it. For a separate `describe`. */
 export function consoleInBrowser(): ShownConsole {
   let browser: Browser;
   let folder: string;

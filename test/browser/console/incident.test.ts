@@ -51,7 +51,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await provider?.stop();
   });
 
-  /** A browser of their own, at the door of the console. */
+  /** A separate browser, at the sign-in of the console. */
   async function atTheDoor(person: string): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     contexts.push(context);
@@ -69,7 +69,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await ada.getByText('No open incidents').waitFor();
     await ada.getByText('Live', { exact: true }).waitFor();
 
-    // Nobody reloads: it comes by itself.
+    // Nobody reloads: it appears by itself.
     await service.alert(cart);
     await ada.getByRole('link', { name: new RegExp(`${cart.namespace}/${cart.name}`) }).click();
     await ada.getByRole('button', { name: 'Yes: release pod' }).click();
@@ -104,7 +104,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await enter();
     await grace.getByText('Closed: harmless').waitFor();
 
-    // What was told and done is there for who asks later, and it proves itself.
+    // What was said and done is there for later readers, and it verifies itself.
     for (const text of ['Our own migration job', 'Checked with the team of cart', 'Containment released'])
       await grace.getByText(text).first().waitFor();
     await grace.getByText('Complete', { exact: true }).waitFor();
@@ -112,7 +112,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await enter();
     await grace.getByText('incident.closed').waitFor();
 
-    // How sensors and intake stand comes from the cell, by a signal that it has signed.
+    // The state of sensors and intake comes from the cell, in a signal that it has signed.
     await press('Overview');
     await enter();
     const intake = grace.getByRole('region', { name: 'Intake' });

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 
 const most = 80;
 
-/** Goes on by Tab until what is called so has the focus. */
+/** Presses Tab until the element with this name has the focus. */
 export async function tabTo(page: Page, name: string): Promise<void> {
   for (let presses = 0; presses < most; presses += 1) {
     const focused: string = await page.evaluate(`(({ labels, textContent, tagName }) =>

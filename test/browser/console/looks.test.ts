@@ -5,10 +5,10 @@ import * as sample from './sample.ts';
 
 const inBrowser = findBrowser() === undefined ? describe.skip : describe;
 
-/** Where something sticks out of the page sideways: there is nothing then that a thumb or a wall would miss. */
+/** How far something sticks out of the page sideways: if nothing does, neither a phone nor a wall screen cuts anything off. */
 const sticksOut = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 
-/** Words of drawings as the browser sets them: those of a label that touch a box or another label, and those of a box that stick out of it. */
+/** Misplaced words of drawings as the browser renders them: those of a label that touch a box or another label, and those of a box that stick out of it. */
 const wordsAstray = `[...document.querySelectorAll('svg.ways')].flatMap((svg) => {
   const boxOf = (one) => one.getBBox();
   const touch = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
@@ -33,7 +33,7 @@ inBrowser('the console, to look at', () => {
     const page = await opened(`/incidents/${sample.cart.key}`, {}, (one) => one.clock.install());
     const containment = page.getByRole('region', { name: 'Containment', exact: true });
     await containment.getByText(/in 3 h \d+ min/).waitFor();
-    // The page's own clock stands, however slow the machine is.
+    // The page's own clock is stopped, so a slow machine does not matter.
     await page.clock.pauseAt(until - 11 * 60_000);
     const left = containment.locator('.number');
     await containment.getByText('in 11 min', { exact: true }).waitFor();

@@ -22,7 +22,7 @@ inBrowser('the console', () => {
   ])('axe finds nothing on %s, in both schemes and at both widths', async (_, path, text) => {
     const page = await opened(path);
     await page.getByText(text).first().waitFor();
-    // What is folded up is read, too.
+    // Folded content is checked, too.
     for (const one of await page.locator('summary').all()) await one.click();
     expect(await broken(page)).toEqual([]);
     expect(faults).toEqual([]);
@@ -143,7 +143,7 @@ inBrowser('the console', () => {
   test('asks once for what was typed, and not with each letter', async () => {
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
-    // The page's own clock stands while somebody types, however slow the machine is.
+    // The page's own clock is stopped while somebody types, so a slow machine does not matter.
     await page.clock.install();
     await page.clock.pauseAt(Date.now() + 60_000);
     const before = shown.desk.asked.length;
@@ -223,7 +223,7 @@ inBrowser('the console', () => {
   });
 
   test('tells of sensors who is silent where, who loses events, and what the intake turned away', async () => {
-    // Heard of just now, when no intake has spoken since.
+    // Heard of just now, although no intake has reported since.
     const fresh = { cluster: 'prod-1', name: 'tracee', alerts: 1, lastAlertAt: new Date().toISOString(), health: null };
     shown.desk.answers.overview = { ...sample.overview, sensors: [...sample.overview.sensors, fresh] };
     const page = await opened('/overview');

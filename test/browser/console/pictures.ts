@@ -1,4 +1,7 @@
-/** The pictures of `docs/console.md`, from the console before an API that answers what `sample.ts` says: `node test/browser/console/pictures.ts`. They are looked at, not compared. */
+/**
+ * The pictures of `docs/console.md`, from the console against an API that returns what `sample.ts` says: `node test/browser/console/pictures.ts`. They are for
+ * people to look at and are not compared.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +11,7 @@ import { pictured, screenNames, screens, takePicture, withBrowser } from '../pic
 import * as sample from './sample.ts';
 import { Fault, startConsoleStandIn } from './stand-in.ts';
 
-/** Where another folder is named: `node test/browser/console/pictures.ts /tmp/looked-at`. */
+/** With another folder: `node test/browser/console/pictures.ts /tmp/looked-at`. */
 const [images] = process.argv.slice(2);
 
 interface Pictured {
@@ -51,7 +54,7 @@ const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
   },
 };
 
-/** To a part of the page, below the bar that stays above. */
+/** Scrolls to a part of the page, below the sticky bar. */
 async function scrollTo(page: Page, title: string): Promise<void> {
   const part = page.getByRole('region', { name: title, exact: true });
   await part.waitFor();

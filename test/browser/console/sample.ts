@@ -14,7 +14,7 @@ import type {
 import { describedPlaybooks } from '../../../service/config/described-playbooks.ts';
 import type { Answers } from './stand-in.ts';
 
-/** Incidents as the API says them, at times that are near the reader's. */
+/** Incidents as the API returns them, at times close to the reader's. */
 
 const sha = (letter: string): string => letter.repeat(64);
 export const at = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
@@ -538,14 +538,14 @@ export const overview: ConsoleOverview = {
   questions: { asked: 75, decided: 66, expired: 7, open: 2, quickApprovals: 3 },
 };
 
-/** As `firebreak playbooks list --json` has them. */
+/** As `firebreak playbooks list --json` returns them. */
 export const playbooks = { items: [...describedPlaybooks(undefined, Date.now())] };
 
 export const playbooksOfPack = {
   items: playbooks.items.slice(0, 1).map((one) => ({ ...one, id: 'acme/miner', title: 'Stop a miner' })),
 };
 
-/** Of a playbook of a pack, as the desk draws it. */
+/** A playbook of a pack, as the desk draws it. */
 export const drawing: PlaybookDrawing = {
   alert: 'Detect crypto miners (critical)',
   width: 470,
@@ -629,7 +629,7 @@ export const people: ConsolePeople = {
   ],
 };
 
-/** What somebody with all roles is answered. */
+/** What the API returns to somebody with all roles. */
 export const answers = (): Answers => ({
   session,
   incidents: { items: [...incidents], next: null },

@@ -5,7 +5,7 @@ import { type ConsoleApi, routeShapes } from '../../../core/console/routes.schem
 import { type ConsoleRouteName, consoleRoutes } from '../../../core/console/routes.ts';
 import { createStaticFiles } from '../../../service/desk/console/static-files.ts';
 
-/** What a route answers; an error of the API where it is not found or refused. */
+/** What a route returns; an API error if something is not found or refused. */
 export type Answers = { [Name in ConsoleRouteName]?: ConsoleApi[Name]['response'] | Fault };
 
 /** An answer that is an error. */
@@ -20,23 +20,23 @@ export class Fault {
 
 export interface ConsoleStandIn {
   readonly url: string;
-  /** What is answered from now on. */
+  /** The answers from now on. */
   readonly answers: Answers;
-  /** What was asked, newest last. */
+  /** The requests so far, newest last. */
   readonly asked: { readonly name: ConsoleRouteName; readonly url: string; readonly body: unknown }[];
-  /** Tells all who listen. */
+  /** Sends an event to all listeners. */
   readonly tell: <Kind extends keyof typeof consoleEvents>(kind: Kind, data: z.input<(typeof consoleEvents)[Kind]>) => void;
-  /** Ends all streams, as a network does that goes. */
+  /** Ends all streams, as a lost network does. */
   readonly cut: () => void;
   readonly stop: () => Promise<void>;
 }
 
-/** The console's files, as the desk sends them, before an API that answers what a test says. Every answer is held against the shapes that the desk is held against. */
+/** The console's files as the desk sends them, with an API that returns what a test says. Every answer is checked against the same shapes as the desk's. */
 export async function startConsoleStandIn({
   folder,
   answers,
 }: {
-  /** Where the build has put the console. */
+  /** The folder of the built console. */
   readonly folder: string;
   readonly answers: Answers;
 }): Promise<ConsoleStandIn> {

@@ -41,7 +41,7 @@ inBrowser('a quiet night', () => {
     return rows.map(({ seen_at }) => Date.now() - Date.parse(String(seen_at)) < 20 * 60_000);
   }
 
-  /** As if nobody had asked for anything for so long, in any session. */
+  /** As if no session had requested anything for this long. */
   async function quietFor(minutes: number): Promise<void> {
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - minutes * 60_000).toISOString()]);
   }
@@ -52,7 +52,7 @@ inBrowser('a quiet night', () => {
     await wall.getByText(/^Wall display until/).waitFor();
     expect(await wall.getByRole('link', { name: 'Questions' }).count()).toBe(0);
 
-    // Twice as long as nothing may be asked, in two halves.
+    // Twice the time that may pass without a request, in two halves.
     for (const _ of [1, 2]) {
       await quietFor(29);
       await eventually('the open wall counts as used', async () => (await used())[1] === true);

@@ -18,25 +18,25 @@ import { startPostgres } from '../../postgres-server.ts';
 import { Member } from './member.ts';
 import { Site } from './site.ts';
 
-/** Something that is killed, and started again where it was. */
+/** A part that is killed, and restarted in place. */
 export interface Victim {
   /** By SIGKILL. */
   kill(): Promise<void>;
-  /** Resolves when it is at work again. */
+  /** Resolves when it is working again. */
   start(): Promise<void>;
 }
 
 /**
- * Two clusters as production has them. `east` has two intakes (replicas of its cell, each with its own volume), `west` one; the pools are apart; two
- * desks share a PostgreSQL, and all share a Temporal whose services are apart, on PostgreSQL, too. Evidence is in S3.
+ * Two clusters as in production. `east` has two intakes (replicas of its cell, each with its own volume), `west` one; the pools are separate; two desks share a
+ * PostgreSQL, and all share a Temporal with separate services, also on PostgreSQL. Evidence is in S3.
  */
 export interface Estate {
   readonly east: Site;
   readonly west: Site;
   readonly members: ReadonlyMap<string, Member>;
-  /** Everything that runs apart, by name. */
+  /** All separate parts, by name. */
   readonly victims: ReadonlyMap<string, Victim>;
-  /** Of a desk: the records and their proof. */
+  /** A desk's configuration: for the records and their proof. */
   readonly deskConfig: string;
   readonly slack: SlackEmulator;
   stop(): Promise<void>;
@@ -70,7 +70,7 @@ const keyFiles: Readonly<Record<string, readonly string[]>> = {
   desk: ['codec.key', 'vote.pem', 'notary.pem'],
 };
 
-/** Starts it all; resolves when all of it is at work. */
+/** Starts everything; resolves when all of it is working. */
 export async function startEstate(say: (message: string) => void = () => {}): Promise<Estate> {
   const folder = mkdtempSync(join(tmpdir(), 'fb-cluster-'));
   const group = new ServerGroup();
@@ -93,7 +93,7 @@ async function build(options: {
   readonly say: (message: string) => void;
 }): Promise<Omit<Estate, 'stop'>> {
   const { folder, group, ends, say } = options;
-  // `npm test` has built. A file run alone would try what was built some time ago.
+  // `npm test` has already built. A file that runs alone would otherwise test an old build.
   if (process.env.FIREBREAK_TEST_RUN === undefined) await ensureBuilt({ node: process.execPath });
   const postgres = await startPostgres();
   ends.push(() => postgres.stop());
@@ -131,7 +131,7 @@ async function build(options: {
 
   const shared = {
     temporal: { address: temporal.address, namespace: temporal.namespace },
-    // Short, so that the end can be seen: an incident with nothing left to do waits that long for further alerts.
+    // Short, so that the end can be observed: an incident with nothing left to do waits this long for further alerts.
     incidents: { lingerSeconds: 3 },
     roster: {
       people: people.map(({ id, name, slack: user }) => ({ id, name, slack: [user] })),
@@ -247,7 +247,7 @@ async function build(options: {
   };
 }
 
-/** Each cluster has keys of its own; what everybody reads and what the desks sign with is the same in both. */
+/** Each cluster has its own keys; the shared public ones and the desks' signing keys are the same in both. */
 async function makeKeySets(folder: string): Promise<Readonly<Record<SiteName, string>>> {
   const sets = { east: join(folder, 'keys-east'), west: join(folder, 'keys-west') };
   await makeKeySet(sets.east);
@@ -266,7 +266,7 @@ function keysFor(folder: string, roles: readonly string[]): Readonly<Record<stri
   );
 }
 
-/** Writes a secret into a file of its own, and returns how a configuration names it. */
+/** Writes a secret into its own file, and returns how a configuration refers to it. */
 function secretFiles(folder: string): (name: string, value: string) => { readonly file: string } {
   mkdirSync(folder, { mode: 0o700 });
   return (name, value) => {

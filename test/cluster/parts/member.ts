@@ -10,17 +10,17 @@ interface MemberOptions {
   readonly name: string;
   readonly roles: string;
   readonly folder: string;
-  /** The folder of the package that runs. */
+  /** The folder of the package to run. */
   readonly program: string;
   readonly group: ServerGroup;
   readonly config: Readonly<Record<string, unknown>>;
-  /** Of its keys folder, by file name: what it may read, and nothing else. */
+  /** Its keys folder, by file name: what it may read, and nothing else. */
   readonly keys: Readonly<Record<string, string>>;
-  /** Its own door for status. */
+  /** Port of its status server. */
   readonly statusPort: number;
 }
 
-/** One process of Firebreak with a folder, a configuration and keys of its own, as a pod has them. Killed and started again on that folder. */
+/** One process of Firebreak with its own folder, configuration and keys, like a pod. Can be killed and restarted on that folder. */
 export class Member {
   readonly name: string;
   readonly configFile: string;
@@ -55,7 +55,7 @@ export class Member {
     return this.#process && residentBytes(this.#process.pid);
   }
 
-  /** Resolves when it says that it is at work and has its rights. */
+  /** Resolves when it reports that it is working and has its rights. */
   async start(): Promise<void> {
     const { name, roles, program, group, statusPort } = this.#options;
     const cli = join(program, 'dist', 'service', 'cli.js');

@@ -15,20 +15,20 @@ interface SiteOptions {
   readonly kubernetes: KubernetesServer;
   readonly slack: SlackEmulator;
   readonly github: GithubFake;
-  /** Of its intakes; a sensor sends to the next where one does not answer. */
+  /** URLs of its intakes; a sensor sends to the next if one does not answer. */
   readonly intakeUrls: readonly string[];
   readonly token: string;
-  /** Of one of its cells: as the command line connects. */
+  /** Configuration of one of its cells, for connecting from the command line. */
   readonly configFile: string;
 }
 
-/** One cluster as it is seen from outside: its API server's objects, what was said in Slack, the tickets. */
+/** One cluster seen from outside: its API server's objects, what was said in Slack, the tickets. */
 export class Site {
   readonly cluster: string;
   readonly effects: Effects;
   readonly workloads: WorkloadMaker;
   readonly slack: SlackEmulator;
-  /** Different alerts that an intake has answered with 200, by workload. */
+  /** Number of distinct alerts that an intake has answered with 200, by workload. */
   readonly accepted = new Map<Workload, number>();
   readonly #options: SiteOptions;
   #session: Promise<Session> | undefined;
@@ -43,7 +43,7 @@ export class Site {
     this.workloads = new WorkloadMaker(kubernetes.kubeconfig);
   }
 
-  /** As a sensor's forwarder does: to the next intake, and again, until one has said 200. */
+  /** As a sensor's forwarder does: to the next intake, repeatedly, until one has answered 200. */
   async send(workload: Workload, alert: object): Promise<void> {
     await until(`an intake of ${this.cluster} that takes an alert`, 120_000, async () => {
       const { status } = await this.#postToNext(alert);
@@ -85,7 +85,7 @@ export class Site {
     return this.#options.github.store.all().filter(({ title }) => title.includes(pod)).length;
   }
 
-  /** Waits until the incident's state fits; a failure says how it stands. */
+  /** Waits until the incident's state fits; a failure reports the current state. */
   async stateWhen(what: string, workload: Workload, fits: (state: IncidentState) => boolean): Promise<IncidentState> {
     this.#session ??= connect({ config: this.#options.configFile });
     const session = await this.#session;

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 
-/** What the id was defined by when the first ones were written to ledgers: it may never become another. */
+/** The definition of the id when the first ones were written to ledgers: it may never change. */
 function defined(identity: { sensor: string; rule: string; time: string; host?: string; fields: unknown }): string {
   const { sensor, rule, time, host, fields } = identity;
   const text = JSON.stringify([sensor, rule, time, host ?? null, stable(fields)].map(stable));

@@ -27,7 +27,7 @@ const alert: Alert = {
 const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
 const answering = (change: Partial<Alert>): readonly string[] =>
   playbooks.filter((playbook) => matches(playbook, { ...alert, ...change })).map(({ id }) => id);
-/** One of these may be answered only after many of its kind. */
+/** Rules for which an alert may be answered only after many of its kind. */
 const counted = new Set(
   matchesOf(playbooks).flatMap((match) => (match.count === undefined ? [] : [...(exactRules(match) ?? [])])),
 );

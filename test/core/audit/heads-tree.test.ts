@@ -36,7 +36,7 @@ describe('the tree over all heads', () => {
           const next = new Map(plain);
           for (const head of heads) next.set(head.chain, head);
           if (isAsked) expect(tree.rootWith(heads)).toBe(rootOf(next));
-          // That was a question: nothing has moved by it.
+          // That was a query: it changed nothing.
           if (isAsked) expect([tree.root(), tree.size]).toEqual([rootOf(plain), plain.size]);
           for (const head of heads) tree.set(head);
           plain = next;

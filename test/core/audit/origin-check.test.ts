@@ -9,7 +9,7 @@ import { deskMaker, maker, makersTrust, newMaker } from '../../suites/signed-rec
 
 const chain = 'incident/c/shop/Deployment/cart@1';
 
-/** As one process signs them that forgets nothing. */
+/** Signed as by one process that forgets nothing. */
 function linked(count: number): readonly SignedRecord[] {
   const made: SignedRecord[] = [];
   for (let number = 1; number <= count; number += 1) {
@@ -19,7 +19,7 @@ function linked(count: number): readonly SignedRecord[] {
   return made;
 }
 
-/** Of records in their order, and how many signatures it took to find out. */
+/** For records in order, and how many signatures had to be checked. */
 function asked(signed: readonly SignedRecord[]): { readonly isProven: readonly boolean[]; readonly signatures: number } {
   let signatures = 0;
   const trust: Trust = {

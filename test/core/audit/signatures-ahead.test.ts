@@ -18,7 +18,7 @@ function rowsOf(of: string, count: number): readonly StoredRecord[] {
   return made.map((signed, index) => ({ chain: of, place: index + 1, previous: '', hash: '', signed }));
 }
 
-/** A trust that counts what it is asked for at once, and what beside the thread. */
+/** A trust that counts the checks done synchronously and those done off the thread. */
 function counting(): { readonly trust: Trust; readonly asked: { now: number; async: number } } {
   const asked = { now: 0, async: 0 };
   const trust: Trust = {
@@ -40,7 +40,7 @@ describe('signatures that are looked at ahead', () => {
     const ahead = new SignaturesAhead(trust);
     const chains = [rowsOf(chain, 20), rowsOf('incident/c/shop/Deployment/pay@1', 20)];
     await ahead.find(chains.flat());
-    // The ones before count on while the next ones are looked at.
+    // Counting of the previous ones continues while the next ones are checked.
     await ahead.find(rowsOf('incident/c/shop/Deployment/mail@1', 1));
     for (const rows of chains) expect(originProblems(rows, ahead).filter((problem) => problem !== undefined)).toEqual([]);
     expect(asked).toEqual({ now: 0, async: 3 });

@@ -1,6 +1,6 @@
 /**
- * Whether both verifiers say the same of so many mutated bundles: `node test/core/bundle/compare-verifiers.ts [COUNT] [FIRST-SEED]`, of 10 000 from seed 0
- * where nothing is said. Every second bundle is checked by a list of trusted keys. A bundle is named by its seed: a run can be made in parts, and one bundle again.
+ * Checks whether both verifiers agree on mutated bundles: `node test/core/bundle/compare-verifiers.ts [COUNT] [FIRST-SEED]`, by default 10 000 from seed 0.
+ * Every second bundle is checked with a list of trusted keys. A bundle is named by its seed: a run can be split into parts, and a single bundle repeated.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ const found = new Map<string, number>();
 const families = new Map<string, number>();
 const countIn = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
 const disagreed: { readonly seed: number; readonly ours: BundleVerdict; readonly python: BundleVerdict }[] = [];
-/** Ours, until the answer of the other is there. */
+/** Our results, until the other verifier has answered. */
 const waiting: Promise<void>[] = [];
 const startedAt = Date.now();
 

@@ -29,7 +29,7 @@ function patch(before: unknown, after: unknown, path = ''): readonly Operation[]
   ];
 }
 
-/** The text of `docs/spec/vectors.json`. */
+/** Returns the text of `docs/spec/vectors.json`. */
 export async function bundleVectors(): Promise<string> {
   const bundle = await sampleBundle();
   const changes = namedMutations.map(({ name, code, at, change }) => {

@@ -24,7 +24,7 @@ describe('a bundle', () => {
       lastCheckpoint: { number: 4, at: '2026-03-01T10:13:00.000Z' },
       exported: { person: 'ada' },
     });
-    // Whoever has signed nothing of it is not in it, and neither are other incidents.
+    // Keys that signed nothing of it are not in it, and neither are other incidents.
     expect((verdict as IntactBundle).keys.map(({ of }) => of)).toEqual([
       'cell/prod-eu',
       'desk',
@@ -74,7 +74,7 @@ describe('a bundle', () => {
     expect(await verifyBundle(Buffer.from(page))).toMatchObject({ ok: true });
     expect(await verifyBundle(Buffer.from('<!doctype html>'))).toMatchObject({ code: 'form' });
     expect(await verifyBundle(Buffer.from(page.slice(0, -10)))).toMatchObject({ code: 'form' });
-    // Whoever reads it otherwise, as the first of two names, would read something else.
+    // A reader that takes the first of two equal names would read something else.
     const twice = page.replace('"madeBy":', '"madeBy":"somebody","madeBy":');
     expect(await verifyBundle(Buffer.from(twice))).toMatchObject({ code: 'form' });
     expect(await verifyBundle(Buffer.from(page.replace('{"content"', '{ "content"')))).toMatchObject({ code: 'form' });

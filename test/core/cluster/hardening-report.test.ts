@@ -45,7 +45,7 @@ test('it fails nothing that Pod Security lets pass, and passes nothing that it r
       spec: { ...harden({ containers: [{ name: 'main' }] }), ...pod, containers: [{ name: 'main', securityContext: context }] },
     })?.content.results.filter(({ result }) => result === 'fail');
   const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
-  // The order of what is dropped, and a capability that stays allowed, are no matter of the profile.
+  // The profile ignores the order of what is dropped, and a capability that stays allowed.
   expect(resultsOf({ ...restricted, capabilities: { drop: ['NET_RAW', 'ALL'], add: ['NET_BIND_SERVICE'] } })).toEqual([]);
   expect(resultsOf({ ...restricted, runAsUser: 0 })).toMatchObject([{ rule: 'root' }]);
   expect(resultsOf(restricted, { volumes: [{ name: 'etc', hostPath: { path: '/etc' } }] })).toMatchObject([

@@ -16,7 +16,7 @@ describe('a period', () => {
 
   test.each([
     ...['', '26', '2026-13', '2026-Q5', '2026-11-15..2026-11-01', '2026-02-30..x', 'last month'],
-    // Of no calendar, and of one that nothing is on record of.
+    // Dates that do not exist, and one for which nothing is on record.
     ...['2026-02-30..2026-03-05', '2026-02-01..2026-02-29', '0000', '0026-Q1', '1969'],
   ])('%j is none', (name) => {
     expect(periodNamed(name)).toBeUndefined();

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { paced } from '../../../core/console/paced.ts';
 
-/** A clock that is turned by hand. */
+/** A clock that is moved by hand. */
 function byHand() {
   const rests: (() => void)[] = [];
   let done = 0;

@@ -11,7 +11,7 @@ const miner: AskingPlaybook = {
 const other: AskingPlaybook = { id: 'acme/other', on: { minSeverity: 'low' }, uses: {} };
 const groups = ['oncall', 'security'];
 
-/** The next version: it deletes nothing and cuts connections, asks others, is for worse alerts, and gives nothing back by itself. */
+/** The next version: it deletes nothing and cuts connections, asks others, is for worse alerts, and releases nothing by itself. */
 const { sagaUndo: _, ...kept } = miner;
 const next: AskingPlaybook = {
   ...kept,

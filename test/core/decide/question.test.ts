@@ -97,7 +97,7 @@ describe('counting votes', () => {
         expect(new Set(by).size).toBeGreaterThanOrEqual(choice === 'no' ? 1 : 2);
         const proof = proofOf(state);
         expect(proof && checkProof({ proof, severity: 'critical', roster, keys: voteKeys, now }).ok).toBe(
-          // A lead's vote is not valid at the first level: the check before the count would have refused it.
+          // A lead's vote is not valid at the first level: the check before the count would have rejected it.
           !by.includes('lea'),
         );
       }),

@@ -37,7 +37,7 @@ function alertOf(program = 'nginx', change: Partial<Alert> = {}, workload = 'car
   };
 }
 
-/** What has been stored, as a disk has it. */
+/** What has been stored, as on a disk. */
 function storeOf() {
   const entries = new Map<string, { readonly value: Uint8Array; readonly at: number }>();
   const store: NoveltyStore = {
@@ -48,7 +48,7 @@ function storeOf() {
   return { store, entries };
 }
 
-/** Listens from the beginning on, and knows `nginx` in `cart`, `orders` and `web` after a week; says of one at a time after that what is new. */
+/** Listens from the beginning, and knows `nginx` in `cart`, `orders` and `web` after a week; then reports for one alert at a time what is new. */
 function listening(options: Partial<NoveltyOptions> = {}) {
   const memory = new NoveltyMemory({ ...times, ...options });
   const take = (alert: Alert, after: number, sender = 'falco'): AlertNovelty | undefined =>
@@ -124,7 +124,7 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('nginx', to(15)), 12 * day)).toMatchObject({ state: 'novel' });
     expect(take(alertOf('nginx', to(15)), 15 * day)).toBeUndefined();
     expect(take(alertOf('nginx', to(16)), 15 * day)).toBeUndefined();
-    // What runs is new all the same.
+    // The program that runs is still new.
     expect(take(alertOf('curl', to(17)), 15 * day)?.text).toContain('sh runs curl');
   });
 
@@ -247,7 +247,7 @@ describe('whoever sends alerts', () => {
     expect(memory.size.bytes - before.bytes).toBeLessThanOrEqual(mostTableBytes);
     const found = take(alertOf('nginx'), 12 * day + hour);
     expect(found).toMatchObject({ state: 'novel' });
-    // It may be known from before: so no more is claimed than is remembered.
+    // It may be known from before: it claims no more than it remembers.
     expect(found?.text).toContain('First time in an hour');
   });
 
@@ -260,7 +260,7 @@ describe('whoever sends alerts', () => {
     for (let nth = 0; nth < 200; nth += 1) {
       const name = [...String(nth)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
       const long = { exe: `/x/${name}/${'y'.repeat(300_000)}/${name}-is-the-program`, parent: 'sh' };
-      // As they come: each a text of its own.
+      // As they arrive: each a separate text.
       const { pod: _, workload: __, ...host } = alertOf('nginx', { process: long, node: `${'n'.repeat(100_000)}${name}` });
       const alert: Alert = JSON.parse(JSON.stringify(host));
       memory.take(alert, { sender: 'falco', nowMs: began });

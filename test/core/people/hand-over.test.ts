@@ -4,7 +4,7 @@ import { nextHandOver } from '../../../core/people/hand-over.ts';
 import { answerersOf, type Roster } from '../../../core/people/roster.ts';
 
 const hour = 3_600_000;
-/** Hours count from here: the clock of Berlin goes forward in the second night. */
+/** Hours count from here: Berlin's clocks go forward in the second night. */
 const start = Date.parse('2026-03-28T00:00:00Z');
 const people = ['ana', 'ben', 'lea'];
 const span = fc.tuple(fc.integer({ min: 0, max: 90 }), fc.integer({ min: 1, max: 40 })).map(([from, long]) => ({
@@ -14,7 +14,7 @@ const span = fc.tuple(fc.integer({ min: 0, max: 90 }), fc.integer({ min: 1, max:
 const shift = fc.tuple(fc.constantFrom(...people), span).map(([person, times]) => ({ person, ...times }));
 const rotation = fc.record({
   people: fc.uniqueArray(fc.constantFrom(...people), { minLength: 1 }),
-  // Also one that begins only later, and one that began long before.
+  // Including one that begins only later, and one that began long before.
   start: fc.constantFrom(-50, 9, 33, 60).map((hours) => start + hours * hour),
   days: fc.constantFrom(1, 2),
 });

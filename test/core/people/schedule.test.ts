@@ -167,7 +167,7 @@ describe('delegation', () => {
   test('moves a right for its time, and hands none on', () => {
     expect(who('oncall', '2026-03-03T23:59:59Z')).toEqual(['ana']);
     expect(who('oncall', '2026-03-04T00:00:00Z')).toEqual(['lea']);
-    // Lea is away herself now: ana’s right is nobody’s until she is back.
+    // Lea is away herself now: nobody has ana’s right until she is back.
     expect(who('oncall', '2026-03-04T12:00:00Z')).toEqual([]);
     expect(who('oncall', '2026-03-05T00:00:00Z')).toEqual(['ana']);
     expect(who('leads', '2026-03-05T12:00:00Z')).toEqual(['eve']);

@@ -4,7 +4,7 @@ import { glob, type Match, regex } from '../../../core/playbook/match.ts';
 import { type MatchedAlert, matchAlert } from '../../../core/playbook/match-alert.ts';
 import { MatchIndex } from '../../../core/playbook/match-index.ts';
 
-// Few values, so that they meet.
+// Few values, so that they coincide.
 const words = ['one', 'two', 'three'] as const;
 const word = constantFrom(...words);
 const pattern = oneof(word, constantFrom(glob('t*'), glob('*'), regex('^o|e$'), regex('TWO', { ignoreCase: true })));

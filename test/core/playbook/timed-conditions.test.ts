@@ -41,7 +41,7 @@ function countsOf(taken: ReturnType<AlertCounts['take']>): readonly number[] {
   return Object.values(taken?.counts ?? {});
 }
 
-/** As a disk does, it gives back what was written, and not what has become of it since. */
+/** Like a disk, it returns what was written, not what has become of it since. */
 function storeOfCounts() {
   const kept = new Map<string, Parameters<CountStore['put']>[1]>();
   const keeper: CountStore = {
@@ -212,7 +212,7 @@ describe('a match that waits for what should follow', () => {
     expect(over.alert).toMatchObject({ rule: 'Backup begins', againFor: ['missing'] });
     expect(over.alert.id).not.toBe(first.id);
     expect(stamps.stamp(over.alert, 10 * minute).calls).toEqual(['missing']);
-    // Until it is known to be durable it is told again, under the same id.
+    // Until it is known to be durable, it is reported again under the same id.
     expect(stamps.over(11 * minute)[0]?.alert.id).toBe(over.alert.id);
     stamps.told(over.condition, over.of);
     expect(stamps.over(11 * minute)).toEqual([]);

@@ -14,7 +14,7 @@ const classNames: Readonly<Record<number, string>> = {
   7001: 'remediation_activity',
 };
 
-/** Of the vendored schema: `test/fixtures/ocsf/README.md`. */
+/** From the vendored schema: `test/fixtures/ocsf/README.md`. */
 const validators: ReadonlyMap<string, ValidateFunction> = (() => {
   const file = new URL('../../fixtures/ocsf/1.8.0.json.gz', import.meta.url);
   const schemas: Readonly<Record<string, object>> = JSON.parse(gunzipSync(readFileSync(file)).toString());
@@ -22,7 +22,7 @@ const validators: ReadonlyMap<string, ValidateFunction> = (() => {
   return new Map(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)]));
 })();
 
-/** What is wrong with an event of OCSF, by the vendored schema; nothing where it is valid. */
+/** Problems of an OCSF event by the vendored schema; empty if it is valid. */
 export function ocsfProblems({ json }: Pick<StreamEvent, 'json'>): readonly string[] {
   const event = JSON.parse(json);
   const validate = validators.get(classNames[event.class_uid] ?? '');
@@ -30,12 +30,12 @@ export function ocsfProblems({ json }: Pick<StreamEvent, 'json'>): readonly stri
   const problems = validate(event)
     ? []
     : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
-  // What a schema of JSON does not say: the type is of the class and the activity.
+  // What a JSON schema does not check: the type follows from the class and the activity.
   if (event.type_uid !== event.class_uid * 100 + event.activity_id) problems.push('its type is of another class or activity');
   return problems;
 }
 
-/** What is wrong with a CloudEvent, by what its specification requires: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
+/** Problems of a CloudEvent, by the requirements of its specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
 export function cloudEventProblems({ json }: Pick<StreamEvent, 'json'>): readonly string[] {
   const event: Readonly<Record<string, unknown>> = JSON.parse(json);
   const wanted: Readonly<Record<string, RegExp>> = {
@@ -46,7 +46,7 @@ export function cloudEventProblems({ json }: Pick<StreamEvent, 'json'>): readonl
     const value = event[name];
     return typeof value === 'string' && like.test(value) ? [] : [`${name} is not as it has to be`];
   });
-  // Lower-case letters and digits, twenty at most.
+  // Lower-case letters and digits, at most twenty.
   const misnamed = Object.keys(event).filter((name) => !/^[a-z0-9]{1,20}$/.test(name));
   return [...problems, ...misnamed.map((name) => `no attribute is called ${name}`), ...('data' in event ? [] : ['has no data'])];
 }

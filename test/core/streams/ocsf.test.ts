@@ -25,12 +25,12 @@ function eventsOf(record: AuditRecord) {
   return events.map(({ json }) => JSON.parse(json));
 }
 
-/** As the record of a batch has it. */
+/** As in the record of a batch. */
 function joined({ id, rule, severity, time, title, sensor, pod, node, tags, mitre, container }: Alert): object {
   return { id, rule, severity, time, title, sensor, pod, node, tags, mitre, image: container?.image, digest: container?.digest };
 }
 
-/** Of every payload of the test corpus. */
+/** The alerts of every payload of the test corpus. */
 function corpus(): readonly Alert[] {
   const folder = new URL('../../fixtures/alerts/', import.meta.url).pathname;
   return readdirSync(folder).flatMap((sensor) =>
@@ -45,7 +45,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Which fields it has, of which types. */
+/** Its fields and their types. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.slice(0, 3).map(shapeOf);
   if (typeof value !== 'object' || value === null) return typeof value;
@@ -112,7 +112,7 @@ describe('events of OCSF 1.8.0', () => {
   test('what is asked of Firebreak is API activity, by whom it is proven to be', () => {
     const said = (actor: string, kind = 'vote.refused') => eventsOf(recordOf(kind, { reason: 'no approver' }, { actor }))[0];
     expect(said('person/ada')).toMatchObject({ class_uid: 6003, status_id: 2, actor: { user: { uid: 'ada', type_id: 1 } } });
-    // Whoever only says so is not that person.
+    // Claiming to be a person does not make it that person.
     expect(said('claimed/ada')).toMatchObject({ actor: { user: { uid: 'claimed/ada', type_id: 0 } } });
     expect(said('slack/U1')).toMatchObject({
       actor: { user: { uid: 'slack/U1', type_id: 0 } },
@@ -162,7 +162,7 @@ describe('events of OCSF 1.8.0', () => {
     }
     const kinds = new Set(records.map(({ kind }) => kind));
     expect([...kinds]).toEqual(expect.arrayContaining(['incident.opened', 'step.applied', 'question.decided', 'lease.released']));
-    // Of those that differ in their words alone, one.
+    // Keeps one of those that differ only in their words.
     const different = new Map(records.map((record) => [JSON.stringify([record.kind, shapeOf(record.body)]), record]));
     for (const record of different.values()) eventsOf(record);
   });
@@ -207,7 +207,7 @@ describe('events of OCSF 1.8.0', () => {
         const events = ocsfEventsOf({ record }, eventMaker);
         expect(events.flatMap(ocsfProblems)).toEqual([]);
         expect(new Set(events.map(({ id }) => id)).size).toBe(Math.max(1, events.length));
-        // Made once more it is the same: receivers leave out by the id what comes twice.
+        // Made again, it is the same: receivers drop repeats by the id.
         expect(ocsfEventsOf({ record }, eventMaker)).toEqual(events);
       }),
       { numRuns: 100 },

@@ -60,7 +60,7 @@ describe('a linear pattern', () => {
   ])('%s finds what JavaScript finds', (source) => {
     const [ours, theirs] = [linearPattern(source), new RegExp(source)];
     for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
-    // Once more: what was remembered of the first time says the same.
+    // Again: what was remembered from the first time gives the same result.
     for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
   });
 
@@ -106,7 +106,7 @@ describe('a linear pattern', () => {
       collect();
       return process.memoryUsage().heapUsed / 1e6;
     };
-    // What the last forty characters were makes a state of its own: there are more than anything could remember.
+    // Each combination of the last forty characters is a separate state: there are more than anything could remember.
     const pattern = linearPattern('a[ab]{40}c');
     let drawn = 1;
     const letter = (): string => {
@@ -115,7 +115,7 @@ describe('a linear pattern', () => {
     };
     const before = usedMb();
     for (let text = 0; text < 50; text += 1) expect(pattern.matches(Array.from({ length: 2_000 }, letter).join(''))).toBe(false);
-    // 160 MB where what led to them held them all.
+    // 160 MB if everything that led to them were held.
     expect(usedMb() - before).toBeLessThan(40);
   });
 

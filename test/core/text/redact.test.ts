@@ -126,12 +126,12 @@ const beginnings = [
   ],
 ];
 const goingOn = ['', 'a', ' ', '-', '.', '_', '"', '=', ':', '/', '\\', '|', 'a'.repeat(40)];
-/** So that every shape is looked for. */
+/** So that every shape is searched for. */
 const everySign =
   ' password: pass: eyj mysql docker redis-cli ldap sshpass -u --user chpasswd :// bearer authorization x- cookie private key sk- glpat-';
 
 describe('the cost of a text that was made to be slow', () => {
-  /** The least of some runs: what else runs on this machine only ever adds to it. */
+  /** The minimum of several runs: other programs on this machine only ever add to it. */
   function cpuMs(work: () => void): number {
     const runs = Array.from({ length: 4 }, () => {
       const started = process.cpuUsage();
@@ -143,13 +143,13 @@ describe('the cost of a text that was made to be slow', () => {
   const made = (part: string, length: number): string => part.repeat(length / part.length + 1).slice(0, length) + everySign;
 
   test.each(beginnings)('grows as its length does: %j', (beginning) => {
-    /** Four times the text: four times the work, where going over the same characters again for each would be sixteen times. */
+    /** Four times the text takes four times the work; scanning the same characters again for each would take sixteen times. */
     const looksLinear = (part: string): boolean => {
       const [one = 0, four = 0] = [16_384, 65_536].map((length) => cpuMs(() => redactSecrets(made(part, length))));
       return four / Math.max(0.5, one) < 9;
     };
     for (const part of goingOn.map((more) => beginning + more)) {
-      // A busy machine makes one measurement of a few milliseconds worthless, but not ten of them.
+      // A busy machine can spoil one measurement of a few milliseconds, but not ten of them.
       expect([part, Array.from({ length: 10 }).some(() => looksLinear(part))]).toEqual([part, true]);
     }
   });
@@ -243,7 +243,7 @@ describe('all texts of one alert', () => {
     expect(lengths[0]).toBeGreaterThan(4_000);
     expect(lengths.at(-1)).toBeLessThan(300);
     expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThan(32_768 + 40 * 300);
-    // The next alert has a budget of its own, and so has what is no alert.
+    // The next alert has its own budget, and so has anything that is not an alert.
     expect(read()).toBe(lengths[0]);
     expect(withTextBudget(read)).toBe(lengths[0]);
   });

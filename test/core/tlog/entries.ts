@@ -1,4 +1,4 @@
-/** The entries of one file; undefined where it is none. */
+/** The entries of one file; undefined if it is not an entry file. */
 export function parseEntries(bytes: Uint8Array): readonly string[] | undefined {
   const entries: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

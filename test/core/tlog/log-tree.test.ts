@@ -5,11 +5,11 @@ import { consistencyProof, filePaths, isConsistent, LogTree, rootAt, tilePath } 
 import { fromHex, toHex } from '../../../core/tlog/signed-note.ts';
 import { parseEntries } from './entries.ts';
 
-/** Larger than a tile of tiles would be hard to make here: what is above works as what is below. */
+/** Anything larger than a tile of tiles would be hard to make here: the levels above work like those below. */
 const most = 70_000;
 const entries = Array.from({ length: most }, (_, index) => `entry ${index}`);
 
-/** All files of a log of that size, and its root. */
+/** All files of a log of this size, and its root. */
 function logOf(size: number) {
   const tree = new LogTree();
   const files = new Map<string, Uint8Array>();
@@ -77,7 +77,7 @@ describe('the tree of a log', () => {
         const at = place % proof.length;
         expect(isConsistent({ ...given, proof: proof.toSpliced(at, 1) })).toBe(false);
         expect(isConsistent({ ...given, proof: proof.map((hash, index) => (index === at ? changed(hash) : hash)) })).toBe(false);
-        // Sizes of one shape can have proofs in common: whoever signs them signs the size, too.
+        // Sizes of the same shape can have proofs in common, but the signature covers the size, too.
         if (from > 1) expect(isConsistent({ ...given, fromRoot: log(from - 1).root })).toBe(false);
       }),
       { numRuns: 150 },

@@ -22,7 +22,7 @@ import {
 } from '../../../core/tlog/signed-note.ts';
 import { createVerifier, signerFrom } from '../../../integrations/keys/ed25519.ts';
 
-/** The example of Go's own package for notes: made by another program. */
+/** The example from Go's own package for notes: made by another program. */
 const foreign = {
   key: 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW',
   note: `If you think cryptography is the answer to your problem,
@@ -31,7 +31,7 @@ then you don't know what your problem is.
 — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=
 `,
 };
-/** The example of C2SP's page on checkpoints. */
+/** The example from C2SP's page on checkpoints. */
 const sofa = `example.com/behind-the-sofa
 20852163
 CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=

@@ -6,15 +6,15 @@ export interface GithubFakeOptions {
   readonly repository: string;
   readonly token: string;
   readonly private?: boolean;
-  /** False: labels are dropped without a word, as GitHub does for who may not push. */
+  /** False: labels are silently dropped, as GitHub does for users without push access. */
   readonly push?: boolean;
-  /** The issues of the repository are switched off. */
+  /** The repository's issues are disabled. */
   readonly issuesOff?: boolean;
   /** The repository is archived. */
   readonly archived?: boolean;
-  /** Its new name: what asks for it by the old one is sent on. */
+  /** Its new name: requests with the old one are redirected. */
   readonly movedTo?: string;
-  /** Which issues the list has by now; without it all. */
+  /** Which issues the list has by now; if not set, all. */
   readonly isListed?: (issue: FakeIssue) => boolean;
   readonly port?: number;
 }
@@ -28,8 +28,8 @@ export function problem(status: number, message: string, errors?: readonly unkno
 }
 
 /**
- * What GitHub says at a limit. The primary one: `x-ratelimit-remaining: 0` and when it starts anew. The secondary ones: with `retry-after`, or with
- * nothing but the words. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+ * GitHub's answer at a limit. The primary one: `x-ratelimit-remaining: 0` and when it resets. The secondary ones: with `retry-after`, or with nothing but the
+ * words. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
 export function limitAnswer(which: 'primary' | 'secondary' | 'secondary without a time', status: 403 | 429 = 403) {
   const rateLimits = 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api';
@@ -51,7 +51,7 @@ export function limitAnswer(which: 'primary' | 'secondary' | 'secondary without 
       };
 }
 
-/** What the API answers to one call. https://docs.github.com/en/rest/issues */
+/** Answers one call as the API does. https://docs.github.com/en/rest/issues */
 export class FakeApi {
   readonly store = new IssueStore();
   pageUrl = '';

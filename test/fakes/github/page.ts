@@ -4,7 +4,7 @@ function html(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
-/** The text that GitHub would show of our Markdown: the marker gone, escapes and entities resolved. Shown as text, never as HTML. */
+/** The text that GitHub would show for our Markdown: without the marker, escapes and entities resolved. Shown as text, never as HTML. */
 export function shownText(markdown: string): string {
   return markdown
     .replace(/^<!--.*?-->\n?/, '')

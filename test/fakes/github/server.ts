@@ -11,7 +11,7 @@ export interface GithubFake extends RestFake {
   readonly store: IssueStore;
 }
 
-/** A strict stand-in for the REST API of GitHub, of one repository, with a page at `/` for people. */
+/** A strict stand-in for GitHub's REST API, for one repository, with a page at `/` for people. */
 export async function startGithubFake(options: GithubFakeOptions): Promise<GithubFake> {
   const api = new FakeApi(options);
   const fake = await startRestFake({

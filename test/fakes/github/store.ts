@@ -1,4 +1,4 @@
-/** The issues of one repository, as the REST API's schema has them (as far as tickets need it). */
+/** The issues of one repository, as in the REST API's schema (as far as tickets need it). */
 export interface FakeIssue {
   readonly number: number;
   readonly title: string;
@@ -23,7 +23,7 @@ export class IssueStore {
     return this.#issues[number - 1];
   }
 
-  /** Labels that exist in the repository: those of issues are made on the fly. */
+  /** Labels that exist in the repository: those used in issues are created on the fly. */
   labels(): readonly string[] {
     return [...this.#labels].toSorted();
   }

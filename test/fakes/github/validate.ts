@@ -1,6 +1,6 @@
 import { type Fields, isFields } from '../rest/server.ts';
 
-/** https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed: `custom` says in words what it is. */
+/** https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed: `custom` explains the fault in words. */
 type Fault = {
   readonly resource: 'Issue' | 'IssueComment' | 'Label';
   readonly field: string;
@@ -30,7 +30,7 @@ function labelsOf(value: unknown): readonly string[] | undefined {
   return valid.length === names.length ? valid : undefined;
 }
 
-/** https://docs.github.com/en/rest/issues/issues#create-an-issue, with the limits that the site enforces. */
+/** https://docs.github.com/en/rest/issues/issues#create-an-issue, with the limits that GitHub enforces. */
 export function checkNewIssue(fields: Fields): Checked<NewIssue> {
   const { title, body = '' } = fields;
   const errors: Fault[] = [];

@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { isFields } from '../rest/server.ts';
 
 /**
- * The part of the Atlassian Document Format that text uses, as its JSON schema has it: unknown keys, empty texts and wrong nesting make the whole
- * document invalid. https://unpkg.com/@atlaskit/adf-schema/dist/json-schema/v1/full.json,
- * https://developer.atlassian.com/cloud/jira/platform/apis/document/structure
+ * The part of the Atlassian Document Format that text uses, as in its JSON schema: unknown keys, empty texts and wrong nesting make the whole document invalid.
+ * https://unpkg.com/@atlaskit/adf-schema/dist/json-schema/v1/full.json, https://developer.atlassian.com/cloud/jira/platform/apis/document/structure
  */
 const mark = (type: string) => z.strictObject({ type: z.literal(type) });
 const link = z.strictObject({
@@ -28,7 +27,7 @@ const styled = z.union([
     attrs: z.strictObject({ color: z.string().regex(/^#[0-9a-fA-F]{6}$/) }),
   }),
 ]);
-/** `code` goes with a link, and with nothing else. */
+/** `code` can be combined only with a link. */
 const marks = z.union([z.array(styled), z.array(z.union([mark('code'), link]))]);
 
 const plainText = z.strictObject({ type: z.literal('text'), text: z.string().min(1) });
@@ -92,7 +91,7 @@ export function isAdf(value: unknown): boolean {
   return document.safeParse(value).success;
 }
 
-/** All its text, a line a break. */
+/** All its text, with a line per break. */
 export function adfText(node: unknown): string {
   if (Array.isArray(node)) return node.map(adfText).join('');
   if (!isFields(node)) return '';

@@ -16,7 +16,7 @@ export interface FakeJiraIssue {
 export interface JiraProject {
   readonly project: string;
   readonly issueTypes: readonly string[];
-  /** Fields on the create screen besides the ones that every issue has. */
+  /** Fields on the create screen in addition to those that every issue has. */
   readonly customFields: readonly string[];
   /** False: the create screen has no labels. */
   readonly labelsOnScreen: boolean;
@@ -24,14 +24,14 @@ export interface JiraProject {
 
 const textLimit = 32_767;
 
-/** Of descriptions and comments alike. */
+/** Applies to descriptions and comments alike. */
 export function isTooLong(document: unknown): boolean {
   return adfText(document).length > textLimit;
 }
 
 export const tooLong = 'The entered text is too long. It exceeds the allowed limit of 32,767 characters.';
 
-/** The errors by field, as `POST /rest/api/3/issue` answers them with 400; empty where it is accepted. */
+/** The errors by field, as `POST /rest/api/3/issue` returns them with 400; empty if it is accepted. */
 export function issueErrors(fields: Fields, project: JiraProject): Readonly<Record<string, string>> {
   const errors: Record<string, string> = {};
   const known = ['project', 'issuetype', 'summary', 'description', 'labels', 'priority', ...project.customFields];

@@ -16,11 +16,11 @@ export interface JiraFakeOptions extends Partial<JiraProject> {
   readonly project: string;
   readonly email: string;
   readonly token: string;
-  /** Which issues the search finds by now, which is only eventually consistent; without it all. */
+  /** Which issues the search finds by now, since it is only eventually consistent; if not set, all. */
   readonly isFound?: (issue: FakeJiraIssue) => boolean;
-  /** The account may see the project, and not write to it. */
+  /** False: the account may see the project, but not write to it. */
   readonly mayWrite?: boolean;
-  /** The transition to Done demands a resolution. */
+  /** The transition to Done requires a resolution. */
   readonly resolutionOnScreen?: boolean;
   readonly port?: number;
 }

@@ -3,19 +3,19 @@ import { type Fields, fieldsOf, type RestAnswer, type RestFake, type RestRequest
 import { signedEvent } from '../webhook/server.ts';
 
 export interface NodeProviderFake extends RestFake {
-  /** Names of the nodes that are isolated now. */
+  /** Names of the nodes that are currently isolated. */
   isolated(): readonly string[];
-  /** What was acted on or looked at, in order; what came again is not in it twice. */
+  /** What was acted on or looked at, in order, without repeats. */
   readonly events: readonly Fields[];
-  /** Takes orders, and does not carry them out: as a provider whose quota is full. */
+  /** Accepts orders without carrying them out, like a provider whose quota is exhausted. */
   stall(): void;
 }
 
 const types = ['node.isolate', 'node.look', 'node.release'];
 
 /**
- * A service before a provider's security groups, as the documentation asks for one. It keeps its answers by idempotency key, and refuses a
- * look under a key that it knows, an order without the node's name, and an isolation whose node changes.
+ * A service in front of a provider's security groups, as the documentation requires. It stores its answers by idempotency key, and rejects a look with a key
+ * that it knows, an order without the node's name, and an isolation whose node changes.
  */
 export async function startNodeProviderFake({ secret }: { readonly secret: string }): Promise<NodeProviderFake> {
   const events: Fields[] = [];

@@ -11,7 +11,7 @@ interface Page {
   readonly text: string;
 }
 
-/** What a browser does with redirects and cookies, and no more: one person's, from page to page. */
+/** What a browser does with redirects and cookies, and no more: for one person, from page to page. */
 export class Browser {
   #cookies: readonly Kept[] = [];
 
@@ -32,7 +32,7 @@ export class Browser {
     throw new Error(`redirected without end: ${seen.join('\n')}`);
   }
 
-  /** Sends the one form of a page as it is filled in already. */
+  /** Submits the only form of a page as it is already filled in. */
   submit({ url, text }: Page): Promise<Page> {
     const action = /<form[^>]* action="([^"]+)"/.exec(text)?.[1];
     if (action === undefined) throw new Error(`there is no form on ${url}: ${text}`);
@@ -42,7 +42,7 @@ export class Browser {
     return this.go(new URL(action, url).href, 'POST', new URLSearchParams(fields));
   }
 
-  /** https://www.rfc-editor.org/rfc/rfc6265#section-5.3; an expired one takes the kept one away. */
+  /** https://www.rfc-editor.org/rfc/rfc6265#section-5.3; an expired cookie removes the stored one. */
   #keep(url: string, line: string): void {
     const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
     const at = pair.indexOf('=');

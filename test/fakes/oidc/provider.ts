@@ -4,14 +4,14 @@ import Provider from 'oidc-provider';
 
 export interface IdentityProvider {
   readonly issuer: string;
-  /** Who sits at the browser, by the `sub` of their tokens: signed in as soon as they are asked. Undefined: they walk away. */
+  /** The person at the browser, by the `sub` of their tokens: signs in as soon as they are asked. Undefined: they walk away. */
   person: string | undefined;
-  /** A token with the provider's own signature that says what no request would have it say. */
+  /** A token with the provider's own signature and claims that no request would produce. */
   token(claims: JWTPayload): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Somebody whom the provider knows. */
+/** A person known to the provider. */
 interface KnownPerson {
   readonly subject: string;
   readonly name: string;
@@ -19,19 +19,19 @@ interface KnownPerson {
 }
 
 /**
- * A real, certified identity provider on this machine. Only the person at its sign-in form is played: by a test, or, where `people` are given, by
- * whoever says at the browser which of these they are.
+ * A real, certified identity provider on this machine. Only the person at its sign-in form is simulated: by a test, or, if `people` are given, by anyone at the
+ * browser, who chooses one of them.
  */
 export async function startIdentityProvider(client: {
   readonly clientId: string;
-  /** Asked for with the first request: whoever it names may have started later. */
+  /** Called with the first request, because the client that it names may have started later. */
   readonly redirectUri: () => string;
-  /** What the tokens say of somebody besides `sub`, such as their groups. */
+  /** What the tokens say about somebody besides `sub`, such as their groups. */
   readonly claimsOf?: (sub: string) => Readonly<Record<string, unknown>>;
   readonly people?: readonly KnownPerson[];
   /** A second client, for the device authorization grant. */
   readonly device?: { readonly clientId: string; readonly idTokenSeconds?: number };
-  /** Absent: any that is free. */
+  /** Absent: any free one. */
   readonly port?: number;
 }): Promise<IdentityProvider> {
   let listener: RequestListener | undefined;
@@ -56,7 +56,7 @@ export async function startIdentityProvider(client: {
         AccessToken: 20 * aMinute,
         AuthorizationCode: 10 * aMinute,
         Grant: 60 * aMinute,
-        // A slow machine takes minutes for what is done with one.
+        // On a slow machine, what is done with one token takes minutes.
         IdToken: client.device?.idTokenSeconds ?? 20 * aMinute,
         DeviceCode: 10 * aMinute,
         RefreshToken: 60 * aMinute,
@@ -93,7 +93,7 @@ export async function startIdentityProvider(client: {
         claims: async () => ({ sub, ...known.get(sub), ...client.claimsOf?.(sub) }),
       }),
       claims: { openid: ['sub', 'name', 'groups'] },
-      // As Keycloak, Okta, Entra and Dex do it when they are told to: the ID token itself names the groups.
+      // As Keycloak, Okta, Entra and Dex do when configured to: the ID token itself names the groups.
       conformIdTokenClaims: false,
       interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
       loadExistingGrant: async (context) => {
@@ -128,7 +128,7 @@ export async function startIdentityProvider(client: {
   return self;
 }
 
-/** Names are of our own making. */
+/** The names are invented by us. */
 function whoAreYou(people: readonly KnownPerson[]): string {
   const links = people.map(({ subject, name }) => `<p><a href="?as=${subject}">${name}</a></p>`).join('');
   return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Sign in</title><style>body{font:1.1rem/1.6 system-ui;margin:3rem auto;max-width:20rem;color-scheme:light dark}</style><h1>Who are you?</h1>${links}</html>`;

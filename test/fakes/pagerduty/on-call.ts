@@ -4,19 +4,19 @@ import { type RestAnswer, type RestFake, type RestRequest, startRestFake } from 
 interface FakeShift {
   readonly user: string;
   readonly schedule: string;
-  /** ISO 8601; both are null where a user is always on call. */
+  /** ISO 8601; both are null if a user is always on call. */
   readonly start: string | null;
   readonly end: string | null;
 }
 
 interface OnCallFakeOptions {
-  /** The REST API key that exists. */
+  /** The only valid REST API key. */
   readonly token: string;
   readonly port?: number;
 }
 
 export interface OnCallFake extends RestFake {
-  /** What the schedules say: to be changed by a test. */
+  /** What the schedules say; a test may change them. */
   readonly shifts: FakeShift[];
 }
 
@@ -60,7 +60,7 @@ function problemsOf(query: URLSearchParams): readonly string[] {
   ];
 }
 
-/** A strict stand-in for what PagerDuty's REST API tells of who is on call. */
+/** A strict stand-in for the part of PagerDuty's REST API that tells who is on call. */
 export async function startOnCallFake(options: OnCallFakeOptions): Promise<OnCallFake> {
   const shifts: FakeShift[] = [];
 

@@ -10,7 +10,7 @@ import {
 } from '../rest/server.ts';
 
 interface PagerDutyFakeOptions {
-  /** Integration keys that exist. */
+  /** Valid integration keys. */
   readonly routingKeys: readonly string[];
   readonly port?: number;
 }
@@ -19,7 +19,7 @@ interface FakeAlert {
   readonly routingKey: string;
   readonly dedupKey: string;
   status: 'triggered' | 'acknowledged' | 'resolved';
-  /** Every trigger of this alert. */
+  /** All trigger events of this alert. */
   readonly triggers: Fields[];
 }
 
@@ -34,7 +34,7 @@ function problem(errors: readonly string[]): RestAnswer {
   return { status: 400, body: { status: 'invalid event', message: 'Event object is invalid', errors } };
 }
 
-/** Calls a minute and integration key, over a window that slides. https://developer.pagerduty.com/docs/events-api-rate-limits */
+/** Calls per minute and integration key, over a sliding window. https://developer.pagerduty.com/docs/events-api-rate-limits */
 const callsAMinute = 120;
 const minuteMs = 60_000;
 
@@ -75,7 +75,7 @@ function payloadErrors(payload: unknown): readonly string[] {
   return errors;
 }
 
-/** A strict stand-in for PagerDuty's Events API v2, with the alerts that the events make. */
+/** A strict stand-in for PagerDuty's Events API v2, with the alerts that the events create. */
 export async function startPagerDutyFake(options: PagerDutyFakeOptions): Promise<PagerDutyFake> {
   const alerts: FakeAlert[] = [];
   const taken: { readonly key: string; readonly at: number }[] = [];
@@ -110,7 +110,7 @@ export async function startPagerDutyFake(options: PagerDutyFakeOptions): Promise
     return { status: 202, body: { status: 'success', message: 'Event processed', dedup_key: dedupKey } };
   };
 
-  /** An open alert with this key on this integration takes the event; without one a trigger makes it, and everything else is dropped. */
+  /** An open alert with this key on this integration receives the event; without one, a trigger creates it, and everything else is dropped. */
   const take = (routingKey: string, dedupKey: string, event: Fields): void => {
     const open = alerts.find(
       (alert) => alert.routingKey === routingKey && alert.dedupKey === dedupKey && alert.status !== 'resolved',

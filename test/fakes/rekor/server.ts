@@ -11,15 +11,15 @@ import {
 } from '../rest/server.ts';
 
 interface RekorFake extends RestFake {
-  /** The texts that were put there, in order, each once. */
+  /** The texts that were submitted, in order, each once. */
   readonly texts: readonly string[];
 }
 
 const names = (value: unknown): string => (isFields(value) ? Object.keys(value).sort().join() : '');
 
 /**
- * The part of Rekor's interface (version 1) by which entries of the kind `rekord` are made: exactly its fields, Base64, a key in PEM, a signature that fits. The
- * same entry again is 409 with its place. What it answers is signed by nobody.
+ * The part of Rekor's API (version 1) that creates entries of the kind `rekord`: exactly its fields, Base64, a key in PEM, a matching signature. The same entry
+ * again returns 409 with its place. Its answers are not signed.
  */
 export async function startRekorFake(options: { readonly port?: number } = {}): Promise<RekorFake> {
   const entries = new Map<string, { readonly text: string; readonly index: number }>();
@@ -69,7 +69,7 @@ export async function startRekorFake(options: { readonly port?: number } = {}): 
   };
 }
 
-/** What is signed; a text says why it is none. */
+/** The signed content; a text says why the entry is invalid. */
 function rekordOf(entry: Fields | undefined): Buffer | string {
   if (names(entry) !== 'apiVersion,kind,spec' || entry?.kind !== 'rekord' || entry.apiVersion !== '0.0.1')
     return 'no rekord of 0.0.1';

@@ -1,17 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What happens to the next matching calls. `then-hang` and `then-reset` do the work first, and answer nobody. */
+/** What happens to the next matching calls. `then-hang` and `then-reset` do the work first, and send no answer. */
 export interface Injection {
   readonly method: string;
   readonly path: RegExp;
   readonly what: 'fail' | 'hang' | 'then-hang' | 'then-reset';
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Instead of what a failure looks like at this service: an object as JSON, a text as it is (a proxy's page, half an answer). */
+  /** Instead of this service's usual failure body: an object as JSON, a text as it is (a proxy's page, half an answer). */
   readonly body?: unknown;
   readonly times?: number;
-  /** Only the call that arrives as this one, counted from 0. */
+  /** Only the call with this number, counted from 0. */
   readonly at?: number;
 }
 
@@ -38,7 +38,7 @@ export interface RestFake {
 
 const deeds: readonly Injection['what'][] = ['fail', 'hang', 'then-hang', 'then-reset'];
 
-/** An order from another process: `path` is the text of a pattern. Undefined where it is none. */
+/** An order from another process: `path` is the text of a pattern. Undefined if it is not an order. */
 function injectionOf(text: string): Injection | undefined {
   const { method, path, what: asked, status, headers, body, times, at } = fieldsOf(text) ?? {};
   const what = deeds.find((deed) => deed === asked);
@@ -65,10 +65,10 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 /** A JSON API on this machine with a page for people at `/`, whose calls can be made to fail. */
 export async function startRestFake(options: {
   readonly answer: (request: RestRequest) => RestAnswer;
-  /** What an injected failure looks like at this service. */
+  /** What an injected failure looks like for this service. */
   readonly failure: (status: number) => unknown;
   readonly page: () => string;
-  /** What stands in every answer's head. */
+  /** Headers of every answer. */
   readonly headers?: () => Readonly<Record<string, string>>;
   readonly port?: number;
 }): Promise<RestFake> {
@@ -147,7 +147,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The body as an object; undefined where it is none. */
+/** The body as an object; undefined if it is not one. */
 export function fieldsOf(text: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -13,11 +13,11 @@ import {
 export interface ServiceNowFakeOptions {
   readonly user: string;
   readonly password: string;
-  /** Columns that this account may not write: they are dropped without a word. */
+  /** Columns that this account may not write: they are silently dropped. */
   readonly readOnly?: readonly string[];
-  /** Columns that this account may not read: they are missing in what it is shown. */
+  /** Columns that this account may not read: they are missing from its answers. */
   readonly hidden?: readonly string[];
-  /** Conditions are ignored, as those on a column which the table does not have. */
+  /** Conditions are ignored, as are those on a column which the table does not have. */
   readonly ignoresQueries?: boolean;
   readonly port?: number;
 }
@@ -32,7 +32,7 @@ export interface ServiceNowFake extends RestFake {
   readonly records: readonly FakeRecord[];
 }
 
-/** Column → longest value, which the instance cuts without a word. */
+/** Column → longest value; the instance silently cuts longer ones. */
 const columns: Readonly<Record<string, number>> = {
   short_description: 160,
   description: 4_000,
@@ -49,7 +49,7 @@ const columns: Readonly<Record<string, number>> = {
   work_notes: 65_000,
 };
 
-/** Choices that are numbers: a label in their place is no value. */
+/** Choices that are numbers: a label instead is not a valid value. */
 const numbers: ReadonlySet<string> = new Set(['state', 'urgency', 'impact', 'priority']);
 
 /** The base system looks it up by urgency and impact, whatever is sent. */
@@ -57,7 +57,10 @@ function priorityOf({ urgency = '3', impact = '3' }: Readonly<Record<string, str
   return String(Math.min(5, Math.max(1, Number(urgency) + Number(impact) - 1)));
 }
 
-/** What a transaction that a quota rule ended answers with: 200, and maybe half of what there was before. https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438 */
+/**
+ * The answer of a transaction that was ended by a quota rule: 200, and maybe half of what there was before.
+ * https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438
+ */
 const cancelled = {
   error: {
     message: 'Transaction cancelled: maximum execution time exceeded',
@@ -86,7 +89,7 @@ function problem(status: number, message: string, detail: string | null = null):
 }
 
 /**
- * A strict stand-in for the Table API of ServiceNow, table `incident`.
+ * A strict stand-in for ServiceNow's Table API, table `incident`.
  * https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
  */
 export async function startServiceNowFake(options: ServiceNowFakeOptions): Promise<ServiceNowFake> {
@@ -137,7 +140,7 @@ export async function startServiceNowFake(options: ServiceNowFakeOptions): Promi
   const write = (record: FakeRecord, body: Fields): void => {
     for (const [name, value] of Object.entries(body)) {
       const longest = columns[name];
-      // Unknown columns, and those that may not be written, are dropped without a word.
+      // Unknown and read-only columns are silently dropped.
       if (longest === undefined || options.readOnly?.includes(name)) continue;
       if (numbers.has(name) && !/^\d+$/.test(String(value))) continue;
       if (name === 'work_notes') record.notes.unshift(String(value));
@@ -191,7 +194,7 @@ export async function startServiceNowFake(options: ServiceNowFakeOptions): Promi
       ...record.values,
       sys_id: record.sys_id,
       active: record.values.state === '7' ? 'false' : 'true',
-      // A journal is empty but for its display value, which holds every entry.
+      // A journal is empty except for its display value, which holds every entry.
       work_notes: display ? record.notes.map((note) => `2026-11-24 21:00:00 - Firebreak (Work notes)\n${note}\n\n`).join('') : '',
     };
     const wanted = query.get('sysparm_fields')?.split(',');

@@ -3,10 +3,10 @@ import type { Delivery, Forgery, SentRequest } from './interaction.ts';
 import type { Acknowledged, Envelope } from './socket-link.ts';
 import type { SocketMode } from './socket-mode.ts';
 
-/** https://docs.slack.dev/interactivity/handling-user-interaction: the app has so long to say that it has heard. */
+/** https://docs.slack.dev/interactivity/handling-user-interaction: the time within which the app must acknowledge. */
 const usualAckMs = 3_000;
 
-/** Brings what people do to the app: signed, by HTTP; or over its connections, where Socket Mode is on. */
+/** Delivers what people do to the app: signed, by HTTP; or over its connections if Socket Mode is on. */
 export class Carrier {
   readonly #signingSecret: string;
   readonly #socket: SocketMode | undefined;
@@ -25,7 +25,7 @@ export class Carrier {
     this.interactionsUrl = options.interactionsUrl;
   }
 
-  /** `accepts`: the app may answer with more than that it has heard. */
+  /** `accepts`: the app may answer with more than an acknowledgement. */
   async bring(
     type: Envelope['type'],
     payload: unknown,
@@ -41,7 +41,7 @@ export class Carrier {
     return this.send({ headers: this.#headers(body, form.forge), body });
   }
 
-  /** Sends exactly these bytes, also for the second time. */
+  /** Sends exactly these bytes, even a second time. */
   async send(request: SentRequest): Promise<Delivery> {
     const started = Date.now();
     if (this.#socket) {
@@ -75,7 +75,7 @@ export class Carrier {
   }
 }
 
-/** As if it had come by HTTP. */
+/** As if it had arrived by HTTP. */
 function delivered(envelope: Envelope, answer: Acknowledged | undefined, started: number): Delivery {
   const body = answer && Object.keys(answer.payload).length > 0 ? JSON.stringify(answer.payload) : '';
   const request = { headers: {}, body: JSON.stringify(envelope) };

@@ -26,7 +26,7 @@ const fail = z.object({
 const hang = z.object({ method: text, ms: z.number().int().min(0), times });
 const lost = z.object({ method: text, times });
 
-/** The same handles as the emulator's functions, for whoever runs it in another process: `POST /control/NAME` with JSON. */
+/** The emulator's functions for use from another process: `POST /control/NAME` with JSON. */
 export async function handleControl({
   emulator,
   name,

@@ -3,7 +3,7 @@ import { SlackRefusal } from './methods/method.ts';
 import { store, viewOf } from './methods/view-methods.ts';
 import type { FakeView, SlackWorld } from './world.ts';
 
-/** What Slack makes of the app's answer to a dialog that was sent off. `trouble`: "We had some trouble connecting. Try again?" */
+/** Slack's reaction to the app's answer to a submitted dialog. `trouble`: "We had some trouble connecting. Try again?" */
 export type DialogOutcome =
   | { readonly outcome: 'closed' | 'cleared' | 'updated' | 'pushed' }
   | { readonly outcome: 'errors'; readonly errors: Readonly<Record<string, string>> }
@@ -13,7 +13,7 @@ export function inputsOf({ blocks }: View): readonly InputBlock[] {
   return blocks.filter((block) => block.type === 'input');
 }
 
-/** What Slack's own client says before anything is sent: by block. */
+/** What Slack's own client reports before anything is sent, by block. */
 export function problemsOf(view: View, typed: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const problems = inputsOf(view).flatMap(({ block_id: id = '', element, optional }) => {
     const text = typed[id] ?? '';
@@ -51,14 +51,14 @@ function inputValue(element: InputBlock['element'], text: string): Readonly<Reco
   }
 }
 
-/** What stands in it before anybody has touched it. */
+/** Its value before anybody has touched it. */
 function initialValue(element: InputBlock['element']): string | undefined {
   if (element.type === 'datepicker') return element.initial_date;
   if (element.type === 'static_select' || element.type === 'radio_buttons') return element.initial_option?.value;
   return element.type === 'plain_text_input' ? element.initial_value : undefined;
 }
 
-/** What somebody types who reads what is asked: the end of the name that the label gives, the number where it gives one, and a reason. */
+/** What somebody types who reads the question: the end of the name in the label, the number if it gives one, and a reason. */
 export function carefullyTyped(view: View): Readonly<Record<string, string>> {
   const typed = inputsOf(view).map(({ block_id: id = '', label, element }) => {
     const [, name, count] = /^Last four characters of (.+?)(?:, a space, and the number (\d+))?$/.exec(label.text) ?? [];
@@ -69,7 +69,7 @@ export function carefullyTyped(view: View): Readonly<Record<string, string>> {
   return Object.fromEntries(typed);
 }
 
-/** https://docs.slack.dev/surfaces/modals#response_actions. What is not exactly one of these, Slack shows as trouble. */
+/** https://docs.slack.dev/surfaces/modals#response_actions. Slack shows anything that is not exactly one of these as trouble. */
 export function takeAnswer(
   world: SlackWorld,
   open: FakeView,

@@ -25,7 +25,7 @@ export type { ApiCall, ClickOptions, Delivery, DisconnectReason, FakeChannel, Fa
 export interface SlackEmulatorOptions {
   /** 0 or absent: any free one. */
   readonly port?: number;
-  /** Under which others find it, who then may be on other machines. Absent: it listens on 127.0.0.1 alone. */
+  /** The name under which others, possibly on other machines, find it. Absent: it listens only on 127.0.0.1. */
   readonly name?: string;
   readonly signingSecret: string;
   readonly botToken: string;
@@ -37,46 +37,46 @@ export interface SlackEmulatorOptions {
   readonly channels: readonly FakeChannel[];
   readonly userGroups?: Readonly<Record<string, readonly string[]>>;
   readonly scopes?: readonly string[];
-  /** Then Socket Mode is on: what people do goes over the app's connections, and nothing to a Request URL. */
+  /** If set, Socket Mode is on: what people do goes over the app's connections, and nothing to a Request URL. */
   readonly appToken?: string;
   readonly appScopes?: readonly string[];
-  /** Callback ids of the message shortcuts that the app's manifest names. */
+  /** Callback ids of the message shortcuts in the app's manifest. */
   readonly shortcuts?: readonly string[];
-  /** Milliseconds for which a click, command or shortcut may be exchanged for a dialog. Absent: Slack's 3 s. */
+  /** Milliseconds during which a click, command or shortcut can be exchanged for a dialog. Absent: Slack's 3 s. */
   readonly triggerMs?: number;
-  /** Milliseconds that the app has, by HTTP, to say that it has heard. Absent: Slack's 3 s. */
+  /** Milliseconds within which the app must acknowledge by HTTP. Absent: Slack's 3 s. */
   readonly ackMs?: number;
-  /** The app's Request URL; may be given later with `setInteractionsUrl`. */
+  /** The app's Request URL; may be set later with `setInteractionsUrl`. */
   readonly interactionsUrl?: string;
 }
 
 export interface SlackEmulator {
   /** For the client's `slackApiUrl`. */
   readonly apiUrl: string;
-  /** The channel as a person sees it; `?user=U…` says which person. */
+  /** The channel as a person sees it; `?user=U…` selects the person. */
   readonly pageUrl: string;
   readonly world: SlackWorld;
-  /** What was called, in order. */
+  /** The calls so far, in order. */
   readonly calls: readonly ApiCall[];
   setInteractionsUrl(url: string): void;
-  /** A person clicks, and fills in the dialog that opens. Throws when there is no such button. */
+  /** A person clicks, and fills in the dialog that opens. Throws if there is no such button. */
   click(options: ClickOptions): Promise<Delivery>;
-  /** A person clicks and fills in the dialog that opens: the payload that Slack would send, which nobody has sent yet. Throws when none opens. */
+  /** A person clicks and fills in the dialog that opens: returns the payload that Slack would send, without sending it. Throws if none opens. */
   clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown>;
   /** A person types a slash command. */
   command(options: CommandOptions): Promise<Delivery>;
   /** A person picks a message's shortcut. */
   shortcut(options: ShortcutOptions): Promise<Delivery>;
-  /** The very same bytes again. */
+  /** Sends exactly the same bytes again. */
   resend(request: SentRequest): Promise<Delivery>;
-  /** Any payload, signed as Slack would. */
+  /** Delivers any payload, signed as Slack would. */
   deliver(payload: unknown, forge?: Forgery): Promise<Delivery>;
-  /** A person sends an open dialog off. */
+  /** A person submits an open dialog. */
   submitView(options: SubmitOptions): ReturnType<Interactions['submitView']>;
-  /** What stands in a channel, oldest first. */
+  /** The messages of a channel, oldest first. */
   channelMessages(channel: string): readonly FakeMessage[];
   replies(channel: string, threadTs: string): readonly FakeMessage[];
-  /** What only this user sees. */
+  /** The messages that only this user sees. */
   ephemerals(user: string): readonly FakeMessage[];
   fail(
     method: string,
@@ -85,21 +85,21 @@ export interface SlackEmulator {
   hang(method: string, ms: number, times?: number): void;
   doThenTimeout(method: string, times?: number): void;
   doThenReset(method: string, times?: number): void;
-  /** The same, once, after so many calls of the method that go right. */
+  /** The same, once, after this many successful calls of the method. */
   faultAfter(method: string, after: number, fault: Fault): void;
-  /** Where Socket Mode is on. */
+  /** Set if Socket Mode is on. */
   readonly socket: SocketMode | undefined;
-  /** Forgets faults and how much of the rate limits was used. */
+  /** Clears faults and the used part of the rate limits. */
   calm(): void;
   stop(): Promise<void>;
 }
 
-/** For who looks at other things: a busy machine may take longer than Slack waits. */
+/** For tests of other things: a busy machine may take longer than Slack waits. */
 export const patience = { triggerMs: 120_000, ackMs: 120_000 } as const;
 
 const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
 
-/** A strict Slack on this machine: refuses what Slack refuses, and shows a page on which one can click. */
+/** A strict Slack on this machine: rejects what Slack rejects, and shows a page with working buttons. */
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {
   const world = new SlackWorld(options);
   const faults = new Faults();

@@ -1,32 +1,32 @@
 import type { DialogOutcome } from './dialogs.ts';
 
 export interface ClickOptions {
-  /** Who clicks: a user's id. */
+  /** The id of the user who clicks. */
   readonly user: string;
   readonly channel?: string;
-  /** Which message; without it, the newest one that has the button. */
+  /** The message to click on; if not set, the newest one that has the button. */
   readonly ts?: string;
-  /** One of these says which button. */
+  /** One of these selects the button. */
   readonly buttonText?: string;
   readonly actionId?: string;
   readonly value?: string;
-  /** Of a menu: which of its entries. */
+  /** For a menu: the entry to choose. */
   readonly optionText?: string;
   /** The same, by its value. */
   readonly option?: string;
   /**
-   * What to do in the dialog that the click opens. Without it, somebody careful fills it in and sends it off; `leave` does not wait for one.
-   * Text by block goes before what they would type.
+   * What to do in the dialog that the click opens. If not set, it is filled in carefully and submitted; `leave` does not wait for one. Text by block overrides
+   * what would be typed.
    */
   readonly dialog?: 'leave' | Readonly<Record<string, string>>;
-  /** Departures from what Slack would send, for tests of who checks it. */
+  /** Departures from what Slack would send, for testing the checks. */
   readonly forge?: Forgery;
 }
 
 export interface Forgery {
   readonly unsigned?: boolean;
   readonly signingSecret?: string;
-  /** Moves the signed time; positive is the future. */
+  /** Shifts the signed time; positive is the future. */
   readonly clockSeconds?: number;
   readonly appId?: string;
   readonly teamId?: string;
@@ -35,18 +35,18 @@ export interface Forgery {
   readonly channelId?: string;
   /** Sends the action twice in one payload. */
   readonly doubled?: boolean;
-  /** Sends a button that is (or is no longer) in no message, with this value. */
+  /** Sends a button with this value that is not (or no longer) in any message. */
   readonly inventedValue?: string;
   readonly actionTs?: string;
-  /** Where the click says that it is to be answered. */
+  /** The address that the click gives for answers to it. */
   readonly responseUrl?: string;
-  /** Of a dialog: another `private_metadata` than the one that the app gave it. */
+  /** For a dialog: another `private_metadata` than the one that the app set. */
   readonly privateMetadata?: string;
-  /** Of a dialog: another view's id. */
+  /** For a dialog: another view's id. */
   readonly viewId?: string;
 }
 
-/** What went over the wire, to be sent again by a test. */
+/** What went over the wire, so that a test can send it again. */
 export interface SentRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -54,11 +54,11 @@ export interface SentRequest {
 
 export interface Delivery {
   readonly request: SentRequest;
-  /** The app's HTTP status; 0 when it did not answer within Slack's 3 s. */
+  /** The app's HTTP status; 0 if it did not answer within Slack's 3 s. */
   readonly status: number;
   readonly body: string;
   readonly tookMs: number;
-  /** The dialog that the click opened, when it was sent off: then `status` and `body` are the answer to that. */
+  /** The dialog that the click opened, if it was submitted: then `status` and `body` are the answer to that. */
   readonly dialog?: SentDialog;
 }
 
@@ -78,7 +78,7 @@ export interface SubmitOptions {
 export interface ShortcutOptions {
   readonly user: string;
   readonly channel: string;
-  /** Of the message. */
+  /** The message's ts. */
   readonly ts: string;
   readonly callbackId: string;
   readonly forge?: Forgery;
@@ -87,7 +87,7 @@ export interface ShortcutOptions {
 export interface CommandOptions {
   readonly user: string;
   readonly channel: string;
-  /** With its slash. */
+  /** Including its slash. */
   readonly command: string;
   readonly text?: string;
   readonly forge?: Forgery;

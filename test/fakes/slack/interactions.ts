@@ -8,12 +8,12 @@ import { viewObject } from './methods/view-methods.ts';
 import { type Clicked, pressedBy } from './pressed.ts';
 import type { FakeMessage, FakeView, SlackWorld } from './world.ts';
 
-/** https://docs.slack.dev/interactivity/handling-user-interaction: so long a trigger may be exchanged. */
+/** https://docs.slack.dev/interactivity/handling-user-interaction: how long a trigger can be exchanged. */
 const usualTriggerMs = 3_000;
-/** Who was told something after a click is shown no dialog for it: but what they were told may be about something else, so it is waited for a while. */
+/** A person who got a message after a click is shown no dialog for it. The message may be about something else, so it waits for a while. */
 const toldInPlaceMs = 10_000;
 const responseUrlMs = 30 * 60_000;
-/** Buttons whose click is a question first. */
+/** Buttons whose click first asks for confirmation. */
 const opensDialog = 'fb_decide';
 
 function answerOf(body: string): { readonly text: string } {
@@ -25,7 +25,7 @@ function answerOf(body: string): { readonly text: string } {
   }
 }
 
-/** Sends what people do to the app, shaped as Slack does. */
+/** Sends what people do to the app, in the same form as Slack does. */
 export class Interactions {
   readonly #world: SlackWorld;
   readonly #baseUrl: () => string;
@@ -48,7 +48,7 @@ export class Interactions {
     this.#triggerMs = options.triggerMs ?? usualTriggerMs;
   }
 
-  /** A person has one hand: their next click waits until what the last one opened is sent off. */
+  /** A person has one hand: their next click waits until the dialog of the last one has been submitted. */
   click(options: ClickOptions): Promise<Delivery> {
     const before = this.#hands.get(options.user) ?? Promise.resolve();
     const clicking = before.then(() => this.#clickThrough(options));
@@ -59,7 +59,7 @@ export class Interactions {
     return clicking;
   }
 
-  /** Clicks, waits for the dialog, and fills it in: what Slack would send when it is sent off, for whoever wants to send it themselves. */
+  /** Clicks, waits for the dialog, and fills it in: returns what Slack would send when it is submitted, for callers that send it themselves. */
   async clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown> {
     const { delivery, ...pressed } = await this.#press(options);
     const open = delivery.status === 200 ? await this.#dialogOf(pressed) : undefined;
@@ -88,7 +88,7 @@ export class Interactions {
     return { clicked, delivery, id, user, heard };
   }
 
-  /** The dialog that this click was exchanged for; none when its time has passed, or the person was told something in place of it. */
+  /** The dialog that this click was exchanged for; none if its time has passed, or the person got a message instead. */
   async #dialogOf({
     id,
     user,
@@ -134,8 +134,8 @@ export class Interactions {
   }
 
   /**
-   * A person picks the app's shortcut in a message's menu. https://docs.slack.dev/interactivity/implementing-shortcuts
-   * Throws for what Slack's own client would not offer.
+   * A person picks the app's shortcut in a message's menu. https://docs.slack.dev/interactivity/implementing-shortcuts Throws if Slack's own client would not
+   * offer it.
    */
   async shortcut({ user, channel, ts, callbackId, forge = {} }: ShortcutOptions): Promise<Delivery> {
     const message = this.#world.message(channel, ts);
@@ -180,17 +180,14 @@ export class Interactions {
       trigger_id: this.#trigger(user),
     };
     const delivery = await this.carrier.bring('slash_commands', fields, true, { fields, forge });
-    // Whatever the app answers at once is shown, to this person unless it says otherwise.
+    // The app's immediate answer is shown, to this person unless it says otherwise.
     const shown = delivery.status === 200 ? delivery.body : `${command} failed with the error "dispatch_failed"`;
     if (shown !== '')
       this.#world.add({ ...answerOf(shown), channel, ts: this.#world.nextTs(), user: this.#world.botUserId, ephemeralFor: user });
     return delivery;
   }
 
-  /**
-   * Sends an open modal off. https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload
-   * Throws for what Slack's own client would not send.
-   */
+  /** Submits an open modal. https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload Throws if Slack's own client would not send it. */
   async submitView({ viewId, user, typed, forge = {} }: SubmitOptions): Promise<Delivery & { readonly result: DialogOutcome }> {
     const open = this.#world.views.get(viewId);
     if (open === undefined) throw new Error(`no open view ${viewId}`);
@@ -219,7 +216,7 @@ export class Interactions {
     };
   }
 
-  /** A person closes the dialog. The app hears of it only where it asked to. */
+  /** A person closes the dialog. The app is notified only if it asked for it. */
   async closeView({ viewId, user }: { readonly viewId: string; readonly user: string }): Promise<void> {
     const open = this.#world.views.get(viewId);
     if (open === undefined) return;

@@ -2,7 +2,7 @@ import type { ClickOptions } from './interaction.ts';
 import type { Block, Button, Overflow } from './methods/block-schema.ts';
 import type { FakeMessage } from './world.ts';
 
-/** What this click is on: of the newest message that has it. Throws when there is none. */
+/** The target of this click: in the newest message that has it. Throws if there is none. */
 export function pressedBy(
   { channel, ts, buttonText, actionId, value, optionText, option, forge }: ClickOptions,
   messages: readonly FakeMessage[],

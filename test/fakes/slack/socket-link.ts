@@ -10,7 +10,7 @@ export interface Envelope {
 
 export interface Acknowledged {
   readonly envelopeId: string;
-  /** Empty where the app answered nothing. */
+  /** Empty if the app answered nothing. */
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
@@ -22,14 +22,14 @@ interface LinkHooks {
 
 const acknowledgement = z.strictObject({ envelope_id: z.string(), payload: z.record(z.string(), z.unknown()).default({}) });
 const pingEveryMs = 10_000;
-/** Slack goes by itself when the app does not. */
+/** Slack disconnects by itself if the app does not. */
 const leavesAfterMs = 2_000;
 
-/** One connection, as strict as can be: what is no acknowledgement of something that was sent here ends it. */
+/** One connection, as strict as possible: anything that is not an acknowledgement of something sent here closes it. */
 export class SocketLink {
   readonly #client: WebSocket;
   readonly #hooks: LinkHooks;
-  /** Sent here, and how many of its acknowledgements are out. */
+  /** Sent here, and how many of its acknowledgements are outstanding. */
   readonly #sent = new Map<string, { readonly accepts: boolean; open: number }>();
   readonly #pings: NodeJS.Timeout;
   isOpen = true;

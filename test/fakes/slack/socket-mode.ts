@@ -21,7 +21,7 @@ interface Pending {
   timer?: NodeJS.Timeout;
 }
 
-/** Slack's end of Socket Mode: tickets for connections, envelopes over them, and again what nobody has acknowledged. */
+/** Slack's end of Socket Mode: tickets for connections, envelopes over them, and redelivery of what nobody has acknowledged. */
 export class SocketMode {
   readonly #world: SlackWorld;
   readonly #baseUrl: () => string;
@@ -32,7 +32,7 @@ export class SocketMode {
   #turn = 0;
   #lost = 0;
   #enabled = true;
-  /** What the app has sent that Slack takes from nobody. */
+  /** What the app has sent that Slack accepts from nobody. */
   readonly problems: string[] = [];
 
   constructor({ world, baseUrl }: { readonly world: SlackWorld; readonly baseUrl: () => string }) {
@@ -40,7 +40,7 @@ export class SocketMode {
     this.#baseUrl = baseUrl;
   }
 
-  /** Those that have had their hello. */
+  /** Connections that have received their hello. */
   get connections(): number {
     return this.#links.size;
   }
@@ -61,7 +61,7 @@ export class SocketMode {
     };
   }
 
-  /** A ticket is good for one connection, for a short time. */
+  /** A ticket is valid for one connection, for a short time. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const ticket = searchParams.get('ticket') ?? '';
@@ -84,7 +84,7 @@ export class SocketMode {
     });
   }
 
-  /** Resolves with what the app has answered; undefined when it did not within 3 s, though it may be sent again. */
+  /** Resolves with the app's answer; undefined if there was none within 3 s, though it may be sent again. */
   async deliver(
     type: Envelope['type'],
     payload: unknown,
@@ -94,7 +94,7 @@ export class SocketMode {
     return { envelope, answer: await this.resend(envelope) };
   }
 
-  /** The very same envelope, also for the second time. */
+  /** Sends exactly the same envelope, even a second time. */
   async resend(envelope: Envelope): Promise<Acknowledged | undefined> {
     const { promise, resolve } = Promise.withResolvers<Acknowledged | undefined>();
     const pending: Pending = { envelope, sent: 0, settle: resolve };
@@ -104,12 +104,12 @@ export class SocketMode {
     return promise.finally(() => clearTimeout(late));
   }
 
-  /** The next acknowledgements do not arrive: Slack sends again what was done. */
+  /** Loses the next acknowledgements: Slack sends again what was already done. */
   loseAcks(times: number): void {
     this.#lost += times;
   }
 
-  /** Says goodbye to all connections, or the oldest ones. */
+  /** Says goodbye to all connections, or to the oldest ones. */
   disconnect(reason: DisconnectReason, many = Number.POSITIVE_INFINITY): void {
     if (reason === 'link_disabled') this.#enabled = false;
     for (const link of [...this.#links].slice(0, many)) link.disconnect(reason);
@@ -119,7 +119,7 @@ export class SocketMode {
     this.#enabled = true;
   }
 
-  /** Without a word, as a broken network does. */
+  /** Without notice, as a broken network does. */
   cut(): void {
     for (const link of this.#links) link.terminate();
   }

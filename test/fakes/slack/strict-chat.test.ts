@@ -181,7 +181,7 @@ describe('elements are refused', () => {
     });
   });
 
-  /** The examples of the reference. */
+  /** The examples from the reference. */
   test('and taken as the reference shows them', async () => {
     const blocks = [
       { type: 'header', text: { type: 'plain_text', text: 'Budget Performance', emoji: true } },
@@ -217,7 +217,7 @@ describe('elements are refused', () => {
   });
 });
 
-/** The errors that every method's page has. */
+/** The errors listed on every method's page. */
 describe('any method refuses', () => {
   const json = 'application/json';
   const form = 'application/x-www-form-urlencoded';

@@ -6,7 +6,7 @@ const botToken = 'xoxb-not-a-real-token';
 const channel = 'C1';
 let slack: SlackEmulator;
 let app: Server;
-/** What the app answers next. */
+/** The app's next answer. */
 let answer: { status: number; body: string };
 const received: { trigger_id: string; type: string }[] = [];
 

@@ -86,7 +86,7 @@ describe('apps.connections.open', () => {
   test('is limited', async () => {
     const isLimited = ({ error }: { readonly error?: string }): boolean => error === 'ratelimited';
     const answers: Awaited<ReturnType<typeof call>>[] = [];
-    // One comes back each second: on a busy machine a second round is needed.
+    // One refills each second: on a busy machine a second round is needed.
     while (answers.length < 300 && !answers.some(isLimited))
       answers.push(...(await Promise.all(Array.from({ length: 61 }, () => call('apps.connections.open', appToken)))));
     expect(answers.some(isLimited)).toBe(true);

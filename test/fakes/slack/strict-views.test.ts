@@ -36,7 +36,7 @@ const view = (changes: object = {}) => ({
   ...changes,
 });
 
-/** What Slack gives with a click on a button. */
+/** What Slack sends with a click on a button. */
 async function clicked(): Promise<{ readonly trigger_id: string; readonly response_url: string; readonly ts: string }> {
   const blocks = [{ type: 'actions', elements: [{ type: 'button', action_id: 'a', text: words('Go') }] }];
   const { ts } = await call('chat.postMessage', { channel, text: 'x', blocks });
@@ -142,7 +142,7 @@ describe('a call is refused', () => {
   });
 });
 
-/** The example of https://docs.slack.dev/reference/methods/views.open */
+/** The example from https://docs.slack.dev/reference/methods/views.open */
 test('the example of the page is taken', async () => {
   const { id } = await opened({
     callback_id: 'modal-identifier',

@@ -139,7 +139,7 @@ function isSame(token: string, known: string | undefined): boolean {
 const postTypes = ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'];
 const charsets = ['utf-8', 'iso-8859-1'];
 
-/** What every method refuses before it looks at anything. https://docs.slack.dev/reference/methods/chat.update#errors */
+/** What every method rejects before it checks anything else. https://docs.slack.dev/reference/methods/chat.update#errors */
 function malformedBy(request: IncomingMessage, body: string): string | undefined {
   const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
   if (body !== '' && type === '') return 'missing_post_type';

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Block, View } from './methods/block-schema.ts';
 
-/** What the emulator's workspace consists of. Shapes follow https://docs.slack.dev/reference/objects. */
+/** The contents of the emulator's workspace. Shapes follow https://docs.slack.dev/reference/objects. */
 export interface FakeUser {
   readonly id: string;
   readonly name: string;
@@ -11,7 +11,7 @@ export interface FakeUser {
   readonly deleted?: boolean;
   readonly isRestricted?: boolean;
   readonly isUltraRestricted?: boolean;
-  /** From another workspace, by Slack Connect. */
+  /** From another workspace, through Slack Connect. */
   readonly isStranger?: boolean;
   readonly teamId?: string;
 }
@@ -22,7 +22,7 @@ export interface FakeChannel {
   readonly topic?: string;
   /** User ids; absent: everybody. */
   readonly members?: readonly string[];
-  /** Is the app's bot in it? Default yes. */
+  /** Whether the app's bot is in it. Default: yes. */
   readonly botIsMember?: boolean;
   readonly isArchived?: boolean;
 }
@@ -38,7 +38,7 @@ export interface FakeMessage {
   readonly blocks?: readonly Block[];
   readonly metadata?: { readonly event_type: string; readonly event_payload: Readonly<Record<string, unknown>> };
   readonly editedTs?: string;
-  /** Seen by this user only. */
+  /** Visible only to this user. */
   readonly ephemeralFor?: string;
 }
 
@@ -66,7 +66,7 @@ export interface Trigger {
   used: boolean;
 }
 
-/** Everything that the emulated Slack remembers. Emits `change` when a person would see something new. */
+/** Everything that the emulated Slack stores. Emits `change` when a person would see something new. */
 export class SlackWorld extends EventEmitter {
   readonly appId: string;
   readonly teamId: string;
@@ -105,7 +105,7 @@ export class SlackWorld extends EventEmitter {
     this.userGroups = new Map(Object.entries(options.userGroups ?? {}));
   }
 
-  /** Slack's message ids: seconds and six digits, never the same twice. */
+  /** Slack's message ids: seconds and six digits, never repeated. */
   nextTs(): string {
     const now = BigInt(Date.now()) * 1_000n;
     this.#lastTs = now > this.#lastTs ? now : this.#lastTs + 1n;
@@ -141,7 +141,7 @@ export class SlackWorld extends EventEmitter {
     return this.messages.find((one) => one.channel === channel && one.ts === ts);
   }
 
-  /** What stands in the channel for all, oldest first. */
+  /** The channel's messages visible to all, oldest first. */
   channelMessages(channel: string): readonly FakeMessage[] {
     return this.messages.filter((one) => one.channel === channel && one.threadTs === undefined && one.ephemeralFor === undefined);
   }
@@ -150,7 +150,7 @@ export class SlackWorld extends EventEmitter {
     return this.messages.filter((one) => one.channel === channel && one.threadTs === threadTs && one.ephemeralFor === undefined);
   }
 
-  /** The modal on top of what this person sees. */
+  /** The topmost modal that this person sees. */
   openView(user: string): FakeView | undefined {
     return [...this.views.values()].findLast((view) => view.user === user);
   }

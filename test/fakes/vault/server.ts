@@ -11,9 +11,9 @@ import {
 
 interface VaultFakeOptions {
   readonly token: string;
-  /** Paths with their capabilities, as in a policy; `+` stands for one part. What is not in it is denied. */
+  /** Paths with their capabilities, as in a policy; `+` stands for one part. Paths that are not listed are denied. */
   readonly policy: Readonly<Record<string, readonly Capability[]>>;
-  /** The KV engine, version 2, is mounted here; the database engine at `database`. */
+  /** Where the KV engine, version 2, is mounted; the database engine is at `database`. */
   readonly mount?: string;
 }
 
@@ -22,12 +22,12 @@ type Capability = 'create' | 'read' | 'update' | 'list' | 'sudo';
 export interface VaultFake extends RestFake {
   /** Writes a version, as an administrator. */
   put(path: string, data: Readonly<Record<string, string>>): void;
-  /** The newest version that can be read. */
+  /** The newest readable version. */
   get(path: string): Fields | undefined;
   versions(path: string): { readonly all: number; readonly readable: number };
-  /** Lends a credential to somebody else. */
+  /** Leases a credential to somebody else. */
   lend(role: string): { readonly username: string; readonly password: string };
-  /** Whether the database would take this login. */
+  /** Whether the database would accept this login. */
   accepts(login: { readonly username: string; readonly password: string }): boolean;
   readonly leases: ReadonlyMap<string, { readonly username: string; readonly password: string }>;
 }
@@ -45,7 +45,7 @@ const of = (data: unknown, more: Fields = {}): RestAnswer => ({
   body: { request_id: 'r', lease_id: '', ...more, data },
 });
 
-/** Of the documented HTTP API: KV version 2, the database engine's credentials, and leases. Paths that need `sudo` ask for it. */
+/** Part of the documented HTTP API: KV version 2, the database engine's credentials, and leases. Paths that need `sudo` require it. */
 export async function startVaultFake(options: VaultFakeOptions): Promise<VaultFake> {
   const { token, policy, mount = 'secret' } = options;
   const entries = new Map<string, Version[]>();

@@ -9,7 +9,7 @@ interface WebhookFakeOptions {
 }
 
 export interface WebhookFake extends RestFake {
-  /** What was acted on: each idempotency key once. */
+  /** The events that were acted on: each idempotency key once. */
   readonly events: readonly Fields[];
 }
 
@@ -20,7 +20,7 @@ function sameText(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
-/** An event as the documentation tells receivers to read one: signature over timestamp and body, and a window of time. */
+/** An event read the way the documentation tells receivers to: signature over timestamp and body, and a time window. */
 export function signedEvent(
   { method, url, headers, text }: RestRequest,
   expects: { readonly path: string; readonly secret: string; readonly types: readonly string[] },
@@ -40,7 +40,7 @@ export function signedEvent(
   return { event, key };
 }
 
-/** A receiver as the documentation asks for one: signature over timestamp and body, a window of time, and each idempotency key once. */
+/** A receiver as the documentation requires: signature over timestamp and body, a time window, and each idempotency key once. */
 export async function startWebhookFake(options: WebhookFakeOptions): Promise<WebhookFake> {
   const events: Fields[] = [];
   const answers = new Map<string, RestAnswer>();

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-/** An event as the documentation says that it is signed. `event` as text is sent as it is. */
+/** An event, signed as documented. An `event` that is text is sent as it is. */
 export function signedBy(
   secret: string,
   event: Readonly<Record<string, unknown>> | string,

@@ -68,7 +68,7 @@ describe('the anchor in a file', () => {
     for (const signed of [first, long, third]) await createFileAnchor({ file }).append(signed);
     expect(statSync(file).size).toBeGreaterThan(4 * 65_536);
     expect(await contents(createFileAnchor({ file }))).toEqual([first, long, third]);
-    // The last line that can be read is a long one: so is what a crash tore behind it.
+    // The last readable line is long, and so is the torn one that a crash left behind it.
     const torn = `\n\n{"checkpoint":${'x'.repeat(200_000)}`;
     for (const end of ['', '\n', torn, `${torn}\n`]) {
       const copy = join(folder, 'long-copy.jsonl');
@@ -87,7 +87,7 @@ describe('the anchor in a file', () => {
 
   test('goes on behind the last line without reading those of years before it', async () => {
     const file = join(folder, 'years.jsonl');
-    // More than a text may hold, and no room on the disk: whoever reads it fails.
+    // Longer than a string can be, but taking no disk space: reading it as a whole fails.
     writeFileSync(file, '');
     truncateSync(file, 2 ** 32);
     appendFileSync(file, `\n${JSON.stringify(first)}\n`);

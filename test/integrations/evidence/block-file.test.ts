@@ -21,7 +21,7 @@ describe.each([
       const bytes = randomBytes(length);
       const file = await createBlockFile(path, { pastCache });
       for (let from = 0; from < length; ) {
-        // Of no size that fits a block, and used again at once.
+        // Of a size that does not match the blocks; the buffer is reused at once.
         const part = Buffer.from(bytes.subarray(from, from + 300_001));
         await file.write(part);
         from += part.length;

@@ -20,7 +20,7 @@ const unavailable = { code: 'FB_ERR_UNAVAILABLE', retryable: true };
 const half =
   'HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 2000\r\n\r\n<?xml version="1.0" encoding="UTF-8"?>';
 
-/** Accepts every connection, does this with it, and never says a word more. */
+/** Accepts every connection, does this with it, and then sends nothing more. */
 async function silent(meet: (socket: Socket) => void) {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -92,7 +92,7 @@ describe('an S3 that accepts the connection', () => {
     let begun = false;
     const { options } = await silent((socket) => {
       socket.once('data', () => {
-        // An upload may begin; none of its parts is taken.
+        // An upload may begin, but none of its parts is accepted.
         if (begun) return void socket.pause();
         begun = true;
         const body = '<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>';

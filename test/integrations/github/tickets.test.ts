@@ -82,9 +82,9 @@ describe('opening a ticket', () => {
     const lists = () => fake.calls.filter((call) => call === 'GET /repos/acme/incidents/issues').length;
     expect(await tickets(fake).open({ ...request, incident }, signal)).toMatchObject({ state: 'created', id: '951' });
     expect(lists()).toBe(1);
-    // By another process, which knows of none.
+    // From another process, which knows of none.
     expect(await tickets(fake).open({ ...request, incident }, signal)).toMatchObject({ state: 'existing', id: '951' });
-    // Where nobody knows since when the incident runs, all are looked at.
+    // If nobody knows when the incident began, all are searched.
     await tickets(fake).open({ ...request, key: 'other' }, signal);
     expect(lists()).toBeGreaterThan(10);
   });

@@ -15,7 +15,7 @@ const event = (name: string): ObjectEvent => ({
   note: 'cut off',
 });
 
-/** Answers each call in turn with a status; the last one answers all that come after. */
+/** Answers each call in turn with a status; the last one answers all later calls. */
 function writerOn(answers: readonly number[] | (() => Promise<number>)) {
   const posted: string[] = [];
   const dropped: object[] = [];
@@ -59,7 +59,7 @@ test('while the API server hangs nobody waits, and what waits is bounded', async
   answer.resolve(201);
   await writer.idle();
   writer.stop();
-  // One of them was under way already, or not.
+  // One of them may have been in progress already.
   expect(posted.length).toBeGreaterThanOrEqual(500);
   expect(posted.length).toBeLessThanOrEqual(501);
   expect(dropped).toEqual([{ events: 700 - posted.length, reason: 'too many wait' }]);

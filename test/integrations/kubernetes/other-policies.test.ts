@@ -6,7 +6,7 @@ import { otherPolicyKinds } from '../../../integrations/kubernetes/policies/othe
 
 const metadata = { name: 'open', namespace: 'shop' };
 
-/** What of it lets the traffic of a quarantined pod through. */
+/** The parts of it that let the traffic of a quarantined pod through. */
 function open(group: string, policy: object, tier?: string): readonly string[] {
   const kind = otherPolicyKinds.find((one) => one.group === group);
   if (!kind) throw new Error(`no kind of ${group}`);

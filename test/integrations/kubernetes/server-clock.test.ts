@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ServerClock } from '../../../integrations/kubernetes/client.ts';
 
 const noon = Date.parse('2026-03-01T12:00:00.000Z');
-/** What a server whose clock is so far ahead of ours answers, when the answer is made in the middle between sending and coming. */
+/** The answer of a server whose clock is this far ahead of ours, if it answers halfway between request and response. */
 function answer(
   at: number,
   { serverAheadMs, roundTripMs = 10 }: { readonly serverAheadMs: number; readonly roundTripMs?: number },

@@ -13,7 +13,7 @@ const megabyte = 1_048_576;
 const at = Date.now();
 let server: Server;
 let issuer: string;
-/** What it does at one of its addresses; at the others it answers as it should. */
+/** Its behaviour at one of its addresses; at the others it answers correctly. */
 let odd: { readonly path: string; readonly answering: Answering };
 let asked: string[] = [];
 /** Bytes that it could send until the other side hung up. */
@@ -22,7 +22,7 @@ let hungUp = false;
 let good: Readonly<Record<string, unknown>>;
 let token: string;
 
-/** As much as anybody takes, a gigabyte at most. */
+/** Sends as much as the other side reads, at most a gigabyte. */
 function flood(response: ServerResponse, part: Buffer): void {
   response.on('close', () => {
     hungUp = true;
@@ -136,7 +136,7 @@ describe.each(ways)('a provider that is asked for %s', (_what, path, code, ask) 
     expect(asked).toContain(path);
     expect(asked).not.toContain('/elsewhere');
     if (sent > 0) await eventually('the end of it', () => hungUp);
-    // What is on its way in between counts, too.
+    // Data in transit counts, too.
     expect(sent).toBeLessThan(32 * megabyte);
   });
 });

@@ -38,7 +38,7 @@ async function pagerduty(timeoutMs = 5_000): Promise<{ readonly fake: PagerDutyF
   return { fake, pager: () => redactedPager(createPagerDuty(options)) };
 }
 
-/** As the engine calls it: again and again, each time in a new process. */
+/** As the engine calls it: repeatedly, each time in a new process. */
 async function untilDone(work: () => Promise<void>): Promise<void> {
   for (let attempt = 0; attempt < 10; attempt += 1) {
     try {
@@ -95,7 +95,7 @@ describe('a page', () => {
     expect(fake.alerts.map((alert) => alert.status)).toEqual(['resolved']);
   });
 
-  /** Nobody has been called by whatever else says 2xx. */
+  /** Any other 2xx answer means that nobody has been called. */
   test.each([
     ['a proxy’s page', '<!doctype html><title>Sign in</title>'],
     ['an empty object', {}],

@@ -103,7 +103,7 @@ describe('whom an alert is about', () => {
       pod: { namespace: 'team-a', name: 'api-0', uid },
       workload: { kind: 'Deployment', namespace: 'team-a', name: 'api' },
     });
-    // Of a static pod the runtime knows a hash of the manifest, and the API server another uid.
+    // For a static pod, the runtime knows a hash of the manifest, but the API server another uid.
     const hash = 'd41d8cd98f00b204e9800998ecf8427e';
     for (const unknown of [hash, null, '<NA>', '', 7, `${uid}x`]) {
       expect(decode({ output_fields: { ...fields, [uidField]: unknown } }).pod).toEqual({ namespace: 'team-a', name: 'api-0' });

@@ -36,7 +36,7 @@ const odd = fc.oneof(
   fc.constant(JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}')),
 );
 
-/** The value with what is at some of its places replaced, removed, or wrapped. */
+/** The value with some of its parts replaced, removed, or wrapped. */
 function mutate(value: unknown, choose: () => number, replacement: () => unknown): unknown {
   const roll = choose();
   if (roll < 4) return replacement();
@@ -72,7 +72,7 @@ const mutated = fc
   });
 
 function expectSound(decoded: readonly Decoded[]): void {
-  // Once for all of them: a matcher each takes a fifth of the processor's time here.
+  // Once for all of them: a matcher for each takes a fifth of the processor time here.
   expect(decoded.flatMap((item) => faultsOf(item).map((fault) => ({ fault, item })))).toEqual([]);
 }
 
@@ -143,7 +143,7 @@ describe('a whole body', () => {
       }),
       { numRuns: 2_000 },
     );
-    // One in two thousand; a body that is read in more than linear time takes more than all others together.
+    // One in two thousand; a body that takes more than linear time to read takes longer than all others together.
     expect({ ...longest, isLong: longest.ms > allMs / 4 }).toEqual({ ...longest, isLong: false });
   });
 
@@ -168,7 +168,7 @@ describe('a whole body', () => {
       };
       const tenth = nasty.slice(0, nasty.length / 10);
       msFor(tenth);
-      // What goes by the square takes a hundred times as long. Below a tenth of a millisecond nothing is measured.
+      // Quadratic work takes a hundred times as long. Anything below a tenth of a millisecond cannot be measured.
       expect(msFor(nasty)).toBeLessThan(50 * Math.max(Math.min(msFor(tenth), msFor(tenth)), 10));
     }
   });

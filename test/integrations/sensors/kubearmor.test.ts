@@ -128,7 +128,7 @@ describe('a matched policy', () => {
     ['7', 'high'],
     ['4', 'medium'],
     ['2', 'low'],
-    // What the mapping makes of the policy, where it says nothing itself: 1 is what KubeArmor writes then.
+    // What the mapping returns for the policy if it sets nothing itself: KubeArmor then writes 1.
     ['1', 'medium'],
     ['', 'medium'],
     ['11', 'medium'],

@@ -48,7 +48,7 @@ function attribute(type: number, text: string): Buffer {
   return Buffer.concat([Buffer.from([0x31, sequence.length]), sequence]);
 }
 
-/** As much of a PKCS #10 request as names whom it is for. */
+/** Just enough of a PKCS #10 request to name whom it is for. */
 function csrOf(name: string, ...groups: readonly string[]) {
   const der = Buffer.concat([...groups.map((group) => attribute(10, group)), attribute(3, name)]);
   const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
@@ -134,7 +134,7 @@ describe('one request', () => {
     ['RBAC changed', { ...clusterWide('clusterrolebindings'), verb: 'create' }],
     ['RBAC changed', { ...clusterWide('clusterroles'), verb: 'patch' }],
     ['RBAC of a namespace changed', { ...target('rolebindings'), verb: 'create', requestObject: binding('Role', 'unheard-of') }],
-    // Its rules are those of others.
+    // Its rules come from other roles.
     [
       'RBAC changed',
       {
@@ -325,7 +325,7 @@ describe('one request', () => {
     ['Role with all rights', clusterWide('clusterroles'), add('/rules/-', { verbs: ['*'], resources: ['*'] })],
     ['Role with wildcards', clusterWide('clusterroles'), add('/rules/0/verbs/-', '*')],
     ['Role with dangerous rights', target('roles'), add('/rules', [{ verbs: ['get'], resources: ['secrets'] }])],
-    // What the role gave before is not in the event.
+    // What the role granted before is not in the event.
     ['RBAC changed', clusterWide('clusterroles'), add('/rules/-', { verbs: ['get'], resources: ['pods'] })],
     ['Cluster administrator bound', clusterWide('clusterrolebindings'), add('/subjects/-', { name: 'system:masters' })],
     ['Pod that opens the node', target('deployments'), add('/spec/template/spec/containers/0', privileged)],
@@ -339,7 +339,7 @@ describe('one request', () => {
     ['Ingress for all hosts', target('ingresses'), { op: 'replace', path: '/spec/rules/0/host', value: '*' }],
     ['Ingress for all hosts', target('ingresses'), { op: 'remove', path: '/spec/rules/0/host' }],
     ['Ingress for all hosts', target('ingresses'), { op: 'move', from: '/spec/rules/0/host', path: '/metadata/labels/host' }],
-    // `enableServiceLinks` is true in every template: a copy of it opens the node without a value in the event.
+    // `enableServiceLinks` is true in every template: a copy of it opens the node although the event contains no value.
     [
       'Written by a copy',
       target('deployments'),
@@ -354,7 +354,7 @@ describe('one request', () => {
   });
 
   test.each<[string, object, object]>([
-    // The host of the rule stands, as in what kubectl patch --type=json sends for another backend.
+    // The rule's host stays, as in what kubectl patch --type=json sends for another backend.
     ['another way of a rule', target('ingresses'), { op: 'replace', path: '/spec/rules/0/http', value: { paths: [] } }],
     ['another port of a way', target('ingresses'), add('/spec/rules/0/http/paths/0/backend/service/port/number', 8080)],
     ['a copy within the metadata', target('deployments'), { op: 'copy', from: '/metadata/labels/a', path: '/metadata/labels/b' }],
@@ -380,7 +380,7 @@ describe('one request', () => {
         ...patch(...manyOf({ op: 'test', path: '/kind', value: 'x' }).map(Object), add('/spec/template/spec/hostPID', true)),
       },
     ],
-    // The API server reads a place in a list as a number, with as many zeros before it as somebody likes.
+    // The API server reads a list index as a number, with any number of leading zeros.
     ['Role with wildcards', { ...target('roles'), ...patch(add(`/rules/${'0'.repeat(2_000)}/verbs/-`, '*')) }],
   ])('%s, however much stands before it', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
@@ -407,7 +407,7 @@ describe('one request', () => {
       expect(alertOf(event({ ...target('configmaps'), verb: 'create', requestObject: { data } })).rule).toBe(
         'Credentials in a ConfigMap',
       );
-    // Of two values none is made.
+    // Two values are never joined into one.
     const apart = { data: { password: '', 'set-cookie': 'Set-Cookie:', token: '', x: 'blue' } };
     expect(itemsOf(event({ ...target('configmaps'), verb: 'create', requestObject: apart }))).toMatchObject([
       { kind: 'ignored' },

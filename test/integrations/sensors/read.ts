@@ -10,7 +10,7 @@ export function fixture(path: string): string {
   return readFileSync(new URL(path, folder), 'utf8');
 }
 
-/** What the intake makes of a body. */
+/** The items that the intake reads from a body. */
 export function itemsOf(
   body: string | object,
   options: { readonly sensor?: string; readonly severities?: SeverityOverrides } = {},

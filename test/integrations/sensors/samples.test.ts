@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { itemsOf, withoutRaw } from './read.ts';
 
-/** A folder of payloads as agents send them, a folder a sensor, which are not ours to keep here. */
+/** A folder of payloads as agents send them, with a folder per sensor, which we may not keep here. */
 const folder = process.env.FIREBREAK_ALERT_SAMPLES;
 const whenThere = folder !== undefined && existsSync(folder) ? describe : describe.skip;
 
-/** Refused for the only thing that it lacks: its time was never set. */
+/** Rejected for the only thing that it lacks: its time was never set. */
 const withoutTime = 'falcosidekick/rw-webhook-empty-priority.json';
 
-/** What a person reads in them: one line an item. */
+/** What a person reads in them: one line per item. */
 const read: Readonly<Record<string, readonly object[]>> = {
   'k8s-audit/event-create-nodes.json': [{ kind: 'ignored', sensor: 'kubernetes-audit' }],
   'k8s-audit/eventlist-audit-deletecollection-official-raw-hollow.json': [

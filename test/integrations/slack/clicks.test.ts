@@ -22,7 +22,7 @@ afterEach(() => rig.stop());
 
 /** A destructive choice: the dialog comes first, and the emulator fills it in. */
 const remove: ClickOptions = { user: 'U0ADA', actionId: 'fb_decide1' };
-/** Refused before any dialog could open. */
+/** Rejected before any dialog could open. */
 const refused: ClickOptions = { ...remove, dialog: 'leave' };
 
 describe('a click', () => {
@@ -198,7 +198,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
     expect(answer.text).toContain('try again');
     expect(rig.refusals).toMatchObject([{ reason: 'not_checked' }]);
-    // In doubt is not remembered.
+    // An uncertain result is not remembered.
     await rig.slack.click(remove);
     await until(() => rig.clicks[0]);
   });

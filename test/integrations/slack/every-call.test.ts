@@ -18,7 +18,7 @@ async function rigged(): Promise<Rig> {
 const notice = { key: 'storm', title: 'Alert storm', time: '2026-03-01T14:05:00Z', lines: ['500 alerts'], table: [] };
 const decided = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
 
-/** As the engine calls: again and again, and each time as a new process that knows only what the database knows. */
+/** As the engine calls: repeatedly, each time as a new process that knows only what the database knows. */
 async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
   for (let attempt = 0; attempt < 30; attempt += 1) {
     try {
@@ -34,18 +34,18 @@ async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
 
 const heard = (rig: Rig): number => rig.slack.ephemerals('U0ADA').length;
 
-/** As a person does who is told that it did not work: they click again. Each click is answered, or opens its dialog. */
+/** As a person does when told that it did not work: they click again. Each click is answered, or opens its dialog. */
 async function clickUntilAccepted(rig: Rig): Promise<void> {
   for (let attempt = 0; attempt < 20 && rig.clicks.length === 0; attempt += 1) {
     const before = heard(rig);
     const { status } = await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
-    // Slack itself tells them.
+    // Slack itself tells the person.
     if (status !== 200) continue;
     await until(() => (rig.clicks.length > 0 || heard(rig) > before ? true : undefined));
   }
 }
 
-/** All that the desk does in Slack for one question, from its card to its end. */
+/** Everything that the desk does in Slack for one question, from its card to its end. */
 async function live(rig: Rig): Promise<void> {
   await untilDone(rig, () => post(rig));
   await untilDone(rig, () => rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' }));
@@ -79,7 +79,7 @@ const once = {
   answered: true,
 };
 
-/** The calls of a life without faults: which method, and how many of it came before. */
+/** The calls of a life without faults: each method, with the number of its earlier calls. */
 async function callsOfALife(): Promise<readonly { readonly method: string; readonly after: number }[]> {
   const rig = await rigged();
   await live(rig);

@@ -14,7 +14,7 @@ import type { FakeMessage } from '../../fakes/slack/world.ts';
 export const appId = 'A0FIREBREAK';
 export const teamId = 'T0ACME';
 export const channel = 'C0SECURITY';
-/** What the question of `questionCard` is about. */
+/** The target of the question in `questionCard`. */
 export const target = 'shop/cart-7d9c5b6f4-x2x8k';
 export const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
 export const botToken = 'xoxb-not-a-real-token';
@@ -37,7 +37,7 @@ export const channels = [
   { id: 'C0CLOSED', name: 'closed', botIsMember: false },
 ] as const;
 
-/** Remembers in this process: the interface's own words, nothing more. */
+/** Keeps cards in this process: the interface's own words, nothing more. */
 export class MemoryCards implements CardStore {
   readonly buttons = new Map<string, StoredButton>();
   readonly messages = new Map<string, MessageRef>();
@@ -96,7 +96,7 @@ export class MemoryCards implements CardStore {
     if (found) this.replies.set(click, { ...found, answers: found.answers + 1 });
   }
   readonly unanswered = new Map<string, Unanswered>();
-  /** How often it was asked who is unanswered. */
+  /** Number of queries for unanswered cards. */
   looks = 0;
   async saveUnanswered(one: Unanswered): Promise<void> {
     this.unanswered.set(one.id, one);
@@ -220,7 +220,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
   };
 }
 
-/** A card all of whose choices change nothing: one click decides. */
+/** A card whose choices all change nothing: one click decides. */
 export const plainCard = questionCard({
   choices: [
     { id: 'keep', label: 'Keep it', quorum: 1, destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] },
@@ -254,7 +254,7 @@ export const freezeDraft: RestraintDraft = {
 
 export const brokenDraft: RestraintDraft = { ...freezeDraft, mode: 'break-glass', incident: 'shop/Deployment/cart' };
 
-/** The release that the card offers, ordered without it. */
+/** The release that the card offers, ordered without the card. */
 function leaseDraft(): LeaseDraft {
   const { incident: about, text, votes, choices } = questionCard();
   const [release] = choices;
@@ -270,7 +270,7 @@ function leaseDraft(): LeaseDraft {
 }
 
 export interface Rig {
-  /** Where the desk takes what Slack sends. */
+  /** Where the desk receives what Slack sends. */
   readonly url: string;
   readonly slack: SlackEmulator;
   readonly desk: SlackDesk;
@@ -282,7 +282,7 @@ export interface Rig {
   readonly incidents: Extract<SlackOrder, { readonly about: 'incident' }>[];
   readonly refusals: ClickRefusal[];
   readonly logs: string[];
-  /** The desk anew, with nothing but what its database remembers. */
+  /** Restarts the desk with only what is in its database. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -315,7 +315,7 @@ export async function startRig(
     channel,
     apiUrl: slack.apiUrl,
     cards,
-    // What goes wrong here does so at once: a used machine must not look like a Slack that does not answer.
+    // Failures here are immediate: a busy machine must not look like a Slack that does not answer.
     timeoutMs: 60_000,
     isTooMuch: async () => false,
     mayAnswer: async () => ({}),
@@ -400,19 +400,19 @@ export async function startRig(
   };
 }
 
-/** Whether it has a button that answers; that of the details stays when all is decided. */
+/** Whether it has a button that answers; the details button stays when everything is decided. */
 export function canBeAnswered({ blocks = [] }: FakeMessage): boolean {
   return blocks.some(
     (block) => block.type === 'actions' && block.elements.some(({ action_id: id = '' }) => /^fb_(vote|decide|choose)/.test(id)),
   );
 }
 
-/** The card posted with everybody's groups. */
+/** Posts the card with everybody's groups. */
 export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<MessageRef> {
   return rig.desk.postQuestion({ card, groups: ['oncall', 'leads'], requester: 'playbook:firebreak/contain-dropped-binary' });
 }
 
-/** Ada has clicked, and her incident says what became of it. */
+/** Ada has clicked, and her incident reports the result. */
 export async function answer(rig: Rig, text: string, to: Partial<ReplyTo> = {}, click = 'click-1'): Promise<void> {
   const signature = `signature of ${click}`;
   await rig.cards.saveReply({ click, signature, incident: incident.id, to: { channel, user: 'U0ADA', ...to }, at: Date.now() });

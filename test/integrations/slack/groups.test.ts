@@ -20,7 +20,7 @@ beforeEach(async () => {
 const began = Date.now();
 afterEach(() => rig.stop());
 
-/** What Slack turns away comes again, as an activity does. */
+/** Retries what Slack rejects, as an activity does. */
 async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-/** What people read beside the cards: threads, answers that one person sees, pages and tickets. Of all of it holds what docs/writing.md says. */
+/** What people read besides the cards: threads, answers that one person sees, pages and tickets. All of it must follow docs/writing.md. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -15,7 +15,7 @@ import { codeNames, grade, refusedIn, seen } from '../../reading.ts';
 
 const pod = 'pod/shop/cart-7d9c5b6f4-x2x8k';
 
-/** Every reversible action on an object of its own, in each way in which people hear of its lease. */
+/** Every reversible action on a separate object, in each way in which people are told about its lease. */
 const ofLeases = actions
   .filter(({ effect, words }) => effect === 'reversible' && words?.held !== undefined)
   .flatMap(({ name, reach }) => {
@@ -42,7 +42,7 @@ const ofSteps = [
   'networkpolicy/shop/allow-all lets pods through since 2026-03-01 14:05 UTC',
 ];
 
-/** What the shipped playbooks came to tell in their threads, in their golden histories. */
+/** What the shipped playbooks wrote in their threads, in their golden histories. */
 const ofPlaybooks = [...toldIn(readFileSync(join(import.meta.dirname, '../../fixtures/histories/playbooks.ndjson.gz')))];
 
 function toldIn(histories: Buffer): ReadonlySet<string> {
@@ -59,7 +59,7 @@ function toldIn(histories: Buffer): ReadonlySet<string> {
 
 const lines = [...ofLeases, ...ofSteps, ...ofPlaybooks];
 
-/** The identifiers of code in it, without what ran. */
+/** The code identifiers in it, without what ran. */
 function codeIn(text: string): readonly string[] {
   const bare = seen(text.replaceAll(/`[^`]*`/g, ''));
   return codeNames.flatMap((pattern) => pattern.exec(bare)?.[0] ?? []);

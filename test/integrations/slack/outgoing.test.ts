@@ -26,7 +26,7 @@ afterEach(async () => {
 describe('an answer by response_url', () => {
   test('goes to nobody but Slack, though a click that Slack’s key has signed names another address', async () => {
     await post(rig);
-    // Slack cannot show it in the channel: then the desk answers by the address of the click.
+    // If Slack cannot show it in the channel, the desk answers through the click's address.
     rig.slack.fail('chat.postEphemeral', { error: 'user_not_in_channel' });
     await rig.slack.click({
       user: 'U0GUEST',

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-/** A question of an incident of its own, still to be answered. */
+/** A question of a separate incident, still to be answered. */
 function cardOf(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const base = questionCard();
   const name = `cart-${number}`;
@@ -26,13 +26,13 @@ function cardOf(number: number, changes: Partial<QuestionCard> = {}): QuestionCa
     ...base,
     questionId: `question-${number}`,
     incident: { ...base.incident, id: `incident/prod-1/shop/Deployment/${name}`, title: `deployment/shop/${name}` },
-    // Each of an image of its own: otherwise they were one card.
+    // Each has a different image: otherwise they would share one card.
     happened: { ...base.happened, image: `registry.example.com/shop/${name}:1` },
     level: { ...base.level, until: new Date(Date.now() + 900_000).toISOString() },
     ...changes,
   };
 }
-/** Slack takes one message a second: what it turns away comes again, as an activity does. */
+/** Slack accepts one message per second: what it rejects is retried, as an activity does. */
 async function post(on: Rig, card: QuestionCard): Promise<MessageRef> {
   for (;;) {
     try {

@@ -15,7 +15,7 @@ afterEach(() => {
 const news = (key: string, where = channel) => ({ key, channel: where, question: false });
 const question = (key: string, where = channel) => ({ key, channel: where, question: true });
 
-/** Seconds until its turn; 0 when it is now. */
+/** Seconds until its turn; 0 if it is now. */
 async function waits(place: ReturnType<typeof news>): Promise<number> {
   const error: unknown = await line.turn(place).catch((fault: unknown) => fault);
   return error instanceof RetryLaterError ? Math.round(error.retryAfterMs / 1_000) : 0;

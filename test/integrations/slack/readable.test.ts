@@ -8,7 +8,7 @@ import { questionBlocks } from '../../../integrations/slack/views/render.ts';
 import { codeNames, grade, seen } from '../../reading.ts';
 import { questionCard } from './fixture.ts';
 
-/** What each shipped playbook comes to, as it is agreed: of it every question that is put on any way. See test/playbooks/record-answers.ts. */
+/** The agreed outcomes of each shipped playbook: every question among them, as it is asked in any case. See test/playbooks/record-answers.ts. */
 const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../fixtures/shipped-answers.json'), 'utf8'),
 );
@@ -23,7 +23,7 @@ const asked: readonly Asked[] = [...new Set(Object.values(agreed).flat(2))].flat
   const [, rest, onSilence] = /^\S+ asks [^:]*: (.*) \| silence: (.*)$/.exec(line) ?? [];
   if (rest === undefined || onSilence === undefined) return [];
   const [first = '', ...others] = rest.split(' | ');
-  // The first choice stands behind the question.
+  // The first choice comes after the question.
   const [, text = '', choice = ''] = /^(.*) ([\w-]+ “[^”]*”.*)$/.exec(first) ?? [];
   return [{ text, choices: [choice, ...others].map(choiceOf), onSilence }];
 });
@@ -49,7 +49,7 @@ function choiceOf(line: string): QuestionCard['choices'][number] {
 
 const at = '2026-03-01T14:05:00Z';
 const { left: _, similar: __, ...bare } = questionCard();
-/** Ways in which a card stands. */
+/** States of a card. */
 const stands: Readonly<Record<string, Partial<QuestionCard>>> = {
   'open, contained': questionCard(),
   'open, not contained': { ...bare, contained: [] },
@@ -58,7 +58,7 @@ const stands: Readonly<Record<string, Partial<QuestionCard>>> = {
   void: { status: { state: 'void', why: 'the pod was deleted by somebody else', at } },
 };
 
-/** `decided` is its own: by a choice of the question. */
+/** `decided` depends on the question: by one of its choices. */
 const cards = asked.flatMap(({ text, choices, onSilence }) => {
   const status = { state: 'decided', choice: choices[0]?.id ?? '', by: ['Ada Byron'], at } as const;
   return [...Object.values(stands), { status }].map((how) => questionCard({ ...how, text, choices, onSilence }));
@@ -86,7 +86,7 @@ function textsOf(blocks: readonly KnownBlock[]): readonly string[] {
   });
 }
 
-/** Characters on a line of Slack's telephone client at 390 px, measured on its pictures: the small print of a context has more. */
+/** Characters per line of Slack's phone client at 390 px, measured on its pictures: a context's small print has more. */
 const onLine = { section: 46, context: 52, buttons: 41 } as const;
 
 function wrapped(line: string, width: number): number {
@@ -98,7 +98,7 @@ function wrapped(line: string, width: number): number {
   return lines;
 }
 
-/** Lines of text, with all buttons as one, as a reader counts them; and how high it is: a line is 22 px, a row of buttons 40. */
+/** Lines of text as a reader counts them, with all buttons as one; and the height: a line is 22 px, a row of buttons 40. */
 function sizeOf(blocks: readonly KnownBlock[]): { readonly lines: number; readonly height: number } {
   let [lines, height] = [0, 0];
   for (const block of blocks) {
@@ -118,7 +118,7 @@ function sizeOf(blocks: readonly KnownBlock[]): { readonly lines: number; readon
   return { lines, height };
 }
 
-/** What only a program could have put into the agreed answers. */
+/** Text in the agreed answers that only a program could have put there. */
 const simulated = /in this simulation|has it and|:serviceaccount:/;
 
 describe('every card of the shipped playbooks', () => {
@@ -137,7 +137,7 @@ describe('every card of the shipped playbooks', () => {
   test('shows no identifier of code, no kind before a name, and no time as machines write it', () => {
     const found = cards.flatMap((card) => {
       const { text, blocks } = questionBlocks(card, { buttons: buttonsOf(card) });
-      // What stands in backticks is what ran.
+      // Text in backticks is what ran.
       const all = [text, ...textsOf(blocks)].map((one) => seen(one.replaceAll(/`[^`]*`/g, ''))).join('\n');
       return simulated.test(all) ? [] : codeNames.flatMap((pattern) => pattern.exec(all)?.[0] ?? []);
     });

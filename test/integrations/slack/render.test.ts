@@ -30,7 +30,7 @@ function buttonTexts(card: QuestionCard): readonly string[] {
   );
 }
 
-/** Sequences that Slack would act on: anything in angle brackets that is not one of our own dates. */
+/** Sequences that Slack would act on: anything in angle brackets except our own dates. */
 function sequences(text: string): readonly string[] {
   return (text.match(/<[^>]*>/g) ?? []).filter((found) => !found.startsWith('<!date^'));
 }

@@ -11,7 +11,7 @@ function signed(body: string, at: number) {
 }
 
 describe('the verifier of requests', () => {
-  // The example of https://docs.slack.dev/authentication/verifying-requests-from-slack
+  // The example from https://docs.slack.dev/authentication/verifying-requests-from-slack
   test('agrees with Slack’s own example', () => {
     const rawBody = Buffer.from(
       'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c',
@@ -59,7 +59,7 @@ describe('the verifier of requests', () => {
     expect(empty.refusal(signed('a', start))).toMatchObject({ reason: 'bad_signature' });
     const verifier = new RequestVerifier({ secrets: [secret], now: () => start * 1_000 });
     expect(verifier.refusal({ ...signed('a', start), timestamp: '1e9' })).toMatchObject({ reason: 'unsigned' });
-    // The same moment to who reckons with it, and another text to who remembers it.
+    // The same time when parsed, but a different text when remembered.
     expect(verifier.refusal(signed('a', start))).toBeUndefined();
     for (const zeros of ['0', '00'])
       expect(verifier.refusal({ ...signed('a', start), timestamp: `${zeros}${start}` })).toMatchObject({ reason: 'unsigned' });

@@ -4,7 +4,7 @@ import { questionCard } from './fixture.ts';
 export const nameOf = (number: number): string => `cart-${String(number).padStart(3, '0')}`;
 export const digestOf = (number: number): string => `sha256:${String(number).padStart(4, '0')}`;
 
-/** The same question about a workload of its own, of the same image. */
+/** The same question about another workload with the same image. */
 export function cardOf(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const base = questionCard();
   const name = nameOf(number);

@@ -8,7 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-/** People see the card, and the desk that posted it was killed before it heard so. */
+/** People see the card, but the desk that posted it was killed before it received the answer. */
 async function killedAfterPosting(): Promise<void> {
   rig.slack.doThenReset('chat.postMessage');
   await expect(post(rig, plainCard)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });

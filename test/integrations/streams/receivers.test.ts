@@ -126,7 +126,7 @@ describe('a receiver over HTTP', () => {
 });
 
 describe('a receiver of syslog over TLS', () => {
-  /** Reads as RFC 5425 has it; what is not of its form is an error. */
+  /** Parses messages as in RFC 5425; anything not in this form is an error. */
   function messagesIn(bytes: Buffer): readonly string[] {
     const messages: string[] = [];
     let rest = bytes;
@@ -201,7 +201,7 @@ describe('a receiver of syslog over TLS', () => {
     const common = { host: '127.0.0.1', port, hostname: 'desk', timeoutMs: 60_000 };
     const wrong = createSyslogReceiver({ ...common, access: () => ({ ca: pem('client.pem') }) });
     expect(await wrong.deliver([event(1)], running)).toMatchObject({ state: 'later' });
-    // It does not know us.
+    // The receiver does not know our certificate.
     const unknown = createSyslogReceiver({ ...common, access: () => ({ ca: pem('server.pem') }) });
     expect(await unknown.deliver([event(1)], running)).toMatchObject({ state: 'later' });
     await close(server);

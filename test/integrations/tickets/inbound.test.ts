@@ -67,7 +67,7 @@ describe.each(names)('%s', (name) => {
     expect(read(system, forged).ok).toBe(false);
     const [, { headers, body }] = closed('the-new-secret')[name] ?? fail();
     expect(read(system, { headers: {}, body }).ok).toBe(false);
-    // ServiceNow's token is all that there is: it does not cover the body.
+    // ServiceNow's token is the only check: it does not cover the body.
     if (name !== 'servicenow') expect(read(system, { headers, body: `${body} ` }).ok).toBe(false);
   });
 

@@ -44,7 +44,7 @@ async function live(system: TicketSystem): Promise<void> {
 }
 
 const page = '<!doctype html><title>Sign in to continue</title>';
-/** What comes with 200, and is not what was asked for. */
+/** Answers with 200 that are not what was asked for. */
 const answers: readonly (readonly [string, string, unknown])[] = [
   ['jira', 'a proxy’s page', page],
   ['jira', 'an empty object', {}],

@@ -29,7 +29,7 @@ function fail(): never {
   throw new Error('no such stage');
 }
 
-/** A memory that outlives the process, as the desk has it. */
+/** A memory that outlives the process, as at the desk. */
 async function durable(): Promise<TicketMemory> {
   const database: Database = await openDatabase({
     url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-tickets-')), 'desk.db')}`,
@@ -38,7 +38,7 @@ async function durable(): Promise<TicketMemory> {
   return createTicketMemory(database);
 }
 
-/** As the engine calls it: again and again, each time as a new process where `connect` makes one. */
+/** As the engine calls it: repeatedly, each time as a new process if `connect` makes one. */
 async function untilDone<T>(connect: () => TicketSystem, work: (system: TicketSystem) => Promise<T>): Promise<T> {
   for (let attempt = 0; attempt < 40; attempt += 1) {
     try {

@@ -20,10 +20,10 @@ export const request: TicketRequest = {
   severity: 'critical',
 };
 
-/** A stand-in and what is in it, as a person would count it. */
+/** A stand-in and its contents, as a person would count them. */
 export interface Stage {
   readonly fake: RestFake;
-  /** A new process: it knows only what is in `memory`. Its first calls are slow while its code is warmed up. */
+  /** A new process: it knows only what is in `memory`. Its first calls are slow while its code warms up. */
   connect(memory: TicketMemory, timeoutMs?: number): TicketSystem;
   open(): number;
   closed(): number;

@@ -47,13 +47,13 @@ async function github() {
   const fake = await startGithubFake(account);
   running.push(() => fake.stop());
   const connect = () => redactedTickets(createGithubTickets({ ...account, apiUrl: fake.url, timeoutMs: 2_000 }));
-  /** What the ticket says, the body first. */
+  /** The ticket's texts, the body first. */
   const texts = (): readonly string[] =>
     fake.store.all().flatMap(({ body, comments }) => [body, ...comments.map((one) => one.body)]);
   return { fake, connect, texts };
 }
 
-/** The system as the desk has it; `desk()` is one that was started anew. */
+/** The system as used by the desk; `desk()` returns a restarted one. */
 async function desks(connect: () => TicketSystem) {
   const database = await openDatabase({ url: `sqlite:${join(mkdtempSync(join(tmpdir(), 'firebreak-thread-')), 'desk.db')}` });
   running.push(() => database.close());
@@ -99,7 +99,7 @@ describe('a ticket says once where its thread is', () => {
     slackSays(async () => thread);
     fake.inject({ method: 'POST', path: /comments$/, what });
     await expect(desk().comment({ id, key: 'c0', text: 'contained' }, signal)).rejects.toThrow();
-    // Slack is away by then: what is sent again is the same all the same.
+    // Slack is away by then, but what is sent again is still the same.
     slackSays(async () => undefined);
     await desk().comment({ id, key: 'c0', text: 'contained' }, signal);
     slackSays(async () => thread);

@@ -24,7 +24,7 @@ const open = (more: { mostBytes?: number; lastsMs?: number } = {}): UploadAddres
   return address;
 };
 
-/** A request that waits for `100 Continue`, as the tools do. Resolves with 100, or the status that it is refused with. */
+/** A request that waits for `100 Continue`, as the tools do. Resolves with 100, or the status with which it is rejected. */
 async function begin(url: string, { method = 'PUT', as = token }: { method?: string; as?: string } = {}) {
   const headers = { authorization: `Bearer ${as}`, expect: '100-continue', 'transfer-encoding': 'chunked' };
   const sent: ClientRequest = httpsRequest(url, { method, headers, rejectUnauthorized: false, agent: false });

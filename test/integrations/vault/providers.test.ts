@@ -9,7 +9,7 @@ import { vaultKvSuite, vaultLeaseSuite } from '../../suites/vault-providers.ts';
 const { signal } = new AbortController();
 const token = 'token-canary';
 const oldValue = 'old-value-canary';
-/** What docs/rotation.md asks for, and no more. */
+/** The policy that docs/rotation.md asks for, and no more. */
 const policy = {
   'secret/data/shop/api': ['read', 'create', 'update'],
   'secret/metadata/shop/api': ['read'],

@@ -20,7 +20,7 @@ export interface Seen {
   readonly state: string;
 }
 
-/** What runs in the pod's only container, by the tools themselves. */
+/** The processes in the pod's only container, according to the tools themselves. */
 export async function processesIn(
   parts: { readonly api: KubernetesApi; readonly toolsImage: string },
   pod: ResolvedPod,
@@ -35,7 +35,7 @@ export async function processesIn(
   return result.processes.filter(({ state }: Seen) => state !== 'Z');
 }
 
-/** The actions inside of containers, each with its scene: they need a kubelet and a runtime. */
+/** The actions inside containers, each with its scene: they need a kubelet and a runtime. */
 export function containerTable({
   image,
   toolsImage,

@@ -1,6 +1,6 @@
 import { createServer, connect as dial, type Server } from 'node:net';
 
-/** Makes what listens on a port of 127.0.0.1 reachable at the same port of another address of this machine, for pods. */
+/** Makes a service on a port of 127.0.0.1 reachable at the same port of another address of this machine, for pods. */
 export async function forwardFrom(address: string, port: number): Promise<Server> {
   const server = createServer((from) => {
     const to = dial(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** Starts a Kubernetes with a real node in the folder it is given, prints its processes and address, and waits: a test kills it. */
+/** Starts a Kubernetes with a real node in the given folder, prints its processes and address, and waits: a test kills it. */
 import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 
 const [stateDir = ''] = process.argv.slice(2);

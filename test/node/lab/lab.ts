@@ -18,23 +18,23 @@ export interface PodOrder {
   /** Default: the lab's busybox. */
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  /** Beside its containers. */
+  /** The pod's spec in addition to its containers. */
   readonly spec?: object;
-  /** Of its only container, beside name, image and command. */
+  /** Settings of its only container, in addition to name, image and command. */
   readonly container?: object;
 }
 
 export interface NodeLab extends LabAddresses {
-  /** Of this test file alone. */
+  /** Used only by this test file. */
   readonly namespace: string;
-  /** Makes a pod whose only container is called `main`, and waits until it is ready. */
+  /** Creates a pod whose only container is called `main`, and waits until it is ready. */
   runPod(order: PodOrder): Promise<PodJson>;
   pod(name: string): Promise<PodJson>;
-  /** Runs a command in a pod of the namespace, by kubectl. */
+  /** Runs a command in a pod of the namespace, with kubectl. */
   exec(pod: string, ...command: readonly string[]): Promise<CommandResult>;
-  /** Any kubectl command, in the namespace. */
+  /** Runs any kubectl command in the namespace. */
   kubectl(...words: readonly string[]): Promise<CommandResult>;
-  /** Makes a port of a pod reachable at one of 127.0.0.1, until the group is stopped. */
+  /** Forwards a port of a pod to one of 127.0.0.1, until the group is stopped. */
   forward(options: {
     readonly group: ServerGroup;
     readonly namespace: string;
@@ -46,8 +46,8 @@ export interface NodeLab extends LabAddresses {
 }
 
 /**
- * The real node of this run, for the top of a test file: `const lab = await nodeLab()`. Under `npm test` it is shared by all
- * files; a file run alone gets its own, which ends with it.
+ * The real node of this run, for the top of a test file: `const lab = await nodeLab()`. Under `npm test` all files share it; a file that runs alone gets its
+ * own, which ends with it.
  */
 export async function nodeLab(): Promise<NodeLab> {
   const shared = process.env.FIREBREAK_TEST_LAB;

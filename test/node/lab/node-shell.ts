@@ -1,6 +1,6 @@
 import type { NodeLab } from './lab.ts';
 
-/** Runs commands on the node itself, with its programs and in its network: from a pod with all privileges, which is made now. */
+/** Runs commands on the node itself, with its programs and in its network: from a pod with all privileges, which is created now. */
 export async function nodeShell(lab: NodeLab, name: string) {
   await lab.runPod({
     name,

@@ -12,8 +12,8 @@ import { freshNamespace } from '../../platform.ts';
 import type { NodeLab } from './lab.ts';
 
 /**
- * The forensics pool's account with exactly the rights that the manifest of one action gives it, and the admission policies that narrow them to
- * the lab's tools, in a namespace of Firebreak's own. It is taken away after the file's tests.
+ * The forensics pool's account with exactly the rights that the manifest of one action grants, and the admission policies that narrow them to the lab's tools,
+ * in a separate namespace for Firebreak. It is removed after the file's tests.
  */
 export async function poolAccount(
   lab: NodeLab,

@@ -2,20 +2,20 @@ import type { KubernetesServer } from '../../../tools/platform/kubernetes/kubern
 import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 import { forensicTools, makeProgramImage } from '../../../tools/platform/nodes/program-image.ts';
 
-/** What a test needs to know of the lab; as JSON in the file that FIREBREAK_TEST_LAB names. */
+/** What a test needs to know about the lab; as JSON in the file named by FIREBREAK_TEST_LAB. */
 export interface LabAddresses {
   readonly kubeconfig: string;
   readonly auditLog: string;
-  /** This machine, as pods reach it: for a server that a test starts on this address. */
+  /** This machine's address as seen by pods: for a server that a test starts on it. */
   readonly hostAddress: string;
   /** A busybox with all its applets, by tag and by digest. */
   readonly image: string;
   readonly imageByDigest: string;
   /** The tools of `deploy/forensics`, by digest. */
   readonly toolsImage: string;
-  /** That busybox, and a DNS server under `/dns-server`. */
+  /** That busybox, with a DNS server at `/dns-server`. */
   readonly dnsImage: string;
-  /** For `importImage`: a test that brings an image of its own. */
+  /** For `importImage`: a test that uses its own image. */
   readonly node: { readonly pid: number; readonly programs: string };
 }
 

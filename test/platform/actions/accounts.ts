@@ -5,7 +5,7 @@ import { accessFromKubeconfig } from '../../../integrations/kubernetes/kubeconfi
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import type { TestCluster } from './row.ts';
 
-/** A client under an account of its own, with exactly these rights. */
+/** Creates a client with its own account that has exactly these rights. */
 export async function accountWith(options: {
   readonly admin: TestCluster;
   readonly kubeconfig: string;
@@ -43,7 +43,7 @@ export async function accountWith(options: {
   };
 }
 
-/** The rights without one verb on one resource. */
+/** Returns the rights without one verb on one resource. */
 export function without(rights: readonly Right[], resource: string, verb: string): readonly Right[] {
   return rights
     .map((right) => (right.resource === resource ? { ...right, verbs: right.verbs.filter((one) => one !== verb) } : right))

@@ -10,7 +10,7 @@ import { type Observations, observe, type World } from './observe.ts';
 import { table } from './table.ts';
 
 const platform = await testPlatform();
-/** Actions that are tried at the same time, each in namespaces of its own. */
+/** Number of actions tested at the same time, each in its own namespaces. */
 const sideBySide = 3;
 
 describe('every action, on the real API server', () => {
@@ -42,11 +42,11 @@ describe('every action, on the real API server', () => {
   };
   const all = table.map((row) => [row.declaration.name, row] as const);
   const reversible = all.filter(([, { declaration, undoes }]) => declaration.effect === 'reversible' || undoes);
-  /** What comes of an undo under another key besides a refusal, where nothing is changed. */
+  /** Results of an undo under another key, other than a refusal, that change nothing. */
   const comesTo: Readonly<Record<string, string>> = {
-    // There is nothing for it to give back.
+    // There is nothing for it to restore.
     quarantineWorkload: 'already',
-    // Bindings are the cluster's: another test may have written a note on one that nobody can read.
+    // Bindings are cluster-wide: another test may have written an unreadable note on one.
     revokeServiceAccount: 'drifted elsewhere',
   };
   const declared = new Map(table.map(({ declaration }) => [declaration.name, declaration]));
@@ -76,7 +76,7 @@ describe('every action, on the real API server', () => {
 
   test.each(reversible)('%s is undone byte for byte, once, and not where somebody has changed it since', async (name) => {
     const { drift, robbed, undo, asFailed, unallowed, release, restored } = await of(name);
-    // Whoever says under another key that it failed frees nothing, and what people are shown of its release is what it gives back.
+    // Anyone who claims under another key that the step failed releases nothing, and the release plan shown to people matches what it restores.
     expect(asFailed?.changed).toEqual([]);
     expect(['FB_ERR_APPROVAL_INVALID', comesTo[name]]).toContain(asFailed?.came);
     expect(unallowed?.changed).toEqual([]);
@@ -84,7 +84,7 @@ describe('every action, on the real API server', () => {
     expect(release).toBeUndefined();
     expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
     expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
-    // Nobody here knows the step, and nothing says what was before: people are asked.
+    // The cell does not know the step, and nothing records the before-state: people are asked.
     expect(robbed).toMatchObject({ result: { state: 'drifted' }, changed: [] });
     expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
     for (const { before, after } of restored) expect(after).toEqual(before);
@@ -99,7 +99,7 @@ describe('every action, on the real API server', () => {
     '%s is undone all the same when the process dies before or after any of the calls of its undo',
     async (name) => {
       const { undoKilled } = await of(name);
-      // What a step makes once for all, as the standing policy, its undo leaves: it has fewer calls.
+      // The undo leaves what a step creates once and for all, such as the standing policy: it makes fewer calls.
       expect(undoKilled.filter(({ died }) => died).length).toBeGreaterThanOrEqual(2);
       for (const { at, state, before, after } of undoKilled)
         expect({ at, state, after }).toEqual({ at, state: expect.stringMatching(/^(undone|already)$/), after: before });

@@ -21,7 +21,7 @@ import { cellKey, openCluster, stepContext } from '../kubernetes/parts/cluster.t
 
 jest.setTimeout(3_600_000);
 
-// It takes a quarter of an hour of a processor to build: only where somebody asks for it. Its memory of manifests is Redis.
+// Building it takes a quarter of an hour of CPU time: done only on request. Its cache of manifests is Redis.
 const isWanted = process.env.FIREBREAK_TEST_ARGO_CD === '1';
 const redis = findOnPath('redis-server');
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -138,7 +138,7 @@ type Application = ObjectJson & {
     await cluster.close();
   });
 
-  /** A CronJob that is not suspended and a Deployment of two, in a repository of git. Returns its folder. */
+  /** Writes a CronJob that is not suspended and a Deployment of two into a git repository. Returns its folder. */
   function writeRepository(): string {
     const container = { name: 'main', image: 'registry.example/shop/cart:1' };
     const template = { metadata: { labels: { app: 'cart' } }, spec: { containers: [container] } };
@@ -167,7 +167,7 @@ type Application = ObjectJson & {
 
   const context = (key: string) => stepContext({ incident: `incident/test/${namespace}/CronJob/bill`, key });
   const input = () => ({ cronJob: { namespace, name: 'bill' } });
-  /** When it has looked at the application again so many times. */
+  /** Waits until it has looked at the application again this many times. */
   const looksAgain = async (times: number) => {
     for (let look = 0; look < times; look += 1) {
       const before = (await application()).status?.reconciledAt;
@@ -185,7 +185,7 @@ type Application = ObjectJson & {
     expect(plan.notes.join()).toContain('Argo CD');
     await action.apply(input(), context('one')).catch(() => undefined);
     await eventually('Argo CD puts it back', async () => (await bill()).spec.suspend !== true);
-    // The step has drifted: its note stays for people to look at, and is none of the next test's.
+    // The step has drifted: its note stays for people to look at, and does not belong to the next test.
     const note = { metadata: { annotations: { 'firebreak.dev/before-suspend-cron-job': null } } };
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path: cronJob(), body: note, what: 'remove the note' });
     await isSynced();
@@ -199,7 +199,7 @@ type Application = ObjectJson & {
     const plan = await action.plan(input(), context('two'));
     expect(plan.blastRadius).toContain(`application/${namespace}/shop`);
     await action.apply(input(), context('two'));
-    // It looks at nothing while it is paused: three of its intervals.
+    // It reconciles nothing while it is paused: waits for three of its intervals.
     const reconciled = (await application()).status?.reconciledAt;
     await sleep(10_000);
     expect((await application()).status?.reconciledAt).toBe(reconciled);

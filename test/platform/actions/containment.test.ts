@@ -48,7 +48,7 @@ describe('containment wider than a pod', () => {
     });
     const { selector } = policyRecord(await cluster.get(`${policies(namespace)}/${output.policy}`));
     const isSelected = (value: string) => selects(selector, { [names.quarantineLabel]: value });
-    // Whoever may label pods must not get out of it by another value.
+    // Anyone who may label pods must not be able to escape it with another value.
     expect([isSelected('active'), isSelected('off'), selects(selector, {})]).toEqual([false, true, true]);
     await cluster.post(policies(namespace), { metadata: { name: 'open' }, spec: { podSelector: {}, ingress: [{}] } });
     expect((await action.plan(input, context)).notes.join()).toContain('NetworkPolicy open still allows traffic');
@@ -313,7 +313,7 @@ describe('containment wider than a pod', () => {
       state: 'partial',
       missing: [`rolebinding/${namespace}/all-of-us`],
     });
-    // Whoever has a binding of their own keeps no account of others from being given back by what they write on it.
+    // Anyone who owns a binding cannot, by writing on it, prevent other accounts from being restored.
     const elsewhere = await platform.freshNamespace();
     await cluster.post(pathOf({ group: rbac, resource: 'rolebindings', namespace: elsewhere }), {
       metadata: { name: 'mine', annotations: { [noteAnnotation('revokeServiceAccount')]: '{}' } },
@@ -380,7 +380,7 @@ describe('containment wider than a pod', () => {
           () => 'made',
           (error) => error.status,
         );
-    // The API server takes a moment to put a new policy in force.
+    // The API server takes a moment to enforce a new policy.
     await until(async () => ((await make('shop/cart:1')) === 422 ? true : undefined), 45_000);
     expect(await make('docker.io/shop/cart:1')).toBe(422);
     expect(await make(`mirror.example/cart@${digest}`)).toBe(422);

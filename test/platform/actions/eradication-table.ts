@@ -40,14 +40,14 @@ const otherKinds = (verbs: readonly string[], ...resources: readonly string[]) =
     resources.flatMap((resource) => verbs.map((verb) => [`${verb} ${resource}`, 'the scene has a Deployment'] as const)),
   );
 
-/** A Deployment with one pod: that pod. */
+/** Creates a Deployment with one pod. Returns that pod. */
 async function suspectOf(cluster: TestCluster, namespace: string) {
   const [suspect] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
   if (!suspect) throw new Error('one replica was asked for');
   return resolved(suspect);
 }
 
-/** A Deployment that has rolled once: its image was `shop/cart:1`, and is `shop/cart:2`. */
+/** Creates a Deployment that has rolled once: its image was `shop/cart:1`, and is now `shop/cart:2`. */
 export async function rolledDeployment(cluster: TestCluster, namespace: string): Promise<void> {
   await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
   await cluster.api.json({
@@ -64,7 +64,7 @@ export async function rolledDeployment(cluster: TestCluster, namespace: string):
   });
 }
 
-/** A node of its own with one pod on it, so that no other test's pods are drained. */
+/** Creates a separate node with one pod on it, so that no other test's pods are drained. */
 export async function ownNode(cluster: TestCluster, namespace: string): Promise<{ readonly node: string; end(): Promise<void> }> {
   const node = `${namespace}-node`;
   await cluster.post('/api/v1/nodes', {
@@ -84,7 +84,7 @@ export async function ownNode(cluster: TestCluster, namespace: string): Promise<
   };
 }
 
-/** The actions that end things, and those that tell people before they decide on it, each with its scene. */
+/** The actions that end things, and those that inform people before they decide on that, each with its scene. */
 export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: collectLogs,
@@ -109,7 +109,7 @@ export const eradicationTable: readonly AnyRow[] = [
   row({
     declaration: verifyImage,
     input: verifyImageInput,
-    // Nobody is trusted here for a repository of a registry that is not there: test/platform/images has those that are.
+    // No signer is trusted here for a repository in a registry that does not exist: test/platform/images covers those that do.
     implementation: ({ api }) =>
       verifyImageImplementation({
         api,

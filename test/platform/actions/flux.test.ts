@@ -21,7 +21,7 @@ import { cellKey, openCluster, stepContext } from '../kubernetes/parts/cluster.t
 
 jest.setTimeout(1_200_000);
 
-// It takes five minutes of a processor to build: only where somebody asks for it.
+// Building it takes five minutes of CPU time: done only on request.
 const isWanted = process.env.FIREBREAK_TEST_FLUX === '1';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const program = isWanted ? await fluxController(say) : undefined;
@@ -64,7 +64,7 @@ const platform = program === undefined ? undefined : await testPlatform();
       metadata: { name: 'shop' },
       spec: { interval: '1h', url: 'https://git.example.com/shop' },
     });
-    // What Flux's source-controller would write once it had fetched it.
+    // What Flux's source-controller would write after fetching it.
     const lastUpdateTime = new Date().toISOString();
     const artifact = {
       url: `http://127.0.0.1:${port}/shop.tar.gz`,
@@ -110,7 +110,7 @@ const platform = program === undefined ? undefined : await testPlatform();
     await cluster.close();
   });
 
-  /** A CronJob that is not suspended and a Deployment that is not paused, as an archive. Returns its digest. */
+  /** Writes a CronJob that is not suspended and a Deployment that is not paused, as an archive. Returns its digest. */
   function writeSource(): string {
     const container = { name: 'main', image: 'registry.example/shop/cart:1' };
     const template = { metadata: { labels: { app: 'cart' } }, spec: { containers: [container] } };
@@ -146,7 +146,7 @@ const platform = program === undefined ? undefined : await testPlatform();
     expect(plan.notes.join()).toContain('Flux');
     await action.apply(input(), context('one')).catch(() => undefined);
     await eventually('Flux puts it back', async () => (await bill()).spec.suspend !== true);
-    // The step has drifted: its note stays for people to look at, and is none of the next test's.
+    // The step has drifted: its note stays for people to look at, and does not belong to the next test.
     const note = { metadata: { annotations: { 'firebreak.dev/before-suspend-cron-job': null } } };
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path: cronJob(), body: note, what: 'remove the note' });
   });

@@ -11,9 +11,9 @@ import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 
 const platform = await testPlatform();
-/** A hundred million seconds are three years. */
+/** A hundred million seconds are about three years. */
 const years = 100_000_000;
-/** A node whose kubelet nobody plays: what is ended there goes when its time is over, and not before. */
+/** A node without a simulated kubelet: a pod that is ended there goes when its grace period is over, and not before. */
 const node = 'firebreak-unplayed';
 
 let cluster: Awaited<ReturnType<typeof openCluster>>;
@@ -58,7 +58,7 @@ async function lonePod(namespace: string, name: string, metadata: object = {}): 
   });
 }
 
-/** Says of each pod that it runs, as its kubelet would. */
+/** Reports each pod as running, as its kubelet would. */
 async function play(namespace: string): Promise<void> {
   for (const { metadata, status } of await cluster.pods(namespace))
     if (status?.phase !== 'Running')
@@ -67,7 +67,7 @@ async function play(namespace: string): Promise<void> {
       });
 }
 
-/** A Deployment on that node, whose pods may take years to end: its one pod. */
+/** Creates a Deployment on that node whose pods may take years to end. Returns its one pod. */
 async function lastingDeployment(namespace: string): Promise<PodJson> {
   const labels = { app: 'cart' };
   await cluster.post(pathOf({ group: 'apps', resource: 'deployments', namespace }), {
@@ -197,7 +197,7 @@ describe('a pod that was to end and runs on is told', () => {
     const output = await zero.apply({ workload: cart(namespace), suspect: { namespace, name, uid } }, context);
     expect(output.pods).toEqual([{ namespace, name, uid }]);
     const other = resolved(await cluster.makePod(namespace, 'mine', { metadata: { labels: { app: 'mine' } } }));
-    // As it would be of one that was let go in the same moment.
+    // As it would look for a pod that was released at the same moment.
     expect(await zero.verify({ ...output, pods: [other] }, context)).toMatchObject({
       state: 'partial',
       missing: [`pod/${namespace}/mine is not being ended, and runs on`],

@@ -21,8 +21,8 @@ const admission = 'admissionregistration.k8s.io';
 const ownOf = ({ declaration }: AnyRow): string => `firebreak-only-${declaration.name.toLowerCase()}`;
 
 /**
- * What `firebreak rbac manifests` prints for this action alone. Here the manifests of all actions are in force side by side, so what is in no namespace
- * has a name of its own; and none keeps the quarantine label from the cells of the others, which is tried elsewhere.
+ * What `firebreak rbac manifests` prints for this action alone. Here the manifests of all actions are in force side by side, so cluster-wide objects get unique
+ * names; and none of them protects the quarantine label from the cells of the others, which is tested elsewhere.
  */
 function manifestsFor(row: AnyRow): readonly string[] {
   const namespace = ownOf(row);
@@ -40,7 +40,7 @@ function manifestsFor(row: AnyRow): readonly string[] {
   );
 }
 
-/** The API server takes policies up in the order in which they were made: when the last one is in force, all are. */
+/** The API server picks up policies in the order in which they were created: when the last one is in force, all are. */
 async function waitUntilInForce(admin: TestCluster, namespace: string): Promise<readonly string[]> {
   const name = 'firebreak-only-last';
   const policies = pathOf({ group: admission, resource: 'validatingadmissionpolicies' });

@@ -31,7 +31,7 @@ describe('cordonNode with a provider’s hook', () => {
   });
   afterAll(() => cluster.close());
 
-  /** A node of the test's own, the provider before it, and the action under its hook. */
+  /** Creates a node for this test alone, the provider in front of it, and the action under its hook. */
   async function scene() {
     const node = await platform.freshNamespace();
     const ref = await nodeNobodyUses(cluster, node);

@@ -36,7 +36,7 @@ beforeAll(async () => {
 platform.cleanUp(() => accounts.remove());
 
 const small = { 'notes.example.com/team': 'cart' };
-/** As much as the API server takes. */
+/** As much as the API server accepts. */
 const full = { ...small, 'notes.example.com/full': 'x'.repeat(262_000) };
 const cell = () => ({ api: accounts.as('cell').api, view: accounts.as('cell').view, cellKey });
 const at = (group: string, resource: string, namespace?: string, name?: string): string =>
@@ -44,17 +44,17 @@ const at = (group: string, resource: string, namespace?: string, name?: string):
 const changeAs = (who: Pick<PoolAccounts['admin'], 'api'>, path: string, body: object) =>
   who.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'change by hand' });
 const change = (path: string, body: object) => changeAs(accounts.admin, path, body);
-/** `ok`, or the status of the refusal. */
+/** Returns `ok`, or the status of the refusal. */
 const askedAsCell = (path: string, annotations: object) =>
   changeAs(accounts.as('cell'), path, { metadata: { annotations } }).then(
     () => 'ok',
     (error) => error.status,
   );
-/** The taints of a node its controller writes, when it gets to it. */
+/** Without a node's taints, which its controller writes at some point. */
 const fieldsOf = ({ spec, subjects }: ObjectJson) => [isObject(spec) ? { ...spec, taints: undefined } : spec, subjects];
 const read = (path: string) => accounts.admin.get<ObjectJson>(path);
 
-/** The policies of what the cell may change are in force a moment after they were made. */
+/** Waits until the policies on what the cell may change are in force, which takes a moment after they are created. */
 async function inForce(): Promise<void> {
   const namespace = await platform.freshNamespace();
   await accounts.admin.makeDeployment(namespace, 'cart', { replicas: 1 });
@@ -250,7 +250,7 @@ describe('room for what is noted, with the own account of each pool', () => {
   ])('is made on a pod whose annotations are %s', async (what, metadata) => {
     const namespace = await platform.freshNamespace();
     const name = what.replaceAll(/\W+/g, '-');
-    // Without this, who manages which field would take as much again.
+    // Without this, the managed fields would take up as much space again.
     const made = resolved(await accounts.admin.makePod(namespace, name, { metadata: { ...metadata, managedFields: [{}] } }));
     const context = stepContext();
     const quarantine = quarantinePodImplementation(cell());

@@ -6,7 +6,7 @@ import { listObjects, type ObjectJson, type ObjectRef, readObject } from '../../
 import { comparable } from '../../comparable.ts';
 import type { Scene, TestCluster } from './row.ts';
 
-/** An object, or all objects of a kind in which the word `of` stands: what an undo has to give back as it was. */
+/** An object, or all objects of a kind whose JSON contains the value of `of`: what an undo must restore. */
 type Restorable = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
 
 export function restorable({
@@ -39,7 +39,7 @@ async function foundIn({ api }: TestCluster, kept: Restorable): Promise<readonly
   return object ? [object] : [];
 }
 
-/** Takes the action's notes off all of these. @returns what puts them back */
+/** Removes the action's notes from all of these. @returns what puts them back */
 export async function takeNotes(cluster: TestCluster, all: readonly Restorable[], action: string): Promise<() => Promise<void>> {
   const ours = [noteAnnotation(action), names.beforeAnnotation];
   const notes: { readonly path: string; readonly name: string; readonly text: string }[] = [];
@@ -62,7 +62,7 @@ export async function takeNotes(cluster: TestCluster, all: readonly Restorable[]
   return () => write((text) => text);
 }
 
-/** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */
+/** Controllers follow an undo a moment later: for example, a taint that they put on a cordoned node is removed with it. */
 export async function settledContents(
   cluster: TestCluster,
   all: readonly Restorable[],

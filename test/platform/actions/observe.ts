@@ -15,33 +15,36 @@ import type { AnyRow, ImplementationParts, Scene, TestCluster } from './row.ts';
 
 type Implementation = ActionImplementation<unknown, unknown>;
 
-/** What was seen of one action on the real API server. */
+/** What was observed of one action on the real API server. */
 export interface Observations {
-  /** Targets of the plan's changes, and what was really changed; sorted, each once. */
+  /** Targets of the planned changes, and what was really changed; sorted, without duplicates. */
   readonly planned: readonly string[];
   readonly changed: readonly string[];
-  /** Kind of what each changing call was about, sorted. */
+  /** Kind of object of each changing call, sorted. */
   readonly calls: readonly string[];
   readonly planAgain: readonly string[];
   readonly changedAgain: readonly string[];
   readonly verification: Verification;
-  /** Pods that ran before and are no longer there, or are being ended. */
+  /** Pods that ran before and are gone now, or are being ended. */
   readonly ended: readonly string[];
   readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
-  /** The same where the notes are gone from everything that it left, and the cell does not know the step. */
+  /** The same when the notes are gone from everything that the step left, and the cell does not know the step. */
   readonly robbed?: { readonly result: UndoResult; readonly changed: readonly string[] };
   readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
-  /** What was changed by an undo that is not allowed by what the note says, and what it was asked about. */
+  /** What was changed by an undo that the note does not allow, and what people were asked about. */
   readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly ReleasedObject[] };
-  /** Why what was asked about is not what the plan of its release shows; undefined where it is. */
+  /** Why the objects asked about differ from those in the plan of the release; undefined if they are the same. */
   readonly release?: string | undefined;
-  /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. `came`: the state, or the code of the refusal; `drifted elsewhere` where none of its own objects is. */
+  /**
+   * How the chokepoint answers a call under another key claiming that the step failed, and what the call changed. `came`: the state, or the code of the
+   * refusal; `drifted elsewhere` if none of its own objects is affected.
+   */
   readonly asFailed?: { readonly came: string; readonly changed: readonly string[] };
-  /** Name of the object → what it was before and after apply and undo. */
+  /** Name of each object → its contents before, and after apply and undo. */
   readonly restored: readonly { readonly object: string; readonly before: unknown; readonly after: unknown }[];
-  /** What was changed when the process died at each call and the step was taken up again. */
+  /** What was changed when the process died at each call and the step was resumed. */
   readonly killed: readonly { readonly at: string; readonly changed: readonly string[] }[];
-  /** The same of the undo: what it says when it is taken up again, and what is there before the step and after. */
+  /** The same for the undo: what it reports when it is resumed, and what is there before the step and afterwards. */
   readonly undoKilled: readonly {
     readonly at: string;
     readonly died: boolean;
@@ -60,7 +63,7 @@ export interface World {
   freshNamespace(): Promise<string>;
 }
 
-/** Tries one action in every way that all actions have to stand. */
+/** Tests one action in every way that all actions must withstand. */
 export async function observe(row: AnyRow, world: World): Promise<Observations> {
   const { cluster } = world;
   const reversible = row.declaration.effect === 'reversible';
@@ -130,7 +133,7 @@ async function sceneIn(row: AnyRow, world: World): Promise<Placed> {
   return { namespace, scene: await row.scene(world.cluster, namespace) };
 }
 
-/** The scene as it was made: given back by the undo, or a new one where there is none. */
+/** The scene as it was created: restored by the undo, or a new one if the action has none. */
 async function again(row: AnyRow, world: World, first: Placed): Promise<Placed> {
   return row.implementation({ api: world.cluster.api, view: world.cluster.view, cellKey, evidence: world.evidence }).undo
     ? first
@@ -148,7 +151,7 @@ function fullPlan(
   return { ...planned, action: name, effect, reach: planned.reach ?? reach, inputDigest: digestOf(input) };
 }
 
-/** The undo through the chokepoint, for somebody who only reaches Temporal: another key, the same incident, and a step that failed. */
+/** Runs the undo through the chokepoint, as somebody who can only reach Temporal: another key, the same incident, and a step that failed. */
 async function undoAsFailed({
   row,
   action,
@@ -215,7 +218,7 @@ async function undoBoth(options: {
   };
 }
 
-/** Dies before and after each change of the apply, and then of the undo, and takes each up again. */
+/** Dies before and after each change of the apply, and then of the undo, and resumes each time. */
 async function killEverywhere(options: {
   readonly row: AnyRow;
   readonly world: World;
@@ -239,7 +242,7 @@ async function killEverywhere(options: {
       api.revive();
       const output = await action.apply(scene.input, context);
       await action.verify(output, context);
-      // Compared by kind: a scene of its own has other names.
+      // Compared by kind, because a new scene has other names.
       seen.push({ at: `${what} ${n}`, changed: api.take().map(kindOf).sort() });
       if (action.undo) {
         const call = { input: scene.input, output, key: context.key };
@@ -255,7 +258,7 @@ async function killEverywhere(options: {
   return { killed: seen, undoKilled: undone };
 }
 
-/** The whole life of a step under exactly the declared rights, and with each of them taken away. */
+/** Runs the whole life of a step with exactly the declared rights, and then without each of them. */
 async function tryRights(options: {
   readonly row: AnyRow;
   readonly world: World;
@@ -278,7 +281,7 @@ async function tryRights(options: {
   );
   const parts = { view: cluster.view, cellKey, evidence: world.evidence };
   const admin = row.implementation({ ...parts, api: cluster.api });
-  // A new binding takes a moment to be known to the API server.
+  // A new binding takes a moment to take effect in the API server.
   await until(async () => (await knows(full.api, namespace, rights)) || undefined);
   const oneLess: Record<string, string> = {};
   for (const { right, account } of fewer) {
@@ -321,7 +324,7 @@ async function knows(
   return answers.every(({ status }) => status.allowed);
 }
 
-/** `ok`, or what the refusal said. */
+/** Returns `ok`, or the text of the refusal. */
 export async function wholeLife(action: Implementation, input: unknown, context: StepContext): Promise<string> {
   try {
     await action.plan(input, context);
@@ -351,7 +354,7 @@ async function endedSince(
     const now = await runs();
     return before.filter((uid) => !now.includes(uid));
   };
-  // Controllers take a moment: where an end is declared it is waited for, elsewhere a look after the step must do.
+  // Controllers take a moment: a declared end is waited for; otherwise one look after the step must do.
   if (!expected || before.length === 0) return ended();
   return until(async () => {
     const gone = await ended();

@@ -1,17 +1,19 @@
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 
-/** A client that notes what it changed, and can lose a call or its answer as a process does that is killed there. */
+/** A client that records what it changed, and can lose a call or its answer, like a process that is killed at that point. */
 interface RecordedApi extends KubernetesApi {
-  /** `kind/namespace/name` of what was changed since the last `take`, in order. */
+  /** Returns `kind/namespace/name` of each change since the last `take`, in order. */
   take(): readonly string[];
-  /** The n-th change from now on (from 1) does not reach the server, or lands without an answer. From then on nothing does: who is killed cleans up nothing. */
+  /**
+   * The n-th change from now on (from 1) does not reach the server, or lands without an answer. Nothing succeeds after it: a killed process cleans up nothing.
+   */
   loseAt(n: number, what: 'call' | 'answer'): void;
-  /** The process that comes after it. */
+  /** Acts as the next process. */
   revive(): void;
 }
 
-/** Thrown where the process would have died. */
+/** Thrown at the point at which the process would have died. */
 export class Killed extends Error {}
 
 export function recorded(api: KubernetesApi): RecordedApi {
@@ -27,15 +29,15 @@ export function recorded(api: KubernetesApi): RecordedApi {
     ...api,
     async json<T>(call: KubernetesCall): Promise<T> {
       if (dead) return die(call.what);
-      // A review and a dry run are questions, however they are put.
+      // Access reviews and dry runs only ask, whatever their HTTP method.
       if (call.method === 'GET' || call.path.startsWith('/apis/authorization.k8s.io/') || isDry(call)) return api.json<T>(call);
       if (loss?.what === 'call' && --loss.left === 0) return die(call.what);
       const answer = await api.json<T>(call);
-      // The same uid deleted again, while its first end is under way, changes nothing.
+      // Deleting the same uid again while its first deletion is under way changes nothing.
       const isAgain = call.method === 'DELETE' && ending.has(JSON.stringify(call.body));
       if (call.method === 'DELETE') ending.add(JSON.stringify(call.body));
       if (!isAgain) changed.push(targetOfCall(call));
-      // Counted where it landed: what was refused for a conflict is tried again.
+      // Counted only once it has landed: a call that was refused because of a conflict is tried again.
       if (loss?.what === 'answer' && --loss.left === 0) return die(call.what);
       return answer;
     },

@@ -8,7 +8,7 @@ import type { folderEvidence } from '../kubernetes/parts/evidence.ts';
 
 export type TestCluster = Awaited<ReturnType<typeof openCluster>>;
 
-/** What an implementation is made of, in the tests as in the service. */
+/** What an implementation is created from, in the tests as in the service. */
 export interface ImplementationParts {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
@@ -16,41 +16,43 @@ export interface ImplementationParts {
   readonly evidence: Awaited<ReturnType<typeof folderEvidence>>;
 }
 
-/** One scene on which an action is tried. */
+/** A scene on which an action is tested. */
 export interface Scene<Input> {
   readonly input: Input;
-  /** What it changes, or makes: compared before and after, byte for byte. */
+  /** Objects that it changes or creates: compared before and after, byte for byte. */
   readonly objects: readonly ObjectRef[];
-  /** Kinds of which the step makes objects under names of its own: what there is of them in the scene is compared before and after its undo. */
+  /**
+   * Kinds of which the step creates objects under names of its own: all objects of these kinds in the scene are compared before the step and after its undo.
+   */
   readonly makes?: readonly Omit<ObjectRef, 'name'>[];
-  /** Changes by hand what the step left, so that its undo must refuse; gives back what puts that right. Absent where there is no undo. */
+  /** Changes by hand what the step left, so that its undo must refuse; resolves to a function that repairs it. Absent if there is no undo. */
   readonly drift?: () => Promise<() => Promise<void>>;
-  /** Names of what runs now, where a step ends less than a pod: what is gone afterwards was ended. */
+  /** Names of what runs now, if a step ends less than a pod: names that are gone afterwards were ended. */
   readonly running?: () => Promise<readonly string[]>;
-  /** Removes what the scene has outside its namespace. */
+  /** Removes what the scene created outside its namespace. */
   readonly end?: () => Promise<void>;
 }
 
-/** One action with the scene on which all rules are tried. */
+/** An action with the scene on which all rules are tested. */
 export interface Row<Input, Output> extends Omit<RegisteredAction<Input, Output>, 'implementation'> {
   readonly implementation: (parts: ImplementationParts) => ActionImplementation<Input, Output>;
   readonly scene: (cluster: TestCluster, namespace: string) => Promise<Scene<Input>>;
-  /** It ends what runs, and what else it changes can be given back all the same. */
+  /** It ends something that runs, but its other changes can be undone. */
   readonly undoes?: true;
-  /** What `verify` says on this scene. */
+  /** What `verify` reports on this scene. */
   readonly verification: 'applied' | 'verified' | 'unverified' | 'partial';
-  /** `verb resource` of declared rights that this scene does not come to use, and why. */
+  /** `verb resource` of declared rights that this scene does not use, and why. */
   readonly unused?: Readonly<Record<string, string>>;
 }
 
 export type AnyRow = Row<unknown, unknown>;
 
-/** Where a typed row joins the table, as `register` in the service does it. */
+/** Adds a typed row to the table, as `register` does in the service. */
 export function row<Input, Output>(typed: Row<Input, Output>): AnyRow {
   return typed as unknown as AnyRow;
 }
 
-/** Changes an object by hand; the repair puts exactly this field back. */
+/** Changes an object by hand; the repair restores exactly this field. */
 export async function change(cluster: TestCluster, ref: ObjectRef, patch: object, repair: object): Promise<() => Promise<void>> {
   const by = async (body: object): Promise<void> => {
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path: pathOf(ref), body, what: 'change by hand' });
@@ -59,7 +61,7 @@ export async function change(cluster: TestCluster, ref: ObjectRef, patch: object
   return () => by(repair);
 }
 
-/** For `unused`: rights with which the watch brings changes of what is held, and that no step needs itself. */
+/** For `unused`: rights that the watch uses to restore held objects, and that no step itself needs. */
 export function forTheWatch(
   { holds = [] }: Pick<AnyRow['declaration'], 'holds'>,
   verbs: readonly string[] = ['list', 'watch'],

@@ -10,7 +10,7 @@ import type { ObjectRef } from '../../../integrations/kubernetes/objects.ts';
 import { until } from '../kubernetes/parts/cluster.ts';
 import { type AnyRow, change, forTheWatch, row, type TestCluster } from './row.ts';
 
-/** A node on which nothing is put: other tests share the cluster. */
+/** A node on which nothing is scheduled: other tests share the cluster. */
 export async function nodeNobodyUses(cluster: TestCluster, name: string): Promise<ObjectRef> {
   await cluster.post(pathOf({ resource: 'nodes' }), {
     metadata: { name, annotations: { 'kwok.x-k8s.io/node': 'fake', 'node.alpha.kubernetes.io/ttl': '0' } },
@@ -40,7 +40,7 @@ async function bindingFor(cluster: TestCluster, namespace: string): Promise<Obje
   return { ...place, name: found.metadata.name };
 }
 
-/** Actions whose objects are in no namespace: each scene has its own. */
+/** Actions on cluster-wide objects: each scene has its own. */
 export const clusterWide: readonly AnyRow[] = [
   row({
     declaration: cordonNode,

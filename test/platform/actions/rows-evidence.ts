@@ -10,7 +10,7 @@ import { boundClaim, installSnapshotKinds, playSnapshotter, snapshotClass } from
 import { ownNode } from './eradication-table.ts';
 import { type AnyRow, row } from './row.ts';
 
-/** Actions that keep evidence through the API server alone. */
+/** Actions that store evidence through the API server alone. */
 export const evidenceTable: readonly AnyRow[] = [
   row({
     declaration: snapshotPodState,

@@ -46,7 +46,7 @@ const policiesIn = (namespace: string) => ({
 });
 const podRef = (namespace: string, name: string): ObjectRef => ({ kind: 'Pod', resource: 'pods', namespace, name });
 
-/** The one policy in the namespace whose name begins so. */
+/** The one policy in the namespace whose name has this prefix. */
 async function policyNamed(cluster: TestCluster, namespace: string, prefix: string): Promise<ObjectRef> {
   const path = pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace });
   const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>(path);
@@ -55,7 +55,7 @@ async function policyNamed(cluster: TestCluster, namespace: string, prefix: stri
   return networkPolicyRef(namespace, found.metadata.name);
 }
 
-/** Adds a rule to the policy that was made, and takes it away again. */
+/** Adds a rule to the created policy; the result removes it again. */
 async function openPolicy(cluster: TestCluster, namespace: string, prefix: string): Promise<() => Promise<void>> {
   const ref = await policyNamed(cluster, namespace, prefix);
   const { spec } = await cluster.get<{ spec: { ingress?: unknown; policyTypes: string[] } }>(pathOf(ref));
@@ -71,7 +71,7 @@ const deploymentRef = (namespace: string): ObjectRef => workloadRef(workload(nam
 const workload = (namespace: string) => ({ kind: 'Deployment', namespace, name: 'cart' });
 const repairsOnly = 'only where somebody has changed the standing policy';
 
-/** Every action that changes or reads the cluster, with a scene on which all rules are tried. */
+/** Every action that changes or reads the cluster, with a scene on which all rules are tested. */
 export const table: readonly AnyRow[] = [
   ...clusterWide,
   row({
@@ -101,7 +101,7 @@ export const table: readonly AnyRow[] = [
       const ref = podRef(namespace, first?.metadata?.name ?? '');
       return {
         input: { workload: workload(namespace) },
-        // On release the ReplicaSet has too many and ends some of them: which, it decides.
+        // On release the ReplicaSet has too many pods and ends some of them: it decides which.
         objects: [],
         drift: () =>
           change(cluster, ref, { metadata: { labels: { added: 'by-hand' } } }, { metadata: { labels: { added: null } } }),

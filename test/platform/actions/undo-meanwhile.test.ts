@@ -32,7 +32,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     return { context, undo: () => action.undo({ input, output, key: context.key }, context) };
   };
 
-  /** Somebody’s admission policy: no label of this pod may be changed. In force when this resolves; what it resolves to takes it away. */
+  /** Somebody’s admission policy: no label of this pod may be changed. In force when this resolves; it resolves to a function that removes it. */
   const denyingLabels = async (namespace: string, pod: string): Promise<() => Promise<unknown>> => {
     const group = 'admissionregistration.k8s.io';
     const policy = pathOf({ group, resource: 'validatingadmissionpolicies' });

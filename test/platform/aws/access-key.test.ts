@@ -76,7 +76,7 @@ function onAws(server: AwsServer): void {
         'UpdateAccessKey',
         'DeleteAccessKey',
       ]);
-      // The next rotation of it, later.
+      // The next rotation of the same key, later.
       const third = await provider().fresh(next, signal, other);
       expect(await idsNow()).toEqual([idOf(next), idOf(third)].sort());
     });

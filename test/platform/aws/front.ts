@@ -1,24 +1,24 @@
 import { createServer, request } from 'node:http';
 
-/** What AWS does and Moto does not: it refuses what is inactive, and does not know of everything at once. */
+/** What AWS does and Moto does not: it refuses inactive keys, and changes take time to become visible. */
 export interface AwsFront {
   readonly url: string;
-  /** The actions that were asked for, in their order. */
+  /** The requested actions, in order. */
   readonly calls: readonly string[];
-  /** The next call of an action is done, and its answer lost. */
+  /** The next call of this action is carried out, but its answer is lost. */
   loseNext(action: string): void;
-  /** The next call of an action is not done. */
+  /** The next call of this action is not carried out. */
   failNext(action: string, status: number, code: string): void;
-  /** New keys are refused so many times, and gone or inactive ones taken so many times. */
+  /** Refuses new keys this many times, and accepts deleted or inactive ones this many times. */
   lag(times: number): void;
-  /** The next so many lists of keys are as the last one was. */
+  /** The next lists of keys, this many, equal the last one. */
   staleLists(times: number): void;
   stop(): Promise<void>;
 }
 
 interface AwsFrontOptions {
   readonly url: string;
-  /** Answers the one call that is not signed, around Moto's check of signatures. */
+  /** Answers the one unsigned call, bypassing Moto's check of signatures. */
   readonly assume?: (token: string | null, pass: () => Promise<Answer>) => Promise<Answer>;
 }
 
@@ -34,7 +34,7 @@ function fault(status: number, code: string): Answer {
   return { status, text: `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">${error}</ErrorResponse>` };
 }
 
-/** A reverse proxy before Moto, for one test file. */
+/** Starts a reverse proxy in front of Moto, for one test file. */
 export async function startAwsFront({ url, assume }: AwsFrontOptions): Promise<AwsFront> {
   const target = new URL(url);
   const calls: string[] = [];
@@ -48,7 +48,7 @@ export async function startAwsFront({ url, assume }: AwsFrontOptions): Promise<A
 
   const forward = (body: Buffer, headers: NodeJS.Dict<string | string[]>, path: string): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      // The host stays as it was sent: it is signed.
+      // The host header stays as sent, because it is signed.
       const out = request({ host: target.hostname, port: target.port, method: 'POST', path, headers }, (answer) => {
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));

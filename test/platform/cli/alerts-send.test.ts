@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// In the order of their names the one that was cut off comes first.
+// In the order of their names, the one that was cut off comes first.
 test.each([
   ['was left by its workload', {}],
   ['is quarantined', { labels: { [names.quarantineLabel]: 'active' } }],
@@ -47,6 +47,6 @@ roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [
       env: { FALCO_TOKEN: 'a-token' },
     });
   expect(JSON.parse((await about('cart')).stdout)).toMatchObject({ pod: { namespace, name: owned?.metadata?.name } });
-  // What is named in full is meant.
+  // A full name means exactly that pod.
   expect(JSON.parse((await about('cart-0')).stdout)).toMatchObject({ pod: { namespace, name: 'cart-0' } });
 });

@@ -87,7 +87,7 @@ test('while Temporal has a task done again the command line says so and waits, a
   await work(code);
   const id = await begin('late');
   const asked = async (): Promise<string> => incidentState(slack, { id }).then(String, ({ message }: Error) => message);
-  // Temporal gives up on queries from the third failure on.
+  // Temporal gives up on queries after the third failure.
   await until(async () => (await asked()).includes('catching up'));
   await expect(incidentState(slack, { id })).rejects.toMatchObject({
     code: 'FB_ERR_UNAVAILABLE',
@@ -114,7 +114,7 @@ test('while Temporal has a task done again the command line says so and waits, a
     incident: { id },
     open: true,
     traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
-    // This configuration has no key by which the desk’s word could be believed.
+    // This configuration has no key with which to verify the desk’s word.
     deadlines: [expect.stringMatching(/^not known here: the key file .* cannot be read$/)],
   });
 });
@@ -137,7 +137,7 @@ test('an order whose taking has the service start anew is waited for: nobody can
   let looks = 0;
   const taken = giveOrder(slack, await signedWith(order, testSigner('ada')), (_, ours) => {
     looks += 1;
-    // Its worker is gone with the first answer, which says nothing yet; what is asked next nobody answers.
+    // Its worker ends with the first answer, which says nothing yet; nobody answers the next query.
     if (looks === 1) {
       void stopWorker()
         .then(() => incidentState(slack, { id: controlIdOf(cluster) }).catch(() => undefined))

@@ -3,17 +3,17 @@ import { condition, defineQuery, defineSignal, setHandler, workflowInfo } from '
 const state = defineQuery<object>('state');
 const order = defineSignal<[{ readonly signature: string }]>('order');
 
-/** The test has a second build, in which this is another word: not a boolean, which the compiler would put in its place. */
+/** The test's second build has another word here: not a boolean, which the compiler would inline. */
 const build: string = 'broken build';
 
-/** Its tasks fail as those do that an outage has cut off, and are done again. */
+/** Its tasks fail like those that an outage has interrupted, and are retried. */
 export async function incident(): Promise<void> {
   setHandler(state, () => ({ incident: { id: workflowInfo().workflowId }, open: true }));
   if (build.startsWith('broken')) throw new TypeError('not in this build');
   await condition(() => false);
 }
 
-/** Says of each order that it has it. */
+/** Confirms that it has received each order. */
 export async function control(): Promise<void> {
   const timeline: object[] = [];
   setHandler(state, () => ({ timeline }));

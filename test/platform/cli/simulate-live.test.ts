@@ -14,7 +14,7 @@ import { openCluster, resolved } from '../kubernetes/parts/cluster.ts';
 
 const platform = await testPlatform();
 const secretText = 'correct-horse-battery';
-/** It may do everything: what it does not do, the command has left undone. */
+/** The account may do everything, so whatever is not done is the command's own restraint. */
 const everything = [{ apiGroup: '*', resource: '*', verbs: ['*'] }];
 
 describe('a simulation in a real cluster', () => {
@@ -51,7 +51,7 @@ describe('a simulation in a real cluster', () => {
     });
     if (!made) throw new Error('the Deployment has no pod');
     pod = resolved(made);
-    // As a sensor says it: without a uid, long ago.
+    // As a sensor reports it: without a uid, and long ago.
     const { uid: _, ...named } = pod;
     const alert = sampleAlert('falco', 'Drop and execute new binary in container', { severity: 'critical' });
     writeFileSync(join(folder, 'alert.json'), JSON.stringify({ ...alert, pod: named, workload: undefined, node: undefined }));
@@ -83,7 +83,7 @@ describe('a simulation in a real cluster', () => {
     expect(JSON.stringify(plans)).not.toContain('A sketch');
     const user = `system:serviceaccount:${namespace}:author`;
     const mine = () => platform.auditEvents().filter((event) => event.user.username === user);
-    // What the account asks last comes last.
+    // The account's last call is the last event in the log.
     const last = pathOf({ resource: 'configmaps', namespace, name: 'the-last-call' });
     await account.api.json({ method: 'GET', path: last, what: 'mark the end' }).catch(() => undefined);
     await eventually('all of it in the audit log', async () =>
@@ -108,7 +108,7 @@ describe('a simulation in a real cluster', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const { plans: live, steps } = await simulate('--live', ...kubeconfig(), '--playbook', 'contain-dropped-binary');
     const told = await simulate('--snapshot', 'shop.snapshot', '--playbook', 'contain-dropped-binary');
-    // Steps side by side end in the order in which the cluster answers.
+    // Parallel steps end in the order in which the cluster answers.
     const sorted = <T extends { readonly action: string }>(all: readonly T[]): readonly T[] =>
       all.toSorted((a, b) => a.action.localeCompare(b.action));
     expect(sorted(told.plans).map(({ action, target, blastRadius }) => ({ action, target, blastRadius }))).toEqual(

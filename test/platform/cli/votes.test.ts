@@ -43,7 +43,7 @@ function planOf(call: StepCall): Plan {
   };
 }
 
-/** No cluster and no Slack here: only votes are checked, and those really. */
+/** There is no cluster and no Slack here: only votes are checked, but for real. */
 function activities(): CellActivities & DeskActivities & WarrantActivities {
   const { roster } = loadConfig({ path: configPath, env: {} });
   const keys = createVoteKeys({ deskPublicKeys: [], roster });
@@ -173,7 +173,7 @@ describe('incidents', () => {
     const shown = await firebreak('incidents', 'show', 'shop/Deployment/listed');
     expect(shown.status).toBe(0);
     expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
-    // It goes on while others are asked.
+    // It continues while others are asked.
     const watching = firebreakProcess(['incidents', 'watch', id, '--json'], around);
     expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant)).toMatchObject({
       status: 0,
@@ -291,7 +291,7 @@ describe('a vote from the command line', () => {
 
   test('after the decision is told who decided, and when; a short name is told the whole one', async () => {
     const id = await startIncident('settled');
-    // Only its name: with the right one it is found, and so is a pod of it.
+    // The name alone is enough: with the right one the incident is found, also by a pod of it.
     for (const short of ['settled', 'settled-7d9f-x2x8k', 'setled']) {
       const { status, stderr } = await firebreak('approve', short, ...as('ada'), '--choice', 'remove', ...why, ...meant);
       expect([status, stderr]).toEqual([
@@ -322,7 +322,7 @@ describe('a lease', () => {
     }
     const unsaid = await firebreak('lease', 'release', id, ...as('eve'), ...why);
     expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining('add --yes and --target')]);
-    // A card asks the same.
+    // A card asks the same question.
     const twice = await firebreak('lease', 'release', id, ...as('ada'), ...why, ...meant);
     expect([twice.status, twice.stderr]).toEqual([
       1,

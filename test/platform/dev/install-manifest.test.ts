@@ -20,7 +20,7 @@ const kubectl = (await kubernetesProgram('kubectl', () => {})) ?? 'kubectl';
 const run = (...args: readonly string[]) =>
   runCommand({ command: kubectl, args: ['--kubeconfig', platform.kubeconfig, ...args] });
 
-// As a dry run of the server's: it looks at everything as it would, and nothing of it is in force beside the other tests.
+// A server-side dry run: the server checks everything as usual, and nothing takes effect while other tests run.
 (helm ? test : test.skip)(
   'install.yaml of a release is what a real API server takes, in the namespace that its head names',
   async () => {
@@ -39,9 +39,9 @@ const run = (...args: readonly string[]) =>
         'networkpolicy.networking.k8s.io/firebreak-cell',
       ])
         expect(stdout).toContain(`${made} created (server dry run)`);
-      // What its head says to edit.
+      // What the head of the file says to edit.
       expect(text).toMatch(/each file of the ConfigMap firebreak\.\n/);
-      // As a base for Kustomize, as the page has it.
+      // As a base for Kustomize, as in the page.
       const page = readFileSync(join(projectRoot(), 'docs', 'install.md'), 'utf8');
       const [, overlay = ''] = /```yaml\n(# kustomization\.yaml[^`]+)```/.exec(page) ?? [];
       const digest = 'a'.repeat(64);
@@ -62,7 +62,7 @@ const run = (...args: readonly string[]) =>
 
 const secret = (name: string) => ({ file: `/etc/firebreak/secrets/all/${name}` });
 const s3 = { bucket: 'evidence', accessKeyId: secret('id'), secretAccessKey: secret('secret') };
-/** All that the chart can have made of Kubernetes' own kinds. */
+/** Everything of Kubernetes' own kinds that the chart can create. */
 const everything = {
   config: {
     cluster: 'prod-eu',
@@ -115,7 +115,7 @@ const restoring = { restore: { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicK
     writeFileSync(file, text);
     const words = ['apply', '--namespace', namespace, '--dry-run=server', '--validate=strict', '--filename', file];
     const taken = await run(...words);
-    // A warning of the server's (what is deprecated, what is misspelled) is a fault, too.
+    // A warning from the server (a deprecated or misspelled field) is a failure, too.
     expect({ code: taken.code, stderr: taken.stderr }).toEqual({ code: 0, stderr: '' });
     for (const made of wanted) expect(taken.stdout).toContain(made);
     const documents = parseAllDocuments(text).filter((one) => one.toJS() !== null);

@@ -16,13 +16,13 @@ import { ana, ben, labels, Service } from './parts/service.ts';
 const leaseMs = 8_000;
 const shell = 'No: quarantine pod';
 
-/** Leases that a test can outlive; after “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
+/** Leases short enough for a test. After “release” the pod is left to its lease, and a shell’s quarantine may end in silence. */
 const shortLeases: Changes = {
   "= steps.quarantinePod({ pod: alert.pod, lease: '4h' });": `= steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s' });`,
   "await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);": `await steps.quarantinePod({ pod: alert.pod, lease: '${leaseMs / 1_000}s', onExpiry: 'release' }, answer.approval);`,
   'await steps.quarantinePod.undo(quarantine, answer.approval);': '',
 };
-/** Another playbook altogether: it neither knows the old one’s steps nor asks its question. */
+/** A completely different playbook: it neither knows the old one’s steps nor asks its question. */
 const otherPlaybook: Changes = {
   ...shortLeases,
   'Is the new binary in': 'Do you know the new binary in',
@@ -70,7 +70,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     };
     const isOver = (workload: Workload): boolean => service.effects.of('give-back', podOf(workload)).length > 0;
     let workload = await quarantined('below');
-    // On a used machine the lease may be over before the kill: then another one.
+    // On a busy machine the lease may be over before the kill: then tries another one.
     for (let again = 2; isOver(workload); again += 1) {
       await service.start();
       workload = await quarantined(`below-${again}`);
@@ -124,7 +124,7 @@ describe('the playbooks change while incidents are open', () => {
 
     await service.kill();
     service.changeProgram(otherPlaybook);
-    // As after a week away: only what open incidents need stays.
+    // As after a week away: only what open incidents need is kept.
     const retired = `${'0'.repeat(16)}.js`;
     writeFileSync(join(folder, retired), '// no incident has begun with it');
     for (const file of kept()) utimesSync(join(folder, file), 0, 0);
@@ -140,7 +140,7 @@ describe('the playbooks change while incidents are open', () => {
     await voteUntilAccepted(service, asked, ana, labels.remove);
     await until('the deletion', 120_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [leased, asked]);
-    // The lease of the old build's silent incident goes on too.
+    // The lease of the silent incident on the old build continues, too.
     const { client } = await service.session();
     const builds = new Map<string, string>();
     for (const workload of [asked, fresh]) {
@@ -167,7 +167,7 @@ describe('the playbooks change while incidents are open', () => {
     await ended(service, [misled]);
   });
 
-  // Until something is released, `node tools/release/keep-bundle.mjs` keeps today's workflows when a change is meant to end old ones.
+  // Until the first release, run `node tools/release/keep-bundle.mjs` to keep today's workflows when a change is meant to end old ones.
   test('what the last release began is ended by this version, and what comes is begun by it', async () => {
     const last = readLastRelease();
     await service.kill();
@@ -181,7 +181,7 @@ describe('the playbooks change while incidents are open', () => {
     await voteUntilAccepted(service, released, ana, labels.release);
 
     await service.kill();
-    // While this version's workflows are still the kept ones, it is another build all the same.
+    // Even while this version's workflows are still the kept ones, it is a different build.
     service.changeProgram(otherPlaybook);
     await service.start();
     const [fresh] = (await deployed('first-of-this')) as [Workload];
@@ -200,7 +200,7 @@ describe('the playbooks change while incidents are open', () => {
     expect(await buildOf(fresh)).not.toBe(last.build);
     for (const workload of [removed, released, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
 
-    // What anybody can see of it.
+    // What anybody can see of it in Temporal.
     const connection = await Connection.connect({ address: temporalAddress });
     try {
       const seen = await rolesAtTemporal({

@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-tenant-'));
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const plurals = Object.values(resourcePlurals);
 let namespace: string;
-/** Where Firebreak's own pods are made. */
+/** Namespace in which Firebreak creates its own pods. */
 let ownNamespace: string;
 let service: Service;
 let workload: Workload;
@@ -32,7 +32,7 @@ async function call(access: KubernetesAccess, method: 'POST' | 'PATCH' | 'DELETE
   if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
 }
 
-/** Admission is not applied here: what stands is what the watch brings. */
+/** Admission is not applied here: only what the watch restores stays in place. */
 beforeAll(async () => {
   namespace = await freshNamespace();
   ownNamespace = await freshNamespace();
@@ -45,7 +45,7 @@ beforeAll(async () => {
     );
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
-    // 3 s after it.
+    // 3 s afterwards.
     config.incidents = { effectChecks: [0.05] };
     config.kubernetes = { kubeconfig, ownNamespace };
     config.forensics = { toolsImage: `images.internal/firebreak-tools@sha256:${'0'.repeat(64)}` };
@@ -74,14 +74,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Items of a list, as JSON; none where the API server does not have the kind yet. */
+/** Returns the items of a list, as JSON; none if the API server does not have the kind yet. */
 async function list(path: string): Promise<readonly { readonly [field: string]: unknown }[]> {
   const { status, text } = await callKubernetes({ access: admin, method: 'GET', path });
   return status === 200 ? JSON.parse(text).items : [];
 }
 
 const pod = (): string => `/api/v1/namespaces/${namespace}/pods/${workload.pod}`;
-/** A node of containers would run the pod that counts: here the test says what came of it. */
+/** A node that runs containers would run the counting pod: here the test supplies its result. */
 async function endCount(told: object): Promise<void> {
   const pods = `/api/v1/namespaces/${ownNamespace}/pods`;
   const state = { terminated: { exitCode: 0, message: JSON.stringify(told) } };
@@ -151,7 +151,7 @@ test('whether it has helped is looked at by the cell that watches it, what is op
     state: 'applied',
     detail: expect.stringMatching(/^2 established, by the connection table of node \S+$/),
   });
-  // Its other pod may have come to be known after the first alert.
+  // Its other pod may have become known only after the first alert.
   expect([1, 2]).toContain(look?.workload?.before?.pods);
   const { posture } = await service.stateWhen('the posture', workload, 120_000, (now) => now.posture !== undefined);
   expect(posture).toMatchObject({ level: 'baseline', account: { may: [] } });
@@ -202,7 +202,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
       const shown = JSON.stringify((await service.cardOf(workload)).blocks);
       return shown.includes('only partly applied') && shown;
     });
-    // What allows it is behind Details, and in the thread.
+    // What allows it is shown under Details, and in the thread.
     expect(card).not.toContain('allow-all');
     await until('the thread', 120_000, () =>
       service.slack.world.messages.some(({ text }) => text?.includes('allow-all allows its traffic')),
@@ -249,7 +249,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
         annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
       },
     });
-    // An incident that began anew, and contained it by itself, would write another note.
+    // An incident that started again, and contained it itself, would write another note.
     const note = await until('a note', 120_000, async () => (await metadata()).annotations?.[names.beforeAnnotation]);
     expect(note).toBe(before.annotations?.[names.beforeAnnotation]);
   });

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   firebreak = people.commandLine(service);
   await service.start();
-  // Begun by the cell once it is at work: a moment later, on a busy machine.
+  // The cell starts it when it is at work: on a busy machine, a moment later.
   const session = await service.session();
   await until('the decisions of the cluster', 120_000, () => controlState(session).then(Boolean, () => false));
   const [first, second, third, fourth] = await service.workloads.deploy(namespace, ['pay', 'till', 'seen', 'ordered']);
@@ -137,7 +137,7 @@ describe('a release that somebody’s admission policy denies', () => {
     expect((await service.workloads.podMetadata(pay)).labels).toHaveProperty(['firebreak.dev/quarantine']);
     await call('DELETE', `${group}/validatingadmissionpolicybindings/${name()}`);
     await service.stateWhen('the release', pay, 240_000, ({ leases }) => leases.every(({ state }) => state === 'released'));
-    // Its ReplicaSet has a pod too many now, and may have ended this one.
+    // Its ReplicaSet now has one pod too many, and may have ended this one.
     const { labels = {} } = await service.workloads.podMetadata(pay);
     expect(labels).not.toHaveProperty(['firebreak.dev/quarantine']);
     await until('no refused release', 120_000, async () => (await counted())?.length === 0);
@@ -228,7 +228,7 @@ test('the alerts of all this are stored as they were: a backtest has the labels 
       for await (const one of alerts.read({ since: new Date(0).toISOString() })) all.push(one);
       return all;
     });
-  // An incident hands its records over some at a time.
+  // An incident hands over its records in batches.
   const found = await eventually('the alert of the order', async () => {
     const all = await read();
     return all.some(({ alert }) => alert.pod?.name === ordered.pod) && all;

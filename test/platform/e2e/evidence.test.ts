@@ -51,7 +51,7 @@ afterAll(async () => service?.stop());
 
 const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
 const old = 'shop/Deployment/old';
-/** What a killed process leaves of an artefact. */
+/** What a killed process leaves behind of an artefact. */
 const leftBehind = (): string =>
   join(
     service.settings.folder,
@@ -60,7 +60,7 @@ const leftBehind = (): string =>
     `firebreak-evidence-${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}.draft`,
   );
 
-/** As an incident would have had it that was over long ago: Temporal knows no more of it. */
+/** Stores evidence as an incident that ended long ago would have: Temporal no longer knows it. */
 async function keepSince(incident: string, kind: EvidenceClass, days: number): Promise<void> {
   const state = join(service.settings.folder, 'state');
   const file = join(state, 'keys', 'evidence-wrap.key');
@@ -145,7 +145,7 @@ test('an incident is handed out as one file by who may, on the record first, and
   const file = join(service.folder, 'cart.html');
   const give = (person: string) =>
     firebreak(person, 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit', '--artefacts', 'pod.yaml');
-  // Its first records are on their way yet, and the notary signs what is new every minute.
+  // Its first records are still on their way, and the notary signs new ones every minute.
   await expect(
     until('a checkpoint of it', 120_000, () =>
       give('otto').catch(({ stderr }: { stderr: string }) =>
@@ -184,7 +184,7 @@ test('an incident that has to be notified has its deadlines on record, and they 
   expect(await firebreak(undefined, 'incidents', 'show', idOf(cart))).toMatch(/authorities\nNIS2 early warning: HAS RUN OUT/);
   const draft = await firebreak(undefined, 'report', 'notification', idOf(cart), '--regime', 'nis2', '--stage', 'early-warning');
   expect(draft).toContain(`Aware since ${aware} (on record by Ada Byron).`);
-  // The desk looks each half minute, and computes by itself.
+  // The desk looks every half minute, and does the computation itself.
   await until('the line in the thread', 120_000, () =>
     service.slack.world.messages.find(({ text }) => text.includes('NIS2 early warning: its time is over')),
   );
@@ -244,7 +244,7 @@ test('records are held by order of who may, also of a time, and no longer once t
   expect(scope).toEqual({ kind: 'incident', incident: expect.stringContaining(idOf(cart)) });
   expect(await hold('ada', 'add', '--from', '2026-03-01T00:00:00Z', '--until', '2026-04-01T00:00:00Z')).toContain('is held (');
   const list = () => firebreak(undefined, 'records', 'hold', 'list');
-  /** What is on the control workflow's record is in the database a moment later. */
+  /** A record of the control workflow is in the database a moment later. */
   const listed = (what: string) => {
     const line = new RegExp(`${id} ${what}`);
     return until(what, 120_000, async () => (line.test(await list()) ? true : undefined));
@@ -261,7 +261,7 @@ test('records are held by order of who may, also of a time, and no longer once t
   await expect(hold('grace', 'end', none, '--yes', '--target', 'ffff')).rejects.toThrow(`there is no hold ${none}`);
   expect(await hold('ada', 'add', 'shop/Deployment/crat')).toContain('There is no record of it yet');
   expect(await hold('ada', 'add', idOf(cart), '--run', 'none')).toContain('There is no record of it yet');
-  // Whoever holds needs no database, and is not told that it failed.
+  // Placing a hold needs no database, and does not report that it failed.
   const away = join(service.settings.folder, 'away.yaml');
   const config: Record<string, unknown> = parse(readFileSync(service.settings.configFile, 'utf8'));
   writeFileSync(away, stringify({ ...config, audit: { url: 'sqlite:/nowhere/audit.db' } }), { mode: 0o600 });
@@ -289,7 +289,7 @@ test('what a record says is removed once two stewards have ordered it, and who g
   await expect(remove('ada')).rejects.toThrow('Only records may do that');
   await remove('margaret');
   expect(await remove('grace')).toContain('once two people have ordered the same');
-  // Beside the desk, whose own next look is six hours away; the notary has to sign both orders first.
+  // Runs while the desk runs, whose own next look is six hours away; the notary must sign both orders first.
   const carryOut = async () => JSON.parse(await firebreak(undefined, 'records', 'cut', '--carry-out', '--json'));
   await until('the notary', 120_000, async () => ((await carryOut()).removed.records === 1 ? true : undefined));
   const file = await given('emptied.json');
@@ -319,6 +319,6 @@ function findFile(name: string): string {
 test('the records of all this are sound', async () => {
   const { findings, notes } = await auditReport({ config: service.settings.configFile });
   expect(findings).toEqual([]);
-  // The desk has put on record at its start who the stewards are.
+  // The desk recorded at its start who the stewards are.
   expect(notes.join()).not.toContain('steward');
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   await service.start();
   [workload] = (await service.workloads.deploy(namespace, ['begun'])) as [Workload];
-  // Its ReplicaSet has made another in its place: what is given back is one too many, and must not be the one that it ends.
+  // Its ReplicaSet has created a replacement: the released pod is one too many, and must not be the one that it ends.
   const cost = { 'controller.kubernetes.io/pod-deletion-cost': '1000' };
   await service.workloads.patchPod(workload, { metadata: { annotations: cost } });
 });
@@ -42,9 +42,9 @@ describe('a head start', () => {
       return pods.length >= 2 && pods;
     });
     const other: Workload = { ...workload, pod };
-    // Of another image: the same question about the same image would be a second line on the card of the first.
+    // With another image: the same question about the same image would be a second line on the first card.
     await service.alert(other, 'binary', { image: 'registry.example/other:1' });
-    // A card about the pod may come before: of the question what its binary was.
+    // A card about the pod may come earlier: for the question what its binary was.
     const { channel, ts } = await until('the card with its reason', 120_000, () =>
       service.cards(other).find(({ blocks }) => JSON.stringify(blocks).includes('It was not done at once')),
     );
@@ -78,7 +78,7 @@ describe('a head start', () => {
     const state = await service.stateWhen('the question', workload, 120_000, (now) => asked(now).length > 0);
     expect(asked(state)).toHaveLength(1);
     expect(asked(state)[0]?.question.text).toContain('found harmless or released at');
-    // The first time, and when somebody had taken it off.
+    // The first time, and after somebody removed it.
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(2);
     await service.post([{ ...alertAbout(workload), rule: 'Drop and execute new binary in container' }]);
     await until('containment again', 120_000, () => service.effects.of('contain', podOf(workload)).length === 3);

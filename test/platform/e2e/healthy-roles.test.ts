@@ -24,7 +24,7 @@ let door: TlsDoor;
 let s3: S3Server;
 let postgres: PostgresServer | undefined;
 
-/** A secret in a file of its own, as a configuration names it. */
+/** Writes a secret into a file of its own, as a configuration names it. */
 function secret(name: string, value: string): { readonly file: string } {
   const file = join(folder, name);
   writeFileSync(file, `${value}\n`, { mode: 0o600 });
@@ -37,7 +37,7 @@ beforeAll(async () => {
   for (const name of ['server', 'client']) makeCertificate({ folder, name, by: 'authority' });
   door = await openTlsDoor({ folder, authority: 'authority', temporalAddress });
   s3 = await startS3Server({ stateDir: join(folder, 'bucket') });
-  // The records are in SQLite where this machine has no PostgreSQL.
+  // The records are in SQLite if this machine has no PostgreSQL.
   postgres = findPostgres() ? await startPostgres() : undefined;
   provider = await startIdentityProvider({
     clientId: 'firebreak',
@@ -84,7 +84,7 @@ beforeAll(async () => {
       { ...pack, integrity, secrets: { token: secret('cloud', 'a-token') }, settings: { endpoint: 'http://127.0.0.1:1' } },
     ];
   });
-  // As `firebreak keys make` does before roles run apart.
+  // As `firebreak keys make` does before the roles run separately.
   await makeKeySet(join(service.settings.folder, 'state', 'keys'));
 });
 
@@ -99,7 +99,7 @@ cleanUp(async () => {
 
 const atWork = 'ready: connected to Temporal';
 const stopping = 'stopping: finishing the work in progress first';
-/** All that each says from its start to its end. */
+/** Everything that each role prints from its start to its end. */
 const said = {
   cell: [
     'standing policy',

@@ -29,7 +29,7 @@ test.each([
         .split('\n')
         .filter((line) => !isOurs(line));
       expect(worrying).toEqual([]);
-      // One line for each thing, and none where nothing has happened.
+      // One line for each thing, and none if nothing has happened.
       expect(service.log.split('\n').filter((line) => line.includes('the intake'))).toHaveLength(1);
       expect(service.log).not.toContain('freezes, observe modes or suppressions have changed');
     } finally {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   hanging = await ReceivingServer.open();
   hanging.decide = () => 'hang';
   const { status } = await freePorts({ names: ['status'] });
-  // As the chart's ServiceMonitor has the operator write it, only oftener; the operator adds these labels.
+  // As the operator would write it from the chart's ServiceMonitor, but more frequent; the operator adds these labels.
   const target = { targets: [`127.0.0.1:${status}`], labels: { namespace: 'firebreak', pod: 'firebreak-0' } };
   prometheus = await startPrometheus({
     stateDir: join(folder, 'prometheus'),
@@ -126,7 +126,7 @@ test('an incident is one trace at a real collector: alert, spool, start, workflo
     expect.arrayContaining(['head start', expect.stringMatching(/^undoStep quarantinePod$/)]),
   );
 
-  // Everything hangs together, nothing ends before it begins, and nothing of what the alert says is in it.
+  // All spans are connected, none ends before it begins, and none contains anything that the alert says.
   expect(all.map((span) => pathOf(span)[0])).toEqual(all.map(() => 'alert'));
   for (const { startTimeUnixNano, endTimeUnixNano } of all)
     expect(BigInt(endTimeUnixNano) >= BigInt(startTimeUnixNano)).toBe(true);
@@ -141,12 +141,12 @@ test('the same collector has the numbers that Prometheus reads', async () => {
         resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map(({ name }) => name))),
       ),
     );
-  // Of the first reading: the next comes a minute later.
+  // From the first reading: the next one comes a minute later.
   await until('the numbers of the intake', 180_000, () => names().has('firebreak_intake_durable_seconds'));
   expect([...names()]).toEqual(expect.arrayContaining(['firebreak_at_work', 'firebreak_contain_seconds']));
 });
 
-/** What is not said until it happens, and what others say: kube-state-metrics, and the doctor by the collector. */
+/** Series that appear only once something happens, and series from others: kube-state-metrics, and the doctor by way of the collector. */
 const onOtherDays = [
   'firebreak_deadline_seconds',
   'firebreak_doctor_findings{state="error"}',
@@ -165,7 +165,7 @@ const onOtherDays = [
 test('a real Prometheus reads each number that a rule or a dashboard names, with the labels that are named, and no rule fires', async () => {
   if (!prometheus) return;
   const server = prometheus;
-  // Of the records, once a minute.
+  // From the records, once a minute.
   await until('the questions', 300_000, async () => (await seriesOf(server, 'firebreak_questions_in_a_shift')).length > 0);
   const absent = new Set<string>();
   const withoutLabel: string[] = [];

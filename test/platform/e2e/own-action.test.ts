@@ -77,7 +77,7 @@ test('an action of a pack is done by its own pool with people’s approval, once
 
   const cli = people.commandLine(service);
   const incident = service.incidentOf(workload);
-  // Its undo is refused: people are told why, it stays, and they order it once more.
+  // Its undo is refused: people are told why, the step stays in force, and they order the undo once more.
   cloud.next('somebody-was-first');
   await cli('ada', 'lease', 'release', incident, '--reason', 'our own shell', ...meant('sg-1'));
   const kept = await service.stateWhen('the release that is refused', workload, 120_000, ({ timeline }) =>

@@ -39,7 +39,7 @@ beforeAll(async () => {
   await makePoolAccounts({ admin, kubeconfig, namespace, binding, pools, kubeconfigOf });
   const config = parse(readFileSync(service.settings.configFile, 'utf8'));
   writeFileSync(service.settings.configFile, stringify({ ...config, kubernetes: { kubeconfig: kubeconfigOf('cell') } }));
-  // Privileged: a change of such a pod is an alert of the audit, whoever makes it.
+  // Privileged: any change to such a pod is an audit alert, whoever makes it.
   const made = await service.workloads.deploy(namespace, ['removed', 'released'], { privileged: true });
   const [first, second] = made;
   if (!first || !second) throw new Error('not deployed');
@@ -74,7 +74,7 @@ const byUs = ({ event }: Fed): boolean => pools.some((pool) => event.user.userna
 const nameOf = ({ event: { verb, objectRef } }: Fed): string =>
   `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/')}`;
 
-/** What the cell's key says of an event: which of its steps made the request. */
+/** Which of its steps made the request of an event, according to the cell's key. */
 function stepOf(own: OwnSteps, { event }: Fed): string | undefined {
   const apiRequest = apiRequestOf({ ...event }, requestOf({ ...event }));
   const alert = { id: event.auditID, sensor: 'kubernetes-audit', time: event.requestReceivedTimestamp, rule: 'any' } as const;
@@ -124,9 +124,9 @@ describe('with the API server’s audit as a sensor', () => {
     const events = feed.fed.filter(byUs);
     const steps = new Map(events.map((fed) => [fed, stepOf(own, fed)] as const));
     const isWrite = (fed: Fed): boolean => ['create', 'patch', 'update', 'delete'].includes(fed.event.verb);
-    // The standing policy is no step: it is there before anything happens.
+    // The standing policy is not a step: it is there before anything happens.
     const unstamped = events.filter(
-      // Events are written behind the step, and no sensor asks about them.
+      // Events are written after the step, and no sensor asks about them.
       (fed) => isWrite(fed) && steps.get(fed) === undefined && !/ (networkpolicies|events)$/.test(nameOf(fed)),
     );
     expect(unstamped.map(nameOf)).toEqual([]);
@@ -158,7 +158,7 @@ describe('with the API server’s audit as a sensor', () => {
     expect(byHand?.event.user.username).not.toContain('serviceaccount');
     expect(byHand?.answer.incident).toBe(service.incidentOf(released));
     expect(stolen?.event.user.username).toBe(accountOf('secrets'));
-    // The intake has it on its disk: its incident begins a moment later, or some where the cell has its hands full.
+    // The intake has it on disk: its incident begins a moment later, or a few moments if the cell is busy.
     const { client } = await service.session();
     const incident = client.workflow.getHandle(stolen?.answer.incident ?? '');
     await until('the incident', 120_000, () => incident.describe().catch(() => undefined));

@@ -30,8 +30,8 @@ let third: Workload;
 let namespace: string;
 
 /**
- * The lines of the last section of the tutorial, which need a Firebreak that runs: with another name of the pack, with the id that was printed, and said as
- * without a terminal. `--key` names a file in the folder of the service.
+ * The lines of the tutorial's last section, which need a running Firebreak: with another pack name, with the id that was printed, and confirmed as without a
+ * terminal. `--key` names a file in the folder of the service.
  */
 const tutorial: readonly string[] = blocksOf(
   readFileSync(join(projectRoot(), 'docs', 'tutorial.md'), 'utf8').split(/^## 9\. /m)[1] ?? '',
@@ -46,7 +46,7 @@ function typed(line: string | undefined, id = ''): readonly string[] {
   return args.map((word, at) => (word === 'ID' ? id : args[at - 1] === '--key' ? join(service.folder, word) : word));
 }
 
-/** A second pack, which is in the store; its body, as it is changed. */
+/** Writes a second pack, to be put in the store; `changed` changes its body. */
 function writeBeta(version: string, changed: (body: string) => string = (body) => body): string {
   return writePackFolder(join(packFolder, `beta-${version}`), {
     ...acmeFiles,
@@ -55,7 +55,7 @@ function writeBeta(version: string, changed: (body: string) => string = (body) =
   });
 }
 
-/** Its integrity. */
+/** Publishes it. Returns its integrity. */
 async function publishBeta(version: string, changed?: (body: string) => string): Promise<string> {
   const folder = writeBeta(version, changed);
   const publisher = await openSigner({ file: join(packFolder, 'publisher.pem'), create: true });
@@ -66,10 +66,10 @@ async function publishBeta(version: string, changed?: (body: string) => string):
 }
 
 const starts = (): number => service.log.split('\n').filter((line) => line.includes('ready: connected to Temporal')).length;
-/** The service has begun anew so often, the first start counted: each makes a bundle of its workflows. */
+/** Waits until the service has started this many times, including the first: each start makes a bundle of its workflows. */
 const startsAre = (count: number) => until('the service at work', 300_000, () => starts() === count);
 
-/** What has come of an alert about it: the playbook that ran, and what its body says of its parameter. */
+/** The outcome of an alert about it: the playbook that ran, and what its body says of its parameter. */
 async function answered(about: Workload, rule: string): Promise<{ readonly playbook: string; readonly says: readonly string[] }> {
   await service.post([{ ...alertAbout(about), rule }]);
   await service.contained(about, 120_000);
@@ -89,7 +89,7 @@ interface ListedBuild {
   readonly removedAt?: string;
 }
 
-/** As soon as they are so: what Temporal lists, and is told for people, lags behind what runs. */
+/** Waits until the builds fit: what Temporal lists lags behind what runs. */
 function buildsWhen(what: string, fits: (builds: readonly ListedBuild[]) => boolean): Promise<readonly ListedBuild[]> {
   return until(what, 120_000, async () => {
     const builds: readonly ListedBuild[] = JSON.parse(await firebreak(undefined, 'builds', 'list', '--json'));
@@ -97,7 +97,7 @@ function buildsWhen(what: string, fits: (builds: readonly ListedBuild[]) => bool
   });
 }
 
-/** Of so many names of Deployments the first whose incident begins with that version at 50 %, and the first whose does not. */
+/** Of 200 Deployment names, the first whose incident begins with that version at 50 %, and the first whose incident does not. */
 async function bothSides(namespace: string, integrity: string): Promise<readonly [string, string]> {
   const cellKey = await readRandomKey(join(service.settings.folder, 'state', 'keys', 'cell.key'));
   const isIn = (name: string): boolean => lotOf(service.incidentOf({ namespace, name }), { integrity, cellKey }) < 50;
@@ -118,13 +118,13 @@ beforeAll(async () => {
     const publishers = [{ name: 'us', key: join(packFolder, 'publisher.pem.pub') }];
     config.releases = { folder: join(packFolder, 'releases'), publishers };
     config.playbooks = { params: { 'acme/miner': { lease: '90m' }, 'beta/miner': { lease: '70m' } } };
-    // As the tutorial calls them.
+    // Names as in the tutorial.
     config.roster = JSON.parse(JSON.stringify(config.roster).replaceAll('"grace"', '"ben"'));
     people.giveKeys(config);
   });
   firebreak = people.commandLine(service);
   service.watched = folder;
-  // Before it starts: what its memory of the cluster says of an alert has their pods then.
+  // Before the service starts, so that what its memory of the cluster says about an alert includes their pods.
   [workload, other, third] = (await service.workloads.deploy(namespace, ['mined', 'other', 'third'])) as [
     Workload,
     Workload,
@@ -145,7 +145,7 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
     bodies.some(({ state }) => state === 'done'),
   );
   expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
-  // The cell has said what is new of it, in how many pods by its own memory of the cluster.
+  // The cell has reported what is new about it, and in how many pods according to its own memory of the cluster.
   expect(done.timeline[0]?.text).toMatch(
     /First time in the short time that is remembered on (its one pod|any of \d+ pods) that /,
   );
@@ -177,7 +177,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
   if (!within || !without) throw new Error('they were not deployed');
   const propose = ['pack', 'promote', 'beta@1.1.0', '--percent', '50', '--reason', 'on one in two', '--json'];
   const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.1.0')));
-  // Two of them at once, and one by mistake.
+  // Two proposals at once, and one by mistake.
   await expect(firebreak('ben', ...propose, ...meant('beta@1.1.0'))).rejects.toThrow(`The same is proposed already, as ${id}`);
   const proposeAll = ['pack', 'promote', 'beta@1.1.0', '--all', '--reason', 'on all', '--json'];
   const { id: withdrawn } = JSON.parse(await firebreak('ada', ...proposeAll, ...meant('beta@1.1.0')));
@@ -211,7 +211,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
     builds.every(({ current, percent }) => current || percent === 0),
   );
   expect(after.find((build) => build.id === next?.id)).toMatchObject({ current: false, open: 1 });
-  // Its incident is open: it stays, with what it began with.
+  // Its incident is open: the build stays, with what the incident began with.
   expect(await firebreak(undefined, 'builds', 'list')).toMatch(new RegExp(`${next?.id} +drains +0 % +1 `));
 });
 
@@ -223,7 +223,7 @@ test('what runs in all incidents is rolled back by one person', async () => {
     'no version of beta is promoted: firebreak pack promotions lists what is',
   );
   await startsAre(5);
-  // As an earlier version has left it there.
+  // As an earlier version left it there.
   const retired = '0'.repeat(16);
   writeFileSync(join(service.settings.folder, 'state', 'builds', `${retired}.js`), '// no incident is pinned to it');
   const builds = await buildsWhen('the build without it to be current', (listed) =>
@@ -242,7 +242,7 @@ test('what runs in all incidents is rolled back by one person', async () => {
 
 test('what is published is tried on the incidents that there were: another way is refused, or wanted for a reason that is signed', async () => {
   const key = ['--key', join(packFolder, 'publisher.pem')];
-  // It replays histories, for which its own process has nothing else to do.
+  // It replays histories, in a process of its own that does nothing else.
   const publish = async (folder: string, ...more: readonly string[]): Promise<string> => {
     const limits = ['--within', '30m', '--config', service.settings.configFile];
     const words = ['pack', 'publish', folder, ...key, '--json', ...more, ...limits];
@@ -282,13 +282,13 @@ test('a pack that is being written is live when it is saved; a mistake is told w
   await startsAre(6);
   expect(await answered(third, 'Detect watched miners')).toMatchObject({ playbook: 'acme/miner' });
 
-  // What a body does is no part of an envelope: nothing is started anew for it.
+  // A body's behaviour is not part of an envelope: changing it restarts nothing.
   const [fourth] = (await service.workloads.deploy(namespace, ['fourth'])) as [Workload];
   writePackFolder(join(packFolder, 'acme'), { 'saying.ts': acmeFiles['saying.ts']?.replace('`for', '`as saved, for') });
   await until('the saved code to be live', 120_000, () => service.log.includes('the saved code is live'));
   expect(await answered(fourth, 'Detect watched miners')).toEqual({ playbook: 'acme/miner', says: ['as saved, for 90m'] });
   expect(starts()).toBe(6);
-  // What is open is answered by the build that it began with.
+  // The build that an open incident began with answers it.
   expect(await service.stateWhen('the incident of before', third, 120_000, () => true)).toMatchObject({
     bodies: [{ playbook: 'acme/miner', state: 'done' }],
   });
@@ -296,7 +296,7 @@ test('a pack that is being written is live when it is saved; a mistake is told w
 
 test('a version that is observed gets what steps have given in the incident and what people have answered, also after the process was killed', async () => {
   const [fifth] = (await service.workloads.deploy(namespace, ['fifth'])) as [Workload];
-  // The second step is one of another pool.
+  // The second step belongs to another pool.
   const miner = acmeFiles['playbooks/miner.ts'] ?? '';
   const looking = (body: string): string =>
     body
@@ -320,9 +320,9 @@ test('a version that is observed gets what steps have given in the incident and 
   const propose = ['pack', 'promote', 'beta@1.3.0', '--observe', '48h', '--reason', 'beside what runs', '--json'];
   const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.3.0')));
   await firebreak('ben', 'pack', 'approve', id, '--reason', 'have a look', ...meant('beta@1.3.0'));
-  // What came before the cell has heard of it is not tried on it.
+  // The pack is not tried on alerts that come before the cell has heard of it.
   await service.cellKnows((ids) => ids.includes(id));
-  /** Its lines in the incident, as soon as the last one says that. */
+  /** Its lines in the incident, once the last one contains the text. */
   const saying = async (text: string, more: number): Promise<readonly string[]> => {
     const lines = (state: IncidentState) =>
       state.timeline.flatMap((entry) => (entry.kind === 'pack.observed' ? [entry.text] : []));
@@ -340,6 +340,6 @@ test('a version that is observed gets what steps have given in the incident and 
   await service.kill();
   await service.start();
   await service.post([{ ...alertAbout(fifth), rule: 'Detect late miners' }]);
-  // At once: what the step has given was heard by the process before.
+  // At once: the previous process has already heard the step's result.
   expect(await saying(given, before.length)).toHaveLength(before.length + 1);
 });

@@ -9,7 +9,7 @@ let service: Service;
 let pool: SecondProcess | undefined;
 let workload: Workload | undefined;
 
-/** Who is on call hands over in a quarter of an hour. */
+/** The person on call hands over in a quarter of an hour. */
 function handingOver(config: Record<string, unknown>): void {
   const at = (minutes: number): string => new Date(Date.now() + minutes * minute).toISOString();
   const entries = [
@@ -19,7 +19,7 @@ function handingOver(config: Record<string, unknown>): void {
   config.roster = { ...(config.roster as object), schedules: { oncall: { timeZone: 'UTC', entries } } };
 }
 
-/** Its memory is its own: a folder beside the cell's. */
+/** It has its own memory: a folder next to the cell's. */
 const startPool = (): Promise<SecondProcess> =>
   service.startProcess({ name: 'secrets-pool', roles: 'secrets', change: () => undefined });
 
@@ -48,7 +48,7 @@ describe('a pool in a process of its own', () => {
     const cart = workload;
     if (!cart) throw new Error('not deployed');
     await service.alert(cart);
-    // It plans what is asked, and is away when it is answered.
+    // It plans what people are asked about, and is down when they answer.
     await service.cardOf(cart);
     await pool?.end('SIGKILL');
     await service.click(cart, ana, labels.remove);

@@ -8,7 +8,7 @@ import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 
-/** A rule and its priority; the playbook that it is for; what is contained without anybody's word. */
+/** A rule and its priority; the playbook that answers it; what is contained without anybody deciding it. */
 const kinds = [
   ['Execution from /dev/shm', 'Warning', 'ask-about-new-binary', []],
   ['Detect release_agent File Container Escapes', 'Critical', 'contain-container-escape', ['quarantinePod']],
@@ -80,9 +80,9 @@ describe('a shipped playbook, with the real actions', () => {
       const kept = await service.stateWhen('evidence', workload, 120_000, ({ steps }) =>
         steps.some(({ action, state: now }) => action === 'snapshotPodState' && (now === 'verified' || now === 'applied')),
       );
-      // Where there are no tools, that is on record, and nothing waits for it.
+      // If there are no tools, that is recorded, and nothing waits for them.
       expect(kept.timeline.map(({ kind }) => kind)).toContain('step.unavailable');
-      // A pod without volumes has none to be kept.
+      // A pod without volumes has none to snapshot.
       expect(kept.steps.filter(({ state: now, action }) => now === 'failed' && action !== 'snapshotVolume')).toEqual([]);
     },
   );

@@ -49,11 +49,11 @@ describe('100 000 alerts while a question is open', () => {
     const countedMs = performance.now() - started;
     expect(total).toBe(storm + 1);
     const posted = () => service.slack.world.messages.filter(({ ephemeralFor }) => ephemeralFor === undefined).length;
-    // Both times are the sensor's, in one format: as texts they have the order of time.
+    // Both times come from the sensor, in one format: as strings they sort by time.
     const [all] = counts;
     expect(counts).toEqual([expect.objectContaining({ severity: 'critical', count: storm + 1, pod: podOf(workload) })]);
     expect(all && all.firstSeen < all.lastSeen).toBe(true);
-    // The card, and what was contained and filed, in its thread: of the storm itself there is no message, only edits.
+    // The card, and in its thread what was contained and filed: the storm itself causes no messages, only edits.
     expect(posted()).toBeLessThanOrEqual(3);
 
     const voteStarted = Date.now();

@@ -88,7 +88,7 @@ describe('a suppression, from the command line to the intake', () => {
     const shown = JSON.parse(await firebreak(undefined, 'suppress', 'show', id, '--json'));
     expect(shown.hidden.count.count).toBeGreaterThan(0);
     expect(shown.hidden.alerts[0].alert).toMatchObject({ rule: 'Run shell untrusted' });
-    // The shell that came before the decision has opened an incident: it hears what is hidden.
+    // The shell alert before the decision has opened an incident, which is told of hidden alerts.
     await service.stateWhen('a line', workload, 120_000, ({ timeline }) =>
       timeline.some(({ kind }) => kind === 'alert.suppressed'),
     );
@@ -155,7 +155,7 @@ describe('a suppression, from the command line to the intake', () => {
     await service.kill();
     service.changeProgram({ 'Is the shell in': 'Do you know the shell in' });
     await service.start();
-    // From the disk, at once.
+    // Read from disk, at once.
     expect(await answerTo(shell())).toBe('suppressed');
     const after = await until('the hand-over', 120_000, async () => {
       const now = await control().catch(() => undefined);
@@ -194,7 +194,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
   test('what the dialog proposes is signed by the desk, put to others, approved, and hides the next alert', async () => {
     expect(await answerTo(shell(scanner))).toBe('accepted');
     const card = await cardWith(scanner.pod, entry);
-    // The dialog knows what is on record.
+    // The dialog knows what has been recorded.
     const sent = await until('the dialog', 120_000, async () => {
       const click = await service.slack.click({
         user: 'U0ADA',
@@ -241,7 +241,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
   test('who is named as the actor proposes nothing, neither from the card nor by a command', async () => {
     expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Warning' }))).not.toBe('suppressed');
     await service.stateWhen('the actor', scanner, 120_000, ({ actors }) => actors?.includes('margaret') ?? false);
-    // On a busy machine the desk may not have read the incident yet: it says so, and people type again.
+    // On a busy machine the desk may not have read the incident yet: it says so, and people repeat the command.
     await until('the refusal', 120_000, async () => {
       await typed('U0MARGARET');
       return within(5_000, () => ephemeralTo('U0MARGARET', 'names you as the actor'));

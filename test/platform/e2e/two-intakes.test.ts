@@ -33,7 +33,7 @@ afterAll(async () => {
   await service?.stop();
 });
 
-/** A state directory of its own, with the keys of the first. */
+/** A separate state directory, with the keys of the first. */
 function changeToSecond(config: Record<string, unknown>, port: number): void {
   const key = (name: string): string => join(service.settings.folder, 'state', 'keys', name);
   config.stateDir = 'state-of-second';
@@ -55,7 +55,7 @@ function changeToSecond(config: Record<string, unknown>, port: number): void {
 
 const toSecond = (alerts: readonly object[]) => postAlerts(secondUrl, service.settings.falcoToken, alerts);
 
-/** Alerts of low severity about workloads that no playbook is for. */
+/** Alerts of low severity about workloads that no playbook answers. */
 function noise(count: number): readonly object[] {
   return Array.from({ length: count }, (_, number) => {
     const pod = `quiet${number % quietWorkloads}-6d4cf56db6-xbcdf`;
@@ -109,7 +109,7 @@ describe('two intakes of one cluster', () => {
     expect((await toSecond([alert])).status).toBe(200);
     await service.contained(workload, 120_000);
     await second.end('SIGKILL');
-    // The sensor has no answer, and sends to the other one.
+    // The sensor gets no answer, and sends the alert to the other intake.
     expect((await service.post([alert])).status).toBe(200);
     expect((await service.post([alertAbout(workload)])).status).toBe(200);
     await service.stateWhen('the second alert', workload, 120_000, ({ total }) => total === 2);
@@ -117,7 +117,7 @@ describe('two intakes of one cluster', () => {
   });
 
   test('the storm is told once in Slack, with its top talkers', async () => {
-    // That it is over is said by a message of its own, sooner or later.
+    // A separate message reports, sooner or later, that it is over.
     const notices = () =>
       service.slack.world.messages.filter(({ metadata }) => /^storm\/.*(?<!\/over)$/.test(String(metadata?.event_payload.key)));
     const [notice] = await until('the notice', 120_000, () => (notices().length > 0 ? notices() : undefined));

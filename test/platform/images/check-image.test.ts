@@ -89,7 +89,7 @@ describe.each([
     });
   });
 
-  // cosign keeps no list for a registry that does not know what refers to a digest, where it signed in one that does.
+  // For a registry without the referrers API, cosign keeps no list if it signed in a registry that has it.
   test.each(referrers ? ['oldFormat', 'newFormat'] : ['oldFormat'])('is found as cosign itself makes it: %s', async (format) => {
     const made = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/cosign/signed-by-cosign.json'), 'utf8'));
     await publisher.copy(made);

@@ -44,7 +44,7 @@ test('images get the digest that their registry says behind their tag, everywher
     `FROM ${cart}@${digest} AS build\nFROM ${pinned}\nFROM ${cart}-slim\nFROM build\n`,
   );
 
-  // Once more: what has its digest now is there by it, and a digest that the registry does not have is told.
+  // Runs again: an image that now has its digest is found by it, and a digest missing from the registry is reported.
   expect(await pinImages(options)).toEqual([
     { image: pinned, problem: expect.stringContaining('is not in its registry') },
     { image: `${cart}-slim`, problem: expect.stringContaining('is not in its registry') },

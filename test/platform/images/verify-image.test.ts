@@ -58,7 +58,7 @@ describe('verifyImage, on a pod of the real API server and a registry that wants
         }),
       },
     });
-  /** A pod with these containers, and their digests as the kubelet would report them. */
+  /** Creates a pod with these containers, and their digests as the kubelet would report them. */
   const runs = async (
     namespace: string,
     images: readonly { readonly tag: string; readonly digest: string }[],

@@ -25,7 +25,7 @@ async function call(method: 'POST' | 'DELETE', path: string, body?: unknown): Pr
   await api.json({ method, path, ...(body !== undefined && { body }), what: 'set the scene' });
 }
 
-/** A node that kwok plays, for this file alone. */
+/** A node simulated by kwok, for this file alone. */
 function node(name: string): object {
   const room = { cpu: '32', memory: '256Gi', pods: '100' };
   return {
@@ -90,7 +90,7 @@ afterAll(async () => {
   api?.close();
 });
 
-/** The sensor of one node is taken away: a label of the node is enough. */
+/** Removes the sensor from one node: a label on the node is enough. */
 async function takeAway(name: string): Promise<void> {
   await api.json({
     method: 'PATCH',

@@ -89,7 +89,7 @@ describe('the gateway to Temporal', () => {
       begins: (_, start) => ({ input: start }),
       log: silent,
     });
-    // A namespace is known a little after it was registered.
+    // A namespace becomes known shortly after it was registered.
     let started = await other.start(incidentOf('bare'), startOf('1'), options);
     for (let tries = 0; started.kind === 'unavailable' && tries < 100; tries += 1) {
       await new Promise((done) => setTimeout(done, 200));

@@ -5,7 +5,7 @@ const alerts = defineSignal<[AlertBatch]>('alerts');
 const finish = defineSignal('finish');
 const state = defineQuery<{ total: number; batches: number; samples: number }>('state');
 
-/** Counts as the incident workflow does: a batch once. It waits, as during an open question. */
+/** Counts like the incident workflow: each batch once. It waits, as during an open question. */
 export async function incident({ batch }: IncidentStart): Promise<void> {
   const seen = new Set<string>();
   let total = 0;

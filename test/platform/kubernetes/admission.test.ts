@@ -31,14 +31,14 @@ platform.cleanUp(async () => {
   await accounts.remove();
 });
 
-/** One call with a token of the pool, and what the API server says to it: `ok`, or why not. */
+/** Makes one call with a token of the pool. Returns `ok`, or why the API server refused it. */
 async function asked(pool: string, method: 'PATCH' | 'POST' | 'DELETE', path: string, body?: object): Promise<string> {
   const { status, text } = await callKubernetes({ access: accounts.accessOf(pool), method, path, ...(body && { body }) });
   if (status >= 200 && status < 300) return 'ok';
   return `${status} ${JSON.parse(text).message}`;
 }
 
-/** A policy is in force a moment after it was made. */
+/** A policy is enforced a moment after it was created. */
 function inForce(attempt: () => Promise<string>): Promise<string> {
   return until(async () => {
     const answer = await attempt();
@@ -116,7 +116,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     expect(await change({}, lie)).toContain('Firebreak may note only what the security fields of a pod template really were');
     expect(await template()).toEqual(before);
 
-    // No second pod may be made, and the first may not go before: it does not become ready, and takes the hardening back.
+    // No second pod may be created, and the first may not go before that: the rollout does not become ready, and the hardening is reverted.
     await accounts.admin.post(pathOf({ resource: 'resourcequotas', namespace }), {
       metadata: { name: 'one' },
       spec: { hard: { pods: '1' } },
@@ -138,7 +138,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     const step = stepContext();
     const output = await hardening(20_000).apply(input, step);
     expect(await hardening(20_000).verify(output, step)).toMatchObject({ state: 'verified' });
-    // What it may give back is what was there, at its place.
+    // It may only restore what was there, in its place.
     expect(await change(sideWith({ privileged: true }))).toEqual(onlyTake);
   });
 
@@ -259,7 +259,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     for (const where of [own, closed]) expect([where, await add({}, where)]).toEqual([where, staysOut]);
     expect(await add()).toBe('ok');
 
-    // A plain POST asks for no stream: what admission lets through is refused after it, and nothing is run.
+    // A plain POST does not ask for a stream: what admission allows is refused afterwards, and nothing is run.
     const exec = (query: string, where = namespace, subresource = 'exec') =>
       asked('forensics', 'POST', `${at(subresource, where)}?${query}`);
     const ours = `container=firebreak-tools-1&command=${tools.program}&command=version&stdout=true`;
@@ -330,7 +330,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       { 'karpenter.sh/do-not-disrupt': null },
     ])
       expect([annotations, await patch({ annotations })]).toEqual([annotations, notes]);
-    // What is not of the quarantine is theirs, as before.
+    // They may still change what does not belong to the quarantine.
     expect(await patch({ annotations: { owner: 'else' } })).toBe('ok');
     expect(await patch({ annotations: { owner: 'shop' } })).toBe('ok');
 
@@ -365,7 +365,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     const { api, view } = accounts.as('cell');
     const quarantine = quarantinePodImplementation({ api, view, cellKey });
     for (const pod of [first, second]) await quarantine.apply({ pod }, stepContext());
-    // Its ReplicaSet lets go of it.
+    // Its ReplicaSet releases it.
     await until(async () => ((await admin.pod(namespace, first.name)).metadata?.ownerReferences ? undefined : true));
     const status = { conditions: [{ type: 'Ready', status: 'False', reason: 'Tried' }] };
     await admin.api.json({

@@ -75,7 +75,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     ]);
     expect(output.detours).toEqual([`create pods in ${namespace}: a pod of its own can mount any Secret there`]);
     expect(output.wide).toEqual([]);
-    // Other suites make namespaces in the same cluster, and may come to more than are asked about.
+    // Other suites create namespaces in the same cluster, which may exceed the number that is asked about.
     const unknown = output.unknown.filter((one) => !one.includes('namespaces were asked about'));
     expect(unknown).toEqual([expect.stringContaining('another account'), expect.stringContaining('no pod names')]);
     expect(JSON.stringify(output)).not.toContain(canary);
@@ -121,7 +121,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     expect(notes.join('\n')).toContain('Tokens that were made for cart without being bound to this pod stay valid');
     const step = context();
     expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
-    // The API server keeps what it has found out about a token for some seconds.
+    // The API server caches its verdict on a token for some seconds.
     await until(async () => ((await taken()).slice(0, 2).includes(true) ? undefined : true), 30_000);
     expect(await taken()).toEqual([false, false, true]);
   });
@@ -146,7 +146,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     expect(plan.notes.join('\n')).toContain('sibling');
     const step = context();
     expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
-    // The API server keeps what it has found out about a token for some seconds.
+    // The API server caches its verdict on a token for some seconds.
     await until(async () => ((await isAccepted(status.token)) ? undefined : true), 30_000);
     const { items } = await cluster.get<{ items: { metadata: { name: string; labels?: object; annotations?: object } }[] }>(
       pathOf({ resource: 'serviceaccounts', namespace }),

@@ -16,7 +16,7 @@ const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const allowDns = { podSelector: {}, egress: [{ ports: [{ port: 53, protocol: 'UDP' }] }], policyTypes: ['Egress'] };
 const allowOffice = { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: '198.51.100.0/24' } }] }] };
 
-/** As it is written for who applies it. */
+/** As shipped for the person who applies it. */
 function shipped({ kind }: DenyTier): { readonly spec: Record<string, unknown> } {
   return parse(readFileSync(join(projectRoot(), 'deploy', 'deny-tier', `${kind}.yaml`), 'utf8'));
 }
@@ -26,7 +26,7 @@ const pathOfTier = ({ group, version, resource }: DenyTier, name?: string): stri
 
 const names = (): string[] => [...new Set(denyTiers.map(({ resource, group }) => `${resource}.${group}`))];
 
-/** The kinds as their projects define them, as far as a cluster-wide object with a spec goes; nothing here enforces them. */
+/** Defines the kinds as their projects do, as far as needed for a cluster-wide object with a spec; nothing here enforces them. */
 async function define({ kind, group, version, resource }: DenyTier): Promise<void> {
   await cluster.post(definitions, {
     metadata: {

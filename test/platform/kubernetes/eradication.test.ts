@@ -57,7 +57,7 @@ describe('eradication and recovery', () => {
     });
     expect(await cluster.hasPod(namespace, 'db')).toBe(true);
 
-    // The second goes just after it has been in the way once, as an error that passes by itself does.
+    // The second pod goes just after it has blocked once, like a transient error.
     let asked = 0;
     const api: KubernetesApi = {
       ...cluster.api,
@@ -150,7 +150,7 @@ describe('eradication and recovery', () => {
     const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     const template = async () => (await cluster.deployment(namespace, 'cart')).spec?.template;
     const before = await template();
-    // No second pod may be made here, and the first may not go before: a roll cannot come to its end.
+    // No second pod may be created here, and the first may not go before that: a rollout cannot complete.
     await cluster.post(pathOf({ resource: 'resourcequotas', namespace }), {
       metadata: { name: 'one' },
       spec: { hard: { pods: '1' } },

@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 afterAll(() => cluster.close());
 
-/** The kinds as far as they matter here: what is in them is not looked at by the API server. */
+/** Defines the kinds as far as they matter here: the API server does not look at their contents. */
 async function define([group, version, plural, kind]: (typeof kinds)[number]): Promise<void> {
   const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   await cluster.post(definitions, {
@@ -86,7 +86,7 @@ const context = (step: string) => stepContext({ incident: `incident/test/${names
 const inputOf = (name: string) => ({ deployment: { namespace, name } });
 const argocd = () => ({ argocd: { namespace } });
 
-/** An application that declares Deployments, and lists them. */
+/** Creates an application that declares Deployments, and lists them. */
 async function makeApplication(names: readonly string[], over: object = {}): Promise<string> {
   const resources = names.map((name) => ({ group: 'apps', version: 'v1', kind: 'Deployment', namespace, name }));
   await cluster.post(at(applications), {
@@ -105,7 +105,7 @@ async function makeDeclared(name: string, metadata?: object): Promise<void> {
   await change(workload(name), { metadata: metadata ?? { annotations } });
 }
 
-/** What declares a Deployment of this name with Flux, and lists it. */
+/** Creates the Flux object that declares a Deployment of this name, and lists it. */
 async function makeFluxed(kind: (typeof kinds)[number], name: string): Promise<string> {
   const [group, version, , called] = kind;
   await cluster.post(at(kind), {
@@ -121,7 +121,7 @@ const fluxMarks = (group: string) => ({
   labels: { [`${group}.toolkit.fluxcd.io/name`]: 'shop', [`${group}.toolkit.fluxcd.io/namespace`]: namespace },
 });
 
-/** Argo CD, which unpauses the Deployment unless it is to leave the application alone. */
+/** Simulates Argo CD, which unpauses the Deployment unless it is told to leave the application alone. */
 function startArgoCd(application: string): RevertingController {
   const controller = new RevertingController({
     api: cluster.api,
@@ -155,7 +155,7 @@ describe('what Argo CD declares', () => {
     await looksAgain(controller, 2);
     expect([controller.times, (await read(workload('cart'))).spec?.paused]).toEqual([0, true]);
     expect((await read(application)).metadata.annotations).toMatchObject({ [skip]: 'true' });
-    // A step that was cut short goes on under the plan that was approved, and pauses once.
+    // An interrupted step continues under the approved plan, and pauses once.
     expect(await action.plan(inputOf('cart'), context('one'))).toEqual(plan);
     expect(await action.apply(inputOf('cart'), context('one'))).toEqual(output);
     const asked: string[] = [];
@@ -168,7 +168,7 @@ describe('what Argo CD declares', () => {
     expect(await action.undo({ input: inputOf('cart'), output, key: 'one' }, context('one'))).toMatchObject({ state: 'already' });
   });
 
-  // As its documentation has them: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
+  // As in its documentation: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
   test.each([
     [
       'the annotation with a label to inform, of one of several Argo CDs',
@@ -260,7 +260,7 @@ describe('what Argo CD declares', () => {
     await change(application, { metadata: { annotations: { [skip]: 'false' } } });
     await action.undo({ input: inputOf('cart'), key: 'one' }, context('one'));
     expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'false' });
-    // What Argo CD takes for true is more than one word.
+    // Argo CD accepts more than one word for true.
     await change(application, { metadata: { annotations: { [skip]: 'True' } } });
     expect((await action.plan(inputOf('cart'), context('two'))).notes.join()).toContain('is paused already');
     await action.apply(inputOf('cart'), context('two'));
@@ -298,7 +298,7 @@ describe('what Argo CD declares', () => {
       [`deployment/${namespace}/cart`, 'suspendRollout'],
       [`application/${namespace}/shop`, 'pause'],
     ]);
-    // The Deployment's controller may write its status in between: then it is asked for again.
+    // The Deployment's controller may write its status in between: then the release is requested again.
     await eventually('all is given back', async () => {
       const left = await findContainments({ api: cluster.api, namespace, cellKey });
       for (const one of left) await one.release(false).catch(() => undefined);

@@ -35,10 +35,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.close());
 
-/** What the cell does about held objects, with a folder of its own that a second cell may go on with. */
+/** What the cell does about held objects, with a folder from which a second cell can continue. */
 class Cell {
   readonly notes: (IncidentNote & { readonly incident: string })[] = [];
-  /** What incidents say of what they hold, where they say anything. */
+  /** What each incident says about what it holds, if it says anything. */
   readonly said = new Map<string, ReleaseSaid | Error>();
   readonly #folder = mkdtempSync(join(tmpdir(), 'firebreak-held-'));
   #ends: (() => Promise<void>)[] = [];
@@ -81,7 +81,7 @@ class Cell {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** The chokepoint of this cell has given this step back. */
+  /** The chokepoint of this cell has undone this step. */
   gaveBack(step: string): void {
     const done = { key: step, incident: { id: '', run: '' }, action: '', input: {} };
     this.#landed?.noteDone(done, {}, Date.now());
@@ -186,7 +186,7 @@ describe('an object that an action holds', () => {
     const manual = { annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' }, ownerReferences: [from] };
     await job('before', { metadata: manual });
     await eventually('its pod', () => [...cluster.view.pods(namespace)].length === 1);
-    // The API server tells seconds.
+    // The API server's times have a resolution of seconds.
     await sleep(1_100);
     await suspendCronJobImplementation(parts()).apply({ cronJob: { namespace, name: 'report' } }, context(0));
     await job('other', { template: { spec: { ...template.spec, containers: [{ name: 'main', image: 'shop/other:1' }] } } });
@@ -270,7 +270,7 @@ describe('an object that an action holds', () => {
     const own = [{ kind: 'ServiceAccount', ...serviceAccount }];
     const group = [{ apiGroup: roleRef.apiGroup, kind: 'Group', name: `system:serviceaccounts:${namespace}` }];
     const bindings = at(roleRef.apiGroup, 'rolebindings');
-    // What the API server writes on its own bindings anybody may write on theirs.
+    // Anybody may write on their own bindings what the API server writes on its own.
     const labels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
     await cluster.post(bindings, { metadata: { name: 'reads' }, roleRef, subjects: own });
     await cluster.post(bindings, { metadata: { name: 'before', labels }, roleRef, subjects: group });
@@ -346,7 +346,7 @@ describe('an object that an action holds', () => {
       } as Parameters<typeof undo>[0]),
     ).toMatchObject({ state: 'undone' });
     cell.gaveBack(own.key);
-    // What another incident holds is told after it: nothing was told of the undo before.
+    // What another incident holds is reported after it: nothing was reported of the earlier undo.
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(1));
     await change(at('apps', 'deployments', 'cart'), { spec: { paused: false } });
@@ -368,7 +368,7 @@ test('what has lost its note and is still as the step left it is not called give
     state: 'drifted',
     difference: [expect.stringMatching(`^annotation ${annotation} was removed, and spec.paused is true still`)],
   });
-  // Of a cell that does not remember the step: in doubt it is held.
+  // From a cell that does not remember the step: in doubt the object stays held.
   expect(await action.undo({ input: given, isForgotten: true, key: own.key }, own)).toMatchObject({ state: 'drifted' });
   // By hand, as `firebreak release --offline` does it too.
   await change(at('apps', 'deployments', 'cart'), { spec: { paused: false } });
@@ -430,7 +430,7 @@ test('an account whose bindings have all lost their notes is not called given ba
       expect.stringMatching(`^rolebinding/${namespace}/${name}: annotation ${annotation} was removed`),
     ),
   });
-  // Neither where somebody has a note of their own on another one, which nobody can read.
+  // Nor if somebody has a note of their own on another binding, which nobody can read.
   await cluster.post(at(group, 'rolebindings'), {
     metadata: { name: 'mine', annotations: { [annotation]: '{}' } },
     roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
@@ -444,7 +444,7 @@ test('an account whose bindings have all lost their notes is not called given ba
     ]),
   });
   await cluster.api.json({ method: 'DELETE', path: at(group, 'rolebindings', 'mine'), what: 'delete it' });
-  // What is put back by hand, or gone, is held no more.
+  // What is restored by hand, or deleted, is no longer held.
   await change(at(group, 'rolebindings', 'reads'), { subjects: [subject] });
   await cluster.api.json({ method: 'DELETE', path: at(group, 'rolebindings', 'writes'), what: 'delete it' });
   expect(await undo()).toMatchObject({ state: 'already' });

@@ -30,13 +30,13 @@ const kinds = otherPolicyKinds.flatMap((one) => {
 });
 let cluster: Awaited<ReturnType<typeof openCluster>>;
 
-/** As their projects define them, as far as an object with a spec goes; nothing here enforces them. */
+/** Defined as their projects define them, as far as needed for an object with a spec; nothing here enforces them. */
 beforeAll(async () => {
   const before = await openCluster(platform.kubeconfig, { watches: false });
   for (const { group, version, resource, name, kind, isNamespaced } of kinds) {
     const schema = { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } };
     await before.post(definitions, {
-      // The group of administrators' policies is Kubernetes' own: without this nobody may define a kind in it.
+      // The API group of administrators' policies belongs to Kubernetes: without this nobody may define a kind in it.
       metadata: { name, annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' } },
       spec: {
         group,

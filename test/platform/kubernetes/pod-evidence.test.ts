@@ -71,7 +71,7 @@ test('a snapshot keeps the pod, its events and its logs, and none of its secrets
     expect(sha256Hex(kept)).toBe(sha256);
     expect(kept.length).toBe(bytes);
     expect(kept.toString()).not.toContain(secret);
-    // As all of an incident it lies there sealed: to delete it is to destroy a key.
+    // It is stored sealed, like everything of an incident: deleting it means destroying a key.
     expect(await evidence.store.has(sha256)).toBe(false);
   }
   expect(await byName('pod.yaml')).toContain('name: PASSWORD');

@@ -61,7 +61,7 @@ describe('what the cell reads of the API server for the record', () => {
     expect(posture.proposal?.changes).toContain('spec.automountServiceAccountToken is added: false');
     expect((await cluster.deployment(namespace, 'cart')).spec?.template).toEqual(before);
 
-    // The command's patch is one that the API server takes.
+    // The API server accepts the command's patch.
     const patch: unknown = JSON.parse(/--patch '(.*)'$/.exec(posture.proposal?.command ?? '')?.[1] ?? 'null');
     const path = pathOf({ group: 'apps', resource: 'deployments', namespace, name: 'cart' });
     const trying = { path, query: { dryRun: 'All' }, body: patch, what: 'try the command' };
@@ -72,7 +72,7 @@ describe('what the cell reads of the API server for the record', () => {
       },
     });
 
-    // Where nobody may try it, it is reckoned, and said to be.
+    // If nobody may try it, the result is computed, and reported as such.
     const refusing: Pick<Chokepoint, 'plan'> = { plan: () => Promise.reject(new Error('no')) };
     const untried = await lookAtPosture({ ...parts, chokepoint: refusing }, { incident });
     expect(untried.proposal?.changes).toContain('automountServiceAccountToken is added: false');

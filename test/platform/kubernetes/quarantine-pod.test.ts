@@ -256,7 +256,7 @@ describe('quarantining a pod', () => {
       state: 'unverified',
       detail: expect.stringContaining(`established connections may live; ${output.exceptions?.join('; ')}`),
     });
-    // Whoever approved it has approved this, whoever else mounts it by now.
+    // An approval covers exactly this, no matter who else mounts it by now.
     expect(await action().plan(input, stepContext({ ...context, fast: false }))).toEqual(plan);
     await claim.remove();
   });
@@ -462,10 +462,10 @@ describe('giving back the pods of a quarantined workload', () => {
     annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
   };
 
-  /** Two pods of one owner, both quarantined by one step; and what the cell has written on each. */
+  /** Creates two pods of one owner, both quarantined by one step. Returns also what the cell has written on each. */
   const quarantined = async () => {
     const namespace = await platform.freshNamespace();
-    // One that makes no pods anew, and takes none away: what happens to these two is the step's doing.
+    // An owner that neither recreates nor removes pods: whatever happens to these two is done by the step.
     const workload = { kind: 'ConfigMap', namespace, name: 'cart' };
     const made = await cluster.api.json<{ readonly metadata: { readonly uid: string } }>({
       method: 'POST',

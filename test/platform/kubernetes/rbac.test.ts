@@ -32,7 +32,7 @@ import { type Cluster, type PoolAccounts, poolAccounts } from './parts/pool-acco
 
 const platform = await testPlatform();
 const shipped = shippedActions();
-/** All that a cell may be given, which admission has to narrow; of the other pools what the shipped playbooks need. */
+/** Everything that a cell may be given, which admission must narrow; for the other pools, what the shipped playbooks need. */
 const actions = all.filter((action) => action.pool === 'cell' || shipped.includes(action));
 const own = 'firebreak-rbac-test';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rbac-'));
@@ -95,7 +95,7 @@ describe('the rights that the declarations ask for', () => {
     const create = (policy: string, spec: object) =>
       api.json({ method: 'POST', path: policies, body: { metadata: { name: policy }, spec }, what: 'try' });
     let tried = 0;
-    // The API server takes a moment to put a new admission policy in force. Another image each time: one that got through would be no change.
+    // The API server takes a moment to enforce a new admission policy. Uses another image each time: an attempt that got through would make the next one no change.
     const denied = async () =>
       (
         await patch({ spec: { containers: [{ name: 'main', image: `attacker/miner:${++tried}` }] } }).then(
@@ -104,7 +104,7 @@ describe('the rights that the declarations ask for', () => {
         )
       )?.status;
     await until(async () => ((await denied()) === 422 ? true : undefined), 45_000);
-    // Each kind has an admission policy of its own.
+    // Each kind has its own admission policy.
     const status = (attempt: Promise<unknown>): Promise<unknown> =>
       attempt.then(
         () => undefined,
@@ -197,7 +197,7 @@ describe('the rights that the declarations ask for', () => {
         what: 'try',
       });
     let tries = 0;
-    // A binding of its own for each try: one that the thief got into before the policy was in force is no change any more.
+    // A separate binding for each try: if the thief got into one before the policy was in force, trying again would be no change.
     const refused = async () => {
       tries += 1;
       await bind(`try-${tries}`);
@@ -322,7 +322,7 @@ describe('the rights that the declarations ask for', () => {
     expect(await other.doneBefore(web, 'remove')).toBeUndefined();
     await other.done(cart, 'drain', { evicted: 'x'.repeat(2_000) });
     expect(await one.doneBefore(cart, 'drain')).toEqual({});
-    // Who has not the key says that it was done, and not what came of it.
+    // Without the key one can claim that it was done, but not with which result.
     await stranger.done(cart, 'evict', { pod: 'cart-1' });
     expect(await one.doneBefore(cart, 'evict')).toEqual({});
     expect(await one.doneBefore(cart, 'remove')).toEqual({ output: { pod: 'cart-1' } });
@@ -385,7 +385,7 @@ describe('the rights that the declarations ask for', () => {
     const path = pathOf({ group: 'events.k8s.io', resource: 'events', namespace });
     const { items } = await admin.get<{ items: { metadata: { name: string }; regarding: { uid?: string } }[] }>(path);
     expect(items.filter(({ metadata }) => metadata.name === event.name)).toMatchObject([{ regarding: { uid } }]);
-    // The API server takes a moment to put a new admission policy in force. One that got through is the Event that is there.
+    // The API server takes a moment to enforce a new admission policy. An attempt that got through is the Event that is there.
     const forged = () =>
       api
         .json({

@@ -42,7 +42,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     return { code: await ended, stdout, stderr };
   };
-  /** The program in a process of its own, in which nothing of Temporal, a database or Slack is named. */
+  /** Runs the program in a separate process, with nothing of Temporal, a database or Slack configured. */
   const offline = (...more: readonly string[]) =>
     run(process.execPath, [...['--disable-warning=ExperimentalWarning', commandFile(), 'release', '--offline', ...more]], {
       TEMPORAL_ADDRESS: '127.0.0.1:1',

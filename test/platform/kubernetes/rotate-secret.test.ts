@@ -28,7 +28,7 @@ describe('rotating the secrets that a pod could read', () => {
       ...more,
     });
 
-  /** A shop whose Deployments use one Secret in every way there is, and a quarantined pod of one of them. */
+  /** Creates a shop whose Deployments use one Secret in every possible way, and a quarantined pod of one of them. */
   const makeShop = async () => {
     const namespace = await platform.freshNamespace();
     await makeSecret(namespace, 'db');

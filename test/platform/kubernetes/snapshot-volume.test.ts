@@ -29,7 +29,7 @@ describe('snapshots of volumes', () => {
 
   const actionOn = (api: KubernetesApi) => snapshotVolumeImplementation({ api, cellKey, ...evidence, pollMs: 50 });
 
-  /** A pod with these claims, each bound; `sources` gives another kind of volume than CSI. */
+  /** Creates a pod with these claims, each bound; `sources` gives a kind of volume other than CSI. */
   async function podWith(claims: readonly string[], sources: Readonly<Record<string, object>> = {}) {
     const namespace = await platform.freshNamespace();
     for (const claim of claims) endings.push((await boundClaim(cluster, namespace, claim, sources[claim])).remove);
@@ -114,7 +114,7 @@ describe('snapshots of volumes', () => {
     await expect(action.apply({ pod }, stepContext())).rejects.toMatchObject(refused(noClass));
     const bare = resolved(await cluster.makePod(namespace, 'bare'));
     await expect(action.plan({ pod: bare }, stepContext())).rejects.toMatchObject(refused('has no PersistentVolumeClaim'));
-    // The API server's own answer about a group that nobody has installed.
+    // The API server's own answer for a group that is not installed.
     const elsewhere: KubernetesApi = {
       ...cluster.api,
       json: (call) => cluster.api.json({ ...call, path: call.path.replace('snapshot.storage.k8s.io', 'absent.storage.k8s.io') }),

@@ -33,7 +33,10 @@ let cluster: Awaited<ReturnType<typeof openCluster>>;
 let namespace: string;
 let tenant: KubernetesAccess;
 
-/** The cell's watch on the real API server, without admission: what stands is what the watch brings. The tenant has the built-in role `edit`, and may debug and bind. */
+/**
+ * The cell's watch on the real API server, without admission: only what the watch restores stays in place. The tenant has the built-in role `edit`, and may
+ * debug and bind.
+ */
 beforeAll(async () => {
   cluster = await openCluster(platform.kubeconfig);
   namespace = await platform.freshNamespace();
@@ -106,7 +109,7 @@ const podAt = (name: string, subresource?: string): string =>
 const standingAt = (): string =>
   pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name: names.standingPolicy });
 
-/** A pod in quarantine that the watch has looked at. */
+/** Creates a pod in quarantine that the watch has looked at. */
 async function held(name: string, more: { metadata?: object; spec?: object } = {}): Promise<PodJson> {
   const pod = resolved(await cluster.makePod(namespace, name, more));
   const incident = `incident/test/${namespace}/Pod/${name}`;
@@ -119,7 +122,7 @@ async function held(name: string, more: { metadata?: object; spec?: object } = {
 }
 
 const toldOf = (name: string): readonly IncidentNote[] => notes.filter(({ about }) => about === `pod/${namespace}/${name}`);
-/** A line of the pod, within seconds of what was done to it. */
+/** Waits for a line about the pod, which comes within seconds of what was done to it. */
 const told = (name: string, text: string): Promise<IncidentNote> =>
   eventually(`a line: ${text}`, async () => toldOf(name).find((note) => note.text.includes(text)));
 
@@ -149,7 +152,7 @@ describe('a tenant at a quarantined pod', () => {
     await held('resized', { spec: { containers: [{ name: 'main', image: 'shop/cart:1', resources }] } });
     const { spec, status } = await cluster.pod(namespace, 'resized');
     const [main] = spec?.containers ?? [];
-    // As a kubelet says that it can: https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
+    // As a kubelet reports that it can do this: https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
     const [seen] = status?.containerStatuses ?? [];
     const isOn = { name: 'main', image: 'shop/cart:1', imageID: '', ready: true, restartCount: 0, ...seen, resources };
     await cluster.api.json({
@@ -231,7 +234,7 @@ describe('a tenant at a quarantined pod', () => {
       return found && found.metadata.uid !== before.metadata.uid ? found : undefined;
     });
     expect(after.metadata).not.toHaveProperty('ownerReferences');
-    // By whichever pod of the namespace the cell has looked at first.
+    // From whichever pod of the namespace the cell looked at first.
     await eventually('a line', async () => notes.find(({ text }) => text.includes(`${names.standingPolicy} is missing`)));
   });
 

@@ -77,7 +77,7 @@ describe('whom an alert is about', () => {
     const twice = resolver().resolve(alert({ container: { id: id.slice(0, 12) } }));
     expect(twice.ambiguous).toContain('2 pods');
     expect(twice.alert.pod).toBeUndefined();
-    // People read it where they read the incident.
+    // People see it where they read the incident.
     expect(twice.alert.doubt).toBe(twice.ambiguous);
   });
 

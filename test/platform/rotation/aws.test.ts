@@ -50,7 +50,7 @@ function onAws(server: AwsServer): void {
     const isAccepted = async (key: AccessKeyLogin): Promise<boolean> =>
       (await new Aws(options()).whoIs(key, signal)) !== undefined;
 
-    /** A suspect in quarantine, and its replacement. */
+    /** Creates a suspect in quarantine, and its replacement. */
     const makeShop = async (user: string) => {
       const namespace = await platform.freshNamespace();
       const old = await server.userWithKey(user);

@@ -1,4 +1,4 @@
-/** Applies one rotation, and kills itself, as `kill -9` does, before its first write or right after it: the tests run it again and again. */
+/** Applies one rotation, and kills itself, as `kill -9` does, before its first write or right after it. The tests run it repeatedly. */
 import { writeSync } from 'node:fs';
 import { Client } from 'pg';
 import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';

@@ -60,7 +60,7 @@ describe('Secrets that somebody else writes', () => {
     return rotateSecretImplementation({ api, pollMs: 50, rules, writeMs });
   };
 
-  /** A Secret with its writer, a workload that uses it, and a suspect that used it and is gone unless `stays`. */
+  /** Creates a Secret with its writer, a workload that uses it, and a suspect that used it and is gone unless `stays`. */
   const scene = async (secret: 'db' | 'tls', stays = false) => {
     const namespace = await platform.freshNamespace();
     const place = { ...(secret === 'db' ? externalSecrets : certificates), namespace };
@@ -173,7 +173,7 @@ describe('Secrets that somebody else writes', () => {
     const writes = () => fake.calls.filter((call) => call.startsWith('PUT ')).length;
     const before = writes();
     for (const path of [/data/, /destroy/]) fake.inject({ method: 'PUT', path, what: 'then-reset' });
-    // That the version is there is found at once; that the old ones are destroyed, by the next try.
+    // It finds at once that the new version exists; only the next try finds that the old ones are destroyed.
     await expect(action(namespace).apply(input, context)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     const output = await action(namespace).apply(input, context);
     expect(await action(namespace).verify(output, context)).toMatchObject({ state: 'verified' });
@@ -247,7 +247,7 @@ describe('Secrets that somebody else writes', () => {
   ] as const)('cert-manager: an issuer that %s is a failure, and nothing rolls', async (issuer, reason) => {
     const { namespace, place, writer, input, context } = await scene('tls');
     const controller = writer(issuer);
-    // The controller's own key is the first one of its life: the certificate is put onto it before.
+    // The controller's own key is the first of its life: the certificate is moved to it beforehand.
     if (issuer === 'keeps the key') await onOwnKey(place, controller);
     await expect(action(namespace).apply(input, context)).rejects.toThrow(reason);
     expect(await generation(namespace)).toBe(1);
@@ -272,7 +272,7 @@ describe('Secrets that somebody else writes', () => {
     const { rights } = rotateSecret;
     const account = await accountWith({ admin: cluster, kubeconfig, folder, namespace, name: 'secrets', rights });
     const rotation = action(namespace, { api: account.api });
-    // A new binding takes a moment to be known to the API server.
+    // A new binding takes a moment to take effect in the API server.
     await until(async () => (await rotation.plan(input, context).catch(() => undefined)) && true);
     const output = await rotation.apply(input, context);
     expect(output.refused).toEqual([]);
@@ -298,7 +298,7 @@ describe('Secrets that somebody else writes', () => {
       const { metadata } = await cluster.get<ObjectJson>(pathOf(place));
       expect(metadata.annotations?.[names.rotatedByAnnotation]).toBeUndefined();
 
-      // As the playbook goes on: the pod is deleted, and what was refused is planned anew under its name.
+      // As the playbook continues: the pod is deleted, and what was refused is planned again under its name.
       const deletion = deletePodImplementation({ api: cluster.api });
       await deletion.verify(await deletion.apply({ pod: suspect }, context), context);
       const left: Input = { suspect, secrets: first.refused.map((one) => one.secret) };

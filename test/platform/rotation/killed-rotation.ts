@@ -4,12 +4,12 @@ import type { StepContext } from '../../../core/action/action.ts';
 import type { RotateSecretInput } from '../../../core/actions/secrets/rotate-secret.schema.ts';
 import type { AwsOptions } from '../../../integrations/aws/client.ts';
 
-/** A rotation for a process of its own. */
+/** Arguments of a rotation that runs in a separate process. */
 export interface RotationOrder {
   readonly kubeconfig: string;
   readonly input: RotateSecretInput;
   readonly context: Pick<StepContext, 'key' | 'incident' | 'run'>;
-  /** The provider of the Secret `db`; absent: none. */
+  /** Provider of the Secret `db`. Absent: none. */
   readonly postgres?: { readonly url: string; readonly roles: readonly string[] };
   readonly vault?: { readonly address: string; readonly token: string };
   readonly vaultLease?: { readonly address: string; readonly token: string };
@@ -17,8 +17,8 @@ export interface RotationOrder {
 }
 
 /**
- * Applies the rotation in one process after the other. The first is killed (`kill -9`) before its first write, each other right after the
- * first one that it does, to the API server or the provider; the last finds nothing left to do. A key of AWS that is made is lost only once.
+ * Applies the rotation in one process after another. The first is killed (`kill -9`) before its first write, each following one right after its own first write
+ * to the API server or the provider; the last finds nothing left to do. A newly created AWS key is lost only once.
  * @returns what each process died of
  */
 export async function killedEverywhere({ context: { key, incident, run }, ...order }: RotationOrder): Promise<readonly string[]> {
@@ -32,7 +32,7 @@ export async function killedEverywhere({ context: { key, incident, run }, ...ord
   }
 }
 
-/** What it was killed at; undefined where it came to its end. */
+/** Returns the point at which it was killed; undefined if it completed. */
 function oneProcess(argument: string, moment: string, deaths: readonly (string | undefined)[] = []): Promise<string | undefined> {
   const program = join(import.meta.dirname, 'dying-rotation.ts');
   const args = ['--disable-warning=ExperimentalWarning', program, argument, moment, JSON.stringify(deaths)];

@@ -41,7 +41,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     return answer === '28P01';
   };
 
-  /** A suspect in quarantine, and one more workload of each kind that uses the Secret. */
+  /** Creates a suspect in quarantine, and one more workload of each kind that uses the Secret. */
   const makeShop = async (data: Readonly<Record<string, string>> = {}) => {
     const namespace = await platform.freshNamespace();
     await cluster.post(pathOf({ resource: 'secrets', namespace }), {

@@ -1,7 +1,7 @@
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { cellKey, type openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 
-/** A Deployment of one pod that uses the Secret `db`: the pod in quarantine, and its replacement running. */
+/** Creates a Deployment of one pod that uses the Secret `db`: the pod is in quarantine, and its replacement runs. */
 export async function quarantinedSuspect(
   cluster: Awaited<ReturnType<typeof openCluster>>,
   { namespace, signal }: { readonly namespace: string; readonly signal: AbortSignal },

@@ -40,7 +40,7 @@ function lentBy(server: VaultServer): void {
   });
   const { signal } = new AbortController();
 
-  /** A suspect, and a Deployment whose Secret holds a login that OpenBao has lent. */
+  /** Creates a suspect, and a Deployment whose Secret holds a login leased from OpenBao. */
   const scene = async () => {
     const namespace = await platform.freshNamespace();
     const old = await lend(server, 'shop');

@@ -15,7 +15,7 @@ import { until } from '../kubernetes/parts/cluster.ts';
 export const externalSecrets = { group: 'external-secrets.io', version: 'v1', resource: 'externalsecrets' };
 export const certificates = { group: 'cert-manager.io', version: 'v1', resource: 'certificates' };
 
-/** Makes the two kinds known to the API server, by the definitions that their projects publish. */
+/** Defines the two kinds in the API server, with the definitions that their projects publish. */
 export async function installWriterKinds(cluster: TestCluster): Promise<void> {
   const path = pathOf({ group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' });
   for (const [file, place] of [
@@ -31,7 +31,7 @@ export async function installWriterKinds(cluster: TestCluster): Promise<void> {
 }
 
 export interface Controller {
-  /** How often it has written a Secret. */
+  /** Number of times that it has written a Secret. */
   readonly written: () => number;
   stop(): Promise<void>;
 }
@@ -40,7 +40,7 @@ function run(work: () => Promise<boolean>): Controller {
   let [written, stopped] = [0, false];
   const loop = (async () => {
     while (!stopped) {
-      // What changed meanwhile is seen in the next round, as a controller's queue would have it.
+      // The next round sees changes made meanwhile, as with a controller's queue.
       if (await work().catch(() => false)) written += 1;
       await sleep(50);
     }
@@ -76,8 +76,8 @@ const writeSecret = async (cluster: TestCluster, namespace: string, name: string
 };
 
 /**
- * Does what the controller of External Secrets does: reads the provider where generation, annotations or labels are not those of its last
- * look, writes the Secret that it owns, and says so in the status; `read` gives undefined where the provider does not answer.
+ * Acts like the controller of External Secrets: reads the provider if generation, annotations or labels differ from its last look, writes the Secret that it
+ * owns, and reports it in the status; `read` returns undefined if the provider does not answer.
  */
 export function externalSecretController(options: {
   readonly cluster: TestCluster;
@@ -131,8 +131,8 @@ export function externalSecretController(options: {
 }
 
 /**
- * Does what cert-manager does: issues where the condition Issuing is True, on a new key unless the policy is Never, counts the revision and
- * takes the condition off; or says that the issuer failed.
+ * Acts like cert-manager: issues if the condition Issuing is True, on a new key unless the policy is Never, increments the revision and removes the condition;
+ * or reports that the issuer failed.
  */
 export function certificateController(options: {
   readonly cluster: TestCluster;

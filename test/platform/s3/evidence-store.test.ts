@@ -83,7 +83,7 @@ function inS3(server: S3Server): void {
       const store = createS3Store({ ...options, scratchDir });
       expect(await store.sweep(new Date(Date.now() - 3_600_000))).toBe(0);
       expect(readdirSync(scratchDir)).toHaveLength(1);
-      // The upload, and the file that was on its way.
+      // The unfinished upload, and the file that was being written.
       expect(await store.sweep(new Date(Date.now() + 60_000))).toBe(2);
       expect(await uploads()).toEqual(['cell-1/backup.tar']);
       const { UploadId } = others;

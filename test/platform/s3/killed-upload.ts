@@ -1,4 +1,4 @@
-/** A process for the tests that uploads evidence, and is killed on the way: `node killed-upload.ts OPTIONS`. */
+/** A process for the tests that uploads evidence, and is killed during the upload: `node killed-upload.ts OPTIONS`. */
 import { randomBytes } from 'node:crypto';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
 

@@ -27,7 +27,7 @@ import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { stepContext } from '../kubernetes/parts/cluster.ts';
 
-/** A bucket that was made with object lock. */
+/** Tests on a bucket that was created with object lock. */
 export function lockedBucketTests(server: S3Server): void {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-locked-'));
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -42,7 +42,7 @@ export function lockedBucketTests(server: S3Server): void {
     return Math.round((until.getTime() - Date.now()) / 86_400_000);
   };
 
-  /** As the service has it from its configuration file. */
+  /** Settings as the service reads them from its configuration file. */
   function settings(s3: object) {
     const file = join(folder, 'firebreak.yaml');
     const key = { accessKeyId: { env: 'KEY_ID' }, secretAccessKey: { env: 'KEY' } };

@@ -12,7 +12,7 @@ import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { recordsOfIncidents } from '../../service/records/compliance-records.ts';
 import { maker, makersTrust } from '../../suites/signed-records.ts';
 
-/** A report on a schedule that goes into a bucket. */
+/** Tests of a scheduled report that goes into a bucket. */
 export function reportInBucketTests(server: S3Server): void {
   describe('a report that is due, into S3', () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-s3-'));
@@ -55,7 +55,7 @@ export function reportInBucketTests(server: S3Server): void {
       const said: unknown = JSON.parse(new TextDecoder().decode(await there.get('soc-2026-07.json')));
       expect(said).toMatchObject({ framework: { id: 'soc-2' }, since: '2026-07-01T00:00:00.000Z', records: { leftOut: 0 } });
 
-      // Of a crash before it was noted, nothing is known.
+      // As after a crash before the delivery was recorded.
       await database.all('DELETE FROM report_deliveries');
       expect(await deliver({ KEY_ID, KEY })).toMatchObject({ state: 'delivered' });
       expect(await keys()).toEqual(['soc-2026-07.json']);

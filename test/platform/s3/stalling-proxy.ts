@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Passes everything on to a local port until so many bytes have gone there; from then on nothing, and nobody is told. */
+/** Forwards everything to a local port until this many bytes have passed; then forwards nothing more, without notifying anyone. */
 export async function stallingProxy(port: string, mostBytes: number) {
   const sockets = new Set<Socket>();
   let bytes = 0;

@@ -19,13 +19,13 @@ import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
 import { makersTrust } from '../../suites/signed-records.ts';
 
-/** A stream whose receiver is a bucket. */
+/** Tests of a stream whose receiver is a bucket. */
 export function streamInBucketTests(server: S3Server): void {
   describe('a stream into S3', () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-stream-s3-'));
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    /** What a stream of 25 records has put there, by its key. */
+    /** The objects that a stream of 25 records has stored, by key. */
     async function streamed(objects: BucketObjects): Promise<ReadonlyMap<string, Uint8Array>> {
       const { endpoint, region, bucket, accessKeyId, secretAccessKey } = server;
       const prefix = `${objects}/`;
@@ -65,7 +65,7 @@ export function streamInBucketTests(server: S3Server): void {
       return found;
     }
 
-    /** Each record is there, in order when they are read by their names. */
+    /** Expects every record to be there, in order when they are read by name. */
     function expectAll(lines: readonly string[]): void {
       expect(lines.map((json) => ({ id: '', chain: '', at: '', kind: '', json })).flatMap(ocsfProblems)).toEqual([]);
       const byId = new Map(lines.map((line) => JSON.parse(line)).map((event) => [event.metadata.uid, event]));
@@ -100,7 +100,7 @@ export function streamInBucketTests(server: S3Server): void {
   });
 }
 
-/** What DuckDB of PyPI answers, as a list of JSON. */
+/** Runs a query with DuckDB from PyPI. Returns its answer as a list in JSON. */
 async function askDuckDb(query: string): Promise<string> {
   const requirements = ['duckdb==2.0.1'];
   const modules = await cachedPart({

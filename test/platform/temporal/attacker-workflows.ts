@@ -1,8 +1,8 @@
 import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 
 /**
- * What somebody with access to Temporal can run: it orders an activity on a queue that is not theirs, and says what it was told. `activityId`: the one of a
- * call that is sent again.
+ * What somebody with access to Temporal can run: it schedules an activity on a queue that is not theirs, and returns the answer. `activityId`: that of a call
+ * that is sent again.
  */
 export async function order(taskQueue: string, name: string, args: unknown, activityId?: string): Promise<string> {
   const activities = proxyActivities<Record<string, (given: unknown) => Promise<unknown>>>({

@@ -59,7 +59,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A cell and a desk with these keys, who believe these; what they remember lies in that folder. Those before them end first. */
+/** Starts a cell and a desk with these keys, which trust these keys; their memory is in that folder. Their predecessors end first. */
 async function restart(options: {
   readonly keys: { readonly cell: Member; readonly desk: Member };
   readonly trusted: readonly Member[];
@@ -177,7 +177,7 @@ test('what ended before the keys were changed is over, by what the cell remember
   const { runId: run } = await old.workflow.getHandle(id).describe();
   const isOver = (client: Client) => hasSignedEnd(client, incidentNames.workflow, { id, run, first: run });
   expect(await isOver(await restart(after))).toBe(true);
-  // A key that is trusted no more may have been stolen: without the memory its word is none.
+  // A key that is no longer trusted may have been stolen: without the memory its word does not count.
   expect(await isOver(await restart({ ...after, memory: 'lost' }))).toBe(false);
 });
 

@@ -7,7 +7,7 @@ export interface SeenSinks extends Sinks {
 
 const { seen } = proxySinks<SeenSinks>();
 
-/** What a dialog and a vote find of an incident; it says each time that its history is read from the beginning. */
+/** What a dialog and a vote find of an incident; it reports each time that its history is replayed from the beginning. */
 export async function asking(): Promise<void> {
   seen.begun();
   let votes = 0;

@@ -21,7 +21,7 @@ const { echo: echoHere } = proxyLocalActivities<{ echo(value: unknown): Promise<
 export const poke = defineSignal<[string]>('poke');
 export const heard = defineQuery<readonly Received[]>('heard');
 
-/** What the codec gives is no value but what is known of it: these workflows are without the interceptors that take it apart. */
+/** The codec returns the value wrapped with what is known about it: these workflows lack the interceptors that unwrap it. */
 const valueIn = (given: unknown): string =>
   String(typeof given === 'object' && given !== null && 'value' in given ? given.value : given);
 

@@ -171,7 +171,7 @@ describe('a canary on a real Temporal server', () => {
     return Buffer.concat(files.map((name) => readFileSync(join(folder, name))));
   };
 
-  /** Sends the canary along every way that a payload can go, and returns how the workflow ended. */
+  /** Sends the canary through every path that a payload can take, and returns how the workflow ended. */
   async function carry(options: { readonly secret: string; readonly encrypted: boolean }): Promise<WorkflowFailedError> {
     const { secret, encrypted } = options;
     const converter = encrypted ? { dataConverter: dataConverter({ keys: [key], namespace, signer: cell.signer, trust }) } : {};

@@ -78,7 +78,7 @@ const desk: DeskActivities = {
     return { chain: 'x', number: records.at(-1)?.number ?? 0, hash: '0' };
   },
 };
-/** Where the records come to. */
+/** Where the records arrive. */
 const store: { isAway: boolean; readonly records: AuditRecord[] } = { isAway: false, records: [] };
 const verifyVote: CellActivities['verifyVote'] = async ({ vote, question, level }) =>
   checkVote({ signed: vote, question, level, roster, keys: voteKeys, now: Date.now() });
@@ -131,7 +131,7 @@ function follow(
 }
 
 const handle = () => client.workflow.getHandle(controlIdOf(cluster));
-/** Where nobody answers, the connection goes on trying for half a minute. */
+/** If nobody answers, the connection keeps trying for half a minute. */
 const state = () =>
   Promise.race([
     handle().query<ControlState>(controlNames.stateQuery),
@@ -157,7 +157,7 @@ async function approve({ question, digest }: QuestionState): Promise<void> {
   await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
 }
 
-/** What is asked about these terms, where it is not the run of that id: as nobody has answered yet. */
+/** Waits for the question about these terms, unanswered so far, in a run other than `notIn`. */
 const askedAbout = (terms: SuppressionTerms, notIn?: string) =>
   until('the question', async () => {
     const { questions, incident } = await state();
@@ -179,7 +179,7 @@ async function agreeOn() {
   return { terms, incident };
 }
 
-/** Back to its first task, with nothing that came since. */
+/** Resets the workflow to its first task, without anything that came since. */
 async function setBack(): Promise<void> {
   const { events } = await handle().fetchHistory();
   const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
@@ -194,7 +194,7 @@ async function setBack(): Promise<void> {
   });
 }
 
-/** A control workflow that nobody has told anything, and a cell that follows it with a new book. */
+/** Starts a control workflow that has been told nothing, and a cell that follows it with a new book. */
 async function anew(name: string, options: Parameters<typeof follow>[2] = {}) {
   const before = await runNow().catch(() => undefined);
   // The run of another test may be over already.
@@ -205,7 +205,7 @@ async function anew(name: string, options: Parameters<typeof follow>[2] = {}) {
   const book = new DecisionBook({ file: join(folder, `${name}.json`), beliefs, log });
   await startWorker(build, options.pace ? { pace: options.pace } : {});
   const stop = follow(build, book, options);
-  // One that is over answers, too.
+  // A run that is over answers, too.
   await until('the control workflow', async () => (await runNow()) !== before && state());
   return { build, book, stop };
 }
@@ -274,7 +274,7 @@ describe('the control workflow on a real server', () => {
     await handle().terminate();
     await startWorker(build, { pace });
     const stop = follow(build, book, { pace });
-    // One that is over answers, too.
+    // A run that is over answers, too.
     await until('the control workflow', async () => {
       pace.hurry();
       return (await runNow()) !== before && state();
@@ -383,7 +383,7 @@ describe('the control workflow on a real server', () => {
   const kinds = (run: string): readonly string[] =>
     store.records.filter(({ chain }) => chain === `${controlIdOf(cluster)}@${run}`).map(({ kind }) => kind);
 
-  /** Who reads evidence is on record, and nowhere else. */
+  /** Who reads evidence is put on record, and nowhere else. */
   async function order(reason: string): Promise<void> {
     const about = { incident: `incident/${cluster}/shop/Deployment/cart`, addresses: ['a'.repeat(64)], reason };
     const read: ReadEvidence = {
@@ -416,11 +416,11 @@ describe('the control workflow on a real server', () => {
     expect(kinds(incident.run)).toEqual(expect.arrayContaining(made));
     const numbers = store.records.filter(({ chain }) => chain.endsWith(`@${incident.run}`)).map(({ number }) => number);
     if (how === 'ended') expect(numbers).toEqual(numbers.map((_, index) => index + 1));
-    // What the store has is kept no longer, and sent no more.
+    // What the store has is no longer kept, and no longer sent.
     await until('their end', async () => kept.lostIn(await state()).length === 0);
     const sent = store.records.length;
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    // A run that was set back goes on in the same chain.
+    // A run that was reset continues the same chain.
     const late = store.records.slice(sent).filter(({ chain }) => chain.endsWith(`@${incident.run}`));
     if (how === 'ended') expect(late).toEqual([]);
     await stop();
@@ -435,7 +435,7 @@ describe('the control workflow on a real server', () => {
       ...{ version: 1, kind: 'suppression.end', cluster, person: 'ben', decision: terms.id, reason: 'it is ours no more' },
       at: new Date().toISOString(),
     };
-    // As where it is killed while its cell looks at the order.
+    // As if it were killed while its cell looks at the order.
     book.end(signedOrder(end, 'ben'));
     await handle().terminate('by a stranger');
     const now = await until('who has ended it', async () => {

@@ -38,7 +38,7 @@ interface Place {
   readonly kubeconfig?: string;
 }
 
-/** What the command says, with the roles `cell` and `secrets`. */
+/** Runs the command with the roles `cell` and `secrets`. Returns what it reports. */
 async function doctor(place: Place = {}, ...more: readonly string[]): Promise<Told> {
   const { address = platform.temporalAddress, namespace = platform.temporalNamespace, kubeconfig = platform.kubeconfig } = place;
   const file = join(folder, 'firebreak.yaml');
@@ -77,7 +77,7 @@ async function create(path: string, body: { readonly kind?: string }): Promise<v
 describe('firebreak doctor', () => {
   test('finds a Temporal and a cluster in order, says that nobody is at work, and prints a table for people', async () => {
     const inOrder = ['temporal search attributes', 'temporal version', 'kubernetes', 'kubernetes clock'];
-    // A machine with too much to do may not answer in time: then that is said, and it is asked again.
+    // A busy machine may not answer in time: then the doctor reports that, and is run again.
     const told = await eventually('Temporal and the cluster in order', async () => {
       const now = await doctor({}, '--json');
       return inOrder.every((check) => of(now, check)[0]?.state === 'ok') && now;
@@ -124,7 +124,7 @@ describe('firebreak doctor', () => {
     const namespace = `${platform.prefix}-bare`;
     const connection = await Connection.connect({ address: platform.temporalAddress });
     await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('24h') });
-    // The server’s own memory of its namespaces is some seconds old.
+    // The server’s cache of its namespaces is some seconds old.
     const isServed = () =>
       connection.operatorService.listSearchAttributes({ namespace }).then(
         () => true,
@@ -200,7 +200,7 @@ describe('firebreak doctor', () => {
       failurePolicy,
       admissionReviewVersions: ['v1'],
       sideEffects: 'None',
-      // Of no group that there is: nobody is kept from anything.
+      // For an API group that does not exist: it blocks nobody.
       rules: [{ apiGroups: ['none.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] }],
       clientConfig: {
         url: 'https://127.0.0.1:1/',
@@ -222,7 +222,7 @@ describe('firebreak doctor', () => {
       },
     });
     try {
-      // A machine with too much to do may not answer in time.
+      // A busy machine may not answer in time.
       const told = await eventually('an answer of the API server', async () => {
         const now = await doctor({}, '--json');
         const isAnswered = of(now, 'served certificates')[0]?.state === 'ok' && of(now, 'admission webhooks').length >= 2;
@@ -276,7 +276,7 @@ describe('firebreak init', () => {
     await create(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
       kind: 'DaemonSet',
       ...{ apiVersion: 'apps/v1', metadata: { name: 'tetragon' } },
-      // On no node: it is looked at, and not run.
+      // On no node: it is inspected, and not run.
       ...{
         spec: {
           selector: { matchLabels: labels },
@@ -288,7 +288,7 @@ describe('firebreak init', () => {
       kind: 'Service',
       ...{ apiVersion: 'v1', metadata: { name: 'temporal-frontend' }, spec: { ports: [{ port: 7233 }] } },
     });
-    // As the API server of most clusters writes for its own hosts; that of these tests does not. The name is known, so it is one for all.
+    // As the API server of most clusters writes it for its own hosts; that of these tests does not. The name is fixed, so all tests share it.
     const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
     await create(slices, {
       ...{ kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata: { name: 'kubernetes' }, addressType: 'IPv4' },

@@ -79,7 +79,7 @@ const members = roles.map((role) => member(role, role === 'desk' ? undefined : c
 const trust = trusting(members);
 const refusedCalls: string[] = [];
 const starts = new StartMemory();
-/** What the cell hears of steps that others have done. */
+/** What the cell hears about steps that others have done. */
 const heardSteps: { readonly incident: string; readonly action: string; readonly came: unknown }[] = [];
 const steps: StepListener = {
   done: ({ incident: { id }, action }, output) => void heardSteps.push({ incident: id, action, came: output }),
@@ -96,7 +96,7 @@ const speakerOf = (role: SigningRole) =>
     steps,
   });
 
-/** What an order of this test says otherwise. */
+/** Fields that an order of this test overrides. */
 interface Over {
   readonly person?: string;
   readonly at?: number;
@@ -104,7 +104,7 @@ interface Over {
   readonly of?: string;
 }
 
-/** What a stranger makes of a payload. */
+/** How each outsider encodes and decodes payloads. */
 const strangers: Readonly<Record<Outsider, PayloadCodec>> = {
   temporal: { encode: async (payloads) => payloads, decode: async (payloads) => payloads },
   'payload-key': createPayloadCodec({ keys: testCodecKeys, namespace, trust }),
@@ -116,7 +116,7 @@ const rubbish: PayloadCodec = {
   decode: async (payloads) => payloads,
 };
 
-/** Sends what it has read in Temporal in place of what it would say itself. */
+/** Sends what it has read in Temporal instead of a payload of its own. */
 let read: Payload[] = [];
 const copying: PayloadCodec = { encode: async () => read, decode: async (payloads) => payloads };
 
@@ -126,7 +126,7 @@ let connection: NativeConnection;
 let cell: Client;
 const stops: (() => Promise<void>)[] = [];
 
-/** People with keys of their own; one stood in for another until an hour ago. */
+/** People with their own keys; one was another's stand-in until an hour ago. */
 const ownKeys = new Map(['ana-key', 'eve-key'].map((id) => [id, keyPair(id)]));
 const hour = 3_600_000;
 const roster: Roster = {
@@ -149,7 +149,7 @@ const believed = {
   votes: new VoteMemory(),
 };
 const beliefs = (): Beliefs => ({ cluster, roster, keys, groups: ['oncall'], stewards: ['leads'], now: Date.now() });
-/** Alerts that orders have become. */
+/** Alerts raised by orders. */
 const raised: string[] = [];
 const days = { atLeastDays: 1 };
 const checks = {
@@ -174,10 +174,10 @@ const checks = {
   }),
 };
 
-/** Calls that fail as long as they are in here, as where the store or Slack is away: they would be tried again. */
+/** Calls that fail while they are in here, as if the store or Slack were down: they would be retried. */
 const failing = new Map<string, number>();
 
-/** All that is registered on a queue; each says that it was called. Votes and orders are checked as the cell does it. */
+/** Everything registered on a queue; each activity reports that it was called. Votes and orders are checked as the cell does it. */
 function activitiesOf(role: SigningRole): CellActivities {
   const scripted: Record<string, unknown> = {
     ...scriptedActivities(
@@ -255,7 +255,7 @@ let control: WorkflowHandle;
 const stateOf = (handle: WorkflowHandle) => handle.query<IncidentState | ControlState>(incidentNames.stateQuery);
 const handleOf = (type: string): WorkflowHandle => (type === controlNames.workflow ? control : incident);
 
-/** A client of somebody who has the key of `codec`, and sends what the interceptors of ours would make of it. */
+/** A client of somebody who has the key of `codec`, and sends what our interceptors would produce from it. */
 function clientOf(codec: PayloadCodec): Client {
   const { client } = createSpeaker({ keys: testCodecKeys, namespace, trust });
   return new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] }, interceptors: { workflow: [client] } });
@@ -280,7 +280,7 @@ beforeAll(async () => {
     args: [{ cluster, queues }],
   });
   await eventually('the first card', async () => seen.cards.length > 0);
-  // One worker for each codec: what an attacker runs speaks as the attacker does.
+  // One worker for each codec: what an attacker runs uses the attacker's codec.
   for (const [stranger, codec] of [...Object.entries(strangers), ['rubbish', rubbish] as const, ['copying', copying] as const])
     await run(
       Worker.create({
@@ -288,7 +288,7 @@ beforeAll(async () => {
         namespace,
         taskQueue: `${attackersQueue}-${stranger}`,
         workflowBundle,
-        // What the attacker says to itself is plain.
+        // The attacker's own payloads are in plain text.
         dataConverter: { payloadCodecs: [forOthers(codec)] },
       }),
     );
@@ -296,7 +296,7 @@ beforeAll(async () => {
 
 const isSealed = ({ metadata }: Payload): boolean => Buffer.from(metadata?.encoding ?? []).toString() === 'binary/encrypted';
 
-/** Plain to the attacker's own workflows, of which the first argument of `order` names the queue; coded to everybody else. */
+/** Plain text for the attacker's own workflows (the first argument of `order` names the queue); encoded for everybody else. */
 function forOthers(codec: PayloadCodec): PayloadCodec {
   return {
     encode: (payloads, context) => (context?.type === 'activity' ? codec.encode(payloads, context) : Promise.resolve(payloads)),
@@ -433,7 +433,7 @@ describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
 describe('a person of the roster, with their own key, the payload key and access to Temporal', () => {
   const personal = () => clientOf(strangers.person);
 
-  /** An incident of its own, with its first question. */
+  /** Starts a separate incident, and waits for its first question. */
   const asked = async (name: string) => {
     const handle = await startIncident(name);
     const state = async () => (await stateOf(handle)) as IncidentState;
@@ -477,7 +477,7 @@ describe('a person of the roster, with their own key, the payload key and access
     for (let n = 0; n < 3; n += 1) await send(own);
     const later = vote({ at: new Date(Date.now() + 1_000).toISOString() });
     expect(await sent(later)).toEqual(['vote.accepted']);
-    // What was taken back is not brought back by the old vote.
+    // The old vote does not bring back what was withdrawn.
     await send(own);
     const refused = vote({ person: 'ben' });
     expect(await sent(refused)).toEqual(['vote.refused']);
@@ -571,7 +571,7 @@ describe('an order of a person', () => {
       pod: { namespace: 'shop', name: 'cart-1' },
     },
   });
-  /** What is on record of this very order: kinds and texts. */
+  /** The records of exactly this order: kinds and texts. */
   const linesOf = async ({ signature }: SignedOrder<AnyOrder>) => (await state()).timeline.filter(({ of }) => of === signature);
   const refusalOf = async (signed: SignedOrder<AnyOrder>, who?: Outsider): Promise<string> => {
     await send(signed, who);
@@ -600,7 +600,7 @@ describe('an order of a person', () => {
     const signed = signedBy(freeze());
     const before = called.filter((name) => name === 'takeOrder').length;
     await send(signed, 'temporal');
-    // What comes after it is answered by then.
+    // What comes after it has been answered by then.
     await refusalOf(signedBy(freeze({ of: 'elsewhere' })));
     expect(called.filter((name) => name === 'takeOrder')).toHaveLength(before + 1);
     const { decisions, timeline } = await state();
@@ -629,7 +629,7 @@ describe('an order of a person', () => {
     await refusalOf(signedBy(freeze({ of: 'elsewhere' })));
     for (const signed of orders) expect(await linesOf(signed)).toHaveLength(1);
     expect(await repeats()).toBe(copied + 2);
-    // The intake knows the alert by its id, and starts nothing anew.
+    // The intake knows the alert by its id, and does not start anything again.
     expect(new Set(raised.slice(alerts)).size).toBe(1);
   });
 
@@ -825,7 +825,7 @@ describe('who takes the id of an incident before it begins', () => {
 });
 
 describe('what was true once', () => {
-  /** The payloads of its start, as Temporal keeps them for everybody. */
+  /** The payloads of its start, as Temporal stores them for everybody to read. */
   const startOf = async (handle: WorkflowHandle): Promise<Payload[]> => {
     const { events } = await handle.fetchHistory();
     return [...(events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [])];
@@ -847,7 +847,7 @@ describe('what was true once', () => {
       return steps.some(({ action, state }) => action === 'quarantinePod' && state !== 'running');
     });
   };
-  /** What was done and asked in that run. Of the one before it something may be under way when it is ended. */
+  /** What was done and asked in that run. Something of the previous run may still be under way when it is ended. */
   const doneIn = async (handle: WorkflowHandle): Promise<readonly unknown[]> => {
     const { runId } = await handle.describe();
     return [...seen.applied, ...seen.cards].filter(({ incident }) => incident.run === runId);
@@ -901,10 +901,10 @@ describe('what was true once', () => {
 
   test(playedBack['reset-after-end'].what, async () => {
     const first = await startIncident('over', alertOf({ cluster, severity: 'low' }), 100);
-    // Its own end, which no cell has looked for yet.
+    // Its own end, which no cell has looked at yet.
     expect(await resultOf<IncidentState>(first)).toMatchObject({ open: false });
     expect(await failureOf(await setBack(first))).toBe('FB_ERR_PLAYED_BACK');
-    // Also from what was set back before.
+    // Also when it was reset before.
     expect(await failureOf(await setBack(first))).toBe('FB_ERR_PLAYED_BACK');
   });
 
@@ -961,7 +961,7 @@ describe('what was true once', () => {
     });
 
   test(playedBack.skipped.what, async () => {
-    // Nothing answers it: without the skip it would wait for ten minutes for further alerts, and then come to its end.
+    // Nothing answers it: without the skip it would wait ten minutes for further alerts, and then end.
     const quiet = await startIncident('skipped', alertOf({ cluster, severity: 'low' }), 600_000);
     await eventually('its beginning', () => stateOf(quiet).catch(() => undefined));
     await skipTime(quiet);
@@ -975,7 +975,7 @@ describe('what was true once', () => {
     expect(await failureOf(asking)).toBe('FB_ERR_RUN_AHEAD');
   });
 
-  /** Nothing of it is under way then. */
+  /** Nothing of it is under way at that point. */
   const askedBy = (handle: WorkflowHandle) =>
     eventually('its question', async () => {
       const isAsked = (await stateOf(handle)).questions.some(({ status }) => status.state === 'open');
@@ -1060,7 +1060,7 @@ describe('what was true once', () => {
 test('what was said to an earlier run of an incident is not heard by a later one', async () => {
   const first = await startIncident('twice');
   await first.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 7 })]));
-  // A signal that comes during a task is in the history only after it.
+  // A signal that arrives during a task appears in the history only after it.
   const said = await eventually('the signal in the history', async () => {
     const { events } = await first.fetchHistory();
     const payloads = (events ?? []).flatMap(
@@ -1117,7 +1117,7 @@ test('an answer that no trusted pool has given is none: the workflow asks until 
   await rogue();
   await runPool('desk');
   await eventually('the true answer', async () => ((await stateOf(other)) as IncidentState).audit.acknowledged > 0);
-  // The cell hears what came of the step of another pool, once its key has signed that; of its own it hears nothing this way.
+  // The cell hears the outcome of another pool's step once that pool's key has signed it; it hears nothing of its own steps this way.
   await eventually('the step of the desk', () => ofOther().length > 0);
   expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
   await other.terminate();
@@ -1141,7 +1141,7 @@ test('somebody who has Temporal give up the calls of a pool before their time en
     for (const { activityId } of raw.pendingActivities ?? []) {
       if (activityId == null || givenUp.has(activityId)) continue;
       givenUp.add(activityId);
-      // One of the cell may be over by now.
+      // A call of the cell may be over by now.
       await cell.workflowService
         .updateActivityOptions({
           namespace,
@@ -1175,7 +1175,7 @@ test('nor does who has Temporal try each of them once only, where what would be 
     const { raw } = await other.describe();
     for (const { activityId, activityType } of raw.pendingActivities ?? []) {
       if (!activityId || !names.includes(activityType?.name ?? '')) continue;
-      // One of the cell may be over by now.
+      // A call of the cell may be over by now.
       await cell.workflowService
         .updateActivityOptions({
           ...{ namespace, execution: { workflowId: other.workflowId }, identity: 'somebody', id: activityId },
@@ -1253,7 +1253,7 @@ test(playedBack['own-worker'].what, async () => {
       },
     ],
   });
-  // Nobody can tell it from what is done again after a crash: what is done must bear that.
+  // Nobody can tell it from a repetition after a crash: what is done must tolerate that.
   await eventually('the card again', async () => cards() > before);
   await first.terminate();
   await runCell();

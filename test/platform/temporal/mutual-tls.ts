@@ -6,7 +6,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
 
-/** Makes NAME.key and NAME.pem in the folder: an authority's, or one that the authority `by` has issued for `temporal.test`. */
+/** Creates NAME.key and NAME.pem in the folder: those of an authority, or a pair that the authority `by` has issued for `temporal.test`. */
 export function makeCertificate({
   folder,
   name,
@@ -26,13 +26,14 @@ export function makeCertificate({
 
 export interface TlsDoor {
   readonly address: string;
-  /** From now on certificates of this authority count, and who is inside is put out. */
+  /** From now on accepts certificates of this authority only, and closes existing connections. */
   believe(authority: string): void;
   close(): void;
 }
 
 /**
- * What stands before a real Temporal: it lets in who shows a client certificate of the authority of the day, and passes the bytes on. The folder has `server` and the authorities.
+ * Stands in front of a real Temporal: accepts clients that show a certificate of the currently trusted authority, and forwards the bytes. The folder contains
+ * `server` and the authorities.
  */
 export async function openTlsDoor(options: {
   readonly folder: string;

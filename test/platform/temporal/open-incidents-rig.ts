@@ -50,7 +50,7 @@ export async function startOpenIncidents() {
   const deployment = deploymentName(cluster);
   const incidents = new IncidentMemory();
 
-  /** Of an incident that begins now. */
+  /** Settings of an incident that begins now. */
   const settings = { lingerMs: 600_000 };
 
   async function startWorkers(only: readonly SigningRole[] = ['cell', 'desk']): Promise<void> {
@@ -63,7 +63,7 @@ export async function startOpenIncidents() {
     workers = undefined;
   }
 
-  /** What a cell, or a replica of it, knows to be open, and how it looks after that. */
+  /** What a cell, or a replica of it, knows to be open, and how it looks after those incidents. */
   function cellKnowing(of: OpenBook, recordsOf: RecordMemory): { open: OpenIncidents; watch: RunWatch } {
     const open = new OpenIncidents({ kept: of, box: createBox({ keys: testCodecKeys }), asDecided: (alert) => alert, log });
     const watch = new RunWatch({
@@ -71,7 +71,7 @@ export async function startOpenIncidents() {
       open,
       starts,
       records: recordsOf,
-      // As the intake does: it is on the disk at once, and is sent when the incident takes it. Who looks waits for none.
+      // As the intake does: the note is on disk at once, and is sent when the incident accepts it. A look does not wait for any.
       note: async (incident, note) => {
         const isTaken = async () => (await gateway.note(incident, note)).kind === 'signalled';
         void eventually('the note to be taken', isTaken).catch(() => undefined);
@@ -146,7 +146,7 @@ export async function startOpenIncidents() {
   const stateOf = ({ workflowId }: Pick<WorkflowHandle, 'workflowId'>) =>
     client.workflow.getHandle(workflowId).query<IncidentState>(incidentNames.stateQuery);
 
-  /** The state of a run that is not `run`, once it says that it was begun again. */
+  /** Waits for the state of a run other than `run`, once it reports that it was restarted. */
   function begunAgain(id: string, run: string): Promise<IncidentState> {
     return eventually('the incident to be begun again', async () => {
       const state = await stateOf({ workflowId: id }).catch(() => undefined);

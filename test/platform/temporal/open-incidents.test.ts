@@ -62,7 +62,7 @@ test('an incident that is still on its way to Temporal is not taken for one that
   const id = incidentIdOf(own);
   const batch = batchOf([alertOf({ cluster })]);
   open.hears(id, batch);
-  // One that is looked at after it, and is begun again by then.
+  // An incident that is looked at after this one, and has been restarted by then.
   const other = await begun('b-looked-at-after-it');
   await client.workflow.getHandle(other.id).terminate('by a stranger');
   await begunAgain(other.id, other.run);
@@ -176,7 +176,7 @@ describe('whoever asks which are open', () => {
     return Object.create(client, { workflow: { value: workflow } });
   };
 
-  /** Counts which incidents are asked for their state, or for more than that. */
+  /** Counts which incidents are asked for their state, or for more. */
   const counting = (described: string[], queried: string[] = []): Client => {
     const getHandle: Client['workflow']['getHandle'] = (id, run) => {
       const handle = client.workflow.getHandle(id, run);
@@ -218,10 +218,10 @@ describe('whoever asks which are open', () => {
       }),
     );
     expect(rows.find(({ incident }) => incident === invented)).toMatchObject({ confirmed: false });
-    // What nobody answers for comes last; an incident of another test may be too busy for that.
+    // Incidents that nobody answers for come last; an incident of another test may be too busy to answer.
     const confirmed = rows.map((row) => Number(row.confirmed));
     expect(confirmed).toEqual(confirmed.toSorted((a, b) => b - a));
-    // Temporal has listed what it would say of each.
+    // Temporal has already listed what a description of each would say.
     expect(described).toEqual([]);
     expect(notes).toEqual([expect.stringContaining('No cell has said what is open'), expect.stringContaining('not signed')]);
     await stranger.terminate();
@@ -245,7 +245,7 @@ describe('whoever asks which are open', () => {
     expect(notes).toEqual([]);
     expect(await openIncidentIds(asking(leavingOut()), 50)).toContain(id);
 
-    // Where it lists what the cell has said, no incident is asked, and each would say the same.
+    // If it lists what the cell has reported, no incident is asked, and each would say the same.
     const [described, queried]: [string[], string[]] = [[], []];
     const shown = await rowsOf(asking(counting(described, queried)), { limit: 50 });
     expect([described, queried]).toEqual([[], [controlIdOf(cluster)]]);
@@ -350,10 +350,10 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 7, rule: 'Another rule' })]));
     await eventually('what it is told since', async () => {
       const state = await stateOf({ workflowId: id }).catch(() => undefined);
-      // One that is paused while a task of it waits cannot be read any more, and is begun again. On a busy machine one waits for long.
+      // An incident that is paused while one of its tasks waits can no longer be read, and is restarted. On a busy machine a task waits for long.
       return state?.total === 2 && (heldUp === 'paused' || state.incident.run === run);
     });
-    // One whose time is skipped hears what it is told all the same.
+    // An incident whose time is skipped still hears what it is told.
     const told = await eventually('the word of it', () =>
       Promise.resolve(said.mock.calls.find(([fields]) => isDeepStrictEqual(fields, { incident: id, heldUp: [heldUp] }))),
     );
@@ -380,7 +380,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
       ...(firstTask && { workflowTaskFinishEventId: firstTask }),
     });
     await pause({ workflowId: id, runId });
-    // A run that is paused before a task of it was taken cannot be read any more, and is begun again.
+    // A run that is paused before one of its tasks was taken can no longer be read, and is restarted.
     await eventually('its question again', async () => {
       const isOver = (await client.workflow.getHandle(id).describe()).runId === run;
       const state = await stateOf({ workflowId: id }).catch(() => undefined);
@@ -415,7 +415,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     const said = jest.spyOn(log, 'error');
     const { id, run } = await begun('not-taken-back');
     await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
-    // As if the build that it was begun with had been deleted in Temporal.
+    // As if the build that it began with had been deleted in Temporal.
     incidents.delivered(id, run, 'f'.repeat(16));
     const isTold = (text: string) =>
       said.mock.calls.some(
@@ -456,7 +456,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
   });
 });
 
-/** What somebody says who takes tasks in the name of our build. */
+/** What somebody sends who takes tasks in the name of our build. */
 const asOurBuild = () => ({
   deploymentName: deployment,
   buildId: build.id,
@@ -529,7 +529,7 @@ test('one whose calls somebody takes and never answers is told; so it is not whi
     const tried = (raw.pendingActivities ?? []).filter(({ attempt }) => (attempt ?? 0) > 5);
     return tried.length > 0 && tried;
   });
-  // Temporal cuts away what is longer than 4 KB, and the signature with it.
+  // Temporal truncates anything longer than 4 KB, and with it the signature.
   for (const { lastFailure } of calls) expect(lastFailure?.applicationFailureInfo?.type).toBe('FB_ERR_UNAVAILABLE');
   expect(told()).toBeUndefined();
   failing.shutdown();
@@ -577,7 +577,7 @@ test('one whose tasks somebody fails again and again in the name of our build is
   await gateway.signal(id, batchOf([alertOf({ cluster, n: 2, rule: 'Another rule' })]));
   const identity = 'somebody';
   const deploymentOptions = asOurBuild();
-  // Temporal writes down only the first of them, and says of each that it waits since a moment ago.
+  // Temporal records only the first of them, and reports each as waiting since a moment ago.
   await eventually('the line', async () => {
     const { taskToken, workflowExecution } = await client.withDeadline(Date.now() + 10_000, () =>
       client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: queues.cell }, identity, deploymentOptions }),

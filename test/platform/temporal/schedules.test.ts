@@ -34,7 +34,7 @@ const speaker = testSpeaker(cluster, { namespace, starts: new StartMemory() });
 const stopping = new AbortController();
 const told: Alert[] = [];
 const rotation = 'firebreak/remind-of-rotation';
-/** Days of 90 each since 1970. */
+/** Multiples of 90 days since 1970. */
 const momentMs = 90 * 86_400_000;
 let now = 100 * momentMs + 1_000;
 
@@ -103,7 +103,7 @@ const described = () =>
     });
 const isThere = () => eventually('the schedule', described);
 
-/** As Temporal's schedule does, or whoever reaches Temporal; the answer is the cell's. */
+/** As Temporal's schedule does, or anyone who can reach Temporal; the answer is the cell's. */
 async function ring(): Promise<unknown> {
   const workflowId = `bell/${cluster}/${rotation}-${randomUUID()}`;
   await client.workflow.start(scheduleBellName, { workflowId, taskQueue, args: [{ due: now, playbook: rotation }] });

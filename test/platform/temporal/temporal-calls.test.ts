@@ -44,7 +44,7 @@ test('each call that Temporal has stands in the table, once', () => {
   expect(temporalCalls.flatMap(namesIn).sort()).toEqual(there.sort());
 });
 
-/** That it goes on: it asks, and is told what comes. */
+/** Checks that it continues: it asks, and hears what comes. */
 async function goesOn(name: string): Promise<void> {
   const { id } = await begun(name);
   await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
@@ -53,7 +53,7 @@ async function goesOn(name: string): Promise<void> {
 
 async function isTold(id: string, total: number): Promise<void> {
   const batch = batchOf([alertOf({ cluster, n: 7, rule: `Another rule, ${total}` })]);
-  // As the intake does: one that has just been ended takes none until it is begun again.
+  // As the intake does: an incident that has just been ended accepts none until it is restarted.
   await eventually('it to be sent', async () => (await gateway.signal(id, batch)).kind === 'signalled');
   await eventually('what it is told', async () => {
     const state = await stateOf({ workflowId: id }).catch(() => undefined);
@@ -63,7 +63,7 @@ async function isTold(id: string, total: number): Promise<void> {
 
 const areKept = (id: string) => eventually('its records', () => seen.records.some(({ chain }) => chain.startsWith(`${id}@`)));
 
-/** An incident whose calls of the desk wait, since that is away. */
+/** Starts an incident whose calls to the desk wait, because the desk is down. */
 async function withCallsThatWait(name: string): Promise<Execution & { readonly calls: readonly string[] }> {
   await stopWorkers();
   await startWorkers(['cell']);
@@ -113,7 +113,7 @@ describe('a call that somebody has put off for a year is done all the same, and 
     for (const id of calls) await way(execution, id);
     await deskIsBack();
     await areKept(execution.workflowId);
-    // Of the same trouble once, for all of them.
+    // The same trouble is reported once, for all of them.
     const told = said.mock.calls.filter(([, text]) => String(text).includes('has put off'));
     expect(told[0]?.[0]).toMatchObject({ queue: queues.desk, putOffSeconds: expect.any(Number) });
   });
@@ -140,7 +140,7 @@ test('what somebody answers, fails, cancels or lets beat in the place of a pool 
   for (const activityId of calls) {
     const call = { namespace, identity, ...execution, activityId };
     const failure = { message: 'no', applicationFailureInfo: { type: 'FB_ERR_REFUSED', nonRetryable: true } };
-    // Of what nobody has taken yet Temporal takes no failure and no beat.
+    // Temporal accepts no failure and no heartbeat for a task that nobody has taken yet.
     await Promise.allSettled([
       service().recordActivityTaskHeartbeatById(call),
       service().respondActivityTaskCanceledById(call),
@@ -199,7 +199,7 @@ test('programs that somebody calls bad in Temporal’s namespace work on', async
 
 test('older ways to say which build runs what, and rules that pause calls, keep no incident from beginning', async () => {
   const theirs = 'theirs';
-  // Some are turned off, where the server is not told otherwise.
+  // Some are turned off unless the server is configured otherwise.
   await Promise.allSettled([
     service().updateWorkerVersioningRules({
       ...{ namespace, taskQueue: queues.cell },

@@ -111,7 +111,7 @@ describe('a Temporal that demands a client certificate', () => {
       };
       await eventually('the worker asks for work', polls);
       const before = worker.connection;
-      // Half of it: the certificate is there, its key not yet.
+      // Half written: the certificate is there, its key not yet.
       copyFileSync(file('second.pem'), file('client.pem'));
       await eventually('the halves do not fit', async () => outcomes.includes('failed'));
       expect(worker.connection).toBe(before);
@@ -146,7 +146,7 @@ test('the API key goes with the calls, over TLS', async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const tls = { ca: readFileSync(file('ours.pem'), 'utf8'), serverName: 'temporal.test' };
-  // It answers nothing: what it was sent is enough.
+  // It answers nothing: what it received is enough.
   await NativeConnection.connect(connectionOptions(address, { tls, apiKey: 'a-key' })).catch(() => undefined);
   for (const session of sessions) session.destroy();
   server.close();

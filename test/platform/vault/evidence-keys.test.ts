@@ -26,7 +26,7 @@ afterAll(() => {
 if (typeof started === 'string') describe.skip(`keys in Vault (skipped: ${started})`, () => test('are not tried', () => {}));
 else inVault(started);
 
-/** The policy that docs/evidence.md asks for; its first line is for who only checks. */
+/** The policy that docs/evidence.md asks for; its first line is for those who only check. */
 function documentedPolicies() {
   const text = readFileSync(join(import.meta.dirname, '../../../docs/evidence.md'), 'utf8');
   const whole = /```hcl\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
@@ -48,7 +48,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
     tokens.checker = await tokenWith(checker);
   });
 
-  /** A configuration file, whose token is in a file beside it. */
+  /** Writes a configuration file whose token is in a file next to it. */
   function settings(name: string, vault: object = {}) {
     const file = join(folder, `${name}.yaml`);
     writeFileSync(join(folder, `${name}.token`), `${tokens.cell}\n`, { mode: 0o600 });

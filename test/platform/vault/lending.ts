@@ -3,7 +3,7 @@ import type { PostgresServer } from '../../postgres-server.ts';
 import type { Login } from '../../suites/vault-providers.ts';
 import { fieldAt, type VaultServer } from '../../vault-server.ts';
 
-/** Two roles that OpenBao lends, each made in PostgreSQL for as long as its lease. */
+/** Sets up two roles that OpenBao leases, each created in PostgreSQL for as long as its lease. */
 export async function lendFrom({ admin }: VaultServer, database: PostgresServer): Promise<void> {
   const { host, pathname, username, password } = new URL(database.url);
   await admin('PUT', 'sys/mounts/database', { type: 'database' });
@@ -22,7 +22,7 @@ export async function lendFrom({ admin }: VaultServer, database: PostgresServer)
     });
 }
 
-/** A login at the database. */
+/** Whether the database accepts a login. */
 export async function isAccepted(database: PostgresServer, { username, password }: Login): Promise<boolean> {
   const url = new URL(database.url);
   url.username = encodeURIComponent(username);
@@ -39,7 +39,7 @@ export async function isAccepted(database: PostgresServer, { username, password 
   }
 }
 
-/** A credential that somebody else has. */
+/** Leases a credential to somebody else. */
 export async function lend({ admin }: VaultServer, role: string): Promise<Login> {
   const answer = await admin('GET', `database/creds/${role}`);
   return { username: String(fieldAt(answer, 'data', 'username')), password: String(fieldAt(answer, 'data', 'password')) };

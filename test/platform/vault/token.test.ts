@@ -17,7 +17,7 @@ function inVault({ url: address, admin }: VaultServer): void {
     String(
       fieldAt(await admin('PUT', 'auth/token/create', { policies: ['default'], ttl: '4s', ...more }), 'auth', 'client_token'),
     );
-  /** Seconds that are left of it; undefined once it is no token any more. */
+  /** Seconds until the token expires; undefined once it is no longer valid. */
   const left = async (token: string): Promise<number | undefined> => {
     const found = await new Vault({ address, token })
       .read('auth/token/lookup-self', AbortSignal.timeout(120_000))

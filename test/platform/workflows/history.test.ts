@@ -20,7 +20,7 @@ async function events(incident: RunningIncident): Promise<number> {
   return historyLength;
 }
 
-/** A batch as the intake makes it in a storm: everything counted, three repetitions whole. */
+/** A batch as the intake makes it in a storm: all alerts counted, three repetitions in full. */
 function stormBatch(number: number, size: number): AlertBatch {
   const alerts = [0, 1, 2].map((sample) => alertOf({ title: `storm ${number}/${sample}` }));
   const [first] = batchOf(alerts).counts;
@@ -30,7 +30,7 @@ function stormBatch(number: number, size: number): AlertBatch {
 test('100 000 alerts during an open question leave the history short, and the vote still counts', async () => {
   const incident = await lab.start([alertOf()]);
   await incident.question();
-  // The intake's windows let some 600 signals through for as many alerts; each finds the one before handled.
+  // The intake's windows let about 600 signals through for this many alerts; when each arrives, the one before has been handled.
   for (let number = 0; number < 600; number += 1) {
     await incident.alerts(stormBatch(number, number === 0 ? 100 : 167));
     if (number % 4 === 3) await incident.state();
@@ -71,7 +71,7 @@ test('a long incident goes on as a new run with its leases, counts and unsent re
   expect(carried.leases).toMatchObject([{ state: 'active' }]);
   expect(carried.bodies).toMatchObject([{ state: 'done' }]);
   await incident.alerts(stormBatch(sent - 1, 10));
-  // Redelivered after the cut: known. And the severity's search attribute is written on a server that has it.
+  // Redelivered after the cut: it is known. And the severity's search attribute is written on a server that has it.
   const critical = alertOf({ title: 'worse' });
   await incident.alerts({ ...batchOf([critical]), id: 'worse' });
   const state = await incident.until((now) => now.severity === 'critical', 'critical');

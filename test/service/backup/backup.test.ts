@@ -45,7 +45,7 @@ const notaryPublic = join(folder, 'notary.pem.pub');
 let notary: FileSigner;
 let manifest = '';
 
-/** Records with a checkpoint, one piece of evidence, one release, keys. */
+/** Creates records with a checkpoint, one piece of evidence, one release, and keys. */
 beforeAll(async () => {
   mkdirSync(join(home, 'keys'), { recursive: true });
   writeConfiguration(home);
@@ -77,7 +77,7 @@ beforeAll(async () => {
   ({ manifestSha256: manifest } = await write(draft));
   await shelf.add(`keys/${'a'.repeat(32)}`, new TextEncoder().encode('a wrapped key'));
   await shelf.add(`keys/${'b'.repeat(32)}`, new TextEncoder().encode('another one'));
-  // Somebody’s own: it is left alone.
+  // A user's own file: it is left alone.
   mkdirSync(join(home, 'releases/releases'), { recursive: true });
   writeFileSync(join(home, 'releases/releases/README'), 'what this is');
   await createFolderShelf({ dir: join(home, 'releases') }).add('releases/acme/1.0.0.json', new TextEncoder().encode('{}'));
@@ -96,7 +96,7 @@ async function firebreak(...args: readonly string[]) {
 const env = { FIREBREAK_TEST: 'yes' };
 const configAt = (at: string) => loadConfig({ path: join(at, 'firebreak.yaml'), env });
 
-/** As the commands do it, without a process for each. */
+/** Backs up as the commands do, without a process for each. */
 async function backup(
   changes: Partial<Pick<BackupOptions, 'evidence' | 'signer'>> & { readonly of?: string; readonly withKeys?: true } = {},
 ): Promise<string> {
@@ -131,7 +131,7 @@ async function recordsIn(at: string): Promise<number> {
   return records.length;
 }
 
-/** All files below, with what is in them. */
+/** Returns all files below a folder, with their contents. */
 function filesIn(at: string): ReadonlyMap<string, string> {
   if (!existsSync(at)) return new Map();
   const paths = readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(at, path)).isFile());
@@ -147,9 +147,9 @@ describe('backups in a folder, one after another', () => {
     };
     const old = ['lab-2026-01-01T02-00-00.000Z', 'lab-2026-01-02T02-00-00.000Z'];
     for (const name of old) put(name);
-    // Cut off, and long ago.
+    // Cut off long ago.
     put('lab-2026-01-02T03-00-00.000Z', false);
-    // Of a minute ago: it may still be written.
+    // From a minute ago: it may still be being written.
     const running = `lab-${new Date(Date.now() - 60_000).toISOString().replaceAll(':', '-')}`;
     put(running, false);
     const others = ['lab-eu-2026-01-01T02-00-00.000Z', 'lab-notes', 'prod-2026-01-01T02-00-00.000Z'];
@@ -230,9 +230,9 @@ describe('a backup', () => {
     const writing = (async () => {
       for (let number = 41; goesOn && number < 500; number += 1) {
         await store.append(run(chain, number, number));
-        // SQLite answers at once: without a pause nothing else of this process would ever run.
+        // SQLite answers synchronously: without a pause nothing else in this process would ever run.
         await setImmediate();
-        // Two may be on their way between the anchor and the database.
+        // Two may be in flight between the anchor and the database.
         if (number === 45 || number === 50)
           await signNow({ store, signer: notary, anchorFile: join(busy, 'anchor/checkpoints.jsonl') });
       }
@@ -337,7 +337,7 @@ describe('killed in the middle', () => {
   test('a backup is none', async () => {
     const at = newFolder();
     cpSync(home, at, { recursive: true });
-    // Nobody ever writes into it: whoever reads it waits.
+    // Nobody ever writes to it, so a reader waits.
     rmSync(join(at, 'anchor/checkpoints.jsonl'));
     execFileSync('mkfifo', [join(at, 'anchor/checkpoints.jsonl')]);
     const to = newFolder();
@@ -354,7 +354,7 @@ describe('killed in the middle', () => {
     const from = await backup({ withKeys: true });
     const to = newFolder();
     mkdirSync(to);
-    // Somebody writes to the database and does not end: the restore gets as far as this.
+    // Somebody holds a write transaction open: the restore gets no further than this.
     const holder = new DatabaseSync(join(to, 'audit.db'));
     holder.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
     const child = begin('restore', '--from', from, ...configOf(to), '--public-key', notaryPublic, '--keys', backupKey);

@@ -38,7 +38,7 @@ function podOf(uid: string, more: Partial<BeforeState> = {}, key = cellKey, labe
   };
 }
 
-/** A census of an index of these pods, and the index. */
+/** Returns a census of an index of these pods, and the index. */
 function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
   const index = new PodIndex();
   for (const pod of pods) index.set(pod);
@@ -52,7 +52,7 @@ function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
   return { census: createCensus({ view, cellKey, windowMs: 60 * minute, now: () => now, ...(notes && { notes }) }), index };
 }
 
-/** Which of them the census takes for contained; it counts as many. */
+/** Returns which of them the census regards as contained; its count must match. */
 function containedOf({ census, index }: ReturnType<typeof censusOf>): readonly string[] {
   const uids = [...index.all()].map(({ uid }) => uid).filter((uid) => census.isContained(uid));
   expect(census.contained(undefined, 'shop')).toEqual({ total: uids.length, namespace: uids.length });

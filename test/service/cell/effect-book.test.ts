@@ -45,7 +45,7 @@ function podOf(name: string, over: Partial<PodRecord> = {}): PodRecord {
   };
 }
 
-/** As it is once the quarantine has its pod: of no ReplicaSet any more, and with a note of what it was. */
+/** A pod in quarantine: it no longer belongs to a ReplicaSet, and has a note of its before-state. */
 function quarantined(over: Partial<PodRecord> = {}): PodRecord {
   const state: BeforeState = {
     version: 1,
@@ -75,7 +75,7 @@ const call = {
   incident,
 } as StepCall;
 
-/** A cell over one namespace, whose clock and cluster the test sets. */
+/** A cell over one namespace, with a clock and a cluster that the test sets. */
 class World {
   now = Date.parse('2026-06-01T10:00:00Z');
   pods: readonly PodRecord[] = [
@@ -193,10 +193,10 @@ describe('the look at a quarantine', () => {
   test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {
     const world = worldOf('ready');
     const book = world.book();
-    // After a head start it is there before the incident comes for what was done.
+    // After a head start it exists before the incident asks for what was done.
     world.pods = [...world.pods, podOf('cart-5', { createdAt: '2026-06-01T10:00:00Z' })];
     await apply(book);
-    // The pod in its place never becomes ready.
+    // The replacement pod never becomes ready.
     const { ready: _, ...unready } = podOf('cart-4');
     world.pods = [quarantined({ restarts: 3 }), podOf('cart-2'), unready];
     world.now += 10 * minute;

@@ -4,7 +4,7 @@ import { Fights } from '../../../service/cell/containment/fights.ts';
 const pod = 'uid-1';
 const second = 1_000;
 
-/** Somebody takes it back every so often; how often it was put back, and for how long. */
+/** Somebody reverts it at this interval. Returns how often it was restored, and for how long. */
 function fightFor(everyMs: number, lastsMs: number): { readonly times: number; readonly until: number } {
   let now = 0;
   const fights = new Fights(() => now);

@@ -84,13 +84,13 @@ const policy = (name: string, spec: object): PolicyRecord => policyRecord({ meta
 const standing = policy(names.standingPolicy, specOf({}));
 const open = policy('open', { podSelector: {}, egress: [{}] });
 
-/** A cluster of one pod, which tells of each change as the watch does. */
+/** A cluster of one pod, which reports each change as the watch does. */
 class World {
   readonly notes: IncidentNote[] = [];
   readonly applied: StepCall[] = [];
-  /** What the incident says of what it holds beside pods. */
+  /** What the incident says of what it holds other than pods. */
   said: ReleaseSaid = 'not released';
-  /** Whether what is put back stays. */
+  /** Whether what is restored stays restored. */
   obeys = true;
   #pod: PodRecord | undefined;
   #policies: readonly PolicyRecord[] = [standing];
@@ -105,7 +105,7 @@ class World {
     this.#folder = mkdtempSync(join(tmpdir(), 'firebreak-hold-'));
   }
 
-  /** A cell that begins, with what its folder remembers. */
+  /** Starts a cell with what its folder remembers. */
   cell(): HoldContainment {
     const view: Partial<ClusterView> = {
       ready: () => true,
@@ -185,17 +185,17 @@ class World {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** The chokepoint of this cell has given the pod back from this step. */
+  /** The chokepoint of this cell has released the pod from this step. */
   gaveBack(step: string): void {
     this.#landed?.gaveBack(step, Date.now(), [{ object: 'pod/shop/cart-1', uid, step }]);
   }
 
-  /** The cell has looked, and found so many things wrong. */
+  /** Waits until the cell has looked, and found this many things wrong. */
   async judged(wrong = 0): Promise<void> {
     await eventually('a look', async () => this.#pods?.get(uid)?.held?.told?.length === wrong);
   }
 
-  /** What the intake asks of each alert. */
+  /** Looks up each alert, as the intake does. */
   resolver(): SubjectResolver {
     if (!this.#pods) throw new Error('no cell');
     return tellingDecided({ resolve: (alert) => ({ alert, subject }) }, this.#pods);
@@ -218,7 +218,7 @@ function begin(): HoldContainment {
   return cell;
 }
 
-/** Long enough for several looks: nothing must come of them. */
+/** Waits long enough for several looks: nothing must come of them. */
 const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
 
 describe('a quarantine', () => {
@@ -241,7 +241,7 @@ describe('a quarantine', () => {
     ],
     [
       'annotation firebreak.dev/before was changed',
-      // The cell's own word of an earlier time, kept by somebody and put back.
+      // The cell's own earlier note, saved by somebody and put back.
       quarantined(stateBefore({ labels: {}, terms: takenAt('2026-05-01T10:00:00.000Z') })),
     ],
     ['label app=cart was added', { labels: { app: 'cart' }, annotations: {} }],
@@ -296,7 +296,7 @@ describe('a quarantine', () => {
     await world.judged(1);
     world.policies([standing]);
     await looks();
-    // The last that is said is that it is open: so it counts until more is said.
+    // It was last reported as open, and counts as open until more is reported.
     const other = policy('other', { podSelector: {}, ingress: [{}] });
     world.policies([standing, other]);
     const last = await world.told('no more is said of it');
@@ -403,7 +403,7 @@ describe('what was given back', () => {
     await undone(hold, undoStep, { kind: 'step-failed' });
     await looks();
     expect([world.applied, world.notes]).toEqual([[], []]);
-    // Its note, put back by somebody, takes nothing again.
+    // If somebody puts its note back, nothing is contained again.
     world.change({ labels: { app: 'cart' }, annotations: quarantined().annotations });
     await looks();
     expect(world.applied).toEqual([]);

@@ -73,7 +73,7 @@ test('the cell says of an alert that it is novel, and it calls for the playbooks
   expect(stamps.stamp(alertOf('nginx'), began, 'falco').alert.facts).toBeUndefined();
   const { alert } = stamps.stamp(alertOf('curl'), began + 10 * day, 'falco');
   expect(alert).toMatchObject({ severity: 'medium', calls: ['new'], facts: { novelty: { state: 'novel' } } });
-  // Among a storm of known ones it goes to its incident whole.
+  // In a storm of known alerts it reaches its incident in full.
   const { facts: _, ...known } = alert;
   expect(kindOf(alert)).not.toBe(kindOf(known));
 });
@@ -138,7 +138,7 @@ test('which image runs, since when and in how many pods is read from the watch c
     digest,
     since: Date.parse('2026-11-20T00:00:00Z'),
   });
-  // An older template that was rolled out again: nothing says when.
+  // An older template that was rolled out again: nothing records when.
   expect(imageOf({ ...alert, rollout: { revision: '2' } })).toEqual({ digest });
   expect(imageOf({ ...alert, pod: { namespace: 'shop', name: 'cart-0' } })).toBeUndefined();
   expect(podsOf(alert)).toBe(2);

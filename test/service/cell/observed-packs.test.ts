@@ -47,7 +47,7 @@ beforeAll(async () => {
   };
 });
 
-/** In the store, signed by the publisher of all of them; and the terms of its being observed. */
+/** Puts a release into the store, signed by the publisher of all of them. Returns the terms under which it is observed. */
 async function published(name: string, files: Readonly<Record<string, string>>): Promise<PromotionTerms> {
   const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
   const pack = readPack({ folder: writePackFolder(join(folder, name), files) });
@@ -58,7 +58,7 @@ async function published(name: string, files: Readonly<Record<string, string>>):
 const box = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] });
 
 let cells = 0;
-/** @param more another one with the memory of one before */
+/** @param more another one with the memory of an earlier one */
 function cellWith(
   active: readonly PromotionTerms[],
   publicKeys: readonly string[] = [publicKey],
@@ -157,14 +157,14 @@ test('what people have decided, and what has failed, counts for what is observed
   expect(notes.map(({ text }) => text)).toEqual([
     'asks@1.0.0 is observed, and has done nothing. With nobody answering asks/miner would come to: quarantinePod; quarantinePod in force; it asks once',
   ]);
-  // Of another question, of another run, and of an incident in which nothing of it was tried.
+  // About another question, about another run, and about an incident in which nothing of it was tried.
   observed.decided(asked('Is the node cordoned?'), { choice: 'remove', level: 0 });
   observed.decided(asked('Is it removed?', { incident: { ...incident, run: 'two' } }), { choice: 'remove', level: 0 });
   observed.decided(asked('Is it removed?', { incident: { id: 'incident/lab/shop/Deployment/web', run: 'one' } }), {
     choice: 'remove',
     level: 0,
   });
-  // A choice that it does not offer, then the one that people came to; told again at each vote.
+  // A choice that it does not offer, then the one that people decided on; reported again at each vote.
   observed.decided(asked('Is it removed?', { id: 'q0' }), { choice: 'reboot', level: 0 });
   observed.decided(asked('Is it removed?'), { choice: 'keep', level: 1 });
   observed.decided(asked('Is it removed?'), { choice: 'keep', level: 1 });
@@ -223,7 +223,7 @@ test('what a step has given in the incident it gives what is observed, about the
   let memory = new DurableMemory(kept, { error: () => undefined });
   const first = cellWith([terms], [publicKey], ['looks'], { keeper: memory.keeper('observed') });
   await first.hears(alert);
-  // What another pod's image came to, and what another run has found, is none of its business.
+  // It ignores the result for another pod's image, and what another run has found.
   first.observed.done(looked('another-pod'), unsigned);
   first.observed.done({ ...looked(alert.pod?.name ?? ''), incident: { ...incident, run: 'two' } }, unsigned);
   await first.observed.idle();
@@ -236,7 +236,7 @@ test('what a step has given in the incident it gives what is observed, about the
   expect(observedOf(first.stateDir, { pack: 'looks', release: '1.0.0' })).toMatchObject([{}, { given: ['verifyImage'] }]);
   await memory.close();
 
-  // A failure after the restart is added to what was heard before it; and the alert is not told of once more.
+  // A failure after the restart is added to what was heard before it; the alert is not reported once more.
   memory = new DurableMemory(kept, { error: () => undefined });
   const second = cellWith([terms], [publicKey], ['looks'], { keeper: memory.keeper('observed') });
   await second.hears(alert);
@@ -283,7 +283,7 @@ test('where no ticket system is configured, what is observed files no ticket', a
   expect(await comesTo(false)).toBe('openTicket skipped');
 });
 
-/** A disk that is as it was when the process ended, whatever that does then. */
+/** A disk as it was when the process ended, whatever the process does after that. */
 function keeperOn(disk: ReadonlyMap<string, Remembered<Uint8Array>>) {
   const entries = new Map(disk);
   const keeper: MemoryKeeper<Uint8Array> = {

@@ -20,7 +20,7 @@ const record: PodRecord = {
 };
 const asked = { incident: { id: 'incident/lab/shop/Pod/cart-1', run: 'run' }, pod };
 
-/** An API server that answers when it is told to. */
+/** An API server that answers on demand. */
 function lab() {
   const steps: UnderwayStep[] = [];
   let within = 0;

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await published.publish('1.1.0', { playbook: (text) => text.replace("'4h'", "'8h'") });
 });
 
-/** The pack with an action of its own, which no playbook of it uses. */
+/** The pack with an action of its own that none of its playbooks uses. */
 const withAction = {
   'firebreak.pack.ts': (acmeFiles['firebreak.pack.ts'] ?? '')
     .replace("'./playbooks/miner.ts';", "'./playbooks/miner.ts';\nimport { closePort } from './close-port.ts';")
@@ -63,7 +63,7 @@ describe('a proposal to promote for some incidents', () => {
     expect(await cell.problemOf(termsOf('2.0.0', { ...ofOther, ...tenPercent }))).toBe(
       'acme@1.1.0 runs in some incidents: promote that for all, or roll it back first.',
     );
-    // What stands in its way is the other one alone, and that it is for some.
+    // Only the other promotion, and that it is for some, blocks it.
     expect(await cell.problemOf(termsOf('2.0.0', ofOther))).toBeUndefined();
     const alone = cellWith(() => [live], '', both).started();
     expect(await alone.problemOf(termsOf('2.0.0', { ...ofOther, ...tenPercent }))).toBeUndefined();
@@ -100,7 +100,7 @@ function decisionsIn(stateDir: string): number {
   return kept.decided.length;
 }
 
-/** Copies what a cell has, and puts it back in another folder. */
+/** Copies a cell's data, and restores it in another folder. */
 async function movedByBackup(configFile: string): Promise<string> {
   const config = loadConfig({ path: configFile, env: {} });
   const databaseUrl = `sqlite:${join(dirname(configFile), 'audit.db')}`;
@@ -154,10 +154,10 @@ describe('a restored backup', () => {
       ['1.0.0', undefined],
       ['1.1.0', 10],
     ]);
-    // What hides alerts does not come back: it may have been ended since.
+    // What hides alerts is not restored: it may have been ended since.
     expect([stateDir, restored.stateDir].map(decisionsIn)).toEqual([3, 2]);
 
-    // Told to look no more at its second look: at its first it has found that what runs is what was decided.
+    // Stopped at its second look: its first found that what runs is what was decided.
     const stopping = new AbortController();
     let looks = 0;
     const looking = cellAt(restoredFile, () => {

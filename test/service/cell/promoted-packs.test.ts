@@ -130,7 +130,7 @@ describe('what was promoted', () => {
     await cell.started().changed(cell.source, false, going().signal);
     const stopping = going();
     let asked = 0;
-    // Told to look no more when it has come back for another look: the version without the parameter was tried by then.
+    // Stopped when it comes back for another look: by then the version without the parameter has been tried.
     const config = loadConfig(cell.source);
     active = [termsOf('1.2.0')];
     const promotions = () => {
@@ -156,7 +156,7 @@ describe('the decisions of a cell', () => {
     expect(book.promotions()).toEqual([{ terms, proposer: 'ana', approvers: ['ben'] }]);
     book.update(nothingDecided);
     expect(open().promotions()).toMatchObject([{ terms: { release: '1.0.0' } }]);
-    // Whoever may write the file can have it forget, and cannot have it run another version.
+    // Anyone who can write the file can make it forget, but cannot make it run another version.
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"release":"1.0.0"', '"release":"1.1.0"'));
     expect(existsSync(file)).toBe(true);
     expect(open().promotions()).toEqual([]);

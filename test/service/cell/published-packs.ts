@@ -17,26 +17,26 @@ import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { signature, signedOrder } from '../../workflows/control/control-harness.ts';
 
 export const now = Date.parse('2026-11-27T12:00:00.000Z');
-/** When a cell of these tests looks what was decided: later than every order. */
+/** When a cell in these tests looks at what was decided: later than every order. */
 export const looksAt = now + 3_600_000;
 export const tenPercent = { stage: 'percent', percent: 10 } as const;
 
 interface PublishOptions {
-  /** Of the one playbook. */
+  /** Changes the text of the one playbook. */
   readonly playbook?: (text: string) => string;
   readonly statement?: Partial<ReleaseStatement>;
   readonly pack?: string;
   readonly more?: Readonly<Record<string, string>>;
 }
 
-/** A store of releases with versions of packs in it, and cells that run them. */
+/** A store of releases with versions of packs, and cells that run them. */
 export async function publishedPacks(folder: string) {
   const store = new ReleaseStore(createFolderShelf({ dir: join(folder, 'shared') }));
   const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
   const packs = new Map<string, PackFiles>();
   let serial = 0;
 
-  /** A version of acme, or of a pack of another name, with a line of its pack and one of its playbook changed. */
+  /** Publishes a version of acme, or of a pack with another name, with one line of the pack and one of its playbook changed. */
   async function publish(
     version: string,
     { playbook, statement, pack: name = 'acme', more }: PublishOptions = {},
@@ -72,7 +72,7 @@ export async function publishedPacks(folder: string) {
     };
   }
 
-  /** A cell's configuration with packs from the store, in a state directory of its own. */
+  /** A cell's configuration with packs from the store, in a separate state directory. */
   function cellWith(promotions: () => readonly PromotionTerms[], more = '', names: readonly string[] = ['acme']) {
     serial += 1;
     const path = join(folder, `cell-${serial}.yaml`);
@@ -93,7 +93,7 @@ ${more}`,
   return { publish, termsOf, cellWith, integrityOf: (version: string): string => packs.get(version)?.integrity ?? '' };
 }
 
-/** The cell of a configuration, as a start reads it. */
+/** The cell of a configuration, as read at start. */
 export function cellAt(path: string, promotions: () => readonly PromotionTerms[]) {
   const source = { path, env: {} };
   const asks = () => promotions().map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
@@ -105,7 +105,7 @@ export function cellAt(path: string, promotions: () => readonly PromotionTerms[]
     const log = createLog(config);
     return new PromotedPacks({ config, secrets: {}, ramping, promotions: asks, log, now: () => looksAt });
   };
-  /** As a start reads what some incidents begin with. */
+  /** Reads what some incidents begin with, as at start. */
   const ramped = () => {
     const promoted = rampedFolder(loadConfig(source).stateDir);
     return existsSync(promoted) ? loadConfig({ ...source, promoted }) : undefined;
@@ -118,7 +118,7 @@ export function cellAt(path: string, promotions: () => readonly PromotionTerms[]
 const control = { id: 'control/lab', run: 'run-1' };
 const levels = [{ group: 'oncall', withinMs: 900_000 }];
 
-/** What the control workflow says of nothing. */
+/** The state of the control workflow if nothing has been decided. */
 export const nothingDecided: ControlState = {
   incident: control,
   cluster: 'lab',
@@ -128,13 +128,13 @@ export const nothingDecided: ControlState = {
   audit: { made: 0, acknowledged: 0 },
 };
 
-/** What it says of a promotion that ana has proposed and somebody has agreed to. */
+/** Its state after ana has proposed a promotion and somebody has agreed to it. */
 export function decided(terms: PromotionTerms, by: 'ana' | 'ben'): Pick<ControlState, 'decisions' | 'questions'> {
   const order: ProposePromotion = { version: 1, kind: 'promotion.propose', person: 'ana', at: terms.from, terms };
   return agreedTo(signedOrder(order, 'ana'), by);
 }
 
-/** The same of any proposal. */
+/** The same for any proposal. */
 export function agreedTo(proposal: SignedProposal, by: 'ana' | 'ben'): Pick<ControlState, 'decisions' | 'questions'> {
   const question = questionOf({ proposal, control, levels });
   const { from: at, id, until } = proposal.order.terms;

@@ -31,7 +31,7 @@ const leaseOf = (id: string, over: Partial<Lease> = {}): Lease => ({
   ...over,
 });
 
-/** Nothing refuses its release. */
+/** A lease whose release nothing refuses. */
 function calmOf(id: string): Lease {
   const { refused: _, ...lease } = leaseOf(id);
   return lease;

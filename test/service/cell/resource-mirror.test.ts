@@ -28,7 +28,7 @@ beforeEach(() => {
   [asked, calls, openQuestions] = [[], [], 0];
 });
 
-/** An API server that takes everything, and tells nothing back but what was written. */
+/** An API server that accepts everything, and returns only what was written. */
 function apiServer(): KubernetesApi {
   const objects = new Map<string, { metadata: { name: string; namespace: string }; status?: object }>();
   return {
@@ -100,7 +100,7 @@ async function look(mirror: ResourceMirror, afterMs: number): Promise<readonly s
   return asked;
 }
 
-/** Until each of them was asked once. */
+/** Waits until each of them was asked once. */
 async function known(mirror: ResourceMirror, open: readonly OpenRun[]): Promise<void> {
   const all = new Set<string>();
   while (all.size < open.length) for (const id of await look(mirror, 5_000)) all.add(id);
@@ -115,7 +115,7 @@ test('of a hundred incidents of which nothing new is heard one is asked at each 
   const [second] = await look(mirror, 5_000);
   expect(asked).toHaveLength(1);
   expect(second).not.toBe(first);
-  // Each once a minute at most.
+  // Each at most once a minute.
   const few = runs(2);
   const small = mirrorOf(few, 'few');
   await known(small, few);

@@ -29,7 +29,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A cell whose intake takes alerts as `tell` says. */
+/** A cell whose intake accepts alerts as `tell` decides. */
 function cell(over: Partial<ScheduledRunsParts> & { readonly tell?: (alert: Alert) => Promise<boolean> } = {}): {
   readonly runs: ScheduledRuns;
   readonly told: Alert[];

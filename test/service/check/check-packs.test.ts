@@ -35,7 +35,7 @@ export const miner = definePlaybook(
 `;
 const pack = writePackFolder(join(folder, 'acme'), { ...acmeFiles, 'playbooks/miner.ts': miner, 'saying.ts': undefined });
 
-/** There is no Slack in this configuration: people answer by their keys. */
+/** This configuration has no Slack: people answer with their keys. */
 const newKey = (): string => generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
 function configured(more: object = {}): Config {
@@ -163,7 +163,7 @@ test('the command prints each finding with its place, and ends with 1 where ther
   const checked = await cli('check', '--pack', pack);
   expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);
   expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 3 notices$/m);
-  // As it was called: the command may be copied.
+  // With the arguments of the call, so that the command can be copied.
   expect(checked.stdout).toContain('firebreak simulate --pack acme --playbook acme/miner --every.');
   expect(checked.status).toBe(1);
   const covered = await cli('coverage', '--pack', pack, '--rules', join(folder, 'rules'), '--all');

@@ -1,4 +1,4 @@
-/** A playbook that is broken in each of the ways that we know of, and the check that has to say so before it is live. */
+/** A playbook that is broken in each of the ways that we know of, and the check that must report it before it is live. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Mistake {
   readonly mistake: string;
-  /** Lines of the body; what is said is said of the line with `here`. */
+  /** Lines of the body; the finding is about the line with `here`. */
   readonly body: readonly string[];
   readonly on?: string;
   readonly more?: string;
-  /** Before the playbook, in its file. */
+  /** Code before the playbook, in its file. */
   readonly before?: string;
   readonly check: CheckFinding['check'];
   readonly severity?: CheckFinding['severity'];
@@ -321,7 +321,7 @@ export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mist
   ));
 });
 
-/** A whole file, or a whole envelope, that is refused before anything of the pack is run. */
+/** A whole file, or a whole envelope, that is refused before anything in the pack is run. */
 const refused: readonly (readonly [mistake: string, source: string, check: CheckFinding['check'], says: RegExp])[] = [
   ['the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Go by alert\.time/],
   ['chance', 'export const dice = () => Math.random();', 'code', /Math\.random.*alert\.id/],

@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the process has had of the processors, in hundredths of a second. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** CPU time of the process, in hundredths of a second. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 function ticksOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
@@ -73,7 +73,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
 `,
     );
     expect((await parse(['--config', config, 'alerts/a.json'])).alerts[0].severity).toBe('critical');
-    // As the shipped mapping has it.
+    // As in the shipped mapping.
     expect((await parse(['alerts/a.json'])).alerts[0].severity).toBe('medium');
     writeFileSync(config, 'sensors: { tetragon: { severities: { block-c2: awful } } }');
     expect((await parse(['--config', config, 'alerts/a.json'])).stderr).toContain('sensors.tetragon.severities.block-c2');

@@ -9,7 +9,7 @@ import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, until } from '../intake/parts/intake-fixture.ts';
 
-/** Temporal that refuses every start for good while it is told to. */
+/** A Temporal that permanently refuses every start while `refusing` is set. */
 class Picky extends FakeIncidentGateway {
   refusing = true;
 
@@ -44,7 +44,7 @@ afterAll(async () => {
 
 const around = () => ({ folder, env: { CODEC_KEY: Buffer.alloc(32, 7).toString('base64') } });
 const firebreak = (...args: readonly string[]) => firebreakHere(['alerts', ...args], around());
-/** As a process of its own, while the intake runs in this one. */
+/** As a separate process, while the intake runs in this one. */
 const asProcess = (...args: readonly string[]) => firebreakProcess(['alerts', ...args], around());
 
 const linesOf = ({ stdout }: CommandRun): readonly string[] => stdout.trimEnd().split('\n');
@@ -121,7 +121,7 @@ describe('alerts refused, while the service runs', () => {
       /incident\/lab\/shop\/Deployment\/web[12] +Terminal shell in container +gRPC status 3/,
     );
     expect(linesOf(await firebreak('rejected', 'list')).at(-1)).toBe('2 more are set aside: firebreak alerts refused list');
-    // Each has a line of its own to Temporal: which was refused first is chance.
+    // Each has its own line to Temporal: which was refused first is random.
     const idOf = (pod: string): string => listed.find((line) => line.includes(`Deployment/${pod} `))?.split(' ')[0] ?? '';
     const [first, second] = [idOf('web1'), idOf('web2')];
     expect((await firebreak('refused', 'show', first)).stdout).toContain('"rule":"Terminal shell in container"');

@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const run = (args: readonly string[], input = '') => firebreakHere(args, { folder, input });
 const firebreak = (args: readonly string[], input?: string) => run(['backtest', ...args], input);
 
-/** What is kept of the alerts of each. */
+/** The stored alerts of each. */
 const kept: { readonly record: AuditRecord; readonly text: string }[] = [];
 
 /** As an incident's workflow writes them. */
@@ -51,7 +51,7 @@ beforeAll(async () => {
   await store.append(recordsOf('cart', 'benign', now ?? '').map(maker.sign));
   await store.append(recordsOf('web', 'true_positive', now ?? '').map(maker.sign));
   await store.append(recordsOf('ancient', 'benign', old ?? '').map(maker.sign));
-  // By somebody with the database's password.
+  // Written by somebody with the database's password.
   await store.append(recordsOf('lie', 'benign', now ?? '').map(newMaker().sign));
   await database.close();
 });
@@ -142,7 +142,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     const { stdout } = await firebreak(['-'], `${lines.join('\n')}\n`);
     expect(stdout).toMatch(/^ *1 +1 +1 +0 +firebreak\/contain-dropped-binary +quarantinePod 1/m);
     expect(stdout).toMatch(/^1 +low +Nobody knows it$/m);
-    // The configuration here says who is asked; without one it is by group.
+    // This configuration says who is asked; without one the table is by group.
     expect(stdout).toMatch(/AT MOST +IN 8 HOURS, TO\n1 +1 +1 +1 +ana$/m);
     const elsewhere = await firebreak(['-', '--config', join(folder, 'none.yaml')], `${lines.join('\n')}\n`);
     expect(elsewhere.stdout).toMatch(/AT MOST +IN 8 HOURS, TO THE GROUP\n1 +1 +1 +1 +oncall$/m);

@@ -160,7 +160,7 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
 });
 
 describe('completion', () => {
-  /** What a shell's script asks for, and gets: a name a line. */
+  /** The completions that a shell's script requests: one name per line. */
   const offered = async (...words: readonly string[]): Promise<readonly string[]> =>
     (await asProcess(['complete', '--', ...words])).stdout
       .split('\n')
@@ -199,7 +199,7 @@ describe('who decides', () => {
     const nobody = await firebreak(call);
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--as <person>') });
     expect((await firebreak([...call, '--help'])).stdout).toMatch(/--as <person>.*FIREBREAK_AS.*--key <file>.*FIREBREAK_KEY/s);
-    // Further than what is missing: to Temporal, which is not there.
+    // It gets past what was missing, to Temporal, which is not there.
     const { stderr } = await firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
     expect(stderr).toContain('127.0.0.1:1');
   });
@@ -406,7 +406,7 @@ describe('config check', () => {
     expect(status).toBe(1);
     const desk = await firebreak(['config', 'check', '--config', path, '--connect', '--role', 'desk'], { FALCO_TOKEN: 'f' });
     expect(linesOf(desk.stderr)).toHaveLength(2);
-    // What Temporal is reached with is not there: that is told once, and nothing is tried without it.
+    // A file needed to reach Temporal is missing: that is reported once, and nothing is tried without it.
     const tls = written('tls.yaml', configText.replace('temporal: {', 'temporal: { tls: { caFile: none.pem },'));
     const untried = await firebreak(['config', 'check', '--config', tls, '--connect', '--role', 'desk']);
     expect(linesOf(untried.stderr)).toEqual([

@@ -9,7 +9,7 @@ import { commandFile } from '../../command-line.ts';
 const shells = {
   bash: {
     args: ['--norc', '--noprofile', '-c'],
-    // Twice: a new shell may source what its parent has.
+    // Twice, because a new shell may source again what its parent has.
     program: `source "$1" && source "$1"
 [[ $(complete -p firebreak) == *'-o default'* ]] && by_default=yes
 compopt() { [ "$*" != '+o default' ] || by_default=; }

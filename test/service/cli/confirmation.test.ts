@@ -14,9 +14,9 @@ const id = '0123456789abcdef';
 const digest = `sha256:${'0'.repeat(64)}`;
 
 /**
- * Every command there is, and what it takes. Arguments: it destroys something or weakens the response, whatever the arguments say, so without
- * a terminal it begins nothing without `--yes` and `--target`. `as it turns out`: as the chosen answer does, or where it finds something
- * (test/platform has their tests). `nothing`: it reads, contains, or keeps.
+ * Every command, and what confirmation it takes. Arguments: it destroys something or weakens the response, whatever the arguments are, so without a terminal it
+ * does nothing without `--yes` and `--target`. `as it turns out`: depends on the chosen answer, or on what it finds (tested in test/platform). `nothing`: it
+ * reads, contains, or keeps.
  */
 const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'nothing'>> = {
   run: 'nothing',
@@ -106,7 +106,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'records hold end': [id, ...who],
   'records hold list': 'nothing',
   'records remove': ['desk/main', '--records', '3', ...who],
-  // What it deletes was cut before, by what is configured and on record.
+  // What it deletes was cut before, according to configuration and records.
   'records cut': 'nothing',
   'stream list': 'nothing',
   'stream test': 'nothing',
@@ -173,7 +173,7 @@ describe('what destroys something or weakens the response', () => {
 
   const always = Object.entries(table).flatMap(([name, args]) => (typeof args === 'string' ? [] : [{ name, args }]));
   test.each(always)('without a terminal is not begun without both: $name', async ({ name, args }) => {
-    // Before the configuration is read, and before anything is connected to: neither is there.
+    // Before the configuration is read and before anything is connected to: neither exists.
     const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
       /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: add --yes and --target with the last 4 characters/,
@@ -216,7 +216,7 @@ describe('what destroys something or weakens the response', () => {
 });
 
 describe('on a terminal', () => {
-  /** `script` gives the program one, and passes on what is typed; `says` is waited for before each line of it. */
+  /** `script` gives the program a terminal, and forwards what is typed; waits for `says` before each line of it. */
   async function typed(
     lines: readonly { readonly at: string; readonly type: string | undefined }[],
     decision: object,

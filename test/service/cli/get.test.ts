@@ -7,7 +7,7 @@ import { makeOwnCertificate } from '../../../integrations/uploads/own-certificat
 import { firebreakHere } from '../../command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));
-/** An API server to which nobody has given the definitions. */
+/** An API server without the definitions. */
 const { certificate: cert, key } = makeOwnCertificate();
 const server = createServer({ cert, key }, (_request, response) => response.writeHead(404).end('404 page not found\n'));
 afterAll(() => {

@@ -29,7 +29,7 @@ describe('firebreak init', () => {
     expect(text('firebreak.yaml')).toMatch(/^# yaml-language-server: \$schema=\.\/firebreak\.schema\.json\n/);
     expect(JSON.parse(text('firebreak.schema.json'))).toMatchObject({ title: 'firebreak.yaml', type: 'object' });
     expect(text('ada.pem')).toContain('PRIVATE KEY');
-    // Without Slack her account there answers nothing.
+    // Without Slack, her account there cannot answer anything.
     expect(text('grace.pem')).toContain('PRIVATE KEY');
     for (const secret of ['alerts-token', 'ada.pem', 'secrets.yaml', 'falco-values.yaml', 'falcosidekick-values.yaml'])
       expect([secret, statSync(join(folder, 'new', secret)).mode & 0o777]).toEqual([secret, 0o600]);
@@ -91,7 +91,7 @@ describe('firebreak init', () => {
 
   test('leaves what the doctor looks at, who says once what to do about a cluster that nobody has named', async () => {
     await init(...two, '--temporal', '127.0.0.1:1');
-    // In a process of its own: the doctor ends it, whatever connections are left.
+    // In a separate process: the doctor ends it, even if connections are left.
     const { stdout } = await firebreakProcess(['doctor', '--config', 'new/firebreak.yaml', '--role', 'cell', '--json'], {
       folder,
     });
@@ -150,7 +150,7 @@ describe('firebreak init', () => {
 describe('on a terminal', () => {
   const cli = join(import.meta.dirname, '../../../service/cli.ts');
 
-  /** `script` gives it one; each text is typed when it asks with the words before it. */
+  /** `script` gives it a terminal; each text is typed when it asks with the words before it. */
   async function typed(answers: readonly (readonly [asked: string, text: string])[]): Promise<string> {
     const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, 'init', '--kubeconfig', 'none'];
     const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {

@@ -1,4 +1,4 @@
-/** Preloaded into a command: writes what it has loaded of Firebreak and of which packages, as JSON into the file that LOADED names. */
+/** Preloaded into a command: writes which modules of Firebreak and which packages it has loaded, as JSON, into the file named by LOADED. */
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 

@@ -237,7 +237,7 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
     test('finds neither the environment nor a file of whoever tries it, whatever its code says', async () => {
       const key = join(folder, 'desk.pem');
       writeFileSync(key, 'the key of the desk');
-      // What nobody has looked at before.
+      // Code that nobody has reviewed.
       const code = `import { readFileSync } from 'node:fs';
 let found = Object.keys(process.env).join();
 try { found += readFileSync(${JSON.stringify(key)}, 'utf8'); } catch (error) { found += error.code; }

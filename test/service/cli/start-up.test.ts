@@ -23,7 +23,7 @@ interface Loaded {
   readonly packages: readonly string[];
 }
 
-/** What a command has loaded by its end: the same on every machine, and what its time and memory come from. */
+/** What a command has loaded by its end: this is the same on every machine, and determines its time and memory. */
 function loadedBy(...args: readonly string[]): Loaded {
   const report = join(folder, 'loaded.json');
   rmSync(report, { force: true });

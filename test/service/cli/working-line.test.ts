@@ -11,7 +11,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
 
-/** A desk that answers when it is told to. */
+/** A desk that answers on demand. */
 async function startSlowDesk() {
   const waiting: ServerResponse[] = [];
   const server = createServer((_request, response) => void waiting.push(response));
@@ -31,12 +31,12 @@ async function startSlowDesk() {
   };
 }
 
-/** A command whose standard streams are a terminal. */
+/** Runs a command whose standard streams are a terminal. */
 function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, ...args];
   const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    // Node gives a terminal no colours where it runs in CI, or where one of these says so.
+    // Node uses no colours on a terminal in CI, or if one of these variables says so.
     env: {
       ...process.env,
       TERM: 'xterm',
@@ -68,7 +68,7 @@ test('a command that waits says so on a terminal, how long already, and takes it
   expect(said).toContain('→ ');
 });
 
-/** Loads ten of the command's modules as a busy machine does: each takes a quarter of a second, in which no timer fires. */
+/** Loads ten of the command's modules like a busy machine: each takes a quarter of a second, during which no timer fires. */
 const slowLoading = `import { registerHooks } from 'node:module';
 let left = 10;
 registerHooks({
@@ -106,7 +106,7 @@ test('a terminal has colours, unless NO_COLOR is set', async () => {
   expect(plain.text()).not.toContain(dim);
 });
 
-/** A terminal, and what stands in it. */
+/** A terminal, and its contents. */
 function terminal(isTTY = true) {
   const written: string[] = [];
   const err = { isTTY, write: (text: string | Uint8Array) => written.push(String(text)) > 0 };

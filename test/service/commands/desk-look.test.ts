@@ -1,4 +1,4 @@
-/** The command line at a desk: a real desk, a real identity provider, and a command line that has neither a configuration nor a key. */
+/** The command line at a desk: a real desk, a real identity provider, and a command line with neither a configuration nor a key. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -18,7 +18,7 @@ import { type ConsoleDesk, incidentRecords, startConsoleDesk } from '../desk/con
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-desk-look-'));
 let desk: ConsoleDesk;
 beforeAll(async () => {
-  // Each command finds a token that is about to end, and renews it.
+  // Each command finds a token that is about to expire, and renews it.
   desk = await startConsoleDesk({ idTokenSeconds: 20 });
   for (const namespace of ['shop', 'bank']) await desk.append(incidentRecords(namespace));
   for (const name of ['ana', 'shop', 'viewer']) expect(await login(name)).toMatchObject({ status: 0 });
@@ -31,12 +31,12 @@ afterAll(async () => {
 
 const homeOf = (name: string): string => join(folder, name);
 const aloneEnv = (name: string) => {
-  // Of this process, besides: what Node has compiled already.
+  // From this process only PATH and what Node has compiled already.
   const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
   return { XDG_CONFIG_HOME: homeOf(name), HOME: homeOf(name), PATH, NODE_COMPILE_CACHE };
 };
 
-/** As a process of its own, since somebody signs in while it waits. */
+/** As a separate process, because somebody signs in while it waits. */
 async function login(name: string, subject = `sub-${name}`, more: readonly string[] = []): Promise<CommandRun> {
   mkdirSync(homeOf(name), { recursive: true });
   let approving: Promise<void> = Promise.resolve();
@@ -124,7 +124,7 @@ describe('the sign-in', () => {
     expect(existsSync(file)).toBe(false);
     expect((await look('leaving', ['incidents', 'list'])).stderr).toContain('nobody has signed in at');
     expect((await look('leaving', ['logout'])).stdout).toContain('Nobody is signed in');
-    // Somebody has copied it before.
+    // Somebody has made a copy before.
     writeFileSync(file, text);
     expect((await look('leaving', ['incidents', 'list'])).stderr).toContain(
       'renews this sign-in no more: it has ended or was revoked',
@@ -266,7 +266,7 @@ describe('what is seen', () => {
   });
 });
 
-/** Says on standard error, which can be read while it runs, what it says on the other. */
+/** Copies its standard output to standard error, which can be read while it runs. */
 const echo = `const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = (text, ...rest) => { process.stderr.write(text); return write(text, ...rest); };`;
 
@@ -296,7 +296,7 @@ describe('which way', () => {
   test('neither Temporal nor a database is so much as loaded, and no configuration is there', async () => {
     const report = join(folder, 'loaded.json');
     const preload = pathToFileURL(join(import.meta.dirname, '../cli/loaded.mjs')).href;
-    // The sources: what is built holds its packages in files of its own.
+    // The sources, because the build has its packages in separate files.
     const sources = join(projectRoot(), 'service', 'cli.ts');
     const { code } = await runCommand({
       command: process.execPath,
@@ -347,7 +347,7 @@ test('a certificate of an authority of one’s own is trusted only where a file 
   const about = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   execFileSync('openssl', ['req', '-x509', ...curve, ...about, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  // What stands before a desk, and ends TLS there.
+  // A front that stands before a desk, and terminates TLS.
   const front = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
     const { method, headers, url = '' } = request;
     fetch(`${desk.url}${url}`, { ...(method && { method }), headers: { authorization: headers.authorization ?? '' } })

@@ -13,7 +13,7 @@ import { folderEvidence } from '../../platform/kubernetes/parts/evidence.ts';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-check-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The commands of `docs/evidence.md`, word for word. */
+/** The commands in `docs/evidence.md`, word for word. */
 const [fromGet = '', fromStore = ''] = (() => {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/evidence.md'), 'utf8');
   const section = page.slice(page.indexOf('## A check with nothing of Firebreak'));
@@ -24,7 +24,7 @@ const whole = join(folder, 'whole');
 let address = '';
 beforeAll(async () => {
   const evidence = await folderEvidence(folder);
-  // Text that looks like the manifest's own, where somebody else has a say in it.
+  // Text that imitates the manifest's own, in fields that somebody else can influence.
   const lures = { partial: '"signature":"x",},{', did: 'collected "signature":"y", 2 logs' };
   const clock = { against: 'kubernetes-api', aheadMs: 12, withinMs: 40 } as const;
   const keeping = createEvidenceWriter(
@@ -46,14 +46,14 @@ beforeAll(async () => {
   expect(await createManifestVerifier({ store: evidence.store, verifier })(address)).toEqual([]);
 });
 
-/** A copy of what was handed out, to do something to. */
+/** Makes a copy of what was handed out, to tamper with. */
 function copied(name: string): string {
   const copy = join(folder, name);
   cpSync(whole, copy, { recursive: true });
   return copy;
 }
 
-/** All that the commands say; they go on after one that fails, as somebody's shell does. */
+/** All output of the commands; they continue after one that fails, as in an interactive shell. */
 const check = (cwd: string): string => execFileSync('bash', ['-c', `{ ${fromGet}\n} 2>&1; true`], { cwd, encoding: 'utf8' });
 
 describe('the check with nothing of Firebreak, as the page has it', () => {

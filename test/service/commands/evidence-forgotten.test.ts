@@ -65,7 +65,7 @@ test('evidence of an incident that Temporal cannot tell of is found in the store
   expect(JSON.parse(verified)).toEqual([{ manifest: second.manifestSha256, problems: [] }]);
   expect(none).toContain('FB_ERR_UNAVAILABLE');
 
-  // Whoever checks evidence years later has the store and its keys, and nothing of Temporal.
+  // Anyone who checks evidence years later has the store and its keys, and nothing of Temporal.
   rmSync(join(folder, 'state', 'keys', 'codec.key'));
   const { manifestSha256 } = second;
   const [table, byIncident, byAddress, shortened, elsewhere] = await Promise.all([

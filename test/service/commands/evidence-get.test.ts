@@ -52,6 +52,6 @@ test('what is sealed is handed out as it was taken, so that sha256sum agrees; wi
   await register.destroy(key, { by: 'person/ada', reason: 'case closed' });
   const gone = writeEvidencePackage(join(folder, 'gone'), parcel, (one) => opened({ opensWith, store, keys }, one));
   await expect(gone).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND', detail: expect.stringContaining('case closed') });
-  // The proof of what it was stays: manifest, signature, and the bytes as they lie there.
+  // The proof of what it was remains: manifest, signature, and the bytes as stored.
   expect(await createManifestVerifier({ store, verifier })(ref.manifestSha256)).toEqual([]);
 });

@@ -8,7 +8,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** With nothing that it is about. */
+/** An incident without any details. */
 const bare: PrintedIncident = {
   incident: { id: 'incident/lab/shop/Deployment/web', run: 'run-1' },
   ...{ title: 'deployment/shop/web', severity: 'critical', open: true, openedAt: '2026-03-01T14:02:11.000Z' },

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { onOneLine } from '../../../service/commands/alerts/alerts.ts';
 import { Lines } from '../../../service/commands/lines.ts';
 
-/** Takes each write only when it is told to. */
+/** Accepts each write only when it is told to. */
 class SlowReader extends Writable {
   readonly read: string[] = [];
   #taken: (() => void) | undefined;

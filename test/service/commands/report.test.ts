@@ -20,7 +20,7 @@ const records = recordsOf([
   { id: 'b', at: now - 20 * dayMs, end: 'expired' },
   { id: 'c', at: now - 50 * dayMs, end: 'expired' },
 ]);
-/** By somebody with the database's password: nobody was ever asked these. */
+/** Written by somebody with the database's password: nobody was ever asked these. */
 const madeUp = recordsOf([{ id: 'd', at: now - dayMs, votes: [{ person: 'ana', choice: 'remove', after: 1 }], end: 'decided' }]);
 const stranger = newMaker();
 let database: Database;
@@ -132,7 +132,7 @@ describe('the metrics of the desk', () => {
     at = now + 8 * dayMs;
     expect(await metrics.text()).not.toContain('playbook="contain"');
     expect(reads).toBe(2);
-    // Numbers that are read anew do not take back what was counted.
+    // Reading the numbers again does not undo what was counted.
     expect(await metrics.text()).toContain('firebreak_audit_findings_total{kind="record-forged"} 1');
   });
 });

@@ -5,7 +5,7 @@ import { openConnection } from '../../../service/temporal/access.ts';
 import { grpc, grpcCode } from '../../../service/temporal/grpc-status.ts';
 import { eventually } from '../../eventually.ts';
 
-/** A Temporal that lets a connection be opened, and answers nothing else. */
+/** A Temporal that accepts a connection, and answers nothing else. */
 async function silentTemporal() {
   const held: string[] = [];
   const sessions: ServerHttp2Session[] = [];
@@ -19,7 +19,7 @@ async function silentTemporal() {
     }
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    // Not compressed, of no bytes: an answer without a field.
+    // Not compressed, zero bytes: an answer without any field.
     stream.end(Buffer.alloc(5));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -34,7 +34,7 @@ async function silentTemporal() {
   };
 }
 
-// The client tries a call again that failed for want of a server: out of a timer, where nobody can catch what is thrown.
+// The client retries a call that failed for lack of a server from a timer, where nobody can catch what it throws.
 test('a call that is under way when the connection is closed fails where it was made, and not in the midst of the process', async () => {
   const temporal = await silentTemporal();
   const connection = await openConnection({

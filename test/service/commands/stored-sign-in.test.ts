@@ -21,7 +21,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A process that is at the sign-in of a desk for that long, and writes down when it begins and ends. */
+/** Starts a process that holds the sign-in of a desk for this long, and records when it begins and ends. */
 function atSignIn(name: string, ms: number): ChildProcess {
   const module = new URL('../../../service/commands/desk/stored-sign-in.ts', import.meta.url).href;
   const body = `

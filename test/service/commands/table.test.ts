@@ -7,7 +7,7 @@ const rows = [
   { id: 'shop/Job/mail', text: 'short' },
 ];
 
-/** What a table says on so many columns. */
+/** What a table prints within this many columns. */
 function printed(within: number): readonly string[] {
   const lines: string[] = [];
   jest.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text).trimEnd()) > 0);

@@ -21,7 +21,7 @@ let runs = 0;
 interface Told {
   readonly name: string;
   readonly verdict?: string;
-  /** It rests on nobody's answer. */
+  /** The verdict rests on nobody's answer. */
   readonly unasked?: true;
   readonly counts: readonly (readonly [rule: string, severity: string, count: number])[];
   readonly digest?: string;
@@ -69,22 +69,22 @@ function incidentOf({
 
 const old = new Date(Date.now() - 90 * 86_400_000).toISOString();
 const told: readonly Told[] = [
-  // Harmless each time, of one image: a suppression of exactly that.
+  // Harmless each time, from one image: proposes a suppression of exactly that.
   { name: 'debug', verdict: 'benign', counts: [['Shell', 'low', 400]], digest: image('a') },
   { name: 'debug', verdict: 'benign', counts: [['Shell', 'medium', 100]], digest: image('a') },
   { name: 'debug', counts: [['Shell', 'low', 7]], digest: image('a') },
   // The same rule elsewhere was an attack.
   { name: 'cart', verdict: 'true_positive', counts: [['Shell', 'low', 3]], digest: image('b'), unanswered: [['Escape', 'high']] },
-  // Harmless twice, and once not: nothing is proposed.
+  // Harmless twice, and once not: proposes nothing.
   { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
   { name: 'web', verdict: 'benign', counts: [['Read', 'high', 50]], digest: image('c') },
   { name: 'web', verdict: 'suspicious', counts: [['Read', 'high', 1]], digest: image('c') },
   // Nobody has judged it.
   { name: 'loud', counts: [['Noise', 'info', 9_000]], digest: image('d'), unanswered: [['Escape', 'critical']] },
-  // Harmless, and no image is known: for the playbook.
+  // Harmless, but no image is known: a matter for the playbook.
   { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 20]] },
   { name: 'host', verdict: 'benign', counts: [['Mount', 'medium', 22]] },
-  // A playbook’s own word, on nobody’s answer: it proposes nothing.
+  // A playbook’s own verdict, without anybody’s answer: proposes nothing.
   { name: 'sure', verdict: 'benign', unasked: true, counts: [['Guess', 'low', 30]], digest: image('f') },
   { name: 'sure', verdict: 'benign', unasked: true, counts: [['Guess', 'low', 30]], digest: image('f') },
   // Long ago.
@@ -119,7 +119,7 @@ beforeAll(async () => {
   for (const one of told) await store.append(incidentOf(one).map(maker.sign));
   const refused = { chain: 'desk/lab', number: 1, at: old, kind: 'click.refused', actor: 'slack/U1', body: {} };
   await store.append([maker.sign(refused)]);
-  // By somebody with the database's password: incidents of their own, and that one of ours was harmless.
+  // Written by somebody with the database's password: incidents of their own, and a claim that one of ours was harmless.
   for (const one of madeUp) await store.append(incidentOf(one).map(newMaker().sign));
   const chain = (await store.chains([''])).find((name) => name.includes('/loud@')) ?? '';
   const lie = { chain, number: 9, at: new Date().toISOString(), kind: 'incident.verdict', actor: 'engine' };

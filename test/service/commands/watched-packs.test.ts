@@ -133,7 +133,7 @@ test('a change of what a body does is begun with beside what runs; of an envelop
   expect(adopted).toEqual([first, second]);
   await eventually('what commands go by', () => loadConfig({ path, env: {} }).packs[0]?.integrity === second);
   await eventually('the word', () => said.filter((one) => one.startsWith('the saved code is live')).length === 2);
-  // What was run before is another change, and not what runs.
+  // What ran before is a change again, and not what runs now.
   await save('one');
   expect(adopted.at(-1)).toBe(first);
   const miner = acmeFiles['playbooks/miner.ts'] ?? '';
@@ -176,7 +176,7 @@ test('commands go by what the service has taken of a watched pack, pinned or not
     expect(() => loadConfig({ ...command, watched: [] })).toThrow();
     const checked = await firebreakHere(['config', 'check', '--config', command.path], { folder });
     expect(checked.stderr).toMatch(/not what is pinned|not pinned|acme\/miner/);
-    // A service that watches nothing has taken none.
+    // A service that watches nothing has accepted none.
     keepAsAccepted(config, []);
     expect(await list()).toMatchObject({ status: 1 });
   }
@@ -189,7 +189,7 @@ test('what stands ready says of a pack what the check would, once for each save,
   const said = () => JSON.stringify(describePack(readPack({ folder: pack })).raw);
   await ready.describe(pack, stateDir);
   expect(kept()).toEqual([said()]);
-  // Whether the next one is made ready beforehand, or nobody had the time.
+  // Whether or not there was time to prepare the next one in advance.
   ready.again();
   for (const title of ['Cut off at once', 'Cut off later']) {
     const miner = acmeFiles['playbooks/miner.ts'] ?? '';

@@ -241,7 +241,7 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
     const config = loadConfig({ path: write(`${minimal}stateDir: never-run\n`), env: {} });
     const asked = () => resolveSecrets({ config, env: {}, roles: [] });
     expect(asked).toThrow(/no service has run with the state directory \S+never-run yet: its first start makes \S+codec\.key/);
-    // What was made and is gone is lost: nobody is told to make another.
+    // A key that was made and is gone is lost: the message does not suggest making another.
     mkdirSync(join(config.stateDir, 'keys'), { recursive: true });
     expect(asked).toThrow(/codec\.key cannot be read or is empty/);
     rmSync(config.stateDir, { recursive: true });

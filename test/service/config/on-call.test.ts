@@ -24,7 +24,7 @@ function write(rest: string, listed = people): string {
   return path;
 }
 
-/** Path, problem and remedy of everything that is wrong. */
+/** Returns path, problem and remedy of everything that is wrong. */
 function problems(rest: string, listed = people): readonly string[] {
   const checked = checkConfig({ path: write(rest, listed), env: {} });
   return checked.ok ? [] : checked.problems.map(({ path, problem, remedy }) => `${path}: ${problem}. ${remedy}`);

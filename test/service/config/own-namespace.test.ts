@@ -14,7 +14,7 @@ intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
 roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
 `;
 
-/** Read in a pod of this namespace; undefined: outside of a cluster. */
+/** Reads a configuration in a pod of this namespace; undefined: outside a cluster. */
 function read(more: string, podIn: string | undefined) {
   const path = join(folder, 'firebreak.yaml');
   writeFileSync(path, minimal + more);

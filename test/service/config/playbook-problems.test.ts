@@ -11,7 +11,7 @@ import { playbooks as shipped } from '../../../playbooks/index.ts';
 import { playbookProblems, quorumProblems } from '../../../service/config/playbook-problems.ts';
 import { configSchema } from '../../../service/config/schema.ts';
 
-/** As it is configured, of no interest here but that there is one. */
+/** Slack as configured; here it only matters that there is one. */
 const { slack } = configSchema.parse({
   cluster: 'lab',
   intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
@@ -154,7 +154,7 @@ describe('questions that can never be answered as they need it are told', () => 
       playbook('a', { levels }),
       playbook('b', { levels }),
     ]);
-    // Once for all that ask the same groups.
+    // Reported once for all that ask the same groups.
     expect(found).toEqual([{ at: ['roster', 'groups'], problem: expect.stringContaining(problem), remedy: expect.any(String) }]);
     expect(found[0]?.problem).toMatch(/asked about leases, by a, by b$/);
   });

@@ -108,7 +108,7 @@ const leaseAsked: Question = {
   requester: 'engine',
 };
 const leaseState: QuestionState = { ...state, question: leaseAsked, digest: questionDigest(leaseAsked), plans: [undo] };
-/** What the incident says beside its questions. */
+/** What the incident says apart from its questions. */
 const rest = {
   title: 'deployment/shop/cart',
   severity: 'critical',
@@ -191,13 +191,13 @@ beforeEach(() => {
 });
 
 const filled = { choice: 'remove', person: 'ana', reason: 'nobody built it', target: 'x2x8k'.slice(-4) };
-/** As a browser does that has just opened the page. */
+/** Submits the form, like a browser that has just opened the page. */
 function sendOff(form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}, to = link) {
   const asked = to === link ? card.questionDigest : questionDigest(lease.question);
   return fetch(to, { method: 'POST', body: new URLSearchParams({ asked, ...form }), headers, redirect: 'manual' });
 }
 
-/** From the form to the page that says what became of it. */
+/** Goes from the form to the page that says what became of it. */
 async function answer(form: Readonly<Record<string, string>>, subject: string, to = link) {
   desk.provider.person = subject;
   const next = (await sendOff(form, {}, to)).headers.get('location') ?? '';
@@ -243,7 +243,7 @@ describe('the page of a question', () => {
     if (!vote) throw new Error('no vote');
     expect(vote.vote).toMatchObject({ choice: 'later', answers: { hours: 4, who: ['ben'] } });
     expect(await checked(vote)).toMatchObject({ ok: true });
-    // The provider's word is for these answers alone.
+    // The provider's word covers only these answers.
     const other = { ...vote.vote, answers: { hours: 5, who: ['ben'] } };
     const { idToken = '' } = vote;
     expect(await checked({ ...signVote(other), idToken })).toMatchObject({ ok: false });
@@ -370,7 +370,7 @@ describe('the page about what is in force', () => {
       'ends its &lt;containers&gt;',
     ])
       expect(text).toContain(shown);
-    // Nothing is ended: no characters of its name are asked for.
+    // Nothing is ended, so it does not ask for characters of its name.
     expect(text).not.toContain('name="target"');
     expect(sent).toEqual([]);
   });

@@ -71,7 +71,7 @@ describe('deadlines of notifications', () => {
   const write = (chain: string, record: Pick<AuditRecord, 'kind' | 'actor' | 'body'>): Promise<unknown> =>
     store.appendNext(chain, async (number) => makerOf(chain).sign({ chain, number, at: new Date(now).toISOString(), ...record }));
 
-  /** As the control workflow records it; `signer`: who has signed it in truth. */
+  /** As the control workflow records it; `signer`: who has really signed it. */
   const order = async (draft: DeadlineDraft, person: 'ana' | 'ben' = 'ana', signer: 'ana' | 'ben' = person): Promise<void> => {
     const given: DeadlineOrder = { version: 1, person, at: new Date(now).toISOString(), cluster: 'c', ...draft };
     const signed = { order: given, keyId: people[person].keyId, signature: await people[signer].sign(orderBytes(given)) };
@@ -79,7 +79,7 @@ describe('deadlines of notifications', () => {
     await write(control, { kind, actor: `person/${person}`, body: { text: `${person}: ${kind}`, order: signed } });
   };
 
-  /** A desk that was just started. */
+  /** A desk that has just started. */
   const desk = (over: Partial<Parameters<typeof createDeadlines>[0]> = {}): DeskDeadlines =>
     createDeadlines({
       ...{ store, trust: makersTrust, signers, roster, entity: 'other', group: 'oncall', before: [4 * hourMs, hourMs] },
@@ -102,7 +102,7 @@ describe('deadlines of notifications', () => {
   const at = (hours: number): void => {
     now = begin + hours * hourMs;
   };
-  /** Each is somebody's telephone that rings once. */
+  /** Each is a telephone that rings once. */
   const calls = (status?: 'triggered' | 'resolved'): readonly string[] =>
     pagerDuty.alerts
       .filter((alert) => status === undefined || alert.status === status)
@@ -118,7 +118,7 @@ describe('deadlines of notifications', () => {
     const looks: number[] = [];
     for (const hours of [0, 19.9, 20, 20.1, 22.9, 23, 23.5, 24, 24.1, 30]) {
       at(hours);
-      // A second desk looks too, and each is a new one.
+      // A second desk looks too, and each time both are new.
       await Promise.all([desk().look(), desk().look()]);
       looks.push(calls().length);
     }
@@ -159,7 +159,7 @@ describe('deadlines of notifications', () => {
     expect(await called()).toMatchObject([
       { group: 'oncall', stage: 'early-warning', dueAt: '2026-03-02T10:00:00.000Z', incident: incident.id },
     ]);
-    // What was just done is told at the next look.
+    // What was just done is reported at the next look.
     await desk().look();
     expect([...new Set(posts.map(({ text }) => text))]).toEqual([
       'ana: deadline.started',

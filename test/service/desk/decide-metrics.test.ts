@@ -18,7 +18,7 @@ test('questions are counted as they end, with the time that people took; what ha
     ended('question.expired', '2', 3_600),
     ended('question.void', '3', 1),
     ended('question.decided', 'of-before', 5),
-    // Written once more.
+    // Written a second time.
     ended('question.decided', '1', 45),
   ]);
   const text = await metrics.text();

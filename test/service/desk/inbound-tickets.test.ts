@@ -72,7 +72,7 @@ const words = async () => (await mailbox.after(incident, 0, 100)).map((news) => 
 test('an event is kept for the incident of its ticket, which is told; the same one again is the same one', async () => {
   const delivery = githubDelivery(closed);
   expect(await post(delivery)).toBe(204);
-  // Sent again by GitHub, or by whoever recorded it: with another delivery id, which nobody has signed.
+  // Sent again by GitHub, or by somebody who recorded it: with another delivery id, which is not signed.
   expect(await post({ ...delivery, headers: { ...delivery.headers, 'x-github-delivery': 'another' } })).toBe(204);
   expect(await words()).toEqual(['github 7 was closed by lea']);
   expect(nudged).toEqual([incident, incident]);

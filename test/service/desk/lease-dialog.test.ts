@@ -40,7 +40,7 @@ function asked(over: Partial<Question> = {}): QuestionState {
   return openState(question, { at: 0 });
 }
 
-/** What the dialog showed, and what became of it where the incident says this by the time that it is sent off. */
+/** What the dialog showed, and what became of it if the incident says this by the time it is submitted. */
 async function answered(shown: QuestionState, now: QuestionState, choice = 'release', others: readonly QuestionState[] = []) {
   const votes: TrustedClick[] = [];
   const stateWith = (question: QuestionState) =>

@@ -65,7 +65,7 @@ describe('PagerDuty’s on-call', () => {
     );
     const { who, may } = await follow();
     expect(who()).toEqual(['ana']);
-    // A group that nobody follows is as the roster has it.
+    // A group without a followed schedule is as in the roster.
     expect(may('lea', 'leads')).toBe(true);
     now = begun + 4 * hour;
     expect(who()).toEqual(['ben']);

@@ -21,7 +21,7 @@ const budget = new RequestBudget({ perSecond: 0.000_1, burst: 1_000 });
 let desk: Server;
 let status: Server;
 let overSlack: ConsoleDesk;
-/** What was found about requests that got as far as to be read. */
+/** Problems found in requests that got as far as being read. */
 let found: string[] = [];
 let faults: unknown[] = [];
 
@@ -68,7 +68,7 @@ const places: readonly Place[] = [
   ['the status', () => portOf(status), '/metrics'],
 ];
 
-/** Sends these bytes, and gives the statuses of what was answered until the other side closed. */
+/** Sends these bytes, and returns the statuses of all answers until the other side closed. */
 function statusesOf(port: number, parts: readonly (string | Buffer)[], from = '127.0.0.1'): Promise<readonly number[]> {
   return new Promise((done) => {
     let text = '';
@@ -95,7 +95,7 @@ const body = '{"type":"x"}';
 const json = 'Content-Type: application/json\r\n';
 const inner = 'POST /slack/events HTTP/1.1\r\nHost: inner\r\n\r\n';
 
-/** What two servers could take for different requests, by what it begins with and what is in it. */
+/** Requests that two servers could interpret differently, by how they begin and what they contain. */
 const doubtful: readonly (readonly [string, (path: string, head: string) => string])[] = [
   [
     'length and chunks',

@@ -13,7 +13,7 @@ import { createSignInReader } from '../../../service/process/sign-ins.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { roster as people } from '../../workflows/people.ts';
 
-/** The provider knows all of them but eve. */
+/** The provider knows everyone except eve. */
 export const roster = {
   ...people,
   people: people.people.map((one) => (one.id === 'eve' ? one : { ...one, subject: `sub-${one.id}` })),
@@ -23,19 +23,19 @@ export interface SignInDesk {
   readonly provider: IdentityProvider;
   readonly publicUrl: string;
   readonly flow: SignInFlow;
-  /** As the cell reads what the provider says. */
+  /** Reads what the provider says, as the cell does. */
   readonly signIns: SignInReader;
-  /** Requests for which this finds pages go to these, all others to those of a sign-in. */
+  /** Requests for which this finds pages go to them, all others to the pages of a sign-in. */
   serve(pagesFor: (path: string) => Pick<SignInPages, 'handle'> | undefined): void;
   stop(): Promise<void>;
 }
 
-/** The desk's pages of a sign-in on a port of their own, with a real identity provider. */
+/** Starts the desk's sign-in pages on a port of their own, with a real identity provider. */
 export async function startSignInDesk(options: {
   readonly votes: SignInFlowOptions['votes'];
   readonly ends: SignInFlowOptions['ends'];
   readonly reaches: NonNullable<Config['stepUp']>['reaches'];
-  /** Told what was refused, as `REASON: SUBJECT`. */
+  /** Called with each refusal, as `REASON: SUBJECT`. */
   readonly refused: (refusal: string) => void;
 }): Promise<SignInDesk> {
   const { votes, ends, reaches, refused } = options;

@@ -124,7 +124,7 @@ async function linkFor(person: string, asked = question): Promise<string> {
   return link;
 }
 
-/** The whole way, as a browser goes it. */
+/** The whole sign-in, as a browser goes through it. */
 async function signIn(person: string, asked = question): Promise<SignedVote> {
   desk.provider.person = `sub-${person}`;
   const page = await new Browser().go(await linkFor(person, asked), 'POST');
@@ -178,7 +178,7 @@ describe('the way from the click to the vote', () => {
     expect(form.text).toBe('Who are you?');
     desk.provider.person = 'sub-ana';
     const begun = await fetch(link, { method: 'POST', redirect: 'manual' });
-    // The other browser goes the provider's way with the address that the first was sent to, and has no cookie of the desk.
+    // The other browser visits the provider's address that the first was sent to, and has no cookie of the desk.
     const page = await other.go(begun.headers.get('location') ?? '');
     expect(page).toMatchObject({ status: 403, text: expect.stringContaining('another browser') });
     expect(sent).toEqual([]);

@@ -55,7 +55,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await stop(server);
-  // What is still counted would be told by its timer after the database has gone.
+  // Otherwise a timer would report the remaining counts after the database is gone.
   refusals.flush();
   await journal.flush();
   await database.close();

@@ -50,7 +50,7 @@ async function follow(userGroup = 'S0ONCALL') {
   return duty;
 }
 
-/** What somebody who clicks is told; undefined: their vote would be taken. */
+/** What somebody who clicks is told; undefined: their vote would be accepted. */
 async function refusal(duty: OutsideDuty | undefined, slackUser: string, groups = ['oncall']): Promise<string | undefined> {
   const signer = { keyId: 'k', sign: async () => '' } as never;
   const replies = { remember: async () => undefined };

@@ -45,7 +45,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A configuration with some lines more. */
+/** A configuration with some additional lines. */
 function configured(lines = '', intake = '', ada = ''): Config {
   const file = join(folder, 'firebreak.yaml');
   writeFileSync(
@@ -224,7 +224,7 @@ describe('of Temporal it says', () => {
         const isAnswered = answered !== '' && String(headers[':path']).endsWith(answered);
         stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
         stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': isAnswered ? '0' : code }));
-        // A message without a field.
+        // A message without any field.
         stream.end(isAnswered ? Buffer.alloc(5) : '');
       })
       .listen(0, '127.0.0.1');
@@ -248,7 +248,7 @@ describe('of the network the probe says', () => {
     ['ok', {}, 'are enforced on node-1'],
     ['error', { into: 'connected' }, 'into a pod that a policy closes'],
     ['error', { into: 'connected', out: 'connected' }, 'into and out of a pod'],
-    // What got through is proof, whatever the control says.
+    // A connection that got through is proof, whatever the control says.
     ['error', { control: 'failed', out: 'connected' }, 'out of a pod'],
     ['warning', { control: 'silent' }, 'nothing is proven'],
     ['warning', { into: 'refused' }, 'nothing is proven'],
@@ -724,7 +724,7 @@ describe('of keys and certificates it says', () => {
       const address = server.address();
       return { server, port: typeof address === 'object' && address ? address.port : 0 };
     };
-    // It was renewed on disk, and the process still shows the last one.
+    // It was renewed on disk, but the process still shows the previous one.
     const intake = await serving(daysAgo(360));
     const temporal = await serving(daysAgo(400));
     const page = await serving(daysAgo(100));

@@ -22,7 +22,7 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
 );
 const config = loadConfig({ path, env: {} });
 
-/** An incident, as Temporal lists it and as its own state says. */
+/** An incident, as Temporal lists it and as its own state reports it. */
 interface Incident {
   readonly id: string;
   readonly openedAt: string;
@@ -50,7 +50,7 @@ const reportOf = (open: readonly NamedIncident[], over: Partial<IntakeReport> = 
   ...over,
 });
 
-/** A Temporal with these incidents, and which of them were asked for their state. */
+/** A Temporal with these incidents; `asked` collects those that were asked for their state. */
 function temporalWith(incidents: readonly Incident[], intakes: readonly IntakeReport[]): { session: Session; asked: string[] } {
   const asked: string[] = [];
   async function* list({ query }: { readonly query: string }) {
@@ -114,7 +114,7 @@ test('with a severity nobody is asked whom a cell has left out as less bad than 
   expect(asked).toEqual([]);
   await rowsOf(session, { limit: 50, severity: 'low' });
   expect(asked).toEqual([]);
-  // Of these it has named a hundred only.
+  // It has named only a hundred of these.
   const all = many(300, { severity: 'critical' });
   const more = temporalWith(all, [reportOf(all.map(toldOf))]);
   expect((await rowsOf(more.session, { limit: 250, severity: 'critical' })).rows).toHaveLength(250);

@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const event = (...call: Parameters<typeof falcoEvent>): string => JSON.stringify(falcoEvent(...call));
 const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
-/** Alerts a second: what a sender has used up does not come back while a test runs, however slow the machine. */
+/** Alerts a second: so few that what a sender has used up is not refilled during a test, however slow the machine is. */
 const hardlyAny = 0.001;
 
 function signed(body: string | Uint8Array, { secret = 'siem-secret', at = nowSeconds() } = {}): Record<string, string> {
@@ -336,7 +336,7 @@ describe('what costs a stranger nothing', () => {
   test('a body without a token is not read', async () => {
     const { intake } = await door(new FakeIncidentGateway());
     const head = 'POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n';
-    // None of it ever comes.
+    // The body never comes.
     const { answer } = await talk(Number(new URL(intake.url).port), head);
     expect(answer).toMatch(/^HTTP\/1\.1 401/);
   });
@@ -364,14 +364,14 @@ function talk(port: number, text: string): Promise<{ answer: string }> {
   });
 }
 
-/** The cluster as the watch cache would say it: `here-0` runs on node-7, `away-0` on node-8. */
+/** The cluster as the watch cache would report it: `here-0` runs on node-7, `away-0` on node-8. */
 const placing: SubjectResolver = {
   resolve(alert) {
     const nodes: Readonly<Record<string, string>> = { 'here-0': 'node-7', 'away-0': 'node-8' };
     const { pod } = alert;
     const node = pod && nodes[pod.name];
     const placed = pod && node ? { ...alert, node, pod: { ...pod, uid: `uid-of-${pod.name}` } } : alert;
-    // A sensor's own word for the uid, where nobody can say more.
+    // The uid that a sensor claims, if nobody knows better.
     const told = pod && !node ? { ...placed, pod: { ...pod, uid: 'claimed' } } : placed;
     return { alert: told, subject: subjectOf(told) };
   },

@@ -34,7 +34,7 @@ describe('a lane', () => {
     await mostAtOnce(limiter, { calls: 10, ms: 260 });
     const began = performance.now();
     expect(await mostAtOnce(limiter, { calls: 4, ms: 130 })).toBe(1);
-    // Without a rest it would be 520.
+    // Without a pause it would be 520.
     expect(performance.now() - began).toBeGreaterThan(900);
   });
 
@@ -67,7 +67,7 @@ describe('a lane', () => {
     const { pass } = clocked(4, { yields: () => yields });
     const timers = jest.spyOn(globalThis, 'setTimeout');
     await pass({ calls: 6, ms });
-    // The runner sets longer ones of its own.
+    // The test runner sets longer timers of its own.
     const set = timers.mock.calls.map(([, rest]) => Number(rest)).filter((rest) => rest < 60_000);
     expect(Math.max(...set)).toBe(rests);
   });
@@ -104,7 +104,7 @@ describe('a lane', () => {
   });
 });
 
-/** An adaptive lane with a clock of its own: `pass` lets calls take so many milliseconds of it, one after another. */
+/** An adaptive lane with its own clock: `pass` makes calls take this many milliseconds of it, one after another. */
 function clocked(places: number, options: ConcurrencyLimiterOptions = {}) {
   let now = 1_000;
   const limiter = new ConcurrencyLimiter(places, { adaptive: true, ...options, now: () => now });

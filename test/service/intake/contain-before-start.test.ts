@@ -20,7 +20,7 @@ function entryOf(n: number, severity: Severity = 'critical'): { alert: Alert; su
   return { alert: alertOf({ n, severity }), subject, receivedAt: '2026-11-27T00:00:00Z' };
 }
 
-/** Containments that end when they are told to. */
+/** Containments that end only when the test says so. */
 function byHand() {
   const begun: { readonly pod: string | undefined; readonly end: (result?: HeadStartResult) => void }[] = [];
   const before = new ContainBeforeStart({

@@ -20,7 +20,7 @@ afterEach(async () => {
   doors = [];
 });
 
-/** From here on no window of a storm ends, which is five seconds long at least: what waits for that waits for ever. */
+/** From here on no storm window ends (a window lasts at least five seconds), so anything waiting for its end waits for ever. */
 function keepWindowsOpen(): void {
   const inTime = globalThis.setTimeout;
   const wait = (work: () => void, ms?: number) => inTime(ms !== undefined && ms >= 5_000 ? () => undefined : work, ms);
@@ -186,7 +186,7 @@ describe('the dispatcher', () => {
     const { post, intake } = await door(gateway, { directory });
     expect((await post(JSON.stringify([...reordered, falcoEvent()]))).json).toMatchObject({ accepted: 1, duplicate: 3 });
     await intake.stop();
-    // The new one alone is the new run.
+    // The new run holds only the new alert.
     expect(gateway.runs.get(incident)?.map(({ batches }) => batches.flatMap(({ alerts }) => alerts).length)).toEqual([3, 1]);
     expect(gateway.counted(incident)).toBe(4);
   });
@@ -198,7 +198,7 @@ describe('the dispatcher', () => {
     const first = await openDoor(slow, { directory });
     const alerts = Array.from({ length: 20 }, (_, n) => falcoEvent({}, { 'k8s.pod.name': `app${n}-6d4cf56db6-xbcdf` }));
     expect((await first.post(JSON.stringify(alerts))).status).toBe(200);
-    // On a machine that is busy with other things starts wait while senders do.
+    // On a busy machine starts wait while senders are waiting.
     await until(() => slow.calls > 0);
     await first.intake.stop(20);
     expect(slow.starts).toEqual([]);

@@ -6,7 +6,7 @@ import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 
 describe('turns', () => {
-  /** Work that takes so long by a clock of our own. */
+  /** Work of a given duration, measured by a clock that the test controls. */
   function clocked() {
     let now = 0;
     const done: string[] = [];
@@ -100,7 +100,7 @@ describe('a large body', () => {
   const slow = 'password=x -u a:b eyJa.'.repeat(700);
   const alerts = (count: number): readonly string[] =>
     Array.from({ length: count }, () => JSON.stringify(falcoEvent({}, { 'proc.cmdline': slow })));
-  /** Each is read as an alert: what is none costs too little to be read in pieces. */
+  /** Each is read as an alert: entries that are not alerts cost too little to be read in pieces. */
   const audit = (count: number): string => {
     const one = {
       kind: 'Event',
@@ -145,7 +145,7 @@ describe('a large body', () => {
       if (!isAnswered) between += 1;
     }
     expect((await large).status).toBe(200);
-    // Where a body is read in one go it is two to four, which come while it is sent.
+    // If a body were read in one go, there would be only two to four, which arrive while it is sent.
     expect(between).toBeGreaterThan(4);
   });
 

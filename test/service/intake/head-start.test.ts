@@ -11,13 +11,13 @@ import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until
 const incident = 'incident/lab/shop/Deployment/web';
 const critical = () => falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' });
 
-/** Notes what it is asked to begin, and what Temporal had by then. */
+/** Records what it is asked to begin, and what Temporal had by then. */
 class NotedHeadStart implements HeadStart {
   readonly begun: { readonly request: HeadStartRequest; readonly startsBefore: number }[] = [];
   readonly gateway: FakeIncidentGateway;
   takesMs = 0;
   result: HeadStartResult = 'contained';
-  /** At the same time, at most. */
+  /** The most that were under way at the same time. */
   most = 0;
   #underway = 0;
 
@@ -44,7 +44,7 @@ class NotedHeadStart implements HeadStart {
   }
 }
 
-/** Critical alerts of as many workloads. */
+/** Critical alerts about that many different workloads. */
 function burstOf(size: number) {
   return Array.from({ length: size }, (_, n) =>
     falcoEvent({ priority: 'Critical' }, { 'k8s.pod.name': `web${n}-6d4cf56db6-xbcdf` }),
@@ -98,7 +98,7 @@ describe('the head start', () => {
     headStart.takesMs = 2_000;
     headStart.result = 'failed';
     const { post } = await door(headStart, gateway);
-    // So many that one after the other they would take minutes.
+    // So many that they would take minutes one after the other.
     await post(JSON.stringify(burstOf(1_000)));
     await until(() => gateway.starts.length > 0);
     expect(headStart.begun.length).toBeLessThan(500);
@@ -107,7 +107,7 @@ describe('the head start', () => {
   test('in a burst: all of it before the first start', async () => {
     const gateway = new FakeIncidentGateway();
     const headStart = new NotedHeadStart(gateway);
-    // Longer than a second for all of them, as on a machine that others use.
+    // Longer than a second for all of them, as on a shared machine.
     headStart.takesMs = 400;
     const { post } = await door(headStart, gateway);
     await post(JSON.stringify(burstOf(60)));

@@ -12,7 +12,7 @@ const directory = freshDirectory();
 let child: ChildProcess;
 let url: URL;
 
-/** A process of its own: its memory can be measured, and that it has not ended be seen. */
+/** A separate process, so that the test can measure its memory and see that it has not ended. */
 beforeAll(async () => {
   const started = await startIntakeProcess(directory, { flags: ['--max-semi-space-size=4'] });
   child = started.child;
@@ -32,7 +32,7 @@ interface Sent {
   readonly chunked: boolean;
 }
 
-/** Not by `fetch`: that mends what is to be sent broken. */
+/** Does not use `fetch`, which repairs deliberately broken requests. */
 function send({ method, path, headers, body, chunked }: Sent): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((done, fail) => {
     const length = chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body.length) };
@@ -75,7 +75,7 @@ const types = [
   'no type',
 ];
 
-/** What people mean when they send alerts, however many, in each way of writing several. */
+/** What people mean when they send one or more alerts, in each way of writing several. */
 const shapes: readonly ((texts: readonly string[]) => string)[] = [
   (texts) => `[${texts.join(',')}]`,
   (texts) => `[\n${texts.join(',\n')}\n]\n`,
@@ -85,7 +85,7 @@ const shapes: readonly ((texts: readonly string[]) => string)[] = [
   (texts) => `\uFEFF${texts.map((text) => JSON.stringify(JSON.parse(text), null, 2)).join('\n')}`,
 ];
 
-/** An alert with what is hard to read in it, and harmless. */
+/** An alert that contains text that is hard to parse, but harmless. */
 const hard = fc
   .record({
     number: fc.bigInt({ min: 2n ** 53n, max: 2n ** 80n }),
@@ -123,7 +123,7 @@ describe('every way of sending alerts', () => {
   });
 });
 
-/** Bytes with some of them changed, or cut off. */
+/** Bytes with some of them changed, or truncated. */
 const damaged = fc
   .record({
     texts: fc.array(hard, { minLength: 1, maxLength: 3 }),
@@ -177,7 +177,7 @@ const paths = fc.oneof(
   fc.webPath(),
 );
 
-/** What the process cannot give back. 0 where the system does not say. */
+/** Memory that the process cannot give back. 0 if the system does not report it. */
 function memoryMb(): number {
   if (!existsSync('/proc/self/status')) return 0;
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
@@ -199,7 +199,7 @@ describe('whatever is sent', () => {
       ...headers,
       ...(known && authorization),
     };
-    // A GET with a body is legal, and may be cut off: the server has answered before.
+    // A GET with a body is legal, and may be cut off because the server has already answered.
     const answer = await send({ method, path, headers: all, body, chunked }).catch((error: NodeJS.ErrnoException) => error.code);
     if (typeof answer === 'string') expect(['ECONNRESET', 'EPIPE']).toContain(answer);
     else expect(answer).toMatchObject({ status: expect.any(Number) });

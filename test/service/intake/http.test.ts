@@ -145,7 +145,7 @@ describe('a log as it is', () => {
     expect((await post(batch, { path: '/v1/alerts/alertmanager' })).json).toMatchObject({ accepted: 2, rejected: 0 });
   });
 
-  // To search to the end of the line from each item would take minutes.
+  // Searching to the end of the line from each item would take minutes.
   test('is cut into items by going over it once', async () => {
     expect((await post('a{}'.repeat(9_000) + 'b '.repeat(1_000_000))).status).toBe(422);
   });
@@ -182,7 +182,7 @@ describe('what cannot be taken', () => {
     });
     const headers = { authorization: `Bearer ${token}` };
     const sent = fetch(`${door.intake.url}/v1/alerts`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
-    // The answer may come to a sender that is still writing, whose connection is then gone.
+    // The answer may arrive while the sender is still writing, and then its connection is gone.
     expect(await sent.then(({ status }) => status).catch(() => 413)).toBe(413);
   });
 
@@ -294,7 +294,7 @@ describe('when it stops', () => {
   const request = (body: string, more = ''): string =>
     `POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`;
 
-  /** Stops an intake that has read all of a request but its last bytes, and sends these with what comes after them. */
+  /** Stops an intake that has read all of a request but its last bytes, then sends these, followed by `after`. */
   async function stopMeanwhile(after: string): Promise<readonly string[] | null> {
     const own = await openDoor(new FakeIncidentGateway());
     const socket = connect(Number(new URL(own.intake.url).port), '127.0.0.1');
@@ -303,10 +303,10 @@ describe('when it stops', () => {
       socket.on('data', (data) => {
         text += data;
       });
-      // The connection is kept open: it is the intake that ends it.
+      // The connection is kept open: the intake ends it.
       socket.once('close', () => done(text));
     });
-    // What is expected is said by the intake when it has read the head: it has begun.
+    // The intake answers the expectation once it has read the head, so the request has begun.
     const begun = request(event(), 'Expect: 100-continue\r\n');
     socket.write(begun.slice(0, -5));
     await until(() => text.startsWith('HTTP/1.1 100'));

@@ -33,7 +33,7 @@ async function postTo(url: string, body: string): Promise<boolean> {
   }
 }
 
-/** As the workflow counts: a batch once. */
+/** Counts as the workflow does: each batch once. */
 function countAccepted(directory: string): { counted: number; ids: readonly string[] } {
   const file = join(directory, 'taken');
   if (!existsSync(file)) return { counted: 0, ids: [] };
@@ -74,7 +74,7 @@ describe('kill -9 of the intake', () => {
       const senders = Array.from({ length: 4 }, async (_, sender) => {
         while (Date.now() < end + 50) {
           const body = Array.from({ length: 7 }, () => JSON.stringify(falcoEvent({}, { 'k8s.pod.name': pods[sender] })));
-          // What was not answered is sent again, as a sender with a queue would: it must not count twice.
+          // Sends again what was not answered, as a sender with a queue would: it must not count twice.
           accepted.push(body);
           if (!(await postTo(url, body.join('\n')))) return;
         }

@@ -18,7 +18,7 @@ afterEach(async () => {
   removeDirectory(directory);
 });
 
-/** A cluster in which the pod of that name is this one now. */
+/** A cluster in which the pod of that name is now this one. */
 const clusterWith = (uid: string, workload = 'web'): SubjectResolver => ({
   resolve: (alert) => {
     const owner = { kind: 'Deployment', namespace: 'shop', name: workload };
@@ -26,7 +26,7 @@ const clusterWith = (uid: string, workload = 'web'): SubjectResolver => ({
   },
 });
 
-/** Taken while Temporal is away, and drained so many minutes later by the next process on the same spool. */
+/** Accepted while Temporal is away, and drained that many minutes later by the next process on the same spool. */
 async function drainedAfter(
   minutes: number,
   { before, now }: { readonly before: SubjectResolver; readonly now: SubjectResolver },

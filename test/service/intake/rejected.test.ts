@@ -12,7 +12,7 @@ const incident = 'incident/lab/shop/Deployment/web';
 const doors: Door[] = [];
 const event = (...call: Parameters<typeof falcoEvent>): string => JSON.stringify(falcoEvent(...call));
 
-/** Temporal that refuses every start for good while it is told to. */
+/** A Temporal that permanently refuses every start while `refusing` is set. */
 class Picky extends FakeIncidentGateway {
   refusing = true;
 

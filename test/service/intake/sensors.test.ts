@@ -42,7 +42,7 @@ describe('every sensor', () => {
     ['kubescape', 'kubescape/rw-http-rule.json', { accepted: 1 }],
     ['kubescape', 'kubescape/rw-http-limit-reached.json', { health: 1 }],
     ['kubescape', 'kubescape/rw-alertmanager-webhook.json', { accepted: 1, ignored: 1 }],
-    // One of the two has come by the webhook.
+    // One of the two has arrived by the webhook.
     ['kubescape', 'kubescape/rw-alertmanager-api.json', { accepted: 1, duplicate: 1 }],
     ['kubearmor', 'kubearmor/rw-sidekick.json', { accepted: 1 }],
   ])('%s is taken at its own address, and is the same where it has to be found out', async (name, file, counts) => {

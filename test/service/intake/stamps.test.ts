@@ -98,7 +98,7 @@ describe('an alert that makes it often enough', () => {
     await until(() => alerts().length >= 2);
     for (const { facts: told, againFor, countedFor, calls } of alerts())
       expect({ told, againFor, countedFor, calls }).toEqual({ calls: ['rest'] });
-    // By whose token it came, and not by what the alert calls its sensor.
+    // Determined by the token it came with, not by the sensor that the alert names.
     expect([...senders]).toEqual(['falco']);
   });
 });

@@ -17,7 +17,7 @@ const digest = `sha256:${'d'.repeat(64)}`;
 const incident = 'incident/lab/shop/Deployment/web';
 const open: { stop: () => Promise<void>; directory: string }[] = [];
 
-/** As the cell's cache would complete it. */
+/** Completes an alert as the cell's cache would. */
 const resolver: SubjectResolver = {
   resolve: (alert) => {
     const full: Alert = alert.pod

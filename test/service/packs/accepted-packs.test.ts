@@ -15,7 +15,7 @@ const left = join(stateDir, 'packs', 'watched.json');
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 
 const rooms = join(import.meta.dirname, '..', '..', '..', 'service', 'packs');
-/** A process that has taken the pack, and lives on. */
+/** A process that has accepted the pack, and stays alive. */
 const service = `
   const { keepAccepted } = await import(${JSON.stringify(join(rooms, 'accepted-packs.ts'))});
   const { readPack } = await import(${JSON.stringify(join(rooms, 'pack-files.ts'))});
@@ -33,7 +33,7 @@ test('commands go by what a service has taken of a watched pack until it has end
   } finally {
     await killed(child);
   }
-  // It had no time to take back what it left.
+  // The process had no time to remove what it left.
   expect(JSON.parse(readFileSync(left, 'utf8'))).toMatchObject({ pid: child.pid });
   expect(acceptedPacks(stateDir)).toEqual([]);
 });

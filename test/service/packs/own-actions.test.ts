@@ -24,7 +24,7 @@ const example = readPack({ folder: join(projectRoot(), 'packs', 'cloud-security-
 const { actions, playbooks } = describePack(example).pack;
 const [closePort] = actions as readonly [OwnAction];
 
-/** With limits that no machine reaches: what an action does is tested, and not how soon. */
+/** With limits that no machine reaches: the tests check what an action does, not how soon. */
 const patient = (declared: readonly OwnAction[]): readonly OwnAction[] =>
   declared.map((action) => ({ ...action, timeouts: { planMs: 300_000, applyMs: 300_000, verifyMs: 300_000 } }));
 
@@ -58,7 +58,7 @@ function contextOf(key = 'incident/run/step/0'): StepContext {
   };
 }
 
-/** The example's action, done in a process of its own, with what its pool would have on its disk. */
+/** Runs the example's action in a process of its own, with what its pool would have on its disk. */
 function pool(stored = new Map<string, OwnStepRecord>(), token = cloud.token) {
   const host = new ActionHost({
     files: example,
@@ -78,7 +78,7 @@ const memory = (stored: Map<string, OwnStepRecord>) => ({
   },
 });
 
-/** Writes a pack whose action is done by this code. */
+/** Writes a pack whose action is implemented by this code. */
 function packWith(implementation: string, changed: Readonly<Record<string, string>> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-actions-'));
   folders.push(folder);
@@ -112,7 +112,7 @@ export const looks = definePlaybook(
   return readPack({ folder });
 }
 
-/** Runs such an action once. */
+/** Runs an action with this body once. */
 async function looking(body: string) {
   const files = packWith(`import { implementAction } from 'firebreak/actions';
 import { look } from '../actions/look.ts';
@@ -135,7 +135,7 @@ export default implementAction(look, {
   return host.run({ action: 'look', does: 'apply', input: {}, key: 'k', state: null }, contextOf());
 }
 
-/** What such an action says when it is given back, as its pool does it: by this code, which has so long. */
+/** What an action with this body reports when its pool undoes it within `applyMs`. */
 function givingBack(body: string, applyMs = 300_000) {
   const files = packWith(
     `import { implementAction } from 'firebreak/actions';
@@ -426,7 +426,7 @@ describe('a configuration with a pack that has actions', () => {
   const folder = join(projectRoot(), 'packs', 'cloud-security-group');
   const given = { secrets: { token: { env: 'CLOUD_TOKEN' } }, settings: { endpoint: 'https://cloud.example' } };
 
-  /** Of a file with this pack. */
+  /** The check of a file with this pack. */
   function checked(pack: object) {
     const path = join(mkdtempSync(join(tmpdir(), 'firebreak-own-config-')), 'firebreak.yaml');
     folders.push(dirname(path));

@@ -20,7 +20,7 @@ function faultsOf(pack: PackFiles): readonly PackFault[] {
   return checked.faults;
 }
 
-/** Of a body that the rest of the playbook stands around, each line with what is said of it. */
+/** Compiler messages for a body that the rest of the playbook surrounds: each line with what is reported about it. */
 function saidOfBody(
   lines: readonly string[],
   more: Readonly<Record<string, string>> = {},
@@ -200,7 +200,7 @@ test('what is shipped waits for all that it begins', () => {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => {
-      // In a pack there is no core beside the playbooks.
+      // A pack has no core next to its playbooks.
       const text = readFileSync(join(folder, file), 'utf8').replaceAll(/'(?:\.\.\/)+core\//g, `'${projectRoot()}/core/`);
       return [file, Buffer.from(text)] as const;
     });

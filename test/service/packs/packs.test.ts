@@ -280,7 +280,7 @@ describe('the command line', () => {
     expect(JSON.parse((await cli('playbooks', 'show', 'acme/miner', '--json')).stdout)).toMatchObject({
       observed: [{ version: 'acme@1.1.0', outcome: 'quarantinePod; noted' }],
     });
-    // One that no version that runs has.
+    // A playbook that is in no running version.
     expect((await cli('playbooks', 'show', 'acme/other')).stdout).toMatch(
       /^acme\/other does not run: a version of its pack was observed that has it\.\n\n.*\nacme@1\.1\.0 .* nothing is done$/m,
     );

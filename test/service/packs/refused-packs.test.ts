@@ -1,4 +1,4 @@
-/** Packs that are refused before anything of them is tried, and what their author is told. */
+/** Packs that are refused before any part of them is tried, and what their author is told. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { alertOf } from '../../testing/alert-of.ts';
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-refused-packs-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The pack with something else in one of its files. */
+/** The pack with one of its files changed. */
 function packWith(file: string, from: string, to: string): PackFiles {
   const source = acmeFiles[file] ?? '';
   expect(source).toContain(from);

@@ -17,7 +17,7 @@ const free = await takeLock(${JSON.stringify(path)});
 console.log(free ? 'held' : 'not held');
 setInterval(() => free, 1_000);`;
 
-/** A process that tries to take the lock, and stays. */
+/** A process that tries to take the lock, and stays alive. */
 async function started(): Promise<{ readonly says: string; readonly kill: () => Promise<void> }> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', holder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [data] = await once(child.stdout, 'data');

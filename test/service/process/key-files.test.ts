@@ -15,6 +15,6 @@ test('a key that another role makes as it begins is waited for, and one that nev
   const gone = join(folder, 'gone.pem.pub');
   const refusal = { code: 'FB_ERR_CONFIG_INVALID', detail: `the key file ${gone} cannot be read` };
   await expect(awaitPublicKeys([file, gone], { stateDir: folder }, 0)).rejects.toMatchObject(refusal);
-  // Nobody makes it beside us: there is nothing to wait for.
+  // No other process is creating it, so there is nothing to wait for.
   await expect(awaitPublicKeys([gone], { stateDir: join(folder, 'state') })).rejects.toMatchObject(refusal);
 });

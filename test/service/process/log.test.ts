@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { projectRoot } from '../../../service/process/project-root.ts';
 
-/** The lines that a process of its own logs for these calls. */
+/** The lines that a separate process logs for these calls. */
 function logged(format: 'json' | 'text', calls: string): readonly string[] {
   const program = `import { createLog } from ${JSON.stringify(join(projectRoot(), 'service/process/log.ts'))};
 const log = createLog({ log: { level: 'info', format: '${format}' } });

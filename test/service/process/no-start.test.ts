@@ -10,7 +10,7 @@ const launcher = join(import.meta.dirname, '../../../bin/firebreak.mjs');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-no-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What becomes of a service with this configuration, which does not get as far as to be at work. */
+/** How a service with this configuration ends; it never gets as far as working. */
 async function ended(roles: string, more: string) {
   const config = join(folder, `${roles}.yaml`);
   writeFileSync(

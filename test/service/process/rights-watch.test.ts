@@ -31,7 +31,7 @@ const config = loadConfig({ path, env: {} });
 
 type Answer = (right: Readonly<Record<string, string>>) => boolean;
 
-/** A pool whose API server answers as `answers` says now, and what is said of it in the log. */
+/** A pool whose API server answers as `answers` currently says, and what the log says about it. */
 function watched(pool: Pool, answers: { now: Answer }) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });

@@ -96,7 +96,7 @@ test('a run neither takes nor refuses what is signed with a key whose file is be
     return payload && defaultPayloadConverter.fromPayload(payload);
   };
   await expect(readBy(run)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
-  // Calls and answers are asked for again by whoever wants them.
+  // Calls and answers are requested again by anyone who needs them.
   expect(await readBy(createPayloadCodec({ ...codec, judgements, judgedAre: 'ends' }))).toMatchObject({ from: null });
   copyFileSync(`${file('secrets-of-today')}.pub`, pub);
   at += 1_000;

@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-last-net-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A process of its own, where nobody takes what this rejects. */
+/** Runs a program in a process of its own, where nothing handles what it rejects. */
 function run(program: string, command = `exec ${process.execPath}`) {
   const file = join(folder, 'program.mjs');
   writeFileSync(file, program);
@@ -46,7 +46,7 @@ test('without it such a promise ends the process', () => {
 });
 
 test('an alert for which there is no room on the disk is refused, and the process is still there', () => {
-  // The limit of a file's size stands in for a full disk; its signal would end the process before the write could fail.
+  // A file size limit stands in for a full disk; its signal would end the process before the write could fail.
   const { signal, stdout } = run(
     `${net}
 import { Spool } from ${JSON.stringify(join(root, 'service/intake/spool/spool.ts'))};

@@ -29,7 +29,7 @@ describe('the configuration of a desk', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A start of the desk of a cluster; `pem` is another one's key. */
+  /** Starts the desk of a cluster; `pem` is the key of another one. */
   const start = async (chain: string, sha256: string, version = '1.0.0', pem = deskMaker.pem): Promise<void> => {
     const journal = new Journal({
       store,

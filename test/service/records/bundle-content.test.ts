@@ -23,7 +23,7 @@ const verifier = createVerifier({ publicKeys: [ofToday.publicKey, replaced.publi
 let folder: string;
 let database: Database;
 
-/** A checkpoint for each of some chains, two of which name ours. */
+/** A checkpoint for each of several chains, two of which name ours. */
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-bundle-content-'));
   database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
@@ -68,7 +68,7 @@ const put = (signed: SignedCheckpoint) =>
     checkpointText(signed),
   ]);
 
-/** What somebody adds who has a key that was replaced. */
+/** Checkpoints added by somebody who has a replaced key. */
 async function addedBy(signer: FileSigner, after: number): Promise<SignedCheckpoint> {
   const last = await checkpoint(after);
   const made = { ...last.checkpoint, number: after + 1, previous: checkpointDigest(last), moved: [] };
@@ -132,7 +132,7 @@ describe('the checkpoints of a bundle', () => {
     await signWith(replaced, chain, 1, 3);
     for (const name of others.slice(0, 3)) await signWith(ofToday, name, 1, 3);
     expect((await content()).checkpoints).toHaveLength(2);
-    // Nothing of the chain is signed by the key of today, and who that was is in no header.
+    // Today's key signed nothing of the chain, and no header says who did.
     for (const number of [2, 3, 4]) await put({ ...(await checkpoint(number)), keyId: replaced.keyId });
     await put(await addedBy(replaced, 4));
     await expect(content()).rejects.toMatchObject(damaged);

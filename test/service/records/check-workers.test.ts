@@ -24,7 +24,7 @@ const anchorFile = join(folder, 'anchor.jsonl');
 const signer = signerFrom({ pem: newPrivateKey(), name: 'the notary' });
 const verifier = createVerifier({ publicKeys: [signer.publicKey] });
 const parts = { url, keys: makersKeys };
-/** Several ranges, of some chains each. */
+/** Several ranges of a few chains each. */
 const small = { rows: 20, chains: 4, checkpoints: 7 };
 const chains = Array.from({ length: 12 }, (_, nth) => `incident/c/shop/Deployment/w${nth}@1`);
 const odd = 'incident/c/shop/Deployment/w5@1';
@@ -56,7 +56,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What one thread finds, which is what several have to find. */
+/** Several threads must find exactly what one thread finds. */
 async function sameReport(file = anchorFile, threads = workers): Promise<AuditReport> {
   const asked = { ...askedOf(file), now: () => checkedAt };
   const report = await verifyAudit(asked);
@@ -174,7 +174,7 @@ describe('checking records in several threads', () => {
   });
 });
 
-/** Lets `work` change the database, and takes back what it did. */
+/** Lets `work` change the database, then restores it. */
 async function restoredAfter(work: () => Promise<void>): Promise<void> {
   const tables = ['audit_records', 'audit_heads', 'audit_checkpoints'];
   for (const table of tables) await database.all(`CREATE TABLE saved_${table} AS SELECT * FROM ${table}`);

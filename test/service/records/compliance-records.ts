@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { regimes, stages } from '../../../core/compliance/notification.ts';
 
-/** Numbers that come out the same each time. */
+/** Pseudo-random numbers that are the same each time. */
 function numbersFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -13,12 +13,12 @@ function numbersFrom(seed: number): (below: number) => number {
 const severities = ['low', 'medium', 'high', 'critical'];
 const actionsDone = ['quarantinePod', 'blockEgress', 'collectLogs', 'openTicket', 'deletePod'];
 
-/** Records of so many incidents, one every three hours from `from` on, as cells make them. */
+/** Records of `count` incidents, one every three hours starting at `from`, as cells make them. */
 export function recordsOfIncidents(count: number, from: number): readonly AuditRecord[] {
   const below = numbersFrom(7);
   const pick = (of: readonly string[]): string => of[below(of.length)] ?? '';
   const ofIncidents = Array.from({ length: count }, (_, index) => {
-    // Some workloads have incidents again and again.
+    // Some workloads have repeated incidents.
     const chain = `incident/c/shop/Deployment/app${index % 60}@run${index}`;
     let at = from + index * 3 * 3_600_000;
     let number = 0;
@@ -120,7 +120,7 @@ function orderOf(kind: string, draft: object): AuditRecord['body'] {
   return { order: { order: { ...about, kind, ...draft } } };
 }
 
-/** What else is counted, each kind now and then, and what is not counted beside it. */
+/** Everything else that is counted, each kind now and then, along with records that are not counted. */
 export function rarerRecords(count: number, from: number): readonly AuditRecord[] {
   const hourMs = 3_600_000;
   const verifications = ['verified', 'unverified', 'partial'];

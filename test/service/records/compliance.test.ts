@@ -77,7 +77,7 @@ describe('every number is what SQL counts in the records', () => {
     ]),
   );
 
-  /** Which records each is counted from, and by what it is divided. None of these may be missing here: the compiler says which. */
+  /** The records that each measure is counted from, and its divisor. None may be missing here: the compiler names any that is. */
   const queries: Readonly<
     Record<
       Exclude<MeasureId, TrendId | LawMeasureId | 'time-to-contain' | 'time-to-decide'>,
@@ -141,7 +141,7 @@ describe('every number is what SQL counts in the records', () => {
     const expected = await count(where);
     expect(expected).toBeGreaterThan(0);
     expect(measureOf(id)).toMatchObject({ value: expected, counted: expected });
-    // One record can have several findings: they are counted below.
+    // One record can have several findings, which are counted below.
     if (id === 'posture-findings') return;
     const sql = `SELECT ${part ?? `''`} AS part, COUNT(*) AS n FROM audit_records WHERE ${inPeriod} AND ${where} GROUP BY 1`;
     const rows = part === undefined ? [] : await database.all(sql, []);
@@ -325,7 +325,7 @@ describe('the report', () => {
     const { requirements } = complianceReport({ framework, ...measured, measures, ...about });
     const bases = Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
     expect(bases).toMatchObject({ '12.10.5': 'numbers', '12.10.6': 'nothing-happened', '10.6.1': 'described' });
-    // What was left out may have been of it.
+    // What was left out may have belonged to it.
     const unsure = complianceReport({ framework, ...measured, measures, ...about, records: { counted: 1, leftOut: 1 } });
     const { basis } = unsure.requirements.find(({ id }) => id === '12.10.6') ?? {};
     expect([basis, basis && basisTexts[basis]]).toEqual([

@@ -14,7 +14,7 @@ const recordOf = (run: string, at: string): AuditRecord => ({
   body: {},
 });
 
-/** As a store gives them, whoever has written the rows. */
+/** Returns records as a store does, whoever wrote the rows. */
 function storeOf(signed: readonly SignedRecord[]) {
   const chains = [...new Set(signed.map(({ record }) => record.chain))];
   return {

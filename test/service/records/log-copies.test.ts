@@ -29,7 +29,7 @@ const signer = signerFrom({
 const key: NoteKey = { name: 'logs.example.com/a', type: 'note', publicKey: rawKeyOf(signer.publicKey) ?? new Uint8Array() };
 const git = (...args: readonly string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' });
 
-/** A log with the files of every size that it has had, as a desk leaves them. */
+/** A log with the files of every size it has had, as a desk leaves them. */
 function growingLog(files: LogFiles, prefix = 'entry') {
   const tree = new LogTree();
   return async (entries: number): Promise<void> => {
@@ -107,7 +107,7 @@ describe('copies of the transparency log', () => {
       expect([committed(), commits()]).toEqual([await said(), 3]);
       expect(git('-C', repository(), 'show', 'checkpoints:README')).toBe('ours\n');
       expect(await readCopyState(files, 'git')).toEqual({ size: 5, at: new Date(time).toISOString() });
-      // As after a start, with a folder that is gone: it is there already.
+      // As after a start with a folder that is gone: it is already there.
       await updater(copy(undefined, 'another'))();
       expect([commits(), errors, alarms]).toEqual([3, [], []]);
     });
@@ -120,7 +120,7 @@ describe('copies of the transparency log', () => {
       const growOther = growingLog(other, 'lie');
       await growOther(4);
       await updater(copy(), other)();
-      // It goes further, so far: another desk may only be ahead.
+      // It is further along, which is allowed so far: another desk may simply be ahead.
       expect(alarms).toEqual([]);
       for (const more of [1, 1]) {
         await growOther(more);
@@ -198,7 +198,7 @@ describe('copies of the transparency log', () => {
   });
 
   describe('in a bucket', () => {
-    /** What a bucket does that keeps what it has; the real one is asked in test/platform/s3. */
+    /** What a bucket that retains its objects does; the real one is tested in test/platform/s3. */
     const memoryBucket = () => {
       const objects = new Map<string, Uint8Array>();
       const bucket: Pick<ObjectBucket, 'put' | 'get'> = {

@@ -234,7 +234,7 @@ describe('the notary', () => {
       expect((await two.sign())?.checkpoint.number).toBe(2 * number);
     }
     await one.sign();
-    // From the beginning once, and then from where it was.
+    // Reads from the beginning once, and then from where it was.
     expect(reads.filter((after) => after < 0)).toHaveLength(1);
     for (const each of [anchor, other]) expect(await numbersIn(each)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await verify()).toMatchObject({ ok: true, checkpoints: 6 });
@@ -255,7 +255,7 @@ describe('the notary', () => {
         await audit.append(run('incident/c/b@1', 1, 1));
       },
     };
-    // Two that sign the same in the same millisecond have signed one checkpoint.
+    // Two notaries that sign the same in the same millisecond have signed one checkpoint.
     const other = await start({ now: () => new Date(time + 1) });
     await audit.append(run('incident/c/a@1', 1, 1));
     const notary = await start({ store: raced, now: () => new Date(time) });

@@ -122,7 +122,7 @@ describe('removing what records say', () => {
   const carryOut = () => carryOutRemovals(parts());
   const verify = () => verifyAudit(parts());
   const kinds = async () => (await verify()).findings.map(({ kind }) => kind);
-  /** By order of both, and done. */
+  /** Ordered by both people, and carried out. */
   const removeBy = async (numbers: readonly number[], of = chain): Promise<void> => {
     await remove('ana', numbers, of);
     await remove('ben', numbers, of);
@@ -250,7 +250,7 @@ describe('removing what records say', () => {
     await remove('ben', [1]);
     await sign();
     expect(await carryOut()).toMatchObject({ held: 1 });
-    // With the database’s password, or by a desk that looks at no hold.
+    // Removed with the database’s password, or by a desk that ignores holds.
     const [first] = records;
     if (!first) throw new Error('no record');
     await store.removeContent({ chain, place: 1, number: 1, content: recordContent(first) });
@@ -309,7 +309,7 @@ describe('removing what records say', () => {
         detail: expect.stringMatching(/desk of c, .* stewards are ana, ben; by .* this one, of d, stewards are ana\./),
       });
       await expect(nameBy('d')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
-      // One that agrees takes the word over, as the desk of another name that replaces it.
+      // A desk that agrees takes over the statement, such as a desk of another name that replaces it.
       await nameBy('d', 'ana', 'ben');
       await nameBy('d', 'ana');
       await expect(nameBy('c', 'ana', 'ben')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
@@ -333,7 +333,7 @@ describe('removing what records say', () => {
       await name('ana');
       await sign();
       later(1);
-      // Ben has left; what he had ordered before still counts.
+      // Ben has left; what he ordered before still counts.
       await removeBy([3]);
       const found = await verify();
       expect(found).toMatchObject({

@@ -117,7 +117,7 @@ describe('keeping records for a time', () => {
   const verify = (retention = ninety): Promise<AuditReport> => verifyAudit({ ...parts(retention) });
   const kinds = async (retention = ninety) => (await verify(retention)).findings.map(({ kind }) => kind);
   const count = async (chain: string): Promise<number> => (await store.storedChain(chain)).records.length;
-  /** On day 100, all that is old enough is cut, and gone. */
+  /** On day 100, everything that is old enough is cut, and gone. */
   const cutAll = async (): Promise<void> => {
     await day(100);
     await order();
@@ -129,7 +129,7 @@ describe('keeping records for a time', () => {
     store.appendNext(cutsChain, (number) =>
       signRecord({ chain: cutsChain, number, at: now.toISOString(), kind: cutKind, actor: 'desk', body: cutBody(cut) }, desk),
     );
-  /** As who has a desk's key and the database's password would have it. */
+  /** As forged by somebody who has a desk's key and the database's password. */
   const forge = async (chain: string, changes: Partial<RecordCut> = {}): Promise<void> => {
     const { records } = await store.storedChain(chain);
     const { number = 0, checkpoint = 0 } = (await vouched()).stated(chain).at(-1) ?? {};

@@ -70,7 +70,7 @@ const byMail = (over: object = {}): ReportConfig['to'] => ({
   password: { env: 'MAIL_PASSWORD' },
 });
 
-/** All that is due of it by now. */
+/** All reports that are due by now. */
 async function delivered(report: ReportConfig, at = now): Promise<readonly ReportOutcome[]> {
   const deliveries = createReportDeliveries(database, { now: () => at });
   const store = createAuditStore(database);

@@ -6,15 +6,15 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import type { Database } from '../../../integrations/database/queries.ts';
 import { deskMaker, maker, makerOf, newMaker } from '../../suites/signed-records.ts';
 
-/** Where a mutation strikes: a chain and a number in it that a checkpoint covers. */
+/** Where a mutation strikes: a chain, and a number in it that a checkpoint covers. */
 export interface Place {
   readonly chain: string;
   readonly number: number;
-  /** The chain's last number. */
+  /** The last number of the chain. */
   readonly end: number;
 }
 
-/** Where the first record is that is not as it was, for what strikes one; the others strike a chain as a whole. */
+/** The place of the first altered record, for mutations that alter one; the others affect a chain as a whole. */
 export const firstBadAt: Readonly<Record<string, (place: Place) => number>> = {
   'changes an actor': ({ number }) => number,
   'removes a record': ({ number }) => number,
@@ -167,7 +167,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
 };
 
-/** What somebody who has the password, but no key of a cell, makes of the record with that number. */
+/** What somebody who has the password, but no cell's key, makes of the record with that number. */
 export function otherActor(number: number): (signed: SignedRecord) => SignedRecord {
   return (signed) => (signed.record.number === number ? withRecord(signed, { actor: 'person/else' }) : signed);
 }
@@ -181,7 +181,7 @@ export async function storedIn(database: Database, chain: string): Promise<reado
   return records.flatMap(({ signed }) => signed ?? []);
 }
 
-/** Changes records from a place on, and works out all hashes and the head anew. */
+/** Changes records from a place on, and recomputes all hashes and the head. */
 export async function rewrite(
   database: Database,
   { chain, number }: Place,
@@ -205,7 +205,7 @@ export async function rewrite(
   await setHead(database, chain);
 }
 
-/** Signs the database's checkpoints from a number on with another key, each linked to the one before. */
+/** Signs the database's checkpoints from a number on with another key, each linked to the previous one. */
 export async function forgeCheckpoints(database: Database, from: number, signer: Signer): Promise<void> {
   let before: SignedCheckpoint | undefined;
   for (const { number, signed } of await createAuditStore(database).checkpoints({ after: 0 })) {

@@ -52,7 +52,7 @@ const witnessKey = keyOf(witnessSigner, 'witness.example.com', 'cosignature');
 const verifier = createVerifier({ publicKeys: [signer.publicKey] });
 const noteVerifier = createVerifier({ publicKeys: [signer.publicKey, pemOf(witnessKey)] });
 
-/** Built before any test begins: on a machine without the part that takes minutes. */
+/** Built before any test begins: this takes minutes on a machine that does not have the part. */
 const checker = await tlogChecker(() => {});
 
 describe('the transparency log', () => {
@@ -91,7 +91,7 @@ describe('the transparency log', () => {
       ...changes,
     });
   let records = 0;
-  /** So many checkpoints more, each with a record that is new. */
+  /** Adds that many checkpoints, each with a new record. */
   const sign = async (checkpoints: number, by = signer): Promise<void> => {
     const notary = createNotary({
       store,
@@ -110,7 +110,7 @@ describe('the transparency log', () => {
     }
     await notary.stop();
   };
-  /** A store that shows as many of 260 signed checkpoints as it is told. */
+  /** A store that shows a settable number of 260 signed checkpoints. */
   const manyCheckpoints = async () => {
     const all: SignedCheckpoint[] = [];
     for (let at = time; all.length < 260; at += 1_000) {
@@ -175,7 +175,7 @@ describe('the transparency log', () => {
 
   test('holds no checkpoint that a witness has signed, whose signature it believes under its notes', async () => {
     const witnesses = [await witnessAt(`${place}.witness`)];
-    // Whoever writes the database and the anchor, too, has begun the chain with it.
+    // Somebody who can also write the database and the anchor has begun the chain with it.
     await sign(2, witnessSigner);
     await open({ witnesses }).publish();
     expect(() => head()).toThrow('ENOENT');
@@ -195,7 +195,7 @@ describe('the transparency log', () => {
       many.shown = 260;
       await log.publish();
       expect(await check()).toBe(0);
-      // As after a start: it is made anew, and comes to the same.
+      // As after a start: it is rebuilt, with the same result.
       const before = head();
       await open({ store: many, witnesses }).publish();
       expect(head()).toEqual(before);
@@ -215,7 +215,7 @@ describe('the transparency log', () => {
   );
 
   describe('begins with the notary of its desk', () => {
-    /** A desk that starts: how often the anchor was read by its end. */
+    /** Starts a desk: how often the anchor had been read by the time it was up. */
     const startBoth = async (changes: Partial<TransparencyLogOptions> = {}) => {
       let reads = 0;
       const counted: Anchor = {
@@ -288,7 +288,7 @@ describe('the transparency log', () => {
     anchor = createFileAnchor({ file: `${place}.jsonl` });
     await expect(open().publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
     expect(await kinds()).toContain('log-forked');
-    // The notary’s own key does not help: what it signs now is another past.
+    // The notary’s own key does not help: what it signs now is a different past.
     await sign(3);
     await expect(open().publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
     expect(await kinds()).toContain('log-forked');
@@ -367,7 +367,7 @@ describe('the transparency log', () => {
       await open({ witnesses: [witness], files: createLogFolder({ folder: other }) }).publish();
       expect(alarms.at(-1)).toMatchObject({ kind: 'witness-refused', text: expect.stringContaining(why) });
     }
-    // What the witness has signed last is kept by who has the old folder, and says it to everybody.
+    // Whoever has the old folder keeps what the witness signed last, and shows it to everybody.
     expect(await kinds({ witnesses: [witnessKey] })).toEqual(expect.arrayContaining(['log-forked', 'log-forked']));
   });
 });

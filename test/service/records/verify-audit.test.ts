@@ -26,7 +26,7 @@ const uncovered = 'incident/c/shop/Deployment/new@1';
 let signer: FileSigner;
 let thief: FileSigner;
 
-/** Three chains in four checkpoints; `cart` has two records more than was signed, and one chain is not signed at all. */
+/** Three chains in four checkpoints; `cart` has two more records than were signed, and one chain is not signed at all. */
 let signedAt = 0;
 beforeAll(async () => {
   signer = await openSigner({ file: join(folder, 'notary.key'), create: true });
@@ -59,7 +59,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let copies = 0;
-/** Lets `tamper` loose on a copy of the store and of the anchor, and verifies them. */
+/** Runs `tamper` on a copy of the store and of the anchor, and verifies them. */
 async function verifyAfter(
   tamper: (database: Database, anchorFile: string) => Promise<void>,
   options: Partial<Parameters<typeof verifyAudit>[0]> = {},
@@ -108,7 +108,7 @@ describe('verifying the audit store', () => {
       expect(report.ok).toBe(false);
       const found = report.findings.filter((finding) => finding.chain === chain);
       expect(found).not.toEqual([]);
-      // A rewrite of what checkpoints vouch for says from where on it may begin.
+      // A rewrite of records that checkpoints vouch for is reported with the number from which it may begin.
       const numbers = found.flatMap(({ kind, number: at }) => (kind === 'records-rewritten' ? [] : (at ?? [])));
       const first = firstBadAt[name];
       if (first) expect(Math.min(...numbers)).toBe(first({ chain, number, end }));
@@ -146,7 +146,7 @@ describe('verifying the audit store', () => {
               follows: has('follows') ? other.follows : signed.follows,
               signature: has('signature') ? other.signature : signed.signature,
             };
-            // Also an earlier record again, in place of the last one of a chain of which nobody has signed how far it goes.
+            // Also an earlier record repeated in place of the last one, in a chain whose length nobody has signed.
             isFound = !isDeepStrictEqual(mixed, { ...signed, record: { ...signed.record } });
             return mixed;
           });
@@ -158,7 +158,7 @@ describe('verifying the audit store', () => {
     await fc.assert(property, { numRuns: 40, examples: [[open(3), open(2), ['number', 'at', 'signature']]] });
   });
 
-  /** After the newest checkpoint, however long other tests have taken since. */
+  /** Relative to the newest checkpoint, however long other tests have taken since. */
   const minutes = (count: number) => () => new Date(signedAt + count * 60_000);
 
   test('finds that database and anchor were rolled back together, by the age of the newest checkpoint', async () => {
@@ -216,7 +216,7 @@ describe('verifying the audit store', () => {
       },
     };
     expect(await verifyAfter(async () => {}, { trust: counting })).toMatchObject({ ok: true, records: 24 });
-    // Their maker has forgotten what it signed before, after every fourth: of 11, 6, 4 and 3 records.
+    // After every fourth record their maker has forgotten what it signed before: of 11, 6, 4 and 3 records.
     expect(asked).toBe(3 + 2 + 1 + 1);
   });
 
@@ -364,7 +364,7 @@ describe('verifying the audit store', () => {
     const anchorOf = (kept: readonly (string | undefined)[]) => async (_: Database, file: string) =>
       writeFileSync(file, kept.join('\n'));
     expect(await kinds(anchorOf([lines[0], lines[2], lines[3]]))).toEqual([['anchor-missing', 2]]);
-    // All of them: from the first one on.
+    // All of them, from the first one on.
     expect(await kinds(anchorOf([]))).toEqual([['anchor-missing', 1]]);
     expect(await kinds(anchorOf([lines[0], lines[0], lines[1], lines[3], lines[2]]))).toContainEqual(['anchor-changed', 3]);
     expect(await kinds(anchorOf([...lines.slice(0, 3), lines[3]?.replace('"chains":3', '"chains":2')]))).toEqual([

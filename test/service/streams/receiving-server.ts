@@ -2,21 +2,21 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { gunzipSync } from 'node:zlib';
 import { portOf } from '../../../integrations/http-door.ts';
 
-/** What it does with one delivery. `lost-answer`: it takes it, and its answer does not arrive. */
+/** What it does with one delivery. `lost-answer`: it accepts the delivery, but its answer does not arrive. */
 type Behaviour = number | 'hang' | 'cut' | 'lost-answer';
 
 export interface Arrived {
   readonly headers: IncomingMessage['headers'];
-  /** Before it was compressed. */
+  /** The text before compression. */
   readonly text: string;
   readonly events: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** An HTTP server that takes events, and fails as it is told: first as the script says, one a delivery, and then as `decide` has it. */
+/** An HTTP server that receives events and fails on request: first as the script says, one entry per delivery, then as `decide` says. */
 export class ReceivingServer {
-  /** What it has, in the order in which it came; what it refused is not in it. */
+  /** What it accepted, in order of arrival; refused deliveries are not included. */
   readonly taken: Arrived[] = [];
-  /** Deliveries that it leaves without an answer. */
+  /** Number of deliveries that it leaves unanswered. */
   hanging = 0;
   script: Behaviour[] = [];
   decide: (arrived: Arrived) => Behaviour = () => 200;

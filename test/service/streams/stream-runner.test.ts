@@ -78,7 +78,7 @@ function start(over: Partial<StreamRunnerOptions> = {}): StreamRunner {
   return runner;
 }
 
-/** Places of each chain in the order in which they came first. */
+/** Places of each chain in the order of their first arrival. */
 function arrived(): Readonly<Record<string, readonly number[]>> {
   const places: Record<string, number[]> = {};
   for (const { subject, sequence } of server.events) {
@@ -204,7 +204,7 @@ describe('a stream', () => {
     start({ holder: 'desk-b' });
     await store.append(run(chain('shop'), 1, 10));
     expect((await feed.state('siem'))?.holder).toBe('desk-that-dies');
-    // What the dead one had claimed is over.
+    // The dead runner's claim has expired.
     await database.all(`UPDATE streams SET held_until = '2020-01-01T00:00:00.000Z'`);
     await delivered(20);
     expect((await feed.state('siem'))?.holder).toBe('desk-b');

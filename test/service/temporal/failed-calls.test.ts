@@ -17,7 +17,7 @@ test('an activity that fails is named with its code, and one that is called agai
   for (let n = 0; n < 100; n += 1) expect(failed.of(busy)).toBeUndefined();
   at += 60_000;
   expect(failed.of(busy)).toEqual({ ...said, times: 102, forSeconds: 60 });
-  // Another one is news, and so is the same one when it comes again later.
+  // A different failure is reported, and so is the same one when it occurs again later.
   expect(failed.of(failing('postQuestion', 'FB_ERR_UNAVAILABLE', false))).toMatchObject({ activity: 'postQuestion', times: 1 });
   at += 660_000;
   expect(failed.of(busy)).toMatchObject({ times: 1 });

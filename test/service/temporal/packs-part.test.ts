@@ -10,7 +10,7 @@ function built(files: Readonly<Record<string, string>>, engine = '// the engine\
   return withPacks(engine, [{ name: 'acme', main, files: new Map(Object.entries(files)) }]);
 }
 
-/** What an incident gets: each call is another incident. */
+/** What an incident gets: each call is a different incident. */
 function given(code: string): unknown {
   const context = createContext({ doors: { 'firebreak/playbook': { definePack: (pack: unknown) => pack } } });
   new Script(code).runInContext(context);
@@ -44,7 +44,7 @@ export { name as renamed } from './names.ts';`,
     const at = lines.findIndex((line) => line.includes('throw new Error'));
     const entry = sourceMapOf(code)?.findEntry(at, (lines[at] ?? '').indexOf('throw'));
     expect(entry).toMatchObject({ originalSource: main, originalLine: 4 });
-    // Built upon a build the lines of the first one are still there.
+    // When it is built upon a build, the lines of the first one are still there.
     const twice = withPacks(code, []);
     expect(sourceMapOf(twice)?.findEntry(at, (lines[at] ?? '').indexOf('throw'))).toMatchObject({ originalSource: main });
   });

@@ -18,7 +18,7 @@ const said = (): { readonly lines: Line[]; readonly log: ConstructorParameters<t
     },
   };
 };
-/** As the core writes it. */
+/** The line as the core writes it. */
 const poll = (attempt: number, code = 'Unavailable') => ({
   message: `gRPC call poll_workflow_task_queue retried ${attempt} times`,
   error: `Status { code: ${code}, message: "tcp connect error", metadata: MetadataMap { headers: {"x-token": "secret"} } }`,

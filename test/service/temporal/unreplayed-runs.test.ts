@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { UnreplayedRuns } from '../../../service/temporal/unreplayed-runs.ts';
 
-/** As the core writes it; `test/platform/temporal/changed-keys.test.ts` has it from the core itself. */
+/** The line as the core writes it; `test/platform/temporal/changed-keys.test.ts` gets it from the core itself. */
 const line = (runId: string, cause = 'NonDeterministicError') => ({
   target: 'temporalio_sdk_core::worker::workflow',
   runId,

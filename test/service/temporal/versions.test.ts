@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { makeCurrent, openBuilds } from '../../../service/temporal/versions.ts';
 
-/** As gRPC throws it. */
+/** The error as gRPC throws it. */
 function refusal(code: number): Error {
   return Object.assign(new Error('refused'), { code, details: 'refused', metadata: {} });
 }

@@ -15,7 +15,7 @@ const desk = loadDataConverter(testSpeaker('lab', { signer: member('desk').signe
 const stranger = loadDataConverter(testSpeaker('lab', { signer: member('desk', undefined, 'somebody').signer }).dataConverter);
 const timedOut: ProtoFailure = { message: 'activity Heartbeat timeout', timeoutFailureInfo: {} };
 
-/** As a worker says that its store is away. */
+/** A worker's failure when its store is away. */
 function failure(by = desk, call = '5', to = 'failure:postQuestion', retryAfterMs?: number): Promise<ProtoFailure> {
   const value = { type: 'FB_ERR_UNAVAILABLE', retryAfterMs };
   const details = [{ to, workflow: workflowId, call, run: 'run-1', asked: 'digest', value }];
@@ -32,7 +32,7 @@ function looked() {
       now += ms;
     },
     forget: () => calls.forget(workflowId),
-    /** One call that waits, and is next tried then. */
+    /** One waiting call, and when it is tried next. */
     lookAtWaiting: (scheduledInMs: number, lastFailure?: ProtoFailure) =>
       calls.look(
         { options: { loadedDataConverter: cell } },
@@ -52,7 +52,7 @@ function looked() {
           },
         },
       ),
-    /** One call whose attempt before this one, the `n`th, ended with this. */
+    /** One call whose previous attempt, the `n`th, ended with this failure. */
     look: async (lastFailure: ProtoFailure | undefined, n: number, { activityId = '5', attempt = n + 1 } = {}) => {
       const { areThere } = await calls.look(
         { options: { loadedDataConverter: cell } },
@@ -68,7 +68,7 @@ function looked() {
                 activityOptions: { taskQueue: { name: 'desk-queue' } },
                 lastWorkerIdentity: 'somebody',
                 ...(lastFailure && { lastFailure }),
-                // As Temporal has it: not of one that ran out of its time.
+                // As Temporal does: not for an attempt that timed out.
                 ...(lastFailure && !lastFailure.timeoutFailureInfo && { lastAttemptCompleteTime: msToTs(n) }),
               },
             ],

@@ -9,7 +9,7 @@ const { WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
 const minute = 60_000;
 const run = 'run-1';
 
-/** A run as Temporal tells it, whose next task waits since a moment ago, and its clock. */
+/** A run as Temporal describes it, whose next task has been waiting since a moment ago, and its clock. */
 function runAt(at: number) {
   let now = at;
   const events: HistoryEvent[] = [];

@@ -6,7 +6,7 @@ const program = join(import.meta.dirname, '../../../service/temporal/workflow-th
 let thread: Thread;
 afterEach(() => thread.terminate());
 
-/** What stands in the place of a bundle: a workflow whose whole code is `body`, and which says what that returns. */
+/** A stand-in for a bundle: a workflow whose whole code is `body`, and which returns the result of that. */
 const bundleOf = (body: string) => `
 globalThis.__webpack_module_cache__;
 let said;
@@ -19,7 +19,7 @@ globalThis.__TEMPORAL__ = { api: { initRuntime({ info }) {
   globalThis.said = String(bodies[info.runId]());
 } } };`;
 
-/** Runs the hostile body and a harmless one after it in the thread; what they say. */
+/** Runs the hostile body and then a harmless one in the thread; returns what they return. */
 async function runBoth(body: string): Promise<readonly string[]> {
   thread = new Thread(program);
   const ended = new Promise<never>((_, reject) => {

@@ -6,7 +6,7 @@ import { contractFaults, problemsOf } from '../../../tools/docs/contract.ts';
 
 const before = readFileSync(join(projectRoot(), 'test', 'fixtures', 'releases', 'last.contract.d.ts'), 'utf8');
 
-/** The contract with one type changed; it has to be there. */
+/** The contract with one type changed; the type must exist in it. */
 function changed(contract: string, from: string, to: string): string {
   expect(contract).toContain(from);
   return contract.replace(from, to);
@@ -32,18 +32,18 @@ describe('workflows of the last release meet a program that', () => {
   });
 
   test('has changed what they cannot live with: each is named, with the field', () => {
-    // A field that becomes required in arguments.
+    // An argument field that becomes required.
     let now = changed(before, 'interface ClickAnswer {\n', 'interface ClickAnswer {\n    readonly needed: string;\n');
-    // A field of a result that is gone.
+    // A removed field of a result.
     now = changed(now, head, 'interface ChainHead {\n');
-    // A result that may be what they do not know.
+    // A result with a new variant that the last release does not know.
     now = changed(now, 'type VoteCheck = {\n', "type VoteCheck = {\n    readonly ok: 'later';\n} | {\n");
-    // A field of a signal that is gone, and another that may be what they do not know.
+    // A removed field of a signal, and another with a new variant that the last release does not know.
     now = changed(now, `${batch}    readonly id: string;\n`, batch);
     now = changed(now, note, note.replace("'alert.suppressed'", "'alert.unheard' | 'alert.suppressed'"));
-    // What the next run is handed, and needs.
+    // A field that the next run is passed, and needs.
     now = changed(now, 'interface ControlInput {\n', 'interface ControlInput {\n    readonly region: string;\n');
-    // An activity that is gone.
+    // A removed activity.
     now = changed(now, '    endPage(', '    closePage(');
     now = changed(now, /.*'arguments of endPage.*\n/.exec(now)?.[0] ?? '-', '');
     now = changed(now, /.*'result of endPage.*\n/.exec(now)?.[0] ?? '-', '');

@@ -31,7 +31,7 @@ let control: RunningControl;
 let answering = Promise.resolve();
 let now = Date.now();
 
-/** A folder that gives one key up for nobody, as a bucket with object lock would. */
+/** A folder that never gives up one key, like a bucket with object lock. */
 const lockedId = incidentKeyId({ incident, run: 'run-1', class: 'memory' });
 const folder = createFolderShelf({ dir });
 const shelf: typeof folder = {
@@ -114,7 +114,7 @@ test('what is over its time goes; what the store does not give up is said once, 
   for (let looks = 0; looks < 3; looks += 1) await control.signal(controlNames.expireEvidenceSignal, undefined);
   await control.until((state) => state.timeline.some(({ text }) => text.includes('2030-01-01')), 'the refusal');
   await control.signal(controlNames.expireEvidenceSignal, undefined);
-  // One more order, after that look: what comes after it is known by then.
+  // One more order after that look: what the look led to is known once the order is done.
   await order({ kind: 'evidence.hold', reason: 'lawsuit 4711' });
   await control.until((state) => state.timeline.some(({ kind }) => kind === 'evidence.held'), 'the hold');
   const since = (await control.state()).timeline.filter(({ kind }) => kind.startsWith('evidence.')).slice(before);

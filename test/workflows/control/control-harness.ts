@@ -29,7 +29,7 @@ const keys = new Map<string, { publicKey: KeyObject; privateKey: KeyObject }>(
   people.map((id) => [id, generateKeyPairSync('ed25519')]),
 );
 
-/** Eve is on the roster, and in no group that decides. */
+/** Eve is on the roster, but in no group that decides. */
 export const roster: Roster = {
   people: [
     { id: 'ana', name: 'Ana', slackIds: ['U1'], keys: ['ana'], accounts: ['ana@example.com'] },
@@ -40,7 +40,7 @@ export const roster: Roster = {
   groups: { oncall: ['ana', 'ben'], leads: ['lea'], guests: ['eve'] },
 };
 
-/** Real signatures over real bytes: only where the keys come from is the test's. */
+/** Real signatures over real bytes: only the source of the keys is the test's. */
 export const voteKeys: VoteKeys = {
   deskKeyIds: ['desk'],
   keyIdsOf: (person) => person.keys,
@@ -90,7 +90,7 @@ export function proposalOf(terms: SuppressionTerms, person = 'ana', signer: Sign
   return signedOrder({ version: 1, kind: 'suppression.propose', person, at: terms.from, terms }, signer);
 }
 
-/** As the desk signs it for somebody who has sent a dialog off in Slack. */
+/** A proposal as the desk signs it for somebody who submitted a dialog in Slack. */
 export function slackProposal(
   terms: SuppressionTerms,
   over: Partial<ProposeSuppression> = {},
@@ -126,15 +126,15 @@ export interface ControlLab {
   readonly env: TestWorkflowEnvironment;
   readonly records: AuditRecord[];
   readonly said: string[];
-  /** A line in a thread that satisfies `check`: posted by an activity of its own, so after the state shows its cause. */
+  /** Waits for a line in a thread that satisfies `check`: an activity of its own posts it, so it appears after the state shows its cause. */
   heard(check: (text: string) => boolean): Promise<string>;
   readonly answers: string[];
   readonly notices: (Notice & { readonly shownAt: number })[];
-  /** As they were first posted. */
+  /** Cards as they were first posted. */
   readonly cards: QuestionCard[];
-  /** As they were edited, in the order in which that was done. */
+  /** Cards as they were edited, in order of the edits. */
   readonly edited: QuestionCard[];
-  /** What the desk waits for before an edit is done. */
+  /** What the desk waits for before an edit completes. */
   readonly slowly: { edit?: (card: QuestionCard) => Promise<unknown> };
   /** Alerts that were handed to the intake. */
   readonly raised: Alert[];
@@ -155,16 +155,16 @@ export interface RunningControl {
     person: string,
     signer?: Signer,
     over?: Partial<Vote>,
-    /** The identity provider's word for this vote. */
+    /** Returns the identity provider's token for this vote. */
     idToken?: (vote: Vote) => Promise<string>,
   ): Promise<void>;
 }
 
-/** The control workflow on a time-skipping server; what it asks of the cell is really checked. */
+/** Starts the control workflow on a time-skipping server; the cell really checks what it is asked. */
 export async function startControlLab(
   maxCachedWorkflows = 10,
   evidence: Partial<EvidenceActivities> = {},
-  /** Some votes and orders need a sign-in, too. */
+  /** Some votes and orders also need a sign-in. */
   signIns?: {
     readonly reader: SignInReader;
     readonly roster: Roster;
@@ -259,7 +259,7 @@ export async function startControlLab(
     start: async (over = {}) => {
       serial += 1;
       const handle = await env.client.workflow.start(controlNames.workflow, {
-        // Each of its own: only the id that the question names must be the cluster's.
+        // One per test: only the id that the question names must be the cluster's.
         workflowId: controlIdOf('lab'),
         taskQueue: 'lab',
         args: [{ cluster: 'lab', queues: { cell: 'lab', desk: 'lab' }, ...over } satisfies ControlInput],

@@ -124,7 +124,7 @@ describe('making one', () => {
     await control.vote(terms.id, 'approve', 'ben', 'desk', { questionDigest: '0'.repeat(64) });
     await control.signal(controlNames.voteSignal, null);
     await control.signal(controlNames.voteSignal, { vote: 'x' });
-    // What comes after them has been heard: so have they.
+    // A later one has been received, so these have too.
     const next = termsOf(await lab.clock());
     await control.propose(next);
     expect(statusOf(await control.state(), next)).toBe('proposed');
@@ -409,7 +409,7 @@ describe('its end', () => {
     told.update(before);
     told.end(endOf(terms, 'lea', 'stranger'));
     expect(told.hiding(noisyAlert({ rule }))).toBeDefined();
-    // The cell has found it good, and the workflow was ended before it could say so.
+    // The cell accepted it, but the workflow was ended before it could say so.
     told.end(endOf(terms));
     expect(told.hiding(noisyAlert({ rule }))).toBeUndefined();
     told.update(before);
@@ -465,7 +465,7 @@ describe('its end', () => {
     const after = await control.until((state) => statusOf(state, terms) === 'ended', 'the end');
     await lab.heard((text) => text.includes(`${terms.id} was ended by Lea: enough`));
 
-    // The cell proves the end again, keeps it, and believes no old proof after it.
+    // The cell proves the end again, stores it, and rejects older proofs after that.
     const file = join(folder, 'ended-in-slack.json');
     const book = bookAt(clock, file);
     book.update(before);
@@ -560,7 +560,7 @@ describe('a storm', () => {
     await lab.env.sleep('70s');
     await shown(3);
     expect((await control.state()).storm).toBeDefined();
-    // The other one is never heard of again.
+    // The other desk never responds again.
     await lab.env.sleep('12m');
     await shown(5);
     expect((await control.state()).storm).toBeUndefined();

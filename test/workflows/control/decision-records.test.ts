@@ -75,7 +75,7 @@ async function agree(noun: DecisionNoun, id: string): Promise<void> {
   await control.until((state) => stateOf(state, id) === 'active', `the ${noun} to begin`);
 }
 
-/** Each kind, as it stands on record. */
+/** Each kind, as recorded. */
 const kinds = {
   suppression: {
     ...{ proposed: 'suppression.proposed', refused: 'suppression.refused', rejected: 'suppression.rejected' },
@@ -151,7 +151,7 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
 describe('of several promotions', () => {
   let packs = 0;
   type Over = Partial<PromotionTerms>;
-  /** Orders of versions of a pack that no other test has. */
+  /** Orders about versions of a pack that no other test uses. */
   function pack() {
     packs += 1;
     const name = `several-${packs}`;
@@ -191,7 +191,7 @@ describe('of several promotions', () => {
     expect([await whyVoid(older), await whyVoid(observed)]).toEqual([why, why]);
     expect(await recordOf('promotion.lapsed', 'promotion', older)).toMatchObject({ actor: 'engine', body: { text: why } });
     await lab.heard((text) => text.includes(`Promotion ${older} has lapsed: several-`));
-    // Whoever clicks on the card all the same.
+    // Somebody clicks on the card anyway.
     await control.vote(older, 'approve', 'ben');
     expect(await standing(older)).toEqual(['lapsed']);
   });

@@ -46,7 +46,7 @@ test('an incident closes though somebody has taken its next numbers with false r
     'the records so far',
   );
   const chain = `${ref.id}@${ref.run}`;
-  // With the password of the database, fitting hashes, and a key that no cell has.
+  // Made with the database password, valid hashes, and a key that no cell has.
   const taken = Array.from({ length: 40 }, (_, index) =>
     deskMaker.sign({
       chain,

@@ -93,7 +93,7 @@ describe('a broken glass', () => {
     const step = { namespaces: ['glass'], playbook: 'p', incident };
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id, mode: 'break-glass' }, approvers: ['ben'] });
     expect(book.on({ ...step, incident: `${incident}-2` })?.terms.id).toBe(frozen.id);
-    // Whoever has the control workflow forget it mends no glass.
+    // Making the control workflow forget it does not undo a break-glass.
     book.update({ ...state, decisions: [], questions: [] });
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
     // It is told what it has lost, and nothing else.
@@ -192,7 +192,7 @@ describe('a freeze', () => {
       decision: made.id,
       reason: 'done',
     } as const;
-    // The end of a suppression under this id ends no freeze.
+    // The end of a suppression with this id does not end a freeze.
     const seen = lab.records.length;
     await control.signal(controlNames.orderSignal, signedOrder({ ...order, kind: 'suppression.end' as const }, 'eve'));
     await control.until(() => lab.records.slice(seen).some(({ kind }) => kind === 'suppression.refused'), 'the refusal');
@@ -202,7 +202,7 @@ describe('a freeze', () => {
     expect(book.on(step)).toBeDefined();
     const told = bookAt(clock);
     told.update(state);
-    // The cell has found it good, and the workflow was ended before it could say so.
+    // The cell accepted it, but the workflow was ended before it could say so.
     told.end(signedOrder(order, 'eve'));
     expect(told.on(step)).toBeUndefined();
     told.update(state);
@@ -213,7 +213,7 @@ describe('a freeze', () => {
     expect(book.on(step)).toBeUndefined();
     book.update(state);
     expect(book.on(step)).toBeUndefined();
-    // Whoever may write the file can bring it back only until the control workflow is asked again.
+    // Anyone who can write the file can bring it back, but only until the control workflow is asked again.
     writeFileSync(file, old);
     const restarted = bookAt(clock, file);
     expect(restarted.on(step)).toBeDefined();
@@ -307,7 +307,7 @@ describe('observe mode', () => {
     const freeze = await agreed({ scope: { kind: 'namespace', name: 'lab-shop' } });
     book.update(freeze.state);
     expect(book.on({ namespaces: ['lab-shop'], playbook: 'none' })?.terms.mode).toBe('observe');
-    // A cell that is told of fewer votes than it takes believes nothing.
+    // A cell that is told of fewer votes than required believes nothing.
     const cut = freeze.state.questions.map((one) =>
       one.question.id === `restraint:${made.id}` ? { ...one, votes: one.votes.slice(0, 1) } : one,
     );

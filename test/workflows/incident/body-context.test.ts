@@ -12,7 +12,7 @@ const { lab, script } = useLab(join(import.meta.dirname, '../../playbooks/saying
 
 const process = (name: string, title: string) => alertOf({ rule: 'Process', severity: 'medium', process: { name }, title });
 
-/** Of one incident, in their order. */
+/** The records of one incident, in order. */
 const recordsOf = ({ id }: RunningIncident) =>
   lab.seen.records
     .filter(({ chain }) => chain.startsWith(`${id}@`))
@@ -69,12 +69,12 @@ describe('what a body is told', () => {
       reached: 'contained',
       rules: ['Tell'],
       inForce: [{ action: 'quarantinePod', target: 'pod/shop/cart-1' }],
-      // 99 is out of bounds: nobody has checked that it came from the configuration, so it is not taken.
+      // 99 is out of bounds: nothing has checked that the value came from the configuration, so it is not accepted.
       params: { lease: '30m', times: 2, who: 'oncall' },
     });
     expect(leases).toMatchObject([{ durationMs: 1_800_000 }]);
     const line = await eventually('its line', () => {
-      // The SDK keeps a line until its time has come, and here it may be years ahead.
+      // The SDK holds a line until its time has come, which may be years ahead here.
       Runtime.instance().flushLogs();
       return playbookLines.find(({ meta }) => meta?.workflowId === incident.id);
     });

@@ -70,7 +70,7 @@ describe('a saga of which a later part fails', () => {
       'no such pod: what was done before is to be undone now: none suspended, then cart-1 quarantined',
     );
     expect(await notes(incident)).toEqual(['given back: StepFailure: no such pod']);
-    // The cell finds on the object that it was taken so.
+    // The cell sees on the object that it was taken like this.
     const [quarantine] = lab.seen.applied.filter((call) => call.incident.id === incident.id);
     expect(quarantine?.lease).toEqual({ durationMs: 14_400_000, onExpiry: 'renew', saga: true });
     expect(await replayHistory(incident.id, await historyOf(incident), workflowsPath)).toEqual([undefined]);
@@ -84,7 +84,7 @@ describe('a saga of which a later part fails', () => {
       ['undo', 2, ['undo:suspendCronJob', 'undo:quarantinePod']],
       ['leave', 1, []],
     ]);
-    // Nothing is undone when it is said, and nothing is afterwards.
+    // Nothing is undone when this is reported, nor afterwards.
     expect((await incident.state()).timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
       'no such pod: people are asked whether to undo what was done before: none suspended, then cart-1 quarantined',
     );

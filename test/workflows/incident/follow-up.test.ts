@@ -44,9 +44,9 @@ let refusal: readonly ['FB_ERR_PROTECTED' | 'FB_ERR_API_REFUSED', string] = [
   'FB_ERR_PROTECTED',
   'namespace shop is protected; pod/shop/cart-1 was not touched',
 ];
-/** Whether the API server refuses to give a pod back. */
+/** Whether the API server refuses to release a pod. */
 let isDenied = false;
-/** What a rotation says that it did not reach. */
+/** What a rotation reports that it did not reach. */
 let unreached: readonly string[] = [];
 
 beforeAll(async () => {
@@ -204,7 +204,7 @@ describe('an incident with a ticket and a pager', () => {
     const [alert] = await alertsOf(incident);
     expect(JSON.stringify(alert?.triggers)).toContain('namespace shop is protected');
     expect(JSON.stringify(alert?.triggers)).not.toContain('answer without Slack');
-    // The incident is over at once; whoever was called has not looked yet.
+    // The incident ends at once; the person paged has not looked yet.
     expect(alert).toMatchObject({ status: 'triggered' });
   });
 
@@ -259,9 +259,9 @@ describe('what people do to the ticket where it is', () => {
     const { incident: ref } = await incident.state();
     const ticket = links[0]?.id ?? '';
     await mailbox.bind({ system: 'jira', id: ticket }, ref);
-    // Whoever reaches Temporal can send this: there is nothing to read.
+    // Anyone who can reach Temporal can send this: there is nothing to read.
     await nudge(incident);
-    // A name of the roster is nobody of the roster there.
+    // A display name from the roster does not identify a person there.
     await mailbox.put('jira', 'a', { ticket, deed: 'closed', by: 'Ana' });
     await nudge(incident);
     const line = `jira ${ticket} was closed by Ana`;
@@ -289,7 +289,7 @@ describe('a ticket system and a pager that are down', () => {
     const down = async (): Promise<never> => {
       tries += 1;
       const { ApplicationFailure } = await import('@temporalio/activity');
-      // Not every five minutes, as it would be: hundreds of tries take a busy machine minutes.
+      // Not every five minutes, the usual interval: hundreds of attempts take a busy machine minutes.
       throw ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'does not answer', nextRetryDelay: '1h' });
     };
     const broken = await startLab(

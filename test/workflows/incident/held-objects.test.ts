@@ -49,7 +49,7 @@ describe('what holds a field of a workload', () => {
     await incident.question();
     await incident.vote('yes', 'ana');
     await incident.until(({ questions }) => questions.every(({ status }) => status.state === 'decided'), 'the answer');
-    // The deadline of the evidence, which this playbook keeps none of.
+    // The deadline for evidence, of which this playbook keeps none.
     await lab.env.sleep('31m');
     await incident.until(({ steps }) => steps.some(({ endedAt }) => endedAt), 'the step');
     const text = `${about} is no longer as scaleToZero left it: spec.replicas was changed from 0 to 2`;

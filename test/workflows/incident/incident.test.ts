@@ -44,7 +44,7 @@ describe('an incident about a dropped binary', () => {
     const records = lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`));
     const numbers = records.map((record) => record.number);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
-    // The alert goes to the desk as it was, beside the first record, which vouches for it and does not hold it.
+    // The alert goes to the desk unchanged, next to the first record, which vouches for it but does not contain it.
     expect(records.flatMap((one) => (one.kept === undefined ? [] : [one.number]))).toEqual([1]);
     const whole = records.flatMap(({ kept, body }) => (kept === undefined ? [] : (vouchedFor(kept, { body }) ?? [])));
     expect(whole.flatMap(alertsIn)).toMatchObject([{ rule: alertOf().rule, pod: { uid: 'uid-1' } }]);
@@ -121,7 +121,7 @@ describe('an incident about a dropped binary', () => {
       expect.objectContaining({ action: 'quarantinePod', state: 'failed', code: 'FB_ERR_CAP_REACHED' }),
     );
 
-    // Until then nobody had answered.
+    // Nobody had answered by then.
     const silent = await forkIncident(past, { playbooks, at: 'quarantinePod' });
     expect(silent.story.questions[0]?.answer).toBe('silence');
     const instead = playbooks.filter(({ id }) => id === 'firebreak/quarantine-on-order');
@@ -130,7 +130,7 @@ describe('an incident about a dropped binary', () => {
   });
 });
 
-/** What is on record of it, as the cell has signed it and the desk has sealed the alerts beside it. */
+/** The incident's records, as signed by the cell, with the alerts that the desk sealed next to them. */
 async function pastIncident(given: readonly OutgoingRecord[], id: string): Promise<PastIncident> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-past-'));
   const database = await openDatabase({ url: `sqlite:${join(folder, 'desk.db')}` });

@@ -1,4 +1,4 @@
-/** The workflows as they are, with a playbook that no count of turns ends: it is not where playbooks are. */
+/** The workflows as they are, plus a playbook that no limit of turns ends: it lives outside the playbooks' folder. */
 import { definePlaybook } from '../../../core/playbook/playbook.ts';
 import { addPlaybooks } from '../../playbooks/added.ts';
 

@@ -8,13 +8,13 @@ import { recordsIn } from '../voting.ts';
 
 const { lab } = useLab();
 
-/** Long enough that it is still open when the next alert comes. */
+/** Long enough that the incident is still open when the next alert arrives. */
 const settings = { lingerMs: 7_200_000 };
 const binary = (n: number, over: Partial<Alert> = {}): Alert => alertOf({ title: `binary ${n}`, ...over });
 const fileless = 'Fileless execution via memfd_create';
 const contains = ({ id }: RunningIncident) =>
   lab.seen.applied.filter((call) => call.incident.id === id && call.action === 'quarantinePod').length;
-/** A lease is there before its step is done. */
+/** A lease exists before its step is done. */
 const containedAgain = (incident: RunningIncident) =>
   incident.until(({ leases }) => leases.some(({ state }) => state === 'active') && contains(incident) === 2, 'containment again');
 const asked = ({ questions }: IncidentState) => questions.filter(({ question: { id } }) => !id.startsWith('lease:'));
@@ -28,7 +28,7 @@ async function answer(incident: RunningIncident, choice: string, people: readonl
   await incident.until((now) => !openOnes(now).some(({ question }) => question.id === one?.question.id), 'the decision');
 }
 
-/** A dropped binary, which two people call harmless: the pod is given back. */
+/** A dropped binary that two people call harmless: the pod is released. */
 async function released(): Promise<RunningIncident> {
   const incident = await lab.start([binary(0)], settings);
   await answer(incident, 'release', ['ana', 'ben']);

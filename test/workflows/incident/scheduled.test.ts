@@ -15,7 +15,7 @@ afterAll(() => lab.stop());
 const id = 'firebreak/drill-quarantine';
 const drill = playbooks.find((one) => one.id === id);
 
-/** That the drill's time has come, for the n-th time. */
+/** The signal that the drill is due for the n-th time. */
 function due(n: number): Alert {
   if (!drill || !isScheduled(drill)) throw new Error('there is no such scheduled playbook');
   const { pod, workload, cluster } = alertOf();

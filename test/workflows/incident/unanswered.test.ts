@@ -91,7 +91,7 @@ describe('an alert that no playbook answers', () => {
       ({ chain, kind }) => chain.startsWith(`${incident.id}@`) && kind === 'playbook.started',
     );
     expect(started.map(({ body }) => body)).toEqual([expect.not.objectContaining({ unanswered: true })]);
-    // An auditor asks which program has answered.
+    // An auditor asks which program answered.
     expect(started[0]?.body.version).toBe(shippedPack.version);
   });
 

@@ -5,7 +5,7 @@ import type { QuestionPost } from '../../../core/cards/question-card.ts';
 import { type Lab, startLab } from '../harness.ts';
 import { alertOf } from '../people.ts';
 
-/** Of the question that is voted on, in the order in which they were to be shown. */
+/** Edits of the card of the question that is voted on, in the order requested. */
 const edits: QuestionPost['stand'][] = [];
 const desk = {
   ...createFollowUpActivities({}),

@@ -51,7 +51,7 @@ function readerOf(jwksFile: string, decisions: readonly StepUpDecision[]): SignI
   return made;
 }
 
-/** The provider's public keys, as a cell without a way to the provider has them. */
+/** A file with the provider's public keys, for a cell that cannot reach the provider. */
 async function keysFile(name: string, ...keys: readonly CryptoKey[]): Promise<string> {
   const file = join(folder, name);
   const jwks = await Promise.all(keys.map(async (key, index) => ({ ...(await exportJWK(key)), kid: `k${index}`, alg: 'ES256' })));
@@ -92,7 +92,7 @@ async function token(subject: string, nonce: string, at: number): Promise<string
     .sign(provider);
 }
 
-/** As the provider signs it for who has really signed in for this vote. */
+/** A token as the provider signs it for somebody who really signed in for this vote. */
 const signedIn = (vote: Vote): Promise<string> => token(`sub-${vote.person}`, stepUpNonce(vote), Date.parse(vote.at));
 
 let serial = 0;
@@ -181,7 +181,7 @@ describe('a freeze of the whole cluster', () => {
     restraints.update(state);
     expect(restraints.on(anything)).toMatchObject({ terms: { id: terms.id } });
 
-    // Whoever has the desk’s key and Temporal brings votes, and no sign-in.
+    // Anyone with the desk’s key and Temporal can bring votes, but no sign-in.
     const without = state.questions.map((asked) => ({ ...asked, votes: asked.votes.map(({ idToken: _, ...vote }) => vote) }));
     const forged = { ...state, questions: without };
     await memory.learn(forged);
@@ -258,7 +258,7 @@ describe('a freeze of the whole cluster', () => {
     const ended = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
     expect(JSON.stringify(lab.records)).not.toContain('idToken');
 
-    // Whoever has lea’s key and Temporal brings the order, and no sign-in.
+    // Anyone with lea’s key and Temporal can bring the order, but no sign-in.
     const without = ended.decisions.map((one) =>
       one.status.state === 'ended' ? { ...one, status: { ...one.status, by: withoutToken(one.status.by) } } : one,
     );
@@ -285,7 +285,7 @@ describe('a freeze of the whole cluster', () => {
     const { publicKey } = await generateKeyPair('ES256');
     const restarted = memoryWith(readerOf(await keysFile('changed-again.json', publicKey), stepUpDecisions), signInsFile);
     const again = restraintsBy(restarted, now, bookFile);
-    // Whoever reaches Temporal sets the workflow back to before it ended.
+    // Anyone who can reach Temporal can reset the workflow to before it ended.
     await restarted.learn(state);
     again.update(state);
     expect(again.on(anything)).toBeUndefined();

@@ -20,7 +20,7 @@ afterAll(() => lab.stop());
 const refusals = (incident: RunningIncident) => recordsIn(lab, incident, 'vote.refused');
 const cardsOf = ({ id }: RunningIncident): readonly QuestionCard[] => lab.seen.cards.filter((card) => card.incident.id === id);
 
-/** A vote that is cast now, by the server's clock. */
+/** Casts a vote now, by the server's clock. */
 async function vote(incident: RunningIncident, choice: string, person: string): Promise<void> {
   await incident.vote(choice, person, { at: new Date(await lab.env.currentTimeMs()).toISOString() });
 }
@@ -42,7 +42,7 @@ describe('who has ordered a quarantine', () => {
     const text = 'ana has ordered it: the others are asked';
     expect(recordsIn(lab, incident, 'requester.named')).toMatchObject([{ actor: 'person/ana', body: { person: 'ana', text } }]);
     expect(lab.seen.threads.some((text) => text.startsWith('Ana has ordered this, and answers alone'))).toBe(true);
-    // The step proves it again: by the roster of the time of the vote.
+    // The step proves it again, using the roster at the time of the vote.
     const deletion = lab.seen.applied.find((call) => call.incident.id === incident.id && call.action === 'deletePod');
     if (!deletion?.approval) throw new Error('nothing was approved');
     const check = { proof: deletion.approval, severity: 'critical', keys: voteKeys, now: Date.now() } as const;

@@ -11,7 +11,7 @@ const lost = new Promise<void>((resolve) => {
   letGo = resolve;
 });
 
-/** The first desk that gets it is never heard of again. */
+/** The first desk that receives it never responds again. */
 const followUp: FollowUpActivities = {
   callPeople: async () => {
     if (Context.current().info.attempt === 1) await lost;

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 
-/** From now on: ana is on call for a day, then ben; on the third day lea has ben’s right. */
+/** From now on ana is on call for a day, then ben; on the third day lea has ben’s right. */
 async function begin(): Promise<void> {
   begun = await lab.env.currentTimeMs();
   const shift = (person: string, from: number, until: number) => ({
@@ -37,7 +37,7 @@ async function begin(): Promise<void> {
 const refusals = (incident: RunningIncident) => recordsIn(lab, incident, 'vote.refused');
 const accepted = (incident: RunningIncident) => recordsIn(lab, incident, 'vote.accepted').map(({ actor }) => actor);
 
-/** A vote on the standing question of the lease, cast at that day; it arrives at once. */
+/** Votes on the standing question of the lease; the vote is cast on that day, and arrives at once. */
 async function vote(incident: RunningIncident, choice: string, person: string, at?: number): Promise<void> {
   const cast: Partial<Vote> = { at: new Date(at ?? (await lab.env.currentTimeMs())).toISOString() };
   const before = refusals(incident).length + accepted(incident).length;
@@ -103,7 +103,7 @@ describe('over days', () => {
     await eventually('the thread', () =>
       lab.seen.threads.some((text) => text.startsWith('Ben may answer for oncall from now on.')),
     );
-    // Its time is not longer for that: silence goes on to the next level.
+    // The time limit is not extended for that: silence moves on to the next level.
     await lab.env.sleep(10 * minute);
     await incident.until((now) => mainQuestion(now)?.level === 1, 'the next level');
     expect(handed()).toHaveLength(1);
@@ -121,7 +121,7 @@ describe('over days', () => {
     expect(end.leases).toMatchObject([{ state: 'released' }]);
     const reason = lab.seen.undoReasons.at(-1);
     if (reason?.kind !== 'approved') throw new Error('no approved release');
-    // As the cell saw them arrive.
+    // Votes as the cell saw them arrive.
     const seen = reason.proof.votes.map((signed) => ({
       signed,
       at: Date.parse(signed.vote.at),
@@ -132,7 +132,7 @@ describe('over days', () => {
     const known = { proof: reason.proof, severity: 'critical', keys: voteKeys, seen } as const;
     const now = await lab.env.currentTimeMs();
     expect(checkProof({ ...known, roster: people, now })).toEqual({ ok: true });
-    // Taken off the roster since, or away at that time: then it stands no more.
+    // Removed from the roster since, or away at that time: then it no longer stands.
     const without = { ...people, groups: { ...people.groups, oncall: ['ben'] } };
     expect(checkProof({ ...known, roster: without, now }).ok).toBe(false);
     expect(checkProof({ ...known, roster: people, now, actors: ['ana'] }).ok).toBe(false);
@@ -145,7 +145,7 @@ describe('the actor', () => {
     const incident = await lab.start([alertOf()]);
     await incident.vote('release', 'ana');
     await incident.until(() => accepted(incident).length === 1, 'the first vote');
-    // Only counted, as one of thousands: it still says who did it.
+    // Only counted, as one of thousands: it still names who did it.
     await incident.alerts({ ...batchOf([]), id: 'storm', counts: batchOf([alertOf()]).counts, actors: ['ana'] });
     await incident.until((state) => state.actors?.includes('ana') === true, 'who is named');
     await incident.vote('release', 'ana');

@@ -50,11 +50,11 @@ test('two pods run side by side; steps on one pod come one after another', async
     const { uid } = (input as { pod: { uid: string } }).pod;
     const call = { uid, key };
     running.push(call);
-    // On a used machine the same step may be asked for once more before it has answered.
+    // On a busy machine the same step may be requested again before it has answered.
     const steps = (of: typeof running): number => new Set(of.map((one) => one.key)).size;
     mostOnOne = Math.max(mostOnOne, steps(running.filter((one) => one.uid === uid)));
     mostAtAll = Math.max(mostAtAll, steps(running));
-    // Long enough for another of the same pod to come, which must not; and for one of another pod, which must.
+    // Long enough for another step on the same pod to start, which must not happen, and for one on another pod, which must.
     await eventually('one of another pod beside it', () => mostAtAll > 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
     running.splice(running.indexOf(call), 1);

@@ -22,7 +22,7 @@ const plan: Plan = {
 
 const { lab } = useLab(join(import.meta.dirname, '../asking.ts'));
 
-/** Asks, sends the votes one after another, each when the one before is answered, and waits for the end. */
+/** Asks, sends the votes one after another, each after the previous one is answered, and waits for the end. */
 async function outcomeOf(votes: readonly (readonly [person: string, choice: string])[]) {
   const id = `incident/lab/shop/Deployment/asking-${Math.random().toString(36).slice(2)}`;
   const handle = await lab.env.client.workflow.start<typeof asking>(incidentNames.workflow, {
@@ -95,7 +95,7 @@ test('silence lets a no stand, when the next level has had its time', async () =
   expect(timeline.at(-1)).toBe('question.decided: No, by Ana');
   const after = last?.status.state === 'decided' ? Date.parse(last.status.at) - began : 0;
   expect(after).toBeGreaterThanOrEqual(3_600_000);
-  // Not after both levels’ times: the no asked the second before its time.
+  // Not after both levels’ times: the no moved it to the second level early.
   expect(after).toBeLessThan(3_600_000 + 900_000);
 });
 

@@ -24,10 +24,10 @@ test('a choice whose plan acts as wide as the policy says is marked, and the mar
   expect(marked).toEqual(question.choices.filter(({ plans }) => plans.length > 0).map(({ id }) => id));
   expect(marked.length).toBeGreaterThan(0);
   expect(digest).toBe(questionDigest(question));
-  // The card looks for similar incidents first, for a moment.
+  // Before the card is posted, a brief search for similar incidents runs.
   const card = await seen(() => lab.seen.cards.find(({ questionId }) => questionId === question.id));
   expect(card?.choices.filter(({ stepUp }) => stepUp).map(({ id }) => id)).toEqual(marked);
-  // The token goes to the cell, and to nobody who looks on.
+  // The token goes to the cell only, and no observer sees it.
   const [choice = ''] = marked;
   await incident.signal({ ...signVote(voteOn(asked, { choice })), idToken: 'a.b.c' });
   const state = await incident.until(({ questions }) => questions.some(({ votes }) => votes.length > 0), 'the vote');
@@ -75,7 +75,7 @@ describe('a signal that is no valid vote is refused, answered and recorded, and 
       await incident.signal(signed);
       const expected = garbage.length + index + 1;
       await incident.until(() => recordsOf(incident, 'vote.refused').length === expected, what);
-      // Nobody has clicked on anything for one from the command line.
+      // For a vote from the command line nobody has clicked on anything.
       if (signed.vote.via === 'slack') await incident.until(() => lab.seen.answers.length > answers, `an answer to ${what}`);
     }
     const state = await incident.state();

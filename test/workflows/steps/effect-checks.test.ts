@@ -27,7 +27,7 @@ function lookOf(over: Partial<EffectLook> = {}): EffectLook {
   };
 }
 
-/** The calls of an incident in their order, and the workflow task that has made each. */
+/** The calls of an incident in order, each with the workflow task that made it. */
 async function callsOf(id: string): Promise<readonly { readonly name: string; readonly task: string }[]> {
   const { events } = await lab.env.client.workflow.getHandle(id).fetchHistory();
   return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: made }) =>

@@ -7,7 +7,7 @@ import { recordsIn } from '../voting.ts';
 
 const { lab, script } = useLab();
 
-/** What people are asked when what they approved waits. */
+/** What people are asked when an approved step waits. */
 const isWaiver = (text: string) => text.startsWith('Nothing is kept of cart-1 yet');
 
 async function waiting(): Promise<RunningIncident> {

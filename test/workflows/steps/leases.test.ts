@@ -18,7 +18,7 @@ async function contained(incident: RunningIncident): Promise<void> {
   await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'containment');
 }
 
-/** By low severity, so that one person is enough; and nothing is asked on a card. */
+/** Low severity, so that one person is enough; nothing is asked on a card. */
 async function containedShell(): Promise<RunningIncident> {
   const incident = await lab.start([alertOf(shell)]);
   await incident.vote('quarantine', 'ana');
@@ -137,7 +137,7 @@ describe('the end of a lease', () => {
     const later = () =>
       ApplicationFailure.create({ type: 'FB_ERR_UNAVAILABLE', message: 'the API server is away', nextRetryDelay: '5h' });
     script.quarantinePod = (_call, attempt) => {
-      // The fast try, the one after which people hear of it, and the first of those that take as long as they take.
+      // The fast attempt, the one after which people are notified, and the first of the unlimited attempts.
       if (attempt <= 3) throw later();
     };
     const incident = await lab.start([alertOf()]);
@@ -145,7 +145,7 @@ describe('the end of a lease', () => {
     expect((await incident.state()).timeline.map(({ kind }) => kind)).not.toContain('lease.renewed');
     await lab.env.sleep('1h');
     await incident.until((state) => state.timeline.some(({ kind }) => kind === 'step.applied'), 'the step');
-    // It lasts from when it is in force, as the note on the pod says.
+    // The lease runs from when it takes effect, as the note on the pod says.
     expect((await incident.state()).leases[0]?.renewals).toBe(0);
     await lab.env.sleep('5h');
     const { timeline } = await incident.until((state) => (state.leases[0]?.renewals ?? 0) > 0, 'the renewal');
@@ -188,7 +188,7 @@ describe('people decide on a lease', () => {
     await incident.signal(vote);
     await incident.until((state) => state.timeline.some((entry) => entry.kind === 'vote.refused'), 'the refused replay');
     expect((await incident.state()).leases[0]?.until).toBe(extended.leases[0]?.until);
-    // While a card asks the same, it is not decided here.
+    // While a card asks the same question, it is not decided here.
     await incident.question();
     await lab.env.sleep('2h');
     await incident.until((state) => asksOnCards(state) === undefined, 'silence on the card');
@@ -256,7 +256,7 @@ describe('people decide on a lease', () => {
     });
     script.snapshotPodState = ({ playbook }) => (playbook.includes('contain-dropped-binary') ? keeping : undefined);
     const incident = await containedShell();
-    // Its evidence is not kept yet, so that nobody is asked.
+    // Its evidence is not kept yet, so nobody is asked.
     await incident.alerts(batchOf([alertOf()]));
     await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');
     await incident.vote('release', 'ana', {}, true);
@@ -323,7 +323,7 @@ describe('people decide on a lease', () => {
     const one = await incident.until((state) => state.leases[0]?.holders.length === 1, 'one holder');
     expect(one.leases[0]?.state).toBe('active');
     expect(undone(incident)).toEqual([]);
-    // Two people have said that it is released, and it is not: they hear why.
+    // Two people have decided to release it, but it is not released: they are told why.
     const told =
       'Still contained: cart-1 quarantined. It was to be released, and firebreak/ask-about-shell holds it, too. Answer what that asks, or release it with firebreak lease release.';
     expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));

@@ -13,7 +13,7 @@ const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
 const words =
   "the API server does not accept: patch pods in shop (422 Invalid): ValidatingAdmissionPolicy 'no-labels' denied request: no";
 
-/** An undo that is refused for as long as it is told to be, and how often it was tried. */
+/** An undo that is refused for as long as the test says, and the number of attempts. */
 function refusing(code: 'FB_ERR_API_REFUSED' | 'FB_ERR_UNAVAILABLE' = 'FB_ERR_API_REFUSED') {
   const door = { isShut: true, tries: 0 };
   script['undo:quarantinePod'] = () => {
@@ -25,7 +25,7 @@ function refusing(code: 'FB_ERR_API_REFUSED' | 'FB_ERR_UNAVAILABLE' = 'FB_ERR_AP
   return door;
 }
 
-/** By low severity, so that one person is enough; and nothing is asked on a card. */
+/** Low severity, so that one person is enough; nothing is asked on a card. */
 async function containedShell(): Promise<RunningIncident> {
   const incident = await lab.start([alertOf(shell)]);
   await incident.vote('quarantine', 'ana');
@@ -57,7 +57,7 @@ describe('a release that the API server refuses', () => {
     expect(later.leases).toMatchObject([{ state: 'active' }]);
     expect(later.timeline.map(({ kind }) => kind)).not.toContain('lease.renewed');
     expect(refusals(later)).toHaveLength(1);
-    // Six hours later people hear of it once more.
+    // Six hours later people are notified again.
     await lab.env.sleep('3h');
     await incident.until((state) => refusals(state).length === 2, 'the second telling');
     door.isShut = false;
@@ -67,7 +67,7 @@ describe('a release that the API server refuses', () => {
     expect(end.leases[0]?.refused).toBeUndefined();
     expect(undone(incident)).toHaveLength(1);
     expect(lab.seen.undoReasons.at(-1)).toMatchObject({ kind: 'approved', proof: { votes: [{ vote: { person: 'ana' } }] } });
-    // By that the cell counts it.
+    // The cell counts it by this value.
     const next = expect.stringMatching(/^\d{4}-.*Z$/);
     expect(recordsIn(lab, incident, 'lease.release-refused').map(({ body }) => body)).toMatchObject([{ next }, { next }]);
     expect(recordsIn(lab, incident, 'lease.released')).toHaveLength(1);

@@ -18,7 +18,7 @@ describe('a Secret that cannot be rotated while the pod is there', () => {
   afterAll(() => lab.stop());
 
   const isSecond = ({ question, status }: QuestionState) => status.state === 'open' && question.text.includes('is deleted');
-  /** Up to the second question: the pod is deleted. */
+  /** Runs up to the second question: the pod is deleted. */
   const removed = async (): Promise<{ readonly incident: RunningIncident; readonly second: QuestionState }> => {
     const incident = await lab.start([alertOf()]);
     await incident.vote('remove', 'ana');

@@ -25,10 +25,10 @@ async function told(name: string, options: Options): Promise<{ readonly simulate
   return { simulated: await simulate(playbook, { ...options, alert }), tried: trial?.story };
 }
 
-/** Only a bundle has places in the author's files as they are in their pack. */
+/** Only a bundle has the places as in the author's files in their pack. */
 const place = / \([\w./-]+:\d+\)|, at [\w./-]+:\d+/g;
 
-/** Without times, and without the order in which steps that run side by side are over. */
+/** Removes times, and the order in which parallel steps finish. */
 function withoutTimes({ events, steps, plans, questions, left, notAwaited, error, ...story }: Story) {
   const sorted = <T>(all: readonly T[]): readonly string[] => all.map((one) => JSON.stringify(one)).toSorted();
   return {
@@ -103,7 +103,7 @@ export default definePack({ name: 'own', version: '1.0.0', playbooks: [closes], 
     const build = await workflowBuild({ packs, stateDir: join(folder, 'state'), engine: await bundlePath() });
     const [alert] = waysInto['ask-about-shell'] ?? [];
     if (!alert) throw new Error('there is no alert');
-    // The body is the bundle's.
+    // The body comes from the bundle.
     const playbooks = describePack(pack).pack.playbooks.map((one) => ({ ...one, run: async () => undefined }));
     return (await runTrial({ playbooks, options: { ...options, alert }, bundle: build.path }))?.story;
   }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Block Kit as Slack's reference describes it, limits included: https://docs.slack.dev/reference/block-kit. Unknown fields and types are
- * refused, as Slack does.
+ * Block Kit as Slack's reference describes it, limits included: https://docs.slack.dev/reference/block-kit. Unknown fields and types are rejected, as Slack
+ * does.
  */
 const characters = (min: number, max: number) => z.string().min(min).max(max);
 const actionId = characters(1, 255);
@@ -164,7 +164,7 @@ type BlocksResult =
   | { readonly ok: true; readonly blocks: readonly Block[] }
   | { readonly ok: false; readonly error: string; readonly messages: readonly string[] };
 
-/** Slack counts all text of a message together, and gives up at about this. */
+/** Slack adds up all text of a message, and rejects it at about this length. */
 const textOfMessage = 13_200;
 
 export function parseBlocks(value: unknown, { max }: { readonly max: number } = { max: 50 }): BlocksResult {
@@ -195,7 +195,7 @@ export function repeatedId(blocks: readonly Block[]): string | undefined {
   return undefined;
 }
 
-/** Slack gives every block and element the id that it was posted without. */
+/** Slack adds an id to every block and element that was posted without one. */
 export function withIds(blocks: readonly Block[]): readonly Block[] {
   return blocks.map((block, index) => {
     const named = { ...block, block_id: block.block_id ?? `auto${index}` };

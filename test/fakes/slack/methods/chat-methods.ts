@@ -3,7 +3,7 @@ import { messageMetadata, parseBlocks } from './block-schema.ts';
 import { type Args, channelOf, type Method, required, SlackRefusal, structured, text } from './method.ts';
 import { messageObject } from './objects.ts';
 
-/** What is longer is cut, and posted with a warning. https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
+/** Longer text is cut, and posted with a warning. https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
 const textMax = 40_000;
 /** `msg_too_long`: “The `text` field cannot exceed 4,000 characters.” https://docs.slack.dev/reference/methods/chat.update#errors */
 const updateTextMax = 4_000;
@@ -11,7 +11,7 @@ const markdownMax = 12_000;
 const attachmentsMax = 100;
 const metadataMax = 8_000;
 
-/** https://docs.slack.dev/reference/methods/chat.postMessage and its neighbours. */
+/** https://docs.slack.dev/reference/methods/chat.postMessage and related methods. */
 export const chatMethods: Readonly<Record<string, Method>> = {
   'chat.postMessage': {
     scope: 'chat:write',
@@ -44,7 +44,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       if ((text(args, 'text') ?? '').length > updateTextMax) throw new SlackRefusal('msg_too_long');
       const { blocks: _gone, ...rest } = old;
       const { metadata: before, ...kept } = rest;
-      // An empty object takes away what there was.
+      // An empty object removes the existing metadata.
       const metadata = isEmpty(structured(args, 'metadata', 'invalid_metadata_format')) ? {} : before && { metadata: before };
       const message: FakeMessage = { ...kept, ...metadata, ...content(args, { edits: true }), editedTs: world.nextTs() };
       world.replace(old, message);
@@ -57,7 +57,7 @@ export const chatMethods: Readonly<Record<string, Method>> = {
       const channel = channelOf(args, world);
       if (channel.isArchived === true) throw new SlackRefusal('is_archived');
       const user = required(args, 'user');
-      // Whoever is unknown, or has been deactivated, is not in it either.
+      // Unknown and deactivated users are not in it either.
       const account = world.users.get(user);
       if (account === undefined || account.deleted === true || !world.isMember(channel, user))
         throw new SlackRefusal('user_not_in_channel');
@@ -101,12 +101,12 @@ function byApp(world: SlackWorld) {
   return { user: world.botUserId, botId: world.botId, appId: world.appId };
 }
 
-/** A reply to a reply lands in the same thread. */
+/** A reply to a reply goes to the same thread. */
 function threaded(root: FakeMessage | undefined): { readonly threadTs?: string } {
   return root === undefined ? {} : { threadTs: root.threadTs ?? root.ts };
 }
 
-/** `edits`: an empty `metadata` is taken, too. */
+/** `edits`: an empty `metadata` is accepted, too. */
 export function content(
   args: Args,
   { edits = false }: { readonly edits?: boolean } = {},
@@ -130,7 +130,7 @@ export function content(
   return { text: message, blocks: parsed.blocks, ...metadata };
 }
 
-/** They are checked and counted, and not shown: no message of ours has any. */
+/** They are checked and counted, but not shown: none of our messages has any. */
 function attachmentsOf(args: Args): number {
   const given = structured(args, 'attachments', 'invalid_attachments') ?? [];
   if (!Array.isArray(given)) throw new SlackRefusal('invalid_attachments');

@@ -1,4 +1,4 @@
-/** Calls a minute of Slack's tiers: https://docs.slack.dev/apis/web-api/rate-limits. */
+/** Calls per minute of Slack's tiers: https://docs.slack.dev/apis/web-api/rate-limits. */
 const perMinute: Readonly<Record<string, number>> = {
   'chat.update': 50,
   'chat.postEphemeral': 100,
@@ -15,10 +15,10 @@ const perMinute: Readonly<Record<string, number>> = {
   'reactions.add': 50,
 };
 
-/** `chat.postMessage`: one a second and channel; Slack lets short bursts pass. */
+/** `chat.postMessage`: one per second and channel; Slack allows short bursts. */
 const burst = 5;
 
-/** Buckets that fill with time. `take` gives the seconds to wait, or nothing. */
+/** Buckets that refill over time. `take` returns the seconds to wait, or nothing. */
 export class RateLimits {
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
   readonly #now: () => number;
@@ -30,7 +30,7 @@ export class RateLimits {
   take(method: string, channel: string): number | undefined {
     if (method === 'chat.postMessage') return this.#from({ key: `${method} ${channel}`, size: burst, perSecond: 1 });
     const minute = perMinute[method];
-    // Slack promises its tiers as a minimum: a fifth more passes.
+    // Slack promises its tiers as a minimum: a fifth more is let through.
     return minute === undefined ? undefined : this.#from({ key: method, size: minute * 1.2, perSecond: minute / 60 });
   }
 

@@ -15,7 +15,7 @@ export class SlackRefusal extends Error {
 export type Args = Readonly<Record<string, unknown>>;
 export interface Method {
   readonly scope?: string;
-  /** An app-level token calls it; without this, the bot's. */
+  /** Needs an app-level token; if not set, the bot's. */
   readonly token?: 'app';
   readonly run: (args: Args, world: SlackWorld) => Readonly<Record<string, unknown>>;
 }
@@ -37,7 +37,7 @@ export function flag(args: Args, name: string): boolean {
   return args[name] === true || args[name] === 'true' || args[name] === '1';
 }
 
-/** Lists and objects come as JSON text in a form, or as they are in a JSON body. */
+/** Lists and objects arrive as JSON text in a form, or directly in a JSON body. */
 export function structured(args: Args, name: string, error: string): unknown {
   const value = args[name];
   if (typeof value !== 'string') return value;

@@ -1,7 +1,7 @@
 import { channelOf, flag, type Method, paged, required, SlackRefusal, text } from './method.ts';
 import { messageObject, userObject } from './objects.ts';
 
-/** What an app can ask of Slack. https://docs.slack.dev/reference/methods */
+/** What an app can query in Slack. https://docs.slack.dev/reference/methods */
 export const readMethods: Readonly<Record<string, Method>> = {
   'api.test': { run: (args) => ({ args }) },
   'auth.test': {

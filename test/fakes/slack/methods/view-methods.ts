@@ -6,7 +6,7 @@ import { type Args, type Method, required, SlackRefusal, structured, text } from
 const stackMax = 3;
 const viewMax = 250_000;
 
-/** Modals: https://docs.slack.dev/surfaces/modals. A trigger is good for 3 s and once; a view changes only under its newest hash. */
+/** Modals: https://docs.slack.dev/surfaces/modals. A trigger is valid for 3 s and once; a view can be changed only with its newest hash. */
 export const viewMethods: Readonly<Record<string, Method>> = {
   'views.open': {
     run: (args, world) => {
@@ -62,7 +62,7 @@ function ownId(view: View, world: SlackWorld, own?: string): View {
   return view;
 }
 
-/** A view as Slack takes it, with every id that it was sent without. @throws SlackRefusal */
+/** A view as Slack accepts it, with an id wherever it was sent without one. @throws SlackRefusal */
 export function viewOf(given: unknown): View {
   const parsed = modalView.safeParse(given);
   if (!parsed.success) {
@@ -85,7 +85,7 @@ function takesFocus(block: Block): boolean {
   return block.type === 'input' && 'focus_on_load' in block.element && block.element.focus_on_load === true;
 }
 
-/** Puts it in front of its person, under a new hash. */
+/** Shows it to its person, under a new hash. */
 export function store({
   view,
   world,

@@ -1,7 +1,7 @@
 import type { SlackWorld } from '../world.ts';
 import { withEmoji } from './emoji.ts';
 
-/** Slack's mrkdwn as HTML. https://docs.slack.dev/messaging/formatting-message-text. What comes in is Slack-escaped, and stays escaped. */
+/** Slack's mrkdwn as HTML. https://docs.slack.dev/messaging/formatting-message-text. The input is Slack-escaped, and stays escaped. */
 export function mrkdwnToHtml(
   text: string,
   { verbatim, world }: { readonly verbatim: boolean; readonly world: SlackWorld },
@@ -29,7 +29,7 @@ export function mrkdwnToHtml(
   return withEmoji(out).replaceAll(/\u0000(\d+)\u0000/g, (_all, index: string) => kept[Number(index)] ?? '');
 }
 
-/** `plain_text` is shown as it stands: only Slack's own three entities mean anything. */
+/** `plain_text` is shown as it is: only Slack's own three entities are decoded. */
 export function plainToHtml(text: string): string {
   return withEmoji(bare(text).replaceAll('\n', '<br>'));
 }
@@ -49,7 +49,7 @@ function sequences(text: string, world: SlackWorld): string {
   return text.replaceAll(/<([^<>\n]+)>/g, (_all, inner: string) => sequence(inner, world));
 }
 
-/** What stands between < and >: links, mentions, dates. */
+/** What is between < and >: links, mentions, dates. */
 function sequence(inner: string, world: SlackWorld): string {
   const [target = '', label] = inner.split('|', 2);
   const date = /^!date\^(\d+)\^([^^]+)/.exec(target);
@@ -72,7 +72,7 @@ function ping(label: string): string {
 const short = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' });
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' });
 
-/** The page replaces it with the reader's own time. */
+/** The page replaces it with the reader's local time. */
 function dated(seconds: number, format: string, fallback: string): string {
   const date = new Date(seconds * 1_000);
   const today = new Date().toISOString().slice(0, 10) === date.toISOString().slice(0, 10);

@@ -4,7 +4,7 @@ import type { SlackWorld } from '../world.ts';
 import { plainToHtml } from './mrkdwn.ts';
 import { attribute, blocksToHtml } from './page-blocks.ts';
 
-/** The modal on top of what this person sees. `key` changes with what it shows, so that nobody loses what they have typed. */
+/** The topmost modal that this person sees. `key` changes with its content, so that nobody loses what they have typed. */
 export function modalFragment(world: SlackWorld, user: string): { readonly key: string; readonly html: string } {
   const open = world.openView(user);
   if (open === undefined) return { key: '', html: '' };

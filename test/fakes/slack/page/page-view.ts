@@ -10,7 +10,7 @@ export interface Viewer {
   readonly thread?: string;
 }
 
-/** The parts that change while one looks. */
+/** The parts that change while the page is open. */
 export function fragments(
   world: SlackWorld,
   viewer: Viewer,

@@ -23,7 +23,7 @@ const clickBody = z.object({
 
 const submitBody = z.object({ user: z.string(), viewId: z.string(), typed: z.record(z.string(), z.string()) });
 
-/** The channel in a browser. Rendered here, refreshed when the world changes, and its clicks go the way of all clicks. */
+/** The channel in a browser. Rendered here, refreshed when the world changes; its clicks take the same path as all clicks. */
 export class Page {
   readonly #world: SlackWorld;
   readonly #interactions: Interactions;
@@ -36,7 +36,7 @@ export class Page {
     world.on('change', () => this.#announce());
   }
 
-  /** Says whether the request was for the page. */
+  /** Returns whether the request was for the page. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const route = `${request.method} ${url.pathname}`;
@@ -75,7 +75,7 @@ export class Page {
     response.once('close', () => this.#watchers.delete(response));
   }
 
-  /** Many changes at once are one refresh. */
+  /** Many simultaneous changes cause one refresh. */
   #announce(): void {
     if (this.#pending !== undefined || this.#watchers.size === 0) return;
     this.#pending = setTimeout(() => {
@@ -102,7 +102,7 @@ export class Page {
     }
   }
 
-  /** What the client itself finds wrong is said without asking the app. */
+  /** Errors that the client itself finds are reported without asking the app. */
   async #submit(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { user, viewId, typed } = submitBody.parse(JSON.parse(await readBody(request)));
     const open = this.#world.views.get(viewId);

@@ -8,7 +8,7 @@ import { snapshotApi } from '../../../../integrations/kubernetes/recorded/snapsh
 
 const what = 'for a test';
 
-/** What would reach the API server. */
+/** Records what would reach the API server. */
 function recorder(answers: Readonly<Record<string, unknown>> = {}) {
   const sent: string[] = [];
   const api: KubernetesApi = {

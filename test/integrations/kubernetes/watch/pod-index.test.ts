@@ -41,7 +41,7 @@ test('pods are found by their namespace, and by the note on them, for as long as
   index.set(podOf('shop', 'till', { resourceVersion: '2' }));
   expect(namesOf(index.noted())).toEqual(['cart', 'probe']);
 
-  // What the watch brings late takes nothing back.
+  // A late watch event reverts nothing.
   index.set(podOf('shop', 'cart', { resourceVersion: '1' }));
   expect(namesOf(index.noted())).toEqual(['cart', 'probe']);
 

@@ -68,7 +68,7 @@ describe('a destructive choice', () => {
     expect(result.outcome).toBe('errors');
     expect(Object.keys('errors' in result ? result.errors : {})).toEqual(wrong);
     expect(rig.clicks).toEqual([]);
-    // The same dialog, put right.
+    // The same dialog, corrected.
     await submit(view);
     await until(() => rig.clicks[0]);
   });

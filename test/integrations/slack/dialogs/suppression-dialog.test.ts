@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-/** Once the desk knows under which id Slack shows it. */
+/** Once the desk knows the id under which Slack shows it. */
 async function opened(user = 'U0ADA'): Promise<FakeView> {
   const view = await until(() => rig.slack.world.openView(user));
   await until(() => [...rig.cards.modals.values()].find(({ viewId }) => viewId === view.id));

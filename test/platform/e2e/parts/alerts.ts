@@ -19,7 +19,7 @@ export type Sample = keyof typeof samples;
 
 let last = 0n;
 
-/** A time that no other alert has, in Falco's nine digits: a redelivery would be taken for the same alert. */
+/** A time that no other alert has, in Falco's nine digits: otherwise it would be taken for a redelivery of the same alert. */
 function freshTime(): string {
   const now = BigInt(Date.now()) * 1_000_000n;
   last = now > last ? now : last + 1n;
@@ -30,13 +30,13 @@ function freshTime(): string {
 export interface AlertOptions {
   readonly commandLine?: string;
   readonly priority?: string;
-  /** `repository:tag` of what runs there. By default the workload's own. */
+  /** `repository:tag` of the image that runs there. Default: the workload's own. */
   readonly image?: string;
-  /** Whom the sensor names as having done it. */
+  /** The user that the sensor names as the actor. */
   readonly user?: string;
 }
 
-/** What a real Falco captured, with a workload's pod as the one that it is about. */
+/** An alert captured from a real Falco, changed to be about a workload's pod. */
 export function alertAbout({ namespace, name, pod }: Workload, sample: Sample = 'binary', options: AlertOptions = {}): object {
   const { commandLine, priority, user, image = imageOf({ namespace, name }) } = options;
   const [repository, tag] = image.split(':');
@@ -63,7 +63,7 @@ export interface Posted {
   readonly ms: number;
 }
 
-/** Posts alerts as one body; several are one object a line. Status 0 where nobody answers, with the reason as text. */
+/** Posts alerts as one body; several are sent as one object per line. Status 0 if nobody answers, with the reason as text. */
 export async function postAlerts(url: string, token: string, alerts: readonly object[]): Promise<Posted> {
   const started = performance.now();
   try {

@@ -5,7 +5,7 @@ import { eventually } from '../../../eventually.ts';
 export interface Workload {
   readonly namespace: string;
   readonly name: string;
-  /** One of its pods, which alerts are about. */
+  /** The one of its pods that alerts are about. */
   readonly pod: string;
   /** The value of the Secret that its pods use. */
   readonly secretValue: string;
@@ -14,7 +14,7 @@ export interface Workload {
 /** `namespace/name` of the pod. */
 export const podOf = ({ namespace, pod }: Workload): string => `${namespace}/${pod}`;
 
-/** Makes what incidents are about, by another client than Firebreak's. */
+/** Creates what incidents are about, with a client other than Firebreak's. */
 export class WorkloadMaker {
   readonly #access: ReturnType<typeof readAccess>;
 
@@ -30,7 +30,7 @@ export class WorkloadMaker {
     return name;
   }
 
-  /** Deployments of two pods, each with a Secret of its own; resolves when all pods run. */
+  /** Creates Deployments of two pods, each with its own Secret; resolves when all pods run. */
   async deploy(namespace: string, wanted: readonly string[], options: DeployOptions = {}): Promise<readonly Workload[]> {
     const values = new Map(wanted.map((name) => [name, `canary-${randomBytes(12).toString('hex')}`]));
     await Promise.all(
@@ -53,14 +53,14 @@ export class WorkloadMaker {
     });
   }
 
-  /** Its running pods that Firebreak has not taken out. */
+  /** Its running pods that Firebreak has not removed from it. */
   async podsOf({ namespace, name }: Pick<Workload, 'namespace' | 'name'>): Promise<readonly string[]> {
     const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${name}`);
     const { items }: PodList = JSON.parse(text);
     return items.filter(({ status }) => status.phase === 'Running').map(({ metadata }) => metadata.name);
   }
 
-  /** What its pod says of itself. */
+  /** Returns the metadata of its pod. */
   async podMetadata({ namespace, pod }: Workload): Promise<PodList['items'][number]['metadata']> {
     const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods/${pod}`);
     return (JSON.parse(text) as PodList['items'][number]).metadata;
@@ -95,11 +95,11 @@ interface PodList {
 }
 
 interface DeployOptions {
-  /** Its pods can reach their node. */
+  /** Lets its pods reach their node. */
   readonly privileged?: boolean;
 }
 
-/** What a workload's container is made from: no two workloads of the same, for their questions would be one card. */
+/** Image of a workload's container. No two workloads share one, because their questions would share a card. */
 export function imageOf({ namespace, name }: Pick<Workload, 'namespace' | 'name'>): string {
   return `registry.example/${namespace}/${name}:1`;
 }

@@ -13,12 +13,12 @@ interface RosterEntry {
 }
 
 /**
- * Runs `firebreak ARGS` with the service's configuration, as this person, and answers what it prints. Rejects where it fails, with what it says and
- * `code`, `stdout` and `stderr`. In the test's own process: a start of the command line costs half a second of the processor and more.
+ * Runs `firebreak ARGS` with the service's configuration, as this person, and returns its output. If it fails, rejects with its message and with `code`,
+ * `stdout` and `stderr`. Runs in the test's own process: starting the command line costs at least half a second of CPU time.
  */
 export type CommandLine = (person: string | undefined, ...args: readonly string[]) => Promise<string>;
 
-/** As somebody says it without a terminal, where this would end or be given up. */
+/** Flags that confirm without a terminal that this should be ended or given up. */
 export function meant(name: string): readonly string[] {
   return ['--yes', '--target', typedEnd(name)];
 }
@@ -27,11 +27,11 @@ export function keyFile(service: Service, person: string): string {
   return join(service.folder, `${person}.pem`);
 }
 
-/** People of the roster who answer with keys of their own, at the command line. */
+/** People of the roster who answer at the command line with their own keys. */
 export function peopleWithKeys() {
   const privateKeys = new Map<string, string>();
   return {
-    /** A key for each person of the configuration, who is returned. */
+    /** Creates a key for each person in the configuration, and returns the people. */
     giveKeys(config: Record<string, unknown>): readonly RosterEntry[] {
       const { people } = config.roster as { people: readonly RosterEntry[] };
       for (const person of people) {

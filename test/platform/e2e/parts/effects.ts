@@ -8,11 +8,11 @@ export interface Effect {
   readonly kind: EffectKind;
   /** `namespace/name`. */
   readonly target: string;
-  /** Milliseconds since 1970, by the API server; of a write without an answer: when it was seen on the object. */
+  /** Milliseconds since 1970, by the API server's clock; for a write without an answer: when it was seen on the object. */
   readonly at: number;
 }
 
-/** What Firebreak did to the cluster, in the API server's own words: every granted write, and those that landed without an answer, in order. */
+/** What Firebreak did to the cluster, according to the API server: every granted write, and those that landed without an answer, in order. */
 export class Effects {
   readonly #log: AuditLog;
   readonly #landed: Landed;
@@ -46,7 +46,7 @@ export class Effects {
     return this.all().filter((effect) => effect.kind === kind && effect.target === target);
   }
 
-  /** Each target of this kind with how often it was changed. */
+  /** Each target of this kind, with the number of times that it was changed. */
   counts(kind: EffectKind): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const effect of this.all()) if (effect.kind === kind) counts[effect.target] = (counts[effect.target] ?? 0) + 1;
@@ -61,7 +61,7 @@ function effectOf(event: AuditEvent): Effect {
   return { kind, target: targetOf(event), at: Date.parse(event.stageTimestamp) };
 }
 
-/** The client went away: the API server says 504, whether the write landed or not. */
+/** The client disconnected: the API server logs 504, whether the write landed or not. */
 function isWithoutAnswer({ responseStatus }: AuditEvent): boolean {
   return responseStatus?.code === 504;
 }
@@ -71,7 +71,7 @@ function targetOf({ objectRef = {}, requestObject, responseObject }: AuditEvent)
   return `${objectRef.namespace}/${name}`;
 }
 
-/** What a write of Firebreak's may be, by verb and resource. */
+/** The kinds that a write by Firebreak may be, by verb and resource. */
 function kindsOf({ verb, objectRef = {} }: AuditEvent): readonly EffectKind[] {
   switch (`${verb} ${objectRef.resource}`) {
     case 'patch pods':

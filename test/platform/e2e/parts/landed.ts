@@ -16,8 +16,8 @@ interface Seen {
 const paths = ['/api/v1/pods', '/api/v1/secrets', '/apis/apps/v1/deployments'] as const;
 
 /**
- * What the cluster has, watched from the side. A write whose client is killed before the answer is a failure in the audit log
- * (504, `context canceled`) though it may have landed: only the object can tell.
+ * Watches independently what is in the cluster. A write whose client is killed before the answer is a failure in the audit log (504, `context canceled`),
+ * though it may have landed: only the object can tell.
  */
 export class Landed {
   readonly #times = new Map<string, number>();
@@ -40,7 +40,7 @@ export class Landed {
     this.#stopping.abort();
   }
 
-  /** Watches again after each end: a watch without a version begins with all that is there. */
+  /** Restarts the watch whenever it ends: a watch without a version begins with everything that exists. */
   async #follow(path: (typeof paths)[number]): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {

@@ -2,21 +2,21 @@ import { within } from '../../../eventually.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import type { Service } from './service.ts';
 
-/** What the API server, the ticket system and the channel have of one cluster. */
+/** What the API server, the ticket system and the channel show for one cluster. */
 type SeenFromOutside = Pick<Service, 'effects' | 'ticketsOf' | 'cards'>;
 
 export interface Expected {
-  /** Every workload with a critical alert: its pod is contained, a ticket filed, one card posted. */
+  /** Every workload with a critical alert: its pod is contained, a ticket is filed, and one card is posted. */
   readonly all: readonly Workload[];
-  /** Whose pod was deleted, its Secret rotated, its Deployment rolled. */
+  /** Workloads whose pod was deleted, whose Secret was rotated, and whose Deployment was rolled. */
   readonly removed: readonly Workload[];
-  /** Whose pod was given back. */
+  /** Workloads whose pod was released. */
   readonly released: readonly Workload[];
 }
 
 /**
- * Compares what should have been done with what the API server, the ticket system and the channel have: what is missing and what was done more
- * than once, one line each. Empty when all is right.
+ * Compares what should have been done with what the API server, the ticket system and the channel show. Returns a line for each thing that is missing or was
+ * done more than once; empty if all is right.
  */
 export function differences(service: SeenFromOutside, { all, removed, released }: Expected): readonly string[] {
   const { effects } = service;
@@ -54,12 +54,12 @@ function notOnce(what: string, wanted: readonly string[], counts: Readonly<Recor
   });
 }
 
-/** What Slack says to somebody whose vote counts. */
+/** What Slack shows to somebody whose vote counts. */
 export const acceptedWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
 
 /**
- * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person
- * answers other questions meanwhile, so an answer counts only where it names this pod.
+ * Clicks until the desk reports that it took the vote, or the card shows the decision, as a person would; clicks again after a restart. The same person answers
+ * other questions meanwhile, so an answer counts only if it names this pod.
  */
 export async function voteUntilAccepted(
   service: Pick<Service, 'slack' | 'click' | 'cards'>,
@@ -86,7 +86,7 @@ export async function voteUntilAccepted(
   });
 }
 
-/** When each workload's pod was contained, waited for. */
+/** Waits for each workload's pod to be contained. Returns the times. */
 export async function containedAt(
   service: Service,
   workloads: readonly Workload[],
@@ -99,7 +99,7 @@ export async function containedAt(
   return times;
 }
 
-/** When the workload's vote was counted, waited for. */
+/** Waits for the workload's vote to be counted. Returns the time. */
 export async function votedAt(service: Service, workload: Workload, withinMs = 120_000): Promise<number> {
   const state = await service.stateWhen('the vote', workload, withinMs, ({ timeline }) =>
     timeline.some(({ kind }) => kind === 'vote.accepted'),

@@ -3,10 +3,10 @@ import { writeAccountKubeconfig } from '../../../account-kubeconfig.ts';
 
 const bindings = pathOf({ group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' });
 
-/** Each pool has an account of its own, as it has in a cluster. What they may is tested elsewhere: here they may all. */
+/** Creates an account for each pool, as in a cluster. Their rights are tested elsewhere: here they may do everything. */
 export async function makePoolAccounts(options: {
   readonly admin: KubernetesApi;
-  /** Of an administrator. */
+  /** An administrator's kubeconfig. */
   readonly kubeconfig: string;
   readonly namespace: string;
   readonly binding: string;

@@ -15,12 +15,12 @@ import { join } from 'node:path';
 import { serviceNodeFlags } from '../../../../service/launcher/node-flags.mjs';
 import { projectRoot } from '../../../../service/process/project-root.ts';
 
-/** What is replaced in the workflows: every pair must be there, else the variant would be the same build. */
+/** Replacements in the workflows: every text must be found, otherwise the variant would be the same build. */
 export type Changes = Readonly<Record<string, string>>;
 
 /**
- * A copy of the built Firebreak, which a build in the meantime does not touch; with `changes`, one whose playbooks are others.
- * Returns its folder. `workflows` takes the place of the built ones.
+ * Copies the built Firebreak, so that a build in the meantime does not affect it; with `changes`, its playbooks differ. Returns the folder. `workflows`
+ * replaces the built ones.
  */
 export function copyProgram(folder: string, changes: Changes = {}, workflows?: Uint8Array): string {
   const root = projectRoot();
@@ -40,8 +40,8 @@ export function copyProgram(folder: string, changes: Changes = {}, workflows?: U
 }
 
 /**
- * The built Firebreak, which a build in the meantime does not touch: for the files of a run one copy, from which a service starts with
- * `compiled`; of a file that runs alone a copy in `folder`.
+ * The built Firebreak, unaffected by a build in the meantime: all files of a run share one copy, which a service starts with `compiled`; a file that runs alone
+ * gets a copy in `folder`.
  */
 export function builtProgram(folder: string): string {
   if (process.env.FIREBREAK_TEST_RUN === undefined) return copyProgram(folder);
@@ -56,7 +56,7 @@ export function builtProgram(folder: string): string {
     rmSync(draft, { recursive: true, force: true });
     return shared;
   }
-  // A service that is killed does not write down what it has compiled. This one loads the same, and ends.
+  // A service that is killed does not write its compile cache. This process loads the same modules and ends normally.
   const cli = join(shared, 'dist', 'service', 'cli.js');
   spawnSync(process.execPath, [...serviceNodeFlags, cli, 'run', '--help'], {
     stdio: 'ignore',
@@ -65,7 +65,7 @@ export function builtProgram(folder: string): string {
   return shared;
 }
 
-/** For the environment of a service: where Node finds what the run has compiled already, a fifth of a start. */
+/** Environment for a service: where Node finds what the run has compiled already, which saves a fifth of a start. */
 export function compiled(): Readonly<Record<string, string>> {
   const { NODE_COMPILE_CACHE } = process.env;
   return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };

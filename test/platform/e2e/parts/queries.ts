@@ -5,14 +5,14 @@ import { projectRoot } from '../../../../service/process/project-root.ts';
 import { dashboards } from '../../../../tools/deploy/dashboards.ts';
 import type { PrometheusServer } from '../../../../tools/platform/prometheus.ts';
 
-/** What is asked of Prometheus in Firebreak's name: an alert rule, a recording rule, or one of a dashboard's. */
+/** A query that Firebreak ships for Prometheus: from an alert rule, a recording rule or a dashboard. */
 interface Query {
   readonly query: string;
-  /** Labels that its words name: a dashboard's legend, an alert's description. */
+  /** Labels that its text names: a dashboard's legend, an alert's description. */
   readonly told: readonly string[];
 }
 
-/** A number that a query names: `firebreak_contain_seconds_bucket{le=~"5([.]0)?"}`, and the labels that the query groups it by. */
+/** A series that a query selects: `firebreak_contain_seconds_bucket{le=~"5([.]0)?"}`, and the labels by which the query groups it. */
 interface Selector {
   readonly text: string;
   readonly groupedBy: readonly string[];
@@ -52,7 +52,7 @@ export function shippedQueries(): readonly Query[] {
 const labelsIn = (words: string, pattern: RegExp): readonly string[] =>
   [...words.matchAll(pattern)].map(([, label = '']) => label);
 
-/** As Prometheus itself reads the query. */
+/** The selectors in the query, as parsed by Prometheus itself. */
 export async function selectorsIn(prometheus: PrometheusServer, query: string): Promise<readonly Selector[]> {
   return selectorsOf(await prometheus.ask('parse_query', { query }), []);
 }
@@ -70,7 +70,7 @@ function selectorsOf(part: unknown, groupedBy: readonly string[]): readonly Sele
   return Object.values(node).flatMap((value) => selectorsOf(value, [...groupedBy, ...further]));
 }
 
-/** The labels of each series of a selector that there was at any time: on a busy machine the last look may have come to nothing. */
+/** The labels of each series of a selector that existed at any time: on a busy machine the last look may have found nothing. */
 export async function seriesOf(
   prometheus: PrometheusServer,
   selector: string,

@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same numbers (mulberry32). */
+/** Repeatable randomness: the same seed gives the same numbers (mulberry32). */
 export class Chance {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Chance {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to, but not, 1. */
+  /** From 0 to 1, excluding 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -24,7 +24,7 @@ export class Chance {
   }
 }
 
-/** Of the environment, so that a failure can be run again; else of the clock. */
+/** The seed from the environment, so that a failure can be repeated; otherwise from the clock. */
 export function seedOf(environment: string | undefined): number {
   return environment === undefined ? Date.now() % 1_000_000_000 : Number(environment);
 }

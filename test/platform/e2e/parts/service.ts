@@ -32,7 +32,7 @@ export interface Servers {
   readonly auditLog: string;
 }
 
-/** A process beside the service. */
+/** A process that runs next to the service. */
 export interface SecondProcess {
   readonly configFile: string;
   log(): string;
@@ -49,8 +49,8 @@ const others = [
 ];
 
 /**
- * The whole service as people run it: `firebreak run` as a process of its own, on real servers, with Slack and GitHub played in this process.
- * Killed and started again on the same folder, like after a crash.
+ * The whole service as people run it: `firebreak run` as a separate process, on real servers, with Slack and GitHub simulated in this process. Can be killed
+ * and started again on the same folder, as after a crash.
  */
 export class Service {
   readonly settings: DemoSettings;
@@ -89,14 +89,14 @@ export class Service {
     this.#program = builtProgram(join(parts.folder, 'program-0'));
   }
 
-  /** Writes its configuration and plays its surroundings; `start` runs it. */
+  /** Writes its configuration and simulates its surroundings; `start` runs it. */
   static async create(
     servers: Servers,
     change: (config: Record<string, unknown>) => void = () => {},
-    /** Slack is heard by Socket Mode, with this token. */
+    /** If set, Slack is connected by Socket Mode, with this token. */
     appToken?: string,
   ): Promise<Service> {
-    // `npm test` has built. A file run alone would try what was built some time ago.
+    // `npm test` has built already. A file that runs alone would otherwise test an old build.
     if (process.env.FIREBREAK_TEST_PLATFORM === undefined) await ensureBuilt({ node: process.execPath });
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-'));
     const cluster = `e2e-${randomBytes(3).toString('hex')}`;
@@ -132,13 +132,13 @@ export class Service {
     });
   }
 
-  /** From now on another build runs: one whose workflows differ. */
+  /** From now on runs another build, whose workflows differ. */
   changeProgram(changes: Changes, workflows?: Uint8Array): void {
     this.#programs += 1;
     this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes, workflows);
   }
 
-  /** From the next start on the clocks of its processes are so much ahead: nobody waits for a shift to end. */
+  /** From the next start on, sets the clocks of its processes ahead by this much, so that no test waits for a shift to end. */
   setClocksAhead(ms: number): void {
     this.changeProgram({}, readFileSync(join(this.#program, 'dist', 'workflows.bundle.js')));
     const cli = join(this.#program, 'dist', 'service', 'cli.js');
@@ -148,12 +148,12 @@ export class Service {
     writeFileSync(cli, [shebang, `const Clock = Date; globalThis.Date = ${later};`, ...lines].join('\n'));
   }
 
-  /** From the next start on it has these roles only. Others run beside it. */
+  /** From the next start on it has only these roles. Other processes run the rest. */
   keepTo(roles: string): void {
     this.#roles = roles;
   }
 
-  /** Another process of the same program, with a configuration that differs; resolves when it is at work. */
+  /** Starts another process of the same program, with a different configuration; resolves when it is at work. */
   async startProcess(options: {
     readonly name: string;
     readonly roles: string;
@@ -188,7 +188,7 @@ export class Service {
     return { configFile, log, end: (signal) => this.#group.end(server, signal) };
   }
 
-  /** Resolves when intake and desk answer: the moment from which is measured what a restart takes. */
+  /** Resolves when intake and desk answer: the duration of a restart is measured from this moment. */
   async start(): Promise<number> {
     this.#process = await startService({
       group: this.#group,
@@ -222,7 +222,7 @@ export class Service {
     await this.kill();
   }
 
-  /** Asks it to end. True when it ended by itself. */
+  /** Asks it to end. True if it ended by itself. */
   async end(): Promise<void> {
     if (this.#process) await this.#group.end(this.#process, 'SIGTERM');
   }
@@ -231,7 +231,7 @@ export class Service {
     await this.#session?.close();
     await this.kill();
     await this.#group.stop();
-    // A server that the test has taken away has nothing to give to the next file.
+    // If the test has removed a server, there is nothing on it to clean up for the next file.
     await endWorkflows(this.#servers, this.cluster).catch(() => undefined);
     this.effects.stop();
     await Promise.all([this.slack.stop(), this.github.stop()]);
@@ -246,7 +246,7 @@ export class Service {
     return this.post([alertAbout(workload, sample, options)]);
   }
 
-  /** As the command line connects: with the keys of the state directory. */
+  /** Connects like the command line: with the keys of the state directory. */
   async session(): Promise<Session> {
     this.#session ??= await connect({ config: this.settings.configFile });
     return this.#session;
@@ -260,7 +260,7 @@ export class Service {
     return incidentState(await this.session(), { id: this.incidentOf(workload) }).catch(() => undefined);
   }
 
-  /** Waits until the incident's state fits; the message of a failure says how it stands. */
+  /** Waits until the incident's state fits; the message of a failure includes the current state. */
   async stateWhen(
     what: string,
     workload: Workload,
@@ -281,7 +281,7 @@ export class Service {
     }
   }
 
-  /** Waits until what stands above all incidents, by the ids of the decisions, is so for the cell: it looks every few seconds, and says what has changed. */
+  /** Waits until the cell knows the decisions above all incidents that it should, by their ids: it looks every few seconds, and logs what has changed. */
   cellKnows(holds: (ids: string) => boolean): Promise<boolean> {
     return until('the cell to know it', 120_000, () => {
       const changes = this.log.split('\n').filter((line) => line.includes('freezes, observe modes or suppressions have changed'));
@@ -294,7 +294,7 @@ export class Service {
     return this.effect('contain', workload, withinMs);
   }
 
-  /** Waits for what was done to its pod; the message of a failure says what Firebreak did meanwhile. */
+  /** Waits for an effect on its pod; the message of a failure says what Firebreak did meanwhile. */
   async effect(kind: EffectKind, workload: Workload, withinMs: number): Promise<Effect> {
     try {
       return await until(`${kind} of ${workload.name}`, withinMs, () => this.effects.of(kind, podOf(workload))[0]);
@@ -303,7 +303,7 @@ export class Service {
     }
   }
 
-  /** What its incident says, and the last of what the log says of it. */
+  /** The timeline of its incident, and the last lines of the log about it. */
   async #story(workload: Workload): Promise<readonly string[]> {
     const timeline = (await this.state(workload))?.timeline.map(({ at, kind, text }) => `${at.slice(11, 23)} ${kind}: ${text}`);
     const logged = this.log.split('\n').filter((line) => line.includes(this.incidentOf(workload)) || !line.includes('incident/'));
@@ -331,7 +331,7 @@ export class Service {
     return this.slack.click({ user, channel, ts, buttonText: label });
   }
 
-  /** The dialog that opens for this person by what is done, and was not open before. */
+  /** Does `done`, and returns the dialog that it opens for this person, which was not open before. */
   async dialogAfter(user: string, done: () => Promise<unknown>): Promise<FakeView> {
     const before = this.slack.world.openView(user)?.id;
     await done();
@@ -341,7 +341,7 @@ export class Service {
     });
   }
 
-  /** Its incident's run is deleted in Temporal, as if it had never been. */
+  /** Deletes its incident's run in Temporal, as if it had never existed. */
   async deleteRun(workload: Workload): Promise<void> {
     const { temporalAddress: address, temporalNamespace: namespace } = this.#servers;
     const connection = await Connection.connect({ address });
@@ -366,7 +366,7 @@ export class Service {
   }
 }
 
-/** What is still open of this cluster would ask the desk of the next file: desks of one Temporal namespace share a queue. */
+/** Ends this cluster's open workflows, which would call the desk of the next file: desks in one Temporal namespace share a queue. */
 async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, cluster: string): Promise<void> {
   const connection = await Connection.connect({ address: temporalAddress });
   try {
@@ -382,7 +382,7 @@ async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, clu
   }
 }
 
-/** Of the desk's own chain. */
+/** Records of the desk's own chain. */
 export async function deskRecords({ settings, cluster }: Pick<Service, 'settings' | 'cluster'>): Promise<readonly AuditRecord[]> {
   const database = await openDatabase({ url: `sqlite:${join(settings.folder, 'state', 'audit.db')}` });
   try {
@@ -393,12 +393,12 @@ export async function deskRecords({ settings, cluster }: Pick<Service, 'settings
   }
 }
 
-/** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
+/** Recognises a card by the key in its metadata: a question's id, rather than the start of a thread or a line in one. */
 export function isCard({ metadata }: FakeMessage): boolean {
   return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
 }
 
-/** Least, middle, 95 of 100 and greatest: `min 1, p50 2, p95 3, max 4 (n 5)`. */
+/** Minimum, median, 95th percentile and maximum: `min 1, p50 2, p95 3, max 4 (n 5)`. */
 export function spread(values: readonly number[]): string {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);

@@ -19,7 +19,7 @@ const otto = 'U0OTTO';
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;
 let namespace: string;
-/** Its question stays open through all that is refused. */
+/** A workload whose question stays open through all refused clicks. */
 let asked: Workload;
 
 beforeAll(async () => {
@@ -45,12 +45,12 @@ beforeAll(async () => {
 
 afterAll(() => service?.stop());
 
-/** Clicks that were refused before they reached an incident. What nobody has signed is in none of these: it is counted. */
+/** Records of clicks that were refused before they reached an incident. Unsigned requests are not among them: they are only counted. */
 async function refusals(): Promise<readonly AuditRecord[]> {
   return (await deskRecords(service)).filter(({ kind }) => kind !== 'door.refused');
 }
 
-/** Not the extension of the lease. */
+/** Excludes the extension of the lease. */
 const isAcceptedOnQuestion = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
   kind === 'vote.accepted' && !text.endsWith(': Extend it');
 
@@ -336,7 +336,7 @@ describe('a vote that did not come through the desk', () => {
     await expectNothingDecided();
     const decided = await service.click(asked, ana, labels.remove);
     expect(decided.dialog?.result).toEqual({ outcome: 'closed' });
-    // The same dialog again, and the same bytes again: one answer.
+    // The same dialog again, with the same bytes: still one answer.
     expect(await service.slack.resend(decided.dialog?.request ?? decided.request)).toMatchObject({ status: 401 });
     await until('the deletion', 120_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [asked]);
@@ -348,7 +348,7 @@ describe('a vote that did not come through the desk', () => {
 });
 
 describe('two people who click opposite answers at once', () => {
-  /** Calling it harmless takes a reason: it is sent off when the other one clicks. */
+  /** Calling it harmless requires a reason: the dialog is submitted when the other person clicks. */
   async function dialogOf(workload: Workload, buttonText: string) {
     const { channel, ts } = await service.cardOf(workload);
     const view = await service.dialogAfter(ana, () =>

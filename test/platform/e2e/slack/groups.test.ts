@@ -58,7 +58,7 @@ describe('five workloads of one image', () => {
     const { channel, ts } = await wholeCard();
     const sent = await service.slack.click({ user: ana, channel, ts, buttonText: `${labels.remove} (all 5)` });
     expect(sent.dialog?.result).toEqual({ outcome: 'closed' });
-    // In one message where they come within a moment of each other.
+    // In one message if they come within a moment of each other.
     const decided = () => [...told(ana).matchAll(/(\d+) × Decided/g)].reduce((sum, [, count]) => sum + Number(count), 0);
     await until('the answer', 120_000, () => told(ana).includes('names you as the actor') && decided() === 4).catch((error) => {
       throw new Error(`${String(error)}: ${told(ana)}`);

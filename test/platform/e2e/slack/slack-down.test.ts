@@ -47,9 +47,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Fills in the page's form, signs in, and is told that it is taken. */
+/** Fills in the page's form, signs in, and is told that the answer was accepted. */
 async function answerOn(link: string, form: Readonly<Record<string, string>>): Promise<void> {
-  // The question that was read, by the page's own field.
+  // The question that the reader saw, from the page's own field.
   const asked = /name="asked" value="([^"]+)"/.exec(await (await fetch(link)).text())?.[1] ?? '';
   const next = await fetch(link, { method: 'POST', body: new URLSearchParams({ ...form, asked }), redirect: 'manual' });
   provider.person = `sub-${form.person}`;

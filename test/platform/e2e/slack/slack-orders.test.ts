@@ -40,7 +40,7 @@ async function told(user: string, text: string, since = 0): Promise<string> {
   );
 }
 
-/** Types a command, fills its dialog in, and sends it off. */
+/** Types a command, fills in its dialog, and submits it. */
 async function order(user: string, text: string, typed: Readonly<Record<string, string>>) {
   const view = await service.dialogAfter(user, () => type(user, text));
   return service.slack.submitView({ viewId: view.id, user, typed });
@@ -90,7 +90,7 @@ describe('a freeze from Slack', () => {
   });
 });
 
-/** The card on which a decision above all incidents is asked. */
+/** The card that asks about a decision above all incidents. */
 const cardSaying = (reason: string) =>
   until('the card', 120_000, () =>
     service.slack.channelMessages(channel).find(({ blocks }) => JSON.stringify(blocks ?? []).includes(reason)),

@@ -52,7 +52,7 @@ describe('by Socket Mode', () => {
     const { channel, ts } = await service.cardOf(workload);
     await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave' });
     const view = await until('the dialog', 120_000, () => service.slack.world.openView(ana));
-    // Taken, and its acknowledgement lost with the process: so it comes again to the next one.
+    // It is accepted, but its acknowledgement is lost with the process, so it is delivered again to the next one.
     service.slack.socket?.loseAcks(1);
     const typed = { fb_target: workload.pod.slice(-4), fb_reason: 'Nobody built this binary' };
     const sending = service.slack.submitView({ viewId: view.id, user: ana, typed });
@@ -75,11 +75,11 @@ describe('by Socket Mode', () => {
     const { status } = await service.slack.click({ user: ben, channel, ts, buttonText: labels.release, dialog: 'leave' });
     expect(status).toBe(0);
     await service.start();
-    // What the killed cell had Temporal keeps for it for ten seconds: whoever asks hears of it after them, and needs not ask again.
+    // Temporal keeps the killed cell's task reserved for ten seconds; a query is answered after that, and need not be repeated.
     const id = service.incidentOf(workload);
     await expect(incidentState(await service.session(), { id })).resolves.toMatchObject({ incident: { id }, open: true });
     await connected();
-    // A desk that is not yet connected to Temporal says so, and one clicks again.
+    // A desk that is not yet connected to Temporal says so, and people click again.
     await voteUntilAccepted(service, workload, ana, labels.remove);
     const state = await service.stateWhen('the decision', workload, 120_000, decided);
     expect(votes(state).filter(({ actor }) => actor === 'person/ada')).toHaveLength(1);

@@ -28,7 +28,7 @@ beforeAll(async () => {
       issuer: provider.issuer,
       clientId,
       publicUrl: `http://127.0.0.1:${desk.listen.port}`,
-      // What the shipped playbook asks about is no wider.
+      // What the shipped playbook asks about reaches no further.
       reaches: ['pod', 'workload'],
       decisions: ['cluster-restraint', 'cluster-restraint-end'],
     };
@@ -68,7 +68,7 @@ test('a click ends at the identity provider, and only its word, with the vote, d
 
 const channel = 'C0INCIDENTS';
 
-/** The link that this person was given since. */
+/** The link that this person has been given since then. */
 async function linkOf(user: string, since: number): Promise<string> {
   return until('the link', 120_000, () => {
     const shown = service.slack

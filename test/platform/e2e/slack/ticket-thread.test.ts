@@ -19,13 +19,13 @@ beforeAll(async () => {
 
 afterAll(() => service?.stop());
 
-/** What the workload's ticket says: its body, then its comments. */
+/** The texts of the workload's ticket: its body, then its comments. */
 function ticket() {
   const found = service.github.store.all().find(({ title }) => title.includes(workload.pod));
   return { state: found?.state, texts: found ? [found.body, ...found.comments.map(({ body }) => body)] : [] };
 }
 
-/** Every address of a message in Slack that is a link there. */
+/** Every address in the texts that links to a message in Slack. */
 function linksIn(texts: readonly string[]): readonly string[] {
   return texts.flatMap((text) => [...text.matchAll(/<(https:[^>]+\/archives\/[^>]+)>/g)].map(([, url = '']) => url));
 }

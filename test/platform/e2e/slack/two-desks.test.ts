@@ -20,10 +20,10 @@ let service: Service;
 let second: SecondProcess;
 let balancer: Server;
 let workloads: readonly Workload[];
-/** How many requests each desk has had. */
+/** Number of requests that each desk has received. */
 const took: [number, number] = [0, 0];
 
-/** Where Slack's requests come in: each goes to the desk that has not had the one before. */
+/** Receives Slack's requests, and sends each to the desk that did not get the previous one. */
 async function startBalancer(urls: readonly [string, string]): Promise<string> {
   let turn = 0;
   balancer = createServer(async (request, response) => {
@@ -46,7 +46,7 @@ async function startBalancer(urls: readonly [string, string]): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/slack/events`;
 }
 
-/** A state directory of its own, with the keys of the first. */
+/** A separate state directory, with the keys of the first. */
 function changeToSecond(config: Record<string, unknown>, port: number): void {
   const key = (name: string): string => join(service.settings.folder, 'state', 'keys', name);
   config.stateDir = 'state-of-second';
@@ -110,7 +110,7 @@ async function clickAtOnce(name: string, clicks: readonly (readonly [user: strin
         .slice(heard.get(user))
         .map(({ text }) => text ?? ''),
     );
-  // Each is told that it was taken, and what has come of it.
+  // Each is told that the click was accepted, and what became of it.
   await until('the answers', 120_000, () => told().length >= clicks.length * 2);
   return { workload, told };
 }
@@ -161,7 +161,7 @@ here('two desks on one database', () => {
     );
     expect(questionOf(state)?.status).toMatchObject({ choice: 'remove', by: ['grace'] });
     const [first, last] = votesOf(state);
-    // The one who wants less than it takes comes first, and counts, or last, and is told that it is decided.
+    // Ada's vote alone is too few for her choice: it comes first, and counts, or comes last, and she is told that it is decided.
     if (first?.actor === 'person/ada') expect(first.kind).toBe('vote.accepted');
     else expect([last?.actor, last?.kind]).toEqual(['person/ada', 'vote.refused']);
     for (const text of told()) expect(text).not.toMatch(untrue);

@@ -27,7 +27,7 @@ const say = (of: string, name: string, status: object) =>
     body: { status },
     what: 'say what a kubelet would',
   });
-/** On a node that nobody plays: what becomes of it is what the test says of it. */
+/** A pod on a node without a simulated kubelet: the test decides what becomes of it. */
 async function suspect(name: string, status: object, spec: object = {}): Promise<ResolvedPod> {
   await cluster.post(pathOf({ resource: 'pods', namespace }), {
     metadata: { name, labels: { [names.quarantineLabel]: 'active' } },
@@ -38,7 +38,7 @@ async function suspect(name: string, status: object, spec: object = {}): Promise
 }
 const running = { phase: 'Running', podIP: '10.1.0.7', podIPs: [{ ip: '10.1.0.7' }, { ip: 'fd00::7' }] };
 
-/** Plays the end of the pod that counts, and gives back its command. */
+/** Simulates the end of the counting pod. Returns the pod's command. */
 async function counted({ key }: StepContext, told: object): Promise<readonly string[] | undefined> {
   const name = `${counter.namePrefix}${stepHash(key)}`;
   const made = await until(() => cluster.pod(ownNamespace, name).catch(() => undefined));

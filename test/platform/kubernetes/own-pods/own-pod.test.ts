@@ -12,7 +12,7 @@ const cluster = await openCluster(kubeconfig, { watches: false });
 afterAll(() => cluster.close());
 const { api } = cluster;
 
-/** On a node that nobody plays: what becomes of it is what the test says of it. */
+/** A pod on a node without a simulated kubelet: the test decides what becomes of it. */
 const ownPod = (name: string, more: Partial<OwnPod> = {}): OwnPod => ({
   namespace,
   name,

@@ -11,7 +11,10 @@ import { eventually } from '../../../eventually.ts';
 
 export const cellKey = new Uint8Array(32).fill(7);
 
-/** A client and a cache on the test cluster, with the calls that the tests set the scene with. Without `watches` the cache stays empty: not every account may. */
+/**
+ * Opens a client and a cache on the test cluster, with the calls that tests use to set up a scene. Without `watches` the cache stays empty, because not every
+ * account may watch.
+ */
 export async function openCluster(kubeconfig: string, { watches = true }: { readonly watches?: boolean } = {}) {
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig }) });
   const view = new WatchCache({ api });
@@ -42,7 +45,7 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
       body: { metadata },
       what: 'change for a test',
     });
-  /** A pod without an owner, in the cache too. */
+  /** Creates a pod without an owner, and waits until the cache has it. */
   const makePod = async (namespace: string, name: string, more: { metadata?: object; spec?: object } = {}) => {
     await post(pathOf({ resource: 'pods', namespace }), {
       metadata: { name, ...more.metadata },
@@ -54,7 +57,7 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
     });
     return settled(running);
   };
-  /** Waits until the object no longer changes by itself and the cache has it as it is. */
+  /** Waits until the object no longer changes by itself and the cache has its current state. */
   const settled = (seen: PodJson): Promise<PodJson> =>
     until(async () => {
       const found = await pod(seen.metadata?.namespace ?? '', seen.metadata?.name ?? '');
@@ -82,10 +85,10 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
   };
   const deployment = (namespace: string, name: string): Promise<Jsonify<V1Deployment>> =>
     get(pathOf({ group: 'apps', resource: 'deployments', namespace, name }));
-  /** Whether it is there, and not on its way out. */
+  /** Whether the pod exists and is not being deleted. */
   const hasPod = async (namespace: string, name: string): Promise<boolean> =>
     (await pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
-  /** What a Secret holds, as text. Of one that is not there: nothing. */
+  /** The values of a Secret, as text. Empty if it does not exist. */
   const secretValues = async (namespace: string, name: string): Promise<Readonly<Record<string, string>>> => {
     const { data = {} } = (await readSecret({ api, namespace, name, signal: AbortSignal.timeout(120_000) })) ?? {};
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
@@ -97,7 +100,7 @@ export function until<T>(look: () => Promise<T | undefined>, withinMs = 45_000):
   return eventually('what is waited for', look, { withinMs, everyMs: 50 });
 }
 
-/** As Temporal runs it: again after what may pass by itself. */
+/** Runs work as Temporal does: retries it after a transient failure. */
 export function asTemporal<T>(work: () => Promise<T>): Promise<T> {
   return until(
     () =>

@@ -13,7 +13,7 @@ import {
 } from '../../../../integrations/evidence/manifest.ts';
 import { createVerifier, openSigner } from '../../../../integrations/keys/ed25519.ts';
 
-/** The embedded evidence store in a folder, with keys of its own. */
+/** The embedded evidence store in a folder, with its own keys. */
 export async function folderEvidence(folder: string) {
   const dir = join(folder, 'evidence');
   const store = createFolderStore({ dir });
@@ -32,7 +32,7 @@ export async function folderEvidence(folder: string) {
     keys,
     writeManifest: createManifestWriter({ store, signer }),
     verifyManifest: createManifestVerifier({ store, verifier, keys }),
-    /** What was taken, opened; its hash is checked on the way. */
+    /** Opens what was stored, and checks its hash on the way. */
     bytesOf: async (kept: { readonly manifestSha256: string }, name: string): Promise<Buffer> => {
       const parts: Uint8Array[] = [];
       for await (const part of readArtefact({ store, keys }, await artefactOf(kept, name))) parts.push(Buffer.from(part));

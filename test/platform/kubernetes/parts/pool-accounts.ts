@@ -13,9 +13,9 @@ export interface PoolAccounts {
   readonly admin: Cluster;
   /** The cluster as the account of this pool sees it. */
   as(pool: string): Cluster;
-  /** For a call whose answer a client would not repeat. */
+  /** For calls whose raw answer a client would not return. */
   accessOf(pool: string): KubernetesAccess;
-  /** One more account of Firebreak's own namespace, `firebreak-NAME`, that is there. */
+  /** Adds one more account of Firebreak's own namespace, `firebreak-NAME`, which exists already. */
   add(name: string): Promise<void>;
   remove(): Promise<void>;
 }
@@ -35,7 +35,7 @@ function placeOf(kind: string, own: string): string {
   return places[kind] ?? '';
 }
 
-/** Makes Firebreak's own namespace and all that is in the manifests. Gives back the paths of what has to be deleted afterwards. */
+/** Creates Firebreak's own namespace and everything in the manifests. Returns the paths of what must be deleted afterwards. */
 export async function applyManifests(options: {
   readonly admin: Cluster;
   readonly manifests: Iterable<string>;
@@ -48,7 +48,7 @@ export async function applyManifests(options: {
   for (const manifest of manifests)
     for (const document of parseAllDocuments(manifest)) {
       const object = document.toJS();
-      // The account of a pool may be in several manifests, each of which can be applied alone.
+      // A pool's account may be in several manifests, because each can be applied alone.
       const place = `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
       if (object.kind === 'ServiceAccount' && posted.has(place)) continue;
       posted.add(place);
@@ -58,11 +58,11 @@ export async function applyManifests(options: {
   return made;
 }
 
-/** The manifests as they are shipped, for a namespace of this test, and clients with each account's token. */
+/** Applies the manifests as shipped, for a namespace of this test, and creates clients with each account's token. */
 export async function poolAccounts(options: {
   readonly kubeconfig: string;
   readonly manifests: Iterable<string>;
-  /** Firebreak's own namespace, which is made. */
+  /** Firebreak's own namespace, which is created. */
   readonly own: string;
   readonly pools: readonly string[];
 }): Promise<PoolAccounts> {

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesApi } from '../../../../integrations/kubernetes/client.ts';
 import type { ObjectJson } from '../../../../integrations/kubernetes/objects.ts';
 
-/** As often as the fiercest puts back what somebody changed. */
+/** As often as the most aggressive controller reverts changes. */
 const everyMs = 3_000;
 
-/** What a controller such as Argo CD's does: it looks every three seconds, and what is not as declared it sets again under its own field manager. */
+/** Acts like a controller such as Argo CD's: it looks every three seconds, and resets what differs from the declaration under its own field manager. */
 export class RevertingController {
-  /** How often it has looked to the end, and how often it found something to put back. */
+  /** Number of completed looks, and number of looks that found something to revert. */
   looks = 0;
   times = 0;
   readonly #stop = new AbortController();
@@ -16,7 +16,7 @@ export class RevertingController {
   constructor(options: {
     readonly api: KubernetesApi;
     readonly path: string;
-    /** What is not as declared, as a merge patch; undefined where all is. */
+    /** Merge patch for what differs from the declaration; undefined if nothing does. */
     readonly toPutBack: (object: ObjectJson) => object | undefined;
     readonly isPaused?: () => Promise<boolean>;
   }) {

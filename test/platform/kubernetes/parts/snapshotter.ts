@@ -8,7 +8,7 @@ const group = 'snapshot.storage.k8s.io';
 const text = { type: 'string' };
 const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
-/** The three kinds with the fields, scopes and status subresources that the external-snapshotter's have. */
+/** The three kinds with the fields, scopes and status subresources of the external-snapshotter's. */
 const kinds = [
   {
     kind: 'VolumeSnapshotClass',
@@ -86,7 +86,7 @@ const kinds = [
   },
 ];
 
-/** Makes the kinds known to the API server, once. */
+/** Defines the kinds in the API server, once. */
 export async function installSnapshotKinds(cluster: TestCluster): Promise<void> {
   const path = pathOf({ group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' });
   for (const { kind, plural, scope, schema } of kinds) {
@@ -109,7 +109,7 @@ export async function installSnapshotKinds(cluster: TestCluster): Promise<void> 
   }
 }
 
-/** A claim that is bound to a volume of this namespace's own CSI driver, or of none. */
+/** Creates a claim that is bound to a volume of this namespace's own CSI driver, or of none. */
 export async function boundClaim(
   cluster: TestCluster,
   namespace: string,
@@ -144,7 +144,7 @@ export function driverOf(namespace: string): string {
   return `${namespace}.csi.example`;
 }
 
-/** A class of the namespace's own driver. */
+/** Creates a class of the namespace's own driver. */
 export async function snapshotClass(
   cluster: TestCluster,
   namespace: string,
@@ -169,8 +169,8 @@ interface Snapshot {
 }
 
 /**
- * Plays the external-snapshotter and the driver's sidecar in one namespace: makes the content, binds both, and fills the status in their
- * order. `behaves` says how far it comes with a claim.
+ * Simulates the external-snapshotter and the driver's sidecar in one namespace: creates the content, binds both, and fills the status in their order. `behaves`
+ * says how far it gets with a claim.
  */
 export function playSnapshotter(
   cluster: TestCluster,

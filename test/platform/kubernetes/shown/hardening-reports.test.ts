@@ -72,7 +72,7 @@ describe('what workloads lack, as reports of OpenReports', () => {
     const ours = async () => (await reports()).filter(({ source }) => source === 'firebreak');
     await until(async () => (await reports().catch(() => undefined)) && true);
     const others = { apiVersion: 'openreports.io/v1alpha1', kind: 'Report', metadata: { name: 'of-kyverno' }, source: 'kyverno' };
-    // With Firebreak's label, it is still not Firebreak's.
+    // Even with Firebreak's label, it is not Firebreak's.
     await admin.post(pathOf({ ...place, namespace }), {
       ...others,
       metadata: { ...others.metadata, labels: { [names.managedByLabel]: 'firebreak' } },

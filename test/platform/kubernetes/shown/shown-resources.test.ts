@@ -39,7 +39,7 @@ const log = pino({ level: 'silent' });
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-resources-'));
 const plurals = Object.values(resourcePlurals);
 
-/** What the incident says of itself. */
+/** The state as the incident reports it. */
 function stateOf(id: string): IncidentState {
   const subject = subjectOfIncident(id);
   if (!subject) throw new Error('no such incident');
@@ -98,7 +98,7 @@ describe('incidents and containments as resources of the cluster', () => {
     return text(spawn(program, ['--kubeconfig', platform.kubeconfig, ...args]).stdout);
   };
 
-  /** As kubectl starts it: what is first on the way of `kubectl firebreak …`. */
+  /** Runs as kubectl starts it: as the first plugin on the path for `kubectl firebreak …`. */
   const plugin = async (...args: readonly string[]) => {
     writeFileSync(
       join(folder, 'kubectl-firebreak'),
@@ -212,7 +212,7 @@ describe('incidents and containments as resources of the cluster', () => {
       containments: [{ status: { action: 'quarantinePod', until: '2030-01-02T03:04:05Z' } }],
     });
 
-    // What is only open, and holds nothing, is told to who asks why, too.
+    // An incident that is only open, and holds nothing, is also shown to anyone who asks why.
     await admin.makePod(namespace, 'web');
     const looked = incidentResource({ id: incidentOf('Pod/web'), run: 'run-1', openedAt: Date.now() }, [], words);
     if (looked) await resources.write(looked);
@@ -284,7 +284,7 @@ describe('incidents and containments as resources of the cluster', () => {
     expect(described).toContain('Drop and execute new binary in container');
     const wanted = { incidents: await incidents(), containments: await containments() };
 
-    // Nothing has changed: nothing is written.
+    // Nothing has changed, so nothing is written.
     now += 60_000;
     await mirror.look();
     expect(await incidents()).toEqual(wanted.incidents);
@@ -314,7 +314,7 @@ describe('incidents and containments as resources of the cluster', () => {
     expect((await incidents()).map(({ status }) => status)).toEqual(wanted.incidents.map(({ status }) => status));
     expect((await containments()).map(({ status }) => status)).toEqual(wanted.containments.map(({ status }) => status));
 
-    // Given back, and ended: what is in force is shown, and what has ended for as long as the retention says.
+    // After the release and the end: what is in force is shown, and what has ended is shown for the retention period.
     held.length = 0;
     open.length = 0;
     now += 60_000;
@@ -375,7 +375,7 @@ describe('incidents and containments as resources of the cluster', () => {
       return (await seen(resourceVersion))[0];
     });
     const [first] = (await admin.get<Definition>(`${crds}/${name}`)).spec.versions;
-    // The next version has a field more.
+    // The next version has one more field.
     const more = structuredClone(first);
     Object.assign(resolvedField(more, ['schema', 'openAPIV3Schema', 'properties', 'status', 'properties']), {
       note: { type: 'string' },
@@ -391,7 +391,7 @@ describe('incidents and containments as resources of the cluster', () => {
     const [asNext] = await until(async () => (await seen('v1alpha2').catch(() => undefined)) ?? undefined);
     expect(asNext?.status).toEqual(stored.status);
 
-    // A cell of the next version writes its field; one of the first leaves it alone while it has nothing to say, and goes on saying what it knows.
+    // A cell of the next version writes its field; a cell of the first leaves it alone while it has nothing to report, and continues to report what it knows.
     const path = pathOf({
       ...{ group: resourceGroup, version: 'v1alpha2', resource: 'incidents', namespace, name: stored.metadata.name },
       subresource: 'status',
@@ -399,7 +399,7 @@ describe('incidents and containments as resources of the cluster', () => {
     await api.json({ method: 'PATCH', patch: 'merge', path, body: { status: { note: 'of the next' } }, what: 'write' });
     await look();
     expect((await seen('v1alpha2'))[0]?.status?.note).toBe('of the next');
-    // A look that the API server does not answer is made again by the cell, too.
+    // The cell, too, repeats a look that the API server does not answer.
     const isCritical = async () => {
       await look();
       return (await seen('v1alpha2'))[0]?.status?.severity === 'critical' || undefined;
@@ -408,7 +408,7 @@ describe('incidents and containments as resources of the cluster', () => {
     await until(isCritical);
     expect((await seen(resourceVersion))[0]?.status?.severity).toBe('critical');
 
-    // What is only shown is moved by deleting it: it is written anew, and the first version can go.
+    // Objects that only show something are migrated by deleting them: they are written again, and the first version can go.
     for (const { metadata } of await seen(resourceVersion))
       await api.json({
         method: 'DELETE',

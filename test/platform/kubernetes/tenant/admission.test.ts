@@ -15,7 +15,7 @@ const rbac = 'rbac.authorization.k8s.io';
 
 let accounts: PoolAccounts;
 let namespace: string;
-/** With the built-in role `edit`, and what a controller of a tenant may well have. */
+/** A tenant with the built-in role `edit`, and the rights that a tenant's controller may well have. */
 beforeAll(async () => {
   const manifests = rbacManifests({ actions: all, namespace: own }).values();
   accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools: ['cell'] });
@@ -45,7 +45,7 @@ async function asTenant(method: 'PATCH' | 'POST' | 'DELETE', path: string, body?
   return status >= 200 && status < 300 ? 'ok' : `${status} ${text}`;
 }
 
-/** What all of them would do to a quarantine is refused: also where a subresource, a collection or a name that is yet to come would have done it. */
+/** Everything that they could do to a quarantine is refused, including by way of a subresource, a collection or a name that does not exist yet. */
 test('admission holds a quarantine through every subresource that writes metadata, and its policies by whatever way they are named', async () => {
   const { admin } = accounts;
   const { api, view } = accounts.as('cell');
@@ -55,7 +55,7 @@ test('admission holds a quarantine through every subresource that writes metadat
   await quarantinePodImplementation({ api, view, cellKey }).apply({ pod }, stepContext());
   const before = (await admin.pod(namespace, 'cart')).metadata;
   const labels = () => asTenant('PATCH', podAt(), { metadata: { labels: { sneaky: 'yes' } } });
-  // A policy is in force a moment after it was made.
+  // A policy is enforced a moment after it was created.
   await until(async () => {
     if ((await labels()).startsWith('422 ')) return true;
     await admin.patchPod(namespace, 'cart', { labels: { sneaky: null } });
@@ -69,7 +69,7 @@ test('admission holds a quarantine through every subresource that writes metadat
   ];
   for (const metadata of marks)
     expect([metadata, await asTenant('PATCH', podAt('status'), { metadata })]).toEqual([metadata, quarantined]);
-  // Of these the API server takes nothing but containers.
+  // Here the API server takes over nothing but containers.
   for (const metadata of marks)
     expect([metadata, await asTenant('PATCH', podAt('ephemeralcontainers'), { metadata })]).toEqual([metadata, 'ok']);
   expect(await asTenant('PATCH', podAt(), { metadata: { managedFields: [{}] } })).toBe('ok');

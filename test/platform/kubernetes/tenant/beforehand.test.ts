@@ -38,7 +38,7 @@ const isHeld = async (namespace: string, name: string): Promise<boolean> => {
   return authenticState({ text: annotations[names.beforeAnnotation], podUid: uid, key: cellKey }) !== undefined;
 };
 
-/** Their names are known beforehand, and admission may not be applied. */
+/** The policies' names are known in advance, and admission may not be applied. */
 describe('a policy that a tenant makes under the name of one of ours', () => {
   const policiesIn = (namespace: string, name?: string) =>
     pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace, ...(name !== undefined && { name }) });
@@ -78,7 +78,7 @@ describe('a policy that a tenant makes under the name of one of ours', () => {
   });
 });
 
-/** Whoever makes a pod or its template writes its labels, also ours. */
+/** Anyone who creates a pod or its template writes its labels, including ours. */
 describe('the quarantine label that a tenant writes', () => {
   test.each([
     ['with a value of its own', () => ({ [names.quarantineLabel]: 'no' })],

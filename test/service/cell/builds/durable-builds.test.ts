@@ -17,7 +17,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A cell with a state directory of its own; keys and store lie beside it. */
+/** A cell with a separate state directory; keys and store are next to it. */
 function cellWith(state: string, key: string): { readonly builds: DurableBuilds; readonly stateDir: string } {
   const path = join(folder, `${state}.yaml`);
   writeFileSync(

@@ -63,7 +63,7 @@ function versionsWith(terms: () => readonly PromotionTerms[], over: { readonly r
     cellKey,
     now: () => now,
   });
-  /** As the gateway says it once Temporal has taken the start. */
+  /** As the gateway reports it once Temporal has accepted the start. */
   const began = (incident: string, run: string, build?: string) => {
     incidents.hears(incident, { id: run, alerts: [], counts: [], receivedAt: new Date(now).toISOString() } as never, []);
     incidents.delivered(incident, run, build);

@@ -18,7 +18,7 @@ function madeBuild(text: string): string {
   return storeBuild({ id, path: join(stateDir, 'bundle.js') }, stateDir).id;
 }
 
-/** Lists open incidents as Temporal does: which build each is pinned to. */
+/** Lists open incidents as Temporal does, with the build that each is pinned to. */
 function clientOf(open: { builds: readonly string[]; looks: number }): Client {
   const list = async function* () {
     open.looks += 1;
@@ -86,7 +86,7 @@ test('a worker that was begun with ends like an older build’s, and never while
     const from = open.looks;
     return eventually('more looks', () => open.looks >= from + more);
   };
-  // Two looks end what has no open incident: neither is so.
+  // Two looks end a build without open incidents: this applies to neither.
   await looks(5);
   expect(ended).toEqual([]);
   open.builds = [];
@@ -129,7 +129,7 @@ test('a build is removed a week after it was needed last, and none that an open 
   nowMs = start + 8 * dayMs;
   await eventually('the end of the retired one', () => storedBuild(retired, stateDir) === undefined);
   expect(kept()).toEqual([false, true, true]);
-  // Its last incident is over: from here on a week.
+  // Its last incident is over: the week starts now.
   pinned.builds = [];
   nowMs = start + 12 * dayMs;
   await looks(4);

@@ -43,7 +43,7 @@ test('pods that go and come leave none out for long', () => {
     held.delete(`uid-${round}`);
     held.add(`new-${round}`);
   }
-  // A turn of all takes three rounds.
+  // A full cycle through all takes three rounds.
   const late = new Set(['new-5', 'new-6', 'new-7']);
   for (const uid of held) if (!late.has(uid)) expect(seen).toContain(uid);
 });

@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Counts what is read of the disk. */
+/** Counts the reads from disk. */
 function counted(values: DurableValues<OpenIncident>, reads: string[]): DurableValues<OpenIncident> {
   return {
     ...values,
@@ -105,7 +105,7 @@ test('of more rules than a list shows none is named, and what is told stays with
   expect(report.worst.filter(({ rules }) => rules).length).toBeGreaterThan(20);
 });
 
-/** A Temporal that lists the first of them in time, and tells of each that it runs; `asked` are those that it is asked for. */
+/** A Temporal that lists the first of them in time, and reports each as running; `asked` collects those that it is asked about. */
 function slowTemporal(listed: readonly string[], asked: string[]): Client {
   const running = (workflowId: string, runId: string) => ({
     ...{ workflowId, runId, status: { code: 1, name: 'RUNNING' }, historyLength: 3 },
@@ -158,7 +158,7 @@ test('of those that a slow Temporal does not list some are asked for at each loo
   await eventually('each that is not listed', () => new Set(asked.filter((one) => !listed.includes(one))).size === 400);
   stopping.abort();
   await watching;
-  // Two hundred of them at the first look, and none twice; some of all are asked for whether they go on.
+  // The first look asks about two hundred of them, none twice; some of all are asked whether they continue.
   const unlisted = asked.filter((one) => !listed.includes(one));
   expect(new Set(unlisted.slice(0, 200)).size).toBe(200);
   expect(asked.slice(0, 200).filter((one) => listed.includes(one))).toEqual([]);

@@ -9,7 +9,7 @@ import { eventually } from '../../../eventually.ts';
 import { alertOf } from '../../../testing/alert-of.ts';
 import { type ConsoleDesk, codecKeys, incidentRecords, keyOf, startConsoleDesk } from './console-desk.ts';
 
-/** What is kept beside the records of an incident, and what a page shows of it: a real desk, its database and its keys. */
+/** What is stored next to the records of an incident, and what a page shows of it: with a real desk, its database and its keys. */
 let desk: ConsoleDesk;
 const box = createBox({ keys: codecKeys });
 
@@ -22,7 +22,7 @@ const dump = alertOf({
 const shell = alertOf({ id: 'a-shell', pod, process: { parent: 'runc', name: 'bash', commandLine: 'bash -i' } });
 const later = alertOf({ id: 'a-later', pod, process: { name: 'curl' } });
 
-/** A record that tells of alerts, as the cell makes it, and what is kept of them. */
+/** A record about alerts, as the cell makes it, and what is stored of them. */
 function telling(record: AuditRecord, alerts: readonly Alert[]) {
   const { text, digest } = storedAlerts(alerts, `salt of ${record.number}`);
   return { record: { ...record, body: { ...record.body, kept: digest } }, text };
@@ -51,10 +51,10 @@ beforeAll(async () => {
   const [opened, foreign, odd] = told;
   await desk.append([opened.record, ...others, foreign.record, odd.record]);
   await keep(opened.record, seal(opened.text, opened.record));
-  // By who has the key, and not the cell's signature: alerts that no record vouches for.
+  // By somebody who has the key, but not the cell's signature: alerts that no record vouches for.
   const forged = storedAlerts([alertOf({ id: 'a-forged', pod })], 'salt').text;
   await keep(foreign.record, seal(forged, foreign.record));
-  // By who has the database alone.
+  // By somebody who has only the database.
   await keep(odd.record, Buffer.from('nothing that opens'));
   const viewer = await desk.signIn('viewer');
   await eventually('it is listed', async () => (await viewer.get(`/api/v1/incidents/${keyOf('shop')}`)).ok);

@@ -140,7 +140,7 @@ test('a session of one person with the sign-in of another is no vote', async () 
   expect(sent).toEqual([]);
 });
 
-/** Reads a stream until there is an event that fits. */
+/** Reads a stream until an event fits. */
 async function incidentEvent(person: Person, fits: (key: string) => boolean, headers: Readonly<Record<string, string>> = {}) {
   const response = await person.get('/api/v1/events', headers);
   const reader = response.body?.getReader();

@@ -24,7 +24,7 @@ import { deviceTokens } from '../../../fakes/oidc/device.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
 import { deskMaker, makerOf, makersTrust } from '../../../suites/signed-records.ts';
 
-/** Who has which groups at the provider: `sub-NAME`. */
+/** Groups of each person at the provider, by `sub-NAME`. */
 const groupsOf: Readonly<Record<string, readonly string[]>> = {
   'sub-viewer': ['viewers', 'everything'],
   'sub-responder': ['responders', 'everything'],
@@ -37,23 +37,23 @@ const groupsOf: Readonly<Record<string, readonly string[]>> = {
   'sub-nobody': ['others'],
 };
 
-/** What its payloads, and alerts beside its records, are sealed with. */
+/** Keys that seal its payloads, and the alerts next to its records. */
 export const codecKeys = [{ id: 'k1', key: new Uint8Array(32).fill(7) }];
 
-/** What Slack's side of a desk is made of. */
+/** Parts from which Slack's side of a desk is made. */
 type SlackSide = Pick<Parameters<typeof createSignIns>[0], 'config' | 'secrets' | 'database' | 'journal' | 'log'>;
 
 export interface ConsoleDesk {
   readonly url: string;
   readonly provider: IdentityProvider;
   readonly database: Database;
-  /** Kinds of what came on the desk's own record. */
+  /** What was added to the desk's own record. */
   readonly onRecord: () => Promise<readonly AuditRecord[]>;
-  /** Puts records of an incident where the desk puts them, and tells the console. */
+  /** Stores records of an incident where the desk does, and notifies the console. */
   append(records: readonly AuditRecord[]): Promise<void>;
-  /** The cookie and the session of somebody who has signed in as a browser would. */
+  /** Signs somebody in as a browser would. Returns the cookie and the session. */
   signIn(name: string, display?: 'wall'): Promise<Person>;
-  /** The token of somebody who has signed in by a device. */
+  /** Signs somebody in by a device. Returns the token. */
   tokenOf(name: string): Promise<string>;
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -62,22 +62,22 @@ export interface ConsoleDesk {
 export interface Person {
   readonly cookie: string;
   readonly session: ConsoleSession;
-  /** What is answered, as that shape has it. */
+  /** Returns the answer, parsed with the shape. */
   read<Shape extends z.ZodType>(shape: Shape, path: string): Promise<z.output<Shape>>;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
   post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
 }
 
-/** The console of a desk on a port of its own, with a real identity provider and a real database. Temporal is away. */
+/** Starts the console of a desk on its own port, with a real identity provider and a real database. Temporal is down. */
 export async function startConsoleDesk(
   options: {
     readonly slack?: (parts: SlackSide) => ConsoleCards;
-    /** False: nobody looks by the command line. */
+    /** False: the command line is not used to look. */
     readonly commandLine?: false;
     readonly idTokenSeconds?: number;
     readonly budget?: RequestBudget;
     readonly lookEveryMs?: number;
-    /** Of an empty database. Absent: SQLite, in a folder of its own. */
+    /** URL of an empty database. Absent: SQLite, in a separate folder. */
     readonly databaseUrl?: string;
   } = {},
 ): Promise<ConsoleDesk> {
@@ -154,7 +154,7 @@ roster:
       threadOf: undefined,
       client: () => undefined,
       log,
-      // A test that waits asks more often than people do.
+      // A waiting test asks more often than people do.
       ...(options.lookEveryMs !== undefined && { lookEveryMs: options.lookEveryMs }),
       budget: options.budget ?? new RequestBudget({ perSecond: 100_000, burst: 100_000 }),
     });
@@ -236,12 +236,12 @@ roster:
   };
 }
 
-/** Who has no more than the database's password could make it, too: that is the real desk's to prevent. */
+/** Somebody with only the database's password could make this mark, too: preventing that is the real desk's task. */
 export function markOf(content: string): string {
   return sha256Hex(`mark of ${content}`);
 }
 
-/** The first records of an incident of that namespace: one critical alert, contained. */
+/** The first records of an incident in that namespace: one critical alert, contained. */
 export function incidentRecords(
   namespace: string,
   name = 'cart',

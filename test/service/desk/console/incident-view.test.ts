@@ -96,6 +96,6 @@ test('what is cut, what an answer would change and what is left to reach are one
     ],
   });
   expect(leases).toMatchObject([{ state: 'active', until: '2026-03-01T18:02:11.000Z', renewals: 1, question: 'b_lease' }]);
-  // Of what somebody could have written as an address only pages of the web are led to.
+  // If somebody could have written an address, it becomes a link only to pages on the web.
   expect([tickets, thread, temporal]).toEqual([[{ id: 'SEC-1', url: null }], 'https://slack.example/p1', null]);
 });

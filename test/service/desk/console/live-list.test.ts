@@ -68,7 +68,7 @@ test('records that are of no incident cost the list nothing', async () => {
   expect(notes).toBe(0);
 });
 
-/** The list, and how often it was asked for what. */
+/** A list that counts how often it is asked for what. */
 function counted() {
   const asked = { page: 0, changedSince: 0 };
   const counting: Pick<IncidentList, 'page' | 'changedSince'> = {
@@ -169,7 +169,7 @@ test('however many incidents are written in one moment, all are told, to who lis
   });
   const { port, opened, close } = await serve(events);
   const ends = new AbortController();
-  /** How often each of them was told, until each was. */
+  /** Waits until each of them was told. Returns how often each was. */
   const told = async (headers: Record<string, string>): Promise<ReadonlyMap<string, number>> => {
     const response = await fetch(`http://127.0.0.1:${port}`, { headers, signal: ends.signal });
     const decoder = new TextDecoder();

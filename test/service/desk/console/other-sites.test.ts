@@ -24,7 +24,7 @@ interface Answered {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** As raw as a socket has it: `fetch` writes the headers that matter here itself. Ends with the head of the answer. */
+/** Sends a raw request by socket, because `fetch` sets the headers that matter here itself. Returns once it has the head of the answer. */
 function raw(method: string, path: string, headers: Readonly<Record<string, string>>, body = ''): Promise<Answered> {
   const { port, host } = new URL(desk.url);
   const lines = { host, connection: 'close', 'content-length': String(body.length), ...headers };
@@ -51,7 +51,7 @@ function raw(method: string, path: string, headers: Readonly<Record<string, stri
   });
 }
 
-/** What a browser sends for a page of another site, with all that it could be made to send; the cookie as if no SameSite kept it back. */
+/** What a browser sends for a page of another site, including everything it could be made to send; with the cookie, as if no SameSite withheld it. */
 const foreign: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
   ['a form of another site', { origin: 'https://evil.example', 'content-type': 'application/x-www-form-urlencoded' }],
   ['a form whose text reads as JSON', { origin: 'https://evil.example', 'content-type': 'text/plain' }],
@@ -71,7 +71,7 @@ describe.each(foreign)('%s', (_what, headers) => {
   test.each(privateRoutes.filter(([, { method }]) => method === 'POST'))('changes nothing by %s', async (_name, { path }) => {
     const body = JSON.stringify({ choice: 'remove', digest: '0'.repeat(64), reason: 'x' });
     const csrf = ana.session.csrf ?? '';
-    // Not even where it has somehow come to know the token.
+    // Not even if the other site has somehow learned the token.
     for (const token of [{}, { 'x-firebreak-csrf': csrf }]) {
       const { status } = await raw('POST', addressIn(path), { cookie: ana.cookie, ...headers, ...token }, body);
       expect(status).toBe(403);

@@ -30,7 +30,7 @@ type Reader = Parameters<ReturnType<typeof createOverviews>['overview']>[0];
 const viewer = { visible: 'all' } as Reader;
 const tenant = { visible: ['shop'] } as Partial<Reader> as Reader;
 
-/** A question that the cell asked, in a run of its own. */
+/** A question that the cell asked, in a separate run. */
 function asked(nth: number, maker = trusted, askedAt = at): StoredRecord {
   const chain = `incident/c/shop/Deployment/app-${nth}@run-1`;
   const incident = { id: `incident/c/shop/Deployment/app-${nth}`, run: 'run-1' };
@@ -46,7 +46,7 @@ function asked(nth: number, maker = trusted, askedAt = at): StoredRecord {
   return { chain, place: 1, previous: '', hash: '', signed: maker.sign(record) };
 }
 
-/** What overviews are made of, where nothing has happened. */
+/** The parts of overviews, if nothing has happened. */
 function overviewsOf(
   rows: () => readonly StoredRecord[],
   trust: Trust,
@@ -97,7 +97,7 @@ test('the overview that was prepared proves no record a second time, but one of 
   clock.now += 10_000;
   rows.push(asked(61));
   expect((await overviews.overview(viewer)).questions.asked).toBe(61);
-  // The new one, the forged one, and one of the key that was believed.
+  // The new one, the forged one, and one of the key that was trusted.
   expect(proofs).toBe(64);
 
   clock.now += 10_000;
@@ -299,7 +299,7 @@ test('a playbook is told with what it contained itself, how long that took from 
     opened,
     { ...started, actor: `playbook/${contains}` },
     { ...applied, actor: `playbook/${contains}`, at: isoAt(6) },
-    // The second alert starts another playbook, and the first one contains once more.
+    // The second alert starts another playbook, and the first playbook contains once more.
     { ...opened, kind: 'alert.joined', at: isoAt(8) },
     { ...started, actor: `playbook/${asks}`, at: isoAt(8) },
     { ...applied, actor: `playbook/${contains}`, at: isoAt(9), body: { ...applied.body, step: 's2' } },

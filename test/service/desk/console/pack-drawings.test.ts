@@ -16,7 +16,7 @@ const head = `import { deletePod, quarantinePod, snapshotPodState } from 'firebr
 import { definePack, definePlaybook } from 'firebreak/playbook';
 `;
 
-/** A pack as a configuration has it. */
+/** A pack as in a configuration. */
 function packOf(name: string, text: string) {
   const source = { folder: writePackFolder(join(root, name), { 'firebreak.pack.ts': `${head}${text}` }) };
   return { source, integrity: readPack(source).integrity, secrets: {}, settings: {}, files: readPack(source) };
@@ -54,7 +54,7 @@ describe('playbooks of packs', () => {
   const drawings = new PackDrawings(
     [
       { ...acme, ...describePack(acme.files).pack },
-      // As a pack that was described before it would not run.
+      // Like a pack that was described before and no longer runs.
       { ...broken, name: 'broken', version: '1.0.0', actions: [], playbooks: [{ id: 'broken/one' } as never] },
     ],
     patienceMs,

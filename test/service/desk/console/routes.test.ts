@@ -46,7 +46,7 @@ afterAll(() => desk.stop());
 
 const routes = Object.entries(consoleRoutes) as [ConsoleRouteName, ConsoleRoute][];
 
-/** The address with what is shown in it taken from the shop. */
+/** The address, with its placeholders filled in from the shop. */
 function addressIn(path: string, namespace = 'shop'): string {
   return path.replace('{key}', keyOf(namespace)).replace('{question}', `b_${'q'.repeat(24)}`);
 }
@@ -59,7 +59,7 @@ async function statusOf(route: ConsoleRoute, person: Person | undefined, namespa
       ? await fetch(`${desk.url}${path}`, { headers: { cookie: person.cookie }, signal: stop.signal })
       : await person.post(path, { choice: 'remove', digest: '0'.repeat(64) })
     : await fetch(`${desk.url}${path}`, { method: route.method, signal: stop.signal });
-  // A stream of events has no end of its own.
+  // A stream of events never ends by itself.
   stop.abort();
   return response.status;
 }
@@ -106,7 +106,7 @@ describe('what a tenant sees', () => {
     const { containments, clusters, reckoned, intakes } = await who('shop').read(overview, '/api/v1/overview');
     expect(intakes).toBeNull();
     expect(containments.map(({ namespace }) => namespace)).toEqual(['shop']);
-    // Open since long before the days that are looked at.
+    // Open since long before the days shown.
     expect(clusters).toMatchObject([{ name: 'c', open: 1, critical: 1, contained: 1 }]);
     expect(reckoned).toEqual({ incidents: 0, of: 0 });
   });
@@ -122,7 +122,7 @@ describe('what a tenant sees', () => {
       `UPDATE incident_summaries SET summary_json = replace(summary_json, 'critical', 'low') WHERE incident_key = $1`,
       [keyOf('shop')],
     );
-    // A page is shared for a moment by those who see the same.
+    // People who see the same share a cached page for a moment.
     await eventually('it is gone', async () => !(await namespacesIn(who('viewer'))).includes('shop'));
     await desk.append(
       incidentRecords('shop')
@@ -171,7 +171,7 @@ describe('a session', () => {
       return statuses;
     };
     expect(await opens(wall)).toEqual(await opens(who('viewer')));
-    // A tenant's wall is a tenant's.
+    // A tenant's wall shows only that tenant.
     const ofTenant = await desk.signIn('bank', 'wall');
     expect(ofTenant.session).toMatchObject({ roles: ['viewer'], namespaces: ['bank'] });
     const begun = (await desk.onRecord()).filter(({ kind }) => kind === 'console.signed-in');

@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** By the path as it stands: `fetch` would take `..` out of it. */
+/** Sends the path unchanged: `fetch` would remove `..` from it. */
 function answerTo(path: string, { method = 'GET', headers = {} } = {}) {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');

@@ -1,4 +1,4 @@
-/** What a token of the provider opens in place of a session: every route by every role and tenant. */
+/** What a provider's token opens instead of a session: every route for every role and tenant. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { JWTPayload } from 'jose';
 import { deviceSignIn, errorBody, incidentPage, session } from '../../../../core/console/console.schema.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => desk.stop());
 
 function ask(path: string, token: string, how: RequestInit = {}): Promise<Response> {
-  // More than it takes: what is counted is counted in a test of its own.
+  // More time than the limit needs: the limit has its own test.
   now += 1_000_000;
   return fetch(`${desk.url}${path}`, { ...how, headers: { authorization: `Bearer ${token}`, ...how.headers } });
 }
@@ -65,7 +65,7 @@ async function statusOf(route: ConsoleRoute, token: string, namespace = 'shop'):
   const headers = { 'content-type': 'application/json' };
   const how = route.method === 'POST' ? { method: 'POST', body, headers } : {};
   const { status } = await ask(path, token, { ...how, signal: stop.signal });
-  // A stream of events has no end of its own.
+  // A stream of events never ends by itself.
   stop.abort();
   return status;
 }

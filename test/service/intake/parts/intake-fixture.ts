@@ -23,7 +23,7 @@ export interface Door {
   readonly intake: Intake;
   readonly directory: string;
   post(body: string | Uint8Array, options?: PostOptions): Promise<Answered>;
-  /** What is set aside, asked of the running intake. */
+  /** The rejected alerts, read from the running intake. */
   rejected(): Promise<readonly RejectedAlert[]>;
 }
 
@@ -47,7 +47,7 @@ export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** An intake in a process of its own, which has its spool and what Temporal has taken in that directory: see `intake-process.ts`. */
+/** An intake in a process of its own. Its spool and everything Temporal accepted are in that directory: see `intake-process.ts`. */
 export async function startIntakeProcess(
   directory: string,
   { temporal = 'up', playbooks = [], flags = [] }: IntakeProcessOptions = {},
@@ -65,7 +65,7 @@ export async function startIntakeProcess(
 interface IntakeProcessOptions {
   readonly temporal?: 'up' | 'down';
   readonly playbooks?: readonly AnyPlaybook[];
-  /** Of Node. */
+  /** Flags for Node. */
   readonly flags?: readonly string[];
 }
 
@@ -121,7 +121,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
 
 let serial = 0;
 
-/** A Falco event, different from all others, about one pod of one Deployment unless said otherwise. */
+/** A Falco event, different from all others, about one pod of one Deployment unless the arguments say otherwise. */
 export function falcoEvent(change: Record<string, unknown> = {}, fields: Record<string, unknown> = {}): Record<string, unknown> {
   serial += 1;
   return {

@@ -9,12 +9,12 @@ import { openKnowledge } from '../../../../service/cell/pools/durable-memory.ts'
 import type { IncidentGateway } from '../../../../service/intake/send/incident-gateway.ts';
 import { startIntake } from '../../../../service/intake/start.ts';
 
-/** An intake of its own, to be killed: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down [PLAYBOOKS]`. Prints its address. */
+/** A separate intake process that tests kill: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down [PLAYBOOKS]`. Prints its address. */
 const [, , spoolDir = '', taken = '', temporal = 'up', enabled = '[]'] = process.argv;
 const playbooks: readonly AnyPlaybook[] = JSON.parse(enabled);
 const open = new Set<string>();
 
-/** What Temporal took goes to a file, one line a batch: it outlives the process. */
+/** Everything that Temporal accepted goes to a file, one line per batch: the file outlives the process. */
 function take(id: string, batch: unknown): void {
   open.add(id);
   appendFileSync(taken, `${JSON.stringify({ id, batch })}\n`);
@@ -61,6 +61,6 @@ const intake = await startIntake({
   seal: (bytes) => bytes,
   log,
 });
-// It is killed: what Node has compiled for it by now is there for the next one.
+// The process will be killed, so it saves Node's compile cache now for the next one.
 flushCompileCache();
 console.log(intake.url);

@@ -16,7 +16,7 @@ afterEach(async () => {
   }
 });
 
-/** An intake's own parts on a clock that the test turns; two nodes have to have Falco. */
+/** The parts of an intake on a clock that the test advances; two nodes are expected to have Falco. */
 function standing(arrives: () => boolean = () => true) {
   const clock = { now: Date.parse('2026-06-01T10:00:00Z') };
   const now = () => clock.now;
@@ -180,7 +180,7 @@ test('names those that were begun last, too, since a list begins with them', () 
 test('a running intake tells what has come through its door', async () => {
   const told: IntakeReport[] = [];
   const door = await openDoor(new FakeIncidentGateway(), {
-    // The first does not arrive: it is told again soon.
+    // The first report does not arrive, so it is soon sent again.
     reports: { open: () => openReportOf([]), tell: async (report) => told.push(report) > 1 },
   });
   doors.push(door);

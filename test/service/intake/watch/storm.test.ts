@@ -22,7 +22,7 @@ const alert = {
 } as const;
 const workload = (number: number): string => `incident/lab/shop/Deployment/web-${number}`;
 
-/** A storm watch on a clock that the test turns. */
+/** A storm watch on a clock that the test advances. */
 function watched(taken: (report: StormReport) => boolean = () => true) {
   let now = Date.parse('2026-06-01T10:00:00Z');
   const told: StormReport[] = [];
@@ -42,7 +42,7 @@ function watched(taken: (report: StormReport) => boolean = () => true) {
   return {
     watch,
     told,
-    /** So many alerts a second on so many workloads, for so long. */
+    /** Passes that many alerts a second on that many workloads, for that long. */
     pass: async (seconds: number, { perSecond = 0, workloads = 1, noisy = 0 } = {}) => {
       for (let second = 0; second < seconds; second += 1) {
         for (let count = 0; count < perSecond; count += 1) watch.saw(workload(count % workloads), alert);
@@ -79,7 +79,7 @@ describe('a storm', () => {
     await pass(20, { perSecond: 20, workloads: 20, noisy: 5 });
     expect(told).toMatchObject([{ state: 'on', source: 'here' }]);
     expect(watch.isOn).toBe(true);
-    // Down to just over the half, and quiet for less than the calm.
+    // Down to just over half, and quiet for less than the calm period.
     await pass(40, { perSecond: 6, workloads: 6 });
     await pass(25);
     await pass(40, { perSecond: 20, workloads: 20 });
@@ -164,7 +164,7 @@ describe('a storm at the door', () => {
     const { json } = await door.post(JSON.stringify(events));
     expect(json).toMatchObject({ accepted: 60 });
     await eventually('the storm', () => told.length > 0);
-    // It is told once a second: where the machine is slow, in the middle of the sixty.
+    // It is reported once a second: on a slow machine, in the middle of the sixty.
     expect(told).toMatchObject([{ state: 'on', workloads: expect.any(Number), top: expect.any(Array) }]);
     const seen = await eventually('all of them', async () => {
       const view = await askRunningStorm(door.directory);
