@@ -74,5 +74,5 @@ const all = {
   verifyImage: verifyImageOutput,
 } satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<OutputOf<A>> };
 
-/** The output schema of each action. A simulation makes up outputs from it, so that a playbook can go on. */
+/** Output schema of each action: a simulation makes up outputs from it, so that a playbook can go on. */
 export const actionOutputs: Readonly<Record<string, z.ZodObject>> = all;

@@ -81,14 +81,14 @@ function declarations(found: readonly Found[]): string {
     '/** One of them, as it is declared. */',
     'export type DeclaredAction = (typeof all)[number];',
     '',
-    '/** Every action there is: from it come the RBAC manifests, the reference, and what a release without a cell looks for. */',
+    '/** Every action there is: the source for the RBAC manifests, the reference, and what a release without a cell looks for. */',
     'export const actions: readonly ActionDeclaration[] = all;',
   ].join('\n')}\n`;
 }
 
 const schemaWords = {
-  Input: 'What each action is called with: by it the chokepoint checks a call, and the reference says what may be given.',
-  Output: 'What each action gives back: by it a simulation makes up what a playbook goes on with.',
+  Input: 'Input schema of each action: the chokepoint checks calls by it, and the reference documents it.',
+  Output: 'Output schema of each action: a simulation makes up outputs from it, so that a playbook can go on.',
 };
 
 function schemas(found: readonly Found[], side: 'Input' | 'Output'): string {
@@ -114,7 +114,7 @@ function schemas(found: readonly Found[], side: 'Input' | 'Output'): string {
 function door(found: readonly Found[]): string {
   return `${[
     head,
-    '/** `firebreak/actions`: what a playbook can do, one declaration an action (their reference: docs/actions.md), and what actions of one’s own are made with. */',
+    '/** `firebreak/actions`: what a playbook can do, one declaration per action (their reference: docs/actions.md), and what you need to write your own actions. */',
     "export type { Right } from '../core/action/action.ts';",
     "export { type DataField, type DataFields, type DataOf, data, type FieldOf } from '../core/action/data-fields.ts';",
     "export { defineAction, type OwnAction, type OwnReach } from '../core/action/own-action.ts';",

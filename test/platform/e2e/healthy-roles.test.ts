@@ -101,14 +101,7 @@ const atWork = 'ready: connected to Temporal';
 const stopping = 'stopping: finishing the work in progress first';
 /** Everything that each role prints from its start to its end. */
 const said = {
-  cell: [
-    'standing policy',
-    'the intake is open',
-    'serving metrics and health',
-    atWork,
-    'started the control workflow',
-    stopping,
-  ],
+  cell: ['standing policy', 'the intake is open', 'serving metrics and health', atWork, 'started the control workflow', stopping],
   desk: ['the desk is open', 'serving metrics and health', atWork, stopping],
   secrets: ['serving metrics and health', atWork, stopping],
   forensics: ['serving metrics and health', atWork, stopping],
