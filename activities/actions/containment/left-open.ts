@@ -30,7 +30,7 @@ export function leftOpen(pods: readonly PodRecord[], others: Iterable<PodRecord>
   if (sharing.size > 0)
     for (const { uid, name, phase, claims = [] } of others) {
       if (contained.has(uid) || phase === 'Succeeded' || phase === 'Failed') continue;
-      for (const claim of claims) sharing.get(claim)?.push(`pod ${name}`);
+      for (const claim of claims) sharing.get(claimText(claim))?.push(`pod ${name}`);
     }
   const shared = [...sharing].filter(([, sharers]) => sharers.length > 0);
   const networks = [...new Set(pods.flatMap(({ otherNetworks = [] }) => otherNetworks))].sort();
