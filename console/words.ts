@@ -88,7 +88,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'playbook.failed': { text: 'Playbook failed', tone: 'bad' },
   'playbook.skipped': { text: 'Playbook skipped' },
   'step.planned': { text: 'Planned' },
-  'step.joined': { text: 'Already in force' },
+  'step.joined': { text: 'Already done' },
   'step.checked': { text: 'Checked' },
   'step.delayed': { text: 'Step waits', tone: 'bad' },
   'step.failed': { text: 'Step failed', tone: 'bad' },

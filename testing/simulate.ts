@@ -117,7 +117,7 @@ class Simulation {
 
   #hear(kind: string, text: string, body: Readonly<Record<string, unknown>>): void {
     this.#teller.hear(this.#world.now(), { kind, text, body }, kind === 'playbook.failed' ? this.#stackOf(text) : undefined);
-    if (kind === 'step.joined') {
+    if (kind === 'step.joined' && body.lease !== undefined) {
       const lease = this.#open.model.leases.get(String(body.lease));
       if (lease) this.#stage.cell.joined(lease.action, lease.target.name);
     }

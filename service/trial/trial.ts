@@ -260,7 +260,7 @@ class TrialIncident {
       body,
     }))) {
       teller.hear(Date.parse(at), { kind, text: String(text), body });
-      if (kind === 'step.joined') this.#joined.push(String(body.lease));
+      if (kind === 'step.joined' && body.lease !== undefined) this.#joined.push(String(body.lease));
     }
     await this.#clock.look();
     if (records.some(({ kind }) => kind.startsWith('playbook.'))) await this.#endIfOver(stage);

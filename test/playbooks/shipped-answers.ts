@@ -73,19 +73,19 @@ function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
 
 /** Which choice people take each time, and how long evidence takes meanwhile: the engine itself waits half an hour for it before a destructive step. */
 const slowWays = [
-  { which: 'first', place: 0, minutes: 120 },
-  { which: 'second', place: 1, minutes: 120 },
-  { which: 'last', place: -1, minutes: 24 },
+  { which: 'first', place: 0, minutes: 120, ticket: '20m' },
+  { which: 'second', place: 1, minutes: 120, ticket: '20m' },
+  { which: 'last', place: -1, minutes: 24, ticket: '5h' },
 ] as const;
 
-/** What is waited for, and before what: the ticket system is slow, evidence is slower still, and no two of a kind take equally long. */
+/** What is waited for, and before what: tickets and evidence are slow, sometimes one and sometimes the other is slower, and no two of a kind take equally long. */
 async function slowLines(playbook: ListedPlaybook, alert: Alert): Promise<readonly string[]> {
   const names = Object.values(playbook.uses).map(({ name }) => name);
   const evidence = names.filter((name) => 'evidence' in (actionOutputs[name]?.shape ?? {}));
   const lines: string[] = [];
-  for (const { which, place, minutes } of slowWays) {
+  for (const { which, place, minutes, ticket } of slowWays) {
     const slow = evidence.map((name, at) => [name, `${minutes + at}m` as Duration] as const);
-    const takes: Readonly<Record<string, Duration>> = { openTicket: '20m', ...Object.fromEntries(slow) };
+    const takes: Readonly<Record<string, Duration>> = { openTicket: ticket, ...Object.fromEntries(slow) };
     const answer = ({ asker, choices }: SimulatedQuestion) => (asker === 'engine' ? silence : (choices.at(place)?.id ?? silence));
     const story = await simulate(playbook, { alert, takes, answer });
     const unwaited = story.notAwaited.map((step) => `; nobody waits for ${step}`).join('');

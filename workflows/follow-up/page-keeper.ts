@@ -52,7 +52,7 @@ export class PageKeeper {
     if (settledKinds.has(kind)) this.#settled(idOf(body.question));
     if (leaseSettledKinds.has(kind))
       this.#settled(...['lease:', changedContainment, refusedRelease].map((reason) => `${reason}${String(body.lease)}`));
-    if (kind === 'step.joined') this.#settled(`${refusedRelease}${String(body.lease)}`);
+    if (kind === 'step.joined' && body.lease !== undefined) this.#settled(`${refusedRelease}${String(body.lease)}`);
     if (kind === 'step.applied' || kind === 'step.failed') this.#settled(`${delayedStep}${String(body.step)}`);
   }
 

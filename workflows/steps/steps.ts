@@ -15,6 +15,7 @@ import { timeNow } from '../world.ts';
 import type { EffectChecks } from './effect-checks.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
+import { SharedEvidence } from './shared-evidence.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
 import { evidenceIn, imagesAfter, outputForRecord, targetText } from './step-data.ts';
 import { inForce, joinLease, planOfHeld, registerLease } from './step-leases.ts';
@@ -58,6 +59,7 @@ export class StepEngine {
   readonly #effects: EffectChecks;
   readonly #locks: TargetLocks;
   readonly #evidence: EvidenceWait;
+  readonly #shared: SharedEvidence;
   /** Used to build calls and leases. */
   readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
   #usedFastPath = false;
@@ -75,6 +77,7 @@ export class StepEngine {
     this.#effects = parts.effects;
     this.#locks = parts.locks;
     this.#evidence = new EvidenceWait(parts);
+    this.#shared = new SharedEvidence(parts);
     this.#parts = { model: parts.model, leases: parts.leases, evidence: this.#evidence };
   }
 
@@ -101,7 +104,8 @@ export class StepEngine {
     const { declaration, caller, ...asked } = order;
     if (declaration.effect === 'destructive')
       await this.#evidence.until({ ...asked, action: declaration.name, alert: caller.alert });
-    return this.#locks.hold(lock, () => this.#run(order, uid));
+    const go = (): Promise<StepResult> => this.#locks.hold(lock, () => this.#run(order, uid));
+    return declaration.storesEvidence ? this.#shared.run(order, go) : go();
   }
 
   async #run(order: StepOrder, uid: string | undefined): Promise<StepResult> {

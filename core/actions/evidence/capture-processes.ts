@@ -9,6 +9,7 @@ export const captureProcesses = declareAction<CaptureProcessesInput, CaptureProc
   effect: 'read',
   reach: 'pod',
   pool: 'forensics',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 120_000, verifyMs: 30_000 },
   rights: inContainerRights,

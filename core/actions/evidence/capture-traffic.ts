@@ -9,6 +9,7 @@ export const captureTraffic = declareAction<CaptureTrafficInput, CaptureTrafficO
   effect: 'read',
   reach: 'pod',
   pool: 'forensics',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 420_000, verifyMs: 60_000 },
   rights: inContainerRights,

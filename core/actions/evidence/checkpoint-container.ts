@@ -11,6 +11,7 @@ export const checkpointContainer = declareAction<CheckpointContainerInput, Check
   effect: 'read',
   reach: 'pod',
   pool: 'forensics',
+  storesEvidence: true,
   optIn: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 900_000, verifyMs: 600_000 },

@@ -8,6 +8,7 @@ export const collectLogs = declareAction<CollectLogsInput, CollectLogsOutput>()(
   effect: 'read',
   reach: 'pod',
   pool: 'cell',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 120_000, verifyMs: 60_000 },
   rights: [

@@ -8,6 +8,7 @@ export const collectNodeInfo = declareAction<CollectNodeInfoInput, CollectNodeIn
   effect: 'read',
   reach: 'node',
   pool: 'cell',
+  storesEvidence: true,
   requires: ['node'],
   timeouts: { planMs: 5_000, applyMs: 60_000, verifyMs: 10_000 },
   rights: [

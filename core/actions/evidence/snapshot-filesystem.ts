@@ -9,6 +9,7 @@ export const snapshotFilesystem = declareAction<SnapshotFilesystemInput, Snapsho
   effect: 'read',
   reach: 'pod',
   pool: 'forensics',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 1_800_000, verifyMs: 600_000 },
   rights: inContainerRights,

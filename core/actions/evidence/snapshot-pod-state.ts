@@ -8,6 +8,7 @@ export const snapshotPodState = declareAction<SnapshotPodStateInput, SnapshotPod
   effect: 'read',
   reach: 'pod',
   pool: 'cell',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 60_000, verifyMs: 10_000 },
   rights: [

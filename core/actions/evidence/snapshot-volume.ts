@@ -8,6 +8,7 @@ export const snapshotVolume = declareAction<SnapshotVolumeInput, SnapshotVolumeO
   effect: 'read',
   reach: 'pod',
   pool: 'cell',
+  storesEvidence: true,
   requires: ['pod'],
   timeouts: { planMs: 10_000, applyMs: 600_000, verifyMs: 60_000 },
   rights: [

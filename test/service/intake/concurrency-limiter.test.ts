@@ -67,8 +67,8 @@ describe('a lane', () => {
     const { pass } = clocked(4, { yields: () => yields });
     const timers = jest.spyOn(globalThis, 'setTimeout');
     await pass({ calls: 6, ms });
-    // The test runner sets longer timers of its own.
-    const set = timers.mock.calls.map(([, rest]) => Number(rest)).filter((rest) => rest < 60_000);
+    // The test runner, and what other files of this worker have left, set longer timers.
+    const set = timers.mock.calls.map(([, rest]) => Number(rest)).filter((rest) => rest < 10_000);
     expect(Math.max(...set)).toBe(rests);
   });
 
