@@ -7,7 +7,7 @@ import {
   snapshotPodState,
 } from '../../core/actions/index.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
-import { fileTicket } from './words.ts';
+import { fileTicket, fileTicketDuring } from './words.ts';
 
 /** The steps that nearly every answer to a pod's alert uses. */
 export const answering = { snapshotPodState, captureProcesses, quarantinePod, openTicket };
@@ -48,17 +48,17 @@ export interface PodQuestion {
 /** What people chose and was done. `expected` and `release` call it harmless. */
 export type PodAnswer = 'expected' | 'release' | 'quarantine' | 'remove' | 'look' | 'silence';
 
-export function isHarmless(answer: PodAnswer): boolean {
-  return answer === 'expected' || answer === 'release';
+/** What a playbook adds to the answer to a pod's alert. */
+export interface PodExtras {
+  /** Starts to keep evidence. Absent: what is volatile. */
+  readonly keep?: () => Promise<unknown>;
+  /** Runs once people have answered, unless they called it harmless, and does not wait for the ticket. */
+  readonly next?: (answer: PodAnswer | 'rotate') => Promise<void>;
 }
 
-/** For critical alerts, contains at once and asks afterwards; for lower ones, asks first. `keep` starts to keep evidence. */
-export function containOrAsk(
-  context: Removing,
-  words: PodQuestion,
-  keep: () => Promise<unknown> = () => keepVolatile(context),
-): Promise<PodAnswer> {
-  return context.alert.severity === 'critical' ? containAtOnce(context, words, keep) : askToQuarantine(context, words, keep);
+/** For critical alerts, contains at once and asks afterwards; for lower ones, asks first. */
+export function containOrAsk(context: Removing, words: PodQuestion, extras: PodExtras = {}): Promise<PodAnswer> {
+  return context.alert.severity === 'critical' ? containAtOnce(context, words, extras) : askToQuarantine(context, words, extras);
 }
 
 /**
@@ -68,7 +68,7 @@ export function containOrAsk(
 export async function askToQuarantine(
   context: Answering,
   { question, expected, ticket, todo }: PodQuestion,
-  keep: () => Promise<unknown> = () => keepVolatile(context),
+  { keep = () => keepVolatile(context), next }: PodExtras = {},
 ): Promise<PodAnswer> {
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
@@ -95,7 +95,8 @@ export async function askToQuarantine(
       look: 'It is to be looked into: nothing was done to the pod.',
       quarantine: 'The pod was quarantined.',
     };
-    await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
+    const lines = [done[answer.choice], todo];
+    await fileTicketDuring(context, { title: ticket, lines }, async () => next?.(answer.choice));
   }
   await kept;
   return answer.choice;
@@ -133,7 +134,7 @@ export const standsAfter = {
 export async function containAtOnce(
   context: Removing,
   { question, ticket, todo }: Omit<PodQuestion, 'expected'>,
-  keep: () => Promise<unknown> = () => keepVolatile(context),
+  { keep = () => keepVolatile(context), next }: PodExtras = {},
 ): Promise<PodAnswer> {
   const { alert, steps, settle } = context;
   const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
@@ -148,6 +149,7 @@ export async function containAtOnce(
     }),
   });
   const answer = await releaseOrRemove(context, question, quarantine, kept);
+  if (answer !== 'release') await next?.(answer);
   await settle({ filed, kept });
   return answer;
 }

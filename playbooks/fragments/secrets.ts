@@ -1,7 +1,7 @@
 import type { listReachableSecrets } from '../../core/actions/index.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
-import { keepVolatile, type PodAnswer, type PodQuestion, type removing } from './pod.ts';
-import { fileTicket } from './words.ts';
+import { keepVolatile, type PodAnswer, type PodExtras, type PodQuestion, type removing } from './pod.ts';
+import { fileTicketDuring } from './words.ts';
 
 type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
 
@@ -21,7 +21,7 @@ async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 
 export async function askToRotate(
   context: Rotating,
   { question, expected, ticket, todo }: PodQuestion,
-  keep: () => Promise<unknown> = () => keepVolatile(context),
+  { keep = () => keepVolatile(context), next }: PodExtras = {},
 ): Promise<PodAnswer | 'rotate'> {
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
@@ -65,7 +65,8 @@ export async function askToRotate(
     quarantine: 'The pod was quarantined. Nothing was rotated: what it read stays valid.',
     rotate: 'The pod was quarantined, and what could be rotated was.',
   };
-  await fileTicket(context, { title: ticket, lines: [done[answer.choice], reach, todo] });
+  const lines = [done[answer.choice], reach, todo];
+  await fileTicketDuring(context, { title: ticket, lines }, async () => next?.(answer.choice));
   await kept;
   return answer.choice;
 }

@@ -34,3 +34,16 @@ export function fileTicket(
     labels: ['firebreak', alert.severity],
   });
 }
+
+/** Files a ticket while `next` goes on, because the ticket system may be down for hours. If it cannot be filed, throws once `next` has ended. */
+export async function fileTicketDuring(
+  context: Parameters<typeof fileTicket>[0] & Pick<PlaybookContext<{ openTicket: typeof openTicket }, never>, 'settle'>,
+  words: Parameters<typeof fileTicket>[1],
+  next: () => Promise<void>,
+): Promise<void> {
+  const filed = fileTicket(context, words);
+  // Counts as handled if it fails before it is awaited below.
+  void context.settle({ filed });
+  await next();
+  await filed;
+}

@@ -37,8 +37,7 @@ export const askAboutExfiltration = definePlaybook(
     };
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
-    const answer =
-      alert.severity === 'critical' ? await containAtOnce(context, words, keep) : await askToRotate(context, words, keep);
-    if (answer !== 'expected' && answer !== 'release') await askToBlock(context);
+    const extras = { keep, next: () => askToBlock(context) };
+    await (alert.severity === 'critical' ? containAtOnce(context, words, extras) : askToRotate(context, words, extras));
   },
 );

@@ -1,7 +1,7 @@
 import { restartWorkload, snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { answering, askToQuarantine, keepVolatile, type PodExtras } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -36,7 +36,22 @@ export const askAboutInstalledTools = definePlaybook(
     const { pod, workload } = alert;
     if (alert.severity === 'info') skip('On record, and nobody is asked: decoding alone is ordinary work.');
     const keep = () => settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
-    const answer = await askToQuarantine(
+    // One of us changed it: it matches its image again only after a restart.
+    const next: PodExtras['next'] = async (answer) => {
+      if (answer !== 'look' || workload === undefined || workload.guessed) return;
+      const { kind, namespace, name } = workload;
+      const input = { workload: { kind, namespace, name }, suspect: pod };
+      const { planned } = await settle({ planned: steps.restartWorkload.plan(input) });
+      if (!planned.ok) return;
+      const more = await ask({
+        question: `Shall ${namespace}/${name} be restarted, so that it runs as its image has it?`,
+        choices: { restart: 'Yes', leave: 'No' },
+        plan: { restart: planned.value },
+        onSilence: 'It runs on with what was installed.',
+      });
+      if (more.choice === 'restart') await steps.restartWorkload(input, more.approval);
+    };
+    await askToQuarantine(
       context,
       {
         question: `Does ${programOf(alert)} in ${pod.name} bring something in that is meant to be there?`,
@@ -44,20 +59,7 @@ export const askAboutInstalledTools = definePlaybook(
         ticket: 'Something was installed into a running container',
         todo: 'What was installed is in the kept files. An image that has all it needs, a read-only root file system and no way out to package servers make this alert impossible.',
       },
-      keep,
+      { keep, next },
     );
-    // One of us changed it: it matches its image again only after a restart.
-    if (answer !== 'look' || workload === undefined || workload.guessed) return;
-    const { kind, namespace, name } = workload;
-    const input = { workload: { kind, namespace, name }, suspect: pod };
-    const { planned } = await settle({ planned: steps.restartWorkload.plan(input) });
-    if (!planned.ok) return;
-    const more = await ask({
-      question: `Shall ${namespace}/${name} be restarted, so that it runs as its image has it?`,
-      choices: { restart: 'Yes', leave: 'No' },
-      plan: { restart: planned.value },
-      onSilence: 'It runs on with what was installed.',
-    });
-    if (more.choice === 'restart') await steps.restartWorkload(input, more.approval);
   },
 );

@@ -2,7 +2,7 @@ import { collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
-import { containOrAsk, isHarmless, removing } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 
 export const askAboutKernelChange = definePlaybook(
@@ -34,13 +34,13 @@ export const askAboutKernelChange = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    const answer = await containOrAsk(context, {
+    const words = {
       question: `Is ${alert.pod.name} meant to change the kernel of ${alert.node ?? 'its node'}? ${alert.title}`,
       expected: 'Yes, it is a driver or an agent of ours',
       ticket: 'A container changed the kernel',
       todo: 'A kernel that somebody changed can hide whatever they like, from every sensor on the node too. Nothing that the node says of itself is proof: take its disk and replace it.',
-    });
+    };
     // The pod is the smallest part of the problem.
-    if (!isHarmless(answer)) await askAboutItsNode(context);
+    await containOrAsk(context, words, { next: () => askAboutItsNode(context) });
   },
 );

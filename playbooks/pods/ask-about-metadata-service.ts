@@ -19,13 +19,17 @@ export const askAboutMetadataService = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    const answer = await askToQuarantine(context, {
+    const words = {
       question: `Does ${alert.pod.name} need the cloud’s metadata service, which ${programOf(alert)} asked?`,
       expected: 'Yes, it works with the node’s role',
       ticket: 'A container asked the metadata service',
       todo: 'It may have the credentials of the node’s role, which are valid for hours and from anywhere: end its sessions at the cloud, and look in the cloud’s log for what they did. Give the workload a role of its own, and set the hop limit of the metadata service to 1.',
+    };
+    await askToQuarantine(context, words, {
+      // The other pods of the workload can reach it just as well.
+      next: async (answer) => {
+        if (answer !== 'silence') await askToBlock(context);
+      },
     });
-    // The other pods of the workload can reach it just as well.
-    if (answer === 'quarantine' || answer === 'look') await askToBlock(context);
   },
 );

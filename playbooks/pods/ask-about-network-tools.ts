@@ -50,7 +50,7 @@ export const askAboutNetworkTools = definePlaybook(
         ticket: 'Unexpected network tools or connections',
         todo: 'Who looks around the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
       },
-      keep,
+      { keep },
     );
   },
 );

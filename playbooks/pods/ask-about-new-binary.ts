@@ -49,7 +49,7 @@ export const askAboutNewBinary = definePlaybook(
         ticket: 'A program that the image does not have',
         todo: 'Look up the hash of the file in the kept files, and how it came: by which process, from which address. Build the image with what it needs, so that nothing has to come later.',
       },
-      keep,
+      { keep },
     );
   },
 );

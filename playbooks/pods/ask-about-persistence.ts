@@ -51,7 +51,7 @@ export const askAboutPersistence = definePlaybook(
         ticket: 'Something that stays was put into a container',
         todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Who wrote it was in before.',
       },
-      keep,
+      { keep },
     );
   },
 );

@@ -2,7 +2,7 @@ import { checkpointContainer, collectNodeInfo, cordonNode } from '../../core/act
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
-import { containOrAsk, isHarmless, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 
 export const containContainerEscape = definePlaybook(
@@ -44,7 +44,7 @@ export const containContainerEscape = definePlaybook(
     const { alert, steps, settle } = context;
     // Memory shows whether it got out, and a restart destroys it.
     const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
-    const answer = await containOrAsk(
+    await containOrAsk(
       context,
       {
         question: `Is it expected that ${alert.pod.name} reaches for its node ${alert.node ?? ''}? ${alert.title}`,
@@ -52,8 +52,7 @@ export const containContainerEscape = definePlaybook(
         ticket: 'A container reached for its node',
         todo: 'Cutting the pod off does not end what already runs on the node. If it got out, every Secret of every pod there counts as read, and the kubelet’s certificate too: replace the node.',
       },
-      keep,
+      { keep, next: () => askAboutItsNode(context) },
     );
-    if (!isHarmless(answer)) await askAboutItsNode(context);
   },
 );

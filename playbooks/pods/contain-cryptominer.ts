@@ -2,7 +2,7 @@ import { blockEgress } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { containOrAsk, isHarmless, removing } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 
 export const containCryptominer = definePlaybook(
@@ -30,12 +30,12 @@ export const containCryptominer = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    const answer = await containOrAsk(context, {
+    const words = {
       question: `Is ${alert.pod.name} meant to mine? ${alert.title}`,
       expected: 'Yes, it is no miner',
       ticket: 'A cryptominer',
       todo: 'The miner is what somebody did with a way in that is still open: an exposed dashboard, a hole in the application, a stolen token, an image. Find that first. All replicas of the image may mine.',
-    });
-    if (!isHarmless(answer)) await askToBlock(context);
+    };
+    await containOrAsk(context, words, { next: () => askToBlock(context) });
   },
 );

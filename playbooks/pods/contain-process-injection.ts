@@ -46,7 +46,7 @@ export const containProcessInjection = definePlaybook(
         ticket: 'One process reached into another',
         todo: 'What was written into a process is in no file: read it from the kept memory. The process that was changed speaks with the rights and connections that it had before.',
       },
-      keep,
+      { keep },
     );
   },
 );

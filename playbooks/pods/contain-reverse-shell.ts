@@ -2,7 +2,7 @@ import { blockEgress, captureTraffic } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { containOrAsk, isHarmless, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
@@ -37,7 +37,7 @@ export const containReverseShell = definePlaybook(
     // While it is still connected: what is typed shows on the wire, and ends with the quarantine.
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 30 }), volatile: keepVolatile(context) });
-    const answer = await containOrAsk(
+    await containOrAsk(
       context,
       {
         question: `Is it yours that ${programOf(alert)} in ${alert.pod.name} talks to ${to ?? 'a connection'}?`,
@@ -45,8 +45,7 @@ export const containReverseShell = definePlaybook(
         ticket: 'A shell over the network',
         todo: 'Whoever is at the other end has typed into this pod: read the kept processes for what they ran, and look for the same address in other workloads.',
       },
-      keep,
+      { keep, next: () => askToBlock(context) },
     );
-    if (!isHarmless(answer)) await askToBlock(context);
   },
 );

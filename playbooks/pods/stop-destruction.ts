@@ -38,7 +38,7 @@ export const stopDestruction = definePlaybook(
     const todo =
       'A quarantine keeps the network away and stops no write to a volume: only the end of the pod does. Check backups and the kept snapshots before anything is restored.';
     if (alert.severity === 'critical') {
-      await containAtOnce(context, { question, ticket, todo }, keep);
+      await containAtOnce(context, { question, ticket, todo }, { keep });
       return;
     }
     const kept = keep();

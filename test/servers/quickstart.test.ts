@@ -98,7 +98,7 @@ async function runService([line = '']: readonly string[]): Promise<void> {
   await eventually('at work', () => {
     serviceLog = readFileSync(log, 'utf8');
     if (service?.exitCode !== null) throw new Error(`it has ended:\n${serviceLog}`);
-    return serviceLog.includes('at work');
+    return serviceLog.includes('ready: connected to Temporal');
   });
 }
 

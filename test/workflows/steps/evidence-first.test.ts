@@ -6,7 +6,7 @@ import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-first.ts'));
+const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-playbooks.ts'));
 const only = { playbooks: ['evidence-before-cut'] };
 const done = ({ id }: RunningIncident): readonly string[] =>
   lab.seen.applied.filter(({ incident }) => incident.id === id).map(({ action }) => action);

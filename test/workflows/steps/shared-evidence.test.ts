@@ -4,7 +4,7 @@ import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
-const { lab, script } = useLab(join(import.meta.dirname, '../with-shared-evidence.ts'));
+const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-playbooks.ts'));
 const [first, second, later] = ['evidence-first-body', 'evidence-second-body', 'evidence-later-body'] as const;
 const only = { playbooks: [first, second] };
 const done = ({ id }: RunningIncident): readonly string[] =>
