@@ -77,7 +77,7 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly endsTarget?: true;
   /** True if nothing of it lasts: it gets no lease, and there is nothing to release. */
   readonly momentary?: true;
-  /** True if it stores evidence of its target: bodies that ask for the same within seconds share it. */
+  /** True if it stores evidence of its target: bodies that start together and ask for the same share it. */
   readonly storesEvidence?: true;
   /** Off until the configuration names it: its rights are too strong to be granted by default, and come with their own RBAC. */
   readonly optIn?: true;

@@ -44,6 +44,17 @@ const later = definePlaybook(
     await settle({ evidence: steps.snapshotPodState({ pod }) });
   },
 );
-addPlaybooks(evidenceBeforeCut, first, second, later);
+const nextAlert = definePlaybook(
+  {
+    id: 'evidence-next-alert',
+    title: 'Store the same for the next alert',
+    on: { ...on, match: { rule: 'Another rule' } },
+    uses: { snapshotPodState },
+  },
+  async ({ alert: { pod }, steps, settle }) => {
+    await settle({ evidence: steps.snapshotPodState({ pod }) });
+  },
+);
+addPlaybooks(evidenceBeforeCut, first, second, later, nextAlert);
 
 export * from '../../workflows/index.ts';

@@ -27,7 +27,7 @@ import { runOrAsk } from '../steps/run-or-ask.ts';
 import type { Caller, StepOrder } from '../steps/step-calls.ts';
 import { targetText } from '../steps/step-data.ts';
 import type { StepEngine } from '../steps/steps.ts';
-import { logLine } from '../world.ts';
+import { logLine, nowMs } from '../world.ts';
 import { BodyTime } from './body-time.ts';
 import { type BodyWork, onlyLooks } from './body-work.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -75,7 +75,8 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
   const { work } = life;
   const { alert } = body;
   const { workload, doubt } = alert;
-  const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, alert, doubt };
+  const { subjectKey } = body.state;
+  const caller: Caller = { playbook: playbook.id, subjectKey, startedAt: nowMs(), workload, alert, doubt };
   const evidence = new EvidenceFirst({ model, within: playbook.evidenceFirst });
   const run = (order: StepOrder) => {
     const result = evidence.run(order, () => runOrAsk({ ...parts, alert: body.alert, order }));

@@ -5,20 +5,19 @@ import { nowMs } from '../world.ts';
 import type { StepOrder } from './step-calls.ts';
 import { targetText } from './step-data.ts';
 
-/** Evidence that was started longer ago may show something else by now, unless it is still being stored. */
-const sharedForMs = 30_000;
+/** Evidence that was started longer ago may no longer show what is there now. */
+const sharedForMs = 5_000;
 
 interface StoredEvidence {
   readonly caller: StepOrder['caller'];
   readonly startedAt: number;
-  /** Undefined once the step has ended. */
-  running: true | undefined;
   readonly result: Promise<StepResult>;
 }
 
 /**
- * An attack sets off several rules within seconds, so several playbooks often ask for the same evidence of one pod. The first one stores it, and the others get
- * its result. A body that asks again itself gets new evidence.
+ * Several playbooks that answer the same alerts often ask for the same evidence of one pod. The first one stores it, and the others get its result. A body that
+ * asks again itself gets new evidence, and so does a body that started later: evidence from before its alert does not show what that alert is about, and an
+ * attacker chooses the moment of both.
  */
 export class SharedEvidence {
   readonly #model: IncidentModel;
@@ -28,7 +27,7 @@ export class SharedEvidence {
     this.#model = model;
   }
 
-  /** Runs a step that stores evidence with `go`, unless another body has just stored this evidence, or is storing it. If that one fails, runs it all the same. */
+  /** Runs a step that stores evidence with `go`, unless another body has just started to store it. If that one fails, runs it all the same. */
   async run(order: StepOrder, go: () => Promise<StepResult>): Promise<StepResult> {
     if (order.approval) return go();
     const key = `${order.declaration.name} ${digestOf(order.input)}`;
@@ -36,19 +35,14 @@ export class SharedEvidence {
     const joined = earlier && this.#isShared(earlier, order) ? await earlier.result.catch(() => undefined) : undefined;
     if (earlier && joined) return this.#joined(order, earlier, joined);
     const result = go();
-    const { caller } = order;
-    const stored: StoredEvidence = { caller, startedAt: nowMs(), running: true, result };
-    this.#stored.set(key, stored);
-    const ended = (): void => {
-      stored.running = undefined;
-    };
-    void result.then(ended, ended);
+    this.#stored.set(key, { caller: order.caller, startedAt: nowMs(), result });
     return result;
   }
 
-  #isShared({ caller, running, startedAt }: StoredEvidence, order: StepOrder): boolean {
-    const isOwn = caller.playbook === order.caller.playbook && caller.subjectKey === order.caller.subjectKey;
-    return !isOwn && (running === true || nowMs() - startedAt < sharedForMs);
+  #isShared({ caller, startedAt }: StoredEvidence, { caller: asking }: StepOrder): boolean {
+    const isOwn = caller.playbook === asking.playbook && caller.subjectKey === asking.subjectKey;
+    const knewItsAlert = asking.startedAt !== undefined && asking.startedAt <= startedAt;
+    return !isOwn && knewItsAlert && nowMs() - startedAt < sharedForMs;
   }
 
   #joined({ caller, declaration, input }: StepOrder, earlier: StoredEvidence, result: StepResult): StepResult {

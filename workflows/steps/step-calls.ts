@@ -12,6 +12,8 @@ import type { EvidenceWait } from './evidence-wait.ts';
 export interface Caller {
   readonly playbook: string;
   readonly subjectKey: string;
+  /** When the body started, in milliseconds since 1970: its alert was known by then. Absent: the engine itself asks. */
+  readonly startedAt?: number;
   readonly workload: StepCall['workload'];
   /** The alert that the body runs for. */
   readonly alert?: Alert;

@@ -256,8 +256,6 @@ describe('people decide on a lease', () => {
     });
     script.snapshotPodState = ({ playbook }) => (playbook.includes('contain-dropped-binary') ? keeping : undefined);
     const incident = await containedShell();
-    // After this time it no longer shares the evidence of the first playbook.
-    await lab.env.sleep('31s');
     // Its evidence is not kept yet, so nobody is asked.
     await incident.alerts(batchOf([alertOf()]));
     await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type RunningIncident, refuse } from '../harness.ts';
-import { alertOf } from '../people.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-playbooks.ts'));
-const [first, second, later] = ['evidence-first-body', 'evidence-second-body', 'evidence-later-body'] as const;
+const [first, second] = ['evidence-first-body', 'evidence-second-body'];
+const [later, nextAlert] = ['evidence-later-body', 'evidence-next-alert'];
 const only = { playbooks: [first, second] };
 const done = ({ id }: RunningIncident): readonly string[] =>
   lab.seen.applied.filter(({ incident }) => incident.id === id).map(({ action, playbook }) => `${action} ${playbook}`);
@@ -42,6 +43,18 @@ describe('evidence that two playbooks want of one pod', () => {
     // What the first one asks for again, the second one has stored by then.
     expect(await told(incident, 'step.joined')).toEqual([expect.stringContaining(`already done for ${second}: joined`)]);
     expect((await told(incident, 'playbook.note')).toSorted()).toEqual(['first has none', 'second has evidence']);
+  });
+
+  test('is stored again for an alert that comes after it, however soon: it does not show what that one is about', async () => {
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>();
+    script.snapshotPodState = ({ playbook }) => (playbook === first ? held : undefined);
+    const incident = await lab.start([alertOf()], { playbooks: [first, nextAlert] });
+    await incident.until(({ steps }) => steps.some(({ action }) => action === 'snapshotPodState'), 'the first snapshot’s begin');
+    await incident.alerts(batchOf([alertOf({ n: 2, rule: 'Another rule' })]));
+    await incident.until(() => done(incident).includes(`snapshotPodState ${nextAlert}`), 'evidence of its own');
+    goOn();
+    await ended(incident);
+    expect(await told(incident, 'step.joined')).toEqual([]);
   });
 
   test('is stored again for one that asks half a minute later', async () => {
