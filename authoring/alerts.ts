@@ -32,14 +32,14 @@ export function decodeAlerts(text: string, options: DecodeOptions = {}): readonl
   const { sensor: name, cluster = 'test' } = options;
   const sensor = sensors.find((one) => one.name === name);
   if (name !== undefined && !sensor)
-    throw new TypeError(`there is no sensor ${name}, only: ${sensors.map((one) => one.name).join(', ')}`);
+    throw new TypeError(`unknown sensor ${name}: use one of ${sensors.map((one) => one.name).join(', ')}`);
   const parsed = parseAlerts(new TextEncoder().encode(text), { cluster, ...(sensor && { sensor }) });
   if (!parsed.ok) throw new TypeError(parsed.reason);
   const alerts = parsed.items.flatMap((item) => {
     if (item.kind === 'rejected') throw new TypeError(item.reason);
     return item.kind === 'alert' ? [found(item.alert, options)] : [];
   });
-  if (alerts.length === 0) throw new TypeError('nothing in it is an alert');
+  if (alerts.length === 0) throw new TypeError('it contains no alert');
   return alerts;
 }
 
@@ -62,7 +62,7 @@ export function sampleAlert(sensor: string, rule?: string, { severity, ...where 
   const alert = samples.find((one) => one.sensor === sensor && (rule === undefined || one.rule === rule));
   if (!alert) {
     const known = samples.map((one) => `${one.sensor}: ${one.rule}`).join('; ');
-    throw new RangeError(`there is no sample of ${sensor}${rule === undefined ? '' : ` for ${rule}`}, only: ${known}`);
+    throw new RangeError(`no sample of ${sensor}${rule === undefined ? '' : ` for ${rule}`} found: use one of ${known}`);
   }
   return found({ ...alert, ...(severity && { severity }) }, where);
 }

@@ -32,13 +32,13 @@ try {
     missing === undefined ? await onRealNode() : { figures: { 'in containers': `not measured: ${missing}` }, goals: [] };
   writeResult({
     name: 'actions',
-    what: `Each action on an otherwise idle API server: calls, bytes of JSON bodies in both directions, milliseconds, of plan, apply and verify together; and snapshotFilesystem of a tree of ${megabytes} MB in a container of a real node, through the API server and straight from the pod, into a folder; and each small artefact sealed, hashed twice and kept`,
+    what: `Each action on an otherwise idle API server: calls, bytes of JSON bodies in both directions and milliseconds, for plan, apply and verify together; and snapshotFilesystem of a tree of ${megabytes} MB in a container of a real node, through the API server and straight from the pod, into a folder; and each small artefact sealed, hashed twice and stored`,
     figures: { ...calls, ...kept, ...onNode.figures },
     goals: onNode.goals,
     limitedBy: [
-      'Times of actions that wait for controllers or for pods to end are theirs; captureTraffic is told to listen for one second.',
-      'Snapshot: the node, the API server, Firebreak and what is compared run on the same cores. The bytes are read, compressed and hashed by the tools, and go through shim, runtime, kubelet and API server, each of which copies them, before Firebreak hashes, seals and writes them; straight from the pod the four in between are left out.',
-      'Through the API server those four, which are not ours, take almost half of the processors’ time. Where `all others on the machine` worked for seconds, the speed beside it is too low.',
+      'Actions that wait for controllers, or for pods to end, take as long as those do; captureTraffic listens for one second.',
+      'Snapshot: the node, the API server, Firebreak and the commands that it is compared with run on the same cores. The bytes are read, compressed and hashed by the tools, and go through shim, runtime, kubelet and API server, each of which copies them, before Firebreak hashes, seals and writes them; straight from the pod, the four in between are skipped.',
+      'Through the API server those four, which are not ours, take almost half of the processors’ time. If `all others on the machine` worked for seconds, the speed measured with it is too low.',
     ],
   });
 } finally {

@@ -30,20 +30,20 @@ async function measure(file: string): Promise<void> {
     const { seconds, cpuSeconds } = await parse(file);
     perSecond.push(Math.round(lines / seconds));
     perCpuSecond.push(Math.round(lines / cpuSeconds));
-    console.log(`${perSecond[run]} lines/s, ${perCpuSecond[run]} for each second of the processor`);
+    console.log(`${perSecond[run]} lines/s, ${perCpuSecond[run]} per CPU second`);
   }
   const heldMb = await heldForNobody(file);
   console.log(`${heldMb} MB while nobody reads`);
   const slowest = distribution(perCpuSecond).min;
   const goals = [
     {
-      what: 'lines that a second of the processor reads, slowest run',
+      what: 'lines read per CPU second, slowest run',
       goal: `at least ${fewest}`,
       measured: `${slowest} (n ${runs})`,
       met: slowest >= fewest,
     },
     {
-      what: `memory while nobody reads what becomes of ${round(bytes / 1e6)} MB`,
+      what: `memory while nobody reads the output of ${round(bytes / 1e6)} MB`,
       goal: `less than ${mostMb} MB`,
       measured: `${heldMb} MB`,
       met: heldMb < mostMb,
@@ -81,7 +81,7 @@ async function parse(file: string): Promise<{ readonly seconds: number; readonly
   const child = spawn(process.execPath, [...command, file], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.resume();
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`the command ended with ${code}`);
+  if (code !== 0) throw new Error(`the command exited with ${code}`);
   const seconds = (performance.now() - started) / 1_000;
   return { seconds, cpuSeconds: ((processStat(process.pid)?.childrenTicks ?? 0) - before) / ticksPerSecond };
 }

@@ -43,7 +43,7 @@ async function measure(): Promise<void> {
   const pods = await podsWhenRunning(stage.api, namespace, count + warmUps);
 
   // Slack accepts one card per second: they arrive while the other incidents open.
-  say(`posting ${pods.length} questions, and opening ${openIncidents} incidents beside`);
+  say(`posting ${pods.length} questions, and opening ${openIncidents} other incidents`);
   await inParallel(pods, 4, (pod) => sender.alert(pod, { rule: rules.asks, priority: 'Notice' }));
   await inParallel(Array.from({ length: openIncidents }), 10, (_, index) =>
     // Pods that do not exist, named so that each is its own workload.
@@ -72,7 +72,7 @@ async function measure(): Promise<void> {
     const sentAt = wallClock();
     const status = await slack.submit(dialog);
     const answered = wallClock() - sentAt;
-    if (status !== 200) throw new Error(`the desk answers ${status} to a dialog`);
+    if (status !== 200) throw new Error(`the desk returned ${status} for a dialog`);
     const { openedMs } = dialog;
     return { workload: `Deployment/${pod.labels.app}`, openedMs, sentAt, answered, patchedAt: await patchedAt(log, pod) };
   };
@@ -93,7 +93,7 @@ async function measure(): Promise<void> {
   const stillOpen = await stage.incidentsOpen(openIncidents, 1_000);
   writeResult({
     name: 'click-to-action',
-    what: `Milliseconds from sending off the signed dialog of “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered it, with ${openIncidents} other incidents open that ask nobody, and the questions of those that are clicked on. The parts are read from the incidents’ histories`,
+    what: `Milliseconds from sending off the signed dialog of “${label}” until the API server has answered the patch that the vote caused (its audit log), and until the desk has answered the dialog, with ${openIncidents} other incidents open that ask nobody, and the open questions of those that are clicked on. The parts are read from the incidents’ histories`,
     figures: {
       'click to action': action,
       ...Object.fromEntries(pathParts.map((part) => [`of it: ${part}`, distribution(paths.map((path) => path[part]))])),

@@ -175,7 +175,7 @@ try {
       met: slowest <= 200,
     },
     {
-      what: 'the largest answer of the API',
+      what: 'the largest response of the API',
       goal: 'at most 200 kB',
       measured: `${Math.round(largest / 1_000)} kB`,
       met: largest <= 200_000,
@@ -197,18 +197,18 @@ try {
   };
   console.log(figures, `${round((Date.now() - beganMs) / 1_000)} s`);
   printGoals(goals);
-  if (incidents !== whole) console.log(`not kept: ${incidents} incidents are not ${whole}`);
+  if (incidents !== whole) console.log(`not saved: the run had ${incidents} incidents instead of ${whole}`);
   else
     writeResult({
       name: onPostgres ? 'console-postgres' : 'console',
-      what: `The console in Chromium before a desk with ${onPostgres ? 'PostgreSQL' : 'SQLite'} and ${incidents} incidents of a year, by a browser that keeps nothing`,
+      what: `The console in Chromium before a desk with ${onPostgres ? 'PostgreSQL' : 'SQLite'} and ${incidents} incidents of a year, in a browser that caches nothing`,
       figures,
       goals,
       limitedBy: [
         loadNow(),
         'Browser, desk and identity provider share the machine.',
-        'The desk tells of its own changes at once, and looks for those of others every 400 ms.',
-        'Records are there of the last 30 days; of what is older, what is listed.',
+        'The desk reports its own changes at once, and looks for those of other desks every 400 ms.',
+        'Only incidents of the last 30 days have records; older ones are only listed.',
       ],
     });
 } finally {

@@ -49,7 +49,7 @@ const server = spawn(
 );
 const url = await new Promise<string>((done, fail) => {
   server.stdout.once('data', (data) => done(String(data).trim()));
-  server.once('exit', (code) => fail(new Error(`the intake ended with ${code}`)));
+  server.once('exit', (code) => fail(new Error(`the intake exited with ${code}`)));
 });
 const pid = server.pid ?? 0;
 const client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });

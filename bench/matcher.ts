@@ -9,15 +9,15 @@ const percent = round(100 * (1 - 1 / (1 + figures.percentOfCpu / 100)));
 console.log({ ...figures, percentOfRateOfAProcessor: percent });
 writeResult({
   name: 'matcher',
-  what: 'What it costs the intake to ask the shipped playbooks and a hundred more about each alert, with and without in turns',
+  what: 'What it costs the intake to match each alert against the shipped playbooks and a hundred more, with and without them in turns',
   figures: { ...figures, percentOfRateOfAProcessor: percent },
   goals: [
     {
-      what: 'The matcher costs the intake, of the alerts that a processor has time for',
+      what: 'Cost of the matcher, as a share of the alerts that a processor has time for',
       goal: `at most ${mostPercent} %`,
       measured: `${percent} % (median of ${rounds} pairs in turns; by the clock ${figures.percentOfRate} %)`,
       met: percent <= mostPercent,
     },
   ],
-  limitedBy: [loadNow(), 'Sender and intakes share the machine; what the intakes hand over is taken at once, without Temporal.'],
+  limitedBy: [loadNow(), 'Sender and intakes share the machine; what the intakes deliver is accepted at once, without Temporal.'],
 });

@@ -223,7 +223,7 @@ const flat = Object.entries<number | Readonly<Record<string, number | string>>>(
 const goals = intake
   ? [
       {
-        what: 'Novelty costs the intake’s rate',
+        what: 'Cost of novelty, as a share of the intake’s rate',
         goal: `at most ${mostPercent} %`,
         measured: `${intake.percentOfRate} % (median of ${intake.rounds} pairs; processor time ${intake.percentOfCpu} %)`,
         met: intake.percentOfRate <= mostPercent,
@@ -236,5 +236,5 @@ writeResult({
   what: 'What is new for a workload: precision and recall on a model of the demo’s shop with captured attacks, on recorded requests and on samples; and what it costs',
   figures: { ...Object.fromEntries(flat), ...intake },
   goals,
-  limitedBy: [loadNow(), 'The shop’s usual alerts are a model: no sensor runs on a machine of the benchmark.'],
+  limitedBy: [loadNow(), 'The shop’s usual alerts are a model: no sensor runs on the benchmark machine.'],
 });

@@ -71,19 +71,19 @@ async function measure(): Promise<void> {
   const ratio = round(figures.stuck.p50 / figures.well.p50);
   writeResult({
     name: 'outages',
-    what: 'Milliseconds from the POST of a critical alert until the API server has answered the patch of its quarantine, one at a time, while Slack and the ticket system work, and while both take every connection and never answer',
+    what: 'Milliseconds from the POST of a critical alert until the API server has answered the patch of its quarantine, one at a time, while Slack and the ticket system work, and while both accept every connection but never answer',
     figures: { 'both work': figures.well, 'both hang': figures.stuck, 'ratio p50': ratio },
     goals: [
       {
         what: 'containment while both hang, p50',
         goal: `at most ${mostRatio} × as long`,
-        measured: `${ratio} × (${figures.stuck.p50} ms, else ${figures.well.p50} ms)`,
+        measured: `${ratio} × (${figures.stuck.p50} ms, otherwise ${figures.well.p50} ms)`,
         met: ratio <= mostRatio,
       },
       {
         what: 'containment while both hang, slowest',
-        goal: 'at most 1000 ms: no call of theirs is waited for, whose time-out is 5 s',
-        measured: `${figures.stuck.max} ms (else ${figures.well.max} ms)`,
+        goal: 'at most 1000 ms: no call to them is waited for, whose time-out is 5 s',
+        measured: `${figures.stuck.max} ms (otherwise ${figures.well.max} ms)`,
         met: figures.stuck.max <= 1_000,
       },
     ],

@@ -45,7 +45,7 @@ export function round(value: number): number {
 /** One of the limits of a result: the other load on the machine. */
 export function loadNow(): string {
   const load = round((loadavg()[0] ?? 0) / cpus().length);
-  return `Load of the machine when this was measured (1 min, per core): ${load}. Above 1 other programs took part of the time.`;
+  return `Load of the machine when this was measured (1 min, per core): ${load}. Above 1, other programs took part of the time.`;
 }
 
 const resultsFolder = join(import.meta.dirname, 'results');

@@ -40,7 +40,7 @@ const chosen =
     : benchmarks.map((name) => ({ name, on: undefined }));
 if (chosen.length < wanted.length) {
   console.error(
-    `usage: npm run bench [-- NAME…], with NAME of ${names.join(', ')}; console:postgres is the console on PostgreSQL`,
+    `usage: npm run bench [-- NAME…], where NAME is one of ${names.join(', ')}; console:postgres is the console on PostgreSQL`,
   );
   process.exit(2);
 }

@@ -118,7 +118,7 @@ async function measure(): Promise<void> {
       seconds: Math.round((Date.now() - began) / 1_000),
     });
     console.log(JSON.stringify(points.at(-1)));
-    write(cellsOfBefore, `cut short after ${level} open incidents; the cells are those of the run before`);
+    write(cellsOfBefore, `cut short after ${level} open incidents; the cells are from the previous run`);
   }
   sender.close();
   const { address, namespace: temporalNamespace } = stage.platform.temporal;
@@ -184,7 +184,7 @@ function cellFigures(points: readonly CellPoint[]): Record<string, string> {
   return Object.fromEntries(
     points.map(({ cells, idleShare, cpuMsPerStart }) => [
       `${cells} cells`,
-      `Temporal idle ${round(idleShare * 100)} % of a processor, ${round(cpuMsPerStart)} ms for a start`,
+      `Temporal idle ${round(idleShare * 100)} % of a processor, ${round(cpuMsPerStart)} ms per start`,
     ]),
   );
 }

@@ -48,7 +48,7 @@ const goals = [
 ];
 const result = {
   name: 'spool-reopen',
-  what: `Milliseconds that a new process takes to open the spool of one that was killed with -9 while it wrote, with ${count} waiting alerts of Falco over ${workloads} workloads: the lock taken over, and the place of every alert read`,
+  what: `Milliseconds that a new process takes to open the spool of one that was killed with -9 while it wrote, with ${count} waiting alerts of Falco over ${workloads} workloads: the lock is taken over, and the place of every alert is read`,
   figures: {
     'reopened, ms': took,
     'entries, fewest': Math.min(...opened.map(({ entries }) => entries)),
@@ -58,7 +58,7 @@ const result = {
   },
   goals,
   limitedBy: [
-    'The file is in the system’s page cache, as it is after the death of a process; after that of the machine it is read from the disk first.',
+    'The file is in the system’s page cache, as it is after a process dies; after the machine dies it is read from the disk first.',
   ],
 };
 if (count === wholeCount) writeResult(result);
@@ -80,6 +80,6 @@ async function fillAndKill(folder: string): Promise<number> {
 function saidBy(child: ChildProcess): Promise<number> {
   return new Promise((done, fail) => {
     child.stdout?.once('data', (data) => done(Number(data)));
-    child.once('exit', (code) => fail(new Error(`the filler ended with ${code}`)));
+    child.once('exit', (code) => fail(new Error(`the filler exited with ${code}`)));
   });
 }

@@ -65,7 +65,7 @@ async function measure(): Promise<void> {
   const during = distribution(contained);
   writeResult({
     name: 'storm',
-    what: `Milliseconds from the POST of a critical alert until the API server has answered the quarantine’s patch, while low alerts over ${workloads} workloads come as fast as they are taken (one a request, 64 connections); all roles, all servers and the senders on the same machine`,
+    what: `Milliseconds from the POST of a critical alert until the API server has answered the quarantine’s patch, while low alerts over ${workloads} workloads arrive as fast as they are accepted (one per request, 64 connections); all roles, all servers and the senders on the same machine`,
     figures: {
       'contained, posted while the storm came in': during,
       ...(draining.length > 0 && { 'contained, posted while its incidents were still being started': distribution(draining) }),

@@ -84,7 +84,7 @@ async function checkedEvents(format: StreamFormat): Promise<CheckedEvents> {
   try {
     const { events } = await measure(`${format} checked`, format, credulous, checking.url);
     const checked: CheckedEvents = JSON.parse(await (await fetch(checking.url)).text());
-    if (checked.events !== events) throw new Error(`${events} events were sent, ${checked.events} came`);
+    if (checked.events !== events) throw new Error(`${events} events were sent, ${checked.events} arrived`);
     for (const problem of checked.problems) console.error(format, problem);
     return checked;
   } finally {
@@ -106,9 +106,7 @@ try {
       const { events, seconds, cpuSeconds } = await measure(`${format} ${checks}`, format, who, sink.url);
       figures[`${format}, ${checks}: events/s`] = Math.round(events / seconds);
       figures[`${format}, ${checks}: CPU ms per 1 000 events`] = round((cpuSeconds * 1_000_000) / events);
-      console.log(
-        `${format}, ${checks}: ${events} events, ${Math.round(events / seconds)}/s, ${round(cpuSeconds)} s of the processor`,
-      );
+      console.log(`${format}, ${checks}: ${events} events, ${Math.round(events / seconds)}/s, ${round(cpuSeconds)} s of CPU`);
     }
   let [sent, invalid] = [0, 0];
   for (const format of streamFormats) {
@@ -123,12 +121,12 @@ try {
   const fastest = figures['ocsf, signatures checked: events/s'] ?? 0;
   const result = {
     name: 'streams',
-    what: `One stream over HTTP, gzip, batches of 500 records, from SQLite with ${incidents} incidents of ${kinds.length} records, until all is delivered and noted. The receiver is another process that reads and answers`,
+    what: `One stream over HTTP, gzip, batches of 500 records, from SQLite with ${incidents} incidents of ${kinds.length} records, until everything is delivered and noted. The receiver is another process that reads and answers`,
     figures,
     goals: [
       { what: 'events/s as OCSF, signatures checked', goal: `at least ${goal}`, measured: String(fastest), met: fastest >= goal },
       {
-        what: 'events that are valid, by the vendored schema of OCSF or the specification of CloudEvents',
+        what: 'valid events, according to the vendored OCSF schema or the CloudEvents specification',
         goal: 'all',
         measured: `${sent - invalid} of ${sent}`,
         met: invalid === 0,

@@ -60,7 +60,7 @@ async function measure(): Promise<void> {
   const before = await run(besideSeconds);
 
   const { pid } = platform.temporal;
-  if (pid === undefined) throw new Error('the Temporal server of TEMPORAL_ADDRESS is not ours to stop');
+  if (pid === undefined) throw new Error('the Temporal server of TEMPORAL_ADDRESS was not started here and cannot be stopped');
   process.kill(pid, 'SIGKILL');
   const wentAt = performance.now();
   const [away, contained] = await Promise.all([run(awaySeconds), contain(pods, { sender, log, wentAt })]);
@@ -104,7 +104,7 @@ async function measure(): Promise<void> {
   const once = pods.filter((pod) => timesOf(pod) === 1).length;
   const result = {
     name: 'temporal-away',
-    what: `The whole service on real servers while Temporal is killed and stays away for ${awaySeconds} s: ${perSecond} low and high alerts a second over ${workloads} workloads throughout (open loop, one a request, ${connections} connections), and a critical alert about a pod of its own every ${criticalEveryMs / 1_000} s. Counted by what the incidents’ workflows say afterwards, order from their histories`,
+    what: `The whole service on real servers while Temporal is killed and stays away for ${awaySeconds} s: ${perSecond} low and high alerts a second over ${workloads} workloads throughout (open loop, one a request, ${connections} connections), and a critical alert about another pod every ${criticalEveryMs / 1_000} s. Counted from what the incidents’ workflows report afterwards; the order is from their histories`,
     figures: {
       'Temporal away, s': round(awayForMs / 1_000),
       'critical alert to its pod’s containment while Temporal is away, ms': criticalMs,
@@ -134,7 +134,7 @@ async function measure(): Promise<void> {
       zero('lost', arrived.lost),
       zero('counted twice', arrived.twice),
       zero('out of order', arrived.outOfOrder),
-      zero('answers but 200, or none', load.answers() + unanswered),
+      zero('answers other than 200, or none', load.answers() + unanswered),
       {
         what: 'critical alert contained while Temporal is away, slowest',
         goal: 'at most 1000 ms',
@@ -149,7 +149,7 @@ async function measure(): Promise<void> {
       },
     ],
     limitedBy: [
-      'Once Temporal is back its dev server and the worker share two cores with the sender, the API server and the service.',
+      'Once Temporal is back, its dev server and the worker share two cores with the sender, the API server and the service.',
       loadNow(),
     ],
   };

@@ -36,7 +36,7 @@ export function addressOf(name: ConsoleRouteName, params: Readonly<Record<string
 }
 
 const notReached = (): RequestFault =>
-  new RequestFault('offline', 'Firebreak could not be reached.', 'Check your network. This page tries again by itself.');
+  new RequestFault('offline', 'Firebreak could not be reached.', 'Check your network. This page retries automatically.');
 
 /** @throws RequestFault */
 export async function ask<Name extends ConsoleRouteName>(

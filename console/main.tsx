@@ -62,7 +62,7 @@ function Opening() {
   );
 }
 
-const signedOutText = 'Your identity provider asks who you are. A session ends by itself after a while without activity.';
+const signedOutText = 'Sign in with your identity provider. A session ends automatically after a period of inactivity.';
 
 function Door({ fault }: { readonly fault: RequestFault }) {
   usePage('Sign in');
@@ -147,8 +147,8 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
         {live === 'lost' && (
           <div class="notice" role="status">
             <p>
-              <strong>The connection is lost.</strong> What you see may be old. It is tried again by itself; Slack and the command
-              line go on meanwhile.
+              <strong>The connection is lost.</strong> What you see may be out of date. This page reconnects automatically. Slack
+              and the command line still work.
             </p>
           </div>
         )}
@@ -165,7 +165,7 @@ function Page({ path, session }: { readonly path: string; readonly session: Cons
   if (page === 'playbooks' && id) return <Playbook key={path} id={[id, ...rest].join('/')} />;
   if (page === 'overview') return <Overview session={session} />;
   return (
-    <Empty title="There is no such page">
+    <Empty title="Page not found">
       <a href={`${basePath}/incidents`}>Show open incidents</a>
     </Empty>
   );

@@ -23,7 +23,7 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'The Kubernetes API server refused the change',
     remedy:
-      'Read its words: an admission policy, a webhook, a missing right or a rule of the API stands in the way. Once that is changed, a release comes by itself; order any other step again.',
+      'Read its answer: an admission policy, a webhook, a missing permission or an API rule blocks the change. Once that is fixed, a release is retried automatically; order any other step again.',
   },
   FB_ERR_APPROVAL_INVALID: {
     retryable: false,
@@ -196,13 +196,13 @@ export const errorCatalogue = {
   },
   FB_ERR_RUN_AHEAD: {
     retryable: false,
-    summary: 'More time has gone by in the run of a workflow than since its start',
-    remedy: 'Check who can reach Temporal, and turn time skipping off in its server. The cell begins an incident again.',
+    summary: 'More time has passed in the run of a workflow than since it started',
+    remedy: 'Check who can reach Temporal, and turn off time skipping in its server. The cell starts an incident again.',
   },
   FB_ERR_SIGN_IN: {
     retryable: false,
     summary: 'You are not signed in to the console',
-    remedy: 'Sign in again. A session ends after some time without use, and after a fixed number of hours.',
+    remedy: 'Sign in again. A session ends after a period of inactivity, and after a fixed number of hours.',
   },
   FB_ERR_TARGET_REPLACED: {
     retryable: false,
@@ -222,7 +222,7 @@ export const errorCatalogue = {
   FB_ERR_UNAVAILABLE: {
     retryable: true,
     summary: 'A service did not answer',
-    remedy: 'Check that it is running and can be reached. Steps are retried automatically; run a command again.',
+    remedy: 'Check that it is running and can be reached. Steps are retried automatically; run a failed command again.',
   },
   FB_ERR_UNKNOWN_ID: {
     retryable: false,

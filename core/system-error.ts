@@ -8,10 +8,10 @@ export function systemErrorCode(error: unknown): string | undefined {
 
 const fileWords: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  ENOTDIR: 'a part of the path is no folder',
+  ENOTDIR: 'part of the path is not a folder',
   EISDIR: 'it is a folder',
-  EACCES: 'you may not read it',
-  EPERM: 'you may not read it',
+  EACCES: 'you do not have permission to read it',
+  EPERM: 'you do not have permission to read it',
 };
 
 /** Why a file cannot be read, in words for the person who named it. */
@@ -22,17 +22,17 @@ export function fileProblem(error: unknown): string {
 
 const writeWords: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such folder',
-  ENOTDIR: 'a part of the path is no folder',
-  EEXIST: 'something of that name is there already',
+  ENOTDIR: 'part of the path is not a folder',
+  EEXIST: 'something with that name already exists',
   EISDIR: 'it is a folder',
-  EACCES: 'you may not write there',
-  EPERM: 'you may not write there',
-  EROFS: 'nobody may write there',
+  EACCES: 'you do not have permission to write there',
+  EPERM: 'you do not have permission to write there',
+  EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
 };
 
 /** Why a file or folder cannot be written, in words for the person who named it. */
 export function writeProblem(error: unknown): string {
   const code = systemErrorCode(error);
-  return code === undefined ? 'for no known reason' : (writeWords[code] ?? code);
+  return code === undefined ? 'for an unknown reason' : (writeWords[code] ?? code);
 }

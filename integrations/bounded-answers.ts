@@ -15,7 +15,7 @@ function counted(body: Readable, atMost: number): Readable {
   const counting = new Transform({
     transform(part: Buffer, _encoding, done) {
       length += part.length;
-      if (length > atMost) done(new RangeError(`an answer of more than ${atMost} bytes`));
+      if (length > atMost) done(new RangeError(`the answer is larger than ${atMost} bytes`));
       else done(null, part);
     },
   });

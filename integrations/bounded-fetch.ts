@@ -15,7 +15,7 @@ async function readWhole(body: ReadableStream<Uint8Array>, atMost: number): Prom
   // Compressed answers are counted by their uncompressed bytes. Leaving the loop closes the connection.
   for await (const part of body) {
     length += part.length;
-    if (length > atMost) throw new RangeError(`an answer of more than ${atMost} bytes`);
+    if (length > atMost) throw new RangeError(`the answer is larger than ${atMost} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts, length);

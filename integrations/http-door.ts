@@ -44,7 +44,7 @@ export function answerByPath(routes: Readonly<Record<string, Route>>, failed: (e
     if (route) return route(request);
     return {
       status: 404,
-      body: { reason: `there is nothing at this address: here are ${named}` },
+      body: { reason: `nothing found at this address: use one of ${named}` },
       headers: isQuestion ? {} : { connection: 'close' },
     };
   };
@@ -52,7 +52,7 @@ export function answerByPath(routes: Readonly<Record<string, Route>>, failed: (e
     answerTo(request)
       .catch((error: unknown): HttpAnswer => {
         failed(error);
-        return { status: 503, body: { reason: 'it cannot be said now' } };
+        return { status: 503, body: { reason: 'not available now' } };
       })
       .then((said) => answer(response, said));
   };

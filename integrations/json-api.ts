@@ -64,7 +64,7 @@ export function retryAfterMs(header: unknown, now = Date.now()): number | undefi
   return Number.isNaN(ms) ? undefined : Math.min(longestWaitMs, Math.max(1_000, ms));
 }
 
-const moved = 'it has moved: write its new address into the configuration';
+const moved = 'it has moved: set its new address in the configuration';
 const reasons: Readonly<Record<number, string>> = {
   301: moved,
   302: moved,
@@ -124,17 +124,15 @@ export class JsonApi {
     }
     if (response.status < 200 || response.status > 299) throw this.#fault(what, response);
     if (expects?.(response.data) === false)
-      throw new OutcomeUnknown(
-        `${this.#name} answered ${what} with HTTP ${response.status}, but not as it does when it has done it`,
-      );
+      throw new OutcomeUnknown(`${this.#name} answered ${what} with HTTP ${response.status}, but not with the expected content`);
     return response.data;
   }
 
   #fault(what: string, { status, headers, data }: AxiosResponse<unknown>): FirebreakError {
     const wait = retryAfterMs(headers['retry-after']);
-    if (status === 429) return new RetryLaterError(`${this.#name} limits ${what}`, { retryAfterMs: wait ?? defaultWaitMs });
+    if (status === 429) return new RetryLaterError(`${this.#name} rate-limits ${what}`, { retryAfterMs: wait ?? defaultWaitMs });
     if (status === 503 && wait !== undefined)
-      return new RetryLaterError(`${this.#name} is overloaded at ${what}`, { retryAfterMs: wait });
+      return new RetryLaterError(`${this.#name} is overloaded for ${what}`, { retryAfterMs: wait });
     const detail = `${this.#name} answered ${what} with HTTP ${status}`;
     if (status >= 500 || status === 408 || status === 425) return new OutcomeUnknown(detail);
     const reason = `${this.#reasons[status] ?? 'the call is refused'}${fieldList(this.#fieldsIn(data))}`;

@@ -64,14 +64,14 @@ export async function sendMail(
       signal,
     });
     if (sent.rejected.length > 0)
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${host} does not take mail for ${sent.rejected.join(', ')}`);
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${host} rejected mail for ${sent.rejected.join(', ')}`);
     return sent.response;
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
     // A server's answer says what it objects to; it never contains a password.
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `${host}:${port} did not take the mail: ${signal.aborted ? 'it was not done in time' : whyNot(error)}`,
+      `${host}:${port} did not accept the mail: ${signal.aborted ? 'it took too long' : whyNot(error)}`,
     );
   } finally {
     transport.close();

@@ -32,7 +32,7 @@ export function ownHttp(signal: AbortSignal): OwnCall['http'] {
     );
     if (status !== 429 && status < 500) return { status, headers: Object.fromEntries(given), body: data };
     const wait = retryAfterMs(response.headers['retry-after']);
-    const detail = `HTTP ${status} to ${what}`;
+    const detail = `HTTP ${status} in answer to ${what}`;
     throw wait === undefined
       ? new FirebreakError('FB_ERR_UNAVAILABLE', detail)
       : new RetryLaterError(detail, { retryAfterMs: wait });
@@ -40,7 +40,7 @@ export function ownHttp(signal: AbortSignal): OwnCall['http'] {
 }
 
 function shownUrl(url: string): string {
-  if (!URL.canParse(url)) return 'an address that is none';
+  if (!URL.canParse(url)) return 'an invalid address';
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
 }

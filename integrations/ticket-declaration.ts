@@ -29,7 +29,7 @@ export function declareTicketSystem<Section extends z.ZodType>(declared: {
 const known = Object.keys(placeholders)
   .map((name) => `{{${name}}}`)
   .join(', ');
-const problem = `a placeholder is not known; known are ${known}`;
+const problem = `unknown placeholder: use one of ${known}`;
 
 /** Text with placeholders. */
 export const template = z.string().refine((text) => unknownPlaceholders(text).length === 0, { error: problem });
@@ -48,11 +48,12 @@ export const titleAndBody = z.strictObject({
 export const inboundSection = z
   .strictObject({
     secrets: z.array(secret).min(1).max(2).meta({
-      description: 'What its webhooks are signed with (ServiceNow: the token that they carry); two while they are rotated.',
+      description: 'Secrets that its webhooks are signed with (ServiceNow: the token that they carry); two during a rotation.',
     }),
   })
   .exactOptional()
   .meta({
-    description: 'Whether it tells us what people do to the ticket there. Absent: it does not. It is shown, and decides nothing.',
+    description:
+      'Whether it reports what people do to the ticket there. Absent: it does not. The report is shown, and decides nothing.',
     examples: [{ secrets: [{ env: 'TICKET_WEBHOOK_SECRET' }] }],
   });

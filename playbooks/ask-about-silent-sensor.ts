@@ -17,9 +17,9 @@ export const askAboutSilentSensor = definePlaybook(
     const node = alert.node ?? alert.cluster;
     const answer = await ask({
       question: `${alert.title}. Is that expected?`,
-      choices: { expected: 'Yes, maintenance', unexpected: 'No, look at the node' },
+      choices: { expected: 'Yes, maintenance', unexpected: 'No, check the node' },
       harmless: ['expected'],
-      onSilence: 'Nothing is done to the node, which nobody watches. A ticket is filed.',
+      onSilence: 'Nothing is done to the node, and no sensor watches it. A ticket is filed.',
     });
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);

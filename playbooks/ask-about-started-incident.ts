@@ -18,27 +18,27 @@ export const askAboutStartedIncident = definePlaybook(
     const answer = planned.ok
       ? await ask({
           ...shared,
-          question: `Shall ${alert.pod.name} be cut off? ${alert.title}`,
+          question: `Quarantine ${alert.pod.name}? ${alert.title}`,
           choices: { leave: 'No, it is harmless', quarantine: 'Yes' },
           plan: { quarantine: planned.value },
         })
       : await ask({
           ...shared,
-          question: `Is ${alert.pod.name} harmless? It cannot be cut off: ${planned.reason}. ${alert.title}`,
-          choices: { leave: 'Yes, it is harmless', look: 'No, and it has to be looked into' },
+          question: `Is ${alert.pod.name} harmless? It cannot be quarantined: ${planned.reason}. ${alert.title}`,
+          choices: { leave: 'Yes, it is harmless', look: 'No, look into it' },
         });
     if (answer.choice === 'leave') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       return;
     }
     if (answer.choice === 'quarantine') {
-      verdict('suspicious', `to be cut off, said ${answer.by.join(' and ')}`);
+      verdict('suspicious', `to be quarantined, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
     }
     if (answer.choice === 'look') verdict('suspicious', `not harmless, said ${answer.by.join(' and ')}`);
     const done = {
       silence: 'Nobody answered: nothing was done to the pod.',
-      look: 'It could not be cut off, and has to be looked into.',
+      look: 'It could not be quarantined. Somebody has to look into it.',
       quarantine: 'The pod was quarantined.',
     };
     await steps.openTicket({

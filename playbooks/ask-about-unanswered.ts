@@ -4,7 +4,7 @@ import { definePlaybook } from '../core/playbook/playbook.ts';
 export const askAboutUnanswered = definePlaybook(
   {
     id: 'ask-about-unanswered',
-    title: 'Ask what becomes of a serious alert that no other playbook answers',
+    title: 'Ask what to do about a serious alert that no other playbook answers',
     on: { match: 'unanswered', minSeverity: 'high', requires: [] },
     uses: { snapshotPodState, quarantinePod, openTicket },
   },
@@ -17,7 +17,7 @@ export const askAboutUnanswered = definePlaybook(
     const question = isLost
       ? `“${alert.rule}” came from the pod ${where}, which is gone or not found: no playbook can act on it. What was it?`
       : `No playbook answers “${alert.rule}” in ${where}. What was it?`;
-    const expected = 'It is expected, and harmless';
+    const expected = 'It is expected and harmless';
     const look = 'Leave it as it is, and look into it';
     const onSilence = 'Nothing is done. A ticket is filed.';
     const harmless = ['expected'] as const;
@@ -39,7 +39,7 @@ export const askAboutUnanswered = definePlaybook(
     }
     if (answer.choice !== 'silence') verdict('suspicious', `to be looked into, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine' && pod) await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
-    const become = { silence: 'Nobody answered: nothing was done.', look: 'It is to be looked into: nothing was done.' };
+    const become = { silence: 'Nobody answered: nothing was done.', look: 'Nothing was done. Somebody has to look into it.' };
     await steps.openTicket({
       title: `${alert.rule} in ${where}`,
       body: `${alert.title}\n\n${isLost ? 'Its pod is gone or not found: no playbook could act on it.' : 'No playbook answers this rule.'} ${answer.choice === 'quarantine' ? 'The pod was quarantined.' : become[answer.choice]}`,

@@ -6,7 +6,7 @@ import { askIfExpected, standsAfter } from './fragments/pod.ts';
 export const askAboutUnsignedImage = definePlaybook(
   {
     id: 'ask-about-unsigned-image',
-    title: 'Ask about a pod of an unsigned image that does what is often harmless',
+    title: 'Ask about a pod with an unsigned image that does something often harmless',
     on: {
       match: {
         rule: ['Contact K8S API Server From Container', 'Packet socket created in container', 'k8s_api_connection'],
@@ -23,14 +23,11 @@ export const askAboutUnsignedImage = definePlaybook(
     const signature = image.ok ? image.value.output.signature : 'unknown';
     // An image that nobody could check has no consequences: otherwise a registry outage would trigger all this.
     if (signature !== 'unsigned') {
-      note(`Nothing is done about it: the signature of what runs is ${signature === 'signed' ? 'a trusted one' : 'unknown'}.`);
+      note(`Nothing is done: the signature of the running image is ${signature === 'signed' ? 'trusted' : 'unknown'}.`);
       return;
     }
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await askIfExpected(
-      context,
-      `${alert.pod.name} runs an image that nobody who is trusted has signed. Is it yours?`,
-    );
+    const answer = await askIfExpected(context, `${alert.pod.name} runs an image without a trusted signature. Is it yours?`);
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
       return;

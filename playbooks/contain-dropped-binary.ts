@@ -5,7 +5,7 @@ import { releaseOrRemove } from './fragments/pod.ts';
 export const containDroppedBinary = definePlaybook(
   {
     id: 'contain-dropped-binary',
-    title: 'Contain a pod that ran a binary which its image does not have',
+    title: 'Contain a pod that ran a binary that is not in its image',
     on: {
       match: { rule: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'] },
       minSeverity: 'critical',
@@ -28,7 +28,7 @@ export const containDroppedBinary = definePlaybook(
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} ran a new binary`,
-        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether it is released, or deleted and its secrets rotated as far as they can be.`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked whether to release it, or to delete it and rotate its secrets as far as possible.`,
         labels: ['firebreak', alert.severity],
       }),
     });

@@ -4,7 +4,7 @@ import { definePlaybook } from '../core/playbook/playbook.ts';
 export const quarantineOnOrder = definePlaybook(
   {
     id: 'quarantine-on-order',
-    title: 'Cut a pod off because somebody of the roster has ordered it',
+    title: 'Quarantine a pod because somebody on the roster ordered it',
     on: { match: { rule: 'Quarantine ordered by a person' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod, snapshotPodState, deletePod, openTicket },
     levels: [
@@ -21,19 +21,19 @@ export const quarantineOnOrder = definePlaybook(
     const filed = settle({
       ticket: steps.openTicket({
         title: `${alert.pod.namespace}/${alert.pod.name} was quarantined by order`,
-        body: `${alert.title}\n\nThe pod is quarantined. People are asked what becomes of it.`,
+        body: `${alert.title}\n\nThe pod is quarantined. People are asked what should happen to it.`,
         labels: ['firebreak', alert.severity],
       }),
     });
     await kept;
     const { planned } = await settle({ planned: steps.deletePod.plan({ pod: alert.pod }) });
     const release = await steps.quarantinePod.undo.plan(quarantine);
-    const question = `What becomes of ${alert.pod.name}? ${alert.title}`;
+    const question = `What should happen to ${alert.pod.name}? ${alert.title}`;
     const onSilence = 'The pod stays quarantined.';
     // Anything that cannot be planned is not offered; people are asked about the rest.
     const answer = planned.ok
       ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove: planned.value }, onSilence })
-      : await ask({ question, choices: { release: '', keep: 'It stays quarantined' }, plan: { release }, onSilence });
+      : await ask({ question, choices: { release: '', keep: 'Keep it quarantined' }, plan: { release }, onSilence });
     if (answer.choice === 'release') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, answer.approval);

@@ -6,7 +6,7 @@ import { fileTicket } from './fragments/words.ts';
 export const ticketUnanswered = definePlaybook(
   {
     id: 'ticket-unanswered',
-    title: 'File one ticket a workload for each rule of middling weight that no other playbook answers',
+    title: 'File one ticket per workload for each rule of medium severity that no other playbook answers',
     on: { match: 'unanswered', minSeverity: 'medium', requires: [] },
     per: 'workload',
     uses: { openTicket },

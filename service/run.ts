@@ -317,7 +317,7 @@ class RunningWorkers {
   }
 
   fail(error: unknown): void {
-    this.#report(error instanceof Error ? error : new Error('a worker has ended'));
+    this.#report(error instanceof Error ? error : new Error('a worker has stopped'));
   }
 
   async stop(): Promise<void> {

@@ -356,7 +356,9 @@ export function backtestCondition(text: string): BacktestCondition {
   const [, measure = '', operator = '', number = ''] = /^\s*([a-z_ ]+?)\s*(>=|<=|>|<|=)\s*(\d+)\s*$/.exec(text) ?? [];
   const measured = Object.entries(backtestMeasures).find(([name]) => name === measure)?.[1];
   if (!measured)
-    throw new RangeError(`“${text}” is no condition: MEASURE > NUMBER, of ${Object.keys(backtestMeasures).join(', ')}`);
+    throw new RangeError(
+      `“${text}” is not a condition: write MEASURE > NUMBER, where MEASURE is one of ${Object.keys(backtestMeasures).join(', ')}`,
+    );
   const limit = Number(number);
   const compare: Readonly<Record<string, (value: number) => boolean>> = {
     '>': (value) => value > limit,

@@ -57,9 +57,9 @@ function ending(path: Path): readonly Found[] {
   const { end, error, notAwaited } = path.story;
   return [
     // A body that throws could not wait for what it had begun.
-    ...(end === 'failed' ? [] : notAwaited).map((step) => problem(`${step} is not waited for: an await is missing`)),
+    ...(end === 'failed' ? [] : notAwaited).map((step) => problem(`${step} is not awaited: an await is missing`)),
     ...(end === 'endless'
-      ? [problem('after 30 days it still goes on: it waits for what never comes, or in a loop without an end')]
+      ? [problem('it still runs after 30 days: it waits for something that never comes, or is in an endless loop')]
       : []),
     ...(end === 'failed' && isClean(path) ? [problem(`it stops: ${error?.message ?? ''}${placeIn(error?.stack)}`)] : []),
     ...(end === 'failed' && !isClean(path)
@@ -130,7 +130,7 @@ function endedInSilence({ story }: Path): readonly Found[] {
   if (!isSilent) return [];
   return story.steps
     .filter(({ effect, state }) => effect === 'destructive' && state === 'done')
-    .map(({ action, target }) => problem(`${action} ends ${target} in silence`));
+    .map(({ action, target }) => problem(`${action} ends ${target} although nobody answered`));
 }
 
 /** Nobody has answered, and nothing is written down for those who come later. */
@@ -139,14 +139,14 @@ function unheard(path: Path): readonly Found[] {
   if (!isClean(path) || end !== 'done') return [];
   const said = verdict !== 'unknown' || notes.length > 0 || questions.some(({ by }) => by.length > 0);
   const filed = steps.some(({ action }) => action === openTicket.name);
-  return said || filed ? [] : [problem('it ends without an answer, a ticket or a note: nobody hears of it')];
+  return said || filed ? [] : [problem('it ends without an answer, a ticket or a note: nobody learns of it')];
 }
 
 function withoutEvidence(path: Path): readonly Found[] {
   const late = path.story.events.some(({ kind }) => kind === 'evidence.deadline');
   if (!late) return [];
   return isClean(path)
-    ? [problem('something is destroyed of which no evidence was kept: it waits half an hour for some')]
+    ? [problem('something is destroyed although no evidence of it was kept: it waits half an hour for some')]
     : [notice('where the evidence cannot be kept, what people approved waits for it: half an hour, or until they waive it')];
 }
 

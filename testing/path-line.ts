@@ -16,7 +16,7 @@ function wordsOf(turn: PathTurn): readonly string[] {
     case 'failure':
       return turn.fails ? [`${doesWords[turn.does]}${turn.action} fails`] : [];
     case 'output':
-      return turn.variant === 0 ? [] : [`${turn.action} gives ${turn.said}`];
+      return turn.variant === 0 ? [] : [`${turn.action} returns ${turn.said}`];
   }
 }
 

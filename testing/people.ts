@@ -84,7 +84,7 @@ export async function answerQuestion(options: {
   const chosen = question.choices.find(({ id }) => id === choice);
   if (!chosen)
     throw new TypeError(
-      `“${choice}” is no choice of “${question.text}”: ${question.choices.map(({ id }) => id).join(', ')}, or silence`,
+      `“${choice}” is not a choice of “${question.text}”: use one of ${question.choices.map(({ id }) => id).join(', ')}, or silence`,
     );
   const answers = chosen.form && { ...plainest(chosen.form, roster), ...form };
   await booth.sleep(firstAnswerMs);

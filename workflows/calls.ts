@@ -22,7 +22,7 @@ export function stepFailure(error: unknown): StepFailure {
 function noErrorText(thrown: unknown): string {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function';
   const said = typeof thrown === 'string' ? `“${cutText(thrown, longestThrown)}”` : isObject ? 'an object' : String(thrown);
-  return `something was thrown that is no Error: ${said}. Write throw new Error('…'), which says where`;
+  return `something was thrown that is not an Error: ${said}. Write throw new Error('…'), which records where`;
 }
 
 const longestThrown = 200;

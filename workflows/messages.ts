@@ -167,7 +167,7 @@ interface Recorder {
 export function recordRefused(model: Recorder, { what, why, times }: RefusedMessages): void {
   const text =
     times === 1
-      ? `a message over Temporal is ignored: ${what}: ${why}`
+      ? `a message over Temporal was ignored: ${what}: ${why}`
       : `${times} messages over Temporal were ignored: ${what}: ${why}`;
   model.record('message.refused', 'engine', text, { what, why, times });
 }
@@ -240,7 +240,7 @@ function signedFailure(error: unknown, expected: Expected): unknown {
   const { activityType, activityId, retryState, identity } = error;
   const trusted = read.ok
     ? failureIn(read.message)
-    : refusal(`${activityType} failed, and no process that is trusted says why`, read.why);
+    : refusal(`${activityType} failed, and no trusted process reports why`, read.why);
   return new ActivityFailure('Activity task failed', activityType, activityId, retryState, identity, trusted);
 }
 

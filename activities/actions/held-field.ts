@@ -158,7 +158,7 @@ export function lookAtField(
   if (opened.authentic !== 'yes')
     return drifted([`annotation ${annotation} is not what this cell wrote on this object: somebody edited it`]);
   const { note } = opened;
-  if (note.change.kind === 'made') return drifted([`annotation ${annotation} is of another kind of change`]);
+  if (note.change.kind === 'made') return drifted([`annotation ${annotation} belongs to another kind of change`]);
   if (holder && !holder(note)) return drifted([`it now belongs to another step, of ${note.incident}`]);
   const found = fieldOf(object, note.change.path);
   const shown = { note, change: note.change };
@@ -200,13 +200,13 @@ export async function releaseField(
     const lost =
       note.lost === undefined
         ? ''
-        : `; ${note.lost === 1 ? '1 annotation' : `${note.lost} annotations`} that left its note no room ${note.lost === 1 ? 'is' : 'are'} not restored`;
+        : `; ${note.lost === 1 ? '1 annotation' : `${note.lost} annotations`} removed to make room for its note ${note.lost === 1 ? 'is' : 'are'} not restored`;
     return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(value)} again${lost}` };
   });
 }
 
 function robbed(target: string, { action, path }: HeldField, found: Json | undefined): UndoResult {
-  const what = `annotation ${noteAnnotation(action.name)} was removed, and ${pathText(path)} is ${text(found)} still: what was before is not known, so change it by hand`;
+  const what = `annotation ${noteAnnotation(action.name)} was removed, and ${pathText(path)} is still ${text(found)}: its earlier value is unknown, so change it by hand`;
   return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference: [what] };
 }
 
@@ -233,7 +233,7 @@ function holderOf(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; r
   }
   const found = fieldOf(object, field.path);
   if (opened.kind !== 'absent' && same(found, field.value(found)))
-    throw new FirebreakError('FB_ERR_UNVERIFIED_STATE', `${target} is held, but the note of what it was before was edited`);
+    throw new FirebreakError('FB_ERR_UNVERIFIED_STATE', `${target} is held, but the note on its earlier state was edited`);
   return { kind: 'none' };
 }
 
@@ -268,7 +268,7 @@ export function valueBefore(change: HeldChange, found: Json | undefined): Json |
 /** Describes how the field differs from what the step left. */
 export function changedText(change: HeldChange, object: ObjectJson): string {
   const found = fieldOf(object, change.path);
-  const was = change.kind === 'field' ? text(change.set) : `what the step left of it`;
+  const was = change.kind === 'field' ? text(change.set) : `what the step left`;
   return `${pathText(change.path)} was changed from ${was} to ${text(found)}${byManager(object, change.path)}`;
 }
 

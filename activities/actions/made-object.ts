@@ -67,7 +67,7 @@ export async function makeObject(options: Parts<MadeObject> & { readonly context
     const found = await readObject({ api, ref, signal });
     if (found && (!replaces || madeNote(options, found))) return requireMade({ ...options, incident: context.incident, signal });
     if (found) await removeForeign({ api, ref, found, signal });
-    throw new FirebreakError('FB_ERR_CONFLICT', `${targetOf(ref)} comes and goes`);
+    throw new FirebreakError('FB_ERR_CONFLICT', `${targetOf(ref)} keeps appearing and disappearing`);
   }, 'FB_ERR_NOT_FOUND');
 }
 
@@ -84,7 +84,7 @@ async function removeForeign(options: {
   if (isKept(left))
     throw new FirebreakError(
       'FB_ERR_API_REFUSED',
-      `somebody else has made ${targetOf(ref)}, and finalizers keep it: ${(left.metadata.finalizers ?? []).join(', ')}`,
+      `somebody else created ${targetOf(ref)}, and finalizers keep it: ${(left.metadata.finalizers ?? []).join(', ')}`,
     );
 }
 
@@ -101,7 +101,7 @@ export async function requireMade(
   if (!found) throw new FirebreakError('FB_ERR_DRIFTED', `${target} is missing`);
   const note = madeNote(options, found);
   if (note?.incident !== incident)
-    throw new FirebreakError('FB_ERR_REFUSED', `${target} is there already, and is not of this incident`);
+    throw new FirebreakError('FB_ERR_REFUSED', `${target} already exists, and does not belong to this incident`);
   if (isChanged(note, found)) throw new FirebreakError('FB_ERR_DRIFTED', `${target} was changed`);
   return found;
 }
@@ -128,7 +128,7 @@ export async function removeMade(
   const targets = all.map(({ ref }) => targetOf(ref)).join(', ');
   return despiteConflicts(async (): Promise<UndoResult> => {
     const found = await Promise.all(all.map((one) => readObject({ api, ref: one.ref, signal })));
-    if (found.every((object) => object === undefined)) return { state: 'already', detail: `${targets} is not there` };
+    if (found.every((object) => object === undefined)) return { state: 'already', detail: `${targets} does not exist` };
     const difference = all.flatMap((one, at) => (found[at] ? differenceOf({ ...options, made: one }, found[at]) : []));
     if (difference.length > 0)
       return { state: 'drifted', detail: `${targets} is no longer as the step left it; nothing was changed`, difference };
@@ -163,7 +163,7 @@ function differenceOf(
   const note = madeNote(options, found);
   if (!note) return [`${target}: annotation ${noteAnnotation(made.action)} is not what this cell wrote: somebody edited it`];
   if (note.step !== key && note.incident !== context.incident) return [`${target} belongs to another step, of ${note.incident}`];
-  return isChanged(note, found) ? [`what ${target} says was changed`] : [];
+  return isChanged(note, found) ? [`the content of ${target} was changed`] : [];
 }
 
 function madeNote({ cellKey, made }: Parts, { metadata }: ObjectJson): ObjectNote | undefined {

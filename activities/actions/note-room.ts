@@ -67,6 +67,6 @@ export function annotationPointer(name: string): string {
 export function roomNotes(who: string, lost: number): readonly string[] {
   if (lost === 0) return [];
   return [
-    `${who} has more annotations than leave room for the note: ${lost} ${lost === 1 ? 'annotation is' : 'annotations are'} removed, and not restored.`,
+    `${who} has too many annotations to leave room for the note: ${lost} ${lost === 1 ? 'annotation is' : 'annotations are'} removed and not restored.`,
   ];
 }

@@ -5,6 +5,6 @@ import { isChanged } from './made-object.ts';
 
 /** Describes how an object differs from what its note says that a step left. */
 export function notedDifference({ change }: Pick<ObjectNote, 'change'>, object: ObjectJson): readonly string[] {
-  if (change.kind === 'made') return isChanged({ change }, object) ? ['what it says was changed'] : [];
+  if (change.kind === 'made') return isChanged({ change }, object) ? ['its content was changed'] : [];
   return isAsLeft(change, fieldOf(object, change.path)) ? [] : [changedText(change, object)];
 }

@@ -30,7 +30,7 @@ export function openTicketImplementation({
       );
       // The ticket may not exist: repeating the call looks for it before it creates anything.
       if (ticket.state === 'ambiguous')
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${tickets.name} has not said whether the ticket was created`);
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${tickets.name} did not report whether the ticket was created`);
       return { system: tickets.name, ...ticket };
     },
     // `open` ends by reading the ticket back: what it returns has been seen.

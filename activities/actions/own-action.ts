@@ -93,7 +93,7 @@ export function ownAction(
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
-    const reason = `what ${action.name} says after ${does} is not as it has to be: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
+    const reason = `what ${action.name} returned after ${does} is invalid: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
     throw new FirebreakError(does === 'plan' ? 'FB_ERR_REFUSED' : 'FB_ERR_ACTION_FAILED', reason);
   };
 
@@ -110,7 +110,7 @@ export function ownAction(
       if (action.effect === 'read' && changes.length > 0)
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `${action.name} only looks, by its declaration, and plans to change ${target}`,
+          `${action.name} only looks, by its declaration, but plans to change ${target}`,
         );
       planned.set(context.key, { target, state });
       for (const [oldest] of planned) if (planned.size > mostPlanned) planned.delete(oldest);
@@ -121,7 +121,7 @@ export function ownAction(
         ...(pod && { evidenceOf: pod }),
         changes,
         blastRadius: [...new Set([target, ...changes.map((change) => change.target)])].sort(),
-        notes: [`An action of the pack ${action.name.split('/')[0]}: what it says here is the word of its author.`, ...notes],
+        notes: [`An action of the pack ${action.name.split('/')[0]}: what it says here is its author’s claim.`, ...notes],
       };
     },
     apply: async (input, context) => {
@@ -129,7 +129,7 @@ export function ownAction(
       let record = recordOf(input, context);
       if (!record) {
         const plan = planned.get(key);
-        if (!plan) throw new FirebreakError('FB_ERR_INTERNAL', `${action.name} is to be done without a plan`);
+        if (!plan) throw new FirebreakError('FB_ERR_INTERNAL', `${action.name} is to be run without a plan`);
         record = { incident, input, ...plan, terms: holdTermsNow(context) };
         await steps.store(key, record);
       }
@@ -145,7 +145,7 @@ export function ownAction(
     started: async (input, context) => recordOf(input, context) !== undefined,
     verify: async (output, context): Promise<Verification> => {
       const record = steps.get(context.key);
-      if (!record) return { state: 'unverified', detail: 'this pool no longer knows how it was before' };
+      if (!record) return { state: 'unverified', detail: 'this pool no longer knows its earlier state' };
       const { input, state } = record;
       return said(verificationSchema, await run({ does: 'verify', input, state, output }, context), 'verify');
     },
@@ -157,7 +157,7 @@ export function ownAction(
         if (!record)
           return {
             state: 'drifted',
-            detail: 'this pool does not know how it was before; nothing was changed',
+            detail: 'this pool does not know its earlier state; nothing was changed',
             difference: ['the before-state is not on its disk'],
           };
         await allow?.([{ object: record.target, incident: record.incident, step: key, terms: record.terms }]);

@@ -189,7 +189,7 @@ export async function resumeDeclarer(options: {
     const isNeeded = (notes?.size ?? 0) > 1;
     const value = isOurs && !isNeeded ? before : found;
     await setField({ api, ref, seen, path, value, annotations: { [annotation]: null }, ...(signal && { signal }) });
-    if (!isOurs) return `${target}: ${pathText(path)} stays as somebody has set it meanwhile`;
+    if (!isOurs) return `${target}: ${pathText(path)} stays as somebody set it meanwhile`;
     if (isNeeded) return `${target} stays paused for another step`;
     return `${target} is no longer paused`;
   });

@@ -53,7 +53,7 @@ export function verifyImageImplementation(parts: {
     // Anyone who can create a pod chooses its registry: without a rule, no registry is contacted.
     if (!rule) return unknown(`the configuration trusts nobody for ${host}/${path}`);
     const credentials = credentialsFor(await configs(), host, path);
-    if (digest === undefined) return unknown('the node does not say what runs');
+    if (digest === undefined) return unknown('the node does not report what runs');
     const result = await checkImage({
       repository: openRepository({ host, path, credentials, known, signal }),
       running: digest,

@@ -40,7 +40,7 @@ export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: St
  */
 export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof, as: Approved): Promise<number> {
   const { incident, requester } = proof.question;
-  if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
+  if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval belongs to another incident');
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
   // A pool has heard and seen nothing itself: the warrant adds what the cell knows.
   const warrant = as === 'release' ? parts.warrants?.readRelease(call, proof) : parts.warrants?.read(call);
@@ -48,7 +48,7 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const problem = problemOfApproval(proof, { ...call, as }, asking);
   if (problem !== undefined) refuse(problem);
   const asker = requester.replace(/^playbook\//, '');
-  if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked again since, and answered');
+  if (parts.votes.isAskedAnew(proof.question)) refuse('the question has since been asked again, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
   const seen = parts.votes.of(proof.question);
   const toldAt = ({ signature }: SignedVote) => warrant?.deciders.find((one) => one.signature === signature)?.at;

@@ -42,7 +42,7 @@ interface Stage {
 export const order: readonly Stage[] = [
   {
     name: 'input',
-    does: 'The action is one of this worker, and its schema takes what it is called with.',
+    does: 'The action belongs to this worker, and its schema accepts the input.',
     file: 'core/actions/inputs.schema.ts',
     on: ['plan', 'apply', 'verify', 'undo'],
     run: readInput,
@@ -56,14 +56,14 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'plan',
-    does: 'It is planned again; a step that was cut short goes on under the plan that was approved.',
+    does: 'It is planned again; a step that was cut short continues under the plan that was approved.',
     file: 'core/action/plan.ts',
     on: ['plan', 'apply'],
     run: makePlan,
   },
   {
     name: 'approval',
-    does: 'If people approved it, then exactly this plan, of this incident, and enough of those who may.',
+    does: 'If people approved it, they approved exactly this plan of this incident, and enough of those who may approve it did.',
     file: 'activities/chokepoint/approval-check.ts',
     on: ['apply'],
     run: checkApproval,
@@ -77,28 +77,28 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'evidence',
-    does: 'Nothing is destroyed before evidence of it is kept, that is waived, or its time is over.',
+    does: 'Nothing is destroyed until evidence of it is kept, that is waived, or the time for it is over.',
     file: 'activities/chokepoint/evidence-rule.ts',
     on: ['apply'],
     run: requireEvidence,
   },
   {
     name: 'before-state',
-    does: 'What asks for it is durable. How it was before is sealed onto the object in the same call as the change.',
+    does: 'The request for it is durable. The earlier state is sealed onto the object in the same call as the change.',
     file: 'core/cluster/before-state.ts',
     on: ['apply'],
     run: prepareNote,
   },
   {
     name: 'apply',
-    does: 'The action changes what its plan says, once for its key; of what people approved, once by their votes.',
+    does: 'The action changes what its plan says, once for its key; if people approved it, once for their votes.',
     file: 'core/action/action.ts',
     on: ['apply'],
     run: applyStep,
   },
   {
     name: 'record',
-    does: 'That it succeeded is remembered, and what it has done: it is no longer undone as a step that failed, nor by what a call says of it.',
+    does: 'Its success is remembered, and what it has done: from then on it is not undone as a step that failed, nor by what a call says about it.',
     file: 'activities/memory/landed-steps.ts',
     on: ['apply'],
     run: recordStep,
@@ -112,7 +112,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'release',
-    does: 'People approved this release, its lease has ended, or the step failed: by the note on the object, and not by the call.',
+    does: 'People approved this release, its lease has ended, or the step failed: according to the note on the object, not to the call.',
     file: 'activities/chokepoint/release-check.ts',
     on: ['undo'],
     run: checkRelease,
@@ -126,7 +126,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'event',
-    does: 'Who looks at the object is told by an Event. Nobody waits for it.',
+    does: 'An Event tells whoever looks at the object. Nothing waits for it.',
     file: 'core/cluster/object-event.ts',
     on: ['apply', 'undo'],
     run: tellOwners,
@@ -283,12 +283,12 @@ async function checkApproval(run: StepRun, { parts }: Rules): Promise<void> {
   if (!approvedPlan(call))
     throw new FirebreakError(
       'FB_ERR_PLAN_CHANGED',
-      `people were not shown ${call.action} of ${plan.target.name} with “${approval.choice}”: ask() has to offer its plan with that choice`,
+      `people were not shown ${call.action} of ${plan.target.name} with “${approval.choice}”: ask() must offer its plan with that choice`,
     );
   if (plan.outsideWindow !== undefined && approvedPlan(call)?.outsideWindow === undefined)
     throw new FirebreakError(
       'FB_ERR_OUTSIDE_WINDOW',
-      `${plan.outsideWindow} has closed since people approved ${plan.target.name}: one more must agree, ask again`,
+      `${plan.outsideWindow} has closed since people approved ${plan.target.name}: one more person must agree. Ask again`,
     );
   throw new FirebreakError('FB_ERR_PLAN_CHANGED', `${plan.target.name} is no longer as it was when people approved`);
 }
@@ -381,7 +381,7 @@ async function doneByAnother(run: StepRun, { stepsOfCells }: ChokepointParts): P
   const { name } = found(run.plan).target;
   throw new FirebreakError(
     'FB_ERR_REFUSED',
-    `another cell has done ${call.action} by these votes, so it is not done again: look at ${name}, ${isThere ? 'what came of it is not known here' : 'which no longer bears it'}`,
+    `another cell has done ${call.action} by these votes, so it is not done again: look at ${name}, ${isThere ? 'its outcome is unknown here' : 'which no longer carries it'}`,
   );
 }
 
@@ -456,7 +456,7 @@ async function kept({ durable }: StepContext): Promise<void> {
   try {
     await durable;
   } catch {
-    throw new FirebreakError('FB_ERR_REFUSED', 'what asks for it could not be kept');
+    throw new FirebreakError('FB_ERR_REFUSED', 'the request for it could not be stored');
   }
 }
 

@@ -29,7 +29,7 @@ export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'has
     if (isOverForIncident && ends <= now()) return;
     const subject = evidenceSubject(plan);
     for (const ref of call.evidence) if (isEvidenceOf(ref, subject) && (await parts.hasEvidence(ref, call.incident.id))) return;
-    const pending = `nothing is kept of ${subject.name} yet`;
+    const pending = `no evidence of ${subject.name} is kept yet`;
     // The cell heard of the incident after it began: on a retry, the step is done once the time is over here, too.
     if (!call.waiver && isOverForIncident)
       throw new FirebreakError(
@@ -39,6 +39,6 @@ export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'has
     if (!call.waiver) throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', pending);
     await mustBeApproved(parts, call, call.waiver, 'waiver');
     if (!planIsCovered(call.waiver, waiverOf(subject)))
-      throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `${pending}, and what people waived is something else`);
+      throw new FirebreakError('FB_ERR_EVIDENCE_PENDING', `${pending}, and people waived something else`);
   };
 }

@@ -43,7 +43,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   const approvedRelease = async (call: StepCall, proof: ApprovalProof, offered: readonly Plan[]): Promise<Said> => {
     const at = await mustBeApproved(parts, call, proof, 'release');
     const release = offered.find((plan) => isReleaseOf(plan, call) && planIsCovered(proof, plan));
-    return release ? { release, at } : refuse('the approval is of another release');
+    return release ? { release, at } : refuse('the approval belongs to another release');
   };
 
   /** Undefined if nobody has to approve. */
@@ -65,14 +65,14 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   const checkElsewhere = async (call: StepCall, reason: UndoReason): Promise<Said | undefined> => {
     if (reason.kind === 'step-failed') return undefined;
     const proof = releaseProofOf(call, reason);
-    if (!proof) return refuse(`nobody has approved the release: a pool gives nothing back by itself`);
+    if (!proof) return refuse(`nobody has approved the release: a pool releases nothing on its own`);
     return approvedRelease(call, proof.proof, proof.offered);
   };
 
   /** As the envelope says: so that anyone who reviews a playbook sees what it may release by itself. */
   const refuseSaga = (call: StepCall): undefined => {
     const playbook = parts.asking(call.incident).playbooks.find(({ id }) => id === call.playbook);
-    if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} gives nothing back by itself`);
+    if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} releases nothing on its own`);
     const { severity } = knownOf(parts, call);
     if (severity === 'critical' || severity === 'unknown')
       refuse(`nothing is released automatically on an incident that is ${severity}`);
@@ -81,16 +81,16 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
 
   const isOfSaga = (call: StepCall, notes: readonly ReleasedObject[]): void => {
     const { leases } = parts.votes;
-    const forPeople = 'giving it back is for people to decide';
+    const forPeople = 'people decide whether it is released';
     for (const { object, step, terms } of notes) {
       const at = Date.parse(terms.at);
       if (step !== call.key) refuse(`${object} is held by another step`);
-      if (terms.lease.saga !== true) refuse(`${call.action} on ${object} was no part of a saga: ${forPeople}`);
+      if (terms.lease.saga !== true) refuse(`${call.action} on ${object} was not part of a saga: ${forPeople}`);
       if (terms.severity === 'critical' || terms.severity === 'unknown')
         refuse(`${object} was taken on an incident that is ${terms.severity}: ${forPeople}`);
       if (!(now() - at <= sagaWithinMs)) refuse(`${object} has been held since ${terms.at}: ${forPeople}`);
       if (!leases.reachesBackTo(at)) refuse(`this cell does not know what people have decided on ${object} since`);
-      if (leases.endOf(call, terms) > at + terms.lease.durationMs) refuse(`people have prolonged ${call.action} on ${object}`);
+      if (leases.endOf(call, terms) > at + terms.lease.durationMs) refuse(`people have extended ${call.action} on ${object}`);
     }
   };
 
@@ -120,15 +120,15 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     const { leases } = parts.votes;
     for (const { object, terms } of notes) {
       const ends = leases.endOf(call, terms);
-      if (ends === Number.POSITIVE_INFINITY) refuse(`people keep ${call.action} on ${object} for good`);
+      if (ends === Number.POSITIVE_INFINITY) refuse(`people decided to keep ${call.action} on ${object} for good`);
       if (!(ends <= now() + clocksDifferMs))
         refuse(`the lease of ${call.action} on ${object} lasts until ${new Date(ends).toISOString()}`);
       // Nobody has said that it is harmless: then silence frees only if the playbook said so beforehand.
       if (verdict === 'benign' && proof) continue;
       if (!leases.reachesBackTo(Date.parse(terms.at)))
-        refuse(`this cell does not know whether people have prolonged ${call.action} on ${object}`);
+        refuse(`this cell does not know whether people have extended ${call.action} on ${object}`);
       if (terms.lease.onExpiry !== 'release' || terms.severity === 'unknown')
-        refuse(`silence renews ${call.action} on ${object}, and never frees it`);
+        refuse(`silence renews ${call.action} on ${object}, and never releases it`);
     }
   };
 
@@ -138,7 +138,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       if (step !== key) refuse(`${object} is held by another step, which succeeded`);
       if (parts.landed.mayHaveLanded(step, at)) refuse('the step succeeded: people decide whether it is undone');
       if (!(now() - at <= failedWithinMs))
-        refuse(`${object} has been held since ${terms.at}: giving it back is for people to decide`);
+        refuse(`${object} has been held since ${terms.at}: people decide whether it is released`);
     }
   };
 
@@ -154,7 +154,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       const problem = release && problemOfRelease(release, notes);
       if (problem !== undefined) refuse(problem);
       isTakenAnew(call, said, notes);
-      if (!release && notes.length === 0) refuse('nothing is left that says who took it: giving it back is for people to decide');
+      if (!release && notes.length === 0) refuse('nothing is left that says who took it: people decide whether it is released');
       if (reason.kind === 'step-failed') hasFailed(call, notes);
       if (reason.kind === 'saga-failed') isOfSaga(call, notes);
       if (reason.kind === 'lease-ended' && !release) hasEnded(call, reason, notes);

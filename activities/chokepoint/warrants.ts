@@ -94,7 +94,7 @@ export function createWarrantRule(parts: {
 }): WarrantRule {
   const { trust, used, now = Date.now } = parts;
   const readAs = (call: StepCall, bound: WarrantedCall, plan: Plan | undefined): Warrant => {
-    if (!call.warrant) return refuse('it comes without the warrant of a cell');
+    if (!call.warrant) return refuse('it has no warrant from a cell');
     const { warrant, keyId, signature } = call.warrant;
     const sender = trust.senderOf({ keyId, bytes: warrantBytes(warrant), signature });
     if (sender?.role !== 'cell' || sender.cluster !== clusterOfWorkflow(call.incident.id))
@@ -108,7 +108,7 @@ export function createWarrantRule(parts: {
     readRelease: (call, proof) => {
       const warrant = readAs(call, releaseOfCall(call, proof), releasePlanIn(call, proof));
       // People may have decided otherwise since: then the cell issues no other warrant.
-      if (isOutdated(warrant, now())) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'its time is over, or has not begun');
+      if (isOutdated(warrant, now())) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'it has expired, or is not valid yet');
       return warrant;
     },
     take: (call, order) => {
@@ -117,7 +117,7 @@ export function createWarrantRule(parts: {
       // A step that began in time continues: a pool that was killed finishes its step.
       if (used.by(warrant) === order) return;
       if (used.by(warrant) !== undefined) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'another call has used it');
-      if (isOutdated(warrant, at)) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'its time is over, or has not begun');
+      if (isOutdated(warrant, at)) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'it has expired, or is not valid yet');
       if (!used.reachesBackTo(warrant))
         throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'this pool does not know whether it was used');
       used.note(warrant, order, at);

@@ -56,7 +56,7 @@ export function createControlActivities(parts: {
   return {
     takeOrder: async (given) => {
       const parsed = signedOrderSchema.safeParse(given);
-      if (!parsed.success) return { ok: false, reason: 'This order is not of the form that is known.' };
+      if (!parsed.success) return { ok: false, reason: 'This order has an unknown format.' };
       const order: PromptOrder = parsed.data;
       const checked = checkOrder(order, beliefs());
       if (!checked.ok) return checked;
@@ -64,9 +64,9 @@ export function createControlActivities(parts: {
       const answer = { ok: true, order, name: person.name, levels } as const;
       if (isProposal(order)) {
         if (!isFresh(order.order.terms.from, beliefs().now))
-          return { ok: false, reason: 'It was signed at another time: propose it again.' };
+          return { ok: false, reason: 'The signature is not recent: propose it again.' };
         if (order.order.kind === 'promotion.propose') {
-          const problem = problemOfPromotion ? await problemOfPromotion(order.order.terms) : 'Here no packs are promoted.';
+          const problem = problemOfPromotion ? await problemOfPromotion(order.order.terms) : 'No packs are promoted here.';
           if (problem !== undefined) return { ok: false, reason: problem };
         }
         return yesNeedsSignIn(order, beliefs()) ? { ...answer, stepUp: true } : answer;

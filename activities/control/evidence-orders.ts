@@ -86,7 +86,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     if (!isOpen || ending.by === by) {
       if (!isOpen) await keys.askToEnd(hold, { by, at });
       return {
-        text: `${incident} is held until somebody else of ${(parts.beliefs().stewards ?? []).join(' or ')} orders its end, too`,
+        text: `${incident} is held until somebody else of ${(parts.beliefs().stewards ?? []).join(' or ')} also orders its end`,
         asked: true,
       };
     }
@@ -105,7 +105,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       if (!held) return { reason: `Nothing of ${incident} is held.` };
       const isActor = (await Promise.all(found.map((key) => actorsOf(key)))).some((actors) => actors.includes(person));
       return isActor
-        ? { reason: `${held.incident} is held on: an alert of this incident names you as the actor.` }
+        ? { reason: `${held.incident} stays held: an alert of this incident names you as the actor.` }
         : { keys: [held] };
     }
     if (found.length === 0) return { reason: `Nothing that can be destroyed is kept of ${incident}.` };
@@ -115,7 +115,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       if (why !== undefined) return { reason: `Nothing was destroyed of ${incident}: ${why}.` };
     }
     const there = found.filter(({ destroyed }) => !destroyed);
-    return there.length > 0 ? { keys: there } : { reason: `What was kept of ${incident} is destroyed already.` };
+    return there.length > 0 ? { keys: there } : { reason: `What was kept of ${incident} is already destroyed.` };
   };
 
   const carryOut = async ({ order }: SignedEvidenceOrder, found: readonly RegisteredKey[]): Promise<Carried> => {
@@ -135,7 +135,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   return {
     async checkEvidenceOrder(signed): Promise<EvidenceOrderAnswer> {
       const parsed = signedEvidenceOrderSchema.safeParse(signed);
-      if (!parsed.success) return { ok: false, reason: 'This order is not of the form that is known.' };
+      if (!parsed.success) return { ok: false, reason: 'This order has an unknown format.' };
       const who = proven(parsed.data);
       if (!who.ok) return who;
       const found = await looked(parsed.data);
@@ -180,7 +180,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       const key = await keys.find(id);
       if (!key || key.destroyed) return { ok: true, text: 'it is destroyed' };
       const end = expiresAt(key, retention);
-      const why = !end || end.getTime() > nowOf() ? 'its time is not over' : await keeps(key);
+      const why = !end || end.getTime() > nowOf() ? 'its retention time is not over' : await keeps(key);
       if (why !== undefined) return { ok: false, reason: why };
       try {
         await keys.destroy(key, { by: 'engine', reason: `kept for ${retention[key.class].atMostDays} days, as configured` });

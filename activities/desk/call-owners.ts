@@ -82,5 +82,5 @@ async function refuseOthers(named: () => readonly string[] | Promise<readonly st
       return [];
     });
   if (caller === undefined || ids.length === 0 || ids.some((id) => id !== caller))
-    throw asFailure(new FirebreakError('FB_ERR_REFUSED', 'an incident speaks for itself alone, and names itself'));
+    throw asFailure(new FirebreakError('FB_ERR_REFUSED', 'an incident may act only for itself, and must name itself'));
 }

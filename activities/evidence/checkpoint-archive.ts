@@ -55,7 +55,7 @@ export async function fetchArchive(parts: SealingParts & UploadParts, where: Fet
     const sent = sentSchema.parse(JSON.parse(command.end().stderr.trimEnd().split('\n').at(-1) ?? ''));
     const { sha256, bytes } = came.result();
     if (sha256 !== sent.sha256 || bytes !== sent.bytes)
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the stored checkpoint is not what the node sent');
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the stored checkpoint differs from what the node sent');
     tool = sent.tool;
   })();
   const what = { mediaType: 'application/zstd' };

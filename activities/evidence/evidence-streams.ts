@@ -50,10 +50,10 @@ export class EvidenceStreams {
     if (ahead >= mostWaiting)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',
-        `${this.#running} streams of evidence are on their way, and ${ahead} wait already`,
+        `${this.#running} streams of evidence are running, and ${ahead} are already waiting`,
       );
     signal.throwIfAborted();
-    progress?.(`waits for its turn: ${this.#running} streams of evidence are on their way, ${ahead} wait before it`);
+    progress?.(`waits for its turn: ${this.#running} streams of evidence are running, ${ahead} wait before it`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const leave = (): void => {
       const at = this.#waiting.indexOf(resolve);

@@ -69,11 +69,11 @@ export async function planInContainer(options: {
     changes: [
       {
         target: name,
-        what: `adds an ephemeral container of ${image} next to ${container.name}, which ends by itself and stays in the pod’s spec`,
+        what: `adds an ephemeral container of ${image} next to ${container.name}, which exits on its own and stays in the pod’s spec`,
       },
     ],
     blastRadius: [name],
-    notes: wanted.id === undefined ? ['The alert names no container by id: the run of it that is there now is meant.'] : [],
+    notes: wanted.id === undefined ? ['The alert names no container by id: its current run is meant.'] : [],
   };
 }
 
@@ -125,7 +125,7 @@ export async function inContainer<T>(options: {
   const mustBeSame = async (): Promise<void> => {
     const now = runningContainer(await readSamePod({ api, pod, signal }), { id: container.id });
     if (now.restartCount !== container.restartCount || now.startedAt !== container.startedAt)
-      throw new FirebreakError('FB_ERR_CONTAINER_REPLACED', `container replaced: ${container.name} was started again meanwhile`);
+      throw new FirebreakError('FB_ERR_CONTAINER_REPLACED', `container replaced: ${container.name} was restarted meanwhile`);
   };
   const commands: (readonly string[])[] = [];
   try {
@@ -197,5 +197,5 @@ export function mustHaveEnded(command: PodCommand): void {
   const { exitCode, stderr } = command.end();
   if (exitCode === 0) return;
   const last = redactSecrets(stderr.trimEnd().split('\n').at(-1) ?? '').slice(0, 300);
-  throw new FirebreakError(exits[exitCode] ?? 'FB_ERR_UNAVAILABLE', `the tools ended with ${exitCode}: ${last}`);
+  throw new FirebreakError(exits[exitCode] ?? 'FB_ERR_UNAVAILABLE', `the tools exited with ${exitCode}: ${last}`);
 }

@@ -18,7 +18,7 @@ export function wholeStream<Summary extends StreamDigest>(
     whole({ sha256, bytes }) {
       mustHaveEnded(command);
       const said = schema.safeParse(parsed(command.end().stderr.trimEnd().split('\n').at(-1) ?? ''));
-      if (!said.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say what they have sent');
+      if (!said.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not report what they sent');
       if (sha256 !== said.data.sha256 || bytes !== said.data.bytes)
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `${bytes} bytes arrived of the ${said.data.bytes} that the tools sent`);
       summary = said.data;

@@ -6,6 +6,6 @@ export function toolsImageOf(configured: string | undefined): string {
   if (configured === undefined)
     throw new FirebreakError('FB_ERR_REFUSED', 'no tools are configured: forensics.toolsImage names their image');
   if (parseReference(configured).digest === undefined)
-    throw new FirebreakError('FB_ERR_REFUSED', 'the image of the tools is not named by its digest');
+    throw new FirebreakError('FB_ERR_REFUSED', 'the image of the tools is not pinned by its digest');
   return configured;
 }

@@ -57,7 +57,7 @@ export class Uploads {
     /** Starts the command with these additional arguments. */
     readonly start: (more: readonly string[]) => PodCommand;
   }): Stream {
-    if (this.#tried.has(step)) return byExec(start([]), 'an upload of this step did not succeed before');
+    if (this.#tried.has(step)) return byExec(start([]), 'an earlier upload of this step failed');
     this.#tried.set(step, true);
     const address = this.#door.open({ mostBytes, lastsMs });
     let command = start(['-upload', address.url, '-pin', this.#door.certificateSha256]);
@@ -77,7 +77,7 @@ export class Uploads {
         }
         const { said, rest } = first;
         if (said.way === 'here') {
-          way = { way: 'exec', why: `the tools do not reach the address for uploads: ${said.why}` };
+          way = { way: 'exec', why: `the tools cannot reach the address for uploads: ${said.why}` };
           address.end();
           yield* rest;
           return;
@@ -86,7 +86,7 @@ export class Uploads {
         address.admit(said.token);
         const ended = commandEnd(command, rest);
         ended.then(
-          () => address.end(new FirebreakError('FB_ERR_UNAVAILABLE', 'the tools ended before all of their upload was taken')),
+          () => address.end(new FirebreakError('FB_ERR_UNAVAILABLE', 'the tools exited before all of their upload was received')),
           (error: unknown) => address.end(error),
         );
         yield* address.data;
@@ -128,7 +128,8 @@ async function firstLine(command: PodCommand): Promise<{
   while (end < 0) {
     const { value, done } = await parts.next();
     if (done) mustHaveEnded(command);
-    if (done || head.length > longestFirstLine) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say how they send');
+    if (done || head.length > longestFirstLine)
+      throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not report how they send');
     head = Buffer.concat([head, value]);
     end = head.indexOf('\n');
   }
@@ -138,7 +139,7 @@ async function firstLine(command: PodCommand): Promise<{
     yield* { [Symbol.asyncIterator]: () => parts };
   })();
   const said = firstLineSchema.safeParse(parsed(head.toString('utf8', 0, end)));
-  if (!said.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not say how they send');
+  if (!said.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not report how they send');
   return { said: said.data, rest };
 }
 

@@ -69,7 +69,7 @@ export class AlertSender {
     const sentAt = wallClock();
     const status = await this.post(body);
     const answered = wallClock() - sentAt;
-    if (status !== 200) throw new Error(`the intake answers ${status}`);
+    if (status !== 200) throw new Error(`the intake returned ${status}`);
     return { sentAt, answered };
   }
 

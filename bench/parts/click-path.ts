@@ -72,7 +72,7 @@ function pathOf({ workload, sentAt, patchedAt }: MeasuredClick, events: readonly
     step.begun,
     patchedAt,
   ];
-  if (moments.some(Number.isNaN)) throw new Error(`the history of ${workload} lacks a part of the click’s way`);
+  if (moments.some(Number.isNaN)) throw new Error(`the history of ${workload} lacks a part of the click’s path`);
   return Object.fromEntries(
     pathParts.map((part, index) => [part, (moments[index + 1] ?? 0) - (moments[index] ?? 0)]),
   ) as ClickPath;

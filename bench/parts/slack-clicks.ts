@@ -91,7 +91,7 @@ export class SlackClicks {
     const answer: { readonly ok: boolean; readonly result?: unknown; readonly error?: string } = JSON.parse(
       await response.text(),
     );
-    if (!answer.ok) throw new Error(`the stand-in for Slack does not ${name}: ${answer.error}`);
+    if (!answer.ok) throw new Error(`the stand-in for Slack refused ${name}: ${answer.error}`);
     return answer.result;
   }
 

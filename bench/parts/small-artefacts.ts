@@ -88,7 +88,7 @@ async function bucketEvidence(server: S3Server, stateDir: string): Promise<Evide
 }
 
 function hashed(data: EvidenceBytes) {
-  if (!(data instanceof Uint8Array)) throw new Error('small artefacts are no streams');
+  if (!(data instanceof Uint8Array)) throw new Error('small artefacts are not streams');
   return { sha256: createHash('sha256').update(data).digest('hex'), bytes: data.byteLength };
 }
 

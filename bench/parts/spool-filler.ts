@@ -40,7 +40,7 @@ async function fill(): Promise<void> {
     const receivedAt = new Date().toISOString();
     const parsed = parseAlerts(body, { cluster: 'bench' });
     for (const item of parsed.ok ? parsed.items : []) {
-      if (item.kind !== 'alert') throw new Error(`the alert is not read: ${item.kind}`);
+      if (item.kind !== 'alert') throw new Error(`the alert was not parsed: ${item.kind}`);
       const { alert, subject } = resolverFromNames.resolve({ ...item.alert, receivedAt });
       await spool.add(incidentIdOf(subject), { alert, subject, raw: box.seal(item.raw, alert.id), receivedAt });
     }

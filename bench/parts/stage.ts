@@ -212,7 +212,7 @@ export async function podsWhenRunning(api: KubernetesApi, namespace: string, cou
   for (;;) {
     const pods = await runningPods(api, namespace);
     if (pods.length >= count) return pods;
-    if (Date.now() > until) throw new Error(`${pods.length} of ${count} pods run in ${namespace}`);
+    if (Date.now() > until) throw new Error(`${pods.length} of ${count} pods are running in ${namespace}`);
     await sleep(200);
   }
 }

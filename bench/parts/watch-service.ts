@@ -25,7 +25,7 @@ export function watchService({ pid, url }: { readonly pid: number; readonly url:
     }
   };
   const looking = setInterval(() => {
-    look().catch((error: unknown) => console.error('the service cannot be looked at', error));
+    look().catch((error: unknown) => console.error('the service cannot be read', error));
   }, everyMs);
   return {
     peak: () => ({ anonMb: peakMb, spoolBytes }),

@@ -38,13 +38,13 @@ const goals = [
   {
     what: 'every answer of a shipped playbook, after loading',
     goal: `less than ${goalMs} ms`,
-    measured: `${last.filter(({ ms }) => ms < goalMs).length} of ${last.length} are below, the slowest takes ${round(slowest[0]?.ms ?? 0)} ms of a processor`,
+    measured: `${last.filter(({ ms }) => ms < goalMs).length} of ${last.length} are below, the slowest takes ${round(slowest[0]?.ms ?? 0)} ms of CPU`,
     met: last.every(({ ms }) => ms < goalMs),
   },
 ];
 const result: BenchResult = {
   name: 'every-answer',
-  what: 'Milliseconds of a processor that every answer takes, for each shipped playbook and each alert that its tests have',
+  what: 'Milliseconds of CPU that trying every answer takes, for each shipped playbook and each alert in its tests',
   figures: {
     ways: last.reduce((sum, { ways }) => sum + ways, 0),
     'at first': distribution(first.map(({ ms }) => ms)),
@@ -55,7 +55,7 @@ const result: BenchResult = {
   goals,
   limitedBy: [
     loadNow(),
-    'Each way runs the whole engine and the whole chokepoint from its start: some thirty records, seven steps and two questions.',
+    'Each path runs the whole engine and the whole chokepoint from its start: some thirty records, seven steps and two questions.',
   ],
 };
 writeResult(result);

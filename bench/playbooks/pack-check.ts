@@ -46,11 +46,11 @@ const mean = (values: readonly number[]): number => round(values.reduce((sum, va
 const goals = [...taken].map(([name, all]) => {
   const used = mean(all.map(({ cpuMs }) => cpuMs));
   // Next to other programs, wall time says little.
-  return { what: name, goal: `less than ${goalMs} ms of a processor`, measured: `${used} ms of a processor`, met: used < goalMs };
+  return { what: name, goal: `less than ${goalMs} ms of CPU`, measured: `${used} ms of CPU`, met: used < goalMs };
 });
 const result: BenchResult = {
   name: 'pack-check',
-  what: 'Milliseconds that a look at a pack takes, from the start of the command to its end',
+  what: 'Milliseconds that checking a pack takes, from the start of the command to its end',
   figures: Object.fromEntries(
     [...taken].flatMap(([name, all]) => [
       [`${name}: by the clock`, distribution(all.map(({ ms }) => ms))],
@@ -58,7 +58,7 @@ const result: BenchResult = {
     ]),
   ),
   goals,
-  limitedBy: [loadNow(), 'The compiler of TypeScript and a process that reads the envelopes run for each look.'],
+  limitedBy: [loadNow(), 'Each check runs the TypeScript compiler and a process that reads the envelopes.'],
 };
 writeResult(result);
 printGoals(goals);

@@ -66,7 +66,7 @@ async function heard(message: string, after: number): Promise<number> {
     if (found) return found.at;
     await sleep(5);
   }
-  throw new Error(`the service does not say “${message}”: ${said.map((one) => one.message).join('; ')}`);
+  throw new Error(`the service did not log “${message}”: ${said.map((one) => one.message).join('; ')}`);
 }
 
 /** What the save with this number writes; the envelope also differs each time. */
@@ -109,7 +109,7 @@ try {
 const goals = saved.map(([what]) => {
   const whole = times.get(what) ?? [];
   return {
-    what: `a saved file of a pack is live, where it changes ${what}`,
+    what: `a saved file of a pack is live, when it changes ${what}`,
     goal: `within ${goalMs} ms`,
     measured: `p50 ${distribution(whole).p50} ms, at most ${distribution(whole).max} ms`,
     met: whole.every((ms) => ms < goalMs),
@@ -122,7 +122,7 @@ const result: BenchResult = {
   goals,
   limitedBy: [
     loadNow(),
-    'The worker of the new build loads the SDK in a thread of its own: most of what a changed body waits for.',
+    'The worker of the new build loads the SDK in its own thread: that is most of the wait for a changed body.',
   ],
 };
 writeResult(result);

@@ -162,7 +162,7 @@ try {
   console.log(figures);
   const goals = [
     {
-      what: 'records that `audit verify` proves a second by the clock, from the faster database',
+      what: 'records that `audit verify` proves per second of wall time, from the faster database',
       goal: `at least ${wanted}`,
       measured: `${best}`,
       met: best >= wanted,

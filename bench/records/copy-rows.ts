@@ -16,7 +16,7 @@ function copyText(value: string): string {
 /** Writes rows into a table with psql's `COPY`: a hundred times as fast as statements. */
 export function copyInto(url: string, table: string) {
   const programs = findPostgres();
-  if (programs === undefined) throw new Error('There are no PostgreSQL programs on this machine.');
+  if (programs === undefined) throw new Error('This machine has no PostgreSQL programs.');
   const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', `COPY ${table} FROM STDIN`, url];
   const psql = spawn(join(programs, 'psql'), args, { stdio: ['pipe', 'inherit', 'inherit'] });
   const closed = once(psql, 'close');

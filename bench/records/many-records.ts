@@ -72,7 +72,7 @@ function readWritten(): Written | undefined {
   if (!existsSync(writtenFile)) return undefined;
   const written: Written = JSON.parse(readFileSync(writtenFile, 'utf8'));
   if (written.incidents !== incidents)
-    throw new Error(`${folder} has ${written.incidents} incidents: set BENCH_COUNT to that, or take another folder`);
+    throw new Error(`${folder} has ${written.incidents} incidents: set BENCH_COUNT to that, or use another folder`);
   return written;
 }
 
@@ -80,10 +80,10 @@ async function writeAll(url: string, anchorFile: string): Promise<Written> {
   await (await openDatabase({ url })).close();
   const many = { url, pem: maker.pem, incidents, perIncident, since, until, movesIn: folder };
   const { seconds, cpuSeconds } = await spentOn(() => writeManyRecords(many, shares));
-  console.log(`${count} records written in ${seconds} s, ${cpuSeconds} s of the processor`);
+  console.log(`${count} records written in ${seconds} s, ${cpuSeconds} s of CPU`);
   const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key, anchorFile }));
   const { at, ...signed } = checkpoints.result;
-  console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of the processor`);
+  console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of CPU`);
   const database = await openDatabase({ url });
   await database.all('ANALYZE');
   await database.close();
@@ -155,7 +155,7 @@ function startNotary(place: NotaryPlace) {
     env: { ...serviceEnvironment, ...process.env },
   });
   const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`the notary has ended with ${code}`);
+    throw new Error(`the notary exited with ${code}`);
   });
   ended.catch(() => undefined);
   return {
@@ -220,9 +220,9 @@ try {
   const perSecond = Math.round(count / verify.seconds);
   const checks = [
     {
-      what: 'records verified a second, every one proven',
+      what: 'records verified per second, every one proven',
       goal: 'at least 50000 on two cores',
-      measured: `${perSecond} by the clock, ${Math.round(count / verify.cpuSeconds)} a CPU second`,
+      measured: `${perSecond} of wall time, ${Math.round(count / verify.cpuSeconds)} per CPU second`,
       met: perSecond >= 50_000,
     },
     {
@@ -259,7 +259,7 @@ try {
     records: async (chain) => (await readChain(store, trust, chain)).records,
   });
   const listed = await spentOn(() => list.catchUp());
-  console.log(`the console's list made of ${listed.result} incidents in ${listed.cpuSeconds} s of the processor`);
+  console.log(`the console's list made of ${listed.result} incidents in ${listed.cpuSeconds} s of CPU`);
   await database.all('ANALYZE');
   const chains = await store.chains(['']);
   const pages = await timesOf(200, async (nth) => {
@@ -291,7 +291,7 @@ try {
   if (incidents === whole)
     writeResult({
       name: 'many-records-desk',
-      what: `${about}: looked at in the console, and followed by the notary`,
+      what: `${about}: viewed in the console, and followed by the notary`,
       figures: {
         'console, two pages of the list, ms': page,
         'console, one incident, ms': one,

@@ -32,11 +32,11 @@ export function Incident({ incidentKey: key, session }: { readonly incidentKey: 
   if (!data) {
     if (fault?.code === 'FB_ERR_NOT_FOUND' || fault?.code === 'FB_ERR_UNKNOWN_ID')
       return (
-        <Empty title="There is no such incident, or not for you">
+        <Empty title="Incident not found, or not visible to you">
           <a href="/console/incidents">Show open incidents</a>
         </Empty>
       );
-    return fault ? <Problem fault={fault} again={again} /> : <Waiting what="Fetching the incident" />;
+    return fault ? <Problem fault={fault} again={again} /> : <Waiting what="Loading the incident" />;
   }
   return (
     <>
@@ -77,8 +77,7 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
       {!live && incident.state === 'open' && (
         <div class="notice">
           <p>
-            <strong>The incident does not answer now.</strong> This page shows what is on record. Containments stay in force
-            meanwhile.
+            <strong>The incident is not responding.</strong> This page shows what is on record. Containments stay in force.
           </p>
         </div>
       )}
@@ -102,12 +101,12 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
         <div>
           <Story shown={shown} />
           <Steps shown={shown} />
-          <Sheet title="Alerts" none={shown.alerts.length === 0 ? 'No alert is on record yet.' : undefined}>
+          <Sheet title="Alerts" none={shown.alerts.length === 0 ? 'No alerts are on record yet.' : undefined}>
             <Alerts alerts={shown.alerts} samples={shown.samples} />
           </Sheet>
         </div>
         <div>
-          <Sheet title="Blast radius" none={shown.blastRadius.objects.length === 0 ? 'Nothing is touched yet.' : undefined}>
+          <Sheet title="Blast radius" none={shown.blastRadius.objects.length === 0 ? 'Nothing has been touched yet.' : undefined}>
             <BlastRadius radius={shown.blastRadius} />
           </Sheet>
           <Evidence shown={shown} />
@@ -147,7 +146,7 @@ function Story({ shown: { timeline } }: { readonly shown: ShownIncident }) {
 function Steps({ shown: { steps } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   return (
-    <Sheet title="Steps" none={steps.length === 0 ? 'No step was taken.' : undefined}>
+    <Sheet title="Steps" none={steps.length === 0 ? 'No steps were taken.' : undefined}>
       <ul class="rows">
         {steps.map(({ key, title, target, state, detail, startedAt, playbook, proof, changes }) => (
           <li key={key}>
@@ -167,7 +166,7 @@ function Steps({ shown: { steps } }: { readonly shown: ShownIncident }) {
                 <Fact name="Object">{wholeTargetText(target)}</Fact>
                 <Fact name="Playbook">{playbook}</Fact>
                 {proof.map((look) => (
-                  <Fact key={look.at} name={stepStates[look.state as keyof typeof stepStates]?.text ?? 'Looked at'}>
+                  <Fact key={look.at} name={stepStates[look.state as keyof typeof stepStates]?.text ?? 'Checked'}>
                     <Time at={look.at} />: {plainText(look.detail, now)}
                   </Fact>
                 ))}
@@ -187,7 +186,7 @@ function Steps({ shown: { steps } }: { readonly shown: ShownIncident }) {
 
 function Containment({ shown: { leases, incident } }: { readonly shown: ShownIncident }) {
   const now = useNow();
-  const none = incident.state === 'open' ? 'Nothing is contained: it runs as before.' : 'Nothing is contained any more.';
+  const none = incident.state === 'open' ? 'Nothing is contained: everything runs as before.' : 'Nothing is contained any more.';
   return (
     <Sheet title="Containment" none={leases.length === 0 ? none : undefined}>
       <ul class="rows">
@@ -218,7 +217,7 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
             </p>
             {refused !== null && (
               <p>
-                Still contained. Its release is refused: {refused.why}. It is tried again <Time at={refused.nextAt} />.
+                Still contained. Its release was refused: {refused.why}. Next attempt: <Time at={refused.nextAt} />.
               </p>
             )}
             {state === 'active' && refused === null && <p class="soft small">If nobody answers: {plainText(onSilence, now)}</p>}
@@ -255,7 +254,7 @@ const ends = { decided: 'Decided', expired: 'No answer', void: 'Closed' } as con
 function PastQuestions({ shown: { pastQuestions } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   return (
-    <Sheet title="Closed questions" none={pastQuestions.length === 0 ? 'No question is closed yet.' : undefined}>
+    <Sheet title="Closed questions" none={pastQuestions.length === 0 ? 'No questions have been closed yet.' : undefined}>
       <ul class="rows">
         {pastQuestions.map(({ number, text, state, endedAt, choice, by, why, answers }) => (
           <li key={number}>
@@ -287,7 +286,7 @@ function PastQuestions({ shown: { pastQuestions } }: { readonly shown: ShownInci
 
 function Evidence({ shown: { evidence } }: { readonly shown: ShownIncident }) {
   return (
-    <Sheet title="Evidence" none={evidence.length === 0 ? 'No evidence is kept.' : undefined}>
+    <Sheet title="Evidence" none={evidence.length === 0 ? 'No evidence has been kept.' : undefined}>
       <ul class="rows">
         {evidence.map(({ manifest, target, artefacts, command }) => (
           <li key={manifest}>
@@ -296,14 +295,15 @@ function Evidence({ shown: { evidence } }: { readonly shown: ShownIncident }) {
               {artefacts.map(({ name, bytes, sha256, partial }) => (
                 <li key={sha256}>
                   <span title={`SHA-256 ${sha256}`}>{name}</span>, <span class="number">{sizeText(bytes)}</span>
-                  {partial !== null && <span class="soft"> (only a part: {partial})</span>}
+                  {partial !== null && <span class="soft"> (incomplete: {partial})</span>}
                 </li>
               ))}
             </ul>
             <details>
               <summary>How to read it</summary>
               <p class="small">
-                It is sealed, and this page cannot open it. Type this where you have the key; say why, it is put on record.
+                It is sealed, and this page cannot open it. Run this where you have the key, and give the reason: it goes on
+                record.
               </p>
               <pre class="command">
                 <code>{command}</code>
@@ -375,8 +375,8 @@ function Records({ shown: { proof, incident }, session }: { readonly shown: Show
       <p>
         <Tag tone={proof.whole ? 'good' : 'bad'}>{proof.whole ? 'Complete' : 'Not complete'}</Tag>{' '}
         {proof.whole
-          ? `All ${countText(proof.stored, 'record')}: each signed, in order, linked to the one before.`
-          : 'Do not rely on what is shown before somebody has looked into this.'}
+          ? `All ${countText(proof.stored, 'record')}: each signed, in order, and linked to the one before.`
+          : 'Do not rely on what is shown until somebody has looked into this.'}
       </p>
       {proof.findings.length > 0 && (
         <ul class="small">
@@ -408,7 +408,7 @@ function Records({ shown: { proof, incident }, session }: { readonly shown: Show
                   <Fact name="Hash">
                     <code>{hash}</code>
                   </Fact>
-                  <Fact name="Before">
+                  <Fact name="Previous">
                     <code>{previous}</code>
                   </Fact>
                   <Fact name="Key">

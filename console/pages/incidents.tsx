@@ -94,13 +94,13 @@ export function Incidents() {
         {first.data && `${countText(listed.length, 'incident')} shown`}
       </p>
       {first.fault && <Problem fault={first.fault} again={first.again} />}
-      {first.isLoading && <Waiting what="Looking for incidents" />}
+      {first.isLoading && <Waiting what="Loading incidents" />}
       {first.data && listed.length === 0 && (
-        <Empty title={isFiltered ? 'No incident fits these filters' : 'No open incidents'}>
+        <Empty title={isFiltered ? 'No incidents match these filters' : 'No open incidents'}>
           {isFiltered ? (
             <a href="/console/incidents">Show all open incidents</a>
           ) : (
-            <p>New ones appear here by themselves. Those of before are under State, All.</p>
+            <p>New ones appear here automatically. For earlier ones, set State to All.</p>
           )}
         </Empty>
       )}

@@ -17,7 +17,7 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
     <>
       <h1>Overview</h1>
       {fault && <Problem fault={fault} again={again} />}
-      {isLoading && <Waiting what="Looking how the response stands" />}
+      {isLoading && <Waiting what="Loading the overview" />}
       {data && <Shown overview={data} coverage={covered.data} />}
       {covered.fault && <Problem fault={covered.fault} again={covered.again} />}
       {mayAsk(session, 'people') && <People />}
@@ -71,7 +71,7 @@ function Shown({ overview, coverage }: { readonly overview: ConsoleOverview; rea
             {clusters.map(({ name, open, critical, contained, lastAlertAt, answers }) => (
               <tr key={name}>
                 <th scope="row">
-                  {name} {answers === false && <Tag tone="doubt">Does not answer</Tag>}
+                  {name} {answers === false && <Tag tone="doubt">Not responding</Tag>}
                 </th>
                 <td class="number">{open}</td>
                 <td class="number">{critical}</td>
@@ -106,8 +106,8 @@ function Shown({ overview, coverage }: { readonly overview: ConsoleOverview; rea
       {coverage && <Coverage coverage={coverage} />}
       {reckoned.incidents < reckoned.of && (
         <p class="soft small">
-          Playbooks, sensors and the time to contain are of the newest {numberText(reckoned.incidents)} of{' '}
-          {numberText(reckoned.of)} incidents of these {countText(days, 'day')}.
+          Playbooks, sensors and the time to contain cover only the newest {numberText(reckoned.incidents)} of{' '}
+          {numberText(reckoned.of)} incidents in these {countText(days, 'day')}.
         </p>
       )}
     </>
@@ -115,7 +115,7 @@ function Shown({ overview, coverage }: { readonly overview: ConsoleOverview; rea
 }
 
 function suppressionsNone(suppressions: ConsoleOverview['suppressions']): string | undefined {
-  if (suppressions === null) return 'The cell does not say now. What is suppressed stays so.';
+  if (suppressions === null) return 'The cell is not reporting its suppressions. What is suppressed stays suppressed.';
   return suppressions.length === 0 ? 'No alert is suppressed.' : undefined;
 }
 
@@ -151,10 +151,10 @@ function Guardrails({
 }) {
   return (
     <Sheet title="Guardrails">
-      {restraints === null && <p class="soft">The cell does not say now whether it is frozen.</p>}
+      {restraints === null && <p class="soft">The cell is not reporting whether it is frozen.</p>}
       {restraints?.length === 0 && (
         <p>
-          <Tag tone="good">In force</Tag> No freeze, and no limit is lifted.
+          <Tag tone="good">In force</Tag> No freeze, and no limits lifted.
         </p>
       )}
       <ul class="rows">

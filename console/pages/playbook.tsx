@@ -15,10 +15,10 @@ export function Playbook({ id }: { readonly id: string }) {
   const playbook = data?.items.find((one) => one.id === id);
   const record = overview?.playbooks.find((one) => one.id === id);
   if (fault && !data) return <Problem fault={fault} again={again} />;
-  if (isLoading) return <Waiting what="Looking what the playbook does" />;
+  if (isLoading) return <Waiting what="Loading the playbook" />;
   if (!playbook)
     return (
-      <Empty title="There is no such playbook">
+      <Empty title="Playbook not found">
         <a href={`${basePath}/overview`}>Show the overview</a>
       </Empty>
     );
@@ -52,7 +52,7 @@ function matchOf(answers: string) {
   if (answers.length <= longestShown) return answers;
   return (
     <details>
-      <summary>Alerts by many conditions</summary>
+      <summary>Alerts matching many conditions</summary>
       <p class="small">{answers}</p>
     </details>
   );
@@ -99,7 +99,7 @@ function Rules({ rules }: { readonly rules: ConsoleCoverage['rules'] }) {
     <Sheet
       title="Rules it answers"
       aside={<span class="soft small">{countText(rules.length, 'rule')}</span>}
-      none={rules.length === 0 ? 'None of the public rule sets.' : undefined}
+      none={rules.length === 0 ? 'None in the public rule sets.' : undefined}
     >
       <Table head={['Rule', 'Rule set', 'Severity', 'ATT&CK']}>
         {rules.map(({ rule, set, severity, mitre, places }) => (

@@ -12,10 +12,10 @@ export function Questions({ session }: { readonly session: ConsoleSession }) {
     <>
       <h1>Questions for me</h1>
       {fault && <Problem fault={fault} again={again} />}
-      {isLoading && <Waiting what="Looking for questions" />}
+      {isLoading && <Waiting what="Loading questions" />}
       {data && mine.length === 0 && (
-        <Empty title="Nothing waits for you">
-          <p>A question that you may answer appears here by itself.</p>
+        <Empty title="Nothing is waiting for you">
+          <p>Questions that you may answer appear here automatically.</p>
         </Empty>
       )}
       {mine.map((question) => (
@@ -40,11 +40,11 @@ export function OneQuestion({ id, session }: { readonly id: string; readonly ses
       </p>
       <h1 class="unseen">Question</h1>
       {fault && <Problem fault={fault} again={again} />}
-      {isLoading && <Waiting what="Fetching the question" />}
+      {isLoading && <Waiting what="Loading the question" />}
       {data && !data.live && (
         <div class="notice">
           <p>
-            <strong>The incident does not answer now.</strong> This is how it stood last. You can answer all the same.
+            <strong>The incident is not responding.</strong> This is its last known state. You can still answer.
           </p>
         </div>
       )}

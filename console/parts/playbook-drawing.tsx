@@ -7,7 +7,7 @@ import { Problem, Sheet, Waiting } from './common.tsx';
 /** Drawings of shipped playbooks, from tests that have gone every way. */
 const shipped: Readonly<Record<string, readonly Drawing[]>> = drawings as Readonly<Record<string, Drawing[]>>;
 
-const title = 'What each answer comes to';
+const title = 'What each answer leads to';
 
 /** Every way that a playbook can go, for each alert that it was tried on. */
 export function PlaybookWays({ id }: { readonly id: string }) {
@@ -32,7 +32,7 @@ function WaysOfPack({ id }: { readonly id: string }) {
 function Drawings({ drawings }: { readonly drawings: readonly Drawing[] }) {
   return (
     <Sheet title={title}>
-      <p class="soft small">By a test that goes every way. What has a red frame cannot be taken back.</p>
+      <p class="soft small">Drawn from a test that tries every path. Steps in a red frame cannot be undone.</p>
       {drawings.map((drawing) => (
         <OneDrawing key={drawing.alert} drawing={drawing} />
       ))}
@@ -46,7 +46,7 @@ const foot = { box: 22, label: 12, line: 16 };
 const kinds: Readonly<Record<Drawing['boxes'][number]['kind'], string>> = {
   alert: 'Begins with',
   step: 'Does',
-  destructive: 'Does, and cannot take back',
+  destructive: 'Does, and cannot undo',
   question: 'Asks',
   end: 'Ends',
 };

@@ -23,7 +23,7 @@ function cameOf({ runs, verdicts }: Ran): string {
 /** Its runs in the last few days, what they found, and how long they took. */
 export function PlaybookRecord({ record }: { readonly record: Ran }) {
   const { runs, toContain, toDecide } = record;
-  if (runs === 0) return <p class="soft small">No run.</p>;
+  if (runs === 0) return <p class="soft small">No runs.</p>;
   const times = [
     ...(toContain ? [`contained in ${tookText(toContain.p50)}, 9 of 10 within ${tookText(toContain.p90)}`] : []),
     ...(toDecide ? [`decided in ${tookText(toDecide.p50)}, 9 of 10 within ${tookText(toDecide.p90)}`] : []),
@@ -77,14 +77,14 @@ export function Playbooks({
 }
 
 function answersText(rules: number): string {
-  return rules === 0 ? 'no public rule' : `answers ${countText(rules, 'public rule')}`;
+  return rules === 0 ? 'no public rules' : `answers ${countText(rules, 'public rule')}`;
 }
 
 /** Which rules of the public rule sets are answered: unanswered ones start no playbook. */
 export function Coverage({ coverage: { sets, unanswered } }: { readonly coverage: ConsoleCoverage }) {
   return (
     <Sheet title="Coverage" aside={<span class="soft small">rules of the public rule sets</span>}>
-      <Table head={['Rule set', '#Rules', '#Answered', '#At some places', '#By a catch-all', '#By nothing']}>
+      <Table head={['Rule set', '#Rules', '#Answered', '#In some places', '#By a catch-all', '#By nothing']}>
         {sets.map(({ title, rules, answered, partly, rest, none }) => (
           <tr key={title}>
             <th scope="row">{title}</th>

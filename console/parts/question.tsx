@@ -87,7 +87,7 @@ export function Question({
               {level.people === null
                 ? level.group
                 : level.people.length === 0
-                  ? `nobody of ${level.group} now`
+                  ? `nobody in ${level.group} right now`
                   : level.people.join(', ')}
             </Fact>
             <Fact name="Asked next">
@@ -204,7 +204,7 @@ function AnswerDialog({
                     : 'This can be undone.'}
             </strong>{' '}
             It needs {countText(choice.quorum, 'person', 'people')}
-            {choice.votes > 0 && `; ${choice.votes} ${choice.votes === 1 ? 'has' : 'have'} said so`}.
+            {choice.votes > 0 && `; ${choice.votes} ${choice.votes === 1 ? 'has' : 'have'} already agreed`}.
           </p>
           <Lines title="What it does" lines={choice.changes} />
           <Lines title="What it touches" lines={choice.blastRadius} />
@@ -241,7 +241,7 @@ function AnswerDialog({
           <span>
             Why?{' '}
             <span class="hint">
-              {choice.needsReason ? 'Signed with your answer, and kept on record.' : 'If you like. It is kept on record.'}
+              {choice.needsReason ? 'Signed with your answer, and kept on record.' : 'Optional. It is kept on record.'}
             </span>
           </span>
           <textarea
@@ -262,7 +262,7 @@ function AnswerDialog({
             Go back
           </button>
           <button type="submit" class={choice.destructive ? 'primary danger' : 'primary'} disabled={isSending}>
-            {isSending ? 'One moment …' : 'Go on to the sign-in'}
+            {isSending ? 'One moment …' : 'Continue to sign-in'}
           </button>
         </div>
         <p class="soft small">Nothing is decided until you have signed in for this answer.</p>
@@ -278,7 +278,7 @@ function Refusal({ fault, shownFields }: { readonly fault: RequestFault; readonl
   const others = fields.filter(([name]) => !shownFields.includes(name)).map(([, text]) => text);
   return (
     <p class="fault" role="alert">
-      Nothing was sent: {others.length > 0 ? others.join(' ') : 'see what is marked above.'}
+      Nothing was sent: {others.length > 0 ? others.join(' ') : 'see the marked fields above.'}
     </p>
   );
 }

@@ -22,7 +22,7 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
         </ul>
       </Sheet>
       {intakes !== null && (
-        <Sheet title="Intake" none={intakes.length === 0 ? 'No intake reports its health now.' : undefined}>
+        <Sheet title="Intake" none={intakes.length === 0 ? 'No intake is reporting its health.' : undefined}>
           <ul class="rows">
             {intakes.map((intake) => (
               <OneIntake key={`${intake.cluster} ${intake.source}`} intake={intake} />
@@ -66,13 +66,13 @@ function OneSensor({
         {cluster}: {countText(alerts, 'alert')} in {countText(days, 'day')}
         {heardAt !== null && (
           <>
-            , last heard <Time at={heardAt} as="ago" />
+            , last heard from <Time at={heardAt} as="ago" />
           </>
         )}
       </p>
       {health && health.drops > 0 && (
         <p class="small">
-          It said {countText(health.drops, 'time')} that it lost events
+          It reported {countText(health.drops, 'time')} that it lost events
           {health.droppedAt !== null && (
             <>
               , last <Time at={health.droppedAt} as="ago" />
@@ -100,7 +100,7 @@ function OneSensor({
 }
 
 function Health({ health }: Pick<Sensor, 'health'>) {
-  if (!health) return <Tag tone="doubt">Not heard of by an intake</Tag>;
+  if (!health) return <Tag tone="doubt">Not seen by any intake</Tag>;
   const { watched, drops, heardAt } = health;
   if (watched && watched.silent > 0)
     return (
@@ -110,18 +110,18 @@ function Health({ health }: Pick<Sensor, 'health'>) {
     );
   if (drops > 0) return <Tag tone="doubt">Loses events</Tag>;
   if (watched) return <Tag tone="good">{watched.nodes === 1 ? 'On its node' : `On all ${watched.nodes} nodes`}</Tag>;
-  return heardAt === null ? <Tag tone="doubt">Not heard yet</Tag> : <Tag>Nodes not watched</Tag>;
+  return heardAt === null ? <Tag tone="doubt">Not heard from yet</Tag> : <Tag>Nodes not watched</Tag>;
 }
 
 /** Texts for the reasons in the intake's metrics. */
 const refusals: Readonly<Record<string, string>> = {
   unreadable: 'could not be read',
-  forbidden: 'not allowed to their sender',
-  rate_limit: 'over the limit of their sender',
-  spool_full: 'came while the disk was full',
+  forbidden: 'not allowed for their sender',
+  rate_limit: 'over their sender’s limit',
+  spool_full: 'arrived while the disk was full',
   not_durable: 'could not be written to disk',
   unauthorized: 'without a valid token',
-  request: 'not a request as it should be',
+  request: 'in a malformed request',
 };
 
 function OneIntake({
@@ -137,18 +137,18 @@ function OneIntake({
           {cluster} <span class="soft small">{source.split('/')[0]}</span>
         </h3>
         {isAway ? (
-          <Tag tone="bad">Says nothing</Tag>
+          <Tag tone="bad">Not reporting</Tag>
         ) : (
-          <Tag tone={turnedAway > 0 ? 'doubt' : 'good'}>{turnedAway > 0 ? 'Turned alerts away' : 'Took all'}</Tag>
+          <Tag tone={turnedAway > 0 ? 'doubt' : 'good'}>{turnedAway > 0 ? 'Rejected alerts' : 'Accepted all'}</Tag>
         )}
       </div>
       <p class="soft small">
-        {countText(accepted, 'alert')} taken since <Time at={since} />, and {numberText(duplicates)} that were known already. As
-        of <Time at={at} />
+        {countText(accepted, 'alert')} accepted since <Time at={since} />, and {numberText(duplicates)} that were already known.
+        As of <Time at={at} />
       </p>
       {refused.length > 0 && (
         <p class="small">
-          Not taken: {refused.map(({ reason, count }) => `${numberText(count)} ${refusals[reason] ?? reason}`).join(', ')}.
+          Rejected: {refused.map(({ reason, count }) => `${numberText(count)} ${refusals[reason] ?? reason}`).join(', ')}.
         </p>
       )}
     </li>

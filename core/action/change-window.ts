@@ -85,7 +85,7 @@ export function closedWindow(
 
 /** The plan as it is put to people while a window is closed: it tells the reader, and one more person must agree. */
 export function outsideOf<P extends Plan>(plan: P, window: string): P {
-  const note = `Outside of the change window ${window}: one more person than usual must agree.`;
+  const note = `Outside the change window ${window}: one more person than usual must agree.`;
   return { ...plan, outsideWindow: window, notes: [...plan.notes, note] };
 }
 

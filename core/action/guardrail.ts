@@ -72,9 +72,9 @@ function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string):
 /** Describes who decides on an action, by its declaration alone. */
 export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effect' | 'reach' | 'own'>): string {
   if (effect === 'read')
-    return own ? 'nobody: it only looks, says its author' : 'nobody: it ends nothing, and changes nothing of what runs';
+    return own ? 'nobody: it only looks, according to its author' : 'nobody: it ends nothing and changes nothing that runs';
   return effect === 'reversible' && reach === 'pod' && !own
-    ? 'automatic within the guardrails, else people'
+    ? 'automatic within the guardrails, otherwise people'
     : 'people, each time';
 }
 
@@ -151,6 +151,6 @@ function checkCaps(rules: GuardrailRules, facts: GuardrailFacts): GuardrailAnswe
   return {
     ok: false,
     code: 'FB_ERR_CAP_REACHED',
-    reason: `${reached.contained} ${reached.what} are contained already${(rules.cells ?? 1) > 1 ? ', or may be by another cell' : ''}, and ${reached.cap} is the most that is done without people`,
+    reason: `${reached.contained} ${reached.what} are already contained${(rules.cells ?? 1) > 1 ? ', or may be by another cell' : ''}, and no more than ${reached.cap} are contained without people`,
   };
 }

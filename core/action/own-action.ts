@@ -95,20 +95,24 @@ export function defineAction<
 export function problemOfOwnAction({ name, effect, reach, rights, timeouts, example, own }: OwnAction): string | undefined {
   const { input, output, implementation, secrets, settings, sample } = own;
   const bare = name.split('/').at(-1) ?? '';
-  if (!fieldName.test(bare)) return 'needs a name as in a program: letters and digits, at most 40, a small letter first';
+  if (!fieldName.test(bare))
+    return 'needs a name like an identifier: at most 40 letters and digits, starting with a lowercase letter';
   if (!['read', 'reversible', 'destructive'].includes(effect)) return `cannot have the effect ${effect}`;
   if (!['pod', 'workload', 'namespace', 'node', 'cluster'].includes(reach)) return `cannot reach ${reach}`;
   if (!/^[a-z0-9][a-z0-9/-]*\.[jt]s$/.test(implementation))
-    return `has no file ${implementation}: name one of the folder implementations, as close-port.ts`;
+    return `has no file ${implementation}: name one in the folder implementations, such as close-port.ts`;
   const misnamed = [...Object.keys(input), ...Object.keys(output), ...secrets, ...settings].find((one) => !fieldName.test(one));
-  if (misnamed !== undefined) return `cannot call something “${misnamed}”: letters and digits, a small letter first`;
+  if (misnamed !== undefined)
+    return `cannot use the name “${misnamed}”: use letters and digits, starting with a lowercase letter`;
   const taken = Object.keys(output).find((one) => reserved.includes(one));
-  if (taken !== undefined) return `cannot return “${taken}”, which is what Firebreak itself has found: choose another name`;
+  if (taken !== undefined)
+    return `cannot return “${taken}”, which is reserved for what Firebreak itself has found: choose another name`;
   const wide = rights.find((right) => [right.resource, right.apiGroup, ...right.verbs].some((text) => text.includes('*')));
-  if (wide) return 'asks for a right on everything: name resource and verbs';
+  if (wide) return 'asks for a right on everything: name the resource and the verbs';
   const unknown = rights.flatMap((right) => right.verbs).find((verb) => !verbs.includes(verb));
-  if (unknown !== undefined) return `cannot have the right to ${unknown}, only: ${verbs.join(', ')}`;
-  if (Object.values(timeouts).some((ms) => !(ms > 0 && ms <= longestMs))) return `has 1 to ${longestMs} ms for each attempt`;
+  if (unknown !== undefined) return `cannot have the right to ${unknown}: use ${verbs.join(', ')}`;
+  if (Object.values(timeouts).some((ms) => !(ms > 0 && ms <= longestMs)))
+    return `needs timeouts of 1 to ${longestMs} ms for each attempt`;
   const wrongExample = problemsOfData(input, example)[0];
   if (wrongExample) return `has an example whose ${wrongExample.field} is wrong: ${wrongExample.problem}`;
   const wrongSample = problemsOfData(output, sample)[0];

@@ -19,11 +19,10 @@ export function exceptionsSaid(
   { denyTier, refused }: { readonly denyTier: DenyTier | undefined; readonly refused: boolean },
 ): readonly string[] {
   if (!dns && !forensics) return [];
-  if (refused) return ['the exceptions of the configuration are not in force: the API server has refused a policy that has them'];
-  if (denyTier)
-    return [`the exceptions of the configuration have no effect: ${denyTier.kind} denies before a NetworkPolicy can allow`];
+  if (refused) return ['the configured exceptions are not in force: the API server has refused a policy that has them'];
+  if (denyTier) return [`the configured exceptions have no effect: ${denyTier.kind} denies before a NetworkPolicy can allow`];
   return [
-    ...(dns ? [`by configuration it may still ask DNS (port 53 of ${serversOf(dns)}): a tunnel through DNS stays open`] : []),
+    ...(dns ? [`by configuration it may still query DNS (port 53 of ${serversOf(dns)}): a tunnel through DNS stays open`] : []),
     ...(forensics ? [`by configuration the pods of namespace ${forensics.namespace} may still connect to it`] : []),
   ];
 }
@@ -42,6 +41,6 @@ export function exceptionNotes(exceptions: QuarantineExceptions, denyTier: DenyT
 
 /** Describes what the standing policy does to a pod. */
 export function standingText(exceptions: QuarantineExceptions, whose: string): string {
-  const but = exceptions.dns || exceptions.forensics ? ' except for the exceptions of the configuration' : '';
-  return `denies all traffic of ${whose}, in and out${but}; created where it is missing`;
+  const but = exceptions.dns || exceptions.forensics ? ' except for the configured exceptions' : '';
+  return `denies all traffic of ${whose}, in and out${but}; created if it is missing`;
 }

@@ -59,8 +59,8 @@ export function problemOfRelease({ target, blastRadius, reach }: Plan, notes: re
   for (const { object, uid, terms } of notes) {
     if (object !== target.name && !blastRadius.includes(object)) return `${object} is not what people were shown`;
     if (object === target.name && target.uid !== undefined && uid !== undefined && uid !== target.uid)
-      return `${object} is another one than people were shown`;
-    if (terms.reach !== reach) return `people were shown a release that reaches ${reach}, and it reaches ${terms.reach}`;
+      return `${object} is not the one that people were shown`;
+    if (terms.reach !== reach) return `people were shown a release that reaches ${reach}, but it reaches ${terms.reach}`;
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ export const containerSchema = z.object({
     .string()
     .regex(/^([a-z-]+:\/\/)?[0-9a-f]{12,64}$/)
     .exactOptional()
-    .meta({ description: 'With or without the `containerd://` before it; its first 12 digits are enough.' }),
+    .meta({ description: 'With or without the prefix `containerd://`; its first 12 digits are enough.' }),
   name: z.string().min(1).exactOptional(),
   image: z.string().exactOptional(),
   digest: z.string().exactOptional(),

@@ -19,4 +19,4 @@ export function mayCarryRule({ sensor, rule }: Pick<Alert, 'sensor' | 'rule'>): 
 }
 
 /** Why a sensor's alert with one of these names is not believed. */
-export const borrowedRule = 'a sensor sent it under the name of a rule that only Firebreak itself has';
+export const borrowedRule = 'a sensor sent it under the name of a rule that only Firebreak itself may use';

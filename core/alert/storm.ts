@@ -126,10 +126,10 @@ export function stormNotice(storm: StormState, { cluster, over }: { readonly clu
       over
         ? `${alerts} alerts, ${critical} of them critical.`
         : `${alerts} alerts, ${critical} of them critical; ${perSecond} a second now.`,
-      `About ${workloads} workloads. Critical alerts have their own way and are handled first.`,
+      `About ${workloads} workloads. Critical alerts have their own path and are handled first.`,
     ],
     table: top.map(({ workload, rule, sensor, count }) => `${count} × ${rule} (${sensor}) on ${workload}`),
-    tableTitle: 'Most of them',
+    tableTitle: 'Most frequent',
   };
 }
 

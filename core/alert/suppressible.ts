@@ -21,7 +21,7 @@ const mostKinds = 20;
 
 const reasons: Readonly<Record<UnsuppressibleReason, string>> = {
   'in doubt': 'the alert is in doubt',
-  'no workload': 'it is about no workload',
+  'no workload': 'it is not about a workload',
   'guessed owner': 'the owner of its pod was only guessed',
   'unknown pod': 'the cluster did not know its pod',
   'unknown image': 'the digest of its image is not known',
@@ -58,7 +58,7 @@ function kindIn(entry: Readonly<Record<string, unknown>>): SuppressibleKind | st
   const why = Object.entries(reasons).find(([name]) => name === unsuppressible);
   if (why) return why[1];
   if (typeof rule !== 'string' || typeof digest !== 'string' || typeof sensor !== 'string' || !isObject(workload))
-    return 'its record does not say all that it would be known by';
+    return 'its record lacks details that a suppression needs';
   const { namespace, kind, name } = workload;
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return reasons['unknown image'];
   if (typeof namespace !== 'string' || typeof kind !== 'string' || typeof name !== 'string') return reasons['no workload'];

@@ -220,7 +220,7 @@ class OwnNumbers {
     }
     if (signed.removed !== undefined && this.#removals.has(number)) this.removed.push(number);
     else if (signed.removed !== undefined) {
-      const text = `${chain} record ${number} says nothing any more, and no two people have had that removed`;
+      const text = `${chain} record ${number} has lost its content, and no two people ordered its removal`;
       this.#findings.push({ kind: 'content-removed', chain, number: place, text });
     }
     const digest = recordContent(signed);
@@ -245,7 +245,7 @@ class OwnNumbers {
     const known = this.#recent.get(number);
     if (known === undefined) return `${this.#chain} has the number ${number} twice: the second is row ${place}`;
     if (known === digest)
-      return `${this.#chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of one that is gone`;
+      return `${this.#chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of a missing record`;
     return `${this.#chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
   }
 
@@ -337,7 +337,7 @@ class RowCheck {
       this.findings.push({ kind: 'record-unlinked', chain, number, text });
     }
     if (!signed || recordHash(signed, previous, link) !== hash) {
-      const text = `${chain} record ${number} is not what its hash says`;
+      const text = `${chain} record ${number} does not match its hash`;
       this.findings.push({ kind: 'record-changed', chain, number, text });
     }
     this.end = number;
@@ -378,7 +378,7 @@ class StatedCheck {
     const { stated, digest } = this.#about;
     const last = stated.at(-1);
     const differs = last !== undefined && digest !== undefined && this.#digest !== digest;
-    if (differs) this.#finding ??= this.#rewritten(1, last, 'one of the hashes is not the one that checkpoints state');
+    if (differs) this.#finding ??= this.#rewritten(1, last, 'one of the hashes differs from the one that checkpoints state');
     return this.#finding ? [this.#finding] : [];
   }
 

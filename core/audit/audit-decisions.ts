@@ -50,7 +50,7 @@ export class DecisionCheck {
     if (kind === 'vote.accepted') {
       const problem = voteProblem(record, this.#signers);
       if (problem === undefined && isVoteShaped(body)) this.#votes.push(body.vote);
-      else found('vote-forged', problem ?? 'holds no vote');
+      else found('vote-forged', problem ?? 'it does not contain a vote');
     }
     const problem = orderProblem(record, this.#signers);
     if (problem !== undefined) found('order-forged', problem);
@@ -64,13 +64,13 @@ export class DecisionCheck {
 const decisive: ReadonlySet<string> = new Set(['question.asked', 'question.decided', 'vote.accepted']);
 
 function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
-  if (!isVoteShaped(body)) return 'it holds no signed vote';
+  if (!isVoteShaped(body)) return 'it does not contain a signed vote';
   const { vote, keyId, signature } = body;
   const of = `the vote of ${vote.person}`;
-  if (actor !== `person/${vote.person}`) return `${of} is on record as said by ${actor}`;
+  if (actor !== `person/${vote.person}`) return `${of} is recorded as cast by ${actor}`;
   if (`${vote.incident.id}@${vote.incident.run}` !== chain) return `${of} is about ${vote.incident.id}@${vote.incident.run}`;
   if (!signers.keyIdsFor(vote.person, vote.via).includes(keyId))
-    return `${of} is signed with a key (${keyId}) that is not known as one that signs it`;
+    return `${of} is signed with a key (${keyId}) that is not a known signing key for it`;
   return signers.verify({ keyId, bytes: voteBytes(vote), signature }) ? undefined : `${of} does not have a valid signature`;
 }
 
@@ -121,11 +121,11 @@ function orderProblem({ kind, actor, body }: AuditRecord, signers: VoteSigners):
   const field = signedIn[kind];
   if (field === undefined) return undefined;
   const said = field === 'remark' ? remarkIn(body.remark) : orderIn(body[field]);
-  if (!said) return `it holds no signed ${field}`;
+  if (!said) return `it does not contain a signed ${field}`;
   const of = `the ${field} of ${said.person}`;
-  if (actor !== `person/${said.person}`) return `${of} is on record as of ${actor}`;
+  if (actor !== `person/${said.person}`) return `${of} is recorded as coming from ${actor}`;
   if (!signers.keyIdsFor(said.person, said.via).includes(said.keyId))
-    return `${of} is signed with a key (${said.keyId}) that is not known as one that signs it`;
+    return `${of} is signed with a key (${said.keyId}) that is not a known signing key for it`;
   return signers.verify(said) ? undefined : `${of} does not have a valid signature`;
 }
 
@@ -155,9 +155,9 @@ function decisionProblem(
 ): string | undefined {
   const id = idOf(body.question);
   const question = id === undefined ? undefined : asked.get(id);
-  if (!question) return 'nothing on record says what was asked';
+  if (!question) return 'no record says what was asked';
   const choice = question.choices.find((offered) => offered.id === body.choice);
-  if (!choice) return 'what was decided was no choice of the question';
+  if (!choice) return 'the decision is not a choice of the question';
   const digest = questionDigest(question);
   const lastWords = new Map<string, string>();
   for (const vote of votes)
@@ -165,10 +165,10 @@ function decisionProblem(
   const said = [...lastWords].flatMap(([person, word]) => (word === choice.id && mayDecide(person, question) ? person : []));
   const by = Array.isArray(body.by) ? body.by.map(String) : [];
   const without = by.filter((person) => !said.includes(person));
-  if (without.length > 0) return `it names ${without.join(' and ')}, of whom no vote for “${choice.id}” is on record before it`;
+  if (without.length > 0) return `it names ${without.join(' and ')}, but no earlier record holds their vote for “${choice.id}”`;
   const quorum = quorumOfChoice(question, choice);
   const people = new Set(by).size;
-  return people < quorum ? `it needs ${quorum} people, and names ${people}` : undefined;
+  return people < quorum ? `it needs ${quorum} people, but names ${people}` : undefined;
 }
 
 /** Today a decision names its question by id; one about a lease contains the whole question as `asked`. */

@@ -106,13 +106,13 @@ export function describeReport(report: AuditReport): string[] {
       : [
           `${counted(cut.records, 'record')} of ${counted(cut.chains, 'chain')} ${cut.records === 1 ? 'is' : 'are'} no longer kept: each cut is on record and signed.`,
         ]),
-    ...(cut.ordered === 0 ? [] : [`${counted(cut.ordered, 'cut')} ordered and not carried out yet.`]),
+    ...(cut.ordered === 0 ? [] : [`${counted(cut.ordered, 'cut')} ordered but not carried out yet.`]),
     ...(removed.records === 0
       ? []
       : [
-          `What ${counted(removed.records, 'record')} said was removed: each time two people have ordered it, on record and signed.`,
+          `The content of ${counted(removed.records, 'record')} was removed: two people ordered each removal, on record and signed.`,
         ]),
-    ...(removed.ordered === 0 ? [] : [`${counted(removed.ordered, 'removal')} ordered and not carried out yet.`]),
+    ...(removed.ordered === 0 ? [] : [`${counted(removed.ordered, 'removal')} ordered but not carried out yet.`]),
     ...listed(findings, ({ kind, text }) => `  ${kind}: ${text}`),
     ...(notCovered.length === 0 ? ['Every record is covered by a checkpoint.'] : ['Not covered by a checkpoint yet:']),
     ...listed(notCovered, ({ chain, from, to }) => `  ${chain} ${numbers(from, to)}`),

@@ -87,7 +87,7 @@ function hashOfContent(actor: Actor, bodyText: string, salt: string): string {
 
 /** Returns what is left of a record whose content was removed. */
 export function removedRecord({ chain, number, at, kind }: Pick<AuditRecord, 'chain' | 'number' | 'at' | 'kind'>): AuditRecord {
-  return { chain, number, at, kind, actor: removedActor, body: { text: 'what it said was removed by order' } };
+  return { chain, number, at, kind, actor: removedActor, body: { text: 'its content was removed by order' } };
 }
 
 const removedActor = 'removed';
@@ -197,10 +197,10 @@ export function originOf(chain: string): Origin | undefined {
 export function originProblem(signed: SignedRecord, trust: Trust): string | undefined {
   const { record, keyId, signature } = signed;
   const origin = originOf(record.chain);
-  if (!origin) return 'is of a chain that nobody writes';
+  if (!origin) return 'belongs to a chain that nobody writes';
   if (keyId === '' && signature === '') return 'is not signed';
   const maker = trust.senderOf({ keyId, bytes: recordBytes(signed), signature });
-  if (!maker) return `has no valid signature of a cell or desk that is known (key ${keyId})`;
+  if (!maker) return `has no valid signature of a known cell or desk (key ${keyId})`;
   if (maker.role === origin.role && maker.cluster === origin.cluster) return undefined;
   return `is signed by ${makerName(maker)}, which does not write this chain`;
 }

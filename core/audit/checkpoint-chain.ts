@@ -120,7 +120,7 @@ export class CheckpointChain {
   finish(): readonly Finding[] {
     const last = this.#last?.checkpoint;
     if (!last || (last.chains === this.#heads.size && last.allHeads === this.#heads.root())) return [];
-    const text = `checkpoint ${last.number} vouches for ${last.chains} chains, the checkpoints at hand name ${this.#heads.size}, or other heads`;
+    const text = `checkpoint ${last.number} vouches for ${last.chains} chains, but the available checkpoints name ${this.#heads.size}, or different heads`;
     return [{ kind: 'checkpoint-inconsistent', checkpoint: last.number, text }];
   }
 }

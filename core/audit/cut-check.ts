@@ -57,7 +57,7 @@ export class CutCheck {
   add(record: AuditRecord): void {
     const cut = cutIn(record);
     if (!cut) {
-      this.#found(record, 'cut-forged', 'it names no cut');
+      this.#found(record, 'cut-forged', 'it does not name a cut');
       return;
     }
     const { chain, to } = cut;
@@ -82,7 +82,9 @@ export class CutCheck {
     const by = vouchedBy(vouched, record.chain, record.number);
     const problem =
       problemOfCut(cut, before.at(-1)) ??
-      (stated?.hash === cut.after && stated.checkpoint === cut.checkpoint ? undefined : 'is of what the notary has not signed') ??
+      (stated?.hash === cut.after && stated.checkpoint === cut.checkpoint
+        ? undefined
+        : 'covers records that the notary has not signed') ??
       originProblem(cut.last, trust) ??
       partProblem(cut, vouched, by);
     if (problem !== undefined) {
@@ -104,7 +106,7 @@ export class CutCheck {
 function partProblem({ chain, to, class: kind }: RecordCut, vouched: Vouched, by: number | undefined): string | undefined {
   if (kind === 'journals') return undefined;
   const later = vouched.stated(chain).find(({ number }) => number > to);
-  return later && (by === undefined || later.checkpoint < by) ? `leaves ${numbers(to + 1, later.number)} of it` : undefined;
+  return later && (by === undefined || later.checkpoint < by) ? `leaves ${numbers(to + 1, later.number)} uncut` : undefined;
 }
 
 function earlyProblem({
@@ -122,9 +124,11 @@ function earlyProblem({
 }): string | undefined {
   const cutAt = (by === undefined ? undefined : vouched.timeOf(by)) ?? now.toISOString();
   const days = daysAt(retention, cutAt)[cut.class];
-  if (days === undefined) return `is not allowed: the configuration keeps ${cut.class} for ever`;
+  if (days === undefined) return `is not allowed: the configuration keeps ${cut.class} forever`;
   const age = Date.parse(cutAt) - Date.parse(vouched.timeOf(cut.checkpoint) ?? cutAt);
-  return age >= days * dayMs ? undefined : `came after ${Math.floor(age / dayMs)} days: ${cut.class} are kept for ${days}`;
+  return age >= days * dayMs
+    ? undefined
+    : `was made after ${Math.floor(age / dayMs)} days, but ${cut.class} are kept for ${days}`;
 }
 
 /** Returns the hold that should have kept the records of a cut that are now gone. */

@@ -146,9 +146,9 @@ function isSigned(value: unknown): value is SignedRecord {
 export function problemOfCut(cut: RecordCut, previous: Pick<RecordCut, 'to' | 'after'> | undefined): string | undefined {
   const { chain, from, to, before, after, last, lastPrevious } = cut;
   if (from !== (previous?.to ?? 0) + 1 || before !== (previous?.after ?? genesisHash) || to < from)
-    return 'does not begin where what was cut before ends';
+    return 'does not begin where the previous cut ends';
   if (last.record.chain !== chain || last.record.number !== to || recordHash(last, lastPrevious) !== after)
     return 'does not name the last record that it cuts';
-  if (cut.class !== classOf(last.record)) return `calls ${cut.class} what is not`;
+  if (cut.class !== classOf(last.record)) return `claims the class ${cut.class}, which its last record does not have`;
   return undefined;
 }

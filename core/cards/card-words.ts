@@ -160,12 +160,12 @@ export const leaseNews = {
   refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
   /** @param holders ids of playbooks */
   heldByOthers: (lease: Lease, holders: readonly string[]): string => {
-    const [hold, asks] = holders.length === 1 ? ['holds', 'that asks'] : ['hold', 'those ask'];
-    return `Still contained: ${containmentText(lease)}. It was to be released, and ${holders.join(' and ')} ${hold} it, too. Answer what ${asks}, or release it with firebreak lease release.`;
+    const [hold, asked] = holders.length === 1 ? ['holds', 'its question'] : ['hold', 'their questions'];
+    return `Still contained: ${containmentText(lease)}. It was due to be released, but ${holders.join(' and ')} also ${hold} it. Answer ${asked}, or release it with firebreak lease release.`;
   },
   /** @param next ISO 8601 */
   refusedForNow: (lease: Lease, why: string, next: string): string =>
-    `Still contained: ${containmentText(lease)}. Its release is refused: ${why}. Change what refuses it. It is tried again by itself, next at ${next}.`,
+    `Still contained: ${containmentText(lease)}. Its release is refused: ${why}. Fix the cause. The release is retried automatically, next at ${next}.`,
   drifted: (lease: Lease, why: string): string =>
     `${containmentText(lease)}, but somebody has changed it. It is left as it is: ${why}`,
 };

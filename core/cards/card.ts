@@ -34,7 +34,7 @@ export function heldEffects(
   step: Pick<StepState, 'state' | 'detail' | 'effect'> | undefined,
 ): readonly HeldEffect[] {
   const { state, action, target, startedAt, until, refused } = lease;
-  const detail = refused ? `its release is refused, and tried again: ${refused.why}` : step?.detail;
+  const detail = refused ? `its release is refused and will be retried: ${refused.why}` : step?.detail;
   if (state !== 'active' && state !== 'permanent') return [];
   return [
     {

@@ -73,7 +73,7 @@ export function shownChoice(
     ...(form && { form: shownForm(form, roster) }),
     ...endedBy(choice),
     changes: [
-      ...(harmless ? ['The incident is called harmless.'] : []),
+      ...(harmless ? ['The incident is marked as harmless.'] : []),
       ...plans.flatMap(({ changes }) => changes.map(({ target, what }) => `${target}: ${what}`)),
     ],
     blastRadius: [...new Set(plans.flatMap(({ blastRadius }) => blastRadius))],
@@ -128,7 +128,7 @@ function aboutOf(
 ): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
   const isIncident = subjectOfIncident(question.incident.id) !== undefined;
   if (about.kind === 'incident') {
-    if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents comes without its proposal');
+    if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents came without its proposal');
     const { happened, left, contained, posture, ticketNews, evidence } = about;
     // Listed one by one, so that additional fields do not get onto the card.
     return {

@@ -3,7 +3,7 @@ import { severities } from '../alert/severity.ts';
 
 /** What `kubectl get incidents` and `kubectl get containments` show. The resource definitions are generated from this: `tools/deploy/generate.ts`. */
 
-const severity = z.enum(severities).meta({ description: 'Of the worst alert.' });
+const severity = z.enum(severities).meta({ description: 'Severity of the worst alert.' });
 const moment = (description: string) => z.string().meta({ description, format: 'date-time' });
 
 /** As everywhere in Kubernetes: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md */
@@ -12,10 +12,10 @@ const condition = z.strictObject({
   status: z.enum(['True', 'False', 'Unknown']),
   reason: z.string(),
   message: z.string(),
-  lastTransitionTime: moment('Since when it is so.'),
+  lastTransitionTime: moment('When the condition last changed.'),
 });
 
-const ask = z.string().meta({ description: 'Whom to ask: the groups of people who decide, and where they are found.' });
+const ask = z.string().meta({ description: 'Whom to ask: the groups of people who decide, and where to find them.' });
 
 export const incidentStatus = z.strictObject({
   subject: z.strictObject({
@@ -26,13 +26,13 @@ export const incidentStatus = z.strictObject({
   severity,
   reached: z
     .enum(['detected', 'contained', 'eradicated', 'recovered', 'unknown'])
-    .meta({ description: 'How far the response has come (NIST SP 800-61).' }),
+    .meta({ description: 'How far the response has progressed (NIST SP 800-61).' }),
   verdict: z.enum(['true_positive', 'benign', 'suspicious', 'unknown']),
-  alerts: z.int().meta({ description: 'How many have come.' }),
-  rules: z.array(z.string()).meta({ description: 'Of the sensors, at most ten.' }),
-  openQuestions: z.int().meta({ description: 'That people have to answer.' }),
-  containments: z.int().meta({ description: 'What is in force because of it.' }),
-  openedAt: moment('When its first alert came.'),
+  alerts: z.int().meta({ description: 'Number of alerts received.' }),
+  rules: z.array(z.string()).meta({ description: 'Rules of the sensors, at most ten.' }),
+  openQuestions: z.int().meta({ description: 'Number of questions that people have to answer.' }),
+  containments: z.int().meta({ description: 'Number of containments in force because of it.' }),
+  openedAt: moment('When its first alert arrived.'),
   endedAt: moment('When it ended.').exactOptional(),
   ask,
   conditions: z.array(condition),
@@ -45,18 +45,18 @@ export const containmentStatus = z.strictObject({
     uid: z.string().exactOptional(),
   }),
   action: z.string().meta({ description: 'The action that holds it.' }),
-  does: z.string().meta({ description: 'What that does, in words.' }),
-  incident: z.string().meta({ description: 'Because of which incident. One of another namespace is not named.' }),
+  does: z.string().meta({ description: 'What the action does, in words.' }),
+  incident: z.string().meta({ description: 'The incident it belongs to. An incident of another namespace is not named.' }),
   severity,
-  since: moment('When it was taken.'),
-  until: moment('When its time is over. Absent: people have made it permanent.').exactOptional(),
+  since: moment('When it was applied.'),
+  until: moment('When it expires. Absent: people have made it permanent.').exactOptional(),
   onExpiry: z.enum(['ask', 'release']).meta({
     description:
       'What happens if nobody answers: `ask`, people are asked again and it stays in force; `release`, it is released.',
   }),
-  problems: z.array(z.string()).meta({ description: 'What is not as it should be. Empty: nothing.' }),
+  problems: z.array(z.string()).meta({ description: 'Current problems. Empty if there are none.' }),
   ask,
-  undo: z.string().meta({ description: 'How those who may decide release it.' }),
+  undo: z.string().meta({ description: 'How the people who may decide can release it.' }),
   conditions: z.array(condition),
 });
 

@@ -149,9 +149,9 @@ export function containmentResource(
       onExpiry: terms.lease.onExpiry === 'release' ? 'release' : 'ask',
       problems,
       ask: askText(words),
-      undo: 'The people who are asked decide: on its card in Slack, or with firebreak lease release.',
+      undo: 'The people to ask decide: on its card in Slack, or with firebreak lease release.',
       conditions: [
-        conditionOf('InForce', isWhole, changedAt, isWhole ? 'it is as it was made' : (problems[0] ?? ''), ['AsMade', 'Changed']),
+        conditionOf('InForce', isWhole, changedAt, isWhole ? 'it is unchanged' : (problems[0] ?? ''), ['AsMade', 'Changed']),
       ],
     },
   };
@@ -168,7 +168,7 @@ function incidentTitle(incident: string, namespace: string | undefined): string 
   const subject = subjectOfIncident(incident);
   if (!subject) return 'unknown';
   const isElsewhere = subject.kind === 'workload' && namespace !== undefined && subject.namespace !== namespace;
-  return isElsewhere ? 'of another namespace' : subjectTitle(subject);
+  return isElsewhere ? 'in another namespace' : subjectTitle(subject);
 }
 
 function shownSubject(subject: Subject): { readonly kind: string; readonly name: string } {

@@ -82,7 +82,7 @@ export function hardeningReport(incident: string, { uid, spec, noAppArmor }: Rep
 const longestMessage = 500;
 
 /** In a posture, this is part of the account. */
-const tokenRule: PostureFinding = { id: 'service-account-token', text: 'is given a token of its service account' };
+const tokenRule: PostureFinding = { id: 'service-account-token', text: 'gets a token of its service account' };
 
 const policies = {
   baseline: { policy: 'pod-security-baseline', result: 'fail', severity: 'high', scored: true },
@@ -94,8 +94,8 @@ const policies = {
 function resultOf({ rule, finding }: ReturnType<typeof postureResults>[number], noAppArmor: string | undefined): ReportResult {
   const { policy, result, severity, scored } = policies[rule.against ?? 'neither'];
   const about = { policy, rule: rule.id, category: 'Pod Security', scored };
-  if (!finding) return { ...about, result: 'pass', message: `It is not so that it ${rule.text}.` };
+  if (!finding) return { ...about, result: 'pass', message: `Passed: the check fails if it ${rule.text}.` };
   if (rule.id === 'apparmor-unset' && noAppArmor !== undefined)
-    return { ...about, result: 'skip', message: oneLine(`It is given none: ${noAppArmor}.`, longestMessage) };
+    return { ...about, result: 'skip', message: oneLine(`It gets no AppArmor profile: ${noAppArmor}.`, longestMessage) };
   return { ...about, result, severity, message: oneLine(findingText(finding), longestMessage) };
 }

@@ -133,7 +133,7 @@ function noteOn(regarding: Regarding, step: StepOutcome, { groups, contact, titl
   const ends = terms && new Date(Math.min(now + terms.lease.durationMs, latest)).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
   const what = {
     done: `Firebreak did this: ${action.title}.`,
-    undone: `Firebreak has given this back: ${action.title}.`,
+    undone: `Firebreak has undone this: ${action.title}.`,
     extended: `People have extended this: ${action.title}.`,
     permanent: `People have made this permanent: ${action.title}.`,
   }[outcome];
@@ -141,10 +141,8 @@ function noteOn(regarding: Regarding, step: StepOutcome, { groups, contact, titl
   const until =
     outcome !== 'done' || ends === undefined || action.outcomes?.undone === undefined
       ? []
-      : [
-          `It holds until ${ends}${terms?.lease.onExpiry === 'release' ? '' : ', and on for as long as nobody decides otherwise'}.`,
-        ];
-  const by = outcome !== 'undone' ? [] : [byPeople ? 'People have decided so.' : 'Its time was over, or its step has failed.'];
+      : [`It holds until ${ends}${terms?.lease.onExpiry === 'release' ? '' : ', and longer if nobody decides otherwise'}.`];
+  const by = outcome !== 'undone' ? [] : [byPeople ? 'People decided this.' : 'It expired, or its step failed.'];
   const ask = groups.length === 0 ? 'your security team' : groups.slice(0, 3).join(', ');
   const whom = `Ask: ${ask}${contact === undefined ? '' : ` (${contact})`}.`;
   const text = [what, ...why, `Incident: ${incidentFor(regarding, step.incident)}.`, ...until, ...by, whom].join(' ');
@@ -155,7 +153,7 @@ function noteOn(regarding: Regarding, step: StepOutcome, { groups, contact, titl
 function incidentFor({ namespace }: Regarding, incident: string): string {
   const subject = subjectOfIncident(incident);
   if (!subject) return 'unknown';
-  if (subject.kind === 'workload' && namespace !== undefined && subject.namespace !== namespace) return 'of another namespace';
+  if (subject.kind === 'workload' && namespace !== undefined && subject.namespace !== namespace) return 'in another namespace';
   return subjectTitle(subject);
 }
 

@@ -98,7 +98,7 @@ const rules: readonly Rule[] = [
     id: 'host-pid',
     against: 'baseline',
     cis: '5.2.3',
-    text: 'sees the processes of its node',
+    text: 'can see the processes of its node',
     pod: ({ hostPID }) => hostPID === true,
   },
   { id: 'host-ipc', against: 'baseline', cis: '5.2.4', text: 'shares its node’s IPC', pod: ({ hostIPC }) => hostIPC === true },
@@ -106,7 +106,7 @@ const rules: readonly Rule[] = [
     id: 'host-network',
     against: 'baseline',
     cis: '5.2.5',
-    text: 'has its node’s network',
+    text: 'uses its node’s network',
     pod: ({ hostNetwork }) => hostNetwork === true,
   },
   {
@@ -116,7 +116,7 @@ const rules: readonly Rule[] = [
     text: 'mounts folders of its node',
     pod: ({ volumes = [] }) => volumes.some(({ hostPath }) => hostPath !== undefined),
   },
-  { id: 'host-port', against: 'baseline', cis: '5.2.12', text: 'takes ports of its node', container: hasHostPort },
+  { id: 'host-port', against: 'baseline', cis: '5.2.12', text: 'uses ports of its node', container: hasHostPort },
   {
     id: 'added-capabilities',
     against: 'baseline',
@@ -155,19 +155,19 @@ const rules: readonly Rule[] = [
     id: 'kept-capabilities',
     against: 'restricted',
     cis: '5.2.9',
-    text: 'keeps the capabilities that the runtime gives',
+    text: 'keeps the default capabilities of the runtime',
     container: (one) => !listIn(one, 'drop').includes('ALL') || listIn(one, 'add').some((name) => name !== 'NET_BIND_SERVICE'),
   },
   {
     id: 'seccomp-unset',
     against: 'restricted',
     cis: '5.6.2',
-    text: 'names no seccomp profile',
+    text: 'sets no seccomp profile',
     container: (one, spec) => profileIn('seccompProfile', one, spec) === undefined,
   },
   {
     id: 'apparmor-unset',
-    text: 'names no AppArmor profile',
+    text: 'sets no AppArmor profile',
     container: (one, spec) => profileIn('appArmorProfile', one, spec) === undefined,
   },
   {
@@ -177,7 +177,7 @@ const rules: readonly Rule[] = [
   },
   {
     id: 'host-users',
-    text: 'has no users of its own: root in it is root on its node',
+    text: 'has no user namespace: root in it is root on its node',
     pod: ({ hostUsers }) => hostUsers !== false,
   },
 ];
@@ -207,9 +207,9 @@ export function postureLevel(findings: readonly Pick<PostureFinding, 'against'>[
 }
 
 const levelTexts: Readonly<Record<PostureLevel, string>> = {
-  privileged: 'meets no profile of Pod Security',
-  baseline: 'meets the profile “baseline” of Pod Security',
-  restricted: 'meets the profile “restricted” of Pod Security',
+  privileged: 'meets no Pod Security profile',
+  baseline: 'meets the Pod Security profile “baseline”',
+  restricted: 'meets the Pod Security profile “restricted”',
 };
 
 /** Returns short lines for people; the first one summarises everything. */
@@ -227,7 +227,7 @@ export function postureLines({ of, level, findings, account, proposal, unknown }
     ...findings.map(findingText),
     ...(account ? [accountText(account)] : []),
     ...(proposal ? [`To harden ${proposal.workload}: ${proposal.changes.join('; ')}.`] : []),
-    ...(proposal?.command === undefined ? [] : [`Try it, which changes nothing: ${proposal.command}`]),
+    ...(proposal?.command === undefined ? [] : [`To try it without changing anything: ${proposal.command}`]),
     ...(unknown.length === 0 ? [] : [`Not known: ${unknown.join('; ')}.`]),
   ];
 }
@@ -239,8 +239,8 @@ export function findingText({ text, against, cis, containers }: PostureFinding):
 }
 
 function accountText({ name, hasToken, may }: NonNullable<Posture['account']>): string {
-  const can = may.length === 0 ? 'may do nothing of what is asked for' : `may ${may.join(', ')}`;
-  return `The service account ${name} ${can}${hasToken ? ', and the pod has its token' : '; the pod has no token of it'}.`;
+  const can = may.length === 0 ? 'has none of the rights that were checked' : `may ${may.join(', ')}`;
+  return `The service account ${name} ${can}${hasToken ? ', and the pod has its token' : '; the pod does not have its token'}.`;
 }
 
 /**

@@ -25,7 +25,7 @@ function differences(from: unknown, to: unknown, path: string): string[] {
   const [before, after] = [from ?? {}, to ?? {}];
   if (!whole && isObject(before) && isObject(after)) return ofRecords(before, after, path);
   if (from === undefined) return [`${path} is added${said(path, to)}`];
-  if (to === undefined) return [`${path} is taken away${said(path, from)}`];
+  if (to === undefined) return [`${path} is removed${said(path, from)}`];
   return [isShown(path) ? `${path}: ${text(from)} becomes ${text(to)}` : `${path} changes`];
 }
 
@@ -59,7 +59,7 @@ function isShown(path: string): boolean {
 }
 
 function said(path: string, value: unknown): string {
-  if (isObject(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
+  if (isObject(value)) return typeof value.image === 'string' ? `, with the image ${text(value.image)}` : '';
   return isShown(path) ? `: ${text(value)}` : '';
 }
 

@@ -57,14 +57,14 @@ function basisOf(
 
 function withoutDesks(measure: Measure, onlyCluster: string | undefined): Measure {
   return onlyCluster !== undefined && isOfDesks(measure.id)
-    ? { ...measure, title: `${measure.title} (what desks recorded was not looked at)` }
+    ? { ...measure, title: `${measure.title} (records of desks were not examined)` }
     : measure;
 }
 
 export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
   numbers: 'numbers from records',
   'nothing-happened': 'nothing of the kind happened in this period',
-  'not-looked-at': 'nothing in the records of this cluster; those of desks were not looked at',
+  'not-looked-at': 'nothing in the records of this cluster; those of desks were not examined',
   'nothing-proven': 'no proven record of the kind, and some records were left out',
   described: 'described only: no record counts it',
 };
@@ -73,7 +73,7 @@ export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
 export function withoutDesksText({ onlyCluster }: Pick<ComplianceReport, 'onlyCluster'>): string {
   return onlyCluster === undefined
     ? ''
-    : ` Only records of the cluster ${onlyCluster} were looked at, and none that desks have made for all clusters: calls, exports, cuts, refused attempts.`;
+    : ` Only records of the cluster ${onlyCluster} were examined, and none that desks made for all clusters: calls, exports, cuts, refused attempts.`;
 }
 
 /** Returns `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */

@@ -173,16 +173,16 @@ export function isMissed({ stopped }: IncidentDeadlines, { dueAt: due, sent }: S
 /** Returns one line a stage, for people, using `nameOf` for names. Times are ISO 8601. */
 export function deadlineLines(deadlines: IncidentDeadlines, now: number, nameOf: (id: string) => string): readonly string[] {
   const { awareAt, stages: all, stopped, startedBy, regime } = deadlines;
-  if (stopped) return [`${regime}: not to be notified, by ${nameOf(stopped.by)} ${stopped.at}: ${stopped.reason}`];
+  if (stopped) return [`${regime}: no notification needed, by ${nameOf(stopped.by)} ${stopped.at}: ${stopped.reason}`];
   return all.map((stage) => {
     const { title, dueAt: due, sent } = stage;
     const since = `known since ${iso(awareAt)}, by ${startedBy.map(nameOf).join(' and ')}`;
     if (sent) {
-      const late = due !== undefined && sent.at > due ? `, after its end at ${iso(due)}` : '';
+      const late = due !== undefined && sent.at > due ? `, after the deadline at ${iso(due)}` : '';
       return `${title}: sent ${iso(sent.at)} by ${nameOf(sent.by)}, reference ${sent.reference}${late}`;
     }
-    if (due === undefined) return `${title}: nobody can say yet when it is due: 14 days after a measure is available`;
-    return `${title}: ${now >= due ? 'HAS RUN OUT' : 'due'} ${iso(due)} (${since})`;
+    if (due === undefined) return `${title}: the due date is not known yet: 14 days after a measure is available`;
+    return `${title}: ${now >= due ? 'OVERDUE since' : 'due'} ${iso(due)} (${since})`;
   });
 }
 

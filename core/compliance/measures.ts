@@ -54,21 +54,21 @@ const titlesOfOthers = {
   containments: 'Containments that were set, by action',
   'time-to-contain': 'Time from the opening of an incident to its first containment',
   'containments-proven': 'Checks of a step after it was done, by result',
-  'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',
-  'effects-checked': 'Looks at a containment some time after it, by what was found',
+  'containments-changed': 'Detected changes to what a containment had set',
+  'effects-checked': 'Later looks at a containment, by what was found',
   postures:
-    'Looks at the workload of an incident when it opened, by month or week and the strictest profile of Pod Security that it met',
+    'Looks at the workload of an incident when it opened, by month or week and the strictest Pod Security profile that it met',
   'posture-findings': 'Of these, looks with findings, by finding (one can have several)',
   'posture-trend': 'The same, by month or week and finding',
   'posture-opened':
-    'Looks that found what the look at that workload before, in this period, had not, by month or week and finding',
+    'Looks with a finding that the previous look at that workload in this period did not have, by month or week and finding',
   'posture-gone':
-    'Looks that no longer found what the look at that workload before, in this period, had, by month or week and finding',
+    'Looks without a finding that the previous look at that workload in this period had, by month or week and finding',
   'image-signatures': 'Pods whose images’ signatures were checked, by the worst result',
   'steps-failed': 'Steps that failed, by code',
   'evidence-kept': 'Steps that kept evidence',
   'evidence-read': 'Times that a person read evidence',
-  'evidence-destroyed': 'Pieces of evidence destroyed after their time',
+  'evidence-destroyed': 'Pieces of evidence destroyed after their retention ended',
   'questions-asked': 'Questions to people',
   'questions-decided': 'Questions that people decided',
   'questions-silent': 'Questions that nobody answered in time',
@@ -84,9 +84,9 @@ const titlesOfOthers = {
   promotions: 'Decisions about versions of playbooks',
   strangers: 'Attempts that were refused: clicks, commands, messages, requests, by kind',
   exports: 'Incidents exported',
-  'records-cut': 'Times that outdated records were cut, by class',
+  'records-cut': 'Cuts of expired records, by class',
   'notifications-due': 'Times that people found an incident notifiable, by law',
-  'notifications-sent': 'Notifications that people put on record as sent, by law and stage',
+  'notifications-sent': 'Notifications that people recorded as sent, by law and stage',
   'notifications-called': 'Times that people were called because a notification was due, by law and stage',
 } as const;
 
@@ -107,7 +107,7 @@ const titlesLawMeasureIds: readonly (readonly [LawMeasureId, title: string])[] =
   ...stages.flatMap((stage) => {
     const of = `${rules[regime][stage].title} (${lawNames[regime]})`;
     return [
-      [`${regime}-${stage}-sent`, `${of}: times that people put on record that it was sent`] as const,
+      [`${regime}-${stage}-sent`, `${of}: times that people recorded it as sent`] as const,
       [`${regime}-${stage}-called`, `${of}: times that people were called because it was due`] as const,
     ];
   }),

@@ -65,7 +65,7 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       toFillIn: [
         severity,
         indicators,
-        'Does it touch a trust service that you provide? Then this is due 24 hours after becoming aware, and not 72: set `incidents.deadlines.entity`',
+        'Does it affect a trust service that you provide? Then this is due 24 hours after becoming aware, not 72: set `incidents.deadlines.entity`',
       ],
       ofTrustServices: {
         term: { from: 'awareness', hours: 24 },
@@ -73,7 +73,7 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
         toFillIn: [
           severity,
           indicators,
-          'Does it touch none of your trust services? Then it is 72 hours after becoming aware, by Article 23(4)(b)',
+          'Does it affect none of your trust services? Then it is due 72 hours after becoming aware, by Article 23(4)(b)',
         ],
       },
     },
@@ -84,8 +84,8 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       toFillIn: [
         'The type of threat or root cause',
         'The impact, also across borders',
-        'Measures that go on',
-        'Does the incident go on? Then a progress report is due now, and the final one a month after it was handled (Article 23(4)(e))',
+        'Ongoing measures',
+        'Is the incident still ongoing? Then a progress report is due now, and the final one a month after it was handled (Article 23(4)(e))',
       ],
     },
   },
@@ -106,10 +106,7 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       title: 'CRA final report',
       term: { from: 'notification', months: 1 },
       by: `Article 14(4)(c) ${cra}: one month after the notification`,
-      toFillIn: [
-        'The threat or root cause, its severity and impact',
-        'Mitigating measures that were taken, and those that go on',
-      ],
+      toFillIn: ['The threat or root cause, its severity and impact', 'Mitigating measures taken, and those still ongoing'],
     },
   },
   'cra-vulnerability': {
@@ -229,7 +226,7 @@ export function notificationDraft({
     by,
     incident,
     awareAt: new Date(from.awareAt).toISOString(),
-    awareBy: clock ? `on record by ${clock.by}` : 'the first alert',
+    awareBy: clock ? `recorded by ${clock.by}` : 'the first alert',
     dueAt: due === undefined ? null : new Date(due).toISOString(),
     facts: [
       ['Where', `${kind} ${name} in the namespace ${namespace} of the cluster ${cluster}`],
@@ -248,7 +245,7 @@ export function notificationDraft({
         ? [
             [
               'Removed by order',
-              `what records ${removed.map(({ number }) => number).join(', ')} said: it is not counted above`,
+              `the content of records ${removed.map(({ number }) => number).join(', ')} is not counted above`,
             ] as const,
           ]
         : []),
@@ -260,7 +257,7 @@ export function notificationDraft({
     })),
     toFillIn:
       course.length > mostOfCourse
-        ? [...toFillIn, `The rest of the course: ${course.length - mostOfCourse} more records`]
+        ? [...toFillIn, `The rest of the course of events: ${course.length - mostOfCourse} more records`]
         : toFillIn,
   };
 }
@@ -268,14 +265,14 @@ export function notificationDraft({
 function verdictIn(records: readonly AuditRecord[]): string {
   const given = records.findLast(({ kind }) => kind === 'incident.verdict');
   if (!given) return 'none yet';
-  if (isRemoved(given)) return `given at ${given.at}; what it said was removed by order`;
+  if (isRemoved(given)) return `given at ${given.at}; its content was removed by order`;
   return typeof given.body.incident === 'string' ? given.body.incident : 'none yet';
 }
 
 /** Returns Markdown, for whatever form the authority has. */
 export function notificationText(draft: NotificationDraft): string {
   const { title, by, incident, awareAt, awareBy, facts, course, toFillIn } = draft;
-  const due = draft.dueAt === null ? 'Nobody can say yet when it is due.' : `Due ${draft.dueAt}.`;
+  const due = draft.dueAt === null ? 'The due date is not known yet.' : `Due ${draft.dueAt}.`;
   return [
     `# ${title}: draft`,
     '',
@@ -291,7 +288,7 @@ export function notificationText(draft: NotificationDraft): string {
     '',
     ...facts.map(([name, text]) => `- **${name}**: ${inline(text)}`),
     '',
-    '## Course',
+    '## Course of events',
     '',
     ...course.map(({ at, text, record }) => `- ${at} ${inline(text)} \`${record}\``),
     '',

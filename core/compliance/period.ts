@@ -65,7 +65,7 @@ function periodAround(every: ReportInterval, at: number): ReportPeriod {
   const date = new Date(at);
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
   const known = periodNamed(nameAround(every, date, { year, month }));
-  if (!known) throw new TypeError(`no ${every} is around ${date.toISOString()}`);
+  if (!known) throw new TypeError(`no ${every} contains ${date.toISOString()}`);
   return known;
 }
 

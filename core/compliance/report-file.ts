@@ -43,6 +43,6 @@ export function reportSummary(report: ComplianceReport, period: string): string 
     '',
     ...measures.map((measure) => `${measure.title}: ${valueText(measure)}`),
     '',
-    'Whether a requirement is met, an assessor decides.',
+    'An assessor decides whether a requirement is met.',
   ].join('\n');
 }

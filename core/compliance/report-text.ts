@@ -69,11 +69,11 @@ export function reportHtml(report: ComplianceReport): string {
 <p>By ${escaped(framework.source)}.</p>
 <p>Not in this report: ${escaped(framework.notListed)}</p>
 <p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
-<p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides; whether a record is missing, <code>firebreak audit verify</code> says.</p></header>
+<p>This report shows what Firebreak has recorded. An assessor decides whether a requirement is met; <code>firebreak audit verify</code> reports whether a record is missing.</p></header>
 <main><h2>Requirements</h2>
 ${requirements.map((one) => requirementHtml(one, byId)).join('\n')}
 <h2 class="apart">Where the numbers come from</h2>
-<p>Each number is counted from records; the first ${mostRefs} are named by chain and number, of what is counted over time the first ones of each time. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
+<p>Each number is counted from records. The first ${mostRefs} are listed by chain and number; of numbers over time, the first ones of each period. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
 ${measures.flatMap(sourceHtml).join('\n')}
 ${uncountedHtml(measures)}</main></body></html>
 `;
@@ -121,7 +121,7 @@ function trendHtml(measures: readonly Measure[]): string {
   });
   const left = all.length > times.length ? ` The last ${times.length} of ${all.length} are shown; JSON and CSV have all.` : '';
   const heads = times.map((time) => `<th scope="col">${escaped(time)}</th>`);
-  return `<p>Findings over time: looks that had each; + those where it was new since the look before, − those where it was gone.${left}</p>
+  return `<p>Findings over time: the looks that had each one; + those where it was new since the previous look, − those where it was gone.${left}</p>
 <table class="trend"><thead><tr><th></th>${heads.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
@@ -151,7 +151,7 @@ function uncountedHtml(measures: readonly Measure[]): string {
   const none = measures.filter(({ counted }) => counted === 0);
   if (none.length === 0) return '';
   const items = none.map(({ id, title }) => `<li id="${id}">${escaped(title)}</li>`).join('');
-  return `<section><h3>Of these there were no records in this period</h3><ul>${items}</ul></section>`;
+  return `<section><h3>No records of these in this period</h3><ul>${items}</ul></section>`;
 }
 
 /** On each printed page: the title and the page number. */

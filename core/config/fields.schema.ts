@@ -20,14 +20,14 @@ export const secret = z
         .string()
         .min(1)
         .exactOptional()
-        .meta({ description: 'Path of the file that holds it; white space at its end is cut.' }),
+        .meta({ description: 'Path of the file that holds it; trailing white space is removed.' }),
     },
     {
       error: (issue) =>
-        issue.code === 'invalid_type' && issue.input !== undefined ? 'a secret is never written into this file' : undefined,
+        issue.code === 'invalid_type' && issue.input !== undefined ? 'a secret must not be written into this file' : undefined,
     },
   )
-  .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: 'exactly one of env and file is needed' })
+  .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: 'exactly one of env and file is required' })
   .transform(({ env, file }): SecretRef => marked(env === undefined ? { file: file ?? '' } : { env }))
   .meta({ examples: [{ env: 'NAME' }, { file: '/run/secrets/name' }] });
 

@@ -18,7 +18,7 @@ const target = text;
 export const incidentKey = z
   .string()
   .regex(/^[0-9a-f]{32}$/)
-  .meta({ description: 'An incident’s address: short, and the same for ever.' });
+  .meta({ description: 'An incident’s address: short, and it never changes.' });
 export const questionId = z
   .string()
   .regex(/^b_[A-Za-z0-9_-]{24}$/)

@@ -19,7 +19,7 @@ export function openApiDescription(version: string): Readonly<Record<string, unk
       title: 'Firebreak console',
       version,
       description:
-        'What the console asks of the desk. Somebody signs in with a browser at /console/sign-in; what changes something needs the session’s token in a header and comes from the console’s own page. Whoever only reads may show a token of the identity provider instead, for the client that /api/v1/device-sign-in names.',
+        'What the console requests from the desk. People sign in with a browser at /console/sign-in. A request that changes something needs the session’s token in a header and has to come from the console’s own page. Whoever only reads may present a token of the identity provider instead, for the client that /api/v1/device-sign-in names.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths,
@@ -31,7 +31,7 @@ export function openApiDescription(version: string): Readonly<Record<string, unk
           scheme: 'bearer',
           bearerFormat: 'JWT',
           description:
-            'An ID token for the client of /api/v1/device-sign-in, as `firebreak login --desk URL` gets one. It reads, and changes nothing.',
+            'An ID token for the client of /api/v1/device-sign-in, such as `firebreak login --desk URL` gets. It allows reading only.',
         },
       },
       schemas: { Error: schemaOf(errorBody, 'output') },
@@ -58,7 +58,7 @@ function operationOf(name: string, route: ConsoleRoute, shape: RouteShape): Read
     responses: {
       200: { description: route.summary, content: { [type]: { schema: schemaOf(response, 'output') } } },
       default: {
-        description: 'Why not.',
+        description: 'Why the request failed.',
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },

@@ -44,13 +44,13 @@ export const consoleRoutes = {
     method: 'GET',
     path: '/api/v1/incidents/{key}',
     roles: everybody,
-    summary: 'One incident with all that is known about it.',
+    summary: 'One incident with everything that is known about it.',
   },
   records: {
     method: 'GET',
     path: '/api/v1/incidents/{key}/records',
     roles: ['auditor', 'admin', 'responder'],
-    summary: 'Its records with their signatures, and whether they are whole.',
+    summary: 'Its records with their signatures, and whether they are intact.',
   },
   incidentExport: {
     method: 'GET',
@@ -62,7 +62,7 @@ export const consoleRoutes = {
     method: 'GET',
     path: '/api/v1/questions',
     roles: ['responder', 'approver', 'admin'],
-    summary: 'Open questions; first those that the reader may answer.',
+    summary: 'Open questions; those that the reader may answer come first.',
   },
   question: {
     method: 'GET',
@@ -74,9 +74,9 @@ export const consoleRoutes = {
     method: 'POST',
     path: '/api/v1/questions/{question}/answer',
     roles: ['approver', 'admin'],
-    summary: 'Takes an answer, and says where to sign in for it: nothing is decided before.',
+    summary: 'Accepts an answer, and returns where to sign in for it: nothing is decided before that.',
   },
-  overview: { method: 'GET', path: '/api/v1/overview', roles: everybody, summary: 'How the response stands.' },
+  overview: { method: 'GET', path: '/api/v1/overview', roles: everybody, summary: 'The current state of the response.' },
   playbooks: {
     method: 'GET',
     path: '/api/v1/playbooks',
@@ -87,7 +87,7 @@ export const consoleRoutes = {
     method: 'GET',
     path: '/api/v1/playbooks/drawings',
     roles: everybody,
-    summary: 'Every way that a playbook of a pack can go, drawn. The console itself has those of shipped playbooks.',
+    summary: 'Drawings of every path that a playbook of a pack can take. The console itself has those of shipped playbooks.',
   },
   coverage: {
     method: 'GET',

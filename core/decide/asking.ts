@@ -67,14 +67,14 @@ export function problemOfApproval(
 ): string | undefined {
   const { as, action, playbook } = approved;
   const { requester, choices } = question;
-  if (as === 'waiver') return requester === 'engine' ? undefined : 'only those who decide on incidents do without evidence';
+  if (as === 'waiver') return requester === 'engine' ? undefined : 'only the people who decide on incidents may waive evidence';
   if (requester === 'engine') {
     const plans = choices.find(({ id }) => id === choice)?.plans ?? [];
     const ends = plans.some((plan) => plan.effect === 'destructive');
-    return ends ? `${action} ends something: only a playbook that uses it asks about it` : undefined;
+    return ends ? `${action} ends something: only a playbook that uses it may ask about it` : undefined;
   }
   const asker = playbookOf(question, asking);
-  if (!asker) return `${requester} asks about no step`;
+  if (!asker) return `${requester} does not ask about steps`;
   if (as === 'step' && asker.id !== playbook) return `${asker.id} does not ask for ${playbook}`;
   return Object.values(asker.uses).some(({ name }) => name === action) ? undefined : `${asker.id} does not use ${action}`;
 }

@@ -98,7 +98,7 @@ export function problemsOfAnswers(
     return problem === undefined ? [] : [[name, problem] as const];
   });
   const unasked = Object.keys(given).filter((name) => !Object.hasOwn(form, name));
-  return Object.fromEntries([...wrong, ...unasked.map((name) => [name, 'Nobody has asked for this.'] as const)]);
+  return Object.fromEntries([...wrong, ...unasked.map((name) => [name, 'This field was not asked for.'] as const)]);
 }
 
 function problemOfValue(of: ShownField, value: unknown, roster: PeopleOfForms | undefined): string | undefined {
@@ -108,18 +108,18 @@ function problemOfValue(of: ShownField, value: unknown, roster: PeopleOfForms | 
     case 'number':
       return typeof value === 'number' && value >= of.min && value <= of.max
         ? undefined
-        : `Write a number from ${of.min} to ${of.max}.`;
+        : `Enter a number from ${of.min} to ${of.max}.`;
     case 'text': {
-      if (typeof value !== 'string' || value.trim() === '') return 'Write something.';
-      return value.length <= of.longest ? undefined : `Write ${of.longest} characters at most; these are ${value.length}.`;
+      if (typeof value !== 'string' || value.trim() === '') return 'Enter a text.';
+      return value.length <= of.longest ? undefined : `Enter at most ${of.longest} characters: these are ${value.length}.`;
     }
     case 'people': {
       if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length)
-        return 'Name at least one person, and each once.';
+        return 'Name at least one person, and each person only once.';
       const known = new Set((roster ? namable(of, roster) : (of.people ?? [])).map(({ id }) => id));
       if (!value.every((id) => typeof id === 'string' && known.has(id)))
-        return of.group === undefined ? 'Name people of the roster.' : `Name people of ${of.group}.`;
-      return value.length <= of.most ? undefined : `Name ${of.most} people at most.`;
+        return of.group === undefined ? 'Name people on the roster.' : `Name members of ${of.group}.`;
+      return value.length <= of.most ? undefined : `Name at most ${of.most} people.`;
     }
   }
 }
@@ -169,13 +169,15 @@ const longestLabel = 100;
 /** Returns why a form could not be filled in; undefined if everybody can fill it in, in every way in. */
 export function problemOfForm(form: Form): string | undefined {
   const fields = Object.entries(form);
-  if (fields.length === 0 || fields.length > mostFields) return `a form has 1 to ${mostFields} fields`;
+  if (fields.length === 0 || fields.length > mostFields) return `a form must have 1 to ${mostFields} fields`;
   for (const [name, of] of fields) {
-    if (!fieldName.test(name)) return `a field cannot be called ${name}: letters and digits, a small letter first`;
-    if (of.label === '' || of.label.length > longestLabel) return `the label of ${name} has 1 to ${longestLabel} characters`;
+    if (!fieldName.test(name))
+      return `the field name ${name} is invalid: use letters and digits, starting with a lowercase letter`;
+    if (of.label === '' || of.label.length > longestLabel)
+      return `the label of ${name} must have 1 to ${longestLabel} characters`;
     if (of.kind === 'choice' && (Object.keys(of.options).length < 2 || Object.keys(of.options).length > mostOptions))
-      return `${name} has 2 to ${mostOptions} options`;
-    if (of.kind === 'number' && !(of.min <= of.max)) return `${name} takes no number`;
+      return `${name} must have 2 to ${mostOptions} options`;
+    if (of.kind === 'number' && !(of.min <= of.max)) return `${name} accepts no number: its min must not exceed its max`;
   }
   return undefined;
 }

@@ -151,7 +151,7 @@ export function countVote(
     return {
       state: counted,
       outcome: 'counted',
-      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”${vote.answers === undefined ? '' : ` (${answersText(vote.answers)}; only the same counts together)`}. ${missing === 1 ? 'One more person' : `${missing} more people`} must agree.`,
+      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”${vote.answers === undefined ? '' : ` (${answersText(vote.answers)}; only identical answers count together)`}. ${missing === 1 ? 'One more person' : `${missing} more people`} must agree.`,
     };
   }
   return {
@@ -179,7 +179,7 @@ function vetoed(
       levelUntil: new Date(Date.parse(now) + next.withinMs).toISOString(),
     },
     outcome: 'counted',
-    reply: `Counted as a no. ${next.group} is asked now: two people of it can overrule you, otherwise your no stands.`,
+    reply: `Counted as a no. ${next.group} is asked now: two of its members can overrule you, otherwise your no stands.`,
   };
 }
 

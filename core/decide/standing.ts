@@ -79,7 +79,7 @@ export function standingOf(standing: Standing, person: string, times: readonly n
   const asker = askerOf(question);
   const requesters = requestersOf(standing);
   const ordered = requesters.includes(person);
-  if (asker === person) return { ok: false, reason: 'Who asks may not answer.' };
+  if (asker === person) return { ok: false, reason: 'The person who asks may not answer.' };
   if (actors.includes(person))
     return { ok: false, reason: 'An alert of this incident names you as the actor: you may not decide on it.' };
   if (ordered && !endsSomething(question)) return { ok: false, reason: 'You have ordered this: somebody else must answer.' };

@@ -93,12 +93,12 @@ export function signInRefusal(check: {
   readonly signIn: SignIn | undefined;
 }): string | undefined {
   const { policy, vote, at, person, signIn } = check;
-  if (!signIn) return 'This answer needs a sign-in besides your vote, and carries none that is valid.';
-  if (signIn.issuer !== policy.issuer) return 'You have signed in at another identity provider.';
-  if (person.subject === undefined || signIn.subject !== person.subject) return 'You have signed in as somebody else.';
-  if (signIn.nonce !== stepUpNonce(vote)) return 'You have signed in for another answer: the question may have changed since.';
+  if (!signIn) return 'This answer needs a sign-in in addition to your vote, and has no valid one.';
+  if (signIn.issuer !== policy.issuer) return 'You signed in with a different identity provider.';
+  if (person.subject === undefined || signIn.subject !== person.subject) return 'You signed in as somebody else.';
+  if (signIn.nonce !== stepUpNonce(vote)) return 'You signed in for a different answer: the question may have changed since.';
   if (signIn.issuedAt > at + clockToleranceMs || signIn.expiresAt < at - clockToleranceMs)
-    return 'Your sign-in is not of the time of your vote.';
+    return 'Your sign-in was not valid at the time of your vote.';
   if (signIn.authenticatedAt === undefined || signIn.authenticatedAt < at - policy.maxAgeMs - clockToleranceMs)
     return 'Your sign-in is too old: the identity provider must ask you again.';
   return undefined;

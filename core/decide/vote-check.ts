@@ -73,7 +73,7 @@ export function keysThatSignFor(keys: VoteKeys, person: Person, via: Vote['via']
 /** Returns why it is not signed by a key that may sign for that person. */
 function unsignedReason(signed: SignedVote, { roster, keys }: Known): string | undefined {
   const { vote } = signed;
-  if (vote.version !== 1 || !waysIn.includes(vote.via)) return 'This kind of vote is not known.';
+  if (vote.version !== 1 || !waysIn.includes(vote.via)) return 'This kind of vote is unknown.';
   const person = personById(roster, vote.person);
   if (!person) return 'You are not on the roster.';
   if (!keysThatSignFor(keys, person, vote.via).includes(signed.keyId))
@@ -100,15 +100,15 @@ function refusalOf(
   const unreasoned = needsReason(choice) ? problemOfReason(reason) : tooLong(reason);
   if (unreasoned !== undefined) return unreasoned;
   const [misfilled] = Object.entries(problemsOfAnswers(choice.form ?? {}, vote.answers, roster));
-  if (misfilled) return `This answer is not filled in as it was asked: ${misfilled[0]}: ${misfilled[1]}`;
+  if (misfilled) return `This answer is not filled in as requested: ${misfilled[0]}: ${misfilled[1]}`;
   const at = timeOf(vote);
-  if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
+  if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or has no date.';
   const { until } = question;
   // Rejects late votes, including those that claim an earlier time.
   if (until !== undefined && !(at <= Date.parse(until) + clockToleranceMs && arrived <= Date.parse(until) + travelMs))
     return 'The time to answer this question is over.';
   if (vote.via === 'page' && !stepUp)
-    return 'An answer on the desk’s page needs a sign-in, and this cell knows no identity provider.';
+    return 'An answer on the desk’s page needs a sign-in, and this cell has no identity provider.';
   if (!stepUp) return undefined;
   if (vote.via !== 'page' && !needsStepUp({ plans: choice.plans, severity: question.severity }, stepUp.policy)) return undefined;
   const person = personById(roster, vote.person);
@@ -190,7 +190,7 @@ export function checkProof(
   for (const signed of proof.votes) {
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
     if (first && sayingOf(first.vote) !== sayingOf(signed.vote))
-      return { ok: false, reason: 'the people have not filled in the same' };
+      return { ok: false, reason: 'the people did not fill in the same answers' };
     const known = seen.find((one) => one.signed.signature === signed.signature);
     // A shift that has ended since does not invalidate a vote: the second of two people may answer after the hand-over.
     const arrived = known?.at ?? cameAt?.(signed) ?? now;
@@ -208,8 +208,7 @@ export function checkProof(
     status.state === 'decided'
       ? !withdrawn.some((one) => one.signature === signature)
       : votes.some((one) => one.signature === signature);
-  if (!proof.votes.every(counts))
-    return { ok: false, reason: 'a vote was taken back since, or a no stands that it cannot overrule' };
+  if (!proof.votes.every(counts)) return { ok: false, reason: 'a vote was withdrawn, or a no stands that it cannot overrule' };
   const needed = quorumOf({ ...choice, severity, incident: question.incident.id, protectedNamespaces });
   const quorum = veto !== undefined && choice.plans.length > 0 ? Math.max(needed, 2) : needed;
   if (people.size < quorum) return { ok: false, reason: `${people.size} of ${quorum} people have agreed` };

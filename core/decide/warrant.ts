@@ -81,7 +81,7 @@ export function proofDigestOf({ approval, waiver }: Pick<WarrantedCall, 'approva
 
 /** Why a warrant does not apply to this call; undefined if it does. Whether it has expired is a separate check: see `isOutdated`. */
 export function problemOfWarrant(warrant: Warrant, call: WarrantedCall, planDigest: string | undefined): string | undefined {
-  if (warrant.version !== 1) return 'the warrant is of a kind that is not known';
+  if (warrant.version !== 1) return 'the warrant is of an unknown kind';
   if (warrant.incident.id !== call.incident.id || warrant.incident.run !== call.incident.run)
     return 'the warrant is for another incident';
   if (warrant.step !== call.key || warrant.action !== call.action) return 'the warrant is for another step';

@@ -29,10 +29,10 @@ export function expiresAt(
 /** Why the rules forbid destroying a key now, in words; undefined if they allow it. The store and the incident are checked elsewhere. */
 export function whyRetained(key: RegisteredKey, rules: RetentionRules, now: number): string | undefined {
   const { hold } = key;
-  if (hold) return `it is held since ${day(hold.since)} by ${hold.by}: ${hold.reason}${ended(hold)}`;
+  if (hold) return `it has been held since ${day(hold.since)} by ${hold.by}: ${hold.reason}${ended(hold)}`;
   const until = retainedUntil(key, rules);
   if (until.getTime() > now)
-    return `${key.class} is kept for ${rules[key.class].atLeastDays} days at least, until ${day(until.toISOString())}`;
+    return `${key.class} is kept for at least ${rules[key.class].atLeastDays} days, until ${day(until.toISOString())}`;
   return undefined;
 }
 
@@ -47,7 +47,7 @@ export function standingOf(key: RegisteredKey, rules: RetentionRules): string {
 }
 
 function ended({ ending }: EvidenceHold): string {
-  return ending ? ` (${ending.by} has ordered its end; one more must)` : '';
+  return ending ? ` (${ending.by} ordered its end; one more person must)` : '';
 }
 
 function day(iso: string): string {

@@ -27,8 +27,8 @@ export function countedText(found: CountedConnections): string {
   const { node, open, others, neighbours } = found;
   if (!isTracked(found)) return untrackedText(node);
   if (open + others === 0)
-    return `none: the connection table of node ${node} has ${entries(neighbours)} of other pods, and none of this one`;
-  return `${open} established${others > 0 ? `, ${others} ${otherKinds}` : ''}, by the connection table of node ${node}`;
+    return `none: the connection table of node ${node} has ${entries(neighbours)} for other pods and none for this one`;
+  return `${open} established${others > 0 ? `, ${others} ${otherKinds}` : ''}, according to the connection table of node ${node}`;
 }
 
 /** Adds up the counts of pods. `of`: total number of pods, counted or not. */
@@ -41,7 +41,7 @@ export function addConnections(
     if ('unknown' in count) return [count.unknown];
     return isTracked(count.found) ? [] : [untrackedText(count.found.node)];
   });
-  const unknown = [...new Set(reasons)].map((reason) => `whether connections of it are open: ${reason}`);
+  const unknown = [...new Set(reasons)].map((reason) => `whether it has open connections: ${reason}`);
   if (known.length === 0) return { unknown };
   const sum = (kind: 'open' | 'others'): number => known.reduce((all, one) => all + one[kind], 0);
   return { connections: { open: sum('open'), others: sum('others'), pods: known.length, of }, unknown };
@@ -57,12 +57,12 @@ export function connectionsText(connections: LookedAtConnections | undefined): s
   return `${open} ${open === 1 ? 'connection' : 'connections'} of ${whose} ${open === 1 ? 'is' : 'are'} open${more}.`;
 }
 
-const otherKinds = 'of UDP, or opening or closing';
+const otherKinds = 'UDP, opening or closing';
 
 function entries(count: number): string {
   return count === 1 ? '1 entry' : `${count} entries`;
 }
 
 function untrackedText(node: string): string {
-  return `the connection table of node ${node} has no entry of it, nor of other pods there, and this network may keep them elsewhere`;
+  return `the connection table of node ${node} has no entry for it or for other pods there, and this network may keep them elsewhere`;
 }

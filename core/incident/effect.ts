@@ -142,11 +142,11 @@ function alertsText({ alerts, outcome, at, since }: EffectLook): string {
 }
 
 function forceText({ problems, pods, since, scope, isStale }: EffectLook): string {
-  if (isStale) return 'How it is now is not known: the API server has not answered for a while.';
+  if (isStale) return 'Its current state is not known: the API server has not answered for a while.';
   if (scope?.kind === 'account')
-    return problems.length > 0 ? `Its rights are not all taken away: ${problems.join('; ')}.` : 'Its rights are taken away.';
-  if (scope) return problems.length > 0 ? `The containment is not whole: ${problems.join('; ')}.` : '';
-  if (problems.length > 0) return `The quarantine is not whole: ${problems.join('; ')}.`;
+    return problems.length > 0 ? `Not all of its rights are removed: ${problems.join('; ')}.` : 'Its rights are removed.';
+  if (scope) return problems.length > 0 ? `The containment is incomplete: ${problems.join('; ')}.` : '';
+  if (problems.length > 0) return `The quarantine is incomplete: ${problems.join('; ')}.`;
   if (!pods || since === undefined) return '';
   if (pods.there === 0) return pods.of === 1 ? 'The pod is gone.' : 'All its pods are gone.';
   return pods.there === pods.of

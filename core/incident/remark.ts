@@ -80,13 +80,13 @@ export function checkRemark(check: {
   const person = personById(roster, remark.person);
   if (remark.version !== 1 || !person) return { ok: false, reason: 'You are not on the roster.' };
   if (!keys.deskKeyIds.includes(signed.keyId) || !keys.verify(signed.keyId, remarkBytes(remark), signed.signature))
-    return { ok: false, reason: 'The signature of this is not valid.' };
+    return { ok: false, reason: 'This signature is not valid.' };
   const { id, run } = question.incident;
   if (remark.question !== question.id || remark.incident.id !== id || remark.incident.run !== run)
     return { ok: false, reason: 'This is about another question.', signed: true };
   const age = now - Date.parse(remark.at);
   if (!(age <= oldestMs && age >= -clockToleranceMs))
-    return { ok: false, reason: 'This is too old. Please say it again.', signed: true };
+    return { ok: false, reason: 'This is too old. Send it again.', signed: true };
   const groupsOf = (levels: Question['levels']): readonly string[] =>
     levels.map(({ group }) => group).filter((group) => check.groups?.includes(group) !== false);
   const groups = groupsOf(question.levels);

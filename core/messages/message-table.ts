@@ -115,15 +115,15 @@ export type Outsider = 'temporal' | 'payload-key' | 'person';
 export type Outcome = 'fails-at-once' | 'looked' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
 
 export const outcomeTexts: Readonly<Record<Outcome, string>> = {
-  'fails-at-once': 'it fails at once, and has done nothing',
+  'fails-at-once': 'it fails at once without doing anything',
   looked:
-    'the cell looks whether anything is due, by its own configuration, memory and clock; nothing runs that would not have run anyway',
+    'the cell checks whether anything is due, by its own configuration, memory and clock; nothing runs that would not have run anyway',
   ignored: 'ignored, on record once',
-  checked: 'checked by the cell, and refused without a signature',
-  'own-word-only': 'counts as the word of this person, where the roster lets them say that',
-  refused: 'refused, counted; nothing is done',
+  checked: 'checked by the cell, and refused if it has no signature',
+  'own-word-only': 'counts as this person’s own word, if the roster allows them to say that',
+  refused: 'refused and counted; nothing is done',
   unread: 'an answer that cannot be read',
-  answered: 'the state, which nothing rests on',
+  answered: 'the state, which nothing depends on',
 };
 
 /** The outcome for each thing that can be sent over Temporal, by its kind and by whose signature it needs. */
@@ -139,71 +139,72 @@ export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from:
 export const playedBack = {
   'same-id': {
     what: 'a start of ours, sent again under the same id after its run has ended',
-    outcome: 'fails at its first call, which no pool takes: another run has used that start',
+    outcome: 'fails at its first call, which no pool accepts: another run has used that start',
   },
   'other-id': {
     what: 'a start of ours, sent again under another id',
-    outcome: 'it fails at once, and has done nothing: a start is made for one id',
+    outcome: 'it fails at once without doing anything: a start is made for one id',
   },
   older: {
     what: 'an older start of ours, sent again under the same id',
-    outcome: 'fails at its first call, which no pool takes: there was a newer start',
+    outcome: 'fails at its first call, which no pool accepts: there was a newer start',
   },
   'reset-after-end': {
-    what: 'a reset of a run that has come to its own end',
-    outcome: 'fails at its next call: whoever is called asks what it was set back from, and finds the end that a cell has signed',
+    what: 'a reset of a run that had ended normally',
+    outcome: 'fails at its next call: the called process asks what it was reset from, and finds the end that a cell has signed',
   },
   'reset-while-open': {
     what: 'a reset of a run that is open',
-    outcome: 'goes on from there; released containments are not applied again, and it hears again what the cell has heard',
+    outcome: 'continues from there; released containments are not applied again, and the cell repeats to it what it has received',
   },
   moved: {
-    what: 'an open run, handed to another build that is there',
-    outcome: 'fails at its next call: it goes by the build that a cell has begun it with, and is begun again with that one',
+    what: 'an open run, moved to another available build',
+    outcome: 'fails at its next call: it must run on the build that a cell started it with, and is started again with that one',
   },
   skipped: {
-    what: 'an open run, whose time they have Temporal skip',
-    outcome: 'fails at its next call, and is begun again: whoever is called knows how long ago it was started',
+    what: 'an open run, for which they make Temporal skip time',
+    outcome: 'fails at its next call, and is started again: the called process knows how long ago it was started',
   },
   'own-run': {
-    what: 'calls of ours, sent again by a run of their own that has the id of an incident',
-    outcome: 'refused: whoever is called asks where that run comes from, and it comes of none of ours',
+    what: 'calls of ours, sent again by a run of their own that uses the id of an incident',
+    outcome: 'refused: the called process asks where that run comes from, and it comes from none of ours',
   },
   'own-worker': {
-    what: 'a call of ours, sent again in its own run by a worker of theirs that has taken the task of the workflow',
+    what: 'a call of ours, sent again in its own run by a worker of theirs that has taken over the workflow task',
     outcome:
-      'it is done as after a crash: a step that people approved is not done again, a release frees nothing that was taken since, and the end of a page ends no later one',
+      'it is done as after a crash: a step that people approved is not repeated, a release does not free anything contained since, and the end of a page does not end a later one',
   },
   deleted: {
-    what: 'the run of an open incident deleted, while who may patch its pod takes every mark off that',
-    outcome: 'the pod is quarantined again by the same note: no run is asked whether it is held',
+    what: 'the run of an open incident deleted, while somebody who may patch its pod removes every mark from it',
+    outcome: 'the pod is quarantined again from the same note: no run is asked whether it is held',
   },
 } as const;
 
 /** What happens when an order that a person has signed is sent without the command line or Slack. */
 export const sentOrders = {
   plain: {
-    what: 'a true order, sent with access to Temporal alone, plain',
+    what: 'a true order, sent unencrypted with access to Temporal alone',
     outcome: 'ignored, on record once: nobody has sealed it',
   },
   copy: {
-    what: 'a true order as Temporal keeps it, sent again by who has no key at all',
-    outcome: 'nothing: an order is done once, and its first copy is on record',
+    what: 'a true order as Temporal keeps it, sent again by somebody without any key',
+    outcome: 'nothing: an order is carried out once, and its first copy is on record',
   },
   'read-and-sent': {
     what: 'a true order of somebody else, read with the payload key and sent on',
     outcome: 'it is theirs: what they wanted, once, and within minutes of when they signed it',
   },
   'own-word': {
-    what: 'an order with the key of a person of the roster',
-    outcome: 'it is this person’s: a freeze or a suppression is asked of others and in force by their votes, an end ends',
+    what: 'an order with the key of a person on the roster',
+    outcome:
+      'it is this person’s: others are asked about a freeze or a suppression, which comes into force by their votes; an end takes effect',
   },
   unsigned: {
-    what: 'an order with the payload key, signed with a key that is nobody’s',
+    what: 'an order with the payload key, signed with a key that belongs to nobody',
     outcome: 'refused, on record',
   },
   'other-name': {
-    what: 'an order in somebody else’s name, or as if Slack had vouched for it, with the own key',
+    what: 'an order in somebody else’s name, or as if Slack had vouched for it, with their own key',
     outcome: 'refused, on record',
   },
   'other-cluster': {
@@ -211,7 +212,7 @@ export const sentOrders = {
     outcome: 'refused, on record',
   },
   'other-kind': {
-    what: 'a true order that was made one of another kind, or about something else, under the same signature; a vote as an order',
+    what: 'a true order changed into one of another kind or about something else, under the same signature; a vote as an order',
     outcome: 'refused, on record: the kind and every word are signed',
   },
   'not-theirs': {
@@ -219,8 +220,8 @@ export const sentOrders = {
     outcome: 'refused, on record',
   },
   late: {
-    what: 'a true order that was held back for more than five minutes, or is dated ahead',
-    outcome: 'refused, on record; an end alone, which strengthens the response, ends what it names',
+    what: 'a true order that was held back for more than five minutes, or is dated in the future',
+    outcome: 'refused, on record; only an end, which strengthens the response, still ends what it names',
   },
 } as const;
 

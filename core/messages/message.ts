@@ -64,16 +64,16 @@ export type Refusal =
   | 'moved';
 
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
-  'not-sealed': 'it is not encrypted with the key of the payloads',
-  unopenable: 'it does not open: another key, or changed bytes',
-  'no-json': 'what is in it is no JSON',
-  'no-message': 'it does not say what it is for',
-  unsigned: 'it bears no signature that is trusted',
-  'wrong-sender': 'whoever signed it may not say that',
+  'not-sealed': 'it is not encrypted with the payload key',
+  unopenable: 'it cannot be decrypted: another key was used, or its bytes were changed',
+  'no-json': 'its content is not JSON',
+  'no-message': 'it does not state its purpose',
+  unsigned: 'it has no trusted signature',
+  'wrong-sender': 'its signer may not send that',
   misdirected: 'it was made for something else',
-  outdated: 'it was made before this run was started',
-  moved: 'it runs on another build than the cell has begun it with',
-  ahead: 'more time has gone by in its run than since its start: somebody has Temporal skip it',
+  outdated: 'it was made before this run started',
+  moved: 'it runs on a different build from the one that the cell started it with',
+  ahead: 'more time has passed in its run than since its start: somebody makes Temporal skip time',
   'played-back': 'its run was started with a start message that was used before, or whose incident has ended',
 };
 

@@ -11,7 +11,7 @@ function macOf(domain: string, text: string, key: CellKey): string {
  * @throws RangeError when the key has less than 32 bytes.
  */
 export function seal(domain: string, value: object, key: CellKey): string {
-  if (key.length < 32) throw new RangeError('the cell key has at least 32 bytes');
+  if (key.length < 32) throw new RangeError('the cell key must have at least 32 bytes');
   // Serialised only once: the note of a containment is on an alert's critical path.
   const text = canonicalJson(value);
   return `${text.slice(0, -1)}${text === '{}' ? '' : ','}"mac":"${macOf(domain, text, key)}"}`;

@@ -8,71 +8,72 @@ interface TemporalCalls {
 /** Every call that Temporal has, each once: additions in a newer version must be reviewed before it is adopted. */
 export const temporalCalls: readonly TemporalCalls[] = [
   {
-    outcome: 'what it carries is a message of the tables here: nothing counts that nobody of ours has signed for this one place',
+    outcome: 'what it carries is a message of the tables here: nothing counts unless one of ours signed it for this one place',
     calls: `startWorkflowExecution signalWithStartWorkflowExecution executeMultiOperation signalWorkflowExecution updateWorkflowExecution queryWorkflow
       startActivityExecution respondWorkflowTaskCompleted respondQueryTaskCompleted createSchedule updateSchedule patchSchedule`,
   },
   {
     outcome:
-      'no answer: the workflow asks again, for as long as the call may take. One that is failed with hours until its next attempt the cell has done when it looks next, and says so',
+      'no answer: the workflow asks again, for as long as the call may take. If a call is failed with hours until its next attempt, the cell has it made at its next check, and reports it',
     calls: `respondActivityTaskCompleted respondActivityTaskCompletedById respondActivityTaskFailed respondActivityTaskFailedById respondActivityTaskCanceled
       respondActivityTaskCanceledById recordActivityTaskHeartbeat recordActivityTaskHeartbeatById`,
   },
   {
     outcome:
-      'delay: what is taken here no process of ours gets. After two minutes the cell says so, and what waits is done once they stop',
+      'delay: no process of ours gets what is taken here. After two minutes the cell reports it, and what is waiting is done once they stop',
     calls: 'pollWorkflowTaskQueue pollActivityTaskQueue respondWorkflowTaskFailed',
   },
   {
-    outcome: 'delay: the cell begins the incident again, with all its alerts and questions, and says so',
+    outcome: 'delay: the cell starts the incident again, with all its alerts and questions, and reports it',
     calls: 'terminateWorkflowExecution requestCancelWorkflowExecution deleteWorkflowExecution resetWorkflowExecution',
   },
   {
-    outcome: 'delay: the cell takes it back when it looks next, and says so',
+    outcome: 'delay: the cell reverts it at its next check, and reports it',
     calls:
       'pauseWorkflowExecution unpauseWorkflowExecution updateWorkflowExecutionOptions pauseActivity unpauseActivity resetActivity',
   },
   {
     outcome:
-      'delay: of a call whose time or queue was changed, so that it comes to no answer, the cell says so after two minutes, and has what was ordered count again',
+      'delay: if the time or queue of a call was changed so that it gets no answer, the cell reports it after two minutes, and restores what was ordered',
     calls: 'updateActivityOptions',
   },
   {
-    outcome: 'the same as the calls that it makes one by one, to all at once',
+    outcome: 'the same as making its calls one by one, but to all at once',
     calls: 'startBatchOperation stopBatchOperation',
   },
   {
     outcome:
-      'delay: how many are taken in a second can be bounded for a queue. The cell says that nobody takes what waits, and `firebreak doctor` which queue is held back',
+      'delay: the rate at which tasks are taken from a queue can be limited. The cell reports that nobody takes what is waiting, and `firebreak doctor` shows which queue is held back',
     calls: 'updateTaskQueueConfig',
   },
   {
-    outcome: 'delay: the cell takes back how new runs are begun; its own incidents begin with the build that it names',
+    outcome: 'delay: the cell reverts how new runs are started; its own incidents start with the build that it names',
     calls: `setWorkerDeploymentCurrentVersion setWorkerDeploymentRampingVersion setWorkerDeploymentManager deleteWorkerDeployment deleteWorkerDeploymentVersion
       createWorkerDeployment createWorkerDeploymentVersion updateWorkerDeploymentVersionMetadata`,
   },
   {
-    outcome: 'nothing: Firebreak’s workers go by the newer way of versions, and are started by nobody but the cluster',
+    outcome: 'nothing: Firebreak’s workers use the newer kind of versioning, and are started only by the cluster',
     calls: `updateWorkerBuildIdCompatibility updateWorkerVersioningRules setCurrentDeployment updateWorkerDeploymentVersionComputeConfig
       validateWorkerDeploymentVersionComputeConfig`,
   },
   {
     outcome:
-      'a scheduled playbook runs late or not; the cell makes its schedules again. It never runs early, twice or about something else',
+      'a scheduled playbook runs late or not at all; the cell creates its schedules again. It never runs early, twice or about something else',
     calls: 'deleteSchedule',
   },
   {
     outcome:
-      'nothing: a worker of ours asks for work again at once, keeps its settings, and remembers itself what it has in memory',
+      'nothing: a worker of ours asks for work again at once, keeps its settings, and itself remembers what it has in memory',
     calls: 'shutdownWorker resetStickyTaskQueue recordWorkerHeartbeat fetchWorkerConfig updateWorkerConfig',
   },
   {
     outcome:
-      'what is deprecated or deleted takes no new run: people name another namespace, in which what is open begins again. How long histories are kept changes nothing that is open',
+      'a deprecated or deleted namespace accepts no new runs: people name another one, in which open incidents start again. How long histories are kept does not affect anything that is open',
     calls: 'updateNamespace deprecateNamespace deleteNamespace',
   },
   {
-    outcome: 'incidents are listed late or not by what they are about; the cell keeps them by itself, and no run needs them',
+    outcome:
+      'incidents are found by what they are about late or not at all; the cell keeps track of them itself, and no run needs the attributes',
     calls: 'removeSearchAttributes addSearchAttributes',
   },
   {
@@ -81,12 +82,12 @@ export const temporalCalls: readonly TemporalCalls[] = [
   },
   {
     outcome:
-      'nothing; where the server lets workers be told to give up what they do (off in 1.32), a call under way ends as if its process had crashed, and is made again',
+      'nothing; where the server lets workers be told to abandon their work (off in 1.32), a call in progress ends as if its process had crashed, and is made again',
     calls: `startNexusOperationExecution createNexusEndpoint updateNexusEndpoint deleteNexusEndpoint pollNexusTaskQueue respondNexusTaskCompleted
       respondNexusTaskFailed`,
   },
   {
-    outcome: 'nothing: Firebreak has none of it',
+    outcome: 'nothing: Firebreak does not use it',
     calls: `registerNamespace requestCancelActivityExecution terminateActivityExecution deleteActivityExecution pauseActivityExecution resetActivityExecution
       unpauseActivityExecution updateActivityExecutionOptions pollActivityExecution requestCancelNexusOperationExecution terminateNexusOperationExecution
       deleteNexusOperationExecution pollNexusOperationExecution pollWorkflowExecutionUpdate addOrUpdateRemoteCluster removeRemoteCluster`,

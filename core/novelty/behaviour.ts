@@ -91,7 +91,7 @@ function destinationFeatures({ observables }: Alert): readonly BehaviourFeature[
   return [...new Set(places)].slice(0, mostDestinations).map((place) => ({
     kind: 'destination',
     key: `destination ${place}`,
-    text: `${shown(place)} is spoken of`,
+    text: `${shown(place)} is mentioned`,
   }));
 }
 

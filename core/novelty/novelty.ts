@@ -352,7 +352,7 @@ function novelText(
 ): string {
   const { subject, reach, now, peers, knowing, pods } = told;
   const what = `${main.feature.text} in ${placeText(subject)}`;
-  const on = pods === undefined ? '' : pods === 1 ? ' on its one pod' : ` on any of ${pods} pods`;
+  const on = pods === undefined ? '' : pods === 1 ? ' on its only pod' : ` on any of ${pods} pods`;
   const first =
     main.first === undefined
       ? `First time in ${spanText(now - reach)}${on} that ${what}`
@@ -360,14 +360,14 @@ function novelText(
   const among =
     peers.length === 0
       ? ''
-      : `; ${knowing === 0 ? 'none' : knowing} of ${peers.length} other workloads of its namespace or image does it`;
+      : `; ${knowing === 0 ? 'none' : knowing} of ${peers.length} other workloads of its namespace or image do it`;
   return `${first}${among}${alsoText(main, all)}.`;
 }
 
 function learning([main]: readonly NewFeature[], { subject, until }: Told & { readonly until: number }): AlertNovelty {
   return {
     state: 'learning',
-    text: `New with its image, which was rolled out a short time ago: ${main?.feature.text} in ${placeText(subject)}; what is new is learned until ${timeText(until)}.`,
+    text: `New with its image, which was rolled out recently: ${main?.feature.text} in ${placeText(subject)}; new behaviour is learned until ${timeText(until)}.`,
   };
 }
 
@@ -392,7 +392,7 @@ function spanText(seconds: number): string {
   const days = Math.floor(seconds / day);
   if (days >= 2) return `${days} days`;
   const hours = Math.floor(seconds / 3_600);
-  if (hours < 1) return 'the short time that is remembered';
+  if (hours < 1) return 'the short time remembered so far';
   return hours === 1 ? 'an hour' : `${hours} hours`;
 }
 

@@ -63,11 +63,11 @@ export function deadlineOrderText(order: DeadlineOrder): string {
   const about = `${order.incident}@${order.run} (${order.regime})`;
   switch (order.kind) {
     case 'deadline.start':
-      return `finds that ${about} has to be notified; known since ${order.awareAt}: ${order.reason}`;
+      return `finds that ${about} must be notified; known since ${order.awareAt}: ${order.reason}`;
     case 'deadline.sent':
-      return `has sent the ${order.stage} of ${about} at ${order.sentAt}, reference ${order.reference}`;
+      return `sent the ${order.stage} for ${about} at ${order.sentAt}, reference ${order.reference}`;
     case 'deadline.measure':
-      return `says that a measure is available since ${order.availableAt} for ${about}: ${order.reason}`;
+      return `reports that a measure has been available since ${order.availableAt} for ${about}: ${order.reason}`;
     case 'deadline.stop':
       return `finds that ${about} does not have to be notified: ${order.reason}`;
   }

@@ -56,7 +56,7 @@ export function signedBy(
   if (!keysThatSignFor(keys, person, order.via ?? 'cli').includes(keyId))
     return {
       ok: false,
-      reason: `This is signed by a key that ${order.via === 'slack' ? 'no desk has' : `is not ${person.id}’s`}.`,
+      reason: `This is signed by a key that ${order.via === 'slack' ? 'belongs to no desk' : `is not ${person.id}’s`}.`,
     };
   if (!keys.verify(keyId, orderBytes(order), signature)) return { ok: false, reason: 'The signature is not valid.' };
   return { ok: true, person };
@@ -82,13 +82,13 @@ interface Rule {
 const stewards: Rule = {
   groups: (beliefs) => beliefs.stewards ?? [],
   may: 'do that',
-  stale: 'It was signed at another time: order it again.',
+  stale: 'The signature is not recent: order it again.',
 };
 
 const notifying: Rule = {
   groups: ({ groups }) => groups,
   may: 'decide what has to be notified',
-  stale: 'It was signed at another time: order it again.',
+  stale: 'The signature is not recent: order it again.',
 };
 
 /**
@@ -102,16 +102,16 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'suppression.end': {},
   'restraint.end': {},
   'promotion.end': { ownKey: true },
-  'incident.start': { stale: 'It was signed at another time: order it again.' },
+  'incident.start': { stale: 'The signature is not recent: order it again.' },
   'evidence.read': {
     groups: ({ groups }) => groups,
     may: 'read evidence',
-    stale: 'It was signed at another time: ask again.',
+    stale: 'The signature is not recent: ask again.',
   },
   'incident.export': {
     groups: ({ groups }) => groups,
-    may: 'hand out an incident',
-    stale: 'It was signed at another time: export it again.',
+    may: 'export an incident',
+    stale: 'The signature is not recent: export it again.',
   },
   'evidence.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'evidence.unhold': stewards,
@@ -133,7 +133,7 @@ export function checkOrder(signed: SignedOrder<AnyOrder>, beliefs: Beliefs): Che
   if (!who.ok) return who;
   const { groups: groupsOf, may, stale, ownKey } = rules[order.kind];
   if (ownKey && 'via' in order && order.via !== undefined)
-    return { ok: false, reason: 'That is ordered with a key of one’s own, at the command line.' };
+    return { ok: false, reason: 'This has to be ordered on the command line, with a personal key.' };
   const groups = groupsOf?.(beliefs);
   if (groups?.length === 0)
     return { ok: false, reason: 'Nobody may do that: the configuration names no group in evidence.stewards.' };
@@ -162,13 +162,15 @@ function isPropose(order: AnyOrder): order is Propose {
 }
 
 function problemOfHold({ scope, cluster }: HoldRecords): string | undefined {
-  if (scope.kind === 'time') return scope.until > scope.from ? undefined : 'Its end is not after its beginning.';
-  return subjectOfIncident(scope.incident)?.cluster === cluster ? undefined : `${scope.incident} is no incident of this cluster.`;
+  if (scope.kind === 'time') return scope.until > scope.from ? undefined : 'Its end has to be after its start.';
+  return subjectOfIncident(scope.incident)?.cluster === cluster
+    ? undefined
+    : `${scope.incident} is not an incident of this cluster.`;
 }
 
 /** The start of a deadline must lie in the past: a future time would grant time that the law does not. */
 function problemOfDeadline(order: DeadlineOrder, { cluster, now }: Beliefs): string | undefined {
-  if (subjectOfIncident(order.incident)?.cluster !== cluster) return `${order.incident} is no incident of this cluster.`;
+  if (subjectOfIncident(order.incident)?.cluster !== cluster) return `${order.incident} is not an incident of this cluster.`;
   const at = momentOf(order);
   return at !== undefined && Date.parse(at) > now + clockToleranceMs ? `${at} is in the future.` : undefined;
 }
@@ -188,9 +190,10 @@ function momentOf(order: DeadlineOrder): string | undefined {
 
 function problemOfRemoval(order: RemoveContent): string | undefined {
   const { chain, records, removal, cluster } = order;
-  if (records.some((number, index) => number <= (records[index - 1] ?? 0))) return 'Its records do not rise.';
-  if (removal !== removalId(order)) return 'Its id is not that of its records.';
-  return isRemovable(chain, cluster) ? undefined : `${chain} is neither an incident of this cluster nor what a desk has written.`;
+  if (records.some((number, index) => number <= (records[index - 1] ?? 0)))
+    return 'Its record numbers have to be in ascending order.';
+  if (removal !== removalId(order)) return 'Its id does not match its records.';
+  return isRemovable(chain, cluster) ? undefined : `${chain} is neither an incident of this cluster nor written by a desk.`;
 }
 
 /** Records of orders and cuts prove what was done by them, and stay complete. */
@@ -199,7 +202,9 @@ function isRemovable(chain: string, cluster: string): boolean {
 }
 
 function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {
-  return wish === 'quarantine' && severity !== 'critical' ? 'A quarantine that is ordered is critical.' : undefined;
+  return wish === 'quarantine' && severity !== 'critical'
+    ? 'The severity of an ordered quarantine has to be critical.'
+    : undefined;
 }
 
 function problemOfProposal(order: Propose, { roster, now }: Beliefs): string | undefined {
@@ -208,10 +213,10 @@ function problemOfProposal(order: Propose, { roster, now }: Beliefs): string | u
   const { owner, ...terms } = order.terms;
   const [from, until] = [Date.parse(terms.from), Date.parse(terms.until)];
   if (!roster.people.some(({ id }) => id === owner)) return `The owner ${owner} is not on the roster.`;
-  if (Number.isNaN(from) || Number.isNaN(until) || until <= from) return 'Its end is not after its beginning.';
-  if (until - from > longest.ms) return `${longest.what} lasts ${longest.ms / 86_400_000} days at most.`;
-  if (from > now + clockToleranceMs) return 'It begins in the future.';
-  return until <= now ? 'It has ended already.' : undefined;
+  if (Number.isNaN(from) || Number.isNaN(until) || until <= from) return 'Its end has to be after its start.';
+  if (until - from > longest.ms) return `${longest.what} may last at most ${longest.ms / 86_400_000} days.`;
+  if (from > now + clockToleranceMs) return 'It starts in the future.';
+  return until <= now ? 'It has already ended.' : undefined;
 }
 
 /** Whether an order to end carries the sign-in that it needs. `ended`: the decision in force that would end. Withdrawing a proposal needs no sign-in. */
@@ -271,7 +276,7 @@ export function checkProposed(
 ): Checked<{ readonly asked: Omit<OpenProposal, 'proposal'> }> {
   const asked = checkAsked(proposal, question, beliefs);
   if (!asked.ok) return asked;
-  if (Date.parse(proposedUntil(proposal.order.terms)) <= beliefs.now) return { ok: false, reason: 'Its time is over.' };
+  if (Date.parse(proposedUntil(proposal.order.terms)) <= beliefs.now) return { ok: false, reason: 'It has expired.' };
   const stepUp = markedIn(question);
   return { ok: true, asked: { name: asked.person.name, levels: question.levels, ...(stepUp && { stepUp }) } };
 }

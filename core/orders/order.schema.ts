@@ -38,7 +38,7 @@ const suppressionPropose = z.strictObject({
         ...Object.fromEntries(narrowing.map((field) => [field, z.json().exactOptional()])),
       })
       .refine((match) => JSON.stringify(match).length <= longestMatch && problemsOfMatch(match).length === 0, {
-        error: 'it is no match that could be run',
+        error: 'it is not a match that can be run',
       }),
     upTo: z.enum(severities),
   }),

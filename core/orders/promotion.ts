@@ -74,22 +74,22 @@ function wordsOf(terms: PromotionTerms): StageWords {
       return {
         title: `observe ${name}`,
         question: `Observe ${name}, until ${until}?`,
-        longest: { what: 'To observe a version', ms: longestObservedMs },
+        longest: { what: 'Observing a version', ms: longestObservedMs },
         over: `${name} is no longer observed`,
       };
     case 'percent':
       return {
         title: `promote ${name} for ${shareOf(terms)}`,
         question: `Let ${name} run in ${shareOf(terms)}, until ${until}?`,
-        longest: { what: 'To run a version in some incidents', ms: longestRampedMs },
-        over: `no incident begins with ${name} because of it any more`,
+        longest: { what: 'Running a version in some incidents', ms: longestRampedMs },
+        over: `new incidents no longer start with ${name} because of it`,
       };
     case 'all':
       return {
         title: `promote ${name}`,
         question: `Let ${name} run in every incident?`,
         longest: { what: 'A promotion', ms: longestPromotedMs },
-        over: `${name} is not promoted any more: the version before it runs again, or none`,
+        over: `${name} is no longer promoted: the previous version runs again, or none`,
       };
   }
 }

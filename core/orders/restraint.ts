@@ -132,8 +132,8 @@ export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
     severity: severityOf(terms),
     question: `${questions[mode]} ${scopeText(scope)}, until ${until}?`,
     plan: restraintPlan(terms),
-    longest: { what: isGlass ? 'A break-glass session' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
-    problem: isScopeOf(terms) ? undefined : 'It is about something that a decision of this kind cannot be about.',
+    longest: { what: isGlass ? 'A break-glass session' : 'A freeze or observe mode', ms: longestMsOf(terms) },
+    problem: isScopeOf(terms) ? undefined : 'A decision of this kind cannot have this scope.',
     // Applies to break-glass too: otherwise a stranger could end it and delay the response.
     outlivesForgetting: true,
     begun: `${title}, until ${until}`,

@@ -61,6 +61,6 @@ export class StewardHistory {
     const then = [...(before ? [before] : []), ...meanwhile];
     if (then.length === 0) return 'unknown';
     if (then.some(({ stewards }) => stewards.includes(order.person))) return undefined;
-    return `${String(order.person)} has ordered ${String(order.kind)}, and was no steward then by what the desks have on record`;
+    return `${String(order.person)} ordered ${String(order.kind)}, but was not a steward at that time according to the desks’ records`;
   }
 }

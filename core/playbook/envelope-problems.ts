@@ -20,7 +20,7 @@ export function problemsOfEnvelope({ title, on, levels = [], priority = 0 }: Env
       ? []
       : [`minSeverity is “${on.minSeverity}”: write ${severities.slice(0, -1).join(', ')} or ${severities.at(-1)}`]),
     ...levels.flatMap(({ group, within }, at) => [
-      ...(group.trim() === '' ? [`levels.${at}.group names nobody: write a group of the roster`] : []),
+      ...(group.trim() === '' ? [`levels.${at}.group is empty: write a group of the roster`] : []),
       ...problemsOfWithin(within).map((problem) => `levels.${at}.within is “${within}”: ${problem}`),
     ]),
     ...(Number.isFinite(priority) ? [] : ['its priority has to be a number']),
@@ -30,12 +30,12 @@ export function problemsOfEnvelope({ title, on, levels = [], priority = 0 }: Env
 /** It stands alone on cards and in one-line lists. */
 function problemsOfTitle(title: string): readonly string[] {
   const seen = visibleLine(title);
-  if (title.trim() === '') return ['its title says nothing: write what it does, such as Cut off a pod that mines'];
-  if (title.length > longestTitle) return [`its title has ${title.length} characters, and may have ${longestTitle}`];
-  return seen === title ? [] : [`its title has characters that nobody sees: “${seen}”`];
+  if (title.trim() === '') return ['its title is empty: write what it does, such as Cut off a pod that mines'];
+  if (title.length > longestTitle) return [`its title has ${title.length} characters: use at most ${longestTitle}`];
+  return seen === title ? [] : [`its title contains invisible characters: “${seen}”`];
 }
 
 function problemsOfWithin(within: string): readonly string[] {
   if (!isDuration(within)) return ['write a time such as 15m'];
-  return durationMs(within) > 0 ? [] : ['nobody can answer in no time'];
+  return durationMs(within) > 0 ? [] : ['it has to be longer than zero'];
 }

@@ -45,16 +45,16 @@ export function problemsOfMatch(match: unknown, place = 'on.match', depth = 0): 
   if (!isObject(match)) return [`${place} has to be an object such as { rule: '…' }, or 'unanswered'`];
   if (depth > deepest) return [`${place} is nested more than ${deepest} deep`];
   const fields = Object.keys(match).filter((field) => match[field] !== undefined);
-  if (fields.length === 0) return [`${place} says nothing, and would match every alert: name a rule, a severity, a namespace …`];
+  if (fields.length === 0) return [`${place} is empty and would match every alert: name a rule, a severity, a namespace …`];
   const timed = fields.filter((field) => field === 'count' || field === 'absent');
-  if (timed.length === 2) return [`${place} counts and waits: put one of the two into a match of its own, in all`];
+  if (timed.length === 2) return [`${place} both counts and waits: put one of the two into its own match, in all`];
   if (timed.length === fields.length)
-    return [`${place} says nothing besides ${timed.join()}: name what is counted or waited after`];
+    return [`${place} contains only ${timed.join()}: name the alerts that are counted or waited after`];
   return fields.flatMap((field) => fieldProblems(field, match[field], `${place}.${field}`, depth));
 }
 
 function fieldProblems(field: string, value: unknown, place: string, depth: number): readonly string[] {
-  if (!known.has(field)) return [`${place} is not known; there are ${[...known].join(', ')}`];
+  if (!known.has(field)) return [`${place} is unknown: use one of ${[...known].join(', ')}`];
   if (field === 'not') return [...timedProblems(value, place), ...problemsOfMatch(value, place, depth + 1)];
   if (field === 'count') return countProblems(value, place);
   if (field === 'absent') return absentProblems(value, place, depth);
@@ -80,7 +80,7 @@ function fieldProblems(field: string, value: unknown, place: string, depth: numb
     const allowed: readonly string[] = groups[field];
     const unknown = Object.keys(value).filter((name) => !allowed.includes(name));
     return [
-      ...unknown.map((name) => `${place}.${name} is not known; there are ${allowed.join(', ')}`),
+      ...unknown.map((name) => `${place}.${name} is unknown: use one of ${allowed.join(', ')}`),
       ...groupProblems(value, place),
     ];
   }
@@ -89,7 +89,7 @@ function fieldProblems(field: string, value: unknown, place: string, depth: numb
 
 function groupProblems(group: Readonly<Record<string, unknown>>, place: string): readonly string[] {
   const entries = Object.entries(group).filter(([, value]) => value !== undefined);
-  if (entries.length === 0) return [`${place} says nothing`];
+  if (entries.length === 0) return [`${place} is empty`];
   return entries.flatMap(([name, value]) => textProblems(value, `${place}.${name}`));
 }
 
@@ -101,7 +101,7 @@ function oneOf(value: unknown, place: string, isOne: (text: string) => boolean, 
   const list = listed(value);
   if (list.length === 0) return [`${place} is an empty list, which matches nothing`];
   return list.flatMap((one) =>
-    typeof one === 'string' && isOne(one) ? [] : [`${place}: ${JSON.stringify(one)} is none; there are ${names}`],
+    typeof one === 'string' && isOne(one) ? [] : [`${place}: ${JSON.stringify(one)} is not valid: use ${names}`],
   );
 }
 
@@ -112,9 +112,9 @@ function textProblems(value: unknown, place: string): readonly string[] {
 }
 
 function patternProblems(one: unknown, place: string): readonly string[] {
-  if (typeof one === 'string') return one === '' ? [`${place} is an empty text, which no alert has`] : [];
+  if (typeof one === 'string') return one === '' ? [`${place} is an empty text, which matches no alert`] : [];
   if (!isObject(one)) return [`${place} has to be a text, glob('…') or regex('…'), not ${JSON.stringify(one) ?? typeof one}`];
-  if (one instanceof RegExp) return [`${place}: write regex('…') and not /…/: patterns are data here, and take linear time`];
+  if (one instanceof RegExp) return [`${place}: write regex('…') instead of /…/: patterns are data here and run in linear time`];
   const { glob, regex, ignoreCase } = one;
   try {
     if (typeof glob === 'string' && regex === undefined) globPattern(glob);
@@ -123,7 +123,7 @@ function patternProblems(one: unknown, place: string): readonly string[] {
     return [];
   } catch (error) {
     return [
-      `${place}: ${JSON.stringify(glob ?? regex)} cannot be run: ${error instanceof Error ? error.message : 'it is no pattern'}`,
+      `${place}: ${JSON.stringify(glob ?? regex)} cannot be run: ${error instanceof Error ? error.message : 'it is not a pattern'}`,
     ];
   }
 }
@@ -165,10 +165,10 @@ function timedProblems(match: unknown, place: string): readonly string[] {
   const lists = [any, all].flatMap((list) => (Array.isArray(list) ? list : []));
   const own = ['count', 'absent'].filter((field) => match[field] !== undefined);
   return [
-    ...own.map((field) => `${place}.${field}: nothing is counted or waited for within not and absent`),
+    ...own.map((field) => `${place}.${field}: counting and waiting are not possible within not and absent`),
     ...(match.novel === undefined
       ? []
-      : [`${place}.novel: novelty only raises how an alert is handled, so nothing is asked of it within not and absent`]),
+      : [`${place}.novel: novelty can only raise how an alert is handled, so it is not possible within not and absent`]),
     ...[...lists, ...(not === undefined ? [] : [not]), ...(isObject(absent) ? [absent.of] : [])].flatMap((one) =>
       timedProblems(one, place),
     ),
@@ -182,7 +182,7 @@ function windowProblems(value: unknown, place: string): readonly string[] {
   const { timeZone, open } = value;
   const zone = typeof timeZone === 'string' && isTimeZone(timeZone);
   return [
-    ...(zone ? [] : [`${place}.timeZone has to be a time zone of the IANA, such as Europe/Berlin`]),
+    ...(zone ? [] : [`${place}.timeZone has to be an IANA time zone, such as Europe/Berlin`]),
     ...(Array.isArray(open) && open.length > 0
       ? open.flatMap((one, at) => openProblems(one, `${place}.open[${at}]`))
       : [`${place}.open has to be a list of times`]),
@@ -197,7 +197,7 @@ function openProblems(value: unknown, place: string): readonly string[] {
   return [
     ...(areDays ? [] : [`${place}.days has to be a list of ${weekdays.join(', ')}`]),
     ...(isTime(from) && isTime(until) ? [] : [`${place}: from and until have to be times of day such as 22:00`]),
-    ...(from === until ? [`${place} ends when it begins: for whole days write two windows`] : []),
+    ...(from === until ? [`${place} ends at the time when it starts: for whole days, write two windows`] : []),
   ];
 }
 

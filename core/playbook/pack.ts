@@ -65,7 +65,9 @@ export function definePack(pack: {
 
 function mustBeName(name: string, what: string): void {
   if (!namePattern.test(name))
-    throw new TypeError(`${what} cannot be called “${name}”: small letters, digits and -, at most 40, a letter first`);
+    throw new TypeError(
+      `${what} cannot be named “${name}”: use at most 40 lowercase letters, digits and hyphens, starting with a letter`,
+    );
 }
 
 /** Own actions under the names that they have outside the pack, by which they are called, approved and recorded. */

@@ -343,9 +343,9 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
   const { id, on } = envelope;
   // No compiler has checked a playbook written in JavaScript.
   if (on === undefined)
-    throw new TypeError(`playbook ${id}: it says not which alerts it is for: write on: { match, minSeverity, requires }`);
+    throw new TypeError(`playbook ${id}: it does not define which alerts it is for: write on: { match, minSeverity, requires }`);
   if (typeof run !== 'function')
-    throw new TypeError(`playbook ${id}: its body is no function: write async ({ alert, steps }) => { … }`);
+    throw new TypeError(`playbook ${id}: its body is not a function: write async ({ alert, steps }) => { … }`);
   const whole = { ...envelope, on: 'match' in on ? on : { ...on, match: scheduledMatch } };
   if (!isInWorkflow) assertEnvelope(whole);
   return { ...whole, run };
@@ -354,9 +354,11 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 /** @throws TypeError for an envelope that contradicts itself. */
 function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(envelope: PlaybookEnvelope<U, R, P>): void {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
-    throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
+    throw new TypeError(
+      `playbook ${envelope.id}: headStart contains the pod before evidence can be kept: remove headStart or evidenceFirst`,
+    );
   if (envelope.headStart !== undefined && envelope.on.match === 'unanswered')
-    throw new TypeError(`playbook ${envelope.id}: nothing is contained at once for a rule that nobody has thought of`);
+    throw new TypeError(`playbook ${envelope.id}: a playbook for unanswered alerts cannot have a head start: remove headStart`);
   for (const [name, of] of Object.entries(envelope.params ?? {})) {
     const problem = problemOfParam(of, of.default);
     if (problem !== undefined) throw new TypeError(`playbook ${envelope.id}: the default of parameter ${name}: ${problem}`);
@@ -365,13 +367,13 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
   for (const problem of schedule ? problemsOfSchedule(schedule, envelope.params) : [])
     throw new TypeError(`playbook ${envelope.id}: its schedule: ${problem}`);
   if (schedule && envelope.on.match !== scheduledMatch)
-    throw new TypeError(`playbook ${envelope.id}: what is scheduled runs for no other alert: leave match out`);
+    throw new TypeError(`playbook ${envelope.id}: a scheduled playbook answers no alerts: remove match`);
   if (schedule && envelope.headStart !== undefined)
-    throw new TypeError(`playbook ${envelope.id}: what is scheduled is in no haste, and has no head start`);
+    throw new TypeError(`playbook ${envelope.id}: a scheduled playbook cannot have a head start: remove headStart`);
   for (const problem of problemsOfEnvelope(envelope)) throw new TypeError(`playbook ${envelope.id}: ${problem}`);
   if (envelope.levels?.length === 0)
     throw new TypeError(
-      `playbook ${envelope.id}: its questions are put to nobody: name a group, levels: [{ group: 'oncall', within: '15m' }]`,
+      `playbook ${envelope.id}: its questions reach nobody: name a group, levels: [{ group: 'oncall', within: '15m' }]`,
     );
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
 }

@@ -64,7 +64,9 @@ const fields: readonly [Field, Field, Field, Field, Field] = [
 /** The numbers that a cron field stands for. @throws RangeError */
 function numbersIn(text: string, { name, from, to, words = [] }: Field): ReadonlySet<number> {
   const bad = (): never => {
-    throw new RangeError(`“${text}” is no ${name}: write *, a number from ${from} to ${to}, 1-5, */2 or a list of these`);
+    throw new RangeError(
+      `“${text}” is not a valid ${name}: write *, a number from ${from} to ${to}, 1-5, */2 or a list of these`,
+    );
   };
   const numberOf = (word: string): number => {
     const named = words.indexOf(word.toLowerCase());
@@ -102,10 +104,10 @@ function cronOf(text: string): CronTimes {
     weekday === undefined ||
     more.length > 0
   )
-    throw new RangeError(`“${text}” is no line of cron: write five fields, such as 0 9 * * mon`);
+    throw new RangeError(`“${text}” is not a cron line: write five fields, such as 0 9 * * mon`);
   if (day !== '*' && weekday !== '*')
     throw new RangeError(
-      `“${text}” says a day of the month and one of the week, of which programs make different things: write * for one`,
+      `“${text}” sets both a day of the month and a day of the week, which programs interpret differently: write * for one`,
     );
   const [minutes, hours] = [numbersIn(minute, fields[0]), numbersIn(hour, fields[1])];
   const weekdays = weekday === '*' ? undefined : numbersIn(weekday, fields[4]);
@@ -175,25 +177,25 @@ export function timesText(times: Times): string {
 export function problemsOfSchedule(schedule: RunSchedule, params: Params = {}): readonly string[] {
   const { every, cron, timeZone, about, catchUp } = schedule;
   const problems: string[] = [];
-  if ((every === undefined) === (cron === undefined)) problems.push('say either every or cron');
+  if ((every === undefined) === (cron === undefined)) problems.push('set either every or cron');
   if (every !== undefined && (!isDuration(every) || durationMs(every) < shortestMs || durationMs(every) > longestMs))
     problems.push(`every cannot be ${JSON.stringify(every)}: write a duration from 1m to 366d`);
   if (catchUp !== undefined && !isDuration(catchUp))
     problems.push(`catchUp cannot be ${JSON.stringify(catchUp)}: write a duration such as 6h`);
   if (cron !== undefined) {
     if (timeZone === undefined || !isTimeZone(timeZone))
-      problems.push(`a line of cron needs a timeZone such as Europe/Berlin, and ${JSON.stringify(timeZone)} is none`);
+      problems.push(`a cron line needs a timeZone such as Europe/Berlin; ${JSON.stringify(timeZone)} is not one`);
     try {
       cronOf(cron);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : 'it is no line of cron');
+      problems.push(error instanceof Error ? error.message : 'it is not a cron line');
     }
   }
   const wanted = about ? [about.namespace, ...('name' in about ? [about.name] : [])] : [];
   for (const name of wanted) {
     const of = Object.hasOwn(params, name) ? params[name] : undefined;
     if (of?.kind !== 'text' && of?.kind !== 'namespace')
-      problems.push(`about names ${name}, which is no parameter of the kind text or namespace: add it to params`);
+      problems.push(`about names ${name}, which is not a parameter of the kind text or namespace: add it to params`);
   }
   return problems;
 }

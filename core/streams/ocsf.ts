@@ -421,7 +421,7 @@ function unprovenEvent({ chain, place, problem, foundAt }: UnprovenRow, maker: E
   const title = 'A record that none of our cells or desks has signed';
   const json = JSON.stringify({
     ...heading({ of: 'detection', activity: created, time: milliseconds(foundAt) ?? 0, severity: 'high' }),
-    message: `${title}: ${chain}, place ${place}, ${problem}. Its words are left out; run \`firebreak audit verify\`.`,
+    message: `${title}: ${chain}, place ${place}, ${problem}. Its text is left out; run \`firebreak audit verify\`.`,
     is_alert: true,
     status_id: 1,
     status: 'New',

@@ -123,7 +123,7 @@ class Parser {
 
   read(): Part {
     const part = this.#either();
-    if (this.#at < this.#source.length) throw new RangeError('a ) closes nothing');
+    if (this.#at < this.#source.length) throw new RangeError('a ) has no matching (');
     return part;
   }
 
@@ -133,7 +133,7 @@ class Parser {
 
   #take(): string {
     const char = this.#source.charAt(this.#at);
-    if (char === '') throw new RangeError('it ends in the middle');
+    if (char === '') throw new RangeError('it is incomplete');
     this.#at += 1;
     return char;
   }
@@ -145,7 +145,7 @@ class Parser {
   }
 
   #either(): Part {
-    if (this.#depth > 50) throw new RangeError('its groups are too deep');
+    if (this.#depth > 50) throw new RangeError('its groups are nested too deeply');
     const rows: Part[] = [];
     do rows.push(this.#row());
     while (this.#takes('|'));
@@ -165,7 +165,7 @@ class Parser {
     if (!times) return part;
     // Greediness is ignored: it does not affect whether there is a match.
     this.#takes('?');
-    if (part.kind === 'at') throw new RangeError('a place in the text is repeated');
+    if (part.kind === 'at') throw new RangeError('a position such as ^, $ or \\b cannot be repeated');
     if (this.#times()) throw new RangeError('a repetition is repeated: put the inner one into a group');
     return { kind: 'repeat', part, ...times };
   }
@@ -178,7 +178,7 @@ class Parser {
     if (whole === undefined || least === undefined) return undefined;
     this.#at += whole.length;
     const bounds = { least: Number(least), most: most ? Number(most) : comma ? Number.POSITIVE_INFINITY : Number(least) };
-    if (bounds.most < bounds.least) throw new RangeError(`${whole} ends before it begins`);
+    if (bounds.most < bounds.least) throw new RangeError(`the upper limit of ${whole} is below the lower one`);
     if (bounds.least > mostRepeats || (bounds.most > mostRepeats && Number.isFinite(bounds.most)))
       throw new RangeError(`${whole} repeats more than ${mostRepeats} times`);
     return bounds;
@@ -192,14 +192,14 @@ class Parser {
     if (char === '^') return { kind: 'at', where: 'start' };
     if (char === '$') return { kind: 'at', where: 'end' };
     if (char === '\\') return this.#escaped();
-    if (char === '*' || char === '+' || char === '?') throw new RangeError(`a ${char} repeats nothing`);
+    if (char === '*' || char === '+' || char === '?') throw new RangeError(`a ${char} has nothing to repeat`);
     return literal(char.charCodeAt(0));
   }
 
   #group(): Part {
     if (this.#takes('?') && !this.#takes(':')) {
       const isNamed = this.#takes('<') && !this.#takes('=') && !this.#takes('!');
-      if (!isNamed) throw new RangeError('it looks around, which takes more than one way over a text');
+      if (!isNamed) throw new RangeError('lookaround is not supported, because it takes more than one pass over a text');
       while (this.#take() !== '>');
     }
     this.#depth += 1;
@@ -212,7 +212,8 @@ class Parser {
   #escaped(): Part {
     const char = this.#take();
     if (char === 'b' || char === 'B') return { kind: 'at', where: char === 'b' ? 'word' : 'inside' };
-    if (/[1-9k]/.test(char)) throw new RangeError('it refers back to a group, which takes more than one way over a text');
+    if (/[1-9k]/.test(char))
+      throw new RangeError('a backreference is not supported, because it takes more than one pass over a text');
     return { kind: 'one', ranges: this.#escapedSet(char), negated: false };
   }
 
@@ -224,7 +225,7 @@ class Parser {
     if (control !== undefined) return [[control, control]];
     if (char === 'x') return this.#hex(2);
     if (char === 'u') return this.#hex(4);
-    if (/[a-z]/i.test(char)) throw new RangeError(`\\${char} is not known here`);
+    if (/[a-z]/i.test(char)) throw new RangeError(`\\${char} is not supported`);
     return [[char.charCodeAt(0), char.charCodeAt(0)]];
   }
 
@@ -250,7 +251,7 @@ class Parser {
       this.#take();
       const until = this.#member();
       const [begin, end] = [from[0]?.[0] ?? 0, until[0]?.[1] ?? 0];
-      if (until.length !== 1 || end < begin) throw new RangeError('a range in brackets ends before it begins');
+      if (until.length !== 1 || end < begin) throw new RangeError('a range in brackets is out of order');
       ranges.push([begin, end]);
     }
     return { kind: 'one', ranges, negated };

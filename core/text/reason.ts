@@ -7,13 +7,13 @@ export const reasonLengths = { min: shortestReason, max: longestReason } as cons
 
 /** What is wrong with a required reason; undefined if nothing is. */
 export function problemOfReason(reason: string): string | undefined {
-  return reason.trim().length < shortestReason ? 'Say why, in a few words.' : tooLong(reason);
+  return reason.trim().length < shortestReason ? 'Give a reason in a few words.' : tooLong(reason);
 }
 
 /** What is wrong with an optional reason. */
 export function tooLong(reason: string): string | undefined {
   return reason.length > longestReason
-    ? `Say why in ${longestReason} characters at most; these are ${reason.length}.`
+    ? `Give a reason of at most ${longestReason} characters; this one has ${reason.length}.`
     : undefined;
 }
 

@@ -73,5 +73,5 @@ const verbs: Readonly<Record<TicketChange, string>> = {
 export function newsWords(system: string, { ticket, deed, by, text }: TicketEvent): string {
   const who = oneLine(by, 100) || 'somebody';
   const said = text === undefined ? '' : `: ${oneLine(redactSecrets(text), 300)}`;
-  return `${system} ${oneLine(ticket, 100)} ${verbs[deed]} ${deed === 'commented' ? 'of' : 'by'} ${who}${said}`;
+  return `${system} ${oneLine(ticket, 100)} ${verbs[deed]} ${deed === 'commented' ? 'from' : 'by'} ${who}${said}`;
 }

@@ -51,7 +51,7 @@ export class LogTree {
   /** Returns the files that this entry has filled: usually none. */
   append(entry: string): readonly LogFile[] {
     const bytes = new TextEncoder().encode(entry);
-    if (bytes.length > mostEntryBytes) throw new RangeError(`an entry of a log has ${mostEntryBytes} bytes at most`);
+    if (bytes.length > mostEntryBytes) throw new RangeError(`a log entry may have at most ${mostEntryBytes} bytes`);
     const filled: LogFile[] = [];
     this.#entries.push(bytes);
     if (this.#entries.length === tileWidth) {
@@ -184,7 +184,7 @@ function rangeRoots(files: Pick<LogFiles, 'read'>, size: number): (start: number
     const width = Math.min(tileWidth, Math.floor(size / unit) - at * tileWidth);
     const path = tilePath(row, at, width);
     const bytes = known.get(path) ?? (await files.read(path)) ?? (await files.read(tilePath(row, at)));
-    if (!bytes || bytes.length < width * hashLength) throw new RangeError(`the file ${path} of the log is not there, or is cut`);
+    if (!bytes || bytes.length < width * hashLength) throw new RangeError(`the log file ${path} is missing or truncated`);
     known.set(path, bytes);
     const offset = (start % tileWidth) * hashLength;
     const hashes = Array.from({ length: below }, (_, one) =>

@@ -50,11 +50,11 @@ export interface WitnessAnswer {
 
 /** A witness's required answer to a request from a known log whose note is signed; undefined if it may sign. `seen`: the last head that it has signed. */
 export function objection({ from, proof, head }: ReadRequest, seen: LogHead | undefined): WitnessAnswer | undefined {
-  if (from > head.size) return { status: 400, body: 'the log is said to have been larger before\n' };
+  if (from > head.size) return { status: 400, body: 'the old size is larger than the new one\n' };
   const size = seen?.size ?? 0;
   if (from !== size) return { status: 409, body: `${size}\n` };
   if (from === head.size && seen && seen.root !== head.root) return { status: 409, body: `${size}\n` };
-  if (!seen) return proof.length === 0 ? undefined : { status: 422, body: 'what begins needs no proof\n' };
+  if (!seen) return proof.length === 0 ? undefined : { status: 422, body: 'a new log needs no proof\n' };
   const given = { from, size: head.size, fromRoot: fromHex(seen.root), root: fromHex(head.root), proof };
   return isConsistent(given) ? undefined : { status: 422, body: 'the proof does not show that the log has only grown\n' };
 }
@@ -71,7 +71,7 @@ export function parseAnswer({
 }): CosignAnswer | undefined {
   if (status === 200) {
     const signatures = parseSignatures(body);
-    return signatures ? { signatures } : { refused: 'its answer is no list of signatures' };
+    return signatures ? { signatures } : { refused: 'its answer is not a list of signatures' };
   }
   if (status === 409 && type === sizeType) {
     const [, size] = /^(0|[1-9]\d{0,15})\n$/.exec(body) ?? [];
@@ -86,5 +86,5 @@ const refusals: ReadonlyMap<number, string> = new Map([
   [400, 'it cannot read the request'],
   [403, 'it does not know the notary’s key'],
   [404, 'it does not know this log'],
-  [422, 'the proof does not fit to what it has seen'],
+  [422, 'the proof does not match what it has seen'],
 ]);

@@ -11,4 +11,4 @@ writeFileSync(
   file,
   ['firebreak', ...people, ...wanted].map((part) => readFileSync(join(folder, `${part}.yaml`), 'utf8')).join('\n'),
 );
-console.log(`Firebreak runs with ${wanted.join(', ') || 'SQLite, a folder, and no Slack'}`);
+console.log(`Firebreak is running with ${wanted.join(', ') || 'SQLite, a folder, and no Slack'}`);

@@ -56,7 +56,7 @@ async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<vo
   }
   throw new FirebreakError(
     'FB_ERR_CONFLICT',
-    `${anchor.description} goes beyond checkpoint ${signed.checkpoint.number} and has not this one`,
+    `${anchor.description} goes beyond checkpoint ${signed.checkpoint.number} and does not contain this one`,
   );
 }
 

@@ -33,7 +33,7 @@ export async function committedHead(options: GitAnchorOptions): Promise<LogNote 
   const { text } = await readBranch(options);
   const said = text === undefined ? undefined : parseLogNote(text);
   if (text === undefined || said) return said;
-  throw new FirebreakError('FB_ERR_CONFLICT', `the file ${logHeadPath} of the branch ${options.branch} is of no log`);
+  throw new FirebreakError('FB_ERR_CONFLICT', `the file ${logHeadPath} on the branch ${options.branch} is not the head of a log`);
 }
 
 /**
@@ -89,7 +89,7 @@ async function runGit(
     running.child.stdin?.on('error', () => {}).end(input);
     return (await running).stdout;
   } catch (error) {
-    const reason = systemErrorCode(error) === 'ENOENT' ? 'there is no git on the PATH' : `git ${args.find(isVerb)} failed`;
+    const reason = systemErrorCode(error) === 'ENOENT' ? 'git is not on the PATH' : `git ${args.find(isVerb)} failed`;
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `the log cannot be committed to ${shownUrl(url)}: ${reason}`);
   }
 }

@@ -37,7 +37,10 @@ export function createLogBucket({
         ...(lock && { lock: { mode: lock.mode, until, sha256: sha256Hex(bytes) } }),
       });
       if (written || Buffer.from(await bucket.get(path)).equals(bytes)) return;
-      throw new FirebreakError('FB_ERR_CONFLICT', `the bucket ${name} has another ${path}: it is another log, or an older one`);
+      throw new FirebreakError(
+        'FB_ERR_CONFLICT',
+        `the bucket ${name} has a different ${path}: it holds another log, or an older one`,
+      );
     },
   };
 }

@@ -50,10 +50,10 @@ export async function addToRekor(
   if ((status === 201 || status === 409) && uuid !== undefined && /^([0-9a-f]{16})?[0-9a-f]{64}$/.test(uuid)) return { uuid };
   if (status === 429 || status >= 500 || status === 201 || status === 409) {
     const wait = retryAfterMs(headers['retry-after']);
-    const detail = `the log at ${origin} answers ${status}`;
+    const detail = `the log at ${origin} answered with HTTP ${status}`;
     throw wait === undefined
       ? new FirebreakError('FB_ERR_UNAVAILABLE', detail)
       : new RetryLaterError(detail, { retryAfterMs: wait });
   }
-  throw new FirebreakError('FB_ERR_REFUSED', `the log at ${origin} does not take it: ${status}`);
+  throw new FirebreakError('FB_ERR_REFUSED', `the log at ${origin} rejected the entry with HTTP ${status}`);
 }

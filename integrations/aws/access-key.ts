@@ -58,7 +58,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
   const setMark = async (mark: Mark, signal: AbortSignal): Promise<void> => {
     const text = markText(mark);
     await aws.tag(user, markTag, text, signal);
-    await settled('its tag is not shown yet', async () => (await aws.tagOf(user, markTag, signal)) === text, signal);
+    await settled('the user’s tag is not visible yet', async () => (await aws.tagOf(user, markTag, signal)) === text, signal);
   };
 
   const accepts = async (credential: Credential, signal: AbortSignal): Promise<boolean> => {
@@ -74,7 +74,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     const listed = all.find((key) => key.id === id);
     if (listed?.isActive) await aws.disableKey(user, id, signal);
     if (listed) await aws.deleteKey(user, id, signal);
-    await settled(`${id} is deleted, and still taken`, () => refused(credential, signal), signal);
+    await settled(`${id} was deleted, but AWS still accepts it`, () => refused(credential, signal), signal);
   };
 
   /** Created by an attempt of this step and kept nowhere, so nobody can have used them. */
@@ -83,7 +83,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
       if (await aws.wasUsed(id, signal))
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `${title}: ${id} was made while this rotation ran, and is used: somebody else made it`,
+          `${title}: ${id} was created while this rotation ran, and is in use: somebody else created it`,
         );
       await aws.deleteKey(user, id, signal);
     }
@@ -99,15 +99,15 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
   ): string | undefined => {
     const isOwn = mark?.state === 'making' && mark.step === step;
     if (mark?.state === 'making' && !isOwn)
-      return `another rotation of the user ${user} has begun, from ${mark.from}: if none runs, delete the key that it left, and the tag ${markTag} of the user`;
+      return `another rotation of the user ${user} has started, from ${mark.from}: if none is running, delete the key that it left behind and the user’s tag ${markTag}`;
     const isKnown = isOwn || (mark?.state === 'ended' && mark.from === id) || all.some((key) => key.id === id);
-    if (!isKnown) return `${id} is no access key of the user ${user}`;
+    if (!isKnown) return `${id} is not an access key of the user ${user}`;
     const goes = (key: ListedKey): boolean =>
       isLeftOver(key, mark) || (revokeFirst && key.id === id) || (isOwn && !mark.had.includes(key.id));
     const stay = all.filter((key) => !goes(key));
     const other = stay.find((key) => key.id !== id);
     if (!other || stay.length < keysPerUser) return undefined;
-    return `the user ${user} has two access keys, and AWS allows no third: delete ${other.id}${other.isActive ? ', which is active,' : ''} if nobody needs it`;
+    return `the user ${user} has two access keys, and AWS does not allow a third: delete ${other.id}${other.isActive ? ', which is active,' : ''} if nobody needs it`;
   };
 
   /** Marks that a key is about to be created; what an earlier attempt of the same step created is deleted first. */
@@ -137,9 +137,9 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     whyNot(old) {
       const missing = [keys.accessKeyId, keys.secretAccessKey].find((key) => !old.values[key]);
       if (missing !== undefined) return `it has no key ${missing}`;
-      if (!/^\w{16,128}$/.test(idOf(old))) return `${keys.accessKeyId} holds no access key id`;
-      if (idOf(old) === aws.ownKey) return 'it is the key with which Firebreak itself asks AWS';
-      return idOf(old).startsWith('ASIA') ? 'it holds temporary credentials, which end by themselves' : undefined;
+      if (!/^\w{16,128}$/.test(idOf(old))) return `${keys.accessKeyId} does not hold an access key id`;
+      if (idOf(old) === aws.ownKey) return 'it is the key that Firebreak itself uses for AWS';
+      return idOf(old).startsWith('ASIA') ? 'it holds temporary credentials, which expire on their own' : undefined;
     },
 
     whyNotNow: async (old, { step, revokeFirst, signal }) => whyNot(await seen(signal), { id: idOf(old), step, revokeFirst }),
@@ -172,7 +172,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
         );
         await setMark({ state: 'made', from: idOf(old), made: id }, signal);
       }
-      await settled(`the new key ${id} is not taken yet`, () => accepts(next, signal), signal);
+      await settled(`AWS does not accept the new key ${id} yet`, () => accepts(next, signal), signal);
     },
 
     accepts,
@@ -181,7 +181,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
       if (next && idOf(next) === idOf(old)) return;
       const state = await seen(signal);
       if (next && !state.all.some(({ id, isActive }) => isActive && id === idOf(next)))
-        throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new key ${idOf(next)} is not active: none was ended`);
+        throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new key ${idOf(next)} is not active: no key was revoked`);
       const { mark } = state;
       // The mark already says what a key is being created for, or was ended for.
       const isSaid = mark?.state === 'making' || (mark?.state === 'ended' && mark.from === idOf(old));
@@ -202,7 +202,7 @@ async function made(aws: Aws, title: string, user: string, signal: AbortSignal):
     return await aws.createKey(user, signal);
   } catch (error) {
     if (!(error instanceof AwsError) || error.awsCode !== 'LimitExceeded') throw error;
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: AWS now has two keys; it is checked again`);
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: AWS now has two keys; checking again`);
   }
 }
 

@@ -108,7 +108,7 @@ export class Aws {
   /** As far as IAM knows at the moment. */
   async wasUsed(id: string, signal: AbortSignal): Promise<boolean> {
     const command = new GetAccessKeyLastUsedCommand({ AccessKeyId: id });
-    const answer = await orGone(asked('look when a key was used', signal, (how) => this.#iam.send(command, how)));
+    const answer = await orGone(asked('look up when a key was used', signal, (how) => this.#iam.send(command, how)));
     return answer?.AccessKeyLastUsed?.LastUsedDate !== undefined;
   }
 
@@ -132,7 +132,7 @@ export class Aws {
     const client = openSts({ ...this.#sts, credentials: login, maxAttempts: 2 });
     try {
       const command = new GetCallerIdentityCommand({});
-      const { Arn: arn } = await asked('ask whose a key is', signal, (how) => client.send(command, how));
+      const { Arn: arn } = await asked('look up whose key it is', signal, (how) => client.send(command, how));
       return arn;
     } catch (error) {
       if (error instanceof AwsError && refusedLogins.has(error.awsCode)) return undefined;
@@ -144,7 +144,7 @@ export class Aws {
 
   async #assume({ roleArn, tokenFile }: WebIdentity) {
     const token = await readFile(tokenFile, 'utf8').catch(() => {
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `AWS: the web identity’s token cannot be read in ${tokenFile}`);
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `AWS: the web identity’s token cannot be read from ${tokenFile}`);
     });
     // This call is not signed.
     const credentials = { accessKeyId: '', secretAccessKey: '' };

@@ -38,7 +38,7 @@ async function check({ repository, running, asked, trust }: CheckedImage): Promi
   // The node may report the digest of the image's configuration, by which no registry can find it.
   const byDigest = await repository.manifest(running);
   const manifest = byDigest ?? (await ofTag(repository, asked, running));
-  if (!manifest) return unknown(`the registry does not have ${running}, which runs, or does not show it`);
+  if (!manifest) return unknown(`the registry does not have the running image ${running}, or does not show it`);
   const own = await looked.at(manifest.digest);
   if (own.signature === 'signed') return own;
   if (manifest.manifests) return ofPlatforms(looked, manifest, own);
@@ -47,7 +47,7 @@ async function check({ repository, running, asked, trust }: CheckedImage): Promi
   if (!index?.manifests?.some(({ digest }) => digest === manifest.digest))
     return own.signature === 'unknown'
       ? own
-      : unknown(`it is not signed itself, and ${asked} no longer leads to it: what it was part of may be`);
+      : unknown(`it is not signed itself, and ${asked} no longer points to it: the index that it was part of may be signed`);
   const whole = await looked.at(index.digest);
   return whole.signature === 'signed'
     ? { ...whole, reason: 'by the signature of the index that it is part of' }
@@ -70,7 +70,7 @@ async function ofPlatforms(looked: Look, index: ImageManifest, own: Result): Pro
   const platforms = (index.manifests ?? []).filter(({ platform }) => platform?.os !== 'unknown');
   if (platforms.length === 0) return own;
   if (platforms.length > mostPlatforms)
-    return worse(own, unknown('the index is not signed, and has too many platforms to look at each'));
+    return worse(own, unknown('the index is not signed, and has too many platforms to check each one'));
   const all: Result[] = [];
   for (const { digest } of platforms) {
     const one = await looked.at(digest);
@@ -80,7 +80,7 @@ async function ofPlatforms(looked: Look, index: ImageManifest, own: Result): Pro
   return {
     signature: 'signed',
     by: [...new Set(all.flatMap(({ by }) => by))],
-    reason: 'each of its platforms is signed, the index is not',
+    reason: 'each of its platforms is signed, but the index is not',
     attestations: own.attestations,
   };
 }
@@ -109,13 +109,14 @@ class Look {
     if (by.length > 0) return { signature: 'signed', by, attestations };
     const unreadable = findings.find(({ kind }) => kind === 'unreadable');
     if (unreadable) return { ...unknown(`a signature cannot be checked: ${whyOf(unreadable)}`), attestations };
-    if (!all) return { ...unknown('it has more signatures than are looked at, and none of the first is trusted'), attestations };
+    if (!all)
+      return { ...unknown('it has more signatures than are checked, and none of the first ones is trusted'), attestations };
     const rejected = findings.filter(({ kind }) => kind === 'rejected');
     const [first] = rejected;
     const reason = first
-      ? `none of ${rejected.length} ${rejected.length === 1 ? 'signature' : 'signatures'} counts: ${whyOf(first)}`
+      ? `${rejected.length === 1 ? 'its only signature does not count' : `none of its ${rejected.length} signatures counts`}: ${whyOf(first)}`
       : attestations.length > 0
-        ? 'there are attestations, and no signature'
+        ? 'there are attestations, but no signature'
         : 'there is no signature';
     return { signature: 'unsigned', by: [], reason, attestations };
   }

@@ -25,12 +25,12 @@ export function claimOf(bundle: Bundle, payload: Buffer | undefined): SignatureC
     const parsed = simpleSigning.safeParse(jsonOf(payload));
     return parsed.success
       ? { kind: 'claim', type: signatureType, digests: [parsed.data.critical.image['docker-manifest-digest']] }
-      : { kind: 'unreadable', why: 'what it signs is not in the format of cosign' };
+      : { kind: 'unreadable', why: 'its payload is not in cosign’s format' };
   }
-  if (!isBundleWithDsseEnvelope(bundle)) return { kind: 'unreadable', why: 'what it signs is not in it' };
+  if (!isBundleWithDsseEnvelope(bundle)) return { kind: 'unreadable', why: 'it does not contain its payload' };
   const { payloadType, payload: signed } = bundle.content.dsseEnvelope;
   const parsed = statement.safeParse(payloadType === 'application/vnd.in-toto+json' ? jsonOf(signed) : undefined);
-  if (!parsed.success) return { kind: 'unreadable', why: 'what it signs is no in-toto statement' };
+  if (!parsed.success) return { kind: 'unreadable', why: 'its payload is not an in-toto statement' };
   const { subject, predicateType } = parsed.data;
   return {
     kind: 'claim',

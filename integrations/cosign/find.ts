@@ -43,13 +43,14 @@ function isOurs(artifactType: string): boolean {
 async function materialOf(repository: ImageRepository, layer: Descriptor): Promise<Material> {
   const isBundle = layer.mediaType.startsWith(bundleType);
   if (!isBundle && layer.mediaType !== oldTypes.signature && layer.mediaType !== oldTypes.attestation)
-    return { kind: 'unreadable', why: `nothing is known about the type ${layer.mediaType.slice(0, 100)}` };
+    return { kind: 'unreadable', why: `it has the unknown type ${layer.mediaType.slice(0, 100)}` };
   if (layer.size > mostBytes) return { kind: 'unreadable', why: `it is larger than ${mostBytes} bytes` };
   try {
     const content = await repository.blob(layer);
     return isBundle ? { kind: 'bundle', bundle: JSON.parse(content.toString('utf8')) } : materialOfLayer(layer, content);
   } catch (error) {
-    if (error instanceof FirebreakError && error.code !== 'FB_ERR_NOT_FOUND') throw error;
-    return { kind: 'unreadable', why: 'the registry names it, and has no such content' };
+    if (!(error instanceof FirebreakError)) return { kind: 'unreadable', why: 'its content is not valid JSON' };
+    if (error.code !== 'FB_ERR_NOT_FOUND') throw error;
+    return { kind: 'unreadable', why: 'the registry lists it, but does not have its content' };
   }
 }

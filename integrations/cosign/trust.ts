@@ -47,7 +47,7 @@ export function ruleFor(rules: readonly TrustRule[], repository: string): TrustR
 
 /** Why a text is not a public key that cosign can use; undefined if it is one. */
 export function whyNoKey(pem: string): string | undefined {
-  if (pem.includes('PRIVATE')) return 'a private key: write its public half there';
+  if (pem.includes('PRIVATE')) return 'a private key: write its public half there instead';
   try {
     const { asymmetricKeyType: type } = createPublicKey(pem);
     return type === 'ec' || type === 'rsa' || type === 'ed25519' ? undefined : `a key of the type ${type ?? 'unknown'}`;

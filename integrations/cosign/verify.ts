@@ -32,7 +32,7 @@ export function verifyMaterial(
     bundle = bundleFromJSON(material.bundle);
     entity = toSignedEntity(bundle, material.payload);
   } catch {
-    return { kind: 'unreadable', why: 'it is not a bundle that is known here' };
+    return { kind: 'unreadable', why: 'it is not in a known bundle format' };
   }
   const claim = claimOf(bundle, material.payload);
   if (claim.kind === 'unreadable') return claim;
@@ -44,7 +44,7 @@ export function verifyMaterial(
 type Signer = { readonly kind: 'trusted'; readonly by: string } | Exclude<SignatureFinding, { readonly kind: 'trusted' }>;
 
 function byKey(entity: SignedEntity, { keys, root }: SignatureTrust): Signer {
-  if (keys.length === 0) return { kind: 'rejected', why: 'it is signed by a key, and none is trusted here' };
+  if (keys.length === 0) return { kind: 'rejected', why: 'it is signed with a key, but no key is trusted here' };
   const log = root !== undefined && root.tlogs.length > 0;
   const looked = log ? entity : withoutLog(entity);
   const options = { ctlogThreshold: 0, tlogThreshold: log ? 1 : 0, timestampThreshold: 0 };
@@ -54,7 +54,7 @@ function byKey(entity: SignedEntity, { keys, root }: SignatureTrust): Signer {
       new Verifier(materialOfKey(key, root), options).verify(looked);
       return { kind: 'trusted', by: keyText(key) };
     } catch (error) {
-      failures.push(failureOf(error, 'no trusted key has made it'));
+      failures.push(failureOf(error, 'it was not made with a trusted key'));
     }
   }
   return failures.find(({ kind }) => kind === 'unreadable') ?? failures[0] ?? { kind: 'rejected', why: 'no key is trusted here' };
@@ -62,7 +62,7 @@ function byKey(entity: SignedEntity, { keys, root }: SignatureTrust): Signer {
 
 function byCertificate(entity: SignedEntity, { keyless, root }: SignatureTrust): Signer {
   if (!root || keyless.length === 0)
-    return { kind: 'rejected', why: 'it is signed with a certificate, and no identity is trusted here' };
+    return { kind: 'rejected', why: 'it is signed with a certificate, but no identity is trusted here' };
   const log = root.tlogs.length > 0;
   try {
     const { identity } = new Verifier(root, {
@@ -77,7 +77,7 @@ function byCertificate(entity: SignedEntity, { keyless, root }: SignatureTrust):
       return { kind: 'rejected', why: `${oneLine(name)} (${oneLine(issuer)}) is not trusted here` };
     return { kind: 'trusted', by: `${oneLine(name)} (${oneLine(issuer)})` };
   } catch (error) {
-    return failureOf(error, 'the certificate has not made it');
+    return failureOf(error, 'it was not made with the key of its certificate');
   }
 }
 
@@ -99,7 +99,7 @@ function failureOf(error: unknown, signatureWrong: string): Signer {
   if (!(error instanceof VerificationError)) return { kind: 'unreadable', why: 'it cannot be checked' };
   // The library has no error code of its own for unsupported forms.
   if (error.code === 'NOT_IMPLEMENTED_ERROR' || (error.code === 'TLOG_BODY_ERROR' && unsupported.test(error.message)))
-    return { kind: 'unreadable', why: 'the log has it in a form that is not known here' };
+    return { kind: 'unreadable', why: 'the log holds it in an unknown format' };
   if (error.code === 'SIGNATURE_ERROR') return { kind: 'rejected', why: signatureWrong };
   return { kind: 'rejected', why: oneLine(error.message) };
 }

@@ -30,7 +30,7 @@ export function createBox({ keys }: { readonly keys: readonly BoxKey[] }): Box {
     if (key.byteLength !== keyBytes)
       throw new FirebreakError('FB_ERR_CONFIG_INVALID', `encryption key ${id} is not 32 bytes long`);
     if (idBytes === 0 || idBytes > 255)
-      throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the id of an encryption key is 1 to 255 bytes');
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the id of an encryption key must be 1 to 255 bytes long');
   }
   const derived = new LRUCache<string, KeyObject>({ max: saltsKept });
   return {

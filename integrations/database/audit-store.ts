@@ -409,13 +409,13 @@ async function appendNextIn(
 /** The chain and number range of a batch, which holds consecutive records of one chain in order. */
 function runOf(given: readonly SignedRecord[]): { readonly chain: string; readonly first: number; readonly last: number } {
   const first = given[0]?.record;
-  if (!first) throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', 'an empty batch');
+  if (!first) throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', 'the batch is empty');
   const { chain, number } = first;
   const inOrder = given.every(
     ({ record }, index) => record.chain === chain && Number.isInteger(record.number) && record.number === number + index,
   );
   if (!inOrder || number < 1) {
-    throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `a batch that is not one run of numbers of one chain (${chain})`);
+    throw new FirebreakError('FB_ERR_AUDIT_CONFLICT', `the batch is not one run of consecutive numbers of one chain (${chain})`);
   }
   return { chain, first: number, last: number + given.length - 1 };
 }
@@ -428,7 +428,7 @@ function takenBefore(signed: SignedRecord, there: readonly SignedRecord[]): read
   const { record } = signed;
   if (there.every((other) => saysTheSame(other, signed))) return [];
   const { chain, number } = record;
-  const text = `${chain} record ${number} stands there with other content, too: both are kept`;
+  const text = `${chain} record ${number} also exists with different content: both are kept`;
   return [{ kind: 'record-doubled', chain, number, text }];
 }
 
@@ -439,7 +439,7 @@ function saysTheSame(other: SignedRecord, signed: SignedRecord): boolean {
 }
 
 function gapBefore(chain: string, number: number): Finding {
-  const text = `${chain} lacks record ${number - 1}, which was acknowledged before record ${number} came`;
+  const text = `${chain} lacks record ${number - 1}, which was acknowledged before record ${number} arrived`;
   return { kind: 'record-missing', chain, number: number - 1, text };
 }
 

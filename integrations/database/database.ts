@@ -23,5 +23,5 @@ export async function openAsIs({ url }: { readonly url: string }): Promise<Datab
   if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length) });
   // Loaded only here: SQLite users do not need the client.
   if (/^postgres(ql)?:\/\//.test(url)) return (await import('./postgres.ts')).openPostgres({ url });
-  throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the database url begins with neither `sqlite:` nor `postgres://`');
+  throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the database URL must begin with `sqlite:` or `postgres://`');
 }

@@ -323,6 +323,6 @@ function cursorOf(row: Row): string {
 function placeOf(cursor: string): { readonly openedAt: string; readonly key: string } {
   const [openedAt = '', key = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split(' ');
   if (!/^[0-9T:.Z-]{20,30}$/.test(openedAt) || !/^[0-9a-f]{32}$/.test(key) || rest.length > 0)
-    throw new FirebreakError('FB_ERR_REFUSED', 'the next page is not known: start with the first');
+    throw new FirebreakError('FB_ERR_REFUSED', 'unknown next page: start with the first page');
   return { openedAt, key };
 }

@@ -443,6 +443,6 @@ async function forward(queries: Queries, index: number): Promise<void> {
 function newer({ number }: SchemaVersion): FirebreakError {
   return new FirebreakError(
     'FB_ERR_UNAVAILABLE',
-    `the database has schema ${number} of a newer version of Firebreak; this one knows ${migrations.length}`,
+    `the database has schema ${number} of a newer version of Firebreak; this version supports up to ${migrations.length}`,
   );
 }

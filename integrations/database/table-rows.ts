@@ -25,7 +25,7 @@ export async function tablesAt(schema: number): Promise<readonly TableShape[]> {
   if (!Number.isInteger(schema) || schema < 0 || schema > migrations.length)
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `schema ${schema} is of another version of Firebreak; this one knows ${migrations.length}`,
+      `schema ${schema} belongs to another version of Firebreak; this version supports up to ${migrations.length}`,
     );
   const empty = new DatabaseSync(':memory:');
   try {

@@ -97,7 +97,7 @@ async function removeVersion(place: S3Place, key: string, version: string | unde
     } catch (error) {
       if (statusOf(error) !== 403) throw error;
       const why = (await whyLocked(place, key, version)) ?? 'the access key may not delete it, or an object lock keeps it';
-      throw new FirebreakError('FB_ERR_REFUSED', `the bucket does not give ${key} up: ${why}`);
+      throw new FirebreakError('FB_ERR_REFUSED', `the bucket did not delete ${key}: ${why}`);
     }
   });
 }

@@ -77,7 +77,7 @@ export async function* checkedStream(data: AsyncIterable<Uint8Array>, sha256: st
     yield part;
   }
   if (hash.digest('hex') !== sha256)
-    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has other contents`);
+    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has different contents`);
 }
 
 export function sha256Of(bytes: Uint8Array): string {

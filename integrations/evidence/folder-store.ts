@@ -23,7 +23,7 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
       if (!isSha256(sha256)) throw missing(sha256);
       const bytes = await guarded(() => readFile(pathOf(sha256)), sha256);
       if (sha256Of(bytes) === sha256) return bytes;
-      throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the file ${sha256} has other contents`);
+      throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the file ${sha256} has different contents`);
     },
     read: (sha256) => {
       if (!isSha256(sha256)) throw missing(sha256);

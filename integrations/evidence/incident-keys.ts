@@ -40,7 +40,7 @@ export function createIncidentKeys({
     const bytes = await shelf.get(placeOf.key(id));
     if (bytes === undefined) return undefined;
     const found = readWrappedKey(bytes);
-    if (found?.id !== id) throw new FirebreakError('FB_ERR_SEAL_BROKEN', `${placeOf.key(id)} holds no key of this name`);
+    if (found?.id !== id) throw new FirebreakError('FB_ERR_SEAL_BROKEN', `${placeOf.key(id)} does not hold a key with this name`);
     return { id, key: await wrap.open(Buffer.from(found.wrapped, 'base64'), wrappedFor(found)) };
   };
   const left = async (id: string): Promise<DestroyedKey | undefined> => {
@@ -53,7 +53,7 @@ export function createIncidentKeys({
       const known = await find(id);
       if (known) return known;
       const destroyed = await left(id);
-      if (destroyed) throw new FirebreakError('FB_ERR_REFUSED', `nothing more of it can be kept: ${lossOf(id, destroyed)}`);
+      if (destroyed) throw new FirebreakError('FB_ERR_REFUSED', `no more of its evidence can be kept: ${lossOf(id, destroyed)}`);
       const name: KeyName = { id, incident, run, class: kind, madeAt: now().toISOString() };
       const wrapped = Buffer.from(await wrap.seal(randomBytes(32), wrappedFor(name))).toString('base64');
       await shelf.add(placeOf.key(id), textBytes({ version: 1, ...name, wrapped } satisfies WrappedKey), kind);
@@ -67,7 +67,7 @@ export function createIncidentKeys({
 /** Ids also come from manifests. @throws FB_ERR_NOT_FOUND */
 function checkedKeyId(id: string): string {
   if (/^[0-9a-f]{32}$/.test(id)) return id;
-  throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is no id of an incident’s key');
+  throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is not the id of an incident’s key');
 }
 
 export function textBytes(value: unknown): Uint8Array {
@@ -116,6 +116,6 @@ function lossOf(id: string, { destroyedAt, by, reason }: DestroyedKey): string {
 function missing(id: string, destroyed: DestroyedKey | undefined): never {
   throw new FirebreakError(
     'FB_ERR_NOT_FOUND',
-    destroyed ? lossOf(id, destroyed) : `the key ${id} of the incident is not there: its evidence was deleted with it`,
+    destroyed ? lossOf(id, destroyed) : `the key ${id} of the incident is missing: its evidence was deleted with it`,
   );
 }

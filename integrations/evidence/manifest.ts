@@ -81,7 +81,7 @@ export async function* readArtefact(
     yield part;
   }
   if (size !== bytes || hash.digest('hex') !== sha256)
-    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `${name} was sealed with other contents than the manifest says`);
+    throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `${name} was sealed with contents that differ from the manifest`);
 }
 
 /**

@@ -39,7 +39,7 @@ export async function uploadInParts(
   const partSize = Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
   try {
     const done = await answered(key, () => new Upload({ client, params, partSize, queueSize: atOnce }).done());
-    if (typeof done === 'string') throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 has given up the upload of ${key}`);
+    if (typeof done === 'string') throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 has abandoned the upload of ${key}`);
   } finally {
     source.destroy();
   }

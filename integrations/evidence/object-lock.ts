@@ -33,7 +33,7 @@ export async function whyLocked({ client, at }: S3Place, key: string, version?: 
   const which = { ...at(key), ...(version !== undefined && { VersionId: version }) };
   const head = await answered(key, () => client.send(new HeadObjectCommand(which)));
   if (typeof head === 'string') return undefined;
-  if (head.ObjectLockLegalHoldStatus === 'ON') return 'a legal hold of the bucket is on it';
+  if (head.ObjectLockLegalHoldStatus === 'ON') return 'it is under a legal hold of the bucket';
   const until = head.ObjectLockRetainUntilDate;
   if (until === undefined || until.getTime() <= Date.now()) return undefined;
   return `its object lock runs until ${until.toISOString().slice(0, 10)}`;

@@ -30,7 +30,7 @@ export async function requireLock(options: S3Options): Promise<void> {
   if (await offersLock(openPlace(options))) return;
   throw new FirebreakError(
     'FB_ERR_CONFIG_INVALID',
-    `evidence.s3.objectLock is set, and the bucket ${options.bucket} has no object lock: create the bucket with object lock enabled`,
+    `evidence.s3.objectLock is set, but the bucket ${options.bucket} has no object lock: create the bucket with object lock enabled`,
   );
 }
 
@@ -66,7 +66,7 @@ export function createS3Store(options: S3Options & { readonly scratchDir?: strin
       if (!isSha256(sha256)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no evidence ${sha256}`);
       const bytes = await bucket.get(sha256);
       if (sha256Of(bytes) === sha256) return bytes;
-      throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has other contents`);
+      throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', `the object ${sha256} has different contents`);
     },
     read: (sha256) => {
       if (!isSha256(sha256)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no evidence ${sha256}`);

@@ -23,7 +23,7 @@ export function newReader(): Reader {
       let head = Buffer.alloc(0);
       while (head.length < keyBytes) {
         const { value, done } = await parts.next();
-        if (done) throw new FirebreakError('FB_ERR_SEAL_BROKEN', 'what was sent ended before it began');
+        if (done) throw new FirebreakError('FB_ERR_SEAL_BROKEN', 'the sent data ended before its content began');
         head = Buffer.concat([head, value]);
       }
       const sender = head.subarray(0, keyBytes);

@@ -45,7 +45,7 @@ function nextPath(link: string | undefined, base: string): string | undefined {
   return url?.startsWith(`${base}/`) ? url.slice(base.length) : undefined;
 }
 
-const moved = 'the repository has moved: write its new name into tickets.github.repository';
+const moved = 'the repository has moved: set tickets.github.repository to its new name';
 
 /** `errors[].field` of a 422. https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed */
 function fieldsIn(data: unknown): readonly string[] {
@@ -55,7 +55,7 @@ function fieldsIn(data: unknown): readonly string[] {
 function failure(what: string, response: AxiosResponse<unknown>): FirebreakError {
   const { status } = response;
   const wait = waitOf(response);
-  if (wait !== undefined) return new RetryLaterError(`GitHub limits ${what}`, { retryAfterMs: wait });
+  if (wait !== undefined) return new RetryLaterError(`GitHub rate-limits ${what}`, { retryAfterMs: wait });
   if (status >= 500 || status === 408) return new OutcomeUnknown(`GitHub answered ${what} with HTTP ${status}`);
   const why: Readonly<Record<number, string>> = {
     301: moved,

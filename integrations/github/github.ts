@@ -9,10 +9,10 @@ export const github = declareTicketSystem({
         .string()
         .regex(/^[A-Za-z0-9-]+\/[A-Za-z0-9._-]+$/, { error: 'not of the form owner/name' })
         .meta({ description: 'Private repository that gets the issues, as `owner/name`.', examples: ['acme/incidents'] }),
-      token: secret.meta({ description: 'Token with read and write on issues, and read on metadata.' }),
+      token: secret.meta({ description: 'Token with read and write access to issues, and read access to metadata.' }),
       apiUrl: httpUrl
         .default('https://api.github.com')
-        .meta({ description: 'Base URL of the REST API; another one for GitHub Enterprise Server.' }),
+        .meta({ description: 'Base URL of the REST API; GitHub Enterprise Server has a different one.' }),
       fields: titleAndBody.exactOptional(),
       inbound: inboundSection,
     })

@@ -44,7 +44,8 @@ async function* pages(api: GithubApi, first: string, signal: AbortSignal): Async
   let path: string | undefined = first;
   for (let page = 0; path !== undefined && page < 50; page++) {
     const answer: { readonly data: unknown; readonly next?: string } = await api.call({ method: 'GET', path, signal });
-    if (!Array.isArray(answer.data)) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'GitHub answered a list with something else');
+    if (!Array.isArray(answer.data))
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'GitHub returned something other than a list');
     yield answer.data;
     path = answer.next;
   }
@@ -90,7 +91,10 @@ export async function checkRepository(api: GithubApi, repository: string, signal
   if (data.private !== true || data.visibility === 'public')
     throw new FirebreakError('FB_ERR_REFUSED', `${repository} is public: tickets hold what an attacker must not read`);
   if (data.archived === true || data.has_issues === false)
-    throw new FirebreakError('FB_ERR_REFUSED', `${repository} takes no issues: it is archived, or issues are switched off`);
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `${repository} does not accept issues: it is archived, or issues are switched off`,
+    );
   const { permissions } = data;
   if (isObject(permissions) && permissions.push === false && permissions.triage !== true)
     throw new FirebreakError(

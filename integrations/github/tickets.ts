@@ -164,7 +164,7 @@ class GithubTickets implements TicketSystem {
     if (!issue?.body.startsWith(markerOf(of.key)) || !issue.labels.includes(ticketLabel))
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `issue ${of.number} was not kept as written: its label or its marker is missing`,
+        `issue ${of.number} was not saved as written: its label or its marker is missing`,
       );
     return this.#known(of.key, issue, of.state);
   }

@@ -7,8 +7,7 @@ export const jira = declareTicketSystem({
     .strictObject({
       url: httpUrl.meta({ description: 'The site, as people open it.', examples: ['https://acme.atlassian.net'] }),
       apiUrl: httpUrl.exactOptional().meta({
-        description:
-          'Base URL of the API where it is another: `https://api.atlassian.com/ex/jira/CLOUDID` for tokens with scopes.',
+        description: 'Base URL of the API if it differs: `https://api.atlassian.com/ex/jira/CLOUDID` for tokens with scopes.',
       }),
       email: z
         .string()
@@ -20,17 +19,15 @@ export const jira = declareTicketSystem({
         .regex(/^[A-Z][A-Z0-9_]+$/, { error: 'not the key of a project (capital letters)' })
         .meta({ description: 'Key of the project.', examples: ['SEC'] }),
       issueType: z.string().min(1).default('Task').meta({ description: 'Name of the issue type.' }),
-      doneStatus: z
-        .string()
-        .min(1)
-        .exactOptional()
-        .meta({ description: 'Status to close in. Default: the first that the workflow offers whose category is done.' }),
+      doneStatus: z.string().min(1).exactOptional().meta({
+        description: 'Status to close issues in. Default: the first one in the category “done” that the workflow offers.',
+      }),
       fields: z
         .record(z.string().min(1), fieldTemplate)
         .exactOptional()
         .meta({
           description:
-            'Fields of the issue by name, with placeholders. `summary` is `{{title}}` and `description` is `{{body}}` where they are not named.',
+            'Fields of the issue by name, with placeholders. `summary` is `{{title}}` and `description` is `{{body}}` unless they are set here.',
           examples: [{ summary: '[{{severity}}] {{title}}', priority: { name: 'High' }, customfield_10042: '{{cluster}}' }],
         }),
       inbound: inboundSection,

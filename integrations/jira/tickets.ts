@@ -145,7 +145,7 @@ class JiraTickets implements ReferencedSystem {
   async confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
     const issue = await this.#issue(id, 'labels,status', signal);
     if (!listAt(objectAt(issue, 'fields'), 'labels').includes(label))
-      throw new FirebreakError('FB_ERR_REFUSED', `${id} was not kept as written: its label ${label} is missing`);
+      throw new FirebreakError('FB_ERR_REFUSED', `${id} was not saved as written: its label ${label} is missing`);
     return this.#found(issue);
   }
 
@@ -163,7 +163,7 @@ class JiraTickets implements ReferencedSystem {
       signal,
     });
     const body = doneTransition(listAt(answer, 'transitions'), { status: this.#options.doneStatus, how });
-    if (!body) throw new FirebreakError('FB_ERR_REFUSED', `the workflow of ${id} has no way to a status that is done`);
+    if (!body) throw new FirebreakError('FB_ERR_REFUSED', `the workflow of ${id} has no transition to a status that is done`);
     await this.#api.call({ method: 'POST', path, body, expects: isDone, signal });
   }
 

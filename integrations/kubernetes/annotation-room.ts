@@ -35,7 +35,7 @@ export function whyNoRoomForMark(
 ): string | undefined {
   const beyond = bytesBeyond(annotations, [name, value]);
   if (beyond === 0) return undefined;
-  return `the annotations of its pod template leave the mark of ${of} no room, by ${beyond} bytes: take some off the template, which rolls it too, or delete its pods one by one`;
+  return `the annotations of its pod template are ${beyond} bytes too large to add the mark of ${of}: remove some from the template, which also rolls it, or delete its pods one by one`;
 }
 
 interface Annotation {

@@ -31,19 +31,16 @@ export function errorOfStatus(options: {
   const answer = { status, reason: reasonOf(said) };
   const words = wordsOf(status, said);
   const why = words === undefined ? '' : `: ${words}`;
-  if (status === 401) return new KubernetesError('FB_ERR_API_REFUSED', `the API server does not know us: ${what} (401)`, answer);
+  if (status === 401)
+    return new KubernetesError('FB_ERR_API_REFUSED', `the API server does not accept our credentials: ${what} (401)`, answer);
   if (status === 403)
     return new KubernetesError('FB_ERR_API_REFUSED', `the API server does not allow us to ${what} (403)${why}`, answer);
-  if (status === 404) return new KubernetesError('FB_ERR_NOT_FOUND', `nothing found: ${what}`, answer);
+  if (status === 404) return new KubernetesError('FB_ERR_NOT_FOUND', `not found: ${what}`, answer);
   if (status === 409) return new KubernetesError('FB_ERR_CONFLICT', `${what} (409 ${answer.reason})${why}`, answer);
   if (status === 410) return new KubernetesError('FB_ERR_UNAVAILABLE', `the list has expired: ${what} (410)`, answer);
   if (status === 429 || status >= 500)
-    return new KubernetesError('FB_ERR_UNAVAILABLE', `the API server did not: ${what} (${status})${why}`, answer);
-  return new KubernetesError(
-    'FB_ERR_API_REFUSED',
-    `the API server does not accept: ${what} (${status} ${answer.reason})${why}`,
-    answer,
-  );
+    return new KubernetesError('FB_ERR_UNAVAILABLE', `the API server could not ${what} (${status})${why}`, answer);
+  return new KubernetesError('FB_ERR_API_REFUSED', `the API server rejected: ${what} (${status} ${answer.reason})${why}`, answer);
 }
 
 /** A failed connection or a timeout: it is unknown whether the call took effect. */
@@ -92,7 +89,7 @@ function wordsOf(status: number, said: StatusObject): string | undefined {
   if (status === 403) return message === '' ? undefined : shown(message);
   const causes = isObject(said.details) && Array.isArray(said.details.causes) ? said.details.causes.filter(isObject) : [];
   const fields = causes.flatMap(({ field, reason }) =>
-    typeof field === 'string' && field !== '' ? [`${oneLine(field, 120)} is not allowed so${wordIn(reason)}`] : [],
+    typeof field === 'string' && field !== '' ? [`${oneLine(field, 120)} is not valid${wordIn(reason)}`] : [],
   );
   return fields.length === 0 ? undefined : [...new Set(fields)].slice(0, mostFields).join(', ');
 }

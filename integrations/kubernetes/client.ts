@@ -76,7 +76,7 @@ export function createKubernetesApi(options: {
 
   const requestOf = async (call: KubernetesCall): Promise<OneRequest> => {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
-    if (call.method === 'PATCH' && !call.patch) throw new TypeError('a PATCH names its patch type');
+    if (call.method === 'PATCH' && !call.patch) throw new TypeError('a PATCH must name its patch type');
     const sender = await sentBy(call);
     return {
       body,

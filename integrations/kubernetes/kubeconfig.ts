@@ -60,7 +60,7 @@ function readText(file: string, what: string): string {
     return readFileSync(file, 'utf8');
   } catch {
     throw new FirebreakError('FB_ERR_FILE_MISSING', `${what} ${file} cannot be read`, {
-      remedy: 'Name another kubeconfig: --kubeconfig, KUBECONFIG, or `kubernetes.kubeconfig` of the configuration.',
+      remedy: 'Name another kubeconfig with --kubeconfig, KUBECONFIG, or `kubernetes.kubeconfig` in the configuration.',
     });
   }
 }
@@ -90,13 +90,13 @@ export async function accessFromKubeconfig(options: {
   const context = config.contexts?.find(({ name }) => name === contextName)?.context;
   if (!context) throw invalid(`the kubeconfig ${file} has no context ${contextName}`);
   const cluster = config.clusters?.find(({ name }) => name === context.cluster)?.cluster;
-  if (!cluster?.server) throw invalid(`the context ${contextName} in ${file} names no cluster with a server`);
+  if (!cluster?.server) throw invalid(`the context ${contextName} in ${file} does not name a cluster with a server`);
   const user = config.users?.find(({ name }) => name === context.user)?.user ?? {};
 
   const folder = dirname(resolve(file));
   const pem = (data: string | undefined, path: string | undefined): string | undefined => {
     if (data) return Buffer.from(data, 'base64').toString('utf8');
-    return path ? readText(resolve(folder, path), `what the kubeconfig ${file} names,`) : undefined;
+    return path ? readText(resolve(folder, path), `in the kubeconfig ${file}, the file`) : undefined;
   };
   const ca = pem(cluster['certificate-authority-data'], cluster['certificate-authority']);
   const cert = pem(user['client-certificate-data'], user['client-certificate']);
@@ -135,7 +135,7 @@ export function accessInCluster(options: {
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     context: 'in-cluster',
-    tls: { ca: readText(`${accountFolder}/ca.crt`, 'the certificate of the pod’s account,') },
+    tls: { ca: readText(`${accountFolder}/ca.crt`, 'the certificate of the pod’s account') },
     authorization: tokenReader({ user: { tokenFile: `${accountFolder}/token` }, folder: accountFolder }),
   };
 }

@@ -96,7 +96,7 @@ export function doneByLease(options: {
         return;
       }
       if (await createObject({ api, ref, metadata: { annotations: own }, content: { spec } })) return;
-      throw new FirebreakError('FB_ERR_CONFLICT', `${ref.kind} ${ref.name} was made at the same moment`);
+      throw new FirebreakError('FB_ERR_CONFLICT', `${ref.kind} ${ref.name} was created at the same moment`);
     },
   };
 }

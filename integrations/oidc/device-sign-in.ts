@@ -59,7 +59,7 @@ export function createDeviceSignIn(options: {
     if (error instanceof FirebreakError) return error;
     if (error instanceof oidc.ResponseBodyError)
       return new FirebreakError(code, `${what}: ${reasons[error.error] ?? error.error}`);
-    return new FirebreakError('FB_ERR_UNAVAILABLE', `the identity provider ${issuer} does not answer as it should`, {
+    return new FirebreakError('FB_ERR_UNAVAILABLE', `the identity provider ${issuer} gave an unexpected answer`, {
       cause: error,
     });
   };
@@ -67,7 +67,7 @@ export function createDeviceSignIn(options: {
     const { id_token: idToken, refresh_token: refreshToken } = answer;
     const expires = answer.claims()?.exp;
     if (idToken === undefined || expires === undefined)
-      throw new FirebreakError('FB_ERR_SIGN_IN', `the identity provider ${issuer} gave no ID token`);
+      throw new FirebreakError('FB_ERR_SIGN_IN', `the identity provider ${issuer} returned no ID token`);
     return { idToken, ...(refreshToken !== undefined && { refreshToken }), expiresAt: expires * 1_000 };
   };
   return {
@@ -75,10 +75,17 @@ export function createDeviceSignIn(options: {
       const configuration = await provider();
       const { device_authorization_endpoint: endpoint, scopes_supported: known = [] } = configuration.serverMetadata();
       if (endpoint === undefined)
-        throw new FirebreakError('FB_ERR_REFUSED', `the identity provider ${issuer} knows no sign-in by a device (RFC 8628)`);
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          `the identity provider ${issuer} does not support the device authorization grant (RFC 8628)`,
+        );
       const scope = ['openid', ...scopes, ...(known.includes('offline_access') ? ['offline_access'] : [])].join(' ');
       const begun = await oidc.initiateDeviceAuthorization(configuration, { scope }).catch((error: unknown) => {
-        throw faultOf(error, 'FB_ERR_REFUSED', `the identity provider ${issuer} begins no sign-in for the client ${clientId}`);
+        throw faultOf(
+          error,
+          'FB_ERR_REFUSED',
+          `the identity provider ${issuer} did not start a sign-in for the client ${clientId}`,
+        );
       });
       const { user_code: userCode, verification_uri: verificationUrl, verification_uri_complete: completeUrl } = begun;
       return {
@@ -100,14 +107,14 @@ export function createDeviceSignIn(options: {
         // A provider that does not rotate the refresh token returns none.
         return { refreshToken, ...next };
       } catch (error) {
-        throw faultOf(error, 'FB_ERR_SIGN_IN', 'the identity provider renews this sign-in no more');
+        throw faultOf(error, 'FB_ERR_SIGN_IN', 'the identity provider no longer renews this sign-in');
       }
     },
     revoke: async (refreshToken) => {
       try {
         const configuration = await provider();
         if (configuration.serverMetadata().revocation_endpoint === undefined)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `the identity provider ${issuer} has no address to revoke a token at`);
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `the identity provider ${issuer} has no endpoint to revoke tokens`);
         await oidc.tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' });
       } catch (error) {
         throw faultOf(error, 'FB_ERR_SIGN_IN', 'the refresh token was not revoked');
@@ -118,9 +125,9 @@ export function createDeviceSignIn(options: {
 
 /** https://www.rfc-editor.org/rfc/rfc8628#section-3.5 and https://www.rfc-editor.org/rfc/rfc6749#section-5.2 */
 const reasons: Readonly<Record<string, string>> = {
-  access_denied: 'the person said no',
+  access_denied: 'the person declined',
   expired_token: 'the code was not used in time',
-  invalid_grant: 'it has ended or was revoked',
-  invalid_client: 'the client is not known there, or is not a public one',
+  invalid_grant: 'it has expired or was revoked',
+  invalid_client: 'the client is unknown there, or is not a public client',
   unauthorized_client: 'the client may not use the device authorization grant',
 };

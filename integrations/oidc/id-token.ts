@@ -150,7 +150,7 @@ function keysIn(text: string, file: string): JWTVerifyGetKey {
     const set: JSONWebKeySet = JSON.parse(text);
     return createLocalJWKSet(set);
   } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} holds no JSON Web Key Set`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} does not hold a JSON Web Key Set`);
   }
 }
 

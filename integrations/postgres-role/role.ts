@@ -52,7 +52,7 @@ export function postgresRole({ url, roles, keys }: PostgresRoleOptions): Rotatio
     whyNot(old) {
       const { user, password } = loginOf(old);
       if (password === '') return `it has no key ${keys.password}`;
-      return roles.includes(user) ? undefined : `the user in it is none of the configured roles: ${roles.join(', ')}`;
+      return roles.includes(user) ? undefined : `its user is not one of the configured roles: ${roles.join(', ')}`;
     },
 
     async fresh(old) {

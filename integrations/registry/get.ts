@@ -46,9 +46,9 @@ export async function get(options: GetOptions): Promise<RegistryAnswer> {
     const answer = await once({ ...options, url, authorization });
     const location = answer.header('location');
     if (!redirects.has(answer.status) || location === undefined) return answer;
-    if (hop === mostRedirects) throw unavailable(options.url.host, 'it sends us on again and again');
+    if (hop === mostRedirects) throw unavailable(options.url.host, 'it redirects too many times');
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-    if (!next) throw unavailable(options.url.host, 'it sends us on to what is no address');
+    if (!next) throw unavailable(options.url.host, 'it redirects to an invalid address');
     if (next.host !== url.host) authorization = undefined;
     url = next;
   }
@@ -59,7 +59,7 @@ async function once({ known, url, accept, authorization, maxBytes, signal }: Get
   const mayGo = url.protocol === 'https:' || (url.protocol === 'http:' && host?.plainHttp === true);
   const address = url.hostname.replace(/^\[|\]$/g, '');
   if (!mayGo || (!host && isIP(address) !== 0 && isInside(address)))
-    throw unavailable(url.host, 'it is not a registry of the configuration, and not public over TLS');
+    throw unavailable(url.host, 'it is neither a registry in the configuration nor a public host over TLS');
   const outside = host ? {} : { lookup: lookupOutside };
   let response: AxiosResponse<Buffer>;
   try {
@@ -94,7 +94,7 @@ async function once({ known, url, accept, authorization, maxBytes, signal }: Get
 
 function whyNot(error: unknown, maxBytes: number): string {
   const code = systemErrorCode(error) ?? '';
-  if (code === 'EINSIDE') return 'its name leads to an address inside, and the configuration does not name it';
+  if (code === 'EINSIDE') return 'its name resolves to an internal address, and the configuration does not name it';
   if (code === 'ERR_BAD_RESPONSE') return `its answer is larger than ${maxBytes} bytes`;
   if (code === 'ECONNABORTED' || code === 'ERR_CANCELED') return 'it did not answer in time';
   return `it did not answer${/^[A-Z_]{3,40}$/.test(code) ? ` (${code})` : ''}`;

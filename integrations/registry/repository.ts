@@ -66,7 +66,7 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
     if (answer.status === 200) return answer;
     const refused = answer.status === 401 || answer.status === 403;
     throw refused
-      ? new FirebreakError('FB_ERR_REFUSED', `${host}: it does not let us read ${path} (HTTP ${answer.status})`)
+      ? new FirebreakError('FB_ERR_REFUSED', `${host}: it does not allow us to read ${path} (HTTP ${answer.status})`)
       : unavailable(host, `it answered with HTTP ${answer.status}`);
   };
 
@@ -89,9 +89,9 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
     if (!answer) return undefined;
     const digest = digestOfBytes(answer.body);
     if (reference.includes(':') && digest !== reference)
-      throw unavailable(host, `what it gives as ${reference} is something else`);
+      throw unavailable(host, `what it returned for ${reference} has a different digest`);
     const found = manifestIn(answer.body, digest);
-    if (!found) throw unavailable(host, `what it gives as ${reference} is no manifest`);
+    if (!found) throw unavailable(host, `what it returned for ${reference} is not a manifest`);
     return found;
   };
 
@@ -99,9 +99,9 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
     manifest,
     blob: async (descriptor: Descriptor) => {
       const answer = await read(`${base}/blobs/${descriptor.digest}`, '*/*', descriptor.size);
-      if (!answer) throw new FirebreakError('FB_ERR_NOT_FOUND', `${host}: it does not have ${descriptor.digest}, which it names`);
+      if (!answer) throw new FirebreakError('FB_ERR_NOT_FOUND', `${host}: it lists ${descriptor.digest}, but does not have it`);
       if (digestOfBytes(answer.body) !== descriptor.digest)
-        throw unavailable(host, `what it gives as ${descriptor.digest} is something else`);
+        throw unavailable(host, `what it returned for ${descriptor.digest} has a different digest`);
       return answer.body;
     },
     referrers: async (digest) => {

@@ -21,10 +21,10 @@ export const servicenow = declareTicketSystem({
         .exactOptional()
         .meta({
           description:
-            'Columns by name, with placeholders. `short_description` is `{{title}}` and `description` is `{{body}}` where they are not named.',
+            'Columns by name, with placeholders. `short_description` is `{{title}}` and `description` is `{{body}}` unless they are set here.',
           examples: [{ short_description: '{{title}}', urgency: '1', impact: '2' }],
         }),
-      resolvedState: z.string().min(1).default('6').meta({ description: 'Value of `state` that stands for resolved.' }),
+      resolvedState: z.string().min(1).default('6').meta({ description: 'Value of `state` that means resolved.' }),
       closeCodes: z
         .strictObject({
           completed: z.string().min(1).default('Solution provided').meta({ description: '`close_code` of a true positive.' }),
@@ -32,7 +32,7 @@ export const servicenow = declareTicketSystem({
             .string()
             .min(1)
             .default('No resolution provided')
-            .meta({ description: '`close_code` of what was benign.' }),
+            .meta({ description: '`close_code` of what is closed for any other reason, such as a benign incident.' }),
           duplicate: z.string().min(1).default('Duplicate').meta({ description: '`close_code` of a duplicate.' }),
         })
         .prefault({}),

@@ -92,7 +92,7 @@ class ServiceNowTickets implements ReferencedSystem {
     if (!(await this.#hasNote(path, mark, signal)))
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        'the comment was not kept: the account may not write work_notes, or not read them',
+        'the comment was not saved: the account may not write work_notes, or may not read them',
       );
   }
 
@@ -163,7 +163,7 @@ class ServiceNowTickets implements ReferencedSystem {
     if (textAt(record, 'correlation_id') !== reference)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        'the record was not kept as written: the account may not set correlation_id, or not read it',
+        'the record was not saved as written: the account may not set correlation_id, or may not read it',
       );
     return this.#found(record);
   }
@@ -188,7 +188,7 @@ class ServiceNowTickets implements ReferencedSystem {
     if (this.#found(objectAt(closed, 'result')).open)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        'the record was not closed: the account may not set state, or resolvedState is no state of the table',
+        'the record was not closed: the account may not set state, or resolvedState is not a state of the table',
       );
   }
 

@@ -108,7 +108,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     shown,
     isTooMuch: options.isTooMuch,
     showNotice: (notice) => desk.showNotice(notice),
-    onFault: (error) => log('the summary of further questions was not brought up to date', { error: codeOf(error) }),
+    onFault: (error) => log('the summary of further questions was not updated', { error: codeOf(error) }),
     now,
   });
   const groups = new Groups({ cards, shown, overflow, now });
@@ -252,8 +252,8 @@ class OperatorLines {
     this.#said.set(detail, true);
     const what =
       error instanceof NeedsOperator
-        ? 'Slack cannot be used until somebody corrects it; the questions wait'
-        : 'a message went out shortened';
+        ? 'Slack cannot be used until somebody fixes this; the questions wait'
+        : 'a message was shortened before it was sent';
     this.#log(what, { error: code, detail });
   }
 }

@@ -38,8 +38,8 @@ export async function examineSlack(
   const problems: SlackProblem[] = [];
   if (team !== teamId)
     problems.push({
-      problem: `the bot token is of the workspace ${team ?? 'unknown'}, and slack.teamId is ${teamId}`,
-      remedy: 'Correct slack.teamId, or write the token of that workspace.',
+      problem: `the bot token belongs to the workspace ${team ?? 'unknown'}, but slack.teamId is ${teamId}`,
+      remedy: 'Correct slack.teamId, or use the token of that workspace.',
     });
   const lacking = [
     ...[...scopes, ...(followsGroups ? [ofGroups] : [])].filter((scope) => !granted.includes(scope)),
@@ -48,7 +48,7 @@ export async function examineSlack(
   if (lacking.length > 0)
     problems.push({
       problem: `the app lacks the scopes ${lacking.join(', ')}`,
-      remedy: 'Give it those of deploy/slack/manifest.yaml, and install it again.',
+      remedy: 'Give it the scopes in deploy/slack/manifest.yaml, and install it again.',
     });
   if (histories.some((scope) => granted.includes(scope)))
     await callSlack('conversations.history', () => client.conversations.history({ channel, limit: 1 })).catch((error: unknown) =>
@@ -78,7 +78,7 @@ function problemOf(error: unknown): SlackProblem {
     problem,
     remedy:
       known === ''
-        ? 'See status.slack.com, and whether HTTPS to slack.com is open.'
+        ? 'Check status.slack.com, and whether HTTPS to slack.com is allowed.'
         : `${known[0]?.toUpperCase()}${known.slice(1)}.`,
   };
 }

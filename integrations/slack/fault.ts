@@ -56,10 +56,11 @@ const content: ReadonlySet<string> = new Set([
 
 const token =
   'the bot token is not valid: install the app again, write its token where slack.botToken points, and restart the desk';
-const appToken = 'the app-level token is not valid: make another one, write it where slack.appToken points, and restart the desk';
-const scope = 'the app lacks a right: compare its scopes with deploy/slack/manifest.yaml, and install it again';
-const invite = 'the app is not in that channel, or it is not there: check slack.channel, and /invite the app';
-const archived = 'the channel is archived: restore it, or write another one into slack.channel';
+const appToken =
+  'the app-level token is not valid: create another one, write it where slack.appToken points, and restart the desk';
+const scope = 'the app lacks a permission: compare its scopes with deploy/slack/manifest.yaml, and install it again';
+const invite = 'the app is not in that channel, or the channel does not exist: check slack.channel, and /invite the app';
+const archived = 'the channel is archived: restore it, or set slack.channel to another one';
 const posting = 'the channel does not let the app post: change who may post in it';
 const admin = 'the administrators of the workspace do not let the app do this: ask them';
 const byHand: Readonly<Record<string, string>> = {
@@ -91,7 +92,7 @@ const byHand: Readonly<Record<string, string>> = {
 export function slackFault(method: string, error: unknown): FirebreakError {
   if (error instanceof FirebreakError) return error;
   if (error instanceof WebAPIRateLimitedError) {
-    return new RetryLaterError(`Slack limits ${method}`, { retryAfterMs: Math.max(1, error.retryAfter) * 1_000 });
+    return new RetryLaterError(`Slack rate-limits ${method}`, { retryAfterMs: Math.max(1, error.retryAfter) * 1_000 });
   }
   if (error instanceof WebAPIHTTPError) {
     return error.statusCode >= 500 || error.statusCode === 408
@@ -107,7 +108,7 @@ function named(method: string, given: string): FirebreakError {
   const detail = `Slack answered ${method} with ${name}`;
   const remedy = byHand[name] === token && method === 'apps.connections.open' ? appToken : byHand[name];
   if (remedy !== undefined) return new NeedsOperator(`${detail}: ${remedy}`);
-  if (limited.has(name)) return new RetryLaterError(`Slack limits ${method}`, { retryAfterMs: 1_000 });
+  if (limited.has(name)) return new RetryLaterError(`Slack rate-limits ${method}`, { retryAfterMs: 1_000 });
   if (passing.has(name)) return new FirebreakError('FB_ERR_UNAVAILABLE', detail);
   if (gone.has(name)) return new MessageGone(detail);
   if (missing.has(name)) return new FirebreakError('FB_ERR_NOT_FOUND', detail);

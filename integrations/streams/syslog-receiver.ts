@@ -52,7 +52,7 @@ function deliver(events: readonly StreamEvent[], options: SyslogReceiverOptions,
     });
     socket.on('end', () => {
       if (isWritten) resolve({ state: 'delivered', answer: 'read to the end' });
-      else failed('the connection was closed before all was sent');
+      else failed('the connection was closed before everything was sent');
     });
     socket.on('close', () => failed('the connection was cut off'));
     socket.resume();

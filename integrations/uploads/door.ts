@@ -142,7 +142,7 @@ class Expected {
     // There may be no reader when it ends.
     this.#token.promise.catch(() => undefined);
     this.#upload.promise.catch(() => undefined);
-    this.#timer = setTimeout(() => this.end(unavailable(`nothing more of the upload is taken after ${lastsMs} ms`)), lastsMs);
+    this.#timer = setTimeout(() => this.end(unavailable(`the upload took longer than ${lastsMs} ms`)), lastsMs);
   }
 
   admit(token: string): void {
@@ -170,13 +170,13 @@ class Expected {
       const { request, response } = await this.#upload.promise;
       for await (const part of request) {
         bytes += part.length;
-        if (bytes > this.#mostBytes) throw unavailable(`the upload is more than the ${this.#mostBytes} bytes that were agreed`);
+        if (bytes > this.#mostBytes) throw unavailable(`the upload is larger than the ${this.#mostBytes} bytes that were agreed`);
         yield part;
       }
       response.writeHead(204, { connection: 'close' }).end();
     } catch (error) {
       // The connection's own error only says that it has ended.
-      throw this.#why ?? (error instanceof FirebreakError ? error : unavailable(`the upload was cut after ${bytes} bytes`));
+      throw this.#why ?? (error instanceof FirebreakError ? error : unavailable(`the upload was cut off after ${bytes} bytes`));
     } finally {
       this.end();
     }
@@ -188,7 +188,7 @@ class Expected {
     this.#why = why;
     clearTimeout(this.#timer);
     this.#forget();
-    const reason = why ?? unavailable('nobody waits for the upload any more');
+    const reason = why ?? unavailable('nobody is waiting for the upload any more');
     this.#token.reject(reason);
     this.#upload.reject(reason);
     // Uses the response: a request whose reader has stopped reading no longer knows its connection.

@@ -32,7 +32,7 @@ export function vaultLease({ vault, path, keys }: VaultLeaseOptions): RotationPr
       const [lease, data] = [textAt(answer, 'lease_id'), objectAt(answer, 'data')];
       const [username, password] = [textAt(data, 'username'), textAt(data, 'password')];
       if (!isOurs(lease) || username === '' || password === '')
-        throw new FirebreakError('FB_ERR_REFUSED', `${title}: Vault lends no user and password there`);
+        throw new FirebreakError('FB_ERR_REFUSED', `${title}: Vault issues no user and password there`);
       return { values: { [keys.username]: username, [keys.password]: password }, lease };
     },
 
@@ -45,7 +45,7 @@ export function vaultLease({ vault, path, keys }: VaultLeaseOptions): RotationPr
     async revoke({ next }, signal) {
       if (!next) return vault.write(`sys/leases/revoke-prefix/${path}`, {}, signal);
       if (!isOurs(next.lease))
-        throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new lease is not known: none was revoked`);
+        throw new FirebreakError('FB_ERR_DRIFTED', `${title}: the new lease is unknown: no lease was revoked`);
       for (const lease of await leases(signal))
         if (lease !== next.lease) await vault.write('sys/leases/revoke', { lease_id: lease, sync: true }, signal);
     },

@@ -55,7 +55,7 @@ export function transitWrap(transit: TransitKey): KeyWrap {
   const dataOf = async (path: string, body: Readonly<Record<string, string>>, name: string): Promise<string> => {
     const answer = await vault.ask(`${mount}/${path}/${key}`, body, AbortSignal.timeout(callMs));
     const text = textAt(objectAt(answer, 'data'), name);
-    if (text === '') throw new FirebreakError('FB_ERR_UNAVAILABLE', `${nameOf(transit)} gave no ${name}`);
+    if (text === '') throw new FirebreakError('FB_ERR_UNAVAILABLE', `${nameOf(transit)} returned no ${name}`);
     return text;
   };
   return {
@@ -87,11 +87,11 @@ interface Version extends PublicKey {
 async function versionsOf(transit: TransitKey): Promise<readonly Version[]> {
   const { vault, mount, key } = transit;
   const answer = await vault.read(`${mount}/keys/${key}`, AbortSignal.timeout(callMs));
-  if (!answer) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} is not there`);
+  if (!answer) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} does not exist`);
   const data = objectAt(answer, 'data');
   // A derived key has a different public half for each context.
   if (data.type !== 'ed25519' || data.derived === true)
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} is no Ed25519 key, or a derived one`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${nameOf(transit)} is not an Ed25519 key, or is a derived one`);
   return Object.entries(objectAt(data, 'keys'))
     .flatMap(([number, version]) => {
       const raw =
@@ -112,5 +112,5 @@ function nameOf({ mount, key }: TransitKey): string {
 }
 
 function broken(transit: TransitKey): FirebreakError {
-  return new FirebreakError('FB_ERR_SEAL_BROKEN', `wrapped by another key than ${nameOf(transit)}, or changed`);
+  return new FirebreakError('FB_ERR_SEAL_BROKEN', `wrapped by a key other than ${nameOf(transit)}, or changed`);
 }

@@ -76,7 +76,7 @@ export function webhookInbound({ secrets }: { readonly secrets: readonly string[
     read: ({ header, body, now }) => {
       const timestamp = header('x-firebreak-timestamp') ?? '';
       const age = /^\d{1,12}$/.test(timestamp) ? Math.abs(now - Number(timestamp) * 1_000) : Number.POSITIVE_INFINITY;
-      if (age > windowMs) return { ok: false, reason: 'X-Firebreak-Timestamp is missing, or more than five minutes away' };
+      if (age > windowMs) return { ok: false, reason: 'X-Firebreak-Timestamp is missing, or more than five minutes off' };
       const signature = /^v1=(.+)$/.exec(header('x-firebreak-signature') ?? '')?.[1] ?? '';
       if (!isSignedBy(secrets, [signature], `${timestamp}.`, body))
         return { ok: false, reason: 'X-Firebreak-Signature is missing or not valid' };

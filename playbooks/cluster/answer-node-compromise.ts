@@ -7,7 +7,7 @@ import { fileTicket, programOf } from '../fragments/words.ts';
 export const answerNodeCompromise = definePlaybook(
   {
     id: 'answer-node-compromise',
-    title: 'Ask about what happens on a node outside of all pods',
+    title: 'Ask about activity on a node outside all pods',
     on: {
       match: { place: 'node', sensor: ['falco', 'tetragon', 'tracee', 'kubearmor'] },
       minSeverity: 'info',
@@ -21,14 +21,14 @@ export const answerNodeCompromise = definePlaybook(
     const { alert, steps, ask, settle, skip, verdict } = context;
     const { node } = alert;
     if (!atLeast(alert.severity, 'medium'))
-      skip(`On record, and nobody is asked: “${alert.rule}” on ${node} is ${alert.severity}.`);
+      skip(`Recorded, and nobody is asked: “${alert.rule}” on ${node} is ${alert.severity}.`);
     const kept = await settle({ node: steps.collectNodeInfo({ node }) });
     const plans = await settle({
       cordon: steps.cordonNode.plan({ node }),
       drain: steps.drainNode.plan({ node: { name: node } }),
     });
     const question = `Is ${programOf(alert)} on the node ${node} expected? ${alert.title}`;
-    const choices = { expected: 'Yes, maintenance or an agent of ours', look: 'Leave it as it is, and look into it' };
+    const choices = { expected: 'Yes, maintenance or one of our agents', look: 'Leave it as it is, and look into it' };
     const shared = { question, harmless: ['expected'], onSilence: 'Nothing is done to the node. A ticket is filed.' } as const;
     const cordon = plans.cordon.ok ? plans.cordon.value : undefined;
     // A drain ends what runs there, so it is not offered if nothing of the node could be kept.
@@ -55,16 +55,16 @@ export const answerNodeCompromise = definePlaybook(
     }
     const done = {
       silence: 'Nobody answered: nothing was done to the node.',
-      look: 'It is to be looked into: nothing was done to the node.',
-      cordon: 'New pods are kept from it. What runs there runs on, and a cordon contains nothing.',
-      drain: 'New pods are kept from it, and those that could go were sent away.',
+      look: 'Nothing was done to the node. Somebody has to look into it.',
+      cordon: 'No new pods start on the node. What runs there keeps running: a cordon contains nothing.',
+      drain: 'No new pods start on the node, and the pods that could be evicted were evicted.',
     };
     await fileTicket(context, {
       title: `“${alert.rule}” on a node`,
       lines: [
         done[answer.choice],
-        ...(kept.node.ok ? [] : [`Nothing of the node could be kept (${kept.node.reason}), so a drain was not offered.`]),
-        'Who is root on a node has every Secret of every pod there, and its kubelet’s certificate. Take memory and disk at the provider before it is switched off; replace the node, do not clean it; then rotate what its pods could read.',
+        ...(kept.node.ok ? [] : [`No evidence of the node could be kept (${kept.node.reason}), so a drain was not offered.`]),
+        'Root on a node has every Secret of every pod there, and the kubelet’s certificate. Capture memory and disk at the provider before the node is switched off. Replace the node, do not clean it. Then rotate what its pods could read.',
       ],
     });
   },

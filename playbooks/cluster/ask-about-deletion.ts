@@ -5,7 +5,7 @@ import { askIfKnown, urgent } from '../fragments/asked.ts';
 export const askAboutDeletion = definePlaybook(
   {
     id: 'ask-about-deletion',
-    title: 'Ask about objects, namespaces or events that are deleted in bulk by the Kubernetes API',
+    title: 'Ask about objects, namespaces or events that are deleted in bulk through the Kubernetes API',
     on: {
       match: { rule: ['Objects deleted in bulk', 'Namespace deleted', 'Events deleted'] },
       minSeverity: 'medium',
@@ -19,12 +19,12 @@ export const askAboutDeletion = definePlaybook(
     const { alert } = context;
     const who = alert.apiRequest?.account ?? 'somebody';
     await askIfKnown(context, {
-      question: `Does somebody other than ${who} know that this is deleted? ${alert.title}`,
+      question: `Does somebody other than ${who} know about this deletion? ${alert.title}`,
       no: 'No, stop them',
       onSilence: 'Nothing is stopped. A ticket is filed.',
       ticket: `${alert.rule}, by ${who}`,
-      stands: { unexpected: 'Nobody knows of it: it has to be stopped.', silence: 'Nobody answered.' },
-      todo: `End the credentials of ${who} first. A namespace that waits for finalizers can still be looked into. Restore from the repository or a backup, not before they are out.`,
+      stands: { unexpected: 'Nobody knows about it: it has to be stopped.', silence: 'Nobody answered.' },
+      todo: `Revoke the credentials of ${who} first. A namespace that waits for finalizers can still be inspected. Restore from the repository or a backup, but only once they are locked out.`,
     });
   },
 );

@@ -5,7 +5,7 @@ import { answering, askToQuarantine } from '../fragments/pod.ts';
 export const askAboutExec = definePlaybook(
   {
     id: 'ask-about-exec',
-    title: 'Ask about somebody who runs commands in a pod by the Kubernetes API',
+    title: 'Ask about somebody who runs commands in a pod through the Kubernetes API',
     on: {
       match: {
         rule: [
@@ -28,13 +28,13 @@ export const askAboutExec = definePlaybook(
   async (context) => {
     const { alert, skip } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
-    if (alert.severity === 'low') skip(`On record, and nobody is asked: ${who} did what many do to find a fault.`);
+    if (alert.severity === 'low') skip(`Recorded, and nobody is asked: ${who} did what many people do to debug.`);
     // The person whom the API server names as the actor may not decide about it: see `actors`.
     await askToQuarantine(context, {
       question: `Does somebody other than ${who} know why they were in ${alert.pod.name}? ${alert.title}`,
-      expected: 'Yes, I know of it',
+      expected: 'Yes, I know about it',
       ticket: 'Commands were run in a pod',
-      todo: `If it was not ${who} at the keyboard, their credentials are stolen: end them at the identity provider, since this pod is only where they were seen. Look in the audit log for all that this account did today.`,
+      todo: `If it was not ${who} at the keyboard, their credentials are stolen. Revoke them at the identity provider: this pod is only where they were seen. Check the audit log for everything this account did today.`,
     });
   },
 );

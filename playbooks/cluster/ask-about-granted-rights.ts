@@ -5,7 +5,7 @@ import { askIfKnown, urgent } from '../fragments/asked.ts';
 export const askAboutGrantedRights = definePlaybook(
   {
     id: 'ask-about-granted-rights',
-    title: 'Ask about rights, tokens, certificates and admission rules that somebody gives or changes',
+    title: 'Ask about rights, tokens, certificates and admission rules that somebody grants or changes',
     on: {
       match: {
         rule: [
@@ -48,12 +48,12 @@ export const askAboutGrantedRights = definePlaybook(
     const { alert } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
     await askIfKnown(context, {
-      question: `Does somebody other than ${who} know of this? ${alert.title}`,
-      no: 'No, take it back',
-      onSilence: 'Nothing is taken back. A ticket is filed.',
+      question: `Does somebody other than ${who} know about this? ${alert.title}`,
+      no: 'No, revert it',
+      onSilence: 'Nothing is reverted. A ticket is filed.',
       ticket: `${alert.rule}, by ${who}`,
-      stands: { unexpected: 'It is to be taken back, by hand.', silence: 'Nobody answered: it is in force.' },
-      todo: `Order: first end the credentials of ${who}, or they give it again; then delete the binding, role, token Secret or webhook that the title names; then look for what was made with it meanwhile. A certificate cannot be revoked: its bindings can.`,
+      stands: { unexpected: 'It has to be reverted by hand.', silence: 'Nobody answered: it stays in force.' },
+      todo: `First revoke the credentials of ${who}, or they will grant it again. Then delete the binding, role, token Secret or webhook that the title names. Then look for what was created with it in the meantime. A certificate cannot be revoked: its bindings can.`,
     });
   },
 );

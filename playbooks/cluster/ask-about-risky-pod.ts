@@ -6,7 +6,7 @@ import { fileTicket, placeName } from '../fragments/words.ts';
 export const askAboutRiskyPod = definePlaybook(
   {
     id: 'ask-about-risky-pod',
-    title: 'Ask about a pod or workload that is privileged, mounts its node or has an image from elsewhere',
+    title: 'Ask about a pod or workload that is privileged, mounts its node or has an image from outside the allowed registries',
     on: {
       match: {
         rule: [
@@ -35,14 +35,13 @@ export const askAboutRiskyPod = definePlaybook(
   },
   async (context) => {
     const { alert, steps, ask, settle, skip, verdict } = context;
-    if (alert.severity === 'info' || alert.severity === 'low')
-      skip('On record, and nobody is asked: agents of the nodes run like this.');
+    if (alert.severity === 'info' || alert.severity === 'low') skip('Recorded, and nobody is asked: node agents run like this.');
     const { kind, namespace, name, guessed } = alert.workload;
     const who = alert.apiRequest?.account ?? alert.process?.user;
-    const question = `Is ${placeName(alert)} meant to run like this${who ? `, as ${who} made it` : ''}? ${alert.title}`;
+    const question = `Is ${placeName(alert)} meant to run like this${who ? `, as ${who} created it` : ''}? ${alert.title}`;
     const choices = { expected: 'Yes, it is ours', look: 'Leave it as it is, and look into it' };
     const harmless = ['expected'] as const;
-    const onSilence = 'It runs on. A ticket is filed.';
+    const onSilence = 'It keeps running. A ticket is filed.';
     // All pods of the workload have the same template.
     const input = { workload: { kind, namespace, name } };
     const planned = guessed ? undefined : (await settle({ plan: steps.quarantineWorkload.plan(input) })).plan;
@@ -62,15 +61,15 @@ export const askAboutRiskyPod = definePlaybook(
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine') await steps.quarantineWorkload({ ...input, lease: '4h' }, answer.approval);
     const done = {
-      silence: 'Nobody answered: it runs on.',
-      look: 'It is to be looked into: it runs on.',
-      quarantine: 'All of its pods were quarantined. What a privileged pod does on its node, no network policy stops.',
+      silence: 'Nobody answered: it keeps running.',
+      look: 'It keeps running. Somebody has to look into it.',
+      quarantine: 'All its pods were quarantined. No network policy stops what a privileged pod does on its node.',
     };
     await fileTicket(context, {
-      title: 'A pod that reaches further than it should',
+      title: 'A pod with more access than it should have',
       lines: [
         done[answer.choice],
-        'Ask whoever made it, by another way than this incident. Pod Security (`restricted`, at least `baseline`) on the namespace refuses such pods before they run.',
+        'Ask whoever created it, over a channel other than this incident. Pod Security (`restricted`, at least `baseline`) on the namespace rejects such pods before they run.',
       ],
     });
   },

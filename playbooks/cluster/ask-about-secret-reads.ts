@@ -9,7 +9,7 @@ const manyReads = 30;
 export const askAboutSecretReads = definePlaybook(
   {
     id: 'ask-about-secret-reads',
-    title: 'Ask about an account that reads Secrets, all of them or many',
+    title: 'Ask about an account that reads all Secrets, or many of them',
     on: {
       match: {
         any: [
@@ -41,7 +41,7 @@ export const askAboutSecretReads = definePlaybook(
     const often = alert.rule === 'Secret read' ? ` It has read ${manyReads} within ten minutes.` : '';
     const answer = await ask({
       question: `Is ${who} meant to see these Secrets?${often} ${alert.title}`,
-      choices: { expected: 'Yes, that is its work', stolen: 'No, take them for read' },
+      choices: { expected: 'Yes, that is its job', stolen: 'No, treat them as stolen' },
       harmless: ['expected'],
       onSilence: 'Nothing is done. A ticket is filed.',
     });
@@ -53,7 +53,7 @@ export const askAboutSecretReads = definePlaybook(
     await fileTicket(context, {
       title: answer.choice === 'stolen' ? `Secrets were read by ${who}` : `Secrets were read by ${who}, and nobody has said why`,
       lines: [
-        'Take the account’s right to list Secrets away (`kubectl auth can-i --list --as ACCOUNT` shows what it has), end its tokens, then rotate what it saw: `firebreak` rotates for one pod at a time, from that pod’s incident.',
+        'Remove the account’s right to list Secrets (`kubectl auth can-i --list --as ACCOUNT` shows what it has), revoke its tokens, then rotate what it saw. `firebreak` rotates for one pod at a time, from that pod’s incident.',
       ],
     });
   },

@@ -16,7 +16,7 @@ const opens = [
 export const ticketApiChange = definePlaybook(
   {
     id: 'ticket-api-change',
-    title: 'Keep on record what is changed by the Kubernetes API every day, and file what opens something',
+    title: 'Record everyday changes made through the Kubernetes API, and file a ticket for what opens something',
     on: {
       match: {
         any: [
@@ -47,16 +47,16 @@ export const ticketApiChange = definePlaybook(
     const isOpened = opens.includes(alert.rule);
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
     if (!isOpened && !atLeast(alert.severity, 'medium'))
-      skip(`On record, and nobody is asked: ${who} did what is done every day (${alert.rule}).`);
+      skip(`Recorded, and nobody is asked: ${who} did what is done every day (${alert.rule}).`);
     const { namespace, name, resource } = alert.apiRequest ?? {};
     const what = [resource, namespace, name].filter((part) => part !== undefined).join('/');
     await fileTicket(context, {
       title: `${alert.rule}, by ${who}`,
       lines: [
-        what === '' ? 'What it was about the alert does not say.' : `It was about ${what}.`,
+        what === '' ? 'The alert does not say what it was about.' : `It was about ${what}.`,
         isOpened
-          ? 'Who reaches a node, or the ingress, now reaches what stands behind it. If that is not meant: type ClusterIP, or a certificate, and a policy that refuses the other at admission.'
-          : 'If nobody knows why: take it back, and look in the audit log for what else this account did today.',
+          ? 'Whoever reaches a node or the ingress now reaches what is behind it. If that is not intended: use type ClusterIP or a certificate, and a policy that rejects anything else at admission.'
+          : 'If nobody knows why: revert it, and check the audit log for what else this account did today.',
       ],
     });
   },

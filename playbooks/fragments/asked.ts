@@ -34,7 +34,7 @@ export async function askIfKnown(
   const { question, no, onSilence, ticket, stands, todo } = words;
   const answer = await ask({
     question,
-    choices: { expected: 'Yes, I know of it', unexpected: no },
+    choices: { expected: 'Yes, I know about it', unexpected: no },
     harmless: ['expected'],
     onSilence,
   });

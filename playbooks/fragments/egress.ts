@@ -19,10 +19,10 @@ export async function askToBlock({
   const { planned } = await settle({ planned: steps.blockEgress.plan(input) });
   if (!planned.ok) return;
   const answer = await ask({
-    question: `Shall all pods of ${namespace}/${name} be kept from ${to.join(', ')}?`,
+    question: `Keep all pods of ${namespace}/${name} from reaching ${to.join(', ')}?`,
     choices: { block: 'Yes', leave: 'No, they need it' },
     plan: { block: planned.value },
-    onSilence: 'The other pods may go on to reach it.',
+    onSilence: 'The other pods can still reach it.',
   });
   if (answer.choice === 'block') await steps.blockEgress({ ...input, lease: '24h' }, answer.approval);
 }

@@ -19,10 +19,10 @@ export async function askAboutItsNode({
   const { planned } = await settle({ planned: steps.cordonNode.plan({ node }) });
   if (!planned.ok) return;
   const answer = await ask({
-    question: `Shall new pods be kept from ${node}, where it may have got out?`,
-    choices: { cordon: 'Yes', leave: 'No, the node is sound' },
+    question: `Keep new pods off ${node}? The attack may have reached this node.`,
+    choices: { cordon: 'Yes', leave: 'No, the node is fine' },
     plan: { cordon: planned.value },
-    onSilence: 'The node goes on as it is.',
+    onSilence: 'The node stays as it is.',
   });
   if (answer.choice === 'cordon') await steps.cordonNode({ node, lease: '24h' }, answer.approval);
 }

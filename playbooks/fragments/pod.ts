@@ -92,7 +92,7 @@ export async function askToQuarantine(
     if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
     const done = {
       silence: 'Nobody answered: nothing was done to the pod.',
-      look: 'It is to be looked into: nothing was done to the pod.',
+      look: 'Nothing was done to the pod. Somebody has to look into it.',
       quarantine: 'The pod was quarantined.',
     };
     const lines = [done[answer.choice], todo];
@@ -117,13 +117,13 @@ export async function askIfExpected(
   const expected = 'Yes, expected';
   return planned.ok
     ? ask({ ...shared, choices: { expected, quarantine: 'No' }, plan: { quarantine: planned.value } })
-    : ask({ ...shared, choices: { expected, look: 'No, and it has to be looked into' } });
+    : ask({ ...shared, choices: { expected, look: 'No, look into it' } });
 }
 
 /** The state of the pod after that question, for the ticket. */
 export const standsAfter = {
   silence: 'Nobody answered: nothing was done to the pod.',
-  look: 'It could not be quarantined, and has to be looked into.',
+  look: 'It could not be quarantined. Somebody has to look into it.',
   quarantine: 'The pod was quarantined.',
 } as const;
 
@@ -145,7 +145,7 @@ export async function containAtOnce(
   const filed = settle({
     ticket: fileTicket(context, {
       title: ticket,
-      lines: ['The pod is quarantined. People are asked whether it is released, or deleted and its secrets rotated.', todo],
+      lines: ['The pod is quarantined. People are asked whether to release it, or to delete it and rotate its secrets.', todo],
     }),
   });
   const answer = await releaseOrRemove(context, question, quarantine, kept);
@@ -175,7 +175,7 @@ export async function releaseOrRemove(
   const answer =
     rotate && remove
       ? await ask({ question, choices, plan: { release, remove: [rotate, remove] }, onSilence })
-      : await ask({ question, choices: { release: 'Yes', keep: 'No, it stays quarantined' }, plan: { release }, onSilence });
+      : await ask({ question, choices: { release: 'Yes', keep: 'No, keep it quarantined' }, plan: { release }, onSilence });
   if (answer.choice === 'release') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
     await steps.quarantinePod.undo(quarantine, answer.approval);
@@ -200,8 +200,8 @@ async function rotateWhatIsLeft({ alert, steps, ask }: Deciding, secrets: readon
   const plan = secrets.length > 0 ? await steps.rotateSecret.plan(left) : undefined;
   if (!plan || plan.changes.length === 0) return;
   const more = await ask({
-    question: `${alert.pod.name} is deleted. Rotate what it had and could not be rotated before?`,
-    choices: { rotate: 'Yes', keep: 'No, leave the old values' },
+    question: `${alert.pod.name} is deleted. Rotate those of its secrets that could not be rotated before?`,
+    choices: { rotate: 'Yes', keep: 'No, keep the old values' },
     plan: { rotate: plan },
     onSilence: 'The values that the pod had stay valid.',
   });

@@ -11,7 +11,7 @@ async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 
   if (!reach.ok) return `What it could read is not known: ${reach.reason}.`;
   const { secrets, wide } = reach.value.output;
   const named = [...secrets.map(({ secret }) => secret), ...wide];
-  return named.length > 0 ? `It could read: ${named.slice(0, 30).join(', ')}.` : 'It could read no Secret of the cluster.';
+  return named.length > 0 ? `It could read: ${named.slice(0, 30).join(', ')}.` : 'It could not read any Secret of the cluster.';
 }
 
 /**
@@ -61,7 +61,7 @@ export async function askToRotate(
   }
   const done = {
     silence: 'Nobody answered: nothing was done.',
-    look: 'It is to be looked into: nothing was done.',
+    look: 'Nothing was done. Somebody has to look into it.',
     quarantine: 'The pod was quarantined. Nothing was rotated: what it read stays valid.',
     rotate: 'The pod was quarantined, and what could be rotated was.',
   };

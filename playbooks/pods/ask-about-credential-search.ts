@@ -36,9 +36,9 @@ export const askAboutCredentialSearch = definePlaybook(
     const { alert } = context;
     const words = {
       question: `Is ${programOf(alert)} in ${alert.pod.name} meant to look for keys and credentials?`,
-      expected: 'Yes, a scanner or a backup of ours',
+      expected: 'Yes, one of our scanners or backups',
       ticket: 'A search for credentials',
-      todo: 'Keys of clouds, registries and other systems are no Secrets of the cluster: whoever issued them has to end them. Look in their logs for a use from elsewhere.',
+      todo: 'Keys of clouds, registries and other systems are not Secrets of the cluster: whoever issued them has to revoke them. Check their logs for use from elsewhere.',
     };
     if (alert.severity === 'critical') await containAtOnce(context, words);
     else await askToRotate(context, words);

@@ -10,7 +10,7 @@ import { addressesIn, programOf } from '../fragments/words.ts';
 export const askAboutExfiltration = definePlaybook(
   {
     id: 'ask-about-exfiltration',
-    title: 'Ask about data that leaves a container, and close the way that it takes',
+    title: 'Ask about data that leaves a container, and close its way out',
     on: {
       match: {
         any: [
@@ -31,9 +31,9 @@ export const askAboutExfiltration = definePlaybook(
     const to = addressesIn(alert).join(', ') || 'somewhere else';
     const words = {
       question: `Is ${programOf(alert)} in ${alert.pod.name} meant to copy data to ${to}?`,
-      expected: 'Yes, a backup or a copy of ours',
+      expected: 'Yes, one of our backups or copies',
       ticket: 'Data leaves a container',
-      todo: 'What went out is in the kept traffic, if it was not encrypted, and by its size in any case. Ask who owns the data whether it must be reported: for personal data the clock runs.',
+      todo: 'The kept traffic shows how much went out and, if it was not encrypted, what. Ask the owner of the data whether it must be reported: for personal data, the clock is running.',
     };
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });

@@ -34,7 +34,7 @@ export const askAboutInstalledTools = definePlaybook(
   async (context) => {
     const { alert, steps, ask, settle, skip } = context;
     const { pod, workload } = alert;
-    if (alert.severity === 'info') skip('On record, and nobody is asked: decoding alone is ordinary work.');
+    if (alert.severity === 'info') skip('Recorded, and nobody is asked: decoding alone is ordinary work.');
     const keep = () => settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
     // One of us changed it: it matches its image again only after a restart.
     const next: PodExtras['next'] = async (answer) => {
@@ -44,20 +44,20 @@ export const askAboutInstalledTools = definePlaybook(
       const { planned } = await settle({ planned: steps.restartWorkload.plan(input) });
       if (!planned.ok) return;
       const more = await ask({
-        question: `Shall ${namespace}/${name} be restarted, so that it runs as its image has it?`,
+        question: `Restart ${namespace}/${name}, so that it runs only what its image contains?`,
         choices: { restart: 'Yes', leave: 'No' },
         plan: { restart: planned.value },
-        onSilence: 'It runs on with what was installed.',
+        onSilence: 'It keeps running with what was installed.',
       });
       if (more.choice === 'restart') await steps.restartWorkload(input, more.approval);
     };
     await askToQuarantine(
       context,
       {
-        question: `Does ${programOf(alert)} in ${pod.name} bring something in that is meant to be there?`,
-        expected: 'Yes, somebody debugs it or it installs what it needs',
+        question: `Is what ${programOf(alert)} brings into ${pod.name} meant to be there?`,
+        expected: 'Yes, for debugging, or it installs what it needs',
         ticket: 'Something was installed into a running container',
-        todo: 'What was installed is in the kept files. An image that has all it needs, a read-only root file system and no way out to package servers make this alert impossible.',
+        todo: 'What was installed is in the kept files. An image that has everything it needs, a read-only root file system and no route to package servers make this alert impossible.',
       },
       { keep, next },
     );

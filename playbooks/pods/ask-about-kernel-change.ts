@@ -8,7 +8,7 @@ import { policiesAbout } from '../fragments/policies.ts';
 export const askAboutKernelChange = definePlaybook(
   {
     id: 'ask-about-kernel-change',
-    title: 'Ask about a kernel module, a BPF program or a hook that a container brings into the kernel',
+    title: 'Ask about a kernel module, a BPF program or a hook that a container loads into the kernel',
     on: {
       match: {
         any: [
@@ -36,9 +36,9 @@ export const askAboutKernelChange = definePlaybook(
     const { alert } = context;
     const words = {
       question: `Is ${alert.pod.name} meant to change the kernel of ${alert.node ?? 'its node'}? ${alert.title}`,
-      expected: 'Yes, it is a driver or an agent of ours',
+      expected: 'Yes, it is one of our drivers or agents',
       ticket: 'A container changed the kernel',
-      todo: 'A kernel that somebody changed can hide whatever they like, from every sensor on the node too. Nothing that the node says of itself is proof: take its disk and replace it.',
+      todo: 'Whoever changed the kernel can hide anything, also from every sensor on the node. Nothing that the node reports about itself is proof: keep its disk and replace the node.',
     };
     // The pod is the smallest part of the problem.
     await containOrAsk(context, words, { next: () => askAboutItsNode(context) });

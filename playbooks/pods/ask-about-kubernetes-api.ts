@@ -27,7 +27,7 @@ export const askAboutKubernetesApi = definePlaybook(
   async (context) => {
     const { alert, steps, ask, settle, skip } = context;
     const { pod } = alert;
-    if (alert.severity === 'info') skip('On record, and nobody is asked: each client of the API reads its token.');
+    if (alert.severity === 'info') skip('Recorded, and nobody is asked: every client of the API reads its token.');
     const { reach } = await settle({ reach: steps.listReachableSecrets({ pod }) });
     const account = reach.ok ? reach.value.output.account : undefined;
     const wide = reach.ok ? [...reach.value.output.wide, ...reach.value.output.detours] : [];
@@ -35,17 +35,17 @@ export const askAboutKubernetesApi = definePlaybook(
       question: `Is ${programOf(alert)} in ${pod.name} meant to use the Kubernetes API${account ? ` as ${account}` : ''}?`,
       expected: 'Yes, it works with the cluster',
       ticket: 'A container uses the Kubernetes API',
-      todo: `What its account may do: ${wide.slice(0, 20).join('; ') || 'nothing wide that is known'}. Look in the API server’s audit log for what it did. An application that does not need the API gets automountServiceAccountToken: false.`,
+      todo: `Its account may do: ${wide.slice(0, 20).join('; ') || 'nothing wide that is known'}. Check the API server’s audit log for what it did. For an application that does not need the API, set automountServiceAccountToken: false.`,
     });
     if (answer !== 'quarantine' || account === undefined) return;
     // A quarantined pod still has a valid token, usable outside the cluster too: only deleting the pod invalidates it.
     const { planned } = await settle({ planned: steps.deletePod.plan({ pod }) });
     if (!planned.ok) return;
     const more = await ask({
-      question: `Shall ${pod.name} be deleted, so that the token that it has of ${account} ends?`,
+      question: `Delete ${pod.name}, so that its token of ${account} ends?`,
       choices: { end: 'Yes', keep: 'No, the pod is still needed' },
       plan: { end: planned.value },
-      onSilence: 'The token stays valid for as long as there is the pod.',
+      onSilence: 'The token stays valid as long as the pod exists.',
     });
     if (more.choice === 'end') await steps.deletePod({ pod }, more.approval);
   },

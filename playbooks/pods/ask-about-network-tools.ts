@@ -48,7 +48,7 @@ export const askAboutNetworkTools = definePlaybook(
         question: `Does ${programOf(alert)} in ${alert.pod.name} belong there${to.length > 0 ? `, with ${to.join(', ')}` : ''}?`,
         expected: 'Yes, it is part of its work',
         ticket: 'Unexpected network tools or connections',
-        todo: 'Who looks around the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
+        todo: 'Whoever scans the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
       },
       { keep },
     );

@@ -9,7 +9,7 @@ import { programOf } from '../fragments/words.ts';
 export const askAboutNewBinary = definePlaybook(
   {
     id: 'ask-about-new-binary',
-    title: 'Ask about a program that came into a container after its start, or hides',
+    title: 'Ask about a program that appeared in a container after its start, or that hides',
     on: {
       match: {
         severity: ['high', 'medium', 'low'],
@@ -44,10 +44,10 @@ export const askAboutNewBinary = definePlaybook(
     await askToQuarantine(
       context,
       {
-        question: `Does ${programOf(alert)} belong into ${alert.pod.name}? It is not as its image has it.`,
-        expected: 'Yes, a tool or a build of ours',
-        ticket: 'A program that the image does not have',
-        todo: 'Look up the hash of the file in the kept files, and how it came: by which process, from which address. Build the image with what it needs, so that nothing has to come later.',
+        question: `Does ${programOf(alert)} belong in ${alert.pod.name}? It is not as in its image.`,
+        expected: 'Yes, one of our tools or builds',
+        ticket: 'A program that is not in the image',
+        todo: 'Look up the hash of the file in the kept files, and how the file got there: by which process, from which address. Build the image with everything it needs, so that nothing has to be added later.',
       },
       { keep },
     );

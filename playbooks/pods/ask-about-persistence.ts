@@ -48,8 +48,8 @@ export const askAboutPersistence = definePlaybook(
       {
         question: `Is ${programOf(alert)} in ${alert.pod.name} meant to change how it starts, or who gets in? ${alert.title}`,
         expected: 'Yes, its own start-up does that',
-        ticket: 'Something that stays was put into a container',
-        todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Who wrote it was in before.',
+        ticket: 'Something persistent was put into a container',
+        todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Whoever wrote it was already in.',
       },
       { keep },
     );

@@ -47,10 +47,10 @@ export const containContainerEscape = definePlaybook(
     await containOrAsk(
       context,
       {
-        question: `Is it expected that ${alert.pod.name} reaches for its node ${alert.node ?? ''}? ${alert.title}`,
+        question: `Is ${alert.pod.name} meant to access its node ${alert.node ?? ''}? ${alert.title}`,
         expected: 'Yes, it is meant to manage the node',
-        ticket: 'A container reached for its node',
-        todo: 'Cutting the pod off does not end what already runs on the node. If it got out, every Secret of every pod there counts as read, and the kubelet’s certificate too: replace the node.',
+        ticket: 'A container tried to access its node',
+        todo: 'Quarantining the pod does not stop what already runs on the node. If it got out, treat every Secret of every pod there as read, and the kubelet’s certificate too. Replace the node.',
       },
       { keep, next: () => askAboutItsNode(context) },
     );

@@ -8,7 +8,7 @@ import { policiesAbout } from '../fragments/policies.ts';
 export const containCryptominer = definePlaybook(
   {
     id: 'contain-cryptominer',
-    title: 'Contain a pod that mines, and close its pool to the whole workload',
+    title: 'Contain a pod that mines, and block its pool for the whole workload',
     on: {
       match: {
         any: [
@@ -32,9 +32,9 @@ export const containCryptominer = definePlaybook(
     const { alert } = context;
     const words = {
       question: `Is ${alert.pod.name} meant to mine? ${alert.title}`,
-      expected: 'Yes, it is no miner',
+      expected: 'Expected: it is not a miner',
       ticket: 'A cryptominer',
-      todo: 'The miner is what somebody did with a way in that is still open: an exposed dashboard, a hole in the application, a stolen token, an image. Find that first. All replicas of the image may mine.',
+      todo: 'Somebody brought the miner in through a way that is still open: an exposed dashboard, a vulnerability in the application, a stolen token, an image. Find that first. All replicas of the image may be mining.',
     };
     await containOrAsk(context, words, { next: () => askToBlock(context) });
   },

@@ -7,7 +7,7 @@ import { programOf } from '../fragments/words.ts';
 export const containPrivilegeEscalation = definePlaybook(
   {
     id: 'contain-privilege-escalation',
-    title: 'Contain a pod in which somebody makes themselves root: setuid, sudo, polkit, page faults',
+    title: 'Contain a pod in which somebody becomes root: setuid, sudo, polkit, page faults',
     on: {
       match: {
         any: [
@@ -35,9 +35,9 @@ export const containPrivilegeEscalation = definePlaybook(
     const { alert } = context;
     await containOrAsk(context, {
       question: `Is ${programOf(alert)} in ${alert.pod.name}${alert.process?.user ? `, as ${alert.process.user},` : ''} meant to get more rights?`,
-      expected: 'Yes, it starts as root and steps down',
-      ticket: 'Somebody took more rights in a container',
-      todo: 'Root in a container is one hole away from the node: look what its security context leaves open. allowPrivilegeEscalation: false and no setuid programs in the image end this kind.',
+      expected: 'Yes, it starts as root and drops its rights',
+      ticket: 'Somebody gained more rights in a container',
+      todo: 'Root in a container is one vulnerability away from the node: check what its security context leaves open. allowPrivilegeEscalation: false and an image without setuid programs prevent this kind of attack.',
     });
   },
 );

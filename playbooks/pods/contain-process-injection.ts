@@ -35,16 +35,16 @@ export const containProcessInjection = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle, skip } = context;
-    if (alert.severity === 'info') skip('On record, and nobody is asked: many runtimes look at where they are loaded.');
+    if (alert.severity === 'info') skip('Recorded, and nobody is asked: many runtimes check where they are loaded.');
     // Memory first: it is the only evidence, and a restart destroys it.
     const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
     await containOrAsk(
       context,
       {
         question: `Is ${programOf(alert)} in ${alert.pod.name} meant to look into or change another process?`,
-        expected: 'Yes, a debugger or profiler of ours',
+        expected: 'Yes, one of our debuggers or profilers',
         ticket: 'One process reached into another',
-        todo: 'What was written into a process is in no file: read it from the kept memory. The process that was changed speaks with the rights and connections that it had before.',
+        todo: 'What was written into a process is in no file: read it from the kept memory. The changed process keeps the rights and connections that it had before.',
       },
       { keep },
     );

@@ -9,7 +9,7 @@ import { addressesIn, programOf } from '../fragments/words.ts';
 export const containReverseShell = definePlaybook(
   {
     id: 'contain-reverse-shell',
-    title: 'Contain a shell or program whose input and output are a connection',
+    title: 'Contain a shell or program whose input and output are a network connection',
     on: {
       match: {
         any: [
@@ -40,7 +40,7 @@ export const containReverseShell = definePlaybook(
     await containOrAsk(
       context,
       {
-        question: `Is it yours that ${programOf(alert)} in ${alert.pod.name} talks to ${to ?? 'a connection'}?`,
+        question: `Is ${programOf(alert)} in ${alert.pod.name} meant to talk to ${to ?? 'a connection'}?`,
         expected: 'Yes, it is meant to',
         ticket: 'A shell over the network',
         todo: 'Whoever is at the other end has typed into this pod: read the kept processes for what they ran, and look for the same address in other workloads.',

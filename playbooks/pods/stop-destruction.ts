@@ -34,9 +34,9 @@ export const stopDestruction = definePlaybook(
         files: steps.snapshotFilesystem({ pod }),
       });
     const question = `Is ${programOf(alert)} in ${pod.name} meant to delete that? ${alert.title}`;
-    const ticket = 'Something is deleted or its traces are';
+    const ticket = 'Data or traces are being deleted';
     const todo =
-      'A quarantine keeps the network away and stops no write to a volume: only the end of the pod does. Check backups and the kept snapshots before anything is restored.';
+      'A quarantine cuts off the network but does not stop writes to a volume: only deleting the pod does. Check backups and the kept snapshots before anything is restored.';
     if (alert.severity === 'critical') {
       await containAtOnce(context, { question, ticket, todo }, { keep });
       return;
@@ -77,7 +77,7 @@ export const stopDestruction = definePlaybook(
     }
     const done = {
       silence: 'Nobody answered: nothing was done to the pod.',
-      look: `It is to be looked into: nothing was done to the pod${quarantine && end ? '' : ', which can neither be quarantined nor deleted'}.`,
+      look: `Somebody has to look into it: nothing was done to the pod${quarantine && end ? '' : ', which can be neither quarantined nor deleted'}.`,
       quarantine: 'The pod was quarantined. It can still write to its volumes.',
       end: 'The pod was deleted.',
     };

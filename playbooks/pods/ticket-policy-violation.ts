@@ -19,14 +19,13 @@ export const ticketPolicyViolation = definePlaybook(
   },
   async (context) => {
     const { alert, skip } = context;
-    if (!atLeast(alert.severity, 'medium'))
-      skip(`On record, and nobody is asked: the policy ${alert.rule} is ${alert.severity}.`);
+    if (!atLeast(alert.severity, 'medium')) skip(`Recorded, and nobody is asked: the policy ${alert.rule} is ${alert.severity}.`);
     const isStopped = alert.tags.includes('enforced');
     await fileTicket(context, {
       title: `The policy ${alert.rule} was hit`,
       lines: [
-        isStopped ? 'It was refused by the sensor.' : 'It was seen, and let through.',
-        'Either the application does it in ordinary work, and the policy is wrong; or it does not, and somebody else does.',
+        isStopped ? 'It was blocked by the sensor.' : 'It was seen and allowed.',
+        'Either the application does this in normal operation and the policy is wrong, or somebody else does it.',
       ],
     });
   },

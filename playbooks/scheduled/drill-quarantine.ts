@@ -6,7 +6,7 @@ import { unhurried } from '../fragments/asked.ts';
 export const drillQuarantine = definePlaybook(
   {
     id: 'drill-quarantine',
-    title: 'Drill: have people cut off a pod that is there for it, and release it',
+    title: 'Drill: have people quarantine and release a pod that exists for drills',
     on: {
       schedule: {
         cron: '0 10 1 * *',
@@ -18,7 +18,7 @@ export const drillQuarantine = definePlaybook(
     },
     params: {
       namespace: param.text('', {
-        about: 'Where the pod with the label firebreak.dev/drill=true is. While it is empty nothing runs.',
+        about: 'Namespace of the pod with the label firebreak.dev/drill=true. While it is empty, nothing runs.',
         longest: 63,
       }),
     },
@@ -36,24 +36,24 @@ export const drillQuarantine = definePlaybook(
       return;
     }
     const begin = await ask({
-      question: `This is a drill. May ${where} be cut off for a quarter of an hour?`,
+      question: `This is a drill. May ${where} be quarantined for 15 minutes?`,
       choices: { begin: 'Yes', leave: 'No, not today' },
       plan: { begin: planned.value },
-      onSilence: 'Nothing is done. A ticket says that nobody answered.',
+      onSilence: 'Nothing is done. A ticket records that nobody answered.',
     });
     if (begin.choice !== 'begin') {
       const [title, text] =
         begin.choice === 'silence'
-          ? ['nobody answered', 'Nobody answered the question of the drill. In an incident nobody would have either.']
-          : ['it was put off', `It was put off by ${begin.by.join(' and ')}.`];
+          ? ['nobody answered', 'Nobody answered the question of the drill. In an incident, nobody would have answered either.']
+          : ['it was postponed', `It was postponed by ${begin.by.join(' and ')}.`];
       await file(title, text);
       return;
     }
     const quarantine = await steps.quarantinePod({ pod, lease: '15m', onExpiry: 'release' }, begin.approval);
     const { kept } = await settle({ kept: steps.snapshotPodState({ pod }) });
     const release = await steps.quarantinePod.undo.plan(quarantine);
-    const question = `This is a drill. ${where} is cut off: ${quarantine.verification.state}. Is all as it should be?`;
-    const onSilence = 'The pod is released after a quarter of an hour. A ticket says that nobody answered.';
+    const question = `This is a drill. ${where} is quarantined: ${quarantine.verification.state}. Is everything as it should be?`;
+    const onSilence = 'The pod is released after 15 minutes. A ticket records that nobody answered.';
     const end = await ask({
       question,
       choices: { release: 'Yes', wrong: 'No, something is wrong' },
@@ -63,12 +63,15 @@ export const drillQuarantine = definePlaybook(
     if (end.choice === 'release') {
       verdict('benign', `a drill, said ${end.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, end.approval);
-      await file('done', kept.ok ? 'Cut off, kept, and released.' : `Cut off and released. Nothing was kept: ${kept.reason}.`);
+      await file(
+        'done',
+        kept.ok ? 'Quarantined, evidence kept, and released.' : `Quarantined and released. No evidence was kept: ${kept.reason}.`,
+      );
       return;
     }
     await file(
       end.choice === 'silence' ? 'nobody ended it' : 'something is wrong',
-      `${end.choice === 'silence' ? 'Nobody answered' : `Something is wrong, said ${end.by.join(' and ')}`}. The quarantine ends by itself.`,
+      `${end.choice === 'silence' ? 'Nobody answered' : `Something is wrong, said ${end.by.join(' and ')}`}. The quarantine ends automatically.`,
     );
   },
 );

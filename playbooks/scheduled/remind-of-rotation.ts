@@ -14,7 +14,7 @@ export const remindOfRotation = definePlaybook(
     },
     per: 'workload',
     params: {
-      namespace: param.text('', { about: 'Namespace of the Secret. While it is empty nothing runs.', longest: 63 }),
+      namespace: param.text('', { about: 'Namespace of the Secret. While it is empty, nothing runs.', longest: 63 }),
       secret: param.text('', { about: 'Name of the Secret.', longest: 253 }),
     },
     uses: { openTicket },
@@ -24,8 +24,8 @@ export const remindOfRotation = definePlaybook(
     await steps.openTicket({
       title: `Rotate the Secret ${namespace}/${name}`,
       body: [
-        'It is due every 90 days, whether or not anybody has seen it stolen.',
-        'Make the new value, roll what uses it, see that it works, and end the old one last. Where External Secrets or cert-manager owns it, rotate it there.',
+        'Rotation is due every 90 days, whether or not there is any sign of theft.',
+        'Create the new value, roll out what uses it, check that it works, and revoke the old one last. If External Secrets or cert-manager owns it, rotate it there.',
       ].join('\n\n'),
       labels: ['firebreak', 'rotation'],
     });

@@ -144,7 +144,7 @@ async function addDatabase(parts: Parts, url: string): Promise<BackupManifest['d
   try {
     const { number: schema } = await schemaOf(database);
     if (schema === 0)
-      throw new FirebreakError('FB_ERR_FILE_MISSING', 'the database has no tables of Firebreak: there is nothing to keep yet');
+      throw new FirebreakError('FB_ERR_FILE_MISSING', 'the database has no tables of Firebreak: there is nothing to back up yet');
     return await database.snapshot(async (queries) => {
       const tables: { readonly name: string; readonly rows: number }[] = [];
       for (const table of await tablesAt(schema)) {

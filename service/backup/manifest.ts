@@ -65,7 +65,7 @@ export async function readManifest(shelf: EvidenceShelf, where: string, verifier
   if (!found)
     throw new FirebreakError(
       'FB_ERR_BACKUP_INVALID',
-      `${where} has no ${manifestName}: there is no backup, or it was cut off before it was whole`,
+      `${where} has no ${manifestName}: there is no backup, or it was interrupted before it was complete`,
     );
   const signed = parsed(found);
   if (!signed) throw new FirebreakError('FB_ERR_BACKUP_INVALID', `${manifestName} is not what this version of Firebreak writes`);

@@ -50,7 +50,7 @@ export function oldPlace(options: {
   if (!config)
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',
-      'the configuration has to be there to reach the bucket (`backup.s3`): put it where --config says',
+      'the configuration is needed to reach the bucket (`backup.s3`): put it where --config says',
     );
   return bucketPlace(name, config, env);
 }

@@ -44,7 +44,7 @@ export async function checkBackup(place: BackupPlace, verifier: SignatureVerifie
     try {
       for await (const _ of place.objects.read(sha256));
     } catch (error) {
-      if (hasCode(error, 'FB_ERR_NOT_FOUND')) throw invalid(`objects/${sha256} is not there`);
+      if (hasCode(error, 'FB_ERR_NOT_FOUND')) throw invalid(`objects/${sha256} is missing`);
       if (hasCode(error, 'FB_ERR_EVIDENCE_DAMAGED')) throw invalid(`objects/${sha256} was changed`);
       throw error;
     }
@@ -98,11 +98,11 @@ export async function restoreObstacles({
   if (begun === backupDigest(manifest)) return [];
   const obstacles = begun === undefined ? [] : [`${config.stateDir} has half of another backup`];
   if (await hasRows(databaseUrl)) obstacles.push('the database holds records');
-  if (await exists(config.audit.anchorFile)) obstacles.push(`the anchor ${config.audit.anchorFile} is there`);
+  if (await exists(config.audit.anchorFile)) obstacles.push(`the anchor ${config.audit.anchorFile} exists`);
   for (const file of [...(await stateFiles(backup)), ...(await openedKeys(backup, keysKey))]) {
     const path = placed(file, { config, configFile });
     const there = path === undefined ? undefined : await readFile(path).catch(() => undefined);
-    if (there && !there.equals(file.content)) obstacles.push(`${path} is there, and is another one`);
+    if (there && !there.equals(file.content)) obstacles.push(`${path} exists, and is a different one`);
   }
   return obstacles;
 }
@@ -158,7 +158,7 @@ async function restoreDatabase(backup: CheckedBackup, url: string): Promise<void
           yield rows;
         }
         const said = tables.find((table) => table.name === name)?.rows ?? 0;
-        if (count !== said) throw invalid(`the table ${name} has ${count} rows in it, and ${said} were signed`);
+        if (count !== said) throw invalid(`the table ${name} has ${count} rows, but ${said} were signed`);
       },
     });
     await migrate(database);
@@ -242,7 +242,7 @@ async function openedKeys(backup: CheckedBackup, key: Uint8Array | undefined): P
 /** Verified on every read: somebody could change it after the first. */
 async function contentOf({ place }: CheckedBackup, { name, sha256, bytes }: BackupPart): Promise<Uint8Array> {
   const content = await place.shelf.get(name);
-  if (!content) throw invalid(`${name} is not there`);
+  if (!content) throw invalid(`${name} is missing`);
   if (content.byteLength !== bytes || sha256Of(content) !== sha256) throw invalid(`${name} was changed`);
   return content;
 }

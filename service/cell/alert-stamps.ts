@@ -109,7 +109,7 @@ const raisedTo: Partial<Readonly<Record<Severity, Severity>>> = { info: 'low', l
 /** Returns the alert with its novelty. */
 function withNovelty(alert: Alert, novelty: NonNullable<AlertFacts['novelty']>, raises: boolean): Alert {
   const to = raises && novelty.state === 'novel' ? raisedTo[alert.severity] : undefined;
-  const text = to ? `${novelty.text} So it is ${to}, and not ${alert.severity}.` : novelty.text;
+  const text = to ? `${novelty.text} The alert is therefore ${to}, not ${alert.severity}.` : novelty.text;
   return { ...alert, ...(to && { severity: to }), facts: { ...alert.facts, novelty: { ...novelty, text } } };
 }
 
@@ -203,7 +203,7 @@ export class CellStamps implements StampSource {
         if (await tellAgain(alert)) this.#stamps.told(condition, of);
       }
     } catch (error) {
-      this.#log.error({ reason: reasonOf(error) }, 'cannot report again an alert that nothing followed; trying once more');
+      this.#log.error({ reason: reasonOf(error) }, 'cannot report an alert again that no later event followed; trying once more');
     }
   }
 }
@@ -222,7 +222,7 @@ function sealedIn(kept: DurableValues<StoredAwaited>, box: Box, log: Pick<Logger
       try {
         return { due: entry.due, alert: JSON.parse(Buffer.from(box.open(entry.sealed, aadOf(key))).toString()) };
       } catch {
-        log.error({}, 'cannot decrypt an alert that a later event was expected after: its key is gone');
+        log.error({}, 'cannot decrypt an alert that was waiting for a later event: its key is gone');
         return undefined;
       }
     },

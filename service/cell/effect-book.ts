@@ -169,9 +169,9 @@ export class EffectBook {
     const isStale = view.age() > staleMs || !view.ready();
     const unknown = [
       ...(countsConnections && !watched?.scope ? [] : [unknownOf[watched?.scope?.kind ?? 'pods']]),
-      ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
+      ...(cells > 1 ? ['alerts that other cells of this cluster have accepted'] : []),
       ...(watched && watched.services.length > 0
-        ? ['whether its neighbours answer with errors: only their own monitoring tells']
+        ? ['whether its neighbours answer with errors: only their own monitoring shows that']
         : []),
     ];
     if (!watched)
@@ -180,7 +180,7 @@ export class EffectBook {
         at,
         problems,
         ...(isStale && { isStale }),
-        unknown: ['what came of it: this cell did not make the quarantine, or has lost its memory', ...unknown],
+        unknown: ['its effect: this cell did not apply the quarantine, or has lost its memory of it', ...unknown],
       };
 
     if (isStale)
@@ -210,7 +210,7 @@ export class EffectBook {
       at,
       since,
       alerts,
-      problems: isHeld ? problems : [...problems, 'a pod of it is not in quarantine any more'],
+      problems: isHeld ? problems : [...problems, 'one of its pods is no longer in quarantine'],
       pods: { there: there.length, of: uids.length },
       restarts: restartsSince(there, watched.pods),
       ...(workload &&
@@ -252,7 +252,7 @@ export class EffectBook {
     return {
       lookAtEffect: async (asked) => {
         if (this.#isPutOff(asked.step))
-          throw asFailure(new FirebreakError('FB_ERR_UNAVAILABLE', 'what people are to be asked about goes first'));
+          throw asFailure(new FirebreakError('FB_ERR_UNAVAILABLE', 'questions to people take precedence'));
         return this.look(asked, AbortSignal.timeout(10_000));
       },
     };
@@ -418,10 +418,10 @@ function workloadScope(workload: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'
 
 /** What no look can find out. */
 const unknownOf: Readonly<Record<EffectScope['kind'] | 'pods', string>> = {
-  pods: 'whether connections that were open before live on where no sensor reports it: only their node tells, which countConnections would ask',
+  pods: 'whether connections that were already open persist where no sensor reports it: only their node knows, which countConnections would ask',
   account: 'whether its tokens were used where no sensor of the API audit reports it',
-  node: 'what runs on the node that no sensor watches: a cordon ends nothing that runs there',
-  namespace: 'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
+  node: 'what runs on the node that no sensor watches: a cordon stops nothing that runs there',
+  namespace: 'whether connections that were already open persist where no sensor reports it: only cutting them shows that',
   workload: 'what it does that no sensor reports',
 };
 

@@ -357,12 +357,12 @@ export class ObservedPacks implements IncidentListener {
       const known = { answered, failed, given };
       const rest = Object.fromEntries(Object.entries(known).filter(([, listed]) => listed.length > 0));
       rememberObserved(stateDir, terms, { at, incident, rule: alert.rule, playbook, outcome, asks, ...rest });
-      const questions = asks.length === 0 ? '' : `; it asks ${asks.length === 1 ? 'once' : `${asks.length} times`}`;
+      const questions = asks.length === 0 ? '' : `; it would ask ${asks.length === 1 ? 'once' : `${asks.length} times`}`;
       const under = circumstances(known);
       await note(incident, {
         id: sha256Hex(`${incident} ${terms.integrity} ${alert.id} ${playbook} ${before ? said : ''}`).slice(0, 32),
         kind: 'pack.observed',
-        text: `${releaseText(terms)} is observed, and has done nothing. ${under} ${playbook} would come to: ${outcome}${questions}`,
+        text: `${releaseText(terms)} is only observed and has done nothing. ${under}, ${playbook} would result in: ${outcome}${questions}`,
         about: playbook,
       });
     }
@@ -407,8 +407,8 @@ function circumstances({
   readonly failed: readonly string[];
   readonly given: readonly string[];
 }): string {
-  const giving = given.length === 0 ? '' : ` and ${given.join(' and ')} giving what it gave here`;
-  const failing = `${failed.length === 0 ? '' : ` and ${failed.join(' and ')} failing as here`}${giving}`;
+  const giving = given.length === 0 ? '' : ` and ${given.join(' and ')} returning what it returned here`;
+  const failing = `${failed.length === 0 ? '' : ` and ${failed.join(' and ')} failing as it did here`}${giving}`;
   if (answered.length === 0) return `With nobody answering${failing}`;
-  return `As people have answered (${answered.map((one) => one.slice(0, longestAnswer)).join(', ')})${failing}`;
+  return `With the answers that people gave (${answered.map((one) => one.slice(0, longestAnswer)).join(', ')})${failing}`;
 }

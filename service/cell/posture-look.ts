@@ -45,9 +45,9 @@ const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?:
   ['read the Secrets of its namespace', { verb: 'list', resource: 'secrets' }],
   ['start pods in its namespace', { verb: 'create', resource: 'pods' }],
   ['run commands in pods of its namespace', { verb: 'create', resource: 'pods', subresource: 'exec' }],
-  ['make tokens of other accounts', { verb: 'create', resource: 'serviceaccounts', subresource: 'token' }],
+  ['create tokens for other accounts', { verb: 'create', resource: 'serviceaccounts', subresource: 'token' }],
   ['act as other users', { verb: 'impersonate', resource: 'users' }, true],
-  ['give rights in the cluster', { verb: 'create', group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }, true],
+  ['grant rights in the cluster', { verb: 'create', group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }, true],
   ['reach the kubelets', { verb: 'get', resource: 'nodes', subresource: 'proxy' }, true],
 ];
 
@@ -73,7 +73,7 @@ export class PostureLooks {
 
   /** @throws FB_ERR_UNAVAILABLE while the maximum is in progress; otherwise as `lookAtPosture` */
   async look(asked: AskedPosture): Promise<Posture> {
-    if (this.#underway >= mostAtOnce) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are looked at now');
+    if (this.#underway >= mostAtOnce) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are being checked');
     this.#underway += 1;
     const { id, run } = asked.incident;
     const step = { key: `${id}/${run}/posture`, action: 'lookAtPosture', incident: id, targets: [] };
@@ -91,14 +91,14 @@ export class PostureLooks {
  */
 export async function lookAtPosture({ api, view, chokepoint }: PostureParts, { incident, pod }: AskedPosture): Promise<Posture> {
   const subject = subjectOfIncident(incident.id);
-  if (subject?.kind !== 'workload') throw new FirebreakError('FB_ERR_REFUSED', 'the incident is about no workload');
+  if (subject?.kind !== 'workload') throw new FirebreakError('FB_ERR_REFUSED', 'the incident is not about a workload');
   const signal = AbortSignal.timeout(withinMs);
   const record = recordOf(view, subject, pod);
   const read = record && (await readPod({ api, namespace: record.namespace, name: record.name, signal }));
   if (!record || read?.metadata?.uid !== record.uid)
     throw new FirebreakError(
       'FB_ERR_NOT_FOUND',
-      `no pod of ${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name} is there`,
+      `no pod of ${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name} was found`,
     );
   const spec: LookedAtSpec = read.spec === undefined ? {} : { ...read.spec };
   const findings = postureFindings(spec);

@@ -93,7 +93,7 @@ export class ScheduledRuns {
       try {
         if (await this.#begin(run)) begun.push(id);
       } catch (error) {
-        this.#say('error', run, `it is tried again: ${reasonOf(error)}`);
+        this.#say('error', run, `trying again: ${reasonOf(error)}`);
       }
     }
     return begun;
@@ -103,18 +103,14 @@ export class ScheduledRuns {
     const { cluster, claim, view, written, log } = this.#parts;
     const { playbook, target, due } = run;
     if (run.missed) {
-      this.#say('error', run, 'it is too late for it: it is left out');
+      this.#say('error', run, 'it is too late: the run is skipped');
       this.#due.ran(run);
       return false;
     }
     if (!this.#tell || (target.kind === 'pod' && !view.ready())) return false;
     const pod = target.kind === 'pod' ? newestPod(target, view.pods(target.namespace)) : undefined;
     if (target.kind === 'pod' && !pod) {
-      this.#say(
-        'warn',
-        run,
-        `no ready pod of ${target.namespace} has the label ${target.label}=${target.value}: it is looked again`,
-      );
+      this.#say('warn', run, `no ready pod in ${target.namespace} has the label ${target.label}=${target.value}: looking again`);
       return false;
     }
     if (claim && !(await claim(playbook.id, due))) {
@@ -138,7 +134,7 @@ export class ScheduledRuns {
     this.#said.add(key);
     this.#parts.log[level](
       { playbook: playbook.id, due: new Date(due).toISOString(), reason },
-      'a scheduled playbook was not begun',
+      'a scheduled playbook was not started',
     );
   }
 }

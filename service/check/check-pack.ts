@@ -73,7 +73,7 @@ function typeFindings(files: PackFiles, folder: string | undefined): readonly Ch
     {
       severity: 'warning',
       check: 'types',
-      problem: `its types, and whether each step is waited for, were not looked at: ${types.notChecked}`,
+      problem: `its types, and whether each step is awaited, were not checked: ${types.notChecked}`,
       remedy: 'Check it where TypeScript is installed.',
     },
   ];
@@ -93,7 +93,7 @@ function thrown(error: unknown, { main }: PackFiles, check: CheckFinding['check'
     file,
     ...(line !== undefined && { line: Number(line) }),
     problem,
-    remedy: 'Correct it there: nothing of the pack can be used before.',
+    remedy: 'Correct it there: until then, nothing in the pack can be used.',
   };
 }
 
@@ -130,7 +130,7 @@ function triedFindings(
         check: 'answers',
         ...at,
         problem: 'it was not tried: no alert could be made up that it answers',
-        remedy: 'Put one as its sensor sends it into the folder alerts of the pack.',
+        remedy: 'Put one, as its sensor sends it, into the folder alerts of the pack.',
       },
     ];
   const refused = alwaysRefused.map(({ action, reason }): CheckFinding => {
@@ -157,7 +157,7 @@ function triedFindings(
         ...at,
         ...placeIn(text),
         problem: text.replace(stackPlace, ''),
-        remedy: `See the way that it takes: firebreak simulate ${named} --playbook ${playbook} --every.`,
+        remedy: `See the path that it takes: firebreak simulate ${named} --playbook ${playbook} --every.`,
       }));
   return [
     ...(unsteady === undefined
@@ -167,8 +167,8 @@ function triedFindings(
             severity: 'error' as const,
             check: 'replay' as const,
             ...at,
-            problem: `it is not the same when it is replayed: ${unsteady}`,
-            remedy: 'Keep nothing outside of the body: use alert, incident, params and the results of steps.',
+            problem: `it behaves differently when it is replayed: ${unsteady}`,
+            remedy: 'Keep no state outside the body: use alert, incident, params and the results of steps.',
           },
         ]),
     ...refused,
@@ -179,8 +179,9 @@ function triedFindings(
             severity: 'warning' as const,
             check: 'answers' as const,
             ...at,
-            problem: `it has more ways than are tried: of these ${cutAfter}, and not each answer with each step that fails`,
-            remedy: 'Ask less in one playbook: put a part into another one (runPlaybook), whose ways are tried by themselves.',
+            problem: `it has more paths than are tried: only ${cutAfter} were, and not every answer with every step that fails`,
+            remedy:
+              'Ask fewer questions in one playbook: move a part into another one (runPlaybook), whose paths are tried separately.',
           },
         ]),
     ...(runsBeside === undefined

@@ -72,7 +72,7 @@ function unreadFinding(from: string, reason: string): CheckFinding {
     check: 'answers',
     file,
     problem: `no playbook is tried on it: ${place === undefined ? '' : `${place}: `}${reason}`,
-    remedy: 'Put it there as its sensor sends it, or take it away.',
+    remedy: 'Store it there as its sensor sends it, or remove it.',
   };
 }
 
@@ -105,7 +105,7 @@ function uncovered(packs: readonly DescribedPack[], config: Config | undefined, 
         problem: `no playbook is for “${rule.name}” (${severity})${where}${
           rest.length > 0 ? `: only ${rest.join(', ')}, which take what is left` : ''
         }`,
-        remedy: 'Write a playbook for it, or leave it so.',
+        remedy: 'Write a playbook for it, or leave it as it is.',
       };
     });
 }
@@ -127,7 +127,7 @@ async function missing(packs: readonly DescribedPack[], config: Config): Promise
       severity: 'error',
       check: 'rights',
       problem: `the account of the cell may not ${right}, which ${neededBy.join(', ')} needs`,
-      remedy: 'firebreak rbac manifests --config FILE, with the pack in it, prints what gives it.',
+      remedy: 'firebreak rbac manifests --config FILE, with the pack in it, prints what grants it.',
     }));
   } finally {
     api.close();

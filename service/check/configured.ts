@@ -62,7 +62,7 @@ export function groupFindings({ playbooks }: DescribedPack, places: PackPlaces):
         playbook: id,
         ...places.of(id, groups[0]),
         problem: `it asks ${groups.join(', ')}`,
-        remedy: 'The roster has to have them: --config FILE looks.',
+        remedy: 'They must be in the roster: --config FILE checks that.',
       },
     ];
   });

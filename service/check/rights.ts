@@ -33,8 +33,8 @@ export function rightsFindings(pack: DescribedPack, places: PackPlaces, config: 
         ...(user && { playbook: user.id, ...places.of(user.id, action.name) }),
         problem: `${action.name}${isOff ? ' is off until actions.optIn of the configuration names it' : ''}${isOff && rights ? ', and' : ''}${rights}`,
         remedy: config
-          ? 'Give them before the pack is enabled: firebreak rbac manifests --config FILE, with the pack in it.'
-          : `Give them with the pack: firebreak rbac manifests --actions ${action.name}.`,
+          ? 'Grant them before the pack is enabled: firebreak rbac manifests --config FILE, with the pack in it.'
+          : `Grant them with the pack: firebreak rbac manifests --actions ${action.name}.`,
       },
     ];
   });

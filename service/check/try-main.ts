@@ -81,7 +81,7 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
   return {
     playbook: playbook.id,
     alert: alert.rule,
-    problems: [...every.problems, ...[...unheard].map((reason) => `a promise fails for which nothing waits: ${reason}`)],
+    problems: [...every.problems, ...[...unheard].map((reason) => `a promise that nothing awaits was rejected: ${reason}`)],
     notices: every.notices,
     alwaysRefused: alwaysRefused(every),
     ...(unsteady !== undefined && { unsteady }),

@@ -42,7 +42,7 @@ function known({ config }: ActionsOptions): readonly ActionDeclaration[] {
 }
 
 const withPacks = (command: Command): Command =>
-  withJson(command.option('--config <file>', 'with the actions of the packs of this configuration'));
+  withJson(command.option('--config <file>', 'include the actions of the packs in this configuration'));
 
 /** Adds `firebreak actions list|show`: what a playbook can do, according to the declarations. */
 export function registerActionsCommand(program: Command): void {
@@ -95,7 +95,7 @@ function show(name: string, options: ActionsOptions): void {
     ['decided by', deciderOf(action)],
     ['pool', action.pool],
     ...(action.optIn ? [['off by default', 'until actions.optIn of the configuration names it'] as const] : []),
-    ...(action.own ? ([['gets', gets(action.own)]] as const) : []),
+    ...(action.own ? ([['receives', gets(action.own)]] as const) : []),
     ['needs of the alert', action.requires.join(', ') || 'nothing'],
     ['verified by', action.verifiedBy],
     ['undo', action.undo],
@@ -126,5 +126,5 @@ function show(name: string, options: ActionsOptions): void {
 /** What the action gets of what its pack is given. */
 function gets({ secrets, settings }: NonNullable<ActionDeclaration['own']>): string {
   const named = [...secrets.map((name) => `the secret ${name}`), ...settings.map((name) => `the setting ${name}`)];
-  return named.join(', ') || 'its input alone';
+  return named.join(', ') || 'only its input';
 }

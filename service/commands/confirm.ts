@@ -45,7 +45,7 @@ export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends: string)
     ...(yes ? [] : ['--yes']),
     ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${lastPart(ends)}`] : []),
   ];
-  throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no terminal to ask on: add ${missing.join(' and ')}`);
+  throw new FirebreakError('FB_ERR_INCOMPLETE', `cannot ask for confirmation without a terminal: add ${missing.join(' and ')}`);
 }
 
 /**
@@ -63,7 +63,7 @@ export async function confirm(
     if (options.target !== undefined) mustEndName(ends, options.target);
   }
   if (!hasTerminal()) {
-    if (isUnreasoned) throw new FirebreakError('FB_ERR_INCOMPLETE', 'this answer needs a reason: say why with --reason TEXT');
+    if (isUnreasoned) throw new FirebreakError('FB_ERR_INCOMPLETE', 'this answer needs a reason: add --reason TEXT');
     return undefined;
   }
   const terminal = askOnTerminal();

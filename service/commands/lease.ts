@@ -18,7 +18,7 @@ import { submit, type VoterOptions, voterIn, withVoter } from './vote.ts';
 
 /** Adds `firebreak lease extend|release|keep`. A lease is a standing question, so each answer is a signed vote like any other. */
 export function registerLeaseCommand(program: Command): void {
-  const lease = program.command('lease').description('extend, release or make permanent a containment');
+  const lease = program.command('lease').description('extend or release a containment, or make it permanent');
   const subcommand = (choice: LeaseChoice) => {
     // To keep or extend a lease leaves the protection in place.
     const confirmed = choice === 'release' ? withConfirmation : (command: Command) => command;
@@ -48,7 +48,7 @@ function answer(call: {
   readonly options: VoterOptions;
 }): Promise<void> {
   const { options } = call;
-  if (call.choice === 'release') mustBeConfirmable(options, 'the name of the pod, workload or account that is released');
+  if (call.choice === 'release') mustBeConfirmable(options, 'the name of the pod, workload or account to release');
   return withSession(options, async (session) => {
     const state = await incidentNamed(session, call.written);
     const id = leaseOf(state, call.leaseId);
@@ -56,7 +56,7 @@ function answer(call: {
       (one) => one.question.id === standingIdOf(id) && isStandingQuestion(one.question, state.incident),
     );
     const choice = question?.question.choices.find((one) => one.id === call.choice);
-    if (!question || !choice) throw new FirebreakError('FB_ERR_NOT_OPEN', `nobody is asked about the lease ${id}`);
+    if (!question || !choice) throw new FirebreakError('FB_ERR_NOT_OPEN', `there is no question about the lease ${id}`);
     if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
     const elsewhere = choice.id === releaseChoice ? askedElsewhere(question.question, state.questions) : undefined;
     if (elsewhere)

@@ -15,7 +15,7 @@ export function milliseconds(text: string): number {
   try {
     return durationMs(text as Duration);
   } catch {
-    throw new InvalidArgumentError('Not a duration, such as 30d, 12h or 15m.');
+    throw new InvalidArgumentError('Expected a duration such as 30d, 12h or 15m.');
   }
 }
 
@@ -27,7 +27,7 @@ export function durationOption(flags: string, description: string, usual: Durati
 /** Parses a positive count. */
 export function positive(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number, 1 or more.');
   return number;
 }
 
@@ -37,7 +37,7 @@ export function withJson(command: Command): Command {
 
 /** Parses a namespace name as Kubernetes accepts it (RFC 1123 label). @throws InvalidArgumentError */
 export function namespaceName(text: string): string {
-  if (!namespacePattern.test(text)) throw new InvalidArgumentError('Not the name of a namespace.');
+  if (!namespacePattern.test(text)) throw new InvalidArgumentError('Expected the name of a namespace.');
   return text;
 }
 
@@ -50,7 +50,7 @@ export function withConfig(command: Command): Command {
 export function withPerson(command: Command, role = 'who answers'): Command {
   const key = 'your own Ed25519 private key (PEM); the roster lists the public key';
   return command
-    .addOption(new Option('--as <person>', `${role}: an id of the roster`).env('FIREBREAK_AS').makeOptionMandatory())
+    .addOption(new Option('--as <person>', `${role}: an id from the roster`).env('FIREBREAK_AS').makeOptionMandatory())
     .addOption(new Option('--key <file>', key).env('FIREBREAK_KEY').makeOptionMandatory());
 }
 

@@ -147,7 +147,7 @@ export function faultOf(error: unknown, { json, debug }: { readonly json: boolea
       ? new FirebreakError('FB_ERR_INTERNAL', 'the command failed unexpectedly; FIREBREAK_DEBUG=1 shows where')
       : new FirebreakError(
           'FB_ERR_PLATFORM_PART_MISSING',
-          `this needs ${missing}, which is not here: run it with the package of npm, or in the image`,
+          `this needs ${missing}, which is not installed here: use the npm package or the image`,
         );
   return { lines: [...known(unexpected, json), ...stack], exitCode: 1 };
 }

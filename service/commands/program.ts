@@ -37,7 +37,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'logout',
-    description: 'sign out from a desk',
+    description: 'sign out of a desk',
     register: async (program) => (await import('./desk/sign-in.ts')).registerLogoutCommand(program),
   },
   {
@@ -57,7 +57,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'lease',
-    description: 'extend, release or make permanent a containment',
+    description: 'extend or release a containment, or make it permanent',
     register: async (program) => (await import('./lease.ts')).registerLeaseCommand(program),
   },
   {
@@ -243,7 +243,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'demo',
-    needsCheckout: { instead: 'Get the source, then do what `firebreak docs quickstart` says.' },
+    needsCheckout: { instead: 'Get the source, then follow `firebreak docs quickstart`.' },
     description: 'run everything on this machine, with one incident from alert to end',
     register: (program) => registerTool(program, 'demo'),
   },
@@ -251,7 +251,7 @@ const commands: readonly LazyCommand[] = [
     name: 'dev',
     needsCheckout: {
       instead:
-        'A pack is watched by `firebreak run --watch PACK`, too, on a Temporal and a Kubernetes API server of your own on this machine.',
+        '`firebreak run --watch PACK` also watches a pack, with a Temporal and a Kubernetes API server of your own on this machine.',
     },
     description: 'Temporal and Kubernetes on this machine, for development',
     register: (program) => registerTool(program, 'dev'),
@@ -340,7 +340,7 @@ function withoutCheckout(
     .action(() => {
       throw new FirebreakError(
         'FB_ERR_PLATFORM_PART_MISSING',
-        `firebreak ${name} is not in what is built: run bin/firebreak.mjs ${name} in a checkout of the source`,
+        `firebreak ${name} is not included in this build: run bin/firebreak.mjs ${name} in a checkout of the source`,
         { remedy: instead },
       );
     });

@@ -27,7 +27,7 @@ function list(text: string): readonly string[] {
 
 function pool(text: string): Pool {
   const found = pools.find((one) => one === text);
-  if (!found) throw new InvalidArgumentError(`One of ${pools.join(', ')}.`);
+  if (!found) throw new InvalidArgumentError(`Expected one of ${pools.join(', ')}.`);
   return found;
 }
 
@@ -38,8 +38,8 @@ function withActions(command: Command): Command {
       '--config <file>',
       'grant what this configuration turns on; pin its tools image, and exclude its protected namespaces (default: the shipped settings)',
     )
-    .option('--playbooks <ids>', 'only what these need, with commas between', list)
-    .option('--actions <names>', 'these actions too, with commas between', list)
+    .option('--playbooks <ids>', 'only what these need, separated by commas', list)
+    .option('--actions <names>', 'these actions too, separated by commas', list)
     .option('--pool <pool>', 'only this pool', pool)
     .option(
       '--namespace <name>',
@@ -69,7 +69,7 @@ export function registerRbacCommand(program: Command): void {
   withExamples(
     rbac
       .command('network')
-      .description('print a NetworkPolicy for each role: in to its own port only, out to the ports that it needs')
+      .description('print a NetworkPolicy for each role: ingress only to its own port, egress only to the ports that it needs')
       .option('--config <file>', 'use the ports of this configuration (default: the usual ones)')
       .option('--pool <pool>', 'only this role', pool)
       .option('--namespace <name>', 'where Firebreak runs (default: as for the manifests)', namespaceName),
@@ -85,8 +85,10 @@ export function registerRbacCommand(program: Command): void {
     withConfig(
       rbac
         .command('check')
-        .description('ask the API server of the configuration which rights are missing for which action; exit code 1 if any is')
-        .option('--pool <pool>', 'the pool whose account this is', pool, 'cell'),
+        .description(
+          'ask the API server of the configuration which rights are missing for which action; exit code 1 if any are missing',
+        )
+        .option('--pool <pool>', 'the pool that this account belongs to', pool, 'cell'),
     ),
     ['firebreak rbac check', 'firebreak rbac check --pool secrets --json'],
   ).action(check);
@@ -161,9 +163,9 @@ function risks(options: ManifestOptions): void {
     printJson(found);
     return;
   }
-  if (found.length === 0) print('Nothing: no account of these has a right that changes something or shows a secret.');
+  if (found.length === 0) print('Nothing: none of these accounts has a right that changes something or reveals a secret.');
   for (const account of new Set(found.map((one) => one.account))) {
-    print(`Whoever has a token of ${account}, whatever they ask of the API server:\n`);
+    print(`What anyone with a token of ${account} can do, with any request to the API server:\n`);
     for (const { right, alone, heldTo } of found.filter((one) => one.account === account)) {
       print(printable(`  ${right}: could ${alone}`));
       for (const message of heldTo.length > 0 ? heldTo.map((one) => `admission: ${one}`) : ['not narrowed'])
@@ -182,12 +184,12 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);
     const count = actions.filter((action) => action.pool === options.pool).length;
-    if (missing.length === 0) return print(`Nothing is missing for the ${count} actions of the pool ${options.pool}.`);
+    if (missing.length === 0) return print(`No rights are missing for the ${count} actions of the pool ${options.pool}.`);
     printTable(missing, [
       { title: 'MISSING RIGHT', text: ({ right }) => right },
       { title: 'NEEDED BY', text: ({ neededBy }) => neededBy.join(', ') },
     ]);
-    print(printable(`\nfirebreak rbac manifests --pool ${options.pool} prints what gives them.`));
+    print(printable(`\nTo print the manifests that grant them: firebreak rbac manifests --pool ${options.pool}`));
   } finally {
     api.close();
   }

@@ -26,13 +26,16 @@ export function registerReleaseCommand(program: Command): void {
   withJson(withConfirmation(program.command('release')))
     .description('list and undo containments with nothing but a kubeconfig')
     .argument('[targets...]', 'only these: pods as namespace/name, others as kind/namespace/name (default: all)')
-    .option('--offline', 'needed: works without Firebreak, Temporal and the database; with them, use `firebreak lease release`')
+    .option(
+      '--offline',
+      'required: works without Firebreak, Temporal and the database; if they are running, use `firebreak lease release`',
+    )
     .option('--kubeconfig <file>', 'an administrator’s kubeconfig')
-    .option('--context <name>', 'the context in it, instead of the current one')
-    .option('--cell-key <file>', 'the cell’s key: without it, what the pods carry cannot be authenticated')
-    .option('-n, --namespace <name>', 'only this namespace: its pods need only their name')
+    .option('--context <name>', 'the context to use, instead of the current one')
+    .option('--cell-key <file>', 'the cell’s key: without it, the notes on the pods cannot be authenticated')
+    .option('-n, --namespace <name>', 'only this namespace; its pods can then be given by name alone')
     .option('--dry-run', 'show what would change, without changing it')
-    .option('--force', 'restore labels even if the pod was changed since; look at the difference first')
+    .option('--force', 'restore labels even if the pod has changed since; check the difference first')
     .addHelpText(
       'after',
       '\nExamples:\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --dry-run\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key shop/cart-5d4c9b7f6-x2x7k\n  $ firebreak release --offline --kubeconfig admin.kubeconfig --cell-key cell.key --namespace shop --target shop --yes',
@@ -46,7 +49,7 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
   const { kubeconfig, context, namespace, json = false, force = false } = options;
   if (!options.offline)
     throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --offline. While Firebreak is running, use `firebreak lease release`');
-  if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --kubeconfig FILE: a cluster is never guessed');
+  if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --kubeconfig FILE: the cluster is never guessed');
   const cellKey = options.cellKey ? await readRandomKey(options.cellKey) : undefined;
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {
@@ -109,7 +112,7 @@ function show(containments: readonly Containment[], server: string, { cellKey, f
     for (const line of changes) print(`  ${styled(line.startsWith('+') ? 'green' : 'red', printable(line))}`);
     for (const line of difference) print(`  ! ${printable(line)}`);
     if (elsewhere !== undefined) print(styled('yellow', `  not from here: ${elsewhere}`));
-    if (state === 'drifted') print(force ? '  released all the same: --force' : '  drifted: refused without --force');
+    if (state === 'drifted') print(force ? '  drifted: released anyway, with --force' : '  drifted: refused without --force');
   }
   print();
 }

@@ -6,6 +6,6 @@ export function roleList(text: string): readonly Role[] {
   const names = text.split(',').map((name) => name.trim());
   const known = roles.filter((role) => names.includes(role));
   if (known.length === 0 || names.some((name) => !roles.some((role) => role === name)))
-    throw new InvalidArgumentError(`Roles are ${roles.join(', ')}, separated by commas.`);
+    throw new InvalidArgumentError(`Expected one or more of ${roles.join(', ')}, separated by commas.`);
   return known;
 }

@@ -16,7 +16,7 @@ export function registerRosterCommand(program: Command): void {
   const roster = program.command('roster').description('who may decide, and who is on call');
   const show = roster
     .command('show')
-    .description('show who may answer for each group, and why, by the rules that check votes')
+    .description('show who may answer for each group, and why, according to the rules that check votes')
     .option('--at <time>', 'at another time: YYYY-MM-DDTHH:MM in UTC, or with an offset; default: now');
   withExamples(withConfig(show), [
     'firebreak roster show',
@@ -50,7 +50,7 @@ function showRoster(options: ShowOptions): void {
     { title: 'GROUP', text: ({ group }) => group },
     { title: 'PERSON', text: ({ answerer }) => answerer?.person ?? 'nobody' },
     { title: 'NAME', text: ({ answerer }) => roster.people.find(({ id }) => id === answerer?.person)?.name ?? '' },
-    { title: 'THERE', text: (line) => localTimeOf(roster, line.answerer, at) },
+    { title: 'LOCAL TIME', text: (line) => localTimeOf(roster, line.answerer, at) },
     { title: 'WHY', text: (line) => whyText(roster, line) },
   ]);
 }
@@ -77,7 +77,7 @@ const reasons: Readonly<Record<Answerer['by'], string>> = {
 };
 
 function whyText({ schedules }: Roster, { group, answerer }: Line): string {
-  if (!answerer) return 'the schedule has a gap, or the right is with somebody who is away: the next level is asked';
+  if (!answerer) return 'the schedule has a gap, or the person who may answer is away: the next level is asked';
   const { by, until, replaces, standsInFor } = answerer;
   const timeZone = schedules?.[group]?.timeZone ?? 'UTC';
   const time = (instant: number): string => `${localText(instant, timeZone)} ${timeZone}`;

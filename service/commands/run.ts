@@ -31,7 +31,7 @@ export function registerRunCommand(program: Command): void {
     .option('--role <roles>', `what this process does: ${roles.join(', ')}, separated by commas`, roleList, [...roles])
     .option(
       '--watch <folders...>',
-      'packs under development: used without a pin, and reloaded at each save; only if Temporal and the cluster are on this machine',
+      'packs under development: used without a pin, and reloaded on each save; only if Temporal and the cluster are on this machine',
     );
   withExamples(withConfig(command), [
     'firebreak run --config firebreak.yaml',

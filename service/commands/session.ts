@@ -25,13 +25,13 @@ export function cliSpeaker(config: Config): Speaker {
 
 function sayCatchingUp(about: string): void {
   process.stderr.write(
-    `${printable(about)} is catching up after an outage of Temporal, which takes up to a minute, or no cell is at work. Nothing is lost. Waiting …\n`,
+    `${printable(about)} is catching up after an outage of Temporal, which takes up to a minute, or no cell is running. Nothing is lost. Waiting …\n`,
   );
 }
 
 function saySlow(about: string): void {
   process.stderr.write(
-    `No answer yet about ${printable(about)}: where a cell has just gone, the next one is asked after ten seconds. Waiting …\n`,
+    `No answer yet about ${printable(about)}: if a cell has just stopped, the next one is asked after ten seconds. Waiting …\n`,
   );
 }
 

@@ -43,7 +43,7 @@ type Kind = 'approve' | 'deny';
 export function withVoter(command: Command): Command {
   return withConfig(
     withPerson(command)
-      .addOption(reasonOption('why, for the record; needed where something is ended, or the response weakened'))
+      .addOption(reasonOption('why, for the record; needed if the answer ends something or weakens the response'))
       .option('--id-token <file>', 'if the answer needs a sign-in: the identity provider’s ID token for exactly this answer'),
   );
 }
@@ -119,12 +119,12 @@ export function openQuestion(
   const [first, ...others] = meant.filter(({ status }) => status.state === 'open');
   if (others.length > 0)
     throw incomplete(
-      `more than one question is open, name one with --question: ${[first, ...others].map((one) => one?.question.id).join(', ')}`,
+      `more than one question is open; name one with --question: ${[first, ...others].map((one) => one?.question.id).join(', ')}`,
     );
   if (first) return first;
   const last = meant.toSorted((one, other) => compareTexts(endedAt(one), endedAt(other))).at(-1);
   if (last) throw notOpen(last, names);
-  throw new FirebreakError('FB_ERR_NOT_OPEN', wanted === undefined ? 'no question is asked' : `there is no question ${wanted}`);
+  throw new FirebreakError('FB_ERR_NOT_OPEN', wanted === undefined ? 'no question was asked' : `there is no question ${wanted}`);
 }
 
 function destroys(choice: Choice): boolean {
@@ -150,7 +150,7 @@ export function chosen(kind: Kind, question: QuestionState, wanted: string | und
     return only;
   }
   const choice = choices.find(({ id }) => id === wanted);
-  if (!choice) throw incomplete(`there is no choice ${wanted}, only: ${list}`);
+  if (!choice) throw incomplete(`unknown choice ${wanted}: use one of ${list}`);
   if (kind === 'approve' && choice.plans.length === 0) throw incomplete(`${wanted} changes nothing: answer it with deny`);
   if (kind === 'deny' && destroys(choice)) throw incomplete(`${wanted} is destructive: answer it with approve`);
   return choice;
@@ -179,7 +179,7 @@ export function ballotLines({
     `About: ${title}, cluster ${cluster}, ${question.severity}`,
     `Question: ${question.text}`,
     `If nobody answers${question.until === undefined ? '' : ` until ${question.until}`}: ${question.onSilence}`,
-    `Answer of ${person}: ${label} (${needs})`,
+    `Answer by ${person}: ${label} (${needs})`,
     ...(answers ? [`  filled in: ${answersText(answers)}`] : []),
     ...(changes.length === 0 ? ['  changes nothing'] : changes.map((change) => `  ${change}`)),
     ...blastRadius.map((target) => `  touches: ${target}`),
@@ -222,7 +222,7 @@ export function answersSet(choice: Choice, set: readonly string[], roster: Roste
   const wrong = Object.keys(problemsOfAnswers(form, answers, roster));
   if (wrong.length === 0) return answersToSign(form, answers);
   const lacking = Object.entries(form).filter(([name]) => wrong.includes(name));
-  throw incomplete(lacking.map(([name, of]) => `${of.label} Set --set ${name}=…: ${askedFor(of)}`).join('; '));
+  throw incomplete(lacking.map(([name, of]) => `${of.label} Use --set ${name}=…: ${askedFor(of)}`).join('; '));
 }
 
 function answer(kind: Kind, written: string, options: VoteOptions): Promise<void> {

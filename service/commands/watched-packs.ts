@@ -27,7 +27,7 @@ export async function requireLocal({ temporal, kubernetes }: Pick<Config, 'tempo
   const far = [
     ...(isHere(new URL(`tcp://${temporal.address}`).hostname) ? [] : [`Temporal is at ${temporal.address}`]),
     ...(server === undefined
-      ? ['the cluster is the one that this runs in']
+      ? ['the cluster is the one that this process runs in']
       : isHere(server.hostname)
         ? []
         : [`the cluster is at ${server.host}`]),
@@ -35,7 +35,7 @@ export async function requireLocal({ temporal, kubernetes }: Pick<Config, 'tempo
   if (far.length === 0) return;
   throw new FirebreakError(
     'FB_ERR_REFUSED',
-    `--watch runs code that nothing pins, so Temporal and the cluster have to be on this machine: ${far.join(', and ')}. Pin the pack in the configuration instead`,
+    `--watch runs code that is not pinned, so Temporal and the cluster must be on this machine, but ${far.join(', and ')}. Pin the pack in the configuration instead`,
   );
 }
 
@@ -118,7 +118,7 @@ export async function savedPacks({
     ready.again();
   };
   const taken = async (now: string): Promise<void> => {
-    if (now === live) return log.info({}, 'the pack is the same as the running code again');
+    if (now === live) return log.info({}, 'the pack matches the running code again');
     // Runs in parallel with the check, which runs the modules in a separate process: the bundler only reads them. Errors are ignored: the check reports them better.
     const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
     const described = source.watched.map((folder) => ready.describe(folder, running.stateDir));

@@ -25,9 +25,9 @@ interface GetOptions extends ClusterOptions, DeskOptions {
 /** Adds the same options as kubectl: these commands use the rights of the caller, and nothing of Firebreak's. */
 function withCluster(command: Command): Command {
   return withJson(command)
-    .option('--kubeconfig <file>', 'a kubeconfig; else `KUBECONFIG`, else ~/.kube/config')
-    .option('--context <name>', 'the context in it, instead of the current one')
-    .option('-n, --namespace <name>', 'the namespace; else that of the context', namespaceName);
+    .option('--kubeconfig <file>', 'the kubeconfig (default: `KUBECONFIG`, then ~/.kube/config)')
+    .option('--context <name>', 'the context to use, instead of the current one')
+    .option('-n, --namespace <name>', 'the namespace (default: that of the context)', namespaceName);
 }
 
 /** `firebreak why`: for the owner of an application who has only a kubeconfig. */
@@ -37,7 +37,7 @@ export function registerWhyCommand(program: Command): void {
       program
         .command('why')
         .description('show why a pod is cut off, until when, whom to ask, and how to release it, with nothing but a kubeconfig')
-        .argument('<pod>', 'its name, also as pod/NAME or NAMESPACE/NAME', podWritten),
+        .argument('<pod>', 'its name, or pod/NAME, or NAMESPACE/NAME', podWritten),
     ),
     [
       'kubectl firebreak why cart-5d4c9b7f6-x2x7k --namespace shop',
@@ -54,7 +54,7 @@ export function registerGetCommand(program: Command): void {
         program
           .command('get')
           .description('list incidents and containments, all or those of one pod, with nothing but a kubeconfig')
-          .argument('[pod]', 'of this pod alone; its name, also as pod/NAME or NAMESPACE/NAME', podWritten)
+          .argument('[pod]', 'only those of this pod: its name, or pod/NAME, or NAMESPACE/NAME', podWritten)
           .option('-A, --all-namespaces', 'in all namespaces'),
       ),
     ),
@@ -93,14 +93,14 @@ function within<Options extends ClusterOptions>(options: Options, pod: WrittenPo
   if (pod?.namespace === undefined) return options;
   const { namespace, name } = pod;
   if (options.namespace !== undefined && options.namespace !== namespace)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${namespace}/${name} is not in ${options.namespace}: say one namespace`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${namespace}/${name} is not in ${options.namespace}: name only one namespace`);
   return { ...options, namespace };
 }
 
 async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, namespace: string) => Promise<void>): Promise<void> {
   const file = options.kubeconfig ?? usualKubeconfig(process.env);
   if (options.kubeconfig === undefined && !existsSync(file))
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no kubeconfig ${file}: name one with --kubeconfig, or in KUBECONFIG`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `kubeconfig ${file} not found: name one with --kubeconfig or in KUBECONFIG`);
   const access = await accessFromKubeconfig({
     file,
     ...(options.context !== undefined && { context: options.context }),
@@ -117,7 +117,7 @@ async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, nam
 function usualKubeconfig({ KUBECONFIG = '' }: NodeJS.ProcessEnv): string {
   const [file, ...others] = KUBECONFIG.split(delimiter).filter((one) => one !== '');
   if (others.length > 0)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'KUBECONFIG names several files: say which one with --kubeconfig');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'KUBECONFIG names several files: choose one with --kubeconfig');
   return file ?? join(homedir(), '.kube', 'config');
 }
 
@@ -161,7 +161,7 @@ function show({ pod, exists, marks, incidents, containments, beside, events, uns
   if (events.length > 0) print();
   for (const { at, reason, note } of events) print(`${printable(at)}  ${styled('bold', printable(reason))}  ${printable(note)}`);
   for (const what of unseen) print(styled('yellow', `Not seen: ${printable(what)}`));
-  if (isHeld) print(styled('yellow', 'This is what stands in the cluster: whoever may change the pod may have changed it.'));
+  if (isHeld) print(styled('yellow', 'This is read from the cluster: anyone who may change the pod may have changed it.'));
 }
 
 function factsOf(status: ContainmentResourceStatus): readonly (readonly [string, string])[] {
@@ -179,7 +179,7 @@ function factsOf(status: ContainmentResourceStatus): readonly (readonly [string,
 }
 
 function untilText(until: string, silence: 'ask' | 'release'): string {
-  return printable(`${until}${silence === 'release' ? '' : ', and on for as long as nobody decides otherwise'}`);
+  return printable(`${until}${silence === 'release' ? '' : ', and after that until somebody decides otherwise'}`);
 }
 
 function get(options: GetOptions): Promise<void> {
@@ -194,7 +194,7 @@ function get(options: GetOptions): Promise<void> {
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404)
         throw new FirebreakError('FB_ERR_NOT_FOUND', 'this cluster has no definitions of incidents and containments', {
-          remedy: 'Apply `deploy/crds`, or set `crds.install` of the chart. `firebreak get --desk URL` does without them.',
+          remedy: 'Apply `deploy/crds`, or set `crds.install` of the chart. `firebreak get --desk URL` works without them.',
         });
       throw error;
     }
@@ -211,7 +211,7 @@ function getPod({ name }: WrittenPod, options: GetOptions): Promise<void> {
     if (incidents.length + containments.length > 0) printFound(incidents, containments);
     else if (!marks) print(`Nothing is open about pod/${printable(pod)}, and nothing holds it.`);
     if (marks && own.length === 0)
-      print(`pod/${printable(pod)} has marks of a containment that is not shown: firebreak why ${printable(pod)}`);
+      print(`pod/${printable(pod)} has marks of a containment that is not shown: run firebreak why ${printable(pod)}`);
     if (!exists) print(`pod/${printable(pod)} is gone.`);
     for (const what of unseen) print(styled('yellow', `Not seen: ${printable(what)}`));
   });

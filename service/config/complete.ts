@@ -162,7 +162,7 @@ function sharedKeys(people: readonly { readonly id: string; readonly keys: reado
     const other = all.slice(0, nth).find((one) => one.key === key && one.id !== id);
     if (!other) return [];
     const at = ['roster', 'people', index, 'keys', place];
-    return [{ at, problem: `this key is ${other.id}’s too`, remedy: 'Each person makes a key of their own.' }];
+    return [{ at, problem: `this key also belongs to ${other.id}`, remedy: 'Each person needs a key of their own.' }];
   });
 }
 
@@ -234,7 +234,7 @@ export function completeConfig(options: {
     if (to.slack && !file.slack)
       problems.push({
         at: ['reports', index, 'to', 'slack'],
-        problem: 'no Slack is configured',
+        problem: 'Slack is not configured',
         remedy: 'Configure `slack`, or send it to a folder, a bucket or by mail.',
       });
   const { kubernetes, problems: ofKubernetes } = completeKubernetes({ file, absolute, account: options.account });

@@ -11,27 +11,27 @@ export const path = z.string().min(1);
 /** A namespace name as Kubernetes accepts it (RFC 1123 label). */
 export const namespaceName = z
   .string()
-  .regex(namespacePattern, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
+  .regex(namespacePattern, { error: 'not a valid Kubernetes name: use lowercase letters, digits and -' });
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 export const labelName = z
   .string()
   .regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, {
-    error: 'not a name of a label',
+    error: 'not a valid label name',
   });
 
 /** A key in the data of a Secret. */
 export const secretKey = z
   .string()
-  .regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a key of a Secret: letters, digits, - _ and .' });
+  .regex(/^[-._a-zA-Z0-9]{1,253}$/, { error: 'not a valid key of a Secret: use letters, digits, - _ and .' });
 
 /** The namespace that Firebreak runs in, unless another one is given. */
 export const usualNamespace = 'firebreak';
 
 /** Ids that become part of workflow ids, records and file names. */
-export const id = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: 'only letters, digits, . _ and -, at most 63, no / or space' });
+export const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  error: 'use only letters, digits, . _ and -, at most 63 characters, no / or space',
+});
 
 /** Id of a playbook: `PACK/PLAYBOOK`. Whether it exists depends on the packs. */
 export const playbookId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/, {
@@ -63,7 +63,7 @@ export function listen(port: number) {
 
 /** Parts of a path in Vault, as its policies write it: no `/` at either end, no `..`. */
 export const vaultPath = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[-\w.]+(\/[-\w.]+)*$/, {
-  error: 'not a path in Vault: parts of letters, digits, - _ and . with / between',
+  error: 'not a valid Vault path: use parts of letters, digits, - _ and . separated by /',
 });
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -2,7 +2,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 
 const why: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'something listens there already: end it, or set another port',
+  EADDRINUSE: 'something listens there already: stop it, or set another port',
   EADDRNOTAVAIL: 'this machine has no such address',
   EACCES: 'this process may not listen there: ports below 1024 are for root',
   ENOTFOUND: 'there is no such host',

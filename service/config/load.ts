@@ -78,7 +78,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
         path: '',
         line: counter.linePos(error.pos[0]).line,
         problem: `not valid YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`,
-        remedy: 'Correct the line: indentation, quotes or a key that is there twice.',
+        remedy: 'Correct the line: check the indentation, quotes and duplicate keys.',
       })),
     };
   const lines = new Lines(document, counter);

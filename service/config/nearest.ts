@@ -24,7 +24,7 @@ export function unknownName(parts: {
   const { what, written, known, listedBy } = parts;
   const near = nearestName(written, known) ?? nearestBare(written, known);
   const detail = `there is no ${what} ${written}${near === undefined ? '' : `; did you mean ${near}?`}`;
-  if (known.length === 0) return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `There is no ${what} at all here.` });
+  if (known.length === 0) return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `No ${what} exists here.` });
   const all =
     known.length <= mostNamed || listedBy === undefined ? `one of: ${known.join(', ')}` : `one that \`${listedBy}\` shows`;
   return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `Name ${all}.` });

@@ -102,7 +102,9 @@ function paramProblems(
       }
       const problem = problemOfParam(of, value);
       if (problem !== undefined)
-        return [{ at: [...at, name], problem: `${JSON.stringify(value)} is no ${of.kind}`, remedy: `${problem}.` }];
+        return [
+          { at: [...at, name], problem: `${JSON.stringify(value)} is not a valid ${of.kind} value`, remedy: `${problem}.` },
+        ];
       if (of.kind !== 'group' || groups.includes(String(value))) return [];
       return [{ at: [...at, name], problem: `the roster has no group ${value}`, remedy: meant(String(value), groups) }];
     });
@@ -150,7 +152,7 @@ function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
         problem: `${who} the group ${group}, which the roster does not have`,
         remedy:
           'playbook' in more
-            ? `Add it to roster.groups (there: ${groups.join(', ')}), or leave the playbook out of playbooks.enabled.`
+            ? `Add it to roster.groups (it has: ${groups.join(', ')}), or leave the playbook out of playbooks.enabled.`
             : meant(group, groups),
       })),
   ];
@@ -187,7 +189,7 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
       .filter(({ action: { pool } }) => pool === 'forensics' && forensics.toolsImage === undefined)
       .map(({ at, who }) => ({
         at,
-        problem: `${who}, and there are no tools to do it with`,
+        problem: `${who}, but no tools for it are configured`,
         remedy: 'Name their image, by digest, in forensics.toolsImage: see deploy/forensics.',
       })),
   ];
@@ -225,7 +227,7 @@ export function quorumProblems(
     return [
       {
         at: ['roster', 'groups'],
-        problem: `${who} can answer in ${names}, and it takes ${peopleOnCritical} people to call a critical alert harmless or to release what it contained: asked ${asking(alike.map((one) => one.who))}`,
+        problem: `${who} can answer in ${names}, but it takes ${peopleOnCritical} people to call a critical alert harmless or to release what it contained: asked ${asking(alike.map((one) => one.who))}`,
         remedy: slack
           ? 'Add people to one of these groups, each with a key of their own or a Slack id.'
           : 'Give people of these groups keys of their own, or configure Slack: without it a Slack id answers nothing.',

@@ -68,7 +68,7 @@ function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missin
   if (!place) return 'See `firebreak docs configuration`.';
   const wanted = kindOf(place.schema).replace(/^section$/, `section with ${knownKeys(place.schema).join(', ')}`);
   const example = place.example === undefined ? '' : `, for example ${exampleText(path, place.example)}`;
-  return `${missing ? 'Add it' : 'Write here'}: ${wanted}${example}.`;
+  return `${missing ? 'Add it' : 'Expected'}: ${wanted}${example}.`;
 }
 
 /** Our own checks may provide a remedy. */
@@ -82,8 +82,8 @@ function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: 
   const near = nearestName(key, known);
   return {
     path: pathText([...path, key]),
-    problem: 'this key is not known',
-    remedy: near === undefined ? `Remove it; known here: ${known.join(', ')}.` : `Did you mean ${near}?`,
+    problem: 'unknown key',
+    remedy: near === undefined ? `Remove it, or use one of: ${known.join(', ')}.` : `Did you mean ${near}?`,
   };
 }
 

@@ -30,11 +30,11 @@ export const configSchema = z.strictObject({
   kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),
   watch: section.watch.meta({ description: 'What the cell looks after.' }),
   guardrails: guardrails.meta({ description: 'Rules above all playbooks.' }),
-  actions: actions.meta({ description: 'Which actions there are besides those that are always on.' }),
-  forensics: forensics.meta({ description: 'Work inside of suspect containers.' }),
-  rotation: rotation.meta({ description: 'Where the values of Secrets are valid: what `rotateSecret` has to end there.' }),
+  actions: actions.meta({ description: 'Which actions are available besides those that are always on.' }),
+  forensics: forensics.meta({ description: 'Work inside suspect containers.' }),
+  rotation: rotation.meta({ description: 'Where the values of Secrets are valid, so that `rotateSecret` can end them there.' }),
   images: images.meta({
-    description: 'Who may have signed the images that run. Absent: no signature is looked at.',
+    description: 'Who may sign the images that run. Absent: signatures are not checked.',
     examples: [{ trust: [{ repositories: ['registry.example.com/shop/*'], keys: ['cosign.pub'] }] }],
   }),
   evidence: evidence.meta({ description: 'Where evidence is kept: a folder or an S3 bucket.' }),
@@ -45,9 +45,9 @@ export const configSchema = z.strictObject({
   }),
   sensors: sensors.meta({
     description:
-      'What alerts are worth, in place of the sensor’s own word: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
+      'How severe alerts are, in place of what the sensor says: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
   }),
-  novelty: section.novelty.meta({ description: 'What was not seen before of a workload: see `firebreak docs novelty`.' }),
+  novelty: section.novelty.meta({ description: 'What has not been seen before of a workload: see `firebreak docs novelty`.' }),
   desk: section.desk.meta({ description: 'The HTTP server for Slack, and the keys of its votes.' }),
   roster: roster.meta({
     description: 'Who may decide.',
@@ -64,7 +64,7 @@ export const configSchema = z.strictObject({
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
   streams: streams.meta({
-    description: 'Where the records go besides: to a SIEM, or a store of events. See `firebreak docs streams`.',
+    description: 'Where else the records go: to a SIEM, or an event store. See `firebreak docs streams`.',
     examples: [[{ name: 'siem', to: { http: { url: 'https://siem.example.com/events', bearer: { env: 'SIEM_TOKEN' } } } }]],
   }),
   reports: reports.meta({
@@ -78,21 +78,21 @@ export const configSchema = z.strictObject({
       'An HTTP server of each process: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
     examples: [{ listen: { host: '0.0.0.0' } }],
   }),
-  telemetry: telemetry.meta({ description: 'What is told to OpenTelemetry: see `firebreak docs observability`.' }),
+  telemetry: telemetry.meta({ description: 'What is sent to OpenTelemetry: see `firebreak docs observability`.' }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   packs: packs.meta({
     description: 'Playbooks of your own, besides those that are shipped: see `firebreak docs packs`.',
     examples: [[{ folder: 'our-playbooks', integrity: 'sha512-…' }]],
   }),
   releases: releases.meta({
-    description: 'Where published versions of packs are kept, and whose are believed.',
+    description: 'Where published versions of packs are kept, and whose are trusted.',
     examples: [{ folder: '/srv/releases', publishers: [{ name: 'platform-team', key: 'platform-team.pem.pub' }] }],
   }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
   keys: section.keys.meta({ description: 'Keys of the cell and of the pools.' }),
   trust: section.trust.meta({
     description:
-      'Whose word counts besides the desk’s (`desk.votePublicKeys`): what comes over Temporal is believed only with the signature of one of these. With all roles on one state directory there is nothing to write.',
+      'Whose signatures count besides the desk’s (`desk.votePublicKeys`): what comes over Temporal is trusted only with a signature by one of these. With all roles on one state directory, nothing has to be set.',
   }),
 });
 

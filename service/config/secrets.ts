@@ -66,7 +66,7 @@ function unreadable(file: string): Omit<ConfigProblem, 'path'> {
 
 function notMadeYet(file: string, stateDir: string): Omit<ConfigProblem, 'path'> {
   return {
-    problem: `no service has run with the state directory ${stateDir} yet: its first start makes ${file}`,
+    problem: `no service has run with the state directory ${stateDir} yet: its first start creates ${file}`,
     remedy:
       'Start `firebreak run` with this configuration, and try again. If it runs elsewhere, run this command there, or copy the key from there.',
   };

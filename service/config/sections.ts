@@ -10,7 +10,7 @@ const temporalTls = z
   .strictObject({
     caFile: path.exactOptional().meta({
       description:
-        'Authorities (PEM) whose server certificates are believed. Absent: those of the system. Read again when it changes.',
+        'Authorities (PEM) whose server certificates are trusted. Absent: those of the system. Read again when it changes.',
     }),
     certFile: path.exactOptional().meta({ description: 'Client certificate (PEM). Read again when it changes.' }),
     keyFile: path.exactOptional().meta({ description: 'Its private key (PEM).' }),
@@ -38,11 +38,11 @@ export const temporal = z
       description: 'Temporal namespace. Default: `TEMPORAL_NAMESPACE` of the environment, else `default`.',
     }),
     tls: z
-      .union([z.boolean(), temporalTls], { error: 'neither true, false nor an object' })
+      .union([z.boolean(), temporalTls], { error: 'not true, false or an object' })
       .exactOptional()
       .meta({
         description:
-          'TLS to Temporal: `true` with the authorities of the system, or an object. Default: what `TEMPORAL_TLS` and the other `TEMPORAL_TLS_…` of the environment say; with an API key `true`, else none.',
+          'TLS to Temporal: `true` with the authorities of the system, or an object. Default: what `TEMPORAL_TLS` and the other `TEMPORAL_TLS_…` of the environment say; `true` with an API key, else none.',
         examples: [{ caFile: 'temporal-ca.pem', certFile: 'client.pem', keyFile: 'client.key' }],
       }),
     apiKey: secret.exactOptional().meta({
@@ -70,7 +70,7 @@ export const kubernetes = z
     context: z.string().min(1).exactOptional().meta({ description: 'Context of the kubeconfig. Absent: its current one.' }),
     ownNamespace: namespaceName.exactOptional().meta({
       description:
-        'Where Firebreak runs: nothing is ever done there, whoever approves it, and pods of its own are made there. Absent: the namespace of the pod that it runs in; outside of the cluster, `firebreak`.',
+        'Namespace in which Firebreak runs. Nothing is ever done there, whoever approves it, and Firebreak creates its own pods there. Absent: the namespace of its pod; outside the cluster, `firebreak`.',
     }),
     events: z.boolean().default(true).meta({
       description:
@@ -87,7 +87,7 @@ export const kubernetes = z
       .prefault({}),
     reports: z.boolean().default(true).meta({
       description:
-        'Reports which rules of Pod Security the workload of each open incident breaks, as a report of OpenReports (`kubectl get reports`). Where their definitions are not in the cluster, nothing is reported.',
+        'Reports which Pod Security rules the workload of each open incident breaks, as a report of OpenReports (`kubectl get reports`). Where their definitions are not in the cluster, nothing is reported.',
     }),
     contact: z
       .string()
@@ -97,7 +97,7 @@ export const kubernetes = z
       .exactOptional()
       .meta({
         description:
-          'Where owners of applications find who decides. It stands in Events, for everybody who may look into a namespace.',
+          'Where owners of applications find out who decides. It is shown in Events, to everybody who may read the namespace.',
         examples: ['#security on Slack'],
       }),
   })
@@ -107,25 +107,25 @@ export const novelty = z
   .strictObject({
     enabled: z.boolean().default(true).meta({
       description:
-        'Alerts are told what of them is new for their workload. Without it nothing is remembered, and no playbook that asks for `novel` runs.',
+        'Whether each alert says what in it is new for its workload. If `false`, nothing is remembered, and no playbook that asks for `novel` runs.',
     }),
     learningHours: z.number().min(0).max(720).default(noveltyHours.learning).meta({
       description:
-        'How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel.',
+        'How long something has to be seen until it is known, and how long a sender is observed before anything counts as novel.',
     }),
     rolloutHours: z.number().min(0).max(168).default(noveltyHours.rollout).meta({
       description:
-        'How long after the rollout of a new image what comes with it is learned, and does not count as novel. 0: it counts.',
+        'How long after the rollout of a new image what comes with it is learned and does not count as novel. 0: it counts.',
     }),
     raisesSeverity: z.boolean().default(false).meta({
       description:
-        'Alerts that are novel are one step worse: `info` is `low`, `low` is `medium`, `medium` is `high`, and never `critical`.',
+        'Whether novel alerts are raised by one severity: `info` to `low`, `low` to `medium`, `medium` to `high`, and never to `critical`.',
     }),
   })
   .prefault({});
 
 export const status = z.strictObject({
-  listen: listen(8767).meta({ description: 'Where it listens. Without authentication: keep it to the cluster.' }),
+  listen: listen(8767).meta({ description: 'Where it listens. It has no authentication: keep it inside the cluster.' }),
 });
 
 export const watch = z
@@ -151,7 +151,7 @@ export const incidents = z
           page: z
             .boolean()
             .default(false)
-            .meta({ description: 'Calls the group by the pager too, each time a lease is renewed in silence.' }),
+            .meta({ description: 'Also calls the group by the pager, each time a lease is renewed in silence.' }),
         }),
       )
       .min(1)
@@ -175,17 +175,17 @@ export const incidents = z
       .default([10, 60])
       .meta({
         description:
-          'Minutes after a containment (of pods, an account, a node, a namespace, a workload) at which the cell looks whether it has helped, for the record and the thread. With `countConnections` in `actions.optIn`, what a quarantined pod has open is counted, too. `[]`: never.',
+          'Minutes after a containment (of pods, an account, a node, a namespace, a workload) at which the cell checks whether it has helped, for the record and the thread. With `countConnections` in `actions.optIn`, the open connections of a quarantined pod are counted, too. `[]`: never.',
       }),
     posture: z.boolean().default(true).meta({
       description:
-        'Whether the cell reads what a workload is allowed (Pod Security, service account) when its incident opens, for the record.',
+        'Whether the cell reads what a workload is allowed to do (Pod Security, service account) when its incident opens, for the record.',
     }),
     deadlines: z
       .strictObject({
         callMinutesBefore: z.array(z.number().positive().max(10_080)).max(10).default([240, 60]).meta({
           description:
-            'Minutes before it is due at which people are called, if it is not sent. They are called again when its time is over.',
+            'Minutes before a notification is due at which people are called if it is not sent. They are called again when it is overdue.',
         }),
         group: id.exactOptional().meta({ description: 'Which group of the roster. Absent: the first of `levels`.' }),
         entity: z.enum(entities).default('other').meta({
@@ -207,10 +207,10 @@ export const desk = z
     listen: listen(8766),
     voteKeyFile: path.exactOptional().meta({
       description:
-        'Ed25519 private key (PEM) with which the desk signs votes, and all else that it says. Default: `keys/vote.pem` in the state directory.',
+        'Ed25519 private key (PEM) with which the desk signs votes and everything else that it says. Default: `keys/vote.pem` in the state directory.',
     }),
     votePublicKeys: z.array(path).min(1).exactOptional().meta({
-      description: 'Public keys (PEM) of the desks that are believed. Default: `keys/vote.pem.pub` in the state directory.',
+      description: 'Public keys (PEM) of the desks that are trusted. Default: `keys/vote.pem.pub` in the state directory.',
     }),
   })
   .prefault({});
@@ -236,16 +236,16 @@ export const audit = z
       .default([])
       .meta({
         description:
-          'Public keys (PEM) of the notary from before its key was replaced, the latest first. What they signed until then stays genuine; without them the notary does not go on.',
+          'Public keys (PEM) of the notary from before its key was replaced, the latest first. What they signed until then stays valid; without them the notary does not continue.',
         examples: [['/var/lib/firebreak/keys/notary-2026.pem.pub']],
       }),
     anchorFile: path.exactOptional().meta({
       description:
-        'File outside the database that gets each checkpoint; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',
+        'File outside the database to which each checkpoint is written; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',
     }),
     everySeconds: z.int().min(1).max(60).default(30).meta({ description: 'Longest time between two checkpoints.' }),
     log: transparencyLog.meta({
-      description: 'The checkpoints as a transparency log (C2SP tlog-tiles), which tools of others can read and check.',
+      description: 'The checkpoints as a transparency log (C2SP tlog-tiles), which third-party tools can read and check.',
     }),
     alertDays: z.int().min(0).max(3_650).default(30).meta({
       description:
@@ -257,10 +257,9 @@ export const audit = z
 
 export const backup = z
   .strictObject({
-    s3: z
-      .strictObject(bucketFields('firebreak-backups'))
-      .exactOptional()
-      .meta({ description: 'An S3 bucket: `firebreak backup --to s3`. Whoever writes it need not be able to delete there.' }),
+    s3: z.strictObject(bucketFields('firebreak-backups')).exactOptional().meta({
+      description: 'An S3 bucket: `firebreak backup --to s3`. The account that writes to it does not need the right to delete.',
+    }),
   })
   .prefault({});
 
@@ -269,8 +268,8 @@ export const log = z
     level: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
       .default('info')
-      .meta({ description: 'Least level that is written.' }),
-    format: z.enum(['json', 'text']).default('json').meta({ description: '`json`: one object a line; `text`: for people.' }),
+      .meta({ description: 'Lowest level that is written.' }),
+    format: z.enum(['json', 'text']).default('json').meta({ description: '`json`: one object per line; `text`: for people.' }),
   })
   .prefault({});
 
@@ -281,7 +280,7 @@ export const playbooks = z
       .default('all')
       .meta({
         description:
-          '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. `firebreak/ask-about-unanswered` is always among them: a serious alert that no playbook answers is asked about.',
+          '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. `firebreak/ask-about-unanswered` is always among them: it asks people about a serious alert that no playbook answers.',
         examples: [['firebreak/contain-dropped-binary']],
       }),
     params: playbookParams.meta({
@@ -306,7 +305,7 @@ export const keys = z
         packs: signingKey('packs'),
       })
       .prefault({})
-      .meta({ description: 'With what each role signs what it says. The desk has `desk.voteKeyFile` for it.' }),
+      .meta({ description: 'The key with which each role signs what it says. The desk uses `desk.voteKeyFile`.' }),
   })
   .prefault({});
 

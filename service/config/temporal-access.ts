@@ -58,8 +58,8 @@ function tlsOfEnvironment(env: Environment, problems: Problem[]): TemporalTls | 
   if (env.TEMPORAL_TLS_DISABLE_HOST_VERIFICATION === 'true')
     problems.push({
       at: ['temporal', 'tls'],
-      problem: 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION asks to believe any server',
-      remedy: 'Name the authority (TEMPORAL_TLS_SERVER_CA_CERT_PATH) and the name (TEMPORAL_TLS_SERVER_NAME) of the server.',
+      problem: 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION asks to trust any server',
+      remedy: 'Set the server’s authority (TEMPORAL_TLS_SERVER_CA_CERT_PATH) and name (TEMPORAL_TLS_SERVER_NAME).',
     });
   const ca = given(env, 'TEMPORAL_TLS_SERVER_CA_CERT');
   const cert = given(env, 'TEMPORAL_TLS_CLIENT_CERT');
@@ -68,8 +68,8 @@ function tlsOfEnvironment(env: Environment, problems: Problem[]): TemporalTls | 
   if ((cert === undefined) !== (key === undefined))
     problems.push({
       at: ['temporal', 'tls'],
-      problem: 'the environment names a client certificate or its key, and not the other',
-      remedy: 'Set TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH, or neither.',
+      problem: 'the environment sets only one of the client certificate and its key',
+      remedy: 'Set both TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH, or neither.',
     });
   const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(serverName && { serverName }) };
   return env.TEMPORAL_TLS === 'true' || Object.keys(tls).length > 0 ? tls : undefined;

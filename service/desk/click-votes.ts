@@ -156,16 +156,16 @@ async function wake(client: Client | undefined, { incident: { id, run } }: Store
   await asked().catch(() => undefined);
 }
 
-const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';
+const undelivered = 'Your answer could not be delivered just now. Nothing was decided; click again.';
 
-const isOver = 'This incident is over: nothing is decided any more.';
+const isOver = 'This incident is over: there is nothing left to decide.';
 /** For decisions above all incidents: if a run ends, the cell asks the open questions again, on the same card. */
 const isAskedAgain =
-  'Nothing was decided: what counts the answers was ended, and is begun again. Click again in a minute; if it does not count then, propose it again.';
+  'Nothing was decided: the workflow that counts the answers has ended and is being restarted. Click again in a minute. If your answer still does not count, propose it again.';
 
 /** It may still arrive: if the person clicks again, they count once, and the later answer counts. */
 const unconfirmed =
-  'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: you count once.';
+  'Your answer could not be delivered yet, and may still arrive. If the card does not show it in a minute, click again: your answer counts only once.';
 
 async function send(
   client: Client | undefined,
@@ -185,7 +185,7 @@ async function send(
       sleep(sendWithinMs, 'late' as const, { signal: late.signal }),
     ]);
     if (outcome === 'late') return { text: unconfirmed };
-    return { text: `Taken: “${button.label}”. The incident answers in a moment.`, taken: true };
+    return { text: `Received: “${button.label}”. The incident responds in a moment.`, taken: true };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { text: subjectOfIncident(button.incident.id) ? isOver : isAskedAgain };
     return { text: undelivered };

@@ -76,17 +76,17 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
   const shared = { labelNames: ['regime', 'stage'], registers: [registry] };
   const seconds = new Gauge({
     name: 'firebreak_deadline_seconds',
-    help: 'Until the next notification to an authority is due that is not sent; negative once its time is over',
+    help: 'Time until the next unsent notification to an authority is due; negative once it is overdue',
     ...shared,
   });
   const missed = new Gauge({
     name: 'firebreak_deadlines_missed',
-    help: 'Notifications to authorities whose time is over, and that are not sent',
+    help: 'Notifications to authorities that are overdue and not sent',
     ...shared,
   });
   const failed = new Counter({
     name: 'firebreak_deadline_calls_failed_total',
-    help: 'Times that nobody could be called about a notification that is due; it is tried again',
+    help: 'How often nobody could be called about a notification that is due; it is tried again',
     registers: [registry],
   });
   // Done by this process; not repeated even if the record could not be written.
@@ -230,7 +230,7 @@ function callText({ stage: { title, dueAt, stage }, before, deadlines }: Deadlin
   const at = new Date(dueAt).toISOString();
   const draft = draftCommand(deadlines, stage);
   return before === 0
-    ? `${title}: its time is over since ${at}, and it is not on record as sent. Draft: ${draft}.`
+    ? `${title}: overdue since ${at}, and not on record as sent. Draft: ${draft}.`
     : `${title}: due ${at}, and not on record as sent. Draft: ${draft}.`;
 }
 

@@ -59,7 +59,7 @@ export function createDeskMetrics(options: {
   const quick = gauge('firebreak_quick_approvals', 'Approvals within 10 s of the question', ['playbook']);
   const unproven = gauge(
     'firebreak_records_left_out',
-    'Records of questions and answers that count in none of these numbers: their cell has not signed them, or its key is not known',
+    'Records of questions and answers that are not counted in any of these numbers: their cell has not signed them, or its key is unknown',
     [],
   );
   const load = gauge('firebreak_questions_in_a_shift', 'Most questions to one person in one shift', ['person']);
@@ -68,7 +68,7 @@ export function createDeskMetrics(options: {
   const counted = new Registry();
   const findings = new Counter({
     name: 'firebreak_audit_findings_total',
-    help: 'What was wrong with records that came, with what was found in their place, and with checkpoints; since the start of this desk',
+    help: 'Problems with received records, with what was found in their place, and with checkpoints; since the start of this desk',
     labelNames: ['kind'],
     registers: [counted],
   });
@@ -76,14 +76,14 @@ export function createDeskMetrics(options: {
 
   const ended = new Counter({
     name: 'firebreak_questions_ended_total',
-    help: 'Questions to people that have ended, by how; since the start of this desk',
+    help: 'Questions to people that have ended, by outcome; since the start of this desk',
     labelNames: ['outcome'],
     registers: [counted],
   });
   for (const outcome of Object.values(ends)) ended.inc({ outcome }, 0);
   const decided = new Histogram({
     name: 'firebreak_decide_seconds',
-    help: 'From the question to the answer that decided it, of questions that this desk has seen from their beginning',
+    help: 'From the question to the answer that decided it, for questions that this desk has seen from the start',
     buckets: [10, 60, 300, 900, 1_800, 3_600, 14_400],
     registers: [counted],
   });

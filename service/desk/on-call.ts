@@ -70,7 +70,9 @@ export function followDuty(options: {
         const ageSeconds = last && Math.round((now() - last.readAt) / 1_000);
         log.warn(
           { group, schedule, reason: reasonOf(error), ...(ageSeconds !== undefined && { ageSeconds }) },
-          last ? 'on-call could not be read: the last answer holds' : 'on-call could not be read: the roster alone decides',
+          last
+            ? 'cannot read who is on call: the last answer stays valid'
+            : 'cannot read who is on call: the roster alone decides',
         );
       }
     }

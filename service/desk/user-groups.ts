@@ -59,7 +59,7 @@ export function followUserGroups(options: {
       const narrowed = groups.filter((group) => Object.hasOwn(userGroups, group));
       if (narrowed.length === 0) return undefined;
       return narrowed.some((group) => !membersOf(group, at))
-        ? `Firebreak could not ask Slack who is in the user group of ${narrowed.join(' or ')}. Nothing was decided; please try again in a minute, or answer at the command line.`
+        ? `Firebreak could not ask Slack who is in the user group of ${narrowed.join(' or ')}. Nothing was decided; try again in a minute, or answer at the command line.`
         : `Only ${groups.join(' or ')} may answer this, while they are on call and in the user group in Slack. Your click is on the record.`;
     },
     stop: () => stopping.abort(),

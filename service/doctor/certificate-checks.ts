@@ -36,7 +36,7 @@ type Standing =
 function standingOf({ certificates, isBundle = false }: Ending, now = Date.now()): Standing {
   const sorted = certificates.toSorted((a, b) => a.validToDate.getTime() - b.validToDate.getTime());
   const decisive = isBundle ? sorted.at(-1) : sorted[0];
-  if (!decisive) throw new TypeError('there is no certificate to judge');
+  if (!decisive) throw new TypeError('there is no certificate to check');
   const [from, until] = [decisive.validFromDate.getTime(), decisive.validToDate.getTime()];
   const days = Math.floor((until - now) / dayMs);
   if (until < now) return { kind: 'ended', days: Math.floor((now - until) / dayMs) };
@@ -48,13 +48,13 @@ function told(what: string, ending: Ending, remedy: string): LookResult {
   const { kind, days } = standingOf(ending);
   switch (kind) {
     case 'ended':
-      return failure(`${what} ended ${days} days ago`, remedy);
+      return failure(`${what} expired ${days} days ago`, remedy);
     case 'not yet':
-      return failure(`${what} begins in ${days} days only`, 'Correct the clock of who made it, or ours.');
+      return failure(`${what} is not valid for another ${days} days`, 'Correct the clock of its issuer, or ours.');
     case 'soon':
-      return warning(`${what} ends in ${days} days`, remedy);
+      return warning(`${what} expires in ${days} days`, remedy);
     case 'in order':
-      return ok(`${what} ends in ${days} days`);
+      return ok(`${what} expires in ${days} days`);
   }
 }
 
@@ -118,7 +118,7 @@ function fileOf(ref: SecretRef | undefined): string | undefined {
 
 async function ofFile({ path, file, isBundle }: CertificateFile): Promise<readonly LookResult[]> {
   const read = certificatesIn(await readFile(file, 'utf8').catch(() => ''));
-  if (read.length === 0) return [failure(`${path}: ${file} holds no certificate that can be read`, 'Put one there, as PEM.')];
+  if (read.length === 0) return [failure(`${path}: ${file} holds no readable certificate`, 'Put one there, as PEM.')];
   return [told(path, { certificates: read, isBundle }, 'Renew it; a file that changes is read again without a restart.')];
 }
 
@@ -127,7 +127,7 @@ async function ofKubeconfig(examined: Examined): Promise<readonly LookResult[]> 
   const { cert } = (await accessOf(examined))?.tls ?? {};
   const own = certificatesIn(cert ?? '').slice(0, 1);
   if (own.length === 0) return [];
-  const remedy = 'Make a new one, as the cluster does: kubeadm certs renew, or fetch the kubeconfig again.';
+  const remedy = 'Create a new one the way the cluster does: kubeadm certs renew, or fetch the kubeconfig again.';
   return [told('our certificate in kubernetes.kubeconfig', { certificates: own }, remedy)];
 }
 
@@ -153,14 +153,14 @@ async function servedCertificates(examined: Examined, signal: AbortSignal): Prom
   const looked = await Promise.all(servers.map(async (server) => ({ server, chain: await servedChain(server, within) })));
   const seen = looked.flatMap(({ server, chain }) => (chain ? [{ server, chain }] : []));
   const results = seen.map(({ server: { path, host, port, remedy }, chain }) =>
-    told(`${path}: what ${host}:${port} shows`, { certificates: chain }, remedy),
+    told(`${path}: the certificate that ${host}:${port} presents`, { certificates: chain }, remedy),
   );
   const inOrder = results.filter(({ state }) => state === 'ok');
   const unseen = looked.flatMap(({ server, chain }) => (chain ? [] : [server.path]));
   return [
     ...results.filter(({ state }) => state !== 'ok'),
     ...(inOrder.length > 0 ? [ok(firstToEnd(seen))] : []),
-    ...(unseen.length > 0 ? [notTried(`no certificate was shown by ${unseen.join(', ')}`)] : []),
+    ...(unseen.length > 0 ? [notTried(`no certificate was presented by ${unseen.join(', ')}`)] : []),
   ];
 }
 
@@ -179,7 +179,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
   const has = (...some: readonly Role[]): boolean => some.some((role) => roles.includes(role));
   const { listen, tls } = config.intake;
   const { store, vault } = config.evidence;
-  const theirs = 'Have who runs it renew it, and see that the server shows the new one.';
+  const theirs = 'Have its operator renew it, and check that the server presents the new one.';
   const at = (path: string, url: string | undefined, more: Partial<TlsServer> = {}, remedy = theirs): readonly NamedServer[] => {
     const parsed = url === undefined ? undefined : URL.parse(url);
     if (parsed?.protocol !== 'https:') return [];
@@ -204,7 +204,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
                   // If it listens on all addresses, that includes this machine's own.
                   host: ['0.0.0.0', '::'].includes(listen.host) ? '127.0.0.1' : listen.host,
                   port: listen.port,
-                  remedy: 'Renew intake.tls.certFile: the intake reads it again by itself.',
+                  remedy: 'Renew intake.tls.certFile: the intake reads it again automatically.',
                 },
               ]
             : []),
@@ -294,7 +294,7 @@ export async function webhookBundles(api: KubernetesApi, signal: AbortSignal): P
   for (const resource of ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations']) {
     const found = await webhooksOf(api, resource, signal);
     if (found === 'forbidden')
-      return [notTried('this account may not list admission webhooks: ask with an administrator’s kubeconfig')];
+      return [notTried('this account may not list admission webhooks: run this with an administrator’s kubeconfig')];
     for (const { metadata, webhooks = [] } of found.items)
       for (const { name, failurePolicy = 'Fail', clientConfig } of webhooks) {
         const pem = Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8');
@@ -304,11 +304,11 @@ export async function webhookBundles(api: KubernetesApi, signal: AbortSignal): P
         bundles += 1;
         const refuses = failurePolicy === 'Fail';
         const what = `the CA bundle of the webhook ${name} (${resource.replace(/s$/, '')} ${metadata.name})`;
-        const consequence = refuses ? 'the API server refuses what it is asked about' : 'it is passed over';
+        const consequence = refuses ? 'the API server refuses what it would be asked about' : 'it is skipped';
         const result = told(
           what,
           { certificates, isBundle: true },
-          'Renew it where the webhook comes from; cert-manager’s CA injector does so by itself.',
+          'Renew it where the webhook comes from; cert-manager’s CA injector does so automatically.',
         );
         if (result.state === 'ok') continue;
         results.push({
@@ -319,7 +319,7 @@ export async function webhookBundles(api: KubernetesApi, signal: AbortSignal): P
       }
   }
   if (results.length > 0) return results;
-  return [ok(bundles === 0 ? 'no webhook brings authorities of its own' : `the CA bundles of ${bundles} webhooks are in order`)];
+  return [ok(bundles === 0 ? 'no webhook has a CA bundle of its own' : `the CA bundles of ${bundles} webhooks are in order`)];
 }
 
 async function webhooksOf(api: KubernetesApi, resource: string, signal: AbortSignal): Promise<Webhooks | 'forbidden'> {

@@ -72,11 +72,11 @@ function withApi(
     } catch (error) {
       const isAway = hasCode(error, 'FB_ERR_UNAVAILABLE');
       if (!isAway) throw error;
-      if (look !== version) return [notTried('the API server is not reached')];
+      if (look !== version) return [notTried('the API server cannot be reached')];
       return [
         failure(
           `${api.server}: ${reasonWhy(error, 'it does not answer')}`,
-          'Look at the network between. The chart’s pods reach it at networkPolicy.apiServerPort, the port of its own hosts: kubectl --namespace default get endpointslices.',
+          'Check the network path to it. The chart’s pods reach it at networkPolicy.apiServerPort, the port of its own hosts: kubectl --namespace default get endpointslices.',
         ),
       ];
     } finally {
@@ -96,7 +96,7 @@ async function version(api: KubernetesApi, _: Examined, signal: AbortSignal): Pr
     readonly gitVersion?: string;
   }>({ method: 'GET', path: '/version', what: 'read its version', signal });
   const number = Number.parseInt(minor, 10);
-  if (major !== '1' || Number.isNaN(number)) return [notTried(`the API server calls itself ${gitVersion || 'nothing'}`)];
+  if (major !== '1' || Number.isNaN(number)) return [notTried(`the API server reports the version ${gitVersion || 'nothing'}`)];
   if (number < oldestMinor)
     return [
       failure(`Kubernetes ${gitVersion}: older than 1.${oldestMinor}`, 'Upgrade the cluster: the admission policies need it.'),
@@ -105,7 +105,7 @@ async function version(api: KubernetesApi, _: Examined, signal: AbortSignal): Pr
     return [
       warning(
         `Kubernetes ${gitVersion}: tested with 1.${testedMinor}`,
-        'Look for a newer Firebreak, or try it on another cluster.',
+        'Look for a newer Firebreak, or test it on another cluster.',
       ),
     ];
   return [ok(`Kubernetes ${gitVersion} answers at ${api.server}`)];
@@ -129,7 +129,7 @@ async function rights(api: KubernetesApi, { config, roles }: Examined, signal: A
       found.push(
         failure(
           `${pool}: may not ${right}, which ${neededBy.join(', ')} needs`,
-          `firebreak rbac manifests --pool ${pool} prints what gives it.`,
+          `firebreak rbac manifests --pool ${pool} prints what grants it.`,
         ),
       );
   }
@@ -166,7 +166,7 @@ async function admission(api: KubernetesApi, { config, roles }: Examined, signal
     for (const policy of wanted) {
       const how = await standingOf(api, policy, signal);
       if (how === 'forbidden')
-        return [notTried('this account may not read admission policies: ask with an administrator’s kubeconfig')];
+        return [notTried('this account may not read admission policies: run this with an administrator’s kubeconfig')];
       if (how !== 'as wanted') standing.set(policy.metadata.name, how);
     }
     const named = [...standing].map(([name, how]) => (how === 'missing' ? name : `${name} (different)`)).join(', ');
@@ -179,7 +179,7 @@ async function admission(api: KubernetesApi, { config, roles }: Examined, signal
           ),
     );
   }
-  return found.length > 0 ? found : [ok('no account of these needs a policy')];
+  return found.length > 0 ? found : [ok('none of these accounts needs a policy')];
 }
 
 function policiesIn(manifest: string): readonly Named[] {
@@ -215,7 +215,7 @@ function holds(there: unknown, wanted: unknown): boolean {
 /** Judged only by what runs in the cluster: an indication, not a proof. */
 async function enforcement(api: KubernetesApi, _: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
   const proof = 'the forensics pool’s probeQuarantine proves it, for each containment';
-  const remedy = 'Install a network that enforces them, such as Calico or Cilium. Without one a quarantine is a label.';
+  const remedy = 'Install a network that enforces them, such as Calico or Cilium. Without one, a quarantine is only a label.';
   const seen = networkOf(await daemonSets(api, signal));
   switch (seen.kind) {
     case 'enforces':
@@ -223,8 +223,8 @@ async function enforcement(api: KubernetesApi, _: Examined, signal: AbortSignal)
     case 'does not enforce':
       return [failure(`${seen.by} alone enforces no NetworkPolicy`, remedy)];
     case 'not seen':
-      return [warning('nothing is seen that enforces NetworkPolicies', remedy)];
+      return [warning('nothing that enforces NetworkPolicies was found', remedy)];
     case 'not allowed to look':
-      return [notTried(`this account may not list DaemonSets: whether NetworkPolicies are enforced is not known; ${proof}`)];
+      return [notTried(`this account may not list DaemonSets: whether NetworkPolicies are enforced is unknown; ${proof}`)];
   }
 }

@@ -45,14 +45,14 @@ async function tickets(examined: Examined, signal: AbortSignal): Promise<readonl
   const [name] = Object.entries(config.tickets).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   if (name === undefined) return [notTried('no ticket system is configured')];
   const { tickets: system } = await openTickets({ secrets: secretsOf({ tickets: config.tickets }, examined) });
-  if (!system?.look) return [notTried(`${name} has no question that files nothing`)];
+  if (!system?.look) return [notTried(`${name} has no request that files nothing`)];
   await system.look(signal);
   return [ok(`${name} answers, and its credentials are valid`)];
 }
 
 async function paging({ config }: Examined): Promise<readonly LookResult[]> {
   const [name] = Object.entries(config.paging).flatMap(([key, value]) => (value === undefined ? [] : [key]));
-  return [notTried(name === undefined ? 'no pager is configured' : `${name} has no question that calls nobody`)];
+  return [notTried(name === undefined ? 'no pager is configured' : `${name} has no request that calls nobody`)];
 }
 
 async function identityProvider(examined: Examined): Promise<readonly LookResult[]> {
@@ -76,7 +76,7 @@ async function deviceSignIn({ config: { console: page, stepUp } }: Examined): Pr
   const { clientId } = page.commandLine;
   try {
     const { verificationUrl } = await createDeviceSignIn({ issuer: stepUp.issuer, clientId, scopes: page.scopes }).begin();
-    return [ok(`${stepUp.issuer} lets ${clientId} begin; people type the code at ${new URL(verificationUrl).host}`)];
+    return [ok(`${stepUp.issuer} accepts ${clientId}; people enter the code at ${new URL(verificationUrl).host}`)];
   } catch (error) {
     if (!hasCode(error, 'FB_ERR_REFUSED')) throw error;
     const remedy = `register ${clientId} there as a public client with the device authorization grant (firebreak docs console, “From your own machine”)`;

@@ -71,11 +71,11 @@ export function reasonWhy(error: unknown, otherwise: string): string {
  */
 export function clockResult(whose: string, aheadMs: number, withinMs: number): LookResult {
   const apart = Math.max(0, Math.abs(aheadMs) - withinMs);
-  const text = `our clock and ${whose} differ by ${seconds(apart)} at least`;
+  const text = `our clock and ${whose} differ by at least ${seconds(apart)}`;
   const remedy = 'Have both machines follow the same time servers (NTP).';
   if (apart >= 10_000) return failure(text, remedy);
   if (apart >= 2_000) return warning(text, remedy);
-  return ok(`our clock agrees with ${whose}, to ${seconds(Math.max(withinMs, 1))}`);
+  return ok(`our clock agrees with ${whose}, to within ${seconds(Math.max(withinMs, 1))}`);
 }
 
 function seconds(ms: number): string {

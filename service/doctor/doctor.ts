@@ -72,14 +72,17 @@ async function outcomes(check: DoctorCheck, examined: Examined, withinMs: number
   const over = new AbortController();
   const late = sleep(withinMs, undefined, { signal: over.signal }).then(
     () => [
-      failure(`no answer within ${withinMs / 1_000} s`, 'See whether it is overloaded, or a firewall drops what is sent there.'),
+      failure(
+        `no answer within ${withinMs / 1_000} s`,
+        'Check whether it is overloaded, or a firewall drops what is sent there.',
+      ),
     ],
     () => [],
   );
   const looked = check
     .run(examined, over.signal)
     .catch((error: unknown) => [
-      failure(reasonWhy(error, 'it could not be looked at'), 'Look at its log, and at the network between.'),
+      failure(reasonWhy(error, 'it could not be checked'), 'Check its log, and the network path to it.'),
     ]);
   const first = await Promise.race([looked, late]);
   over.abort();
@@ -104,7 +107,7 @@ export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 
 async function releases({ config }: Examined): Promise<readonly LookResult[]> {
   const { dir } = config.intake.spool;
   const known = existsSync(dir) ? await askRunningRefusals(dir) : undefined;
-  if (!known) return [notTried('no cell of this configuration runs where this looks: ask on its machine, or in its pod')];
+  if (!known) return [notTried('no cell of this configuration runs here: run this on its machine, or in its pod')];
   if (known.length === 0) return [ok('none is refused')];
   const oldestFirst = known.toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
   const said = oldestFirst
@@ -112,7 +115,7 @@ async function releases({ config }: Examined): Promise<readonly LookResult[]> {
     .map(({ incident, text, since }) =>
       failure(
         `${incident}: since ${since}: ${text}`,
-        'Change what refuses it; then it is released by itself. firebreak docs runbooks/FirebreakReleasesRefused says what that may be.',
+        'Fix what refuses it; it is then released automatically. firebreak docs runbooks/FirebreakReleasesRefused says what that may be.',
       ),
     );
   const more = known.length - said.length;

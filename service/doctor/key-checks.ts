@@ -27,12 +27,12 @@ async function keys(examined: Examined): Promise<readonly LookResult[]> {
       warning(
         `${path} is ${days} days old`,
         isTheirs
-          ? 'Make a new one where it comes from, and put it into the file.'
-          : 'Change it as `firebreak docs operations` says under Keys: the new public half next to the old one first.',
+          ? 'Create a new one where it comes from, and put it into the file.'
+          : 'Replace it as `firebreak docs operations` says under Keys: first add the new public half next to the old one.',
       ),
     );
   const oldest = Math.max(0, ...known.map(({ days }) => days));
-  return [ok(known.length === 0 ? 'none is made yet' : `${known.length} keys, the oldest ${oldest} days by its file`)];
+  return [ok(known.length === 0 ? 'none exists yet' : `${known.length} keys, the oldest ${oldest} days old by its file`)];
 }
 
 interface AgingFile {

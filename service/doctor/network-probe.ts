@@ -119,19 +119,19 @@ export function probeVerdict(seen: {
   if (open.length > 0)
     return failure(
       `NetworkPolicies are not enforced on ${node}: a connection succeeded ${open.join(' and ')} a pod that a policy closes`,
-      'Install a network that enforces them, such as Calico or Cilium. Without one a quarantine is a label.',
+      'Install a network that enforces them, such as Calico or Cilium. Without one, a quarantine is only a label.',
     );
   if (control !== 'connected')
     return warning(
       `two pods of ours on ${node} cannot reach each other either (${control ?? 'nothing was tried'}): nothing is proven`,
-      'See what keeps pods of this namespace apart, such as a policy for all of them.',
+      'Check what keeps pods of this namespace apart, such as a policy for all of them.',
     );
   if (into !== 'silent' || out !== 'silent')
     return warning(
       `no connection succeeded, but not because a policy dropped it (in: ${into ?? 'not tried'}, out: ${out ?? 'not tried'}): nothing is proven`,
-      'Ask again; where it stays so, see what answers in the place of the pod.',
+      'Run it again. If the result stays the same, check what answers in place of the pod.',
     );
-  return ok(`NetworkPolicies are enforced on ${node}, by trying: nothing gets into or out of a pod that one closes`);
+  return ok(`NetworkPolicies are enforced on ${node}, as tested: nothing gets into or out of a pod that one closes`);
 }
 
 async function anyNode(api: KubernetesApi, signal: AbortSignal): Promise<string | undefined> {

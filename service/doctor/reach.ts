@@ -18,14 +18,14 @@ export const reachChecks: readonly DoctorCheck[] = [
     name: 'secrets',
     run: async (examined) => {
       const missing = missingSecrets(examined);
-      return missing.length > 0 ? missing.map(ofProblem) : [ok('all that these roles need are there')];
+      return missing.length > 0 ? missing.map(ofProblem) : [ok('all that these roles need are set')];
     },
   },
   {
     name: 'files',
     run: async (examined) => {
       const problems = await fileProblems(examined);
-      return problems.length > 0 ? problems.map(ofProblem) : [ok('all that the configuration names can be read')];
+      return problems.length > 0 ? problems.map(ofProblem) : [ok('all that the configuration names are readable')];
     },
   },
 ];
@@ -115,7 +115,7 @@ async function fileProblems(examined: Examined): Promise<readonly ConfigProblem[
       const problem = await whyNot(() => open(file), `the file ${file} cannot be read`);
       return problem === undefined
         ? undefined
-        : { path, problem, remedy: 'Put it there, readable by who runs Firebreak, or name another.' };
+        : { path, problem, remedy: 'Put it there, readable by the user that runs Firebreak, or name another.' };
     }),
   );
   return [...found.flatMap((problem) => problem ?? []), ...(await stateProblems(stateDir))];
@@ -128,7 +128,7 @@ async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]
     if (code === undefined) return [];
     if (code === 'ENOENT' && dirname(folder) !== folder) continue;
     const problem = `nothing can be written to ${folder} (${code})`;
-    return [{ path: 'stateDir', problem, remedy: 'Name a folder of who runs Firebreak, on a local disk.' }];
+    return [{ path: 'stateDir', problem, remedy: 'Name a folder of the user that runs Firebreak, on a local disk.' }];
   }
 }
 
@@ -149,7 +149,7 @@ async function temporalProblems({ config, env, roles }: Examined): Promise<reado
   }, `Temporal at ${address} does not serve the namespace ${namespace}`);
   if (problem === undefined) return [];
   return [
-    { path: 'temporal', problem, remedy: 'Start it, make the namespace, or correct temporal.address and temporal.namespace.' },
+    { path: 'temporal', problem, remedy: 'Start it, create the namespace, or correct temporal.address and temporal.namespace.' },
   ];
 }
 

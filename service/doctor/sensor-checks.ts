@@ -12,20 +12,20 @@ export const sensorChecks: readonly DoctorCheck[] = [{ name: 'sensors', roles: [
 async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
   const { dir } = config.intake.spool;
   const known = existsSync(dir) ? await askRunningSensors(dir) : undefined;
-  if (!known) return [notTried('no intake of this configuration runs where this looks: ask on its machine, or in its pod')];
+  if (!known) return [notTried('no intake of this configuration runs here: run this on its machine, or in its pod')];
   const { since, sensors: reports } = known;
   const names = [...new Set([...reports.map(({ sensor }) => sensor), ...config.intake.tokens.map(({ name }) => name)])].sort();
   return names.map((name) => {
     const own = reports.filter(({ sensor }) => sensor === name);
     if (own.length === 0) {
-      const text = `${name}: may send, and nothing came since ${since}`;
+      const text = `${name}: may send, but nothing has arrived since ${since}`;
       // A token can have any name.
       const isSensor = knownSensors.some((sensor) => sensor.name === name);
       return warning(
         text,
         isSensor
-          ? `firebreak alerts send --sample ${name} tries the way; firebreak docs sensors/${name} says how it is set up.`
-          : 'firebreak alerts send --sample falco tries the way; firebreak docs sensors has a page for each sensor.',
+          ? `firebreak alerts send --sample ${name} tests the path; firebreak docs sensors/${name} says how it is set up.`
+          : 'firebreak alerts send --sample falco tests the path; firebreak docs sensors has a page for each sensor.',
       );
     }
     const last =
@@ -35,20 +35,20 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
         .at(-1) ?? '';
     const drops = own.reduce((sum, one) => sum + one.drops, 0);
     const alerts = own.reduce((sum, one) => sum + one.alerts, 0);
-    const text = `${name}: ${alerts} alerts, heard of last at ${last}`;
+    const text = `${name}: ${alerts} alerts, last heard from at ${last}`;
     if (drops > 0)
       return warning(
-        `${text}; it says ${drops} times that it dropped events`,
+        `${text}; it has reported ${drops} times that it dropped events`,
         'Give the sensor a larger buffer, or fewer rules.',
       );
     const lacks = [...new Set(own.flatMap((one) => one.lacks ?? []))].sort();
     if (lacks.length > 0)
       return warning(
-        `${text}; rules cannot apply that look at ${lacks.join('; ')}`,
-        `firebreak docs sensors/${name} says which rules need which level, and has a policy that all of them can apply with.`,
+        `${text}; no rule can apply that looks at ${lacks.join('; ')}`,
+        `firebreak docs sensors/${name} says which rules need which level, and has a policy with which all of them can apply.`,
       );
     if (Date.now() - Date.parse(last) > silentMs)
-      return failure(text, 'See whether it runs, and whether it still has the address and the token.');
+      return failure(text, 'Check whether it runs, and whether it still has the address and the token.');
     return ok(text);
   });
 }

@@ -46,14 +46,14 @@ export const storeChecks: readonly DoctorCheck[] = [
 /** Changes nothing, but fails on a read-only server, on a file that may not be written, or for a role without the right. */
 const asIfToWrite = 'INSERT INTO audit_records SELECT * FROM audit_records WHERE 1 = 0';
 const writeRemedy =
-  'Name a server that is no standby, and a role with the rights of `firebreak database rights`; the desk keeps what it cannot write.';
+  'Name a server that is not a standby, and a role with the rights of `firebreak database rights`; the desk keeps what it cannot write.';
 
 /** Opened as it is: the service upgrades an older schema when it starts. */
 async function database({ config, env }: Examined): Promise<readonly LookResult[]> {
   const url = resolveAuditUrl({ config, env });
   const remedy = 'Start it, or correct audit.url; the desk keeps what it cannot write, and incidents stay open meanwhile.';
   const file = /^sqlite:(.*)$/.exec(url)?.[1];
-  if (file !== undefined && !existsSync(file)) return [notTried(`${file} is made by the first start of the desk`)];
+  if (file !== undefined && !existsSync(file)) return [notTried(`${file} is created at the first start of the desk`)];
   const opened = await openAsIs({ url }).catch((error: unknown) => reasonWhy(error, 'it cannot be opened'));
   if (typeof opened === 'string') return [failure(opened, remedy)];
   try {
@@ -73,7 +73,7 @@ async function database({ config, env }: Examined): Promise<readonly LookResult[
         () => undefined,
         (error: unknown) => reasonWhy(error, 'it refuses'),
       );
-      if (refused !== undefined) return [failure(`it is read, and takes nothing: ${refused}`, writeRemedy)];
+      if (refused !== undefined) return [failure(`it can be read but not written: ${refused}`, writeRemedy)];
     }
     if (opened.kind === 'sqlite') return [schema];
     const before = Date.now();
@@ -95,14 +95,16 @@ async function streams({ config, env }: Examined): Promise<readonly LookResult[]
     return Promise.all(
       config.streams.map(async ({ name }) => {
         const state = await feed.state(name);
-        if (!state) return notTried(`${name} begins with the next start of the desk`);
+        if (!state) return notTried(`${name} starts with the next start of the desk`);
         const lag = await feed.lag(name);
         const late = Math.round(lagSeconds(lag));
         const remedy = `Look at its receiver: \`firebreak stream test ${name}\` says what it answers. Nothing is lost meanwhile.`;
         const waiting = `${name}: ${lag.records} records wait, the oldest for ${late} s`;
         if (state.failing)
           return warning(`${waiting}: ${problemText(state.failing.reason)}, since ${state.failing.since}`, remedy);
-        return late > lateSeconds ? warning(waiting, remedy) : ok(lag.records === 0 ? `${name}: all is delivered` : waiting);
+        return late > lateSeconds
+          ? warning(waiting, remedy)
+          : ok(lag.records === 0 ? `${name}: everything is delivered` : waiting);
       }),
     );
   });
@@ -117,7 +119,7 @@ async function reports({ config, env }: Examined): Promise<readonly LookResult[]
     const due = await dueReports(config.reports, createReportDeliveries(opened));
     return config.reports.map(({ name }) => {
       const [oldest] = due.filter(({ report }) => report.name === name);
-      if (!oldest) return ok(`${name}: all is delivered`);
+      if (!oldest) return ok(`${name}: everything is delivered`);
       const text = `${name} of ${oldest.period.name} is due`;
       return Date.now() - oldest.period.until > reportLateMs
         ? warning(
@@ -136,10 +138,10 @@ async function withTables(
 ): Promise<readonly LookResult[]> {
   const url = resolveAuditUrl({ config, env });
   const file = /^sqlite:(.*)$/.exec(url)?.[1];
-  if (file !== undefined && !existsSync(file)) return [notTried('its tables come with the first start of the desk')];
+  if (file !== undefined && !existsSync(file)) return [notTried('its tables are created at the first start of the desk')];
   const opened = await openAsIs({ url });
   try {
-    if ((await schemaOf(opened)).number < migrations.length) return [notTried('the next start of the desk makes its tables')];
+    if ((await schemaOf(opened)).number < migrations.length) return [notTried('the next start of the desk creates its tables')];
     return await look(opened);
   } finally {
     await opened.close();
@@ -156,7 +158,7 @@ async function transparencyLog({ config: { audit } }: Examined): Promise<readonl
   const [ofToday, ...retired] = notaryKeyFiles(audit);
   const publicKey = await readFile(ofToday, 'utf8').catch(() => undefined);
   const said = publicKey === undefined ? undefined : await readLogNote(files, name);
-  if (publicKey === undefined || !said) return [notTried('the first start of the desk makes it')];
+  if (publicKey === undefined || !said) return [notTried('the first start of the desk creates it')];
   const isLate = (at: string, byMs: number): boolean => Date.parse(at) < Date.now() - byMs;
   const expected = logKeys({
     name,
@@ -197,7 +199,7 @@ async function evidence({ config, env }: Examined): Promise<readonly LookResult[
     const { sha256 } = await store.put(sample, 'text/plain', kinds[0]);
     await store.get(sha256);
   } catch (error) {
-    return [failure(`${place}: ${reasonWhy(error, 'it takes nothing')}`, remedy)];
+    return [failure(`${place}: ${reasonWhy(error, 'it accepts nothing')}`, remedy)];
   }
   if (where.kind === 'folder') return [ok(`${place} was written to and read`)];
   if (where.objectLock) return [ok(`${place} was written to and read, and locks what it keeps (${where.objectLock})`)];
@@ -205,7 +207,7 @@ async function evidence({ config, env }: Examined): Promise<readonly LookResult[
     ok(`${place} was written to and read`),
     warning(
       'nothing keeps whoever has its keys from removing evidence',
-      'Make the bucket with object lock, and set evidence.s3.objectLock.',
+      'Create the bucket with object lock, and set evidence.s3.objectLock.',
     ),
   ];
 }
@@ -214,7 +216,7 @@ async function evidenceKeys({ config, env }: Examined): Promise<readonly LookRes
   const secrets = resolveStoreSecrets({ config, env });
   const inVault = config.evidence.vault !== undefined;
   if (!inVault && !existsSync(config.evidence.keyFile) && config.evidence.keyFile.startsWith(`${config.stateDir}/`))
-    return [notTried('they are made by the first start')];
+    return [notTried('they are created at the first start')];
   try {
     const keys = await evidencePublicKeys({ config, secrets });
     await openKeyWrap({ config, secrets });
@@ -233,9 +235,9 @@ async function disk({ config }: Examined): Promise<readonly LookResult[]> {
   const free = bavail * bsize;
   const text = `${folder}: ${Math.round(free / mebibyte)} MiB free`;
   const needed = config.intake.spool.maxBytes;
-  const remedy = 'Make room: an intake without any refuses alerts, and records wait.';
+  const remedy = 'Free some space: an intake without any refuses alerts, and records wait.';
   if (free < 256 * mebibyte) return [failure(text, remedy)];
   if (free < needed || bavail / blocks < 0.05)
-    return [warning(`${text}, and the spool may take ${Math.round(needed / mebibyte)} MiB`, remedy)];
+    return [warning(`${text}, but the spool may take ${Math.round(needed / mebibyte)} MiB`, remedy)];
   return [ok(text)];
 }

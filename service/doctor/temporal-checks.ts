@@ -43,7 +43,7 @@ export const temporalChecks: readonly DoctorCheck[] = [
 /** Each check has its own connection, so that one that hangs does not block the others. If no connection can be made, only the first check says so. */
 function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
   return async (examined) => {
-    const notReached = [notTried('Temporal is not reached')];
+    const notReached = [notTried('Temporal cannot be reached')];
     let connection: Connection;
     try {
       const closed = await whyClosed(examined);
@@ -82,7 +82,7 @@ async function whyClosed({ config, env }: Examined): Promise<LookResult | undefi
   return failure(
     `no connection to Temporal at ${address}: ${problem.why}`,
     problem.isSomethingThere
-      ? 'Name the address of its frontend (7233 where nobody changed it; 8233 is its pages), and set temporal.tls exactly if it has TLS.'
+      ? 'Name the address of its frontend (7233 unless somebody changed it; 8233 is its web UI), and set temporal.tls if, and only if, it has TLS.'
       : 'Correct temporal.address, start Temporal, or let the connection through (firewall, NetworkPolicy).',
   );
 }
@@ -110,11 +110,11 @@ async function whyNoSettings(
   } catch (error) {
     const code = systemErrorCode(error);
     if (!isSomethingThere) {
-      const why = code !== undefined && /^E[A-Z_]+$/.test(code) ? code : `nobody answers within ${knockWithinMs / 1_000} s`;
+      const why = code !== undefined && /^E[A-Z_]+$/.test(code) ? code : `no answer within ${knockWithinMs / 1_000} s`;
       return { why, isSomethingThere };
     }
     if (limit.aborted)
-      return { why: `something listens there, and says nothing within ${speakWithinMs / 1_000} s`, isSomethingThere };
+      return { why: `something listens there, but says nothing within ${speakWithinMs / 1_000} s`, isSomethingThere };
     const certificate =
       code !== undefined && /CERT|SIGNED|ALTNAME/.test(code) ? `its certificate is refused (${code})` : undefined;
     return { why: certificate ?? 'what listens there does not speak gRPC (HTTP/2)', isSomethingThere };
@@ -134,16 +134,16 @@ async function reachability(connection: Connection, { config }: Examined): Promi
       described = await connection.workflowService.describeNamespace({ namespace });
     } catch (error) {
       if (isLockedOut(error))
-        return [failure(`Temporal at ${address} does not let us into the namespace ${namespace}`, accessRemedy)];
+        return [failure(`Temporal at ${address} does not let us in to the namespace ${namespace}`, accessRemedy)];
       if (grpcCode(error) !== grpc.notFound) throw error;
       const text = `Temporal at ${address} does not serve the namespace ${namespace}`;
-      return [failure(text, 'Make the namespace, or correct temporal.namespace.')];
+      return [failure(text, 'Create the namespace, or correct temporal.namespace.')];
     }
     took.push(performance.now() - began);
   }
   const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);
   const text = `${address} serves the namespace ${namespace}; a call takes ${median} ms`;
-  const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or see what slows its database.') : ok(text);
+  const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or check what slows its database.') : ok(text);
   const found = [speed, ...namespaceAsIs(namespace, described)];
   if (tls || isOnThisMachine(address)) return found;
   if (ownOfChart.test(address))
@@ -157,8 +157,8 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   return [
     ...found,
     warning(
-      'the connection has no TLS: who is on the network reads names, and may delay a response',
-      'Set temporal.tls, or see that a mesh encrypts it.',
+      'the connection has no TLS: anyone on the network can read names, and delay a response',
+      'Set temporal.tls, or make sure that a mesh encrypts it.',
     ),
   ];
 }
@@ -174,8 +174,8 @@ function namespaceAsIs(
     const how = state === NamespaceState.NAMESPACE_STATE_DEPRECATED ? 'deprecated' : 'deleted';
     return [
       failure(
-        `somebody has marked the namespace ${namespace} as ${how}: no incident begins in it any more, and alerts wait on the cell’s disk`,
-        'Temporal does not take that back. Make another namespace, set temporal.namespace to it, and start Firebreak again: what is open begins again there.',
+        `somebody has marked the namespace ${namespace} as ${how}: no incident starts in it any more, and alerts wait on the cell’s disk`,
+        'Temporal cannot undo that. Create another namespace, set temporal.namespace to it, and restart Firebreak: what is open starts again there.',
       ),
     ];
   }
@@ -203,7 +203,7 @@ async function attributes(connection: Connection, { config }: Examined): Promise
     const remedy =
       there === undefined
         ? `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${type}`
-        : `Remove it, and make it with the type ${type}.`;
+        : `Remove it, and create it with the type ${type}.`;
     return [failure(there === undefined ? `${name} is not registered` : `${name} is ${there} and not ${type}`, remedy)];
   });
   return wrong.length > 0 ? wrong : [ok(`all ${searchAttributes.length} are registered`)];
@@ -220,9 +220,9 @@ function nameOfType(written: string | undefined): string {
 async function version(connection: Connection): Promise<readonly LookResult[]> {
   const { serverVersion } = await connection.workflowService.getSystemInfo({});
   const minor = Number(/^v?1\.(\d+)/.exec(serverVersion ?? '')?.[1] ?? Number.NaN);
-  if (Number.isNaN(minor)) return [notTried(`the server calls itself ${serverVersion || 'nothing'}: no version that is known`)];
+  if (Number.isNaN(minor)) return [notTried(`the server reports the version ${serverVersion || 'nothing'}, which is not known`)];
   if (minor >= testedMinor) return [ok(`server ${serverVersion}`)];
-  return [warning(`server ${serverVersion}; tested with 1.${testedMinor}`, 'Upgrade Temporal, and try the upgrade of it first.')];
+  return [warning(`server ${serverVersion}; tested with 1.${testedMinor}`, 'Upgrade Temporal, and test the upgrade first.')];
 }
 
 /** Checks whether any worker polls for each role; a process that does not run cannot report that itself. */
@@ -245,7 +245,7 @@ async function atWork(connection: Connection, { config, roles }: Examined): Prom
       return [
         processes.size > 0
           ? ok(`${role}: ${processes.size === 1 ? 'one process' : `${processes.size} processes`}`)
-          : failure(`${role}: nobody takes its work`, `Start it: firebreak run --role ${role}, or look at its log.`),
+          : failure(`${role}: no process takes its work`, `Start it: firebreak run --role ${role}, or look at its log.`),
         ...(limited === undefined
           ? []
           : [
@@ -287,8 +287,8 @@ async function builds(connection: Connection, { config }: Examined): Promise<rea
   if (running.length > 0 && !running.includes(current))
     return [
       warning(
-        `Temporal calls ${current} the current build, and no cell that runs has it`,
-        'Start a cell again, which makes its own the current one. If nobody has changed it, see who else reaches Temporal.',
+        `Temporal calls ${current} the current build, but no running cell has it`,
+        'Restart a cell, which makes its own build the current one. If nobody changed it, find out who else reaches Temporal.',
       ),
     ];
   return [ok(`new incidents begin with ${current}${drains}`)];

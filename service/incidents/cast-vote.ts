@@ -108,10 +108,10 @@ export function notOpen({ question, status }: QuestionState, { person }: Pick<Na
     );
   }
   if (status.state === 'void')
-    return new FirebreakError('FB_ERR_NOT_OPEN', `the question is void since ${at(status.at)}: ${status.why}`);
+    return new FirebreakError('FB_ERR_NOT_OPEN', `the question has been void since ${at(status.at)}: ${status.why}`);
   return new FirebreakError(
     'FB_ERR_NOT_OPEN',
-    status.state === 'expired' ? `nobody answered, and the time was over at ${at(status.at)}` : 'the question is not asked',
+    status.state === 'expired' ? `nobody answered, and the time ran out at ${at(status.at)}` : 'the question is not open',
   );
 }
 

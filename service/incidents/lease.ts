@@ -22,7 +22,7 @@ export function leaseOf(state: IncidentState, wanted: string | undefined): strin
 }
 
 export const choices = {
-  extend: 'let a containment last for one more term',
+  extend: 'extend a containment by one more term',
   release: 'release what is contained now',
   keep: 'make a containment permanent',
 } as const;

@@ -119,7 +119,7 @@ export const calledBy: Readonly<Record<DecisionKind['noun'], string>> = {
 /** Rejects a malformed id before anything is sent. @throws FB_ERR_UNKNOWN_ID. */
 export function mustBeId(id: string, what: string): void {
   if (!/^[0-9a-f]{16}$/.test(id))
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${what} with the id ${id}: the list of them shows their ids`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${what} with the id ${id}: list them to see their ids`);
 }
 
 /** Returns whether ending what is in force needs a sign-in, according to this configuration. The cell uses its own. */
@@ -136,7 +136,7 @@ export function whoMustAgree({ severity }: Pick<DecisionKind, 'severity'>): stri
 export async function noteOn(session: Session, order: Propose): Promise<string | undefined> {
   if (order.kind !== 'restraint.propose' || order.terms.scope.kind !== 'incident') return undefined;
   const state = await incidentState(session, { id: order.terms.scope.name }).catch(() => undefined);
-  return state?.open ? undefined : 'No incident of this name is open now: it would hold for the next one.';
+  return state?.open ? undefined : 'No incident with this name is open now: it would apply to the next one.';
 }
 
 /** Waits until the cell's intake has accepted it. Returns the id of the incident that now has it. @throws as `giveOrder` */

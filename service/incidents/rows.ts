@@ -111,7 +111,7 @@ export async function rowsOf(session: Session, options: ListedIncidents): Promis
         ? told.notes
         : [
             ...told.notes,
-            `No cell has answered for ${unconfirmed} of them: what is said of these is not signed, and may be false.`,
+            `No cell has answered for ${unconfirmed} of them: what is shown for these is not signed and may be false.`,
           ],
   };
 }
@@ -229,13 +229,13 @@ async function toldOpen(session: Session): Promise<ToldOpen> {
   const unnamed = reports.reduce((sum, { open: told }) => sum + told.count - namedIn(told).length, 0);
   const unnamedAre = reports.flatMap(({ open: told }) => worstUnnamed(told) ?? []);
   const notes = [
-    ...(lastAt === 0 ? ['No cell has said what is open: what Temporal leaves out is missing here.'] : []),
+    ...(lastAt === 0 ? ['No cell has reported what is open: incidents that Temporal leaves out are missing here.'] : []),
     ...(lastAt > 0 && isLate(lastAt)
       ? [
-          `A cell has said last at ${new Date(lastAt).toISOString()} what is open: what Temporal has left out since is missing here.`,
+          `The last report of a cell about what is open is from ${new Date(lastAt).toISOString()}: incidents that Temporal has left out since are missing here.`,
         ]
       : []),
-    ...(unnamed > 0 ? [`The cells know ${unnamed} more to be open than they have named: the console lists all.`] : []),
+    ...(unnamed > 0 ? [`${unnamed} more incidents are open than the cells have named: the console lists all.`] : []),
   ];
   const firstAt = Math.min(...reports.map(({ at }) => Date.parse(at)));
   return {

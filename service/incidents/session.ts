@@ -56,7 +56,7 @@ function faultOfCall(error: unknown, { id, run }: IncidentName): FirebreakError 
   if (error instanceof QueryNotRegisteredError || noAnswer.includes(grpcCode(error)))
     return new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `no answer about ${id} (${howItFailed(error)}): is Temporal there, and is a Firebreak with the role cell running?`,
+      `no answer about ${id} (${howItFailed(error)}): is Temporal reachable, and is a Firebreak with the role cell running?`,
       { cause: error },
     );
   return new FirebreakError('FB_ERR_INTERNAL', `the state of ${id} cannot be read`, { cause: error });
@@ -65,7 +65,7 @@ function faultOfCall(error: unknown, { id, run }: IncidentName): FirebreakError 
 function stillCatchingUp(about: string): FirebreakError {
   return new FirebreakError(
     'FB_ERR_UNAVAILABLE',
-    `${about} is catching up after an outage of Temporal, which has its last task done again: ask again in a minute. If that does not help, the task fails for another reason, which the log of the cell says`,
+    `${about} is catching up after an outage of Temporal, which repeats its last task: ask again in a minute. If that does not help, the task fails for another reason: see the log of the cell`,
   );
 }
 
@@ -100,8 +100,7 @@ export async function incidentState(session: Session, name: IncidentName): Promi
       return resultOfRun<IncidentState>(handle, ended.type, ended.raw.workflowExecutionInfo?.firstRunId ?? '');
     });
     // A decision must be about the incident that was named.
-    if (state.incident.id !== name.id)
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `what answers for ${name.id} is another incident`);
+    if (state.incident.id !== name.id) throw new FirebreakError('FB_ERR_UNAVAILABLE', `another incident answers for ${name.id}`);
     return state;
   } catch (error) {
     throw faultOfCall(error, name);

@@ -47,7 +47,7 @@ export class IntakeMetrics implements Metrics {
     const acceptedSince = this.#acceptedSince;
     this.#accepted = new Counter({
       name: 'firebreak_intake_alerts_accepted_total',
-      help: 'Alerts that are durable',
+      help: 'Alerts that were stored durably',
       labelNames: ['severity'],
       registers,
       collect() {
@@ -58,8 +58,8 @@ export class IntakeMetrics implements Metrics {
     this.#duplicates = counter('firebreak_intake_alerts_duplicate_total', 'Alerts that were known already');
     this.#hidden = counter('firebreak_intake_alerts_hidden_total', 'Alerts that started nothing, by suppression', ['by']);
     this.#health = counter('firebreak_intake_sensor_messages_total', 'Messages of sensors about themselves', ['sensor']);
-    this.#drops = counter('firebreak_intake_sensor_drops_total', 'Those of them that speak of dropped events', ['sensor']);
-    this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
+    this.#drops = counter('firebreak_intake_sensor_drops_total', 'Messages of sensors that report dropped events', ['sensor']);
+    this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not accepted', ['reason']);
     this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
     this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun at the same time as their incident', [
       'result',
@@ -69,13 +69,13 @@ export class IntakeMetrics implements Metrics {
     for (const result of headStartResults) this.#headStarts.inc({ result }, 0);
     this.#durable = new Histogram({
       name: 'firebreak_intake_durable_seconds',
-      help: 'From a body that is read to all its alerts durable',
+      help: 'From reading a body until all its alerts are durable',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers,
     });
     this.#contained = new Histogram({
       name: 'firebreak_contain_seconds',
-      help: 'From an alert that is taken to its pod contained, of those that are contained at once',
+      help: 'From accepting an alert until its pod is contained, for pods that are contained at once',
       buckets: [0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
       registers,
     });
@@ -91,21 +91,25 @@ export class IntakeMetrics implements Metrics {
     };
     gauge('firebreak_intake_spool_bytes', 'Bytes of alerts that Temporal does not have yet', gauges.spoolBytes);
     gauge('firebreak_intake_spool_used_ratio', 'Share of the spool that is used; at 1 alerts are refused', gauges.spoolShare);
-    gauge('firebreak_intake_oldest_waiting_seconds', 'Age of the oldest alert that waits, at most', gauges.oldestSeconds);
-    gauge('firebreak_intake_waiting_incidents', 'Incidents with alerts that wait', gauges.openLines);
+    gauge('firebreak_intake_oldest_waiting_seconds', 'Upper bound of the age of the oldest waiting alert', gauges.oldestSeconds);
+    gauge('firebreak_intake_waiting_incidents', 'Incidents with waiting alerts', gauges.openLines);
     gauge('firebreak_intake_refused_by_temporal', 'Alerts set aside because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
-    gauge('firebreak_incidents_standing_still', 'Open incidents that do not go on', gauges.standingStill);
+    gauge('firebreak_incidents_standing_still', 'Open incidents that make no progress', gauges.standingStill);
     gauge(
       'firebreak_releases_refused',
-      'Containments whose release is refused, and tried again, in whichever pool',
+      'Containments whose release is refused and tried again, in any pool',
       gauges.releasesRefused,
     );
     const { storm, missingRights } = gauges;
     if (missingRights) gaugeMissingRights(missingRights, [this.#ofProcess]);
     if (storm) {
       gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
-      gauge('firebreak_intake_accepted_per_second', 'Alerts accepted a second, over the last ten', () => storm.perSecond);
+      gauge(
+        'firebreak_intake_accepted_per_second',
+        'Alerts accepted per second, over the last ten seconds',
+        () => storm.perSecond,
+      );
     }
     countUnhandled([this.#ofProcess]);
     gauge('process_resident_memory_bytes', 'Resident memory, the mapped spool included', () => process.memoryUsage.rss());

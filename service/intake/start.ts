@@ -205,7 +205,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       raise: async (alert) => {
         const answer = await receiver.receiveOwn(alert, gate.senders.own);
         if ('incident' in answer) return { incident: answer.incident };
-        return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
+        return { reason: 'reason' in answer ? answer.reason : `It was not accepted: ${answer.status}.` };
       },
       tell: async (alert) => {
         const { status } = await receiver.receiveOwn(alert, gate.senders.own);

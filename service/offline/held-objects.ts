@@ -149,7 +149,7 @@ async function release({ api, ref, object, action }: Held, { change }: ObjectNot
   const target = targetOf(ref);
   if (change.kind === 'made') {
     await deleteObject({ api, ref, seen: object });
-    return { state: 'undone', detail: `${target} is gone again` };
+    return { state: 'undone', detail: `${target} is removed again` };
   }
   const marks = [noteAnnotation(action), names.revokedAnnotation].filter((name) => object.metadata.annotations?.[name]);
   const annotations = Object.fromEntries(marks.map((name) => [name, null]));

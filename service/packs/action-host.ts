@@ -91,7 +91,7 @@ export class ActionHost implements OwnRunner {
     const ms = { plan: planMs, apply: applyMs, undo: applyMs, verify: verifyMs }[call.does];
     const late = AbortSignal.timeout(ms);
     const given = AbortSignal.any([signal, late]);
-    if (given.aborted) return { end: 'failed', reason: 'it was given up before it began' };
+    if (given.aborted) return { end: 'failed', reason: 'it was cancelled before it started' };
     const child = this.#child();
     this.#ids += 1;
     const id = this.#ids;
@@ -157,8 +157,8 @@ export class ActionHost implements OwnRunner {
   #ended(child: ChildProcess): void {
     if (this.#process !== child) return;
     this.#process = undefined;
-    this.#options.log('the process of the pack’s actions has ended: what it did is tried again');
-    for (const { end } of this.#waiting.values()) end({ end: 'failed', reason: 'the process of the pack’s actions has ended' });
+    this.#options.log('the process of the pack’s actions has exited: what it was doing is retried');
+    for (const { end } of this.#waiting.values()) end({ end: 'failed', reason: 'the process of the pack’s actions has exited' });
   }
 
   /** What is not of this process's making. */

@@ -72,7 +72,9 @@ export function describePack(
   try {
     const told = spawnSync(process.execPath, args, { ...options, timeout: withinMs, maxBuffer: mostBytes });
     if (told.error && systemErrorCode(told.error) === 'ETIMEDOUT')
-      throw new Error(`${pack.main}: it has not ended after ${withinMs / 1_000} s: nothing of it may go on when it is loaded`);
+      throw new Error(
+        `${pack.main}: it has not exited after ${withinMs / 1_000} s: nothing in it may keep running after it is loaded`,
+      );
     if (told.status !== 0) throw new Error(reasonIn(told.stderr, folder));
     const raw: unknown = JSON.parse(told.stdout);
     return { pack: packFrom(raw, pack), raw };
@@ -118,7 +120,8 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
     throw new Error(`${main}: export default definePack(…): ${at ? `${at}: ` : ''}${issue?.message ?? 'not a pack'}`);
   }
   const { name: pack, version, playbooks } = parsed.data;
-  if (pack === shippedPack) throw new Error(`${main}: a pack cannot be called ${shippedPack}: so is called what is shipped`);
+  if (pack === shippedPack)
+    throw new Error(`${main}: a pack cannot be named ${shippedPack}: that is the name of the shipped pack`);
   const own = ownActionsFrom(parsed.data.actions, pack, files);
   return {
     name: pack,
@@ -126,12 +129,12 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
     actions: own,
     playbooks: playbooks.map((playbook) => {
       if (!playbook.id.startsWith(`${pack}/`))
-        throw new Error(`${main}: ${playbook.id} is no playbook of the pack ${pack}: use definePack`);
+        throw new Error(`${main}: ${playbook.id} is not a playbook of the pack ${pack}: use definePack`);
       const uses = Object.fromEntries(
         Object.entries(playbook.uses).map(([as, used]) => {
           // The checked declaration, or ours: what an action may do does not come from the envelope.
           const declared = [...actions, ...own].find((action) => action.name === used.name);
-          if (!declared) throw new Error(`${main}: ${playbook.id} uses ${used.name}, which is no action of this Firebreak`);
+          if (!declared) throw new Error(`${main}: ${playbook.id} uses ${used.name}, which is not an action of this Firebreak`);
           return [as, declared];
         }),
       );

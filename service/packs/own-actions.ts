@@ -62,10 +62,10 @@ export function ownActionsFrom(
     const action = parsed.data as OwnAction;
     const problem = action.name.startsWith(`${pack}/`)
       ? problemOfOwnAction(action)
-      : `is none of the pack ${pack}: use definePack`;
+      : `is not an action of the pack ${pack}: use definePack`;
     if (problem !== undefined) throw new Error(`${main}: the action ${action.name} ${problem}`);
     const file = `${implementations}/${action.own.implementation}`;
-    if (!files.has(file)) throw new Error(`${main}: the action ${action.name} is done by ${file}, which is not there`);
+    if (!files.has(file)) throw new Error(`${main}: the action ${action.name} is implemented by ${file}, which is missing`);
     return action;
   });
 }

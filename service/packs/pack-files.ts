@@ -43,7 +43,7 @@ export function readPack(source: PackSource): PackFiles {
     try {
       const bytes = readFileSync(source.tarball);
       const tar = spawnSync('tar', ['-xzf', '-', '-C', folder, '--strip-components=1', '--no-same-owner'], { input: bytes });
-      if (tar.status !== 0) throw new Error(`${source.tarball} is no tarball that npm pack has made`);
+      if (tar.status !== 0) throw new Error(`${source.tarball} is not a tarball made by npm pack`);
       return packIn(folder, source.tarball, `sha512-${createHash('sha512').update(bytes).digest('base64')}`);
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -89,7 +89,7 @@ function packIn(folder: string, name: string, integrity?: string): PackFiles {
 /** @param name used in errors. @throws Error worded for the person who configured it. */
 export function packOf(files: PackFiles['files'], name: string, integrity?: string): PackFiles {
   const stranger = [...files.keys()].find((path) => !codePath.test(path) || path.split('/').some((part) => notCode.test(part)));
-  if (stranger !== undefined) throw new Error(`${name} holds ${stranger}, which is no code of a pack`);
+  if (stranger !== undefined) throw new Error(`${name} holds ${stranger}, which is not code of a pack`);
   const main = mains.find((file) => files.has(file));
   if (main === undefined) throw new Error(`${name} has no firebreak.pack.ts`);
   if (files.size > mostFiles) throw new Error(`${name} has more than ${mostFiles} files of code`);

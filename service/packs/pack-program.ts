@@ -43,7 +43,7 @@ export async function runPackProgram(pack: PackFiles, program: string, input: un
     return (await running).stdout;
   } catch (error) {
     const killed = error instanceof Error && 'killed' in error && error.killed === true;
-    if (killed) throw new Error(`${pack.main}: it has not ended after ${longProgramMs / 60_000} minutes`);
+    if (killed) throw new Error(`${pack.main}: it has not exited after ${longProgramMs / 60_000} minutes`);
     throw new Error(
       reasonIn(error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error), prepared.folder),
     );
@@ -116,7 +116,9 @@ function packageFolders(): readonly string[] {
 export function reasonIn(stderr: string, folder: string): string {
   const lines = stderr.split('\n');
   const error =
-    lines.find((line) => /^\w*Error\b.*: /.test(line)) ?? lines.find((line) => line.trim() !== '') ?? 'it ended without a word';
+    lines.find((line) => /^\w*Error\b.*: /.test(line)) ??
+    lines.find((line) => line.trim() !== '') ??
+    'it exited without a message';
   // A line of the stack; or the first line of all, for a file that Node could not parse.
   const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
   const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
@@ -127,7 +129,7 @@ export function reasonIn(stderr: string, folder: string): string {
 }
 
 const whereInACircle =
-  'Its line has not run yet. If two files import each other, move what both need into a third; else write it above what uses it';
+  'Its line has not run yet. If two files import each other, move what both need into a third; otherwise write it above what uses it';
 
 /** A program that runs the modules of a pack and answers questions until it is closed. */
 export interface PackProgram {

@@ -31,7 +31,7 @@ const throughBody = 'Use what the body is called with.';
 const globals: Readonly<Record<string, Refused>> = {
   fetch: { problem: 'fetch reaches the network', remedy: throughActions },
   process: {
-    problem: 'process is what the machine is like',
+    problem: 'process depends on the machine',
     remedy: 'What may differ from one installation to the next is a parameter: params: { limit: param.number(5) }.',
   },
   require: { problem: 'require loads code at run time', remedy: 'Write an import at the head of the file.' },
@@ -46,11 +46,11 @@ const globals: Readonly<Record<string, Refused>> = {
 /** Members of names, such as `Date.now`. */
 const members: Readonly<Record<string, Refused>> = {
   'Date.now': {
-    problem: 'Date.now reads the clock, and another one at each replay',
-    remedy: 'Go by alert.time, which is when it happened.',
+    problem: 'Date.now reads the clock, which differs at each replay',
+    remedy: 'Use alert.time, which is when it happened.',
   },
   'Math.random': {
-    problem: 'Math.random is another number at each replay',
+    problem: 'Math.random is a different number at each replay',
     remedy: 'Choose by what the alert says, for example by alert.id.',
   },
 };
@@ -87,11 +87,11 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
       add(node, members[member] ?? none);
     const clock = clockOf(node);
     if (clock !== undefined && !own.has('Date'))
-      add(node, { problem: `${clock} reads the clock`, remedy: 'Go by alert.time: new Date(alert.time).' });
+      add(node, { problem: `${clock} reads the clock`, remedy: 'Use alert.time: new Date(alert.time).' });
     const name = freeName(node, parent);
     if (name !== undefined && !own.has(name) && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
     else if (name?.startsWith('__') && !own.has(name))
-      add(node, { problem: `${name} is of what runs the playbook`, remedy: throughBody });
+      add(node, { problem: `${name} belongs to what runs the playbook`, remedy: throughBody });
   });
   return faults;
 }
@@ -100,7 +100,7 @@ const none: Refused = { problem: '', remedy: '' };
 
 /** An incident creates its playbooks synchronously. */
 const awaitAtLoading: Refused = {
-  problem: 'await outside of a function: a pack waits for nothing while it is loaded',
+  problem: 'await outside a function: a pack must not wait while it is loaded',
   remedy: 'Move it into the body of the playbook, or write the value out.',
 };
 
@@ -127,7 +127,7 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
         problem: `it cannot be read: ${reason}`,
         remedy:
           systemErrorCode(error) === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
-            ? 'Only TypeScript whose types can be taken off is read: no enum, no namespace, no parameter property.'
+            ? 'Only TypeScript whose types can be stripped is supported: no enum, no namespace, no parameter property.'
             : 'Correct it there, or in the line before: a bracket, a comma or a quote may be missing.',
       },
     };
@@ -151,21 +151,21 @@ function refusedImport(specifier: string, file: string, files: PackFiles['files'
   if (isImplementation(file) && specifier.startsWith('node:')) return undefined;
   if (isImplementation(file) && !specifier.startsWith('.'))
     return {
-      problem: `what an action does may not import '${specifier}', which no integrity pins`,
+      problem: `the implementation of an action may not import '${specifier}', which no integrity pins`,
       remedy: `Use http, which it is called with, modules of Node (node:…), or a copy of the package that is bundled into a file of ${implementations}.`,
     };
   if (!specifier.startsWith('.')) {
-    const what = specifier === '' ? 'an import whose name is worked out at run time' : `'${specifier}'`;
+    const what = specifier === '' ? 'an import whose name is computed at run time' : `'${specifier}'`;
     return {
       problem: `a playbook may not import ${what}`,
-      remedy: `Import ${packImports.join(', ')} and files of the pack alone. ${throughActions}`,
+      remedy: `Import only ${packImports.join(', ')} and files of the pack. ${throughActions}`,
     };
   }
   const path = posix.join(posix.dirname(file), specifier);
   if (isImplementation(path) && !isImplementation(file))
     return {
-      problem: `'${specifier}' is what an action does, which only its own process loads`,
-      remedy: 'Import the declaration of the action (defineAction), which is in a file outside of that folder.',
+      problem: `'${specifier}' is the implementation of an action, which only its own process loads`,
+      remedy: 'Import the declaration of the action (defineAction), which is in a file outside that folder.',
     };
   if (path.startsWith('..')) return { problem: `'${specifier}' is outside of the pack`, remedy: 'Move the file into the pack.' };
   return files.has(path)
@@ -173,7 +173,7 @@ function refusedImport(specifier: string, file: string, files: PackFiles['files'
     : {
         problem: `there is no file ${path} in the pack`,
         remedy:
-          'Write the name with its ending, .ts or .js, outside of test and alerts. CommonJS (.cjs) and data (.json) are no part of a pack: write them as TypeScript.',
+          'Write the name with its ending, .ts or .js, outside of test and alerts. CommonJS (.cjs) and data (.json) are not part of a pack: write them as TypeScript.',
       };
 }
 

@@ -45,7 +45,7 @@ export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
       timeout: compileMs,
       maxBuffer: 16 * 1024 * 1024,
     });
-    if (compiled.status === null) return { notChecked: 'the compiler did not end' };
+    if (compiled.status === null) return { notChecked: 'the compiler did not finish' };
     return { faults: faultsIn(compiled.stdout, places) };
   } finally {
     rmSync(stage, { recursive: true, force: true });
@@ -160,7 +160,7 @@ function saidByType(text: string): Pick<PackFault, 'problem' | 'remedy'> | undef
   const at = said?.indexOf(': ') ?? -1;
   if (said === undefined || at === -1) return undefined;
   const rest = said.slice(at + 2);
-  if (said.includes(' cannot be undone: ')) return { problem: said, remedy: 'Take the call away.' };
+  if (said.includes(' cannot be undone: ')) return { problem: said, remedy: 'Remove the call.' };
   return { problem: said.slice(0, at), remedy: `${rest.charAt(0).toUpperCase()}${rest.slice(1)}.` };
 }
 
@@ -185,7 +185,7 @@ const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) =
     'Look at answer.choice first: silence approves nothing, and fills nothing in.',
   ],
   [/does not exist on type 'Readonly<Record<never, never>>'/, 'Add it to forms of this choice, or look at answer.choice first.'],
-  [/^Unreachable code detected/, 'What stands above never ends, or always leaves: end its loop, or remove what stands here.'],
+  [/^Unreachable code detected/, 'The code above never ends, or always leaves: end its loop, or remove the code here.'],
   [/"firebreak\/actions"' has no exported member/, 'Write it as `firebreak actions list` does.'],
   [/^Cannot find name 'console'/, 'Say it with note(…) on the incident, or with log(…) in the log.'],
   [/Did you mean (?:to write )?'"?([\w-]+)"?'\?/, ([, meant]) => `Write ${meant}.`],
@@ -195,7 +195,7 @@ const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) =
   [/Index signature for type 'string' is missing in type '.*\[\]'/s, 'Write an object, { name: value }, in place of a list.'],
   [/to parameter of type 'Verdict'/, "Write 'true_positive', 'benign', 'suspicious' or 'unknown'."],
   [/does not exist in type '\{ readonly .*(?:PlanOrPlans|FormField)/, 'Write the id of one of the choices.'],
-  [/have no overlap/, 'Compare it with one of those that there are.'],
+  [/have no overlap/, 'Compare it with one of the existing values.'],
   [/^(?:Argument of type|Type) '"[^']*"' is not assignable to (?:parameter of )?type '"/, 'Write one of these.'],
   [
     /possibly 'undefined'|Type 'undefined' is not assignable/,
@@ -226,10 +226,10 @@ function unwaited(file: string, { line, text, name }: Unwaited): PackFault {
   return {
     file,
     line,
-    problem: name === undefined ? `nobody waits for “${text}”: an await is missing` : `nobody waits for ${name}, of “${text}”`,
+    problem: name === undefined ? `nothing waits for “${text}”: an await is missing` : `nothing waits for ${name}, of “${text}”`,
     remedy:
       name === undefined
         ? 'Write await before it, or for … of in place of forEach. Next to others: const part = …, and await part later. On purpose: void before it.'
-        : `Write await ${name} where it has to be over, or await settle({ ${name} }).`,
+        : `Write await ${name} where it has to be finished, or await settle({ ${name} }).`,
   };
 }

@@ -24,7 +24,7 @@ export async function orderedRelease(
 ): Promise<ProvenRelease> {
   const proven = await releaseOf(releases, pack, release);
   if (proven.statement.integrity !== integrity)
-    throw new Error(`${pack}@${release} in the store is other code than the order names: ${proven.statement.integrity}`);
+    throw new Error(`${pack}@${release} in the store is not the code that the order names: ${proven.statement.integrity}`);
   return proven;
 }
 
@@ -47,8 +47,8 @@ export async function wideningOfRelease(
 function changedBy({ replayed: { golden, incidents }, changed }: ReleaseStatement): readonly string[] {
   if (!changed) return [];
   const { count, because } = changed;
-  const some = `${count} of ${golden + incidents} histories ${count === 1 ? 'goes' : 'go'}`;
-  return [`${some} another way on it, which its publisher wants: ${because}`];
+  const some = `${count} of ${golden + incidents} histories ${count === 1 ? 'takes' : 'take'}`;
+  return [`${some} another path on it, which its publisher intends: ${because}`];
 }
 
 /** The envelopes as signed by the publisher. */

@@ -104,12 +104,12 @@ export function provenRelease(
   const { statement, keyId: by, signature: given, files: encoded } = release;
   // Must come first: nothing in it counts before the signature is verified.
   if (!publishers.verify({ keyId: by, bytes: releaseBytes(statement), signature: given }))
-    throw new Error(`${name} is signed by no publisher whom releases.publishers names`);
+    throw new Error(`${name} is not signed by a publisher that releases.publishers names`);
   if (statement.pack !== is.pack || (is.version !== undefined && statement.version !== is.version))
     throw new Error(`what is stored as ${name} is ${statement.pack}@${statement.version}`);
   const files = packOf(new Map(Object.entries(encoded).map(([path, text]) => [path, Buffer.from(text, 'base64')])), name);
-  if (files.integrity !== statement.integrity) throw new Error(`the code of ${name} is not what its publisher has signed`);
-  if (files.main !== statement.main) throw new Error(`${name} begins with ${files.main}, and not as its publisher has signed`);
+  if (files.integrity !== statement.integrity) throw new Error(`the code of ${name} is not what its publisher signed`);
+  if (files.main !== statement.main) throw new Error(`${name} starts with ${files.main}, which is not what its publisher signed`);
   return { statement, files };
 }
 
@@ -206,12 +206,9 @@ export class ReleaseStore {
     if (!stored) throw new FirebreakError('FB_ERR_NOT_FOUND', `the build ${id} is not in the store of releases`);
     const kept = parsed(buildSchema, stored);
     if (!kept || kept.build.id !== id || kept.build.cluster !== cluster)
-      throw new FirebreakError('FB_ERR_REFUSED', `what is stored as the build ${id} is another thing`);
+      throw new FirebreakError('FB_ERR_REFUSED', `what is stored as the build ${id} is something else`);
     if (!isCell({ keyId: kept.keyId, bytes: storedBuildBytes(kept.build), signature: kept.signature }))
-      throw new FirebreakError(
-        'FB_ERR_REFUSED',
-        `the build ${id} in the store is signed by no cell of ${cluster} that is trusted`,
-      );
+      throw new FirebreakError('FB_ERR_REFUSED', `the build ${id} in the store is not signed by a trusted cell of ${cluster}`);
     const code = unpacked(kept.code);
     // The id is part of the hash: a build is what its name says, whoever signed it.
     if (!code || sha256(code) !== kept.build.sha256 || !kept.build.sha256.startsWith(id))

@@ -39,7 +39,7 @@ function endOf(error: unknown): OwnRunEnd {
     const retryAfterMs = 'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : undefined;
     return { end: 'failed', reason: error.detail, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   }
-  if (!(error instanceof Error)) return { end: 'failed', reason: 'it threw what is no error' };
+  if (!(error instanceof Error)) return { end: 'failed', reason: 'it threw something that is not an error' };
   const reason = `${placeIn(error)}${error.name}: ${error.message}`;
   const isMistake = /^(Type|Reference|Syntax|Range)Error$/.test(error.name) || error.message.includes('ERR_ACCESS_DENIED');
   return { end: isMistake ? 'refused' : 'failed', reason };

@@ -48,7 +48,7 @@ export async function cachedPart(
   if (existsSync(folder)) return used(folder);
   ensureFolderSync(cacheFolder());
   const lockFile = `${folder}.lock`;
-  const unlock = await lock(lockFile, () => onProgress(`waiting for another process that installs ${full} …`));
+  const unlock = await lock(lockFile, () => onProgress(`waiting for another process that is installing ${full} …`));
   try {
     if (existsSync(folder)) return used(folder);
     removeAbandonedDrafts();

@@ -45,7 +45,7 @@ export async function pythonProgram(options: {
 /** Finds Python 3 on this machine. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export function findPython(): string {
   const python = findOnPath('python3') ?? findOnPath('python');
-  if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no python3 on PATH');
+  if (!python) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'python3 was not found on PATH');
   return python;
 }
 

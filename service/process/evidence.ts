@@ -17,7 +17,7 @@ import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './keys/e
 import type { Logger } from './log.ts';
 import { repeat } from './repeat.ts';
 
-const noAccess = 'the evidence is in S3, and its access keys are not there';
+const noAccess = 'the evidence is in S3, but its access keys are missing';
 
 interface StoreQuery {
   readonly config: Config;

@@ -22,7 +22,7 @@ export async function openReleaseShelf({ config, secrets }: ReleasesQuery): Prom
   const { store } = config.releases;
   if (store.kind === 'folder') return createFolderShelf({ dir: store.folder });
   if (!secrets.releases)
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'releases of packs are in S3, and its access keys are not there');
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'releases of packs are in S3, but its access keys are missing');
   const { createBucketShelf } = await import('../../integrations/evidence/bucket-shelf.ts');
   const { kind: _, ...place } = store;
   return createBucketShelf({ ...place, ...secrets.releases });

@@ -71,6 +71,7 @@ export async function openSpeakers(parts: {
     speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, ...heard, tracing }));
   }
   const unread = unreadableTrust(config);
-  if (unread.length > 0) log.info({ files: unread }, 'nobody is trusted by these public keys until the files exist');
+  if (unread.length > 0)
+    log.info({ files: unread }, 'these public key files are missing: their keys are not trusted until the files exist');
   return speakers;
 }

@@ -12,7 +12,7 @@ function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string
   if (rights === undefined) return undefined;
   const missing = rights.missing();
   const unknown = rights.pools.filter((pool) => !missing.has(pool));
-  if (unknown.length > 0) return `the API server has not said yet which rights there are: ${unknown.join(', ')}`;
+  if (unknown.length > 0) return `the API server has not yet reported which rights are granted: ${unknown.join(', ')}`;
   const pools = Object.keys(lacking(missing).missingRights ?? {});
   return pools.length > 0 ? `rights are missing: ${pools.join(', ')}` : undefined;
 }
@@ -41,7 +41,7 @@ export function createProcessMetrics(options: {
   });
   new Counter({
     name: 'firebreak_refused_calls_total',
-    help: 'Calls over Temporal that were refused: nobody who is trusted has signed them, or for something else',
+    help: 'Calls over Temporal that were refused because no trusted key has signed them, or only for something else',
     labelNames: ['activity', 'why'],
     registers,
     collect() {
@@ -51,7 +51,7 @@ export function createProcessMetrics(options: {
   });
   new Gauge({
     name: 'firebreak_unreadable_keys',
-    help: 'Public keys that the configuration names and that cannot be read now: what was read before counts on',
+    help: 'Public keys that the configuration names but that cannot be read now: their previous values stay valid',
     registers,
     collect() {
       this.set(unreadableKeys().length);

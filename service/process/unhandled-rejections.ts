@@ -11,7 +11,7 @@ let caught = 0;
 export function installLastNet(log: Pick<Logger, 'error'>): void {
   process.on('unhandledRejection', (reason) => {
     caught += 1;
-    log.error({ reason: reasonOf(reason), at: placeOf(reason), caught }, 'unhandled promise rejection: please report it');
+    log.error({ reason: reasonOf(reason), at: placeOf(reason), caught }, 'unhandled promise rejection: report it as a bug');
   });
 }
 
@@ -19,7 +19,7 @@ export function installLastNet(log: Pick<Logger, 'error'>): void {
 export function countUnhandled(registers: Registry[]): void {
   new Counter({
     name: 'firebreak_unhandled_rejections_total',
-    help: 'Promises of this process that were rejected and that nobody took: each is a fault',
+    help: 'Rejected promises of this process that nothing handled: each is a fault',
     registers,
     collect() {
       this.reset();

@@ -17,7 +17,7 @@ export function lacking(missing: MissingByPool): {
 export function gaugeMissingRights(missing: () => MissingByPool, registers: Registry[]): void {
   new Gauge({
     name: 'firebreak_missing_rights',
-    help: 'Rights that actions declare and the account does not have; absent while nobody could be asked',
+    help: 'Rights that actions declare and the account does not have; absent until they could be checked',
     labelNames: ['pool'],
     registers,
     collect() {

@@ -25,8 +25,8 @@ export interface MissingRight {
 
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
-const effects = 'the look whether a quarantine has helped';
-const posture = 'the look at what a workload is allowed';
+const effects = 'the check whether a quarantine has helped';
+const posture = 'the check of what a workload is allowed';
 const claims = 'scheduled playbooks of several cells';
 const showing = 'resources that show incidents and containments';
 const reporting = 'reports of what workloads lack';

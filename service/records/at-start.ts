@@ -42,7 +42,7 @@ export async function nameStewards({
   if (!isSame && last !== undefined && last.desk !== desk)
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `by the desk of ${String(last.desk)}, which uses this database too, ${stewardsText(last.stewards)}; by the configuration of this one, of ${desk}, ${stewardsText(stewards)}. Orders are judged by the former until both configurations name the same people (evidence.stewards and roster)`,
+      `according to the desk of ${String(last.desk)}, which also uses this database, ${stewardsText(last.stewards)}; according to the configuration of this desk, of ${desk}, ${stewardsText(stewards)}. Orders are judged by the former until both configurations name the same people (evidence.stewards and roster)`,
     );
   await store.appendNext(stewardsChain, (number) => {
     const record = { chain: stewardsChain, number, at: now().toISOString(), kind: stewardsKind, actor: 'desk' };

@@ -48,7 +48,7 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
     if (records[proof.head.number - 1]?.hash !== proof.head.hash)
       throw new FirebreakError(
         'FB_ERR_AUDIT_DAMAGED',
-        `${chain} record ${proof.head.number} is not the one of checkpoint ${header.number}`,
+        `${chain} record ${proof.head.number} is not the one in checkpoint ${header.number}`,
       );
   const removals = await removalsOf(chain, records, sources);
   const evidence: { readonly sha256: string; readonly manifest: EvidenceManifest }[] = [];
@@ -89,7 +89,7 @@ function rowsOf(chain: string, stored: Awaited<ReturnType<AuditStore['storedChai
     if (!signed || place !== index + 1 || signed.record.number !== place || before !== previous)
       throw new FirebreakError(
         'FB_ERR_AUDIT_DAMAGED',
-        `${chain}: what stands at place ${index + 1} is not the record of that number`,
+        `${chain}: what is stored at place ${index + 1} is not the record with that number`,
       );
     previous = hash;
     return rowFrom(signed, hash);

@@ -53,6 +53,6 @@ function tables(): readonly string[] {
 
 function quoted(name: string): string {
   if (!/^[A-Za-z_][\w$-]{0,62}$/.test(name))
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${name} is no name of a database user`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${name} is not a valid name of a database user`);
   return `"${name}"`;
 }

@@ -34,7 +34,7 @@ export async function provenRunOf(
   if (!newest)
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
-      `nothing proven is on record of ${incident}${run === undefined ? '' : `@${run}`}`,
+      `there are no proven records of ${incident}${run === undefined ? '' : `@${run}`}`,
     );
   return { ...newest, records: newest.records.toSorted((a, b) => a.number - b.number) };
 }

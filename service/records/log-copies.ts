@@ -84,18 +84,18 @@ export function createLogCopies({
     for (const head of [there, ...(before ? [before.head] : [])]) {
       const isReached = head.size <= said.size;
       if (head.origin !== origin || (isReached && toHex(await rootAt(files, head.size, said.size)) !== head.root)) {
-        alarm(name, `says something else about ${head.size} checkpoints`);
+        alarm(name, `differs in its first ${head.size} checkpoints`);
         return true;
       }
     }
     if (before && before.head.size > said.size && now() - before.since > staleAfterMs)
-      alarm(name, `has ${before.head.size} checkpoints, and ours only ${said.size}`);
+      alarm(name, `has ${before.head.size} checkpoints, but ours has only ${said.size}`);
     if (there.size <= said.size) ahead.delete(name);
     else if (!before || before.head.size <= said.size) ahead.set(name, { head: there, since: now() });
     return there.size > said.size;
   };
   const failed = (name: string, error: unknown): void => {
-    if (hasCode(error, 'FB_ERR_CONFLICT')) alarm(name, `says something else, or more: ${error.detail}`);
+    if (hasCode(error, 'FB_ERR_CONFLICT')) alarm(name, `differs, or has more: ${error.detail}`);
     else onError(error);
   };
   return {
@@ -148,6 +148,6 @@ export async function copyLog(said: LogNote, from: LogFiles, to: LogFiles, there
 export async function lookAtLog(files: LogFiles): Promise<LogHead | undefined> {
   const bytes = await files.read(logHeadPath);
   const there = bytes && parseLogNote(new TextDecoder().decode(bytes));
-  if (bytes && !there) throw new FirebreakError('FB_ERR_CONFLICT', `what is in the ${files.description} is no log`);
+  if (bytes && !there) throw new FirebreakError('FB_ERR_CONFLICT', `what is in the ${files.description} is not a log`);
   return there;
 }

@@ -97,7 +97,7 @@ export function createNotary(options: NotaryOptions): Notary {
     if (!chain.last && anchored > 0)
       throw new FirebreakError(
         'FB_ERR_CONFIG_INVALID',
-        `${anchor.description} has ${anchored} checkpoints, none by a key of the notary that is known: name its public key of before in audit.retiredNotaryKeys`,
+        `${anchor.description} has ${anchored} checkpoints, none of them signed by a known key of the notary: add its previous public key to audit.retiredNotaryKeys`,
       );
     // Missing checkpoints at the end were just added: this notary was away, or had a new volume. `audit verify` reports them to anyone who asks for proof.
     for (const finding of findings)
@@ -184,7 +184,7 @@ export function createNotary(options: NotaryOptions): Notary {
 }
 
 function forged({ number }: Checkpoint): Finding {
-  const text = `what stood under the number of checkpoint ${number} has no valid signature: the true one is in its place`;
+  const text = `what was stored as checkpoint ${number} has no valid signature: the genuine one has replaced it`;
   return { kind: 'checkpoint-forged', checkpoint: number, text };
 }
 

@@ -105,7 +105,7 @@ export async function readCheckpoints({
 }
 
 function changedMeanwhile(chain: string): Finding {
-  const text = `what checkpoints state of ${chain} has changed while they were read`;
+  const text = `what the checkpoints state about ${chain} changed while they were being read`;
   return { kind: 'checkpoint-inconsistent', chain, text };
 }
 
@@ -232,7 +232,7 @@ function choose(
     return anchored
       ? {
           genuine: inDatabase,
-          finding: found('anchor-changed', 'in the anchor has no valid signature, the one in the database has'),
+          finding: found('anchor-changed', 'in the anchor has no valid signature, but the one in the database does'),
         }
       : { genuine: inDatabase };
   }

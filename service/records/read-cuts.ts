@@ -121,7 +121,7 @@ export function heldFindings(
   const ofRemovals = removed.flatMap((number): readonly Finding[] => {
     const hold = holdAgainst({ chain, number }, known, vouched);
     if (!hold) return [];
-    const text = `${chain} record ${number} says nothing any more, though ${heldText(hold)}, and that stands`;
+    const text = `the content of ${chain} record ${number} was removed, though ${heldText(hold)}, and that order still stands`;
     return [{ kind: 'removal-held', chain, number, text }];
   });
   const gone = (known.cuts.get(chain) ?? []).filter(({ to }) => to <= cutTo);

@@ -41,7 +41,7 @@ export async function carryOutRemovals(parts: RetentionParts, { isTrial = false 
       continue;
     }
     for (const { place, signed } of left) {
-      const problem = signed ? originProblem(signed, trust) : 'is no record';
+      const problem = signed ? originProblem(signed, trust) : 'is not a record';
       if (!signed || problem !== undefined) {
         problems.push(`${chain} record ${place} ${problem}`);
         continue;

@@ -77,7 +77,7 @@ export async function orderCuts(parts: RetentionParts & { readonly signer: Signe
     const expected = known.recorded + done.chains + 1;
     await store.appendNext(cutsChain, (number) => {
       // Two desks are checking at the same time: the other one has cut something, possibly this.
-      if (number !== expected) throw new FirebreakError('FB_ERR_CONFLICT', 'another desk puts cuts on record');
+      if (number !== expected) throw new FirebreakError('FB_ERR_CONFLICT', 'another desk is recording cuts');
       const at = known.now.toISOString();
       return signRecord({ chain: cutsChain, number, at, kind: cutKind, actor: 'desk', body: cutBody(cut) }, signer);
     });

@@ -81,9 +81,9 @@ export async function deliverReport(
   const delivery = { name, period: period.name, holder: `${hostname()}/${randomUUID()}` };
   const outcome = { name, period: period.name, to: reportTargetText(report) };
   const framework = frameworks.find(({ id }) => id === report.framework);
-  if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${report.framework}`);
+  if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `unknown framework ${report.framework}`);
   if (!(await given.deliveries.claim(delivery)))
-    return { ...outcome, state: 'underway elsewhere', detail: 'another process delivers it, or has been stopped while it did' };
+    return { ...outcome, state: 'underway elsewhere', detail: 'another process is delivering it, or was stopped while doing so' };
   try {
     // Done before the records are read, which may take a minute.
     const access = resolveReportAccess({ report, slack: given.config.slack, env: given.env });

@@ -94,7 +94,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
   const write = async (file: LogFile, isNew: boolean): Promise<void> => {
     const there = isNew ? undefined : await files.read(file.path);
     if (there && Buffer.from(there).equals(file.bytes)) return;
-    if (there) alarm({ kind: 'log-changed', text: `${files.description}: ${file.path} was not what the checkpoints make of it` });
+    if (there) alarm({ kind: 'log-changed', text: `${files.description}: ${file.path} did not match the checkpoints` });
     await files.write(file);
   };
 
@@ -114,11 +114,11 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
         for (const file of made.tree.append(logEntry(signed))) await write(file, false);
         made.last = signed;
         if (said?.size === made.tree.size && said.root !== toHex(made.tree.root()))
-          throw damaged(`${files.description} says something else about the first ${said.size} checkpoints than they do`);
+          throw damaged(`${files.description} does not match the first ${said.size} checkpoints`);
       },
       finish: () => {
         if (said && said.size > made.tree.size)
-          throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} are there`);
+          throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} exist`);
         return made;
       },
     };
@@ -193,15 +193,15 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
       if ('refused' in answer) return refused(answer.refused);
       if ('signatures' in answer) {
         const cosigned = cosignedBy({ text: note.text, signatures: answer.signatures }, witness.key, noteVerifier);
-        if (!cosigned) return refused('its answer has no signature of its key');
+        if (!cosigned) return refused('its answer is not signed with its key');
         seen.set(name, size);
         refusing.delete(name);
         return cosigned.signature;
       }
       // Another desk was there first: this one catches up with its next round.
       if (answer.size > size && (await isAhead(answer.size))) return undefined;
-      if (answer.size > size) return refused(`it has seen ${answer.size} of them before`);
-      if (answer.size === from) return refused(`it has seen other ones before, as many as ${from}`);
+      if (answer.size > size) return refused(`it has already seen ${answer.size} of them`);
+      if (answer.size === from) return refused(`it has already seen ${from} others`);
       seen.set(name, answer.size);
     }
     return undefined;
@@ -276,7 +276,7 @@ async function signedNote(
 ): Promise<Note> {
   const text = logHeadText(head);
   const signature = fromBase64(await signer.sign(new TextEncoder().encode(text)));
-  if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary’s key signs nothing');
+  if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary’s key produced no signature');
   return { text, signatures: [{ name: key.name, keyId: noteKeyId(key), signature }] };
 }
 
@@ -294,6 +294,6 @@ export async function readLogNote(
   if (!said || said.origin === origin) return said;
   throw new FirebreakError(
     'FB_ERR_CONFIG_INVALID',
-    `${files.description} has the log ${said.origin}, and not ${origin}: give each its own`,
+    `${files.description} has the log ${said.origin}, not ${origin}: give each log its own place`,
   );
 }

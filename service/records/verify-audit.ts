@@ -128,7 +128,7 @@ export async function verifyAudit({
 function unjudgedNote({ unjudged }: Pick<KnownCuts, 'unjudged'>): readonly string[] {
   if (unjudged === 0) return [];
   const orders = unjudged === 1 ? 'one order' : `${unjudged} orders`;
-  return [`of ${orders} that only stewards may give, nothing on record says who was a steward then: it is the cell's word`];
+  return [`for ${orders} that only stewards may give, no record shows who was a steward then: only the cell vouches for that`];
 }
 
 /** Returns whether the named records exist and still have their content. */
@@ -254,13 +254,13 @@ function checkAge({
 }
 
 const replacedKey =
-  'the newest checkpoint is by a key of the notary that was replaced: no desk has run since, or somebody who has that key went on with it';
+  'the newest checkpoint is signed by a replaced key of the notary: no desk has run since, or somebody who has that key kept using it';
 
 function ageProblem(at: string | undefined, asOf: Date, now: Date): string | undefined {
-  if (at === undefined) return 'no checkpoint is there: the notary has not signed, or all were removed';
+  if (at === undefined) return 'there is no checkpoint: the notary has not signed, or all were removed';
   const time = Date.parse(at);
   if (!(time <= now.getTime() + staleAfterMs)) return `the newest checkpoint is dated in the future (${at})`;
   if (time >= asOf.getTime() - staleAfterMs) return undefined;
   const minutes = staleAfterMs / 60_000;
-  return `the newest checkpoint is of ${at}, more than ${minutes} minutes before ${asOf.toISOString()}: the notary does not run, or database and anchor were rolled back`;
+  return `the newest checkpoint is from ${at}, more than ${minutes} minutes before ${asOf.toISOString()}: the notary is not running, or database and anchor were rolled back`;
 }

@@ -67,14 +67,13 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
       if (!head && isOld(firstAt)) found('log-behind', `there is no log in ${where}`);
       if (head && !keys.some((key) => isNoteSigned(head.note, key, verifier)))
         found('log-forged', `the log in ${where} has no valid signature of ${origin}`);
-      else if (head && isOther(head))
-        found('log-forked', `the log in ${where} says something else about its ${head.size} checkpoints than there is`);
+      else if (head && isOther(head)) found('log-forked', `the log in ${where} does not match its ${head.size} checkpoints`);
       else if (head && isOld(nextAt))
-        found('log-behind', `the log in ${where} ends at checkpoint ${head.size}: those after it are not in it`);
+        found('log-behind', `the log in ${where} ends at checkpoint ${head.size}: later ones are missing`);
       for (const { key: witness, said, cosigned } of witnessed) {
         const { name } = witness;
         if (said && cosigned && isOther(said))
-          found('log-forked', `the witness ${name} has signed other checkpoints than there are, ${said.size} of them`);
+          found('log-forked', `the witness ${name} has signed ${said.size} checkpoints that differ from the stored ones`);
         const seen = cosigned && new Date(cosigned.seconds * 1_000).toISOString();
         if (seen ? isOld(seen) : isOld(firstAt))
           found(
@@ -117,7 +116,7 @@ export function logKeys({
   const keys = witnesses.map((text) => {
     const key = parseVerifierKey(text);
     if (key?.type === 'cosignature') return key;
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${text.split('+')[0]} has no key of a witness: NAME+ID+KEY is needed`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${text.split('+')[0]} is not a key of a witness: NAME+ID+KEY is needed`);
   });
   const verifier = createVerifier({ publicKeys: [...publicKeys, ...keys.map(pemOf)] });
   return { keys: [asKey(first), ...others.map(asKey)], witnesses: keys, verifier };

@@ -99,7 +99,7 @@ export function readSnapshot(file: string): ClusterSnapshot {
   try {
     return clusterSnapshot.parse(JSON.parse(gunzipSync(bytes).toString('utf8')));
   } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file}: no snapshot of a cluster: firebreak snapshot makes one`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file}: not a snapshot of a cluster: firebreak snapshot makes one`);
   }
 }
 

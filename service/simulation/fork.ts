@@ -53,8 +53,8 @@ export async function forkIncident(past: PastIncident, options: ForkOptions): Pr
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
       past.playbooks.length === 0
-        ? 'none ran: nothing can be told again'
-        : `of the playbooks that ran none is here: ${past.playbooks.join(', ')}`,
+        ? 'none ran: there is nothing to replay'
+        : `none of the playbooks that ran is here: ${past.playbooks.join(', ')}`,
       { remedy: 'Name the folder of their pack with --pack, or others with --playbook.' },
     );
   const story = await simulate(about, asItWas(past, until, options));
@@ -80,7 +80,7 @@ function momentOf(steps: readonly PastStep[], wanted: string): number {
   const step = steps.find((one) => one.action === action && String(one.nth) === nth);
   if (step) return step.at;
   const known = steps.map((one) => (one.nth === 1 ? one.action : `${one.action}#${one.nth}`)).join(', ');
-  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `it had no step ${wanted}, only: ${known || 'none at all'}`);
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `unknown step ${wanted}: it had ${known || 'none at all'}`);
 }
 
 function asItWas(
@@ -232,10 +232,10 @@ function departures(past: readonly StoryEvent[], again: readonly StoryEvent[]): 
   const more = is?.filter((one) => !was?.includes(one)) ?? [];
   return [
     ...(lacking.length > 0
-      ? [`Told again as it was, it lacks: ${lacking.slice(0, 3).join('; ')}${lacking.length > 3 ? '; …' : ''}.`]
+      ? [`Replayed unchanged, it lacks: ${lacking.slice(0, 3).join('; ')}${lacking.length > 3 ? '; …' : ''}.`]
       : []),
     ...(more.length > 0
-      ? [`Told again as it was, it has besides: ${more.slice(0, 3).join('; ')}${more.length > 3 ? '; …' : ''}.`]
+      ? [`Replayed unchanged, it also has: ${more.slice(0, 3).join('; ')}${more.length > 3 ? '; …' : ''}.`]
       : []),
   ];
 }

@@ -171,11 +171,11 @@ function missingOf(known: {
   const cut = steps.filter(({ code, output }) => code === undefined && !output).length;
   const gaps = records.filter(({ number }, index) => number !== index + 1).length > 0;
   return [
-    ...(leftOut > 0 ? [`${leftOut} rows of it are not proven, and count for nothing.`] : []),
+    ...(leftOut > 0 ? [`${leftOut} of its rows are not proven, and are ignored.`] : []),
     ...(gaps ? ['Records of it are missing: `firebreak audit verify` says which.'] : []),
     ...(counted > alerts ? [`${counted - alerts} of its ${counted} alerts were only counted.`] : []),
     ...(bare > 0 ? [`${bare} of its alerts are known without command line and labels.`] : []),
     ...(cut > 0 ? [`What ${cut} of its steps returned was too long for the record: it is made up.`] : []),
-    ...(records.some(({ kind }) => kind === 'incident.closed') ? [] : ['It is not over: what comes is not known.']),
+    ...(records.some(({ kind }) => kind === 'incident.closed') ? [] : ['It is not over: what comes next is unknown.']),
   ];
 }

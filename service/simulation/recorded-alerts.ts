@@ -52,7 +52,7 @@ export async function* alertsOfFiles(paths: readonly string[], cluster: string):
       if (!alert)
         throw new FirebreakError(
           'FB_ERR_ALERT_INVALID',
-          `${from}, line ${number}: no normalised alert: what a sensor sends goes through \`firebreak alerts parse\` first`,
+          `${from}, line ${number}: not a normalised alert: run what a sensor sends through \`firebreak alerts parse\` first`,
         );
       isEmpty = false;
       yield { alert: asFound(alert) };

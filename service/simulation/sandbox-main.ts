@@ -22,7 +22,7 @@ globalThis.console = new Console(forPeople, forPeople);
 
 // In production this stops nothing, and is reported.
 process.on('unhandledRejection', (reason) => {
-  console.error(`a promise fails for which nothing waits: ${reason instanceof Error ? reason.message : String(reason)}`);
+  console.error(`a promise that nothing awaits was rejected: ${reason instanceof Error ? reason.message : String(reason)}`);
 });
 
 const pack = await playedPack(folder, main);

@@ -126,8 +126,7 @@ class SandboxedSimulations implements Simulations {
           `${this.#where}: the pack cannot be tried: ${visibleLine(await this.#program.ended)}`,
         );
       const said: unknown = JSON.parse(line);
-      if (!isObject(said))
-        throw new FirebreakError('FB_ERR_INTERNAL', `${this.#where}: its process says nothing that can be read`);
+      if (!isObject(said)) throw new FirebreakError('FB_ERR_INTERNAL', `${this.#where}: its process returned nothing readable`);
       if (typeof said.plans === 'number') {
         // Several at a time: answers are written in the order in which they arrive.
         void this.#planned(said.plans, said);

@@ -160,7 +160,7 @@ export class LocalSimulations implements Simulations {
 
   async graph({ id, alerts }: Parameters<Simulations['graph']>[0]): ReturnType<Simulations['graph']> {
     const [playbook] = this.#chosen([id]);
-    if (!playbook) throw new FirebreakError('FB_ERR_INTERNAL', `${id} was found, and is not there`);
+    if (!playbook) throw new FirebreakError('FB_ERR_INTERNAL', `${id} was found, but is missing`);
     const alert = alerts ? firstAnswered(playbook, alerts) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
     if (!alert) return said;

@@ -53,7 +53,7 @@ export function skewFindings({ program, database, temporal, cluster }: Installed
   const passing = (text: string) => findings.push({ kind: 'passing', text });
   if (database && database.needs > program.schema)
     broken(
-      `the database has schema ${database.schema}, and programs need schema ${database.needs} for it: this one knows ${program.schema}. Go back with the newer program: firebreak database back`,
+      `the database has schema ${database.schema}, which needs programs that know schema ${database.needs}: this one knows ${program.schema}. Go back with the newer program: firebreak database back`,
     );
   else if (database && database.schema > program.schema)
     passing(`the database has schema ${database.schema}, this program knows ${program.schema}: it ignores what it does not know`);
@@ -73,7 +73,9 @@ export function skewFindings({ program, database, temporal, cluster }: Installed
   }
   const charts = [...new Set(cluster?.workloads.flatMap(({ chart }) => chart ?? []))].sort();
   if (charts.length > 1)
-    passing(`workloads of the charts ${charts.join(' and ')} are in the namespace: helm upgrade has not ended, or left some`);
+    passing(
+      `workloads of the charts ${charts.join(' and ')} are in the namespace: helm upgrade has not finished, or left some behind`,
+    );
   return findings;
 }
 

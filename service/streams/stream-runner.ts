@@ -152,7 +152,8 @@ export class StreamRunner {
       else this.#lookAgain();
       this.#failures = 0;
       const waiting = this.#refused.size;
-      if (waiting > 0) await feed.failed(name, `the next record of ${waiting} chains is refused by itself: they wait`);
+      if (waiting > 0)
+        await feed.failed(name, `the next record of ${waiting} chains is refused even on its own: these chains wait`);
       this.#limit = Math.min(this.#options.batch, this.#limit * 2);
       return 0;
     }
@@ -284,7 +285,7 @@ export class StreamRunner {
     // Its key may be a trusted one whose file cannot be read right now: that is not forgery, so the record is sent later.
     if (signed && this.#options.trust.isUnsureOf?.(signed.keyId))
       throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that the configuration names cannot be read');
-    const row = { chain, place, problem: problem ?? 'is no record' };
+    const row = { chain, place, problem: problem ?? 'is not a record' };
     this.#options.observer.unproven(row);
     return { unproven: { ...row, foundAt: new Date().toISOString() } };
   }

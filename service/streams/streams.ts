@@ -166,13 +166,13 @@ export function createStreamMetrics(feed: Pick<StreamFeed, 'lag'>, names: readon
   });
   const failures = new Counter({
     name: 'firebreak_stream_failures_total',
-    help: 'Deliveries that failed: for the moment (later), for what was in them (refused), or here (broken)',
+    help: 'Deliveries that failed: temporarily (later), because of their content (refused), or on this side (broken)',
     labelNames: ['stream', 'kind'] as const,
     registers,
   });
   const unproven = new Counter({
     name: 'firebreak_stream_unproven_total',
-    help: 'Records whose words were left out, since nobody who is known has signed them',
+    help: 'Records whose text was left out because no known key has signed them',
     labelNames,
     registers,
   });

@@ -2,7 +2,7 @@ import { ApplicationFailure, DefaultFailureConverter, type FailureConverter, typ
 import type { Received } from '../../core/messages/message.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
-const nobodySays = 'no process that is trusted says why';
+const nobodySays = 'no trusted process has given a reason';
 
 /**
  * Puts the message and the stack of every failure into a payload, which the codec signs and encrypts: otherwise Temporal would store them in plain text. They

@@ -5,7 +5,7 @@ import type { CallsThatWait } from './waiting-calls.ts';
 
 const callMs = 5_000;
 const identity = 'firebreak';
-const reason = 'no cell has held it up';
+const reason = 'it was not held up by a cell';
 
 /** Whether the run has not ended; a paused one is open too. */
 export function isOpenRun({ status }: Pick<WorkflowExecutionInfo, 'status'>): boolean {

@@ -129,7 +129,7 @@ function valueFor(received: unknown, bound: Omit<Expected, 'from'>): unknown {
 
 function valueIn(read: Read, workflow: string): unknown {
   if (read.ok) return read.message.value;
-  throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal says of ${workflow}: ${refusalTexts[read.why]}`);
+  throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal returned for ${workflow}: ${refusalTexts[read.why]}`);
 }
 
 /** How a workflow has ended, as stated by the cell. @throws FB_ERR_MESSAGE_REFUSED if no cell states it. */

@@ -14,11 +14,11 @@ const mostLookedAt = 10;
 const unreadableAfterMs = 10 * 60_000;
 
 const standsStill =
-  'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
-  'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
-const heldUpText = 'somebody who reaches Temporal has held up an incident: that is taken back';
+  'an incident stands still: its next task is waiting in Temporal and no cell takes it, so it asks nobody and receives no answer. Check whether this cell is busy, ' +
+  'and which builds and workers Temporal knows (firebreak doctor). Or terminate the run in Temporal: the cell then starts the incident again';
+const heldUpText = 'somebody with access to Temporal held up an incident; that is reverted';
 const notTakenBack =
-  'somebody who reaches Temporal has held up an incident, and Temporal does not let that be taken back: end its run in Temporal, and the cell begins the incident again';
+  'somebody with access to Temporal held up an incident, and Temporal does not allow that to be reverted: terminate its run in Temporal, and the cell starts the incident again';
 
 interface StillParts {
   readonly log: Logger;

@@ -47,7 +47,7 @@ export class UnansweredPolls {
     if (!repeatedPoll.test(line.message)) return false;
     const code = codeOf(line.error);
     const said = this.#trouble.met(code);
-    if (said) this.#log.error({ source: 'temporal', code, ...said }, 'Temporal does not answer the workers: they go on asking');
+    if (said) this.#log.error({ source: 'temporal', code, ...said }, 'Temporal does not answer the workers: they keep asking');
     this.#lookSoon();
     return true;
   }

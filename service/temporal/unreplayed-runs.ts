@@ -14,8 +14,8 @@ const notTheSame = /\bforce_cause: NonDeterministicError\b/;
 const mostRuns = 1_000;
 
 const whatToDo =
-  'the history of a run does not come out the same when it is read again, so it does not go on: put back the keys that were taken out of `trust`, ' +
-  'or what this cell remembers (`memory` in its state directory); if neither is there after ten minutes, the cell ends the run and begins the incident again';
+  'replaying the history of a run gives a different result, so the run cannot continue: restore the keys that were removed from `trust`, ' +
+  'or what this cell remembers (`memory` in its state directory). If neither is restored after ten minutes, the cell ends the run and starts the incident again';
 
 /** A run that does not replay its history is retried for ever. Each gets one log line, and a few more at growing intervals. */
 export class UnreplayedRuns {

@@ -145,7 +145,7 @@ async function whyFull({
 }): Promise<string | undefined> {
   const { namespace } = client.options;
   const told = (known: string, setting: string): string =>
-    `It knows ${known}, and takes ${mostKnown} unless its ${setting} says otherwise: see who polls with those that are not Firebreak's, and end that`;
+    `It knows ${known}, and accepts ${mostKnown} unless its ${setting} is set differently: find out who polls with those that are not Firebreak's, and stop that`;
   try {
     const { length: builds } = await knownBuilds({ client, deployment });
     return builds < mostKnown ? undefined : told(`${builds} builds of ${deployment}`, 'matching.maxVersionsInDeployment');

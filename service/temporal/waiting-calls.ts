@@ -20,12 +20,12 @@ const mostHeard = 100;
 
 const texts = {
   'not taken':
-    'what incidents have to have done waits, and nobody takes it: look whether the process that does it runs, and whether Temporal holds its queue back (firebreak doctor)',
+    'calls of incidents are waiting and no process takes them: check whether the process that handles them is running, and whether Temporal holds its queue back (firebreak doctor)',
   'not answered':
-    'what incidents have to have done is taken again and again, and nobody who is trusted says what becomes of it: look whether the process that does it is killed or hangs, ' +
+    'calls of incidents are taken again and again, but no trusted process returns a result: check whether the process that handles them is killed or hangs, ' +
     'whether its key is trusted, and who else takes work from its queue in Temporal',
   'put off':
-    'somebody who reaches Temporal has put off what incidents have to have done, for longer than whoever does it has asked for: it is to be done now',
+    'somebody with access to Temporal postponed calls of incidents for longer than the process that handles them asked for: they are due now',
 } as const;
 
 type Trouble = keyof typeof texts;

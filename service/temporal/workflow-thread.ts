@@ -91,7 +91,7 @@ for (const kind of [() => {}, async () => {}, function* () {}, async function* (
   Object.defineProperty(Object.getPrototypeOf(kind), 'constructor', { value: madeOfText, writable: false, configurable: false });
 
 function madeOfText(): never {
-  throw new EvalError('no code is made of texts here');
+  throw new EvalError('code cannot be generated from strings here');
 }
 
 /**
@@ -105,7 +105,7 @@ const keepShared = new Script(`(() => {
     const { value, writable, configurable } = getOwnPropertyDescriptor(kind, key);
     if (!writable || !configurable) return;
     const set = function (own) {
-      if (this === kind) throw new TypeError('what all playbooks share is not changed');
+      if (this === kind) throw new TypeError('what all playbooks share cannot be changed');
       defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
     };
     defineProperty(kind, key, { get: () => value, set });
@@ -145,10 +145,8 @@ Object.defineProperty(ReusableVMWorkflowCreator, 'unhandledRejectionHandlerHasBe
 process.on('unhandledRejection', (reason, promise) => {
   const runId = activatorOf(promise)?.info.runId;
   const workflow = runId === undefined ? undefined : ReusableVMWorkflowCreator.workflowByRunId.get(runId);
-  if (!workflow) throw new UnhandledRejectionError(`a promise of this thread itself failed: ${textOf(reason)}`, reason);
-  workflow.setUnhandledRejection(
-    new UnhandledRejectionError(`nobody waits for a promise that failed: ${textOf(reason)}`, reason),
-  );
+  if (!workflow) throw new UnhandledRejectionError(`a promise of this thread itself was rejected: ${textOf(reason)}`, reason);
+  workflow.setUnhandledRejection(new UnhandledRejectionError(`a rejected promise was not awaited: ${textOf(reason)}`, reason));
 });
 
 /** A thrown value need not be a string, and may throw when converted to one. */

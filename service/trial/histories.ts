@@ -142,9 +142,9 @@ async function faultOf(
   const difference = await differenceOnReplay({ bundle, workflows: trialSpeaker(cluster).workflows, workflowId, history });
   if (difference === undefined) return undefined;
   return {
-    problem: `${playbook} goes another way than it went (${answer}): ${difference}`,
+    problem: `${playbook} takes another path than before (${answer}): ${difference}`,
     remedy:
-      'If that is meant, record them again: firebreak pack histories. Incidents that are open end with the build that they began with',
+      'If that is intended, record them again: firebreak pack histories. Open incidents finish on the build that they started with',
   };
 }
 

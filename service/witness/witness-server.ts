@@ -47,18 +47,18 @@ function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<
   const { logs, verifier, signer, key, kept, now = () => new Date() } = options;
   const decide = async (body: string): Promise<WitnessAnswer> => {
     const request = parseRequest(body);
-    if (!request) return { status: 400, body: 'this is no request to add a checkpoint\n' };
+    if (!request) return { status: 400, body: 'this is not a request to add a checkpoint\n' };
     const { head, note } = request;
     const keys = logs.filter(({ name }) => name === head.origin);
     if (keys.length === 0) return { status: 404, body: 'this log is not known here\n' };
     const signedBy = keys.find((one) => isNoteSigned(note, one, verifier));
-    if (!signedBy) return { status: 403, body: 'no key that is known for this log has signed this\n' };
+    if (!signedBy) return { status: 403, body: 'this is not signed by a known key of this log\n' };
     const path = `${sha256Hex(head.origin).slice(0, 32)}.note`;
     const refused = objection(request, await seenAt(kept, path, head.origin));
     if (refused) return refused;
     const seconds = Math.floor(now().getTime() / 1_000);
     const signature = fromBase64(await signer.sign(new TextEncoder().encode(cosignedText(note.text, seconds))));
-    if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the witness’s key signs nothing');
+    if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the witness’s key produced no signature');
     await kept.write({ path, bytes: new TextEncoder().encode(noteText(note)) });
     return {
       status: 200,
@@ -93,18 +93,19 @@ export function serveWitness(
     const close = { connection: 'close' };
     if (request.method === 'GET' && request.url === '/healthz') return answer(response, { status: 200, body: { status: 'ok' } });
     if (request.method !== 'POST' || request.url !== addCheckpointPath)
-      return answer(response, { status: 404, body: `here is POST ${addCheckpointPath} alone\n`, headers: close });
+      return answer(response, { status: 404, body: `only POST ${addCheckpointPath} is served here\n`, headers: close });
     void bodies
       .read(request)
       .then(async (body) => {
-        if (!body.ok) return answer(response, { status: body.status, body: 'this is too much, or too slow\n', headers: close });
+        if (!body.ok)
+          return answer(response, { status: body.status, body: 'the request is too large or too slow\n', headers: close });
         const said = await judge(body.bytes.toString('utf8'));
         if (said.status === 200) proven();
         answer(response, { ...said, ...(said.status === 409 && { type: sizeType }) });
       })
       .catch((error: unknown) => {
         onProblem(error);
-        answer(response, { status: 503, body: 'it cannot be signed now\n' });
+        answer(response, { status: 503, body: 'the checkpoint cannot be signed now\n' });
       });
   });
 }

@@ -157,7 +157,7 @@ describe('records', () => {
   test.each<readonly [string, AuditRecord, readonly RecordSignature[] | undefined, RegExp]>([
     ['without a signature', record, undefined, /is not signed/],
     ['with too few signatures', record, [], /is not signed/],
-    ['of a stranger', record, [newMaker().sign(record)], /no valid signature of a cell or desk that is known/],
+    ['of a stranger', record, [newMaker().sign(record)], /no valid signature of a known cell or desk/],
     ['with the signature of another record', record, [maker.sign({ ...record, number: 2 })], /no valid signature/],
     [
       'with the signature of the same record in another run',

@@ -26,8 +26,8 @@ describe('streams of evidence', () => {
     await sleep(10);
     expect(order).toEqual([]);
     expect(said).toEqual([
-      'third: waits for its turn: 2 streams of evidence are on their way, 0 wait before it',
-      'fourth: waits for its turn: 2 streams of evidence are on their way, 1 wait before it',
+      'third: waits for its turn: 2 streams of evidence are running, 0 wait before it',
+      'fourth: waits for its turn: 2 streams of evidence are running, 1 wait before it',
     ]);
     first.end();
     await Promise.all(waiting);
@@ -43,7 +43,7 @@ describe('streams of evidence', () => {
     const running = streams.inTurn({ signal }, first.work);
     const said: string[] = [];
     const second = streams.inTurn({ signal, progress: (text) => said.push(text) }, async () => {});
-    expect(said).toEqual(['waits for its turn: 1 streams of evidence are on their way, 0 wait before it']);
+    expect(said).toEqual(['waits for its turn: 1 streams of evidence are running, 0 wait before it']);
     first.end();
     await Promise.all([running, second]);
   });

@@ -77,7 +77,7 @@ describe('who uses a Secret', () => {
       rolled: [],
       left: [
         expect.stringMatching(
-          /^Deployment cart \(the annotations of its pod template leave the mark of a rotation no room, by \d+ bytes/,
+          /^Deployment cart \(the annotations of its pod template are \d+ bytes too large to add the mark of a rotation/,
         ),
       ],
     });

@@ -104,7 +104,7 @@ describe('before a step', () => {
     expect(await arrives(question, yes)).toBe(true);
     expect(shown(question, [yes, other]).ok).toBe(true);
     expect(await arrives(question, no)).toBe(true);
-    expect(shown(question, [yes, other])).toMatchObject({ ok: false, reason: expect.stringContaining('taken back') });
+    expect(shown(question, [yes, other])).toMatchObject({ ok: false, reason: expect.stringContaining('withdrawn') });
   });
 
   test('a no stands until the next level overrules it, with two people', async () => {

@@ -65,7 +65,7 @@ inBrowser(
       const refused = await opened(lied);
       const said = await refused.locator('main').textContent();
       expect(said).toContain('Do not rely on this file');
-      expect(said).toContain('Record 1 is not what its hash says.');
+      expect(said).toContain('Record 1 does not match its hash.');
       expect(said).toContain('<img src=x onerror=alert(1)></script>\\u{202e}nothing');
       await refused.close();
       expect(problems).toEqual([]);

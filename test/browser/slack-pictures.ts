@@ -42,7 +42,7 @@ const shellChoices: QuestionCard['choices'] = [
     quorum: 1,
     destructive: false,
     weakens: true,
-    changes: ['The incident is called harmless.'],
+    changes: ['The incident is marked as harmless.'],
     blastRadius: [],
     notes: [],
   },
@@ -90,7 +90,7 @@ const cards: Readonly<Record<Exclude<(typeof pictured)['slack-card'][number], 'g
 };
 
 const waiting =
-  '*What waits for you*\n•  Is the new binary in cart-7d9c5b6f4-x2x8k expected?  `shop/Deployment/cart`, until 14:17 UTC';
+  '*What is waiting for you*\n•  Is the new binary in cart-7d9c5b6f4-x2x8k expected?  `shop/Deployment/cart`, until 14:17 UTC';
 
 interface Shown {
   readonly page: Page;
@@ -273,7 +273,7 @@ await withBrowser(async (browser) => {
       await page.keyboard.press('Escape');
       await page.getByLabel('Message #security-incidents').fill('/firebreak questions');
       await page.keyboard.press('Enter');
-      await page.getByText('What waits for you').waitFor();
+      await page.getByText('What is waiting for you').waitFor();
       await until(() => rig.slack.ephemerals('U0ADA')[0]);
       await take(at, 'slack-command', 'article.private');
     },

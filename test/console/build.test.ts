@@ -17,7 +17,7 @@ const files = (): readonly string[] =>
 const textOf = (file: string): string => readFileSync(join(folder, file), 'utf8');
 
 describe('the built console', () => {
-  test('is one page, one script and one style sheet, and their gzip, under names that change with what is in them', () => {
+  test('is one page, one script and one style sheet, with their gzip files, under names that change with their content', () => {
     expect(
       files()
         .map((file) => file.replace(/-[0-9a-f]{12}\./, '-HASH.'))
@@ -34,14 +34,14 @@ describe('the built console', () => {
       expect(gunzipSync(readFileSync(join(folder, file))).toString()).toBe(textOf(file.slice(0, -'.gz'.length)));
   });
 
-  test('is less than 200 kB on its way, all pages together', () => {
+  test('is less than 200 kB to transfer, all pages together', () => {
     const bytes = files()
       .filter((file) => file.endsWith('.gz'))
       .map((file) => statSync(join(folder, file)).size);
     expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(200_000);
   });
 
-  test('has no script and no style in its page, and loads what the build made', () => {
+  test('has no inline script or style in its page, and loads what the build made', () => {
     const page = textOf('index.html');
     expect(page).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/);
     const loaded = [...page.matchAll(/(?:src|href)="\/console\/([^"]+)"/g)].map(([, file]) => file);
@@ -52,7 +52,7 @@ describe('the built console', () => {
     );
   });
 
-  test('names no other host: nothing of it is fetched from elsewhere', () => {
+  test('names no other host: nothing is fetched from elsewhere', () => {
     // The namespaces of SVG and MathML only look like addresses.
     const hosts = files()
       .filter((file) => !file.endsWith('.gz'))

@@ -8,13 +8,13 @@ const now = Date.parse('2026-03-01T14:30:00Z');
 const reader = { locale: 'en-US', timeZone: 'UTC' };
 
 describe('times in the console', () => {
-  test('are the hour today, with the day on another one, and the year in another one', () => {
+  test('show the hour today, the day as well on another day, and the year as well in another year', () => {
     expect(timeText('2026-03-01T14:02:11.123Z', now, reader)).toBe('14:02');
     expect(timeText('2026-02-28T23:59:00Z', now, reader)).toBe('Feb 28, 23:59');
     expect(timeText('2025-12-31T00:00:00Z', now, reader)).toBe('Dec 31, 2025, 00:00');
   });
 
-  test('are in the zone of who reads, in which today may be another day', () => {
+  test('are in the reader’s time zone, in which today may be another day', () => {
     const auckland = { locale: 'en-US', timeZone: 'Pacific/Auckland' };
     expect(timeText('2026-03-01T14:02:00Z', now, auckland)).toBe('03:02');
     expect(timeText('2026-03-01T10:59:00Z', now, auckland)).toBe('Mar 1, 23:59');
@@ -30,7 +30,7 @@ describe('times in the console', () => {
     [94_000_000, '1 d 2 h'],
   ])('%d ms last %s', (ms, text) => expect(lengthText(ms)).toBe(text));
 
-  test('say how long ago, and nothing of a future that only another clock has', () => {
+  test('say how long ago, and never a future time that only another clock has', () => {
     expect(agoText('2026-03-01T14:30:02Z', now)).toBe('just now');
     expect(agoText('2026-03-01T14:27:10Z', now)).toBe('2 min ago');
   });
@@ -43,7 +43,7 @@ describe('times in the console', () => {
 });
 
 describe('what the engine wrote', () => {
-  test('is told without kinds, names of code and times of machines', () => {
+  test('is shown without kinds, code names and machine times', () => {
     expect(plainText('quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified', now)).toBe(
       'quarantine pod on cart-…x2x8k: unverified',
     );
@@ -53,18 +53,18 @@ describe('what the engine wrote', () => {
     );
   });
 
-  test('has whole names where somebody decides', () => {
+  test('has full names where somebody decides', () => {
     expect(plainText('pod/shop/cart-7d9c5b6f4-x2x8k: deleted', now, 'whole')).toBe('Pod cart-7d9c5b6f4-x2x8k in shop: deleted');
   });
 
-  test('but what ran, was asked for or is called so stays as it is', () => {
+  test('leaves commands, images and proper names as they are', () => {
     for (const text of ['/tmp/.x/kdevtmpfsi -o pool.example.net:3333', 'registry.example.com/shop/cart:1.4.2', 'GitHub, Argo CD'])
       expect(plainText(text, now)).toBe(text);
   });
 
   const record = { number: 1, at: '2026-03-01T14:02:11Z', actor: { kind: 'engine', name: 'engine' }, action: null } as const;
 
-  test('of a check says how sure it is, with what was looked at', () => {
+  test('about a check says how certain it is, and what was checked', () => {
     const target = 'pod/shop/cart-7d9c5b6f4-x2x8k';
     const text = `quarantinePod on ${target}: unverified (no probe was made)`;
     expect(entryText({ ...record, kind: 'step.checked', text, target }, now)).toEqual({
@@ -74,7 +74,7 @@ describe('what the engine wrote', () => {
     });
   });
 
-  test('of a verdict has its word, and of an answer its person once', () => {
+  test('about a verdict has its word, and about an answer names its person once', () => {
     const verdict = { ...record, kind: 'incident.verdict', text: 'benign: expected, said Ada', target: null };
     expect(entryText(verdict, now)).toMatchObject({ head: 'Verdict: harmless', detail: 'expected, said Ada' });
     const actor = { kind: 'person', name: 'Ada Byron' } as const;
@@ -84,18 +84,18 @@ describe('what the engine wrote', () => {
     expect(entryText(decided, now)).toMatchObject({ head: 'Decided', detail: 'Expected, by design' });
   });
 
-  test('of a kind that nobody has named here is told all the same', () => {
+  test('of an unknown kind is shown all the same', () => {
     expect(entryText({ ...record, kind: 'new.kind', text: 'something else', target: null }, now).head).toBe('something else');
   });
 });
 
-test('an incident stands as it does, and no better', () => {
+test('an incident’s state is shown as it is, and no better', () => {
   expect(standText(listed(1)).text).toBe('Not contained');
   expect(standText(listed(1, { contained: 1 })).text).toBe('Contained');
   expect(standText(listed(1, { contained: 1, state: 'closed', verdict: 'benign' })).text).toBe('Closed: harmless');
 });
 
-test('objects and sizes are read in words', () => {
+test('objects and sizes are shown in words', () => {
   expect(wholeTargetText('pod/shop/cart-1')).toBe('Pod cart-1 in shop');
   expect(wholeTargetText('node/worker-7')).toBe('Node worker-7');
   expect(wholeTargetText('networkpolicy/shop/deny-all')).toBe('NetworkPolicy deny-all in shop');

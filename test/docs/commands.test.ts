@@ -54,7 +54,7 @@ function unknownIn(call: string): string | undefined {
   return options.find((option) => !known.has(option.replace(/[,.]$/, '')));
 }
 
-test('every command of Firebreak that a page names is there, with its options', () => {
+test('every Firebreak command that a page names exists, with its options', () => {
   const calls = pages.flatMap(({ file, text }) =>
     linesOf(text)
       .flatMap(callsOf)
@@ -66,7 +66,7 @@ test('every command of Firebreak that a page names is there, with its options', 
   ).toEqual([]);
 });
 
-test('so is every script of npm', () => {
+test('so does every npm script', () => {
   const called = pages.flatMap(({ file, text }) =>
     linesOf(text).flatMap((line) => [...line.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, script = '']) => ({ file, script }))),
   );
@@ -76,7 +76,7 @@ test('so is every script of npm', () => {
   ).toEqual([]);
 });
 
-test('so is every code of an error', () => {
+test('so does every error code', () => {
   const codes = pages.flatMap(({ file, text }) =>
     [...text.matchAll(/\bFB_ERR_[A-Z_]*[A-Z]\b/g)].map(([code]) => ({ file, code })),
   );

@@ -21,7 +21,7 @@ function sizeOf(file: string): { readonly width: number; readonly height: number
 describe('the pictures of pages and cards', () => {
   const inTree = readdirSync(imagesFolder).filter((name) => name.endsWith('.webp'));
 
-  test('are there at both widths, in light and in dark, and no others are', () => {
+  test('exist at both widths, in light and in dark, and there are no others', () => {
     expect(inTree.toSorted()).toEqual(expected.map(({ file }) => file).toSorted());
   });
 
@@ -41,7 +41,7 @@ describe('the pictures of pages and cards', () => {
     }
   });
 
-  test('are of every page that the console has', () => {
+  test('cover every page of the console', () => {
     const paths = [...read('console/main.tsx').matchAll(/from '\.\/pages\/(\w+)\.tsx'/g)].map(([, name]) => name);
     expect(paths.length).toBeGreaterThan(3);
     expect(paths.filter((name) => !pictured.console.some((one) => one === name))).toEqual([]);

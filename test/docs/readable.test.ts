@@ -29,7 +29,7 @@ describe('the pages', () => {
     expect(grade(proseOf(text))).toBeLessThanOrEqual(most.grade);
   });
 
-  test.each(pages)('$file says it in words of the field', ({ text }) => {
+  test.each(pages)('$file uses established terms', ({ text }) => {
     // Text in backticks is quoted.
     const words = text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, '');
     expect(refusedIn(words)).toEqual([]);

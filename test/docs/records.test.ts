@@ -35,11 +35,11 @@ describe('the page about what is on record', () => {
   const tests = sources(['test'], /(?<!docs\/records)\.test\.ts$/);
 
   // Anything that writes a record takes its kind from this list: the compiler rejects any other.
-  test('names every kind that there is, and no other', () => {
+  test('names every kind that exists, and no others', () => {
     expect([...onPage].sort()).toEqual([...recordKinds].sort());
   });
 
-  test('names none that nothing writes', () => {
+  test('names no kind that nothing writes', () => {
     // The outcome of a decision is written as `${noun}.begun`, and that of a lease as `${state}`.
     const isWritten = (kind: string): boolean => {
       const [, what = ''] = kind.split('.');
@@ -48,7 +48,7 @@ describe('the page about what is on record', () => {
     expect(recordKinds.filter((kind) => !isWritten(kind))).toEqual([]);
   });
 
-  test.each(rows)('names tests that know of it: $what', ({ kinds, tests: files }) => {
+  test.each(rows)('names tests that mention it: $what', ({ kinds, tests: files }) => {
     for (const file of files) {
       const text = readFileSync(join(root, file), 'utf8');
       expect(kinds.filter((kind) => text.includes(kind))).not.toEqual([]);

@@ -20,20 +20,20 @@ describe('the site of the documentation', () => {
     ).toEqual(names.toSorted());
   });
 
-  test('has a page that nobody has placed under More', () => {
+  test('puts a page without a place under More', () => {
     const last = sectionsOf([...names, 'new.md']).at(-1);
     expect(last?.title).toBe('More');
     expect(last?.pages).toContain('new.md');
   });
 
-  test('has no place for a page that is not there', () => {
+  test('has no entry for a page that does not exist', () => {
     const places = kinds.flatMap(({ sections }) => sections.flatMap(({ pages: placed }) => placed));
     expect(
       places.filter((place) => !names.some((name) => (place.endsWith('/') ? name.startsWith(place) : name === place))),
     ).toEqual([]);
   });
 
-  test('shows what is no page of it as a link into the repository, or as words where none is named', () => {
+  test('links to the repository for files that are not pages, and shows plain words if no repository is named', () => {
     const page = {
       name: 'a/b.md',
       file: 'docs/a/b.md',
@@ -48,14 +48,14 @@ describe('the site of the documentation', () => {
     );
   });
 
-  test('has a folder’s own page where a link leads to the folder', () => {
+  test('shows a folder’s own page for a link to the folder', () => {
     const page = { name: 'index.md', file: 'docs/index.md', text: '[Sensors](sensors), [words](../SECURITY.md)' };
     expect(sitePage({ page, files: new Set(['docs/sensors/README.md', 'SECURITY.md']), repository: undefined })).toBe(
       '[Sensors](./sensors/index.md), [words](./SECURITY.md)',
     );
   });
 
-  test('leaves out what a page says to who changes it', () => {
+  test('leaves out what a page says to its editors', () => {
     const page = {
       name: 'a.md',
       file: 'docs/a.md',
@@ -69,7 +69,7 @@ describe('the site of the documentation', () => {
     expect([...anchorsOf('# A\n\n## A\n\n```sh\n# no heading\n```\n')]).toEqual(['a', 'a-1']);
   });
 
-  test('can be made with nothing but Node: it imports no package of the tree', () => {
+  test('can be built with nothing but Node: it imports none of the tree’s packages', () => {
     const sources = execFileSync('git', ['ls-files', 'tools/site'], { cwd: root, encoding: 'utf8' }).split('\n');
     const imported = sources
       .filter((name) => name.endsWith('.ts'))
@@ -100,7 +100,7 @@ describe('the recording in the README', () => {
 });
 
 describe('links', () => {
-  test.each([...pages, readme])('of $file lead to files and headings that are there', (page) => {
+  test.each([...pages, readme])('in $file lead to files and headings that exist', (page) => {
     const dead = linksOf(page).filter(({ file, anchor }) => {
       if (!existsSync(join(root, file))) return true;
       return anchor !== undefined && file.endsWith('.md') && !anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor);

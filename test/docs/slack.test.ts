@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../..');
 const manifest = parse(readFileSync(join(root, 'deploy/slack/manifest.yaml'), 'utf8'));
 const scopes: readonly string[] = manifest.oauth_config.scopes.bot;
 
-test('with the scopes of the manifest the desk does all that it does in Slack', async () => {
+test('the manifest has all scopes that the desk needs in Slack', async () => {
   const rig = await startRig({}, scopes);
   // A lost answer: the desk looks for the card in the channel.
   rig.slack.fail('chat.postMessage', { status: 500 });
@@ -22,7 +22,7 @@ test('with the scopes of the manifest the desk does all that it does in Slack', 
   await rig.stop();
 });
 
-test('the manifest sends everything to the one address that the desk answers at, and Socket Mode is off', () => {
+test('the manifest sends everything to the one address at which the desk answers, and Socket Mode is off', () => {
   const [command] = manifest.features.slash_commands;
   const { interactivity, socket_mode_enabled: socketMode } = manifest.settings;
   expect(command).toMatchObject({ command: '/firebreak', url: interactivity.request_url });
@@ -31,7 +31,7 @@ test('the manifest sends everything to the one address that the desk answers at,
   expect(socketMode).toBe(false);
 });
 
-test('the manifest’s message shortcut is the one that the desk takes', async () => {
+test('the manifest’s message shortcut is the one that the desk accepts', async () => {
   const [shortcut] = manifest.features.shortcuts;
   expect(shortcut.type).toBe('message');
   const rig = await startRig({}, scopes);
@@ -41,7 +41,7 @@ test('the manifest’s message shortcut is the one that the desk takes', async (
   await rig.stop();
 });
 
-test('the page about Slack names every scope, and its pictures are there', () => {
+test('the page about Slack names every scope, and its pictures exist', () => {
   const page = readFileSync(join(root, 'docs/slack.md'), 'utf8');
   for (const scope of scopes) expect(page).toContain(`\`${scope}\``);
   const pictures = [...page.matchAll(/\]\((images\/[^)]+)\)/g)].map(([, file]) => file ?? '');

@@ -48,7 +48,7 @@ describe('what the product says to people', () => {
     expect(texts.length).toBeGreaterThan(5_000);
   });
 
-  test('names a page by the command that prints it, since who installs the package, the image or the archive has no other way to it', () => {
+  test('names a page by the command that prints it, since users of the package, the image or the archive have no other way to read it', () => {
     const byFile = texts.filter(({ text }) => /(?<!:\S*)\bdocs\/[\w/…-]+\.md/.test(text));
     expect(byFile).toEqual([]);
     expect(installed.length).toBeGreaterThan(30);
@@ -67,7 +67,7 @@ describe('what the product says to people', () => {
     expect(wanting).toEqual([]);
   });
 
-  test('is in words of the field, as in the pages', () => {
+  test('uses established terms, as the pages do', () => {
     const found = texts.flatMap(({ file, text }) => refusedIn(withoutQuoted(text)).map((word) => ({ file, word, text })));
     expect(found).toEqual([]);
   });

@@ -11,7 +11,7 @@ test('the page lists constants', () => {
   expect(rows.length).toBeGreaterThan(20);
 });
 
-test.each(rows)('$constant stands in $file as the page says, and $measuredBy is there', ({ constant, file, measuredBy }) => {
+test.each(rows)('$constant has the documented value in $file, and $measuredBy exists', ({ constant, file, measuredBy }) => {
   expect(readFileSync(join(root, file), 'utf8')).toContain(constant);
   expect(existsSync(join(root, measuredBy))).toBe(true);
 });

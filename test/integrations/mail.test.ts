@@ -19,7 +19,7 @@ test('a mail server that goes on talking without an answer is left within the ti
   const sent = sendMail({ host: '127.0.0.1', port: portOf(server), tls: 'none' }, mail, { withinMs: 1_500 });
   await expect(sent).rejects.toMatchObject({
     code: 'FB_ERR_UNAVAILABLE',
-    detail: expect.stringMatching(/^127\.0\.0\.1:\d+ did not take the mail: it was not done in time$/),
+    detail: expect.stringMatching(/^127\.0\.0\.1:\d+ did not accept the mail: it took too long$/),
   });
   server.close();
   // Closes once no connection is left.

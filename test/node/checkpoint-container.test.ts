@@ -210,7 +210,7 @@ describe('checkpointContainer on a real node', () => {
     });
     await expect(asked).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
-      detail: expect.stringContaining('not of the cluster’s CA'),
+      detail: expect.stringContaining('not signed by the cluster’s CA'),
     });
     api.close();
   });

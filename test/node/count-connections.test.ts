@@ -62,7 +62,7 @@ describe('countConnections on a real node, with exactly the rights of its manife
     expect(after.output.neighbours).toBeGreaterThan(0);
     expect(after.verification).toMatchObject({
       state: 'applied',
-      detail: expect.stringMatching(/^none: .* and none of this one$/),
+      detail: expect.stringMatching(/^none: .* and none for this one$/),
     });
     expect(await grows('neighbour')).toBe(true);
   });
@@ -110,6 +110,6 @@ describe('countConnections on a real node, with exactly the rights of its manife
       await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', name, '--ignore-not-found', '--now');
       return said.includes('(422 Invalid)') ? said : undefined;
     }, 120_000);
-    expect(refusal).toContain('the API server does not accept: create pods');
+    expect(refusal).toContain('the API server rejected: create pods');
   });
 });

@@ -85,7 +85,7 @@ describe('cutConnections on a real node', () => {
     const step = stepContext();
     expect(await cut.verify(await cut.apply(input, step), step)).toMatchObject({
       state: 'unverified',
-      detail: expect.stringContaining('established connections may live'),
+      detail: expect.stringContaining('established connections may survive'),
     });
   });
 

@@ -58,6 +58,6 @@ test('a profile that the node cannot enforce is given back by itself, where the 
     await done;
     return;
   }
-  await expect(done).rejects.toMatchObject({ detail: expect.stringContaining('has its old fields back') });
+  await expect(done).rejects.toMatchObject({ detail: expect.stringContaining('its old fields were restored') });
   expect((await until(available, 120_000)).spec.template.spec).toEqual(before.spec.template.spec);
 });

@@ -155,7 +155,7 @@ describe('commands of the tools', () => {
       };
       await expect(ended(tool('kill', { arguments: ['-pid', '1', '-start', '1'] }))).rejects.toMatchObject({
         code: 'FB_ERR_TARGET_REPLACED',
-        detail: expect.stringContaining('pid 1 is another process now'),
+        detail: expect.stringContaining('pid 1 now belongs to another process'),
       });
       for (const limits of [{ idleMs: 500 }, { timeoutMs: 500 }])
         await expect(ended(tool('traffic', { arguments: ['-seconds', '30'], ...limits }))).rejects.toMatchObject({

@@ -120,7 +120,7 @@ describe('firebreak dev up --real-nodes', () => {
     const folder = freshFolder();
     const { code, stderr } = await dev(folder, { PATH: '/nowhere' }, 'up', '--real-nodes', '1');
     expect(code).not.toBe(0);
-    expect(stderr).toContain('--real-nodes: there is no go on PATH (Go 1.26)');
+    expect(stderr).toContain('--real-nodes: go is not on PATH (Go 1.26)');
     expect(processesWith(folder)).toEqual([]);
   });
 });

@@ -40,7 +40,7 @@ describe('the probe of firebreak doctor on a real node', () => {
     probeNetwork({ api, toolsImage, ownNamespace: lab.namespace, signal: AbortSignal.timeout(120_000) });
 
   test('proves that NetworkPolicies are enforced, and leaves nothing of its own', async () => {
-    expect(await probed(cluster.api)).toMatchObject([{ state: 'ok', text: expect.stringContaining('by trying') }]);
+    expect(await probed(cluster.api)).toMatchObject([{ state: 'ok', text: expect.stringContaining('as tested') }]);
     const left = await lab.kubectl('get', 'pods,networkpolicies', '--output', 'name');
     expect(left.stdout).not.toContain('firebreak-doctor-');
   });

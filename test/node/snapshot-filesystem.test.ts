@@ -84,7 +84,7 @@ describe('snapshotFilesystem on a real node', () => {
     // A sparse file of 20 GB is left out, and the verification reports it.
     expect(verification).toMatchObject({
       state: 'partial',
-      missing: [expect.stringMatching(/more bytes than may be taken.*such as tmp\/huge/)],
+      missing: [expect.stringMatching(/more bytes than allowed.*such as tmp\/huge/)],
     });
     expect(output.evidence.artefacts.map(({ name }) => name)).toEqual(['filesystem.tar.zst', 'filesystem.json']);
     expect(output.container.id).toHaveLength(64);

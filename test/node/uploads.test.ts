@@ -114,7 +114,7 @@ describe('uploads of evidence on a real node', () => {
     const output = await files.apply(input(pod), step);
     expect(await howSent(output.evidence.manifestSha256)).toEqual({
       way: 'exec',
-      why: 'an upload of this step did not succeed before',
+      why: 'an earlier upload of this step failed',
     });
     expect(await files.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(refusals.map(({ status }) => status)).toEqual(expect.arrayContaining([403, 404]));
@@ -142,7 +142,7 @@ describe('uploads of evidence on a real node', () => {
     const output = await files.apply(input(pod), context());
     expect(await howSent(output.evidence.manifestSha256)).toEqual({
       way: 'exec',
-      why: expect.stringContaining('the tools do not reach the address for uploads: '),
+      why: expect.stringContaining('the tools cannot reach the address for uploads: '),
     });
     expect(await listed(output.evidence.manifestSha256)).toContain('tmp/implant');
   });
@@ -163,7 +163,7 @@ describe('uploads of evidence on a real node', () => {
       },
     });
     const line = result.subarray(0, result.indexOf('\n'));
-    expect(JSON.parse(String(line))).toEqual({ way: 'here', why: 'another certificate than was said' });
+    expect(JSON.parse(String(line))).toEqual({ way: 'here', why: 'the certificate is not the expected one' });
     expect(zstdDecompressSync(result.subarray(line.length + 1)).includes('tmp/done')).toBe(true);
     address.end();
   });

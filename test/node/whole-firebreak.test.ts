@@ -191,7 +191,7 @@ describe('a whole Firebreak on a real node', () => {
     );
     expect(stepIn(state, 'quarantinePod')).toMatchObject({
       state: 'verified',
-      detail: expect.stringMatching(/^new connections are dropped, by trying: .*; what was open has been cut$/),
+      detail: expect.stringMatching(/^new connections are dropped, as a probe showed: .*; what was open has been cut$/),
     });
     expect(stepIn(state, 'cutConnections')).toMatchObject({ state: 'verified' });
     expect(stepIn(state, 'probeQuarantine')).toMatchObject({ state: 'verified' });
@@ -209,7 +209,7 @@ describe('a whole Firebreak on a real node', () => {
     if (connections) expect(connections).toMatchObject({ open: 0, pods: 1, of: 1 });
     else
       expect(unknown).toContainEqual(
-        expect.stringMatching(/^whether connections of it are open: the connection table of node real-1 has no entry/),
+        expect.stringMatching(/^whether it has open connections: the connection table of node real-1 has no entry/),
       );
   });
 

@@ -64,7 +64,7 @@ describe('firebreak pack new', () => {
 
   test('overwrites nothing, and takes no name that is none', async () => {
     expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest is there');
-    expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Small letters');
+    expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Use at most 40 lowercase letters');
     expect((await firebreakIn(project, 'pack', 'new', 'firebreak')).stderr).toContain('is taken');
   });
 });
@@ -76,12 +76,12 @@ test('firebreak pack check names file, line and what to do', async () => {
   writeFileSync(file, `${text}\nexport const now = () => Date.now();\n`);
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(code).toBe(1);
-  expect(stdout).toMatch(
-    /^playbooks\/miner\.ts:\d+: Date\.now reads the clock, and another one at each replay\. Go by alert\.time/,
-  );
+  expect(stdout).toMatch(/^playbooks\/miner\.ts:\d+: Date\.now reads the clock, which differs at each replay\. Use alert\.time/);
   writeFileSync(file, text.replace('    await kept;\n', '    settle({ again: steps.snapshotPodState({ pod }) });\n'));
   const forgotten = await firebreakIn(folder, 'pack', 'check');
-  expect(forgotten.stdout).toMatch(/^playbooks\/miner\.ts:\d+: nobody waits for “settle\(.*: an await is missing\. Write await/m);
+  expect(forgotten.stdout).toMatch(
+    /^playbooks\/miner\.ts:\d+: nothing waits for “settle\(.*: an await is missing\. Write await/m,
+  );
   expect(forgotten.code).toBe(1);
 });
 
@@ -125,7 +125,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   );
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(
-    /^histories\/miner\.\w+\.json: recorded\/miner goes another way than it went \(\w+\): [^.]+\. If that is meant, record them again/,
+    /^histories\/miner\.\w+\.json: recorded\/miner takes another path than before \(\w+\): [^.]+\. If that is intended, record them again/,
   );
   expect(code).toBe(1);
 
@@ -136,7 +136,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   const publish = ['pack', 'publish', '--store', join(folder, 'releases'), '--key', key];
   const refused = await firebreakIn(folder, ...publish);
   expect(refused.stderr).toMatch(
-    /FB_ERR_REFUSED.*histories\/miner\.\w+\.json: recorded\/miner goes another way.*--allow-changed/s,
+    /FB_ERR_REFUSED.*histories\/miner\.\w+\.json: recorded\/miner takes another path.*--allow-changed/s,
   );
   expect(refused.code).toBe(1);
   // Without what is needed to read incidents: neither the payload key nor a Temporal is available.

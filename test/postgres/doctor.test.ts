@@ -48,7 +48,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     await (await openDatabase({ url: server?.url ?? '' })).close();
     expect(await told('', 'database')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
     expect(await told('?options=-c%20default_transaction_read_only%3Don', 'database')).toMatchObject([
-      { state: 'error', text: 'it is read, and takes nothing: PostgreSQL: 25006', remedy: expect.stringContaining('standby') },
+      { state: 'error', text: 'it can be read but not written: PostgreSQL: 25006', remedy: expect.stringContaining('standby') },
     ]);
   });
 
@@ -71,7 +71,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
 
   test('none without TLS, where it ends in a while, and that it has ended', async () => {
     expect(await told('?sslmode=no-verify')).toMatchObject([
-      { state: 'not tried', text: 'no certificate was shown by audit.url' },
+      { state: 'not tried', text: 'no certificate was presented by audit.url' },
     ]);
     await show(100);
     await eventually('the certificate', async () => (await told('?sslmode=no-verify'))[0]?.state === 'ok');
@@ -81,7 +81,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
       const [first] = await told('?sslmode=no-verify');
       return first?.state === 'error' && first;
     });
-    expect(ended.text).toMatch(/^audit\.url: what 127\.0\.0\.1:\d+ shows ended 35 days ago$/);
+    expect(ended.text).toMatch(/^audit\.url: the certificate that 127\.0\.0\.1:\d+ presents expired 35 days ago$/);
     expect(JSON.stringify(ended)).not.toContain(new URL(server?.url ?? '').password);
   });
 });

@@ -159,7 +159,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     expect((await firebreak(['records', 'cut', '--carry-out', '--config', file], urlOf('desk', owner))).stderr).toContain(
       '42501',
     );
-    expect((await old.firebreak('records', 'cut')).stdout).toContain('5 records of 2 chains are cut and still there');
+    expect((await old.firebreak('records', 'cut')).stdout).toContain('5 records of 2 chains are marked as expired');
     expect((await old.firebreak('records', 'cut', '--carry-out')).stdout).toBe('Deleted 5 records of 2 chains.\n');
     const report = JSON.parse((await old.firebreak('audit', 'verify', '--allow-stale', 'no log', '--json')).stdout);
     expect(report).toMatchObject({ ok: true, cut: { chains: 2, records: 5, ordered: 0 } });
@@ -185,6 +185,8 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   }
 
   test('what is no name of a user goes into no statement', () => {
-    expect(() => rightsStatements({ desk: 'desk"; DROP TABLE audit_records; --' })).toThrow('no name of a database user');
+    expect(() => rightsStatements({ desk: 'desk"; DROP TABLE audit_records; --' })).toThrow(
+      'not a valid name of a database user',
+    );
   });
 });

@@ -133,7 +133,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   });
 
   test('a Secret of another role is not its own', () => {
-    expect(pair().whyNot({ values: { username: 'pay', password: 'pay' } })).toContain('none of the configured roles');
+    expect(pair().whyNot({ values: { username: 'pay', password: 'pay' } })).toContain('not one of the configured roles');
     expect(pair().whyNot({ values: { username: 'shop_a' } })).toContain('it has no key password');
     expect(pair().whyNot(old)).toBeUndefined();
   });

@@ -24,10 +24,10 @@ describe('the demo', () => {
     expect(stdout).toMatch(/\d ms|\d s {2}contained/);
     expect(stdout).toContain('applied, unverified: no policy controller runs here');
     expect(stdout).toMatch(/✔ the pod with uid [0-9a-f]{8}… is gone/);
-    expect(stdout).toMatch(/✔ the Deployment orders runs with the new Secret cart-db-\S+ and is rolled out/);
+    expect(stdout).toMatch(/✔ the Deployment orders uses the new Secret cart-db-\S+ and is fully rolled out/);
     expect(stdout).toContain('✔ the suspect never had it');
     expect(stdout).toContain('✔ Every record is covered by a checkpoint.');
-    expect(stdout).toContain('Everything is as claimed.');
+    expect(stdout).toContain('Every claim is true.');
     // Not a terminal: no colours, and nothing that moves.
     expect(stdout).not.toContain('\u001b');
   });

@@ -137,7 +137,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
       .split('\n')
       .map((line) => JSON.parse(line).text),
   ).toEqual(['begin', 'end']);
-  expect(printed.err).toContain('No answer at the moment: the timeline goes on when there is one.\n');
+  expect(printed.err).toContain('No answer at the moment: the timeline continues when there is one.\n');
 });
 
 test('where Temporal is not there yet, that is said once and not for each try', async () => {

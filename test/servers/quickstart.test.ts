@@ -78,7 +78,7 @@ describe('the quickstart', () => {
           if (line.includes(' approve ')) await questionIsOpen();
           const { code, text } = await typeAndConfirm(line);
           expect({ line, code, text }).toEqual({ line, code: 0, text });
-          paste = /^Into firebreak\.yaml:\n\n((?:\w+: .*\n)+)/m.exec(text)?.[1] ?? paste;
+          paste = /^Add to firebreak\.yaml:\n\n((?:\w+: .*\n)+)/m.exec(text)?.[1] ?? paste;
           const [, into] = /&& cd (\S+)$/.exec(line) ?? [];
           if (into !== undefined) cwd = resolve(cwd, into);
         }

@@ -209,6 +209,6 @@ test('a condition compares one measure with a number, and what is none is refuse
   expect(backtestCondition('touched benign > 0').holds(report)).toBe(true);
   expect(backtestCondition('touched >= 3').holds(report)).toBe(false);
   expect(backtestCondition('touched benign=1').holds(report)).toBe(true);
-  expect(() => backtestCondition('toString > 0')).toThrow('“toString > 0” is no condition');
-  expect(() => backtestCondition('noise > 0')).toThrow('MEASURE > NUMBER, of alerts, unanswered');
+  expect(() => backtestCondition('toString > 0')).toThrow('“toString > 0” is not a condition');
+  expect(() => backtestCondition('noise > 0')).toThrow('MEASURE > NUMBER, where MEASURE is one of alerts, unanswered');
 });

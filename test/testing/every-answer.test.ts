@@ -42,7 +42,7 @@ describe('every answer of a shipped playbook', () => {
   test('counts what actions give back where the body looks at it, and nothing that it does not look at', async () => {
     const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
     expect(answers).toContain(
-      'remove, rotateSecret gives nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
+      'remove, rotateSecret returns nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
     );
     const outputs = paths.flatMap(({ turns }) =>
       turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),
@@ -215,7 +215,7 @@ describe('what a person should know is a problem', () => {
     );
     expect(await problemsOf(playbook)).toEqual([
       '“delete” of “Delete it?” shows the plan of deletePod, which is not carried out (delete)',
-      'it ends without an answer, a ticket or a note: nobody hears of it (silence)',
+      'it ends without an answer, a ticket or a note: nobody learns of it (silence)',
       '“delete” and “keep” of “Delete it?” come to the same (keep)',
     ]);
   });
@@ -246,7 +246,7 @@ describe('what a person should know is a problem', () => {
     expect(problems).toContainEqual(expect.stringMatching(/^a verdict does not count: benign: it is signed/));
     expect(problems).toContainEqual(
       expect.stringMatching(
-        /^it stops: nobody thought of it, at .*every-answer\.test\.ts:\d+.* \(verifyImage gives signature unknown\)$/,
+        /^it stops: nobody thought of it, at .*every-answer\.test\.ts:\d+.* \(verifyImage returns signature unknown\)$/,
       ),
     );
   });
@@ -276,17 +276,17 @@ describe('what a person should know is a problem', () => {
       },
     );
     expect(await problemsOf(destroys)).toContain(
-      'something is destroyed of which no evidence was kept: it waits half an hour for some (go, silence to the engine)',
+      'something is destroyed although no evidence of it was kept: it waits half an hour for some (go, silence to the engine)',
     );
     const hurries = definePlaybook({ id: 'hurries', title: 'Hurries', on, uses: { openTicket } }, async ({ steps }) => {
       void steps.openTicket({ title: '', body: '', labels: [] });
     });
     expect(await problemsOf(hurries)).toEqual([
-      expect.stringMatching(/^openTicket on outside.* is not waited for: an await is missing$/),
+      expect.stringMatching(/^openTicket on outside.* is not awaited: an await is missing$/),
     ]);
     const waits = definePlaybook({ id: 'waits', title: 'Waits', on, uses: {} }, () => new Promise<void>(() => undefined));
     expect(await problemsOf(waits)).toEqual([
-      'after 30 days it still goes on: it waits for what never comes, or in a loop without an end',
+      'it still runs after 30 days: it waits for something that never comes, or is in an endless loop',
     ]);
   });
 

@@ -80,7 +80,7 @@ describe('a simulation', () => {
 
   test('refuses an answer that its question does not have', async () => {
     await expect(simulate(containDroppedBinary, { alert: alertOf(), answer: ['delete'] })).rejects.toThrow(
-      '“delete” is no choice of “Is the new binary in cart-1 expected?”: release, remove, or silence',
+      '“delete” is not a choice of “Is the new binary in cart-1 expected?”: use one of release, remove, or silence',
     );
   });
 
@@ -152,7 +152,7 @@ describe('a simulation', () => {
         action: 'deletePod',
         state: 'failed',
         code: 'FB_ERR_PLAN_CHANGED',
-        reason: expect.stringMatching(/^people were not shown deletePod of .* with “delete”: ask\(\) has to offer its plan/),
+        reason: expect.stringMatching(/^people were not shown deletePod of .* with “delete”: ask\(\) must offer its plan/),
       },
     ]);
   });

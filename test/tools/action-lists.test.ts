@@ -19,7 +19,7 @@ function treeWith(name: string, files: Readonly<Record<string, string>>): string
 const declaration = 'export const pauseJob = declareAction<PauseJobInput, PauseJobOutput>()({});\n';
 const schema = 'export const pauseJobInput = z.object({});\nexport const pauseJobOutput = z.object({});\n';
 
-test('an action is in all lists as soon as its two files are there', () => {
+test('an action is in all lists as soon as its two files exist', () => {
   const root = treeWith('whole', {
     'workloads/pause-job.ts': declaration,
     'workloads/pause-job.schema.ts': schema,
@@ -42,7 +42,7 @@ test('an action is in all lists as soon as its two files are there', () => {
   });
 });
 
-test('a declaration without its schema, or with another name than its file, is refused by name', () => {
+test('a declaration without its schema, or with a different name from its file, is refused by name', () => {
   expect(() => actionLists(treeWith('bare', { 'workloads/pause-job.ts': declaration }))).toThrow(
     'core/actions/workloads/pause-job.schema.ts must have `export const pauseJobInput = …`',
   );

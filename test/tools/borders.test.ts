@@ -31,7 +31,7 @@ test.each([
   [
     'workflows/a.ts',
     "import { sleep } from '@temporalio/workflow';",
-    'the engine runs without Temporal, too: it asks workflows/world.ts, not @temporalio/workflow',
+    'the engine must also run without Temporal: use workflows/world.ts, not @temporalio/workflow',
   ],
   ['workflows/a.ts', 'const x = await import(first);', 'workflows may not import <computed>'],
   [
@@ -62,7 +62,7 @@ test.each([
   [
     'console/pages/a.ts',
     "import { session } from '../../core/console/console.schema.ts';",
-    'the browser takes types from schemas, and checks nothing with them',
+    'browser code may import only types from schemas',
   ],
 ])('in %s, %s is refused', (file, line, reason) => {
   expect(faultsOf(file, line)).toEqual([reason]);
@@ -80,7 +80,7 @@ const allRooms = [
   'console',
   'tools',
 ] as const;
-test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by no path, in no script', (room) => {
+test.each(allRooms)('the stand-ins cannot be reached from %s by any import, path or script', (room) => {
   const named = `${room} may not name the stand-ins’ folder`;
   expect(faultsOf(`${room}/a.ts`, "import { fake } from '../test/fakes/slack/index.ts';")).toEqual([
     named,
@@ -90,7 +90,7 @@ test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by n
   expect(faultsOf(`${room}/a.mjs`, "await import(new URL('../test/fakes/slack/index.ts', import.meta.url));")).toEqual([named]);
 });
 
-test('but from the demo, as a process of its own; what is built has none, and Docker’s image is what is built', () => {
+test('only from the demo, as a separate process; the build has none, and Docker’s image is the build', () => {
   expect(faultsOf('tools/demo/processes.ts', "export const folder = ['test', 'fakes'];")).toEqual([]);
   const textOf = (file: string): string => readFileSync(join(projectRoot(), file), 'utf8');
   const copied = textOf('deploy/Dockerfile').matchAll(/^COPY --from=build (\S+)/gm);

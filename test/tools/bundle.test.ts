@@ -29,7 +29,7 @@ function firebreak(args: readonly string[], { root = dist, env = {} }: { readonl
 }
 
 describe('what is built', () => {
-  test('starts the service of a few files, and of packages takes only those with a part for one kind of machine', () => {
+  test('starts the service from a few files, and uses only packages with a part for one kind of machine', () => {
     const { status, own, packages } = firebreak(['run', '--help']);
     expect(status).toBe(0);
     // It was 2 500 when each module was a file.
@@ -45,7 +45,7 @@ describe('what is built', () => {
     expect(packages.filter((name) => !others.includes(name) && !name.startsWith('@lmdb/'))).toEqual([]);
   });
 
-  test('asks and tries playbooks without any package beside it', () => {
+  test('reads and tries playbooks without any package next to it', () => {
     const alone = join(folder, 'alone');
     cpSync(dist, join(alone, 'dist'), { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
     cpSync(join(projectRoot(), 'package.json'), join(alone, 'package.json'));
@@ -58,12 +58,12 @@ describe('what is built', () => {
     expect(firebreak(['incidents', 'list', '--help'], { root })).toMatchObject({ status: 0, packages: [] });
   });
 
-  test('shows the places of an error in the sources', () => {
+  test('shows where in the sources an error is', () => {
     const { stderr } = firebreak(['incidents', 'list', '--config', 'none.yaml'], { env: { FIREBREAK_DEBUG: '1' } });
     expect(stderr).toMatch(/^ +at \w+ \(service\/config\/load\.ts:\d+:\d+\)$/m);
   });
 
-  test('has the licence of what it has taken of others', () => {
+  test('has the licence of each package that it includes', () => {
     const licenses = readFileSync(join(dist, 'licenses.txt'), 'utf8');
     for (const name of ['zod', '@temporalio/worker', '@slack/bolt', '@kubernetes/client-node'])
       expect(licenses).toContain(`\n${name} `);

@@ -26,7 +26,7 @@ const install = (milliseconds: number) =>
   });
 
 describe('the cache of platform parts', () => {
-  test('two processes at once install a part once, and both get it whole', async () => {
+  test('two processes at once install a part only once, and both get all of it', async () => {
     const results = await Promise.all([install(400), install(400)]);
     expect(results.map(({ code }) => code)).toEqual([0, 0]);
     expect(
@@ -49,7 +49,7 @@ describe('the cache of platform parts', () => {
     expect(readFileSync(join(cache, 'part-1.0', 'program'), 'utf8')).toBe('whole');
   });
 
-  test('two parts of one process at once wait for each other, too', async () => {
+  test('two installations in one process wait for each other, too', async () => {
     process.env.FIREBREAK_CACHE = cache;
     let installed = 0;
     const install = async () => {
@@ -75,7 +75,7 @@ describe('the cache of platform parts', () => {
     expect(readdirSync(cache)).toEqual([]);
   });
 
-  test('a registry that refuses once is asked again, and one that refuses for good ends it with the last reason', async () => {
+  test('a registry that refuses once is asked again, and one that keeps refusing ends it with the last reason', async () => {
     const answers = (...reasons: readonly (string | undefined)[]) => {
       const left = [...reasons];
       return { left, attempt: async () => left.shift() };
@@ -86,7 +86,7 @@ describe('the cache of platform parts', () => {
     expect(await askAgain(answers('a', 'b', 'c').attempt, [1, 1])).toBe('c');
   });
 
-  test('pip is asked again as well, and what it said last is told', async () => {
+  test('pip is asked again as well, and its last message is reported', async () => {
     const said = ['502 Bad Gateway', 'No matching distribution found'];
     const calls: string[] = [];
     const run = async ({ args }: RunCommandOptions) => {
@@ -117,7 +117,7 @@ describe('the cache of platform parts', () => {
     },
   );
 
-  test('a draft that the machine stopped under is removed by the next installation, one that is being made is not', async () => {
+  test('a draft left by a crash of the machine is removed by the next installation, but not one that is being made', async () => {
     const draft = (pid: number | undefined) => `other-1.0.${pid}.draft`;
     const gone = spawn(process.execPath, ['--version']);
     await once(gone, 'exit');
@@ -141,7 +141,7 @@ describe('the cache of platform parts', () => {
     expect(readdirSync(folder).sort()).toEqual(['.part.json', 'program']);
   });
 
-  test('is where FIREBREAK_CACHE says, else under XDG_CACHE_HOME', () => {
+  test('is where FIREBREAK_CACHE says, otherwise under XDG_CACHE_HOME', () => {
     process.env.FIREBREAK_CACHE = cache;
     expect(cacheFolder()).toBe(cache);
     delete process.env.FIREBREAK_CACHE;

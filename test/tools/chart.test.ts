@@ -103,9 +103,9 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       },
     ],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
-    ['leave config.temporal.address and TEMPORAL_ADDRESS out', { ...least, temporal: { install: true } }],
+    ['leave out config.temporal.address and TEMPORAL_ADDRESS', { ...least, temporal: { install: true } }],
     [
-      'temporal.install is for who has no Temporal',
+      'temporal.install is for installations without a Temporal',
       { ...withItsOwn, env: [{ name: 'TEMPORAL_ADDRESS', value: 'temporal:7233' }] },
     ],
     ['temporal.install has no TLS', { ...withItsOwn, config: { ...withItsOwn.config, temporal: { tls: true } } }],
@@ -114,18 +114,18 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
     ['reports.schedule has nothing', { ...least, reports: { schedule: '20 6 * * *' } }],
     ['reports.schedule needs persistence', { ...least, ...reported, desk: { persistence: { enabled: false } } }],
-    ['backup.schedule has no place', { ...least, backup: { schedule: '40 2 * * *' } }],
+    ['backup.schedule has nowhere to write to', { ...least, backup: { schedule: '40 2 * * *' } }],
     ['backup.schedule needs persistence', { ...least, ...backedUp, desk: { persistence: { enabled: false } } }],
     ['trust.clusters is missing', { ...least, profile: 'hub' }],
-    ['trust.hub is for a cluster without a desk', { ...least, trust: { hub: 'keys-of-hub' } }],
+    ['trust.hub is for a cluster without its own desk', { ...least, trust: { hub: 'keys-of-hub' } }],
     ['trust.hub does not say whose desk decides', { ...least, desk: { enabled: false } }],
-    ['evidence has no place', { config: { ...least.config, evidence: undefined } }],
+    ['evidence has nowhere to go', { config: { ...least.config, evidence: undefined } }],
     [
       'doctor.schedule with profile single needs cell.persistence',
       { ...least, profile: 'single', doctor: { schedule: '0 5 * * *' }, cell: { persistence: { enabled: false } } },
     ],
     ['restore.publicKey is missing', { ...least, ...backedUp, restore: { from: 'prod-eu-2026' } }],
-    ['restore.from has no place to read from', { ...least, restore: { from: 'prod-eu-2026', publicKey: 'notary' } }],
+    ['restore.from has nowhere to read from', { ...least, restore: { from: 'prod-eu-2026', publicKey: 'notary' } }],
     ['does not match pattern', { ...least, ...backedUp, restore: { from: '../other', publicKey: 'notary' } }],
     ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
     ["at '/config': additional properties 'gaurdrails' not allowed", { ...least, config: { ...least.config, gaurdrails: {} } }],
@@ -146,7 +146,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect((await render(values)).error).toContain(words);
   });
 
-  test('gives the cell what it needs to pause what declares workloads only where the configuration says so', async () => {
+  test('gives the cell what it needs to pause GitOps tools only if the configuration says so', async () => {
     const named = async (gitops?: object): Promise<readonly string[]> => {
       const { documents } = await render({ ...least, config: { ...least.config, ...(gitops && { actions: { gitops } }) } });
       return documents.filter(({ kind }) => kind === 'ClusterRole').map(({ metadata }) => metadata.name);
@@ -157,7 +157,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(await named({ argocd: { namespace: 'argocd' }, flux: true })).toContain('firebreak-cell-flux');
   });
 
-  test('opens the console’s paths to browsers only where the configuration has a console', async () => {
+  test('opens the console’s paths to browsers only if the configuration has a console', async () => {
     const desk = { ingress: { enabled: true, host: 'firebreak.example.com' } };
     const paths = async (config: object): Promise<string> => {
       const { documents, error } = await render({ ...least, desk, config: { ...least.config, ...config } });
@@ -170,7 +170,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     for (const path of ['/console/', '/api/v1/', '/sign-in/']) expect(open).toContain(`"path":"${path}"`);
   });
 
-  test('has rules, dashboards and monitors where the values want them, and not otherwise', async () => {
+  test('has rules, dashboards and monitors if the values ask for them, and not otherwise', async () => {
     const kinds = ({ documents }: Awaited<ReturnType<typeof render>>) => documents.map(({ kind }) => kind);
     const none = kinds(await render(least));
     for (const kind of ['PrometheusRule', 'ServiceMonitor', 'PodMonitor']) expect(none).not.toContain(kind);
@@ -190,7 +190,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       expect(documents.find((one) => one.kind === kind)?.metadata.labels).toMatchObject(labels);
     }
     // Text written for Prometheus stays unchanged.
-    expect(JSON.stringify(all.documents)).toContain('{{ $labels.pod }} does not reach Temporal');
+    expect(JSON.stringify(all.documents)).toContain('{{ $labels.pod }} cannot reach Temporal');
     const boards = all.documents.find(({ metadata }) => metadata.name === 'firebreak-dashboards')?.data ?? {};
     expect(Object.keys(boards).sort()).toEqual(['firebreak-engine.json', 'firebreak-overview.json', 'firebreak-people.json']);
     for (const board of Object.values(boards)) expect(JSON.parse(board)).toMatchObject({ tags: ['firebreak'] });
@@ -218,7 +218,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(portsOut(apart.documents, 'keys')).toEqual([443, 6443]);
   });
 
-  test('runs each role with an account and keys of its own, without root, on a root that is read-only', async () => {
+  test('runs each role with its own account and keys, without root, on a read-only root file system', async () => {
     const { documents, error } = await render(least);
     expect(error).toBe('');
     const pods = workloads(documents).map(({ metadata, spec }) => ({ name: metadata.name, pod: spec?.template?.spec }));
@@ -249,7 +249,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(JSON.stringify(documents)).not.toContain('release-namespace');
   });
 
-  test('has the doctor look at each role with its own account and secrets, where it is asked for', async () => {
+  test('has the doctor check each role with its own account and secrets, if asked to', async () => {
     const jobs = (documents: readonly Rendered[]) => documents.filter(({ kind }) => kind === 'CronJob');
     expect(jobs((await render(least)).documents)).toEqual([]);
     const { documents, error } = await render({ ...least, doctor: { schedule: '17 5 * * *' } });
@@ -273,7 +273,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     }
   });
 
-  test('has the doctor of one pod look at its volume from beside it, with the account of each role', async () => {
+  test('has the doctor of a single pod check its volume from another pod, with the account of each role', async () => {
     const { documents, error } = await render({ ...least, profile: 'single', doctor: { schedule: '17 5 * * *' } });
     expect(error).toBe('');
     const jobs = documents.filter(({ kind }) => kind === 'CronJob');
@@ -327,7 +327,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
   test.each([
     ['its name', ''],
     ['what the backup said of itself', 's3:'],
-  ])('backs up to and restores from a bucket, where the configuration has one and no claim is named: by %s', async (_, said) => {
+  ])('backs up to and restores from a bucket, if the configuration has one and no claim is named: by %s', async (_, said) => {
     const s3 = { bucket: 'backups', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' } };
     const { documents, error } = await render({
       ...least,
@@ -371,7 +371,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
   test.each([
     ['cluster', 'state-firebreak-desk-0', 'firebreak.yaml'],
     ['single', 'state-firebreak-0', 'desk.yaml'],
-  ])('delivers reports beside the desk of profile %s, without rights in the cluster', async (profile, claim, config) => {
+  ])('delivers reports next to the desk of profile %s, without rights in the cluster', async (profile, claim, config) => {
     const { documents, error } = await render({ ...least, ...reported, profile });
     expect(error).toBe('');
     const [job] = documents.filter(({ kind }) => kind === 'CronJob');
@@ -416,7 +416,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(portsOut(documents, 'cell')).toContain(8443);
   });
 
-  test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service takes', async (profile) => {
+  test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service accepts', async (profile) => {
     const trust = { clusters: [{ cluster: 'prod-eu', keys: 'keys-of-prod-eu' }] };
     const { documents, error } = await render({ ...least, profile, ...(profile === 'hub' && { trust }) });
     expect(error).toBe('');
@@ -428,7 +428,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(config.status?.listen.port).toBe(8767);
   });
 
-  test('gives each of several cells and desks a volume of its own, and says how many cells share the caps', async () => {
+  test('gives each of several cells and desks its own volume, and says how many cells share the caps', async () => {
     const audit = { url: { file: '/etc/firebreak/secrets/records/url' } };
     const several = { config: { ...least.config, audit }, cell: { replicas: 3 }, desk: { replicas: 2 } };
     const { documents, error } = await render(several);
@@ -447,7 +447,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(loadConfig({ path: file, env: {} }).guardrails).toMatchObject({ cells: 3 });
   });
 
-  test('runs all roles in one pod where that is wanted, each with the token of its own account', async () => {
+  test('runs all roles in one pod if asked to, each with the token of its own account', async () => {
     const { documents } = await render({ ...least, profile: 'single' });
     const [only, ...others] = workloads(documents);
     expect(others).toEqual([]);
@@ -459,7 +459,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       );
   });
 
-  test('has a hub believe the clusters that are named, and a cluster the desk of its hub', async () => {
+  test('has a hub trust the named clusters, and a cluster trust the desk of its hub', async () => {
     const clusters = ['prod-eu', 'prod-us'].map((cluster) => ({ cluster, keys: `keys-of-${cluster}` }));
     const loaded = async (values: object) => {
       const { documents, error } = await render({ ...least, ...values });
@@ -490,7 +490,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       { temporal: 17233, given: { temporalPort: 27233, evidencePort: 9443 } },
       [9443, 27233],
     ],
-  ])('lets the cell out by the ports of what it talks to: %s', async (_title, { temporal, endpoint, given }: Places, ports) => {
+  ])('opens for the cell the ports of what it talks to: %s', async (_title, { temporal, endpoint, given }: Places, ports) => {
     const { documents, error } = await render({
       ...least,
       config: {

@@ -36,7 +36,7 @@ const always = ['config', 'firebreak', 'temporal'];
     ['postgres', ['postgres']],
     ['s3,slack', ['bucket', 's3', 'slack']],
     ['postgres,s3,slack,ui', ['bucket', 'postgres', 's3', 'slack', 'ui']],
-  ])('runs with the profiles "%s" what they name besides Temporal and Firebreak', async (profiles, more) => {
+  ])('runs with the profiles "%s" what they name in addition to Temporal and Firebreak', async (profiles, more) => {
     const { code, stdout, stderr } = await runCommand({
       ...{ command: checker ?? '', args: ['docker-compose.yml'], cwd: root },
       env: { ...process.env, COMPOSE_PROFILES: profiles },
@@ -54,7 +54,7 @@ test('every image is pinned to a version and its bytes', () => {
   for (const image of images) expect(image).toMatch(/:\d+\.\d+[^@]*@sha256:[0-9a-f]{64}$/);
 });
 
-test('Docker starts the image as `npm run image` has it started', () => {
+test('Docker starts the image the way `npm run image` sets it up', () => {
   const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
   const of = (word: string): string =>
     new RegExp(`^${word} (.+)$`, 'm').exec(dockerfile.split('FROM scratch')[1] ?? '')?.[1] ?? '';
@@ -76,13 +76,13 @@ test('Temporal gets the search attributes that incidents use', () => {
   expect(flags).toEqual(searchAttributes.map(({ name, type }) => `--search-attribute=${name}=${type}`));
 });
 
-test('the page for who installs it registers the same', () => {
+test('the installation page registers the same ones', () => {
   const page = readFileSync(join(root, 'docs', 'install.md'), 'utf8');
   const written = [...page.matchAll(/--name (Firebreak\w+) --type (\w+)/g)].map(([, name, type]) => ({ name, type }));
   expect(written).toEqual(searchAttributes);
 });
 
-describe('the configuration that is made of its parts', () => {
+describe('the configuration joined from its parts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -17,14 +17,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-describe('how far a build with Go is', () => {
+describe('the progress of a build with Go', () => {
   const source = (name: string, bytes: number): string => {
     const file = join(folder, `${name}.go`);
     writeFileSync(file, 'x'.repeat(bytes));
     return `/go/compile -o $WORK/b001/_pkg_.a -trimpath "$WORK/b001=>" -p example.org/${name} -lang=go1.26 -pack ${file}`;
   };
 
-  test('is measured in source compiled and time passed, and told in packages and minutes', () => {
+  test('is measured in compiled source and elapsed time, and shown in packages and minutes', () => {
     let now = 0;
     const progress = new BuildProgress(() => now);
     expect(progress.text()).toBe('fetching modules');
@@ -74,7 +74,7 @@ esac
     return spawn(process.execPath, ['--input-type=module', '-e', script], { env, stdio: ['pipe', 'inherit', 'inherit'] });
   };
 
-  test('is what the control plane imports, with the flags of the build, and ends with nothing left when they are there', async () => {
+  test('is what the control plane imports, with the flags of the build, and leaves nothing behind when it is done', async () => {
     const made = checkout();
     const child = start(made, "process.stdin.once('data', async () => { await end(); process.exit(0); });");
     await eventually('the call of go', () => made.said() !== '');
@@ -85,7 +85,7 @@ esac
     expect(processesWith(join(folder, 'bin'))).toEqual([]);
   });
 
-  test.each(['SIGINT', 'SIGKILL'] as const)('ends with nothing left when the set-up gets %s', async (signal) => {
+  test.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing behind when the set-up gets %s', async (signal) => {
     const made = checkout();
     const child = start(made, 'setInterval(() => {}, 1_000);');
     await eventually('the call of go', () => made.said() !== '');
@@ -94,7 +94,7 @@ esac
     await eventually('an empty cache', () => readdirSync(join(folder, 'cache')).length === 0);
   });
 
-  test('is nothing where the control plane is there already', async () => {
+  test('is nothing if the control plane exists already', async () => {
     const made = checkout();
     mkdirSync(join(folder, 'cache', 'kubelab-0123456789abcdef'), { recursive: true });
     const child = start(made, 'await end();');
@@ -103,7 +103,7 @@ esac
   });
 });
 
-describe('the control planes that there are to choose from', () => {
+describe('the available control planes', () => {
   const modules = join(projectRoot(), 'tools', 'platform', 'kubelab');
 
   test.each(Object.entries(kubernetesVersions))(
@@ -119,7 +119,7 @@ describe('the control planes that there are to choose from', () => {
     },
   );
 
-  test('one that there is not is refused with the names of those that there are', async () => {
+  test('an unknown one is refused with the names of those that exist', async () => {
     const before = process.env.FIREBREAK_KUBERNETES;
     process.env.FIREBREAK_KUBERNETES = '1.12';
     try {
@@ -132,7 +132,7 @@ describe('the control planes that there are to choose from', () => {
     }
   });
 
-  test('and the workflow of the forge tries each of them', () => {
+  test('the forge’s workflow tries each of them', () => {
     const workflow = readFileSync(join(projectRoot(), '.github/workflows/kubernetes.yml'), 'utf8');
     const tried: unknown = parse(workflow).jobs.kubernetes.strategy.matrix.version;
     expect(tried).toEqual(Object.keys(kubernetesVersions));

@@ -7,7 +7,7 @@ import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { lastBundle, migrationDigest, readLastRelease } from '../../tools/release/last-release.ts';
 
-test('the workflows that are kept of the last release are those of its build', () => {
+test('the workflows kept from the last release are those of its build', () => {
   expect(sha256Of(lastBundle()).slice(0, 16)).toBe(readLastRelease().build);
 });
 
@@ -21,7 +21,7 @@ test.each([
   ['-h', 0],
   ['--hlep', 2],
   ['now', 2],
-])('what keeps them changes nothing when it is asked %s', async (word, code) => {
+])('the script that keeps them changes nothing when called with %s', async (word, code) => {
   const kept = () => sha256Of(readFileSync(join(projectRoot(), 'test/fixtures/releases/last.json')));
   const before = kept();
   const args = [join(projectRoot(), 'tools/release/keep-bundle.mjs'), word];

@@ -42,7 +42,7 @@ describe('the launcher', () => {
     expect(await launch(root)).toMatchObject({ code: 0, stdout: 'changed' });
   });
 
-  test('says what the compiler says when the build fails, and runs nothing', async () => {
+  test('prints the compiler’s output when the build fails, and runs nothing', async () => {
     const root = checkout("const broken: number = ;\nprocess.stdout.write('ran');\n");
     const result = await launch(root);
     expect(result).toMatchObject({ code: 1, stdout: '' });

@@ -51,7 +51,7 @@ const keep = (part: {
   });
 
 describe('firebreak dev parts', () => {
-  test('lists what is kept, the largest first: name, version, size, last use and where it came from', async () => {
+  test('lists what is cached, the largest first: name, version, size, last use and origin', async () => {
     await keep({ name: 'tool', version: '1.0', bytes: 2_048_000, usedDaysAgo: 3 });
     await keep({ name: 'library', version: '2.1', bytes: 5_242_880 });
     const found = await listing();
@@ -70,24 +70,24 @@ describe('firebreak dev parts', () => {
     expect(code).toBe(0);
   });
 
-  test('says what else is kept, which is never unused', async () => {
+  test('lists what else is cached, which never counts as unused', async () => {
     for (const folder of ['compiled', 'dev', 'trials']) mkdirSync(join(cache, folder));
     const kept = (await listing()).parts.map(({ folder, source, unused }) => [folder, source, unused]);
     expect(kept).toEqual(['compiled', 'dev', 'trials'].map((folder) => [folder, expect.not.stringMatching('unknown'), false]));
   });
 
-  test('a part that is used again says so', async () => {
+  test('shows that a part was used again', async () => {
     await keep({ name: 'tool', version: '1.0', usedDaysAgo: 40 });
     expect((await listing()).parts).toMatchObject([{ unused: true }]);
     await cachedPart({ name: 'tool', version: '1.0', source: '', onProgress: () => {}, install: async () => {} });
     expect((await listing()).parts).toMatchObject([{ unused: false }]);
   });
 
-  test('removes by name, and says what is there where the name is not', async () => {
+  test('removes by name, and lists what exists if the name does not', async () => {
     await keep({ name: 'tool', version: '1.0' });
     await keep({ name: 'tool', version: '1.1' });
     await keep({ name: 'library', version: '2.1' });
-    expect((await parts('--remove', 'tool-1.1', 'nothing')).text).toContain('Name one that is there: library, tool.');
+    expect((await parts('--remove', 'tool-1.1', 'nothing')).text).toContain('It contains: library, tool.');
     expect(readdirSync(cache)).toHaveLength(3);
     expect((await listing('--remove', 'tool-1.1')).removed).toEqual(['tool-1.1']);
     expect((await parts('--remove', 'tool')).stdout).toContain('1 removed');
@@ -106,7 +106,7 @@ describe('firebreak dev parts', () => {
     expect(readdirSync(cache).sort()).toEqual(['dev', 'server-0.1', 'tool-1.1']);
   });
 
-  test('removes nothing that is in use: what a process makes, and the data of servers that run', async () => {
+  test('removes nothing that is in use: what a process is making, and the data of running servers', async () => {
     await keep({ name: 'tool', version: '1.0' });
     const draft = `server-0.2.${process.pid}.draft`;
     mkdirSync(join(cache, draft));
@@ -121,20 +121,20 @@ describe('firebreak dev parts', () => {
     expect(readdirSync(cache)).toEqual([draft]);
   });
 
-  test('takes only one of the ways to remove', async () => {
+  test('accepts only one way to remove', async () => {
     expect((await parts('--remove-all', '--remove-unused')).text).toContain('cannot be used with');
     expect((await parts('--remove', 'tool', '--remove-all')).text).toContain('cannot be used with');
   });
 
-  test('has nothing to say of a cache that is not there', async () => {
+  test('reports an empty cache if none exists', async () => {
     rmSync(cache, { recursive: true });
-    expect(await parts()).toMatchObject({ code: 0, stdout: `Nothing is kept in ${cache}.\n` });
+    expect(await parts()).toMatchObject({ code: 0, stdout: `Nothing is cached in ${cache}.\n` });
     mkdirSync(cache);
   });
 });
 
 describe('before a run', () => {
-  test('what tests made of sources of days ago goes, and older versions of parts that nothing uses; nothing that a run may use now', async () => {
+  test('what tests built from sources of days ago is removed, and older versions of unused parts; nothing that a run may use now', async () => {
     await keep({ name: 'test-workflows', version: 'yesterday', usedDaysAgo: 1 });
     await keep({ name: 'test-workflows', version: 'old', usedDaysAgo: 3 });
     await keep({ name: 'tool', version: '1.0', usedDaysAgo: 8 });
@@ -146,14 +146,14 @@ describe('before a run', () => {
     expect(readdirSync(cache).sort()).toEqual(['compiled', 'single-1.0', 'test-workflows-yesterday', 'tool-1.1', 'tool-1.2']);
   });
 
-  test('of what each change of a source leaves behind the newest stay', async () => {
+  test('of what each change of a source leaves behind, the newest stay', async () => {
     for (let number = 10; number < 42; number += 1)
       await keep({ name: 'test-package', version: String(number), usedDaysAgo: 1 - number / 100 });
     await keep({ name: 'test-package', version: 'now' });
     expect(removeUnusedParts().toSorted()).toEqual(['test-package-10', 'test-package-11', 'test-package-12']);
   });
 
-  test('compiled code goes when it is much and old', () => {
+  test('compiled code is removed when there is much of it and it is old', () => {
     const folder = join(cache, 'compiled', 'v24');
     mkdirSync(folder, { recursive: true });
     const old = new Date(Date.now() - 3 * day);

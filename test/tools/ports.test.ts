@@ -5,7 +5,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-test('a port that was given is not given again, though nothing listens on it yet', async () => {
+test('a port that was handed out is not handed out again, even if nothing listens on it yet', async () => {
   const { first } = await freePorts({ names: ['first'] });
   jest.spyOn(Math, 'random').mockReturnValueOnce((first + 0.5 - 20_000) / 12_000);
   const { second } = await freePorts({ names: ['second'] });

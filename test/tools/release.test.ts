@@ -57,7 +57,7 @@ function verifierOf(key: KeyObject): Verifier {
   });
   const text = (name: string): string => readFileSync(join(first, name), 'utf8');
 
-  test('is the same bytes when it is made again, but for the signatures', async () => {
+  test('has the same bytes when it is made again, except for the signatures', async () => {
     mkdirSync(second);
     writeFileSync(join(second, 'of-before'), 'what was there');
     const again = await makeRelease({ ...options, folder: second });
@@ -67,7 +67,7 @@ function verifierOf(key: KeyObject): Verifier {
     expect(again).toHaveLength(11);
   });
 
-  test('has checksums that sha256sum takes, and a provenance that names the commit and each file', () => {
+  test('has checksums that sha256sum accepts, and a provenance that names the commit and each file', () => {
     execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'checksums.txt'], { cwd: first });
     const { predicate, subject } = JSON.parse(text('provenance.intoto.json'));
     const commit = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: projectRoot(), encoding: 'utf8' }).trim();
@@ -76,7 +76,7 @@ function verifierOf(key: KeyObject): Verifier {
     expect(named.join('')).toBe(text('checksums.txt'));
   });
 
-  test('is signed as cosign does: sigstore’s own verifier takes it, and nothing that was changed', () => {
+  test('is signed as cosign does it: sigstore’s own verifier accepts it, and nothing that was changed', () => {
     const verifier = verifierOf(privateKey);
     const entityOf = (name: string, content?: string) =>
       toSignedEntity(
@@ -93,7 +93,7 @@ function verifierOf(key: KeyObject): Verifier {
     expect(JSON.parse(Buffer.from(envelope.payload, 'base64').toString())).toEqual(JSON.parse(text('provenance.intoto.json')));
   });
 
-  test('has a chart that Helm renders, and manifests that a cluster is given', async () => {
+  test('has a chart that Helm renders, and manifests for a cluster', async () => {
     const chart = join(first, `firebreak-chart-${version}.tgz`);
     const { stdout } = await runCommand({ command: helm ?? '', args: ['show', 'chart', chart] });
     expect(parse(stdout)).toMatchObject({ name: 'firebreak', version, appVersion: version });
@@ -134,7 +134,7 @@ function verifierOf(key: KeyObject): Verifier {
   });
 });
 
-describe('the list of parts', () => {
+describe('the bill of materials', () => {
   const lock: unknown = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8'));
   const debian = ['libc6_2.36-9+deb12u9_amd64.deb', 'base-files_1%3a12.4_amd64.deb', 'libc6_2.36-9+deb12u9_amd64.deb'];
   let bill: ReturnType<typeof billOfMaterials>;
@@ -145,7 +145,7 @@ describe('the list of parts', () => {
     bill = billOfMaterials({ version, at: '2026-03-01T10:00:00.000Z', lock, bundled, debian, imageDigest });
   });
 
-  test('has each package that is in the program or beside it, with its hash and licence, those of Debian, and none for development', () => {
+  test('has each package that is in the program or next to it, with its hash and licence, and those of Debian, but none for development', () => {
     const byName = new Map(bill.components.map((one) => [one.name, one]));
     expect(byName.get('zod')).toMatchObject({
       licenses: [{ license: { id: 'MIT' } }],
@@ -158,7 +158,7 @@ describe('the list of parts', () => {
     for (const name of ['jest', 'typescript', 'esbuild', '@biomejs/biome']) expect(byName.has(name)).toBe(false);
   });
 
-  test('names who needs whom, and nothing that it does not have', () => {
+  test('names which package needs which, and only packages that it has', () => {
     const refs = new Set([bill.metadata.component['bom-ref'], ...bill.components.map((one) => one['bom-ref'])]);
     for (const { ref, dependsOn } of bill.dependencies) expect([ref, ...dependsOn].filter((one) => !refs.has(one))).toEqual([]);
     const own = bill.dependencies.find(({ ref }) => ref === `pkg:npm/firebreak@${version}`);
@@ -181,7 +181,7 @@ describe('before a release', () => {
     git('commit', '--quiet', '--message', 'all');
   });
 
-  test('the version is written wherever it stands, once, and what is in the way is told', () => {
+  test('the version is written wherever it appears, once, and what stands in the way is reported', () => {
     expect(releaseProblems(tree, { allowDirty: false })).toEqual([
       expect.stringContaining(`CHANGELOG.md has no section ${version}`),
     ]);
@@ -193,11 +193,11 @@ describe('before a release', () => {
     expect(JSON.parse(readFileSync(join(tree, 'package-lock.json'), 'utf8')).packages[''].version).toBe('7.8.9-rc.1');
     expect(readFileSync(join(tree, 'CHANGELOG.md'), 'utf8')).toMatch(/^## Unreleased\n\n## 7\.8\.9-rc\.1 – \d{4}-\d{2}-\d{2}$/m);
     expect(releaseProblems(tree, { allowDirty: true })).toEqual([]);
-    expect(releaseProblems(tree, { allowDirty: false })).toEqual([expect.stringContaining('not as it was committed')]);
-    expect(() => prepareRelease(tree, 'seven')).toThrow(/is no version/);
+    expect(releaseProblems(tree, { allowDirty: false })).toEqual([expect.stringContaining('uncommitted changes')]);
+    expect(() => prepareRelease(tree, 'seven')).toThrow(/is not a version/);
   });
 
-  test('it is said what would be made, with an image and without', () => {
+  test('the plan names what would be made, with an image and without', () => {
     const image = { architectures: ['amd64'], repository: 'example.com/firebreak' } as const;
     expect(releasePlan({ image, isSigned: true }).join('\n')).toMatch(
       /example\.com\/firebreak:.* for amd64(.|\n)*example\.com\/firebreak-tools:.* for amd64(.|\n)*sigstore/,
@@ -205,7 +205,7 @@ describe('before a release', () => {
     expect(releasePlan({ image: undefined, isSigned: false }).join('\n')).not.toMatch(/oci|sigstore/);
   });
 
-  test('an image is for the processors that are named, and none is left out because it is not known', () => {
+  test('an image is for the named processors, and an unknown one is never ignored', () => {
     expect(architecturesIn('amd64, arm64')).toEqual(['amd64', 'arm64']);
     expect(architecturesIn('arm64,arm64')).toEqual(['arm64']);
     for (const text of ['', 'amd64,riscv64', 'x64', 'amd64,']) expect([text, architecturesIn(text)]).toEqual([text, undefined]);
@@ -230,7 +230,7 @@ describe('before a release', () => {
     },
   );
 
-  test('the workflow of the forge signs without a key, as itself, all that is downloaded and both images', () => {
+  test('the forge’s workflow signs all downloads and both images without a key, as itself', () => {
     const { permissions, steps } = parse(readFileSync(join(workflows, 'release.yml'), 'utf8')).jobs.release;
     expect(permissions['id-token']).toBe('write');
     const lines = steps.map(({ run }: { readonly run: string }) => run).join('\n');

@@ -80,20 +80,20 @@ const namesIn = (query: string): readonly string[] =>
   [...query.matchAll(/\b(firebreak_\w+|process_\w+)/g)].map(([, name = '']) => name.replace(/_(bucket|count|sum)$/, ''));
 
 describe('alert rules and dashboards', () => {
-  test('name no number that no process says', async () => {
+  test('name no metric that no process exports', async () => {
     const known = await metricNames();
     const named = [...rules.map(({ expr }) => expr), ...queries].flatMap(namesIn);
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test('use no recording rule that is not there', () => {
+  test('use no recording rule that does not exist', () => {
     const recorded = new Set(rules.flatMap(({ record }) => record ?? []));
     const used = [...rules.map(({ expr }) => expr), ...queries].flatMap((query) => query.match(/\bfirebreak:[\w:]+/g) ?? []);
     expect(used.filter((name) => !recorded.has(name))).toEqual([]);
   });
 
-  test('have a runbook for each alert and no other, and the runbooks name commands that there are', async () => {
+  test('have a runbook for each alert and no others, and the runbooks name commands that exist', async () => {
     const alerts = rules.flatMap(({ alert }) => alert ?? []).sort();
     const files = readdirSync(runbooks).sort();
     expect(files).toEqual(alerts.map((alert) => `${alert}.md`));
@@ -139,7 +139,7 @@ const promtool = await promtoolBinary(() => {});
     return { code, said: `${stdout}${stderr}` };
   };
 
-  test('takes the rules, and finds that they fire when they should and not otherwise', async () => {
+  test('accepts the rules, and finds that they fire when they should and not otherwise', async () => {
     expect(await run('check', 'rules', rulesFile)).toMatchObject({ code: 0 });
     for (const file of ruleTests) expect(await run('test', 'rules', file)).toMatchObject({ code: 0 });
   });

@@ -50,7 +50,7 @@ async function run(
 }
 
 describe('the environment of the tests', () => {
-  it('is the same on every machine, but for where programs, packages and caches are', () => {
+  it('is the same on every machine, except for where programs, packages and caches are', () => {
     const same = {
       PATH: '/usr/bin',
       HOME: '/root',
@@ -97,7 +97,7 @@ describe('a suite', () => {
     expect(result.shortly).toEqual([expect.stringMatching(/^test\/fails\.test\.ts: does not hold: .*Expected: 2 Received: 1$/)]);
   });
 
-  it('counts what passes alone the second time as passed, and names it; what fails twice has failed', async () => {
+  it('counts what passes on its own the second time as passed, and names it; what fails twice has failed', async () => {
     const first = await run(['passes', 'unsteady', 'fails']);
     expect(first).toMatchObject({
       passed: 1,
@@ -112,7 +112,7 @@ describe('a suite', () => {
     expect(whole.notes).toContainEqual(expect.stringMatching(/^some: test\/unsteady\.test\.ts: holds the second time: failed\n/));
   });
 
-  it('says of each file what it used of the processor', async () => {
+  it('reports the CPU time of each file', async () => {
     const { costs, cpuSeconds } = await run(['passes', 'fails']);
     expect(costs.map(({ file }) => file).sort()).toEqual(['test/fails.test.ts', 'test/passes.test.ts']);
     expect(cpuSeconds).toBeGreaterThan(0);
@@ -130,7 +130,7 @@ describe('a suite', () => {
     expect(result.notes).toEqual([expect.stringContaining('test/crashes.test.ts did not end: jest ended with SIGKILL')]);
   });
 
-  it('is ended with all that it has started when its time is over, and counts what it left out', async () => {
+  it('is stopped with everything it started when its time is up, and counts what it left out', async () => {
     const mark = randomUUID();
     const began = new AbortController();
     const running = run(['hangs', 'passes'], { mark, signal: began.signal });
@@ -145,7 +145,7 @@ describe('a suite', () => {
     await eventually('the end of all of it', () => processesWith('FIREBREAK_TEST_MARK', mark).length === 0);
   });
 
-  it('does not begin what there is no time left for', async () => {
+  it('does not start what it has no time left for', async () => {
     const result = await run(['passes'], { afterMs: -1 });
     expect(result).toMatchObject({
       passed: 0,

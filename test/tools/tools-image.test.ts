@@ -33,7 +33,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
   },
 );
 
-test('Docker starts it as `npm run image -- --tools` has it started, with the same programs', () => {
+test('Docker starts it the way `npm run image -- --tools` sets it up, with the same programs', () => {
   const dockerfile = readFileSync(join(projectRoot(), 'deploy/forensics/Dockerfile'), 'utf8').split('FROM scratch')[1] ?? '';
   const { Entrypoint, Cmd } = toolsConfig('1.2.3');
   expect(dockerfile).toContain(`ENTRYPOINT ${JSON.stringify(Entrypoint)}`);

@@ -157,7 +157,8 @@ export function scriptedActivities(
       const attempt = (attempts.get(`undo ${call.key}`) ?? 0) + 1;
       attempts.set(`undo ${call.key}`, attempt);
       const { proof } = { proof: undefined, ...reason };
-      if (proof && votes.isAskedAnew(proof.question)) refuse('FB_ERR_APPROVAL_INVALID', 'it was asked again since, and answered');
+      if (proof && votes.isAskedAnew(proof.question))
+        refuse('FB_ERR_APPROVAL_INVALID', 'the question has since been asked again, and answered');
       const scripted = (await script[`undo:${call.action}`]?.(call, attempt)) as UndoResult | undefined;
       if (isFirst(`undo ${call.key}`)) {
         seen.undone.push(call);

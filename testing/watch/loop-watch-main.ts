@@ -58,7 +58,7 @@ function findPlace(): void {
 function end(place: string): void {
   writeSync(
     2,
-    `firebreak/testing: a playbook goes on without waiting for anything, at ${place}. Its test would never end: ended.\n`,
+    `firebreak/testing: a playbook goes on without waiting for anything, at ${place}. Its test would never end, so it was stopped.\n`,
   );
   process.kill(process.pid, 'SIGKILL');
 }

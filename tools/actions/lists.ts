@@ -137,5 +137,5 @@ function door(found: readonly Found[]): string {
 if (process.argv[1] === import.meta.filename) {
   const root = projectRoot();
   for (const list of actionLists(root))
-    writeGenerated({ ...list, problem: ' does not list what is in core/actions: run `npm run generate`' });
+    writeGenerated({ ...list, problem: ' is not up to date with core/actions: run `npm run generate`' });
 }

@@ -126,9 +126,7 @@ function browserFault({ room, file, specifier, typeOnly }) {
   const target = posix.join(dirname(file), specifier);
   if (room !== 'console' || target.startsWith('console/')) return undefined;
   if (!sharedWithBrowser.test(target)) return `the browser may not import ${target}, only core/console`;
-  return target.endsWith('.schema.ts') && !typeOnly
-    ? 'the browser takes types from schemas, and checks nothing with them'
-    : undefined;
+  return target.endsWith('.schema.ts') && !typeOnly ? 'browser code may import only types from schemas' : undefined;
 }
 
 function serviceFault(file, [subRoom]) {
@@ -142,7 +140,7 @@ function packageFault({ room, file, specifier, typeOnly }) {
   const isIn = (list) => list.some((name) => specifier === name || specifier.startsWith(name.endsWith(':') ? name : `${name}/`));
   if (isIn(forbidden)) return `${room} may not import ${specifier}`;
   if (room === 'workflows' && specifier.startsWith('@temporalio/') && !typeOnly && !knowsTemporal.test(file))
-    return `the engine runs without Temporal, too: it asks workflows/world.ts, not ${specifier}`;
+    return `the engine must also run without Temporal: use workflows/world.ts, not ${specifier}`;
   if (packages === undefined || isIn(packages) || (typeOnly && isIn(typePackages))) return undefined;
   if (isIn(schemaPackages)) {
     return /\.(schema|params)\.ts$/.test(basename(file)) ? undefined : `only *.schema.ts and *.params.ts may import ${specifier}`;

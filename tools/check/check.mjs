@@ -17,7 +17,7 @@ const steps = [
       '.',
     ],
   },
-  { name: 'borders between rooms, order of the house', args: [join(root, 'tools', 'check', 'house.mjs')] },
+  { name: 'borders between rooms, house rules', args: [join(root, 'tools', 'check', 'house.mjs')] },
   { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
   {
     name: 'generated lists of actions',
@@ -48,7 +48,7 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'generate.ts'), '--check'],
   },
   {
-    name: 'what the package gives (docs/api), what workflows of the last release need',
+    name: 'what the package exports (docs/api), what workflows of the last release need',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'api-report.ts'), '--check'],
   },
 ];

@@ -69,7 +69,7 @@ function circleFaults(files) {
     if (circle.length > 1) circles.push(circle.reverse());
   };
   for (const file of files.keys()) if (!index.has(file)) visit(file);
-  return circles.map((circle) => `imports go round: ${circle.join(' → ')}: move what they share into a file of its own`);
+  return circles.map((circle) => `circular imports: ${circle.join(' → ')}: move what they share into its own file`);
 }
 
 function fragmentFaults(files) {
@@ -82,7 +82,7 @@ function fragmentFaults(files) {
     .filter(([file]) => users.get(file)?.length === 1 && dirname(users.get(file)[0]) === dirname(file))
     .map(
       ([file, { lines }]) =>
-        `${file}: ${lines} lines that only ${posix.basename(users.get(file)[0])} beside it uses: put them there`,
+        `${file}: ${lines} lines that only its neighbour ${posix.basename(users.get(file)[0])} uses: move them there`,
     );
 }
 
@@ -110,7 +110,7 @@ function exportFaults(folder, files) {
   return [...files].flatMap(([file, { exports }]) =>
     exports
       .filter(({ name }) => imported.has(file) && writers.get(name) === 1)
-      .map(({ name }) => `${file}: nobody imports ${name}: export what others need`),
+      .map(({ name }) => `${file}: nothing imports ${name}: export only what others need`),
   );
 }
 
@@ -121,7 +121,7 @@ function wordFaults(folder) {
     name
       .split(/[^A-Za-z]+|(?<=[a-z])(?=[A-Z])/)
       .filter((word) => Object.hasOwn(ownWords, word.toLowerCase()))
-      .map((word) => `${where}: ‘${word}’ is a word of our own: say what the field says (${ownWords[word.toLowerCase()]})`);
+      .map((word) => `${where}: ‘${word}’ is our own word: use the usual term (${ownWords[word.toLowerCase()]})`);
   return [...topRooms, 'test', 'bench']
     .flatMap((room) => programFiles(folder, room))
     .filter((file) => !file.startsWith('test/fixtures/'))
@@ -141,7 +141,7 @@ function folderFaults(folder) {
       .flatMap((entry) => count(path === '.' ? entry.name : posix.join(path, entry.name)));
     const files = entries.filter((entry) => entry.isFile() && !/\.d\.[mc]?ts$/.test(entry.name)).length;
     return files > mostFiles && path !== '.' && !anyNumber.test(path)
-      ? [`${path}: ${files} files, ${mostFiles} at most: make rooms in it`, ...below]
+      ? [`${path}: ${files} files, at most ${mostFiles} allowed: split it into subfolders`, ...below]
       : below;
   };
   return count('.');

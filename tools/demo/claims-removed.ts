@@ -22,13 +22,10 @@ export async function removedClaims(options: {
       claim(`the pod with uid ${before.suspect.metadata.uid.slice(0, 8)}… is gone`, stillThere(pods, before)),
       claim('it was deleted once, by Firebreak', deletions(audit, before)),
       ...shop.consumers.map((app) => consumerClaim({ app, deployments, pods, successor })),
-      claim('the new Secret has the same keys, and every value is another', valuesFault(before.secret, successor)),
-      claim(
-        `the suspect never had it: it referred to ${shop.secret} only, which nobody has changed`,
-        leak(before, secrets, audit),
-      ),
+      claim('the new Secret has the same keys, each with a new value', valuesFault(before.secret, successor)),
+      claim(`the suspect never had it: it referred only to ${shop.secret}, which is unchanged`, leak(before, secrets, audit)),
       claim('the pods of web were not touched', changedPods(before.others.filter(isWeb), pods)),
-      claim('the shop’s own NetworkPolicies are as they were', changedPolicies(before.policies, policies)),
+      claim('the shop’s own NetworkPolicies are unchanged', changedPolicies(before.policies, policies)),
     ];
     if (claims.every(({ ok }) => ok) || Date.now() > deadline) return claims;
     await sleep(200);
@@ -68,7 +65,7 @@ function consumerClaim(options: {
 }): Claim {
   const { app, deployments, pods, successor } = options;
   const name = successor?.metadata.name;
-  const text = `the Deployment ${app} runs with the new Secret ${name ?? ''} and is rolled out`;
+  const text = `the Deployment ${app} uses the new Secret ${name ?? ''} and is fully rolled out`;
   const deployment = deployments.find(({ metadata }) => metadata.name === app);
   if (!deployment) return claim(text, 'it is gone');
   if (name === undefined)
@@ -77,8 +74,8 @@ function consumerClaim(options: {
   if (refers !== name) return claim(text, `it refers to ${refers}`);
   const own = pods.filter(({ metadata }) => metadata.labels?.app === app && metadata.deletionTimestamp === undefined);
   const old = own.filter(({ spec }) => secretsOf(spec).join(', ') !== name);
-  if (old.length > 0) return claim(text, `${old.map(({ metadata }) => metadata.name).join(', ')} run with another one`);
-  return claim(text, isRolledOut(deployment) ? undefined : 'it is not rolled out');
+  if (old.length > 0) return claim(text, `${old.map(({ metadata }) => metadata.name).join(', ')} run with another Secret`);
+  return claim(text, isRolledOut(deployment) ? undefined : 'its rollout is not complete');
 }
 
 function valuesFault({ data: old = {} }: Secret, successor: Secret | undefined): string | undefined {

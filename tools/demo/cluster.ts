@@ -102,20 +102,20 @@ export class DemoCluster {
 
   async #list<Item>(path: string): Promise<readonly Item[]> {
     const { status, text } = await this.#get(path);
-    if (status !== 200) throw new FirebreakError('FB_ERR_UNAVAILABLE', `the API server answers ${status} to ${path}`);
+    if (status !== 200) throw new FirebreakError('FB_ERR_UNAVAILABLE', `the API server returned ${status} for ${path}`);
     const list: { readonly items: readonly Item[] } = JSON.parse(text);
     return list.items;
   }
 
   async #create(path: string, body: object): Promise<void> {
     const { status } = await callKubernetes({ access: this.#access, path, method: 'POST', body });
-    if (status !== 201) throw new FirebreakError('FB_ERR_PLATFORM_START', `the API server answers ${status} to POST ${path}`);
+    if (status !== 201) throw new FirebreakError('FB_ERR_PLATFORM_START', `the API server returned ${status} for POST ${path}`);
   }
 
   async #until(what: string, ready: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 120_000;
     while (!(await ready())) {
-      if (Date.now() > deadline) throw new FirebreakError('FB_ERR_PLATFORM_START', `${what}: not there after 120 s`);
+      if (Date.now() > deadline) throw new FirebreakError('FB_ERR_PLATFORM_START', `${what}: not ready after 120 s`);
       await sleep(100);
     }
   }

@@ -73,7 +73,7 @@ function openFolder(state: string | undefined): string {
   if (state === undefined) return mkdtempSync(join(tmpdir(), 'firebreak-demo-'));
   const folder = resolve(state);
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${folder} is not empty. Name a new folder with --state, or leave it out.`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${folder} is not empty. Name a new folder with --state, or omit the option.`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }
@@ -82,7 +82,7 @@ async function showAll(
   options: DemoOptions & { readonly folder: string; readonly ends: (() => Promise<void>)[] },
 ): Promise<DemoResult> {
   const { stage, folder, ends, answer } = options;
-  stage.heading('Firebreak, on a cluster of its own');
+  stage.heading('Firebreak on a cluster of its own');
   stage.waiting('starting Temporal and Kubernetes');
   const started = Date.now();
   const onProgress = (message: string): void => {
@@ -117,7 +117,7 @@ function requireWhole({ kubernetes }: Platform): void {
   if (kubernetes.missing.length === 0) return;
   throw new FirebreakError(
     'FB_ERR_PLATFORM_PART_MISSING',
-    `${kubernetes.missing.join(', ')} for Kubernetes, so the shop's pods would not run. Put Go 1.26 or newer on PATH, or Docker and kind.`,
+    `Kubernetes has no ${kubernetes.missing.join(', ')}, so the shop's pods would not run. Put Go 1.26 or newer on PATH, or Docker and kind.`,
   );
 }
 
@@ -150,14 +150,14 @@ async function startAll(options: {
   stage.waiting('deploying the shop, starting Firebreak');
   const starting = [
     timed(
-      () => `a small shop is deployed: ${shopPods} pods of web, cart and orders run`,
+      () => `deployed a small shop: ${shopPods} pods of web, cart and orders are running`,
       cluster.deployShop({
         password: randomBytes(12).toString('hex'),
         ...(kubernetes.kindCluster !== undefined && { image: kindImage }),
       }),
     ),
     timed(
-      (service) => `Firebreak runs in the roles cell, desk, forensics, secrets (pid ${service.pid})`,
+      (service) => `Firebreak is running in the roles cell, desk, forensics, secrets (pid ${service.pid})`,
       startService({ group, settings }),
     ),
   ] as const;
@@ -177,11 +177,11 @@ function showHowToUse({
   readonly folder: string;
   readonly stage: Stage;
 }): void {
-  stage.heading(`All of it stays up until Ctrl-C. It took ${durationText(end.totalMs)}.`);
+  stage.heading(`Everything stays up until Ctrl-C. The demo took ${durationText(end.totalMs)}.`);
   const { configFile, slackPage, consolePage, ticketsPage, temporalUi, kubeconfig, falcoUrl } = end.addresses;
   const facts = [
     ['incidents', `npx firebreak incidents list --all --config ${configFile}`],
-    ['one of them', `npx firebreak incidents show ${end.incident} --config ${configFile}`],
+    ['this incident', `npx firebreak incidents show ${end.incident} --config ${configFile}`],
     ['records', `npx firebreak audit verify --config ${configFile}`],
     ['cluster', `KUBECONFIG=${kubeconfig} kubectl -n shop get pods --show-labels`],
     ['Slack', slackPage],

@@ -44,7 +44,7 @@ export async function proveRecords({ config, stage }: { readonly config: string;
 }
 
 export function showTimes(times: readonly StageTime[], stage: Stage): void {
-  stage.heading('How long it took, from the alert’s POST unless it says otherwise');
+  stage.heading('How long it took, from the alert’s POST unless noted otherwise');
   const width = Math.max(...times.map(({ stage: name }) => name.length));
   for (const { stage: name, ms } of times) stage.line(`  ${name.padEnd(width)}  ${durationText(ms).padStart(9)}`);
 }

@@ -33,7 +33,7 @@ export async function readFacts(cluster: DemoCluster): Promise<Facts> {
   const { pods, deployments, secrets, policies } = await readShop(cluster);
   const suspect = pods.find(({ metadata }) => metadata.labels?.app === shop.suspect);
   const secret = secrets.find(({ metadata }) => metadata.name === shop.secret);
-  if (!suspect || !secret) throw new Error('the shop is not there');
+  if (!suspect || !secret) throw new Error('the shop was not found');
   return { suspect, others: pods.filter((pod) => pod !== suspect), deployments, secret, policies };
 }
 
@@ -63,7 +63,7 @@ export function changedPods(before: readonly Pod[], now: readonly Pod[]): string
     const same =
       sortedJson(found.metadata.labels) === sortedJson(metadata.labels) &&
       sortedJson(found.metadata.annotations) === sortedJson(metadata.annotations);
-    return same ? [] : [`${metadata.name} has other labels or annotations`];
+    return same ? [] : [`${metadata.name} has different labels or annotations`];
   });
   return differences.length > 0 ? differences.join(', ') : undefined;
 }

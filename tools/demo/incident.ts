@@ -26,11 +26,11 @@ export class Incident {
       const state = await this.#read();
       if (state && fits(state)) return state;
       if (!this.#service.isRunning())
-        throw new FirebreakError('FB_ERR_PLATFORM_START', `the service has ended, see ${this.#service.spec.logFile}`);
+        throw new FirebreakError('FB_ERR_PLATFORM_START', `the service exited, see ${this.#service.spec.logFile}`);
       if (Date.now() > deadline)
         throw new FirebreakError(
           'FB_ERR_UNAVAILABLE',
-          `${what}: not so after ${(withinMs ?? 0) / 1_000} s; ${state ? lastWords(state) : 'the incident does not answer'}; see ${this.#service.spec.logFile}`,
+          `still waiting for ${what} after ${(withinMs ?? 0) / 1_000} s; ${state ? lastWords(state) : 'the incident does not respond'}; see ${this.#service.spec.logFile}`,
         );
       await sleep(withinMs === undefined ? 250 : 100);
     }

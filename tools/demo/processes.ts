@@ -23,7 +23,7 @@ export async function startStandIns({
   if (!existsSync(program))
     throw new FirebreakError(
       'FB_ERR_PLATFORM_PART_MISSING',
-      'the stand-ins for Slack and GitHub are not part of the package. Run the demo in a checkout: npm run demo.',
+      'the stand-ins for Slack and GitHub are not part of the package. Run the demo from a checkout: npm run demo.',
     );
   const { slack, github, identity } = standIns.settings;
   const server = group.start({
@@ -61,7 +61,7 @@ export async function startService({
 }): Promise<RunningServer> {
   const cli = join(program, 'dist', 'service', 'cli.js');
   if (!existsSync(cli))
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the built Firebreak is not there. Build it: npm run build.');
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Firebreak is not built. Build it: npm run build.');
   const server = group.start({
     name: 'firebreak',
     command: process.execPath,

@@ -39,7 +39,7 @@ export async function showResponse(options: {
   const { rule, body } = alertAbout(pod);
   stage.heading(`Falco reports “${rule}” (Critical) in pod ${shop.namespace}/${pod.metadata.name}`);
   const { sentAt, ms: received } = await postAlert({ intakeUrl: settings.intakeUrl, token: settings.falcoToken, body });
-  stage.event(received, 'received', 'the intake has answered: the alert is durable, on disk or in Temporal');
+  stage.event(received, 'received', 'the intake has confirmed it: the alert is durable, on disk or in Temporal');
 
   stage.waiting('containing the pod');
   const contained = await containedAt({ audit, name: pod.metadata.name, sentAt });
@@ -67,7 +67,7 @@ export async function showResponse(options: {
     ),
   );
 
-  stage.waiting('asking');
+  stage.waiting('asking people');
   const state = await incident.until('the question', askedWithinMs, (now) => askedQuestion(now) !== undefined);
   const ticketStep = stepOf(state, 'openTicket');
   const [ticket] = await tickets(settings);
@@ -126,6 +126,6 @@ async function containedAt(options: { readonly audit: AuditLog; readonly name: s
   const at = (event: typeof patch | undefined): number => (event ? Date.parse(event.stageTimestamp) - sentAt : 0);
   return {
     ms: Math.max(at(patch), at(policy)),
-    text: `the API server's audit log: ${patch.verb} pods/${name}, answered ${patch.responseStatus?.code}`,
+    text: `the API server's audit log: ${patch.verb} pods/${name}, status ${patch.responseStatus?.code}`,
   };
 }

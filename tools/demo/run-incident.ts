@@ -77,12 +77,12 @@ export async function runIncident(
     stage,
   });
   const contained = await containedClaims(cluster, before);
-  showClaims({ title: 'Is it contained? Asked of the API server', claims: contained, stage });
+  showClaims({ title: 'Is it contained? The API server’s answer', claims: contained, stage });
 
   const answered = await showAnswer({ consoleUrl: settings.consoleUrl, incident, response, stage, answer });
   const { outcome, state } = answered;
   const after = await endClaims({ outcome, cluster, audit, before });
-  showClaims({ title: 'Is it done? Asked of the API server', claims: after, stage });
+  showClaims({ title: 'Is it done? The API server’s answer', claims: after, stage });
 
   showTimeline(state, stage);
   const report = await proveRecords({ config: settings.configFile, stage });
@@ -94,7 +94,7 @@ export async function runIncident(
 
   const claims = [...contained, ...after];
   const ok = claims.every((one) => one.ok) && report.ok;
-  stage.heading(ok ? 'Everything is as claimed.' : 'NOT everything is as claimed:');
+  stage.heading(ok ? 'Every claim is true.' : 'NOT every claim is true:');
   for (const one of claims.filter((one) => !one.ok)) stage.claim(false, `${one.text}: ${one.difference}`);
   if (!report.ok) stage.claim(false, 'the audit store is not intact');
   const { github } = settings.standIns;

@@ -47,7 +47,7 @@ export class SlackChannel {
       if (Date.now() > deadline)
         throw new FirebreakError(
           'FB_ERR_UNAVAILABLE',
-          `no card with the button “${button}” is in Slack after ${withinMs / 1_000} s`,
+          `no card with the button “${button}” appeared in Slack within ${withinMs / 1_000} s`,
         );
       await sleep(50);
     }
@@ -59,7 +59,8 @@ export class SlackChannel {
     const delivery = (await this.#control('click', { user, channel: this.#channel, ts, buttonText: button })) as {
       readonly status: number;
     };
-    if (delivery.status !== 200) throw new FirebreakError('FB_ERR_UNAVAILABLE', `the desk answers ${delivery.status} to a click`);
+    if (delivery.status !== 200)
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `the desk returned ${delivery.status} for a click`);
   }
 
   async #control(name: string, body: object): Promise<unknown> {

@@ -16,7 +16,7 @@ const shown: Readonly<
 > = {
   Incident: {
     status: incidentStatus,
-    says: 'What Firebreak knows of an attack on a workload. It is only shown: whoever changes or deletes it changes nothing.',
+    says: 'What Firebreak knows about an attack on a workload. For display only: changing or deleting it has no effect.',
     columns: [
       { name: 'State', jsonPath: '.status.state' },
       { name: 'Severity', jsonPath: '.status.severity' },
@@ -30,7 +30,7 @@ const shown: Readonly<
   },
   Containment: {
     status: containmentStatus,
-    says: 'Something that Firebreak holds. It is only shown: whoever changes or deletes it gives nothing back.',
+    says: 'Something that Firebreak holds. For display only: changing or deleting it releases nothing.',
     columns: [
       { name: 'Kind', jsonPath: '.status.target.kind' },
       { name: 'Target', jsonPath: '.status.target.name' },

@@ -35,7 +35,7 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Alerts lost',
-        about: 'Accepted, and refused by Temporal for good: they are set aside. The goal is none.',
+        about: 'Accepted, then permanently rejected by Temporal: they are set aside. The goal is none.',
         kind: 'stat',
         worseFrom: 1,
         queries: [['sum(firebreak_intake_refused_by_temporal)', 'set aside']],
@@ -66,20 +66,20 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Alerts',
-        about: 'Accepted, a second, by severity.',
+        about: 'Accepted per second, by severity.',
         kind: 'timeseries',
         unit: 'ops',
         queries: [[`sum by (severity) (rate(firebreak_intake_alerts_accepted_total${rate}))`, '{{severity}}']],
       },
       {
         title: 'Containments at once',
-        about: 'Begun before their incident, by what became of them.',
+        about: 'Started before their incident, by outcome.',
         kind: 'timeseries',
         queries: [[`sum by (result) (increase(firebreak_head_starts_total${rate}))`, '{{result}}']],
       },
       {
         title: 'From alert to containment',
-        about: 'Of those that are contained at once.',
+        about: 'Of alerts that are contained at once.',
         kind: 'timeseries',
         unit: 's',
         queries: [
@@ -88,7 +88,7 @@ export const dashboards: readonly Dashboard[] = [
         ],
       },
       {
-        title: 'Budgets that burn',
+        title: 'Error budget burn rate',
         about: 'How many times faster than the objective allows, over an hour: at 14 it is gone in two days.',
         kind: 'timeseries',
         worseFrom: 14.4,
@@ -106,7 +106,7 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'What is wrong',
-        about: 'Zero, all of it, on a good day.',
+        about: 'All zero on a good day.',
         kind: 'timeseries',
         worseFrom: 1,
         queries: [
@@ -126,7 +126,7 @@ export const dashboards: readonly Dashboard[] = [
     title: 'Firebreak: engine',
     panels: [
       {
-        title: 'Oldest alert that waits',
+        title: 'Oldest waiting alert',
         about: 'In the spool. After 15 minutes people are asked before anything is done.',
         kind: 'timeseries',
         unit: 's',
@@ -135,15 +135,15 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Spool',
-        about: 'How much of it is used; at 100 % alerts are turned away.',
+        about: 'How much of it is used; at 100 % alerts are rejected.',
         kind: 'timeseries',
         unit: 'percentunit',
         worseFrom: 0.7,
         queries: [['max by (pod) (firebreak_intake_spool_used_ratio)', '{{pod}}']],
       },
       {
-        title: 'Incidents with alerts that wait',
-        about: 'And the bytes of them.',
+        title: 'Incidents with waiting alerts',
+        about: 'And their bytes.',
         kind: 'timeseries',
         queries: [['sum(firebreak_intake_waiting_incidents)', 'incidents']],
       },
@@ -156,7 +156,7 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Until an alert is durable',
-        about: 'From a body that is read to all its alerts durable: what a sensor waits for.',
+        about: 'From reading a body until all its alerts are durable: what a sensor waits for.',
         kind: 'timeseries',
         unit: 's',
         queries: [
@@ -166,26 +166,26 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Calls to Temporal',
-        about: 'Starts and signals of incidents, a second, by result.',
+        about: 'Starts and signals of incidents per second, by result.',
         kind: 'timeseries',
         unit: 'ops',
         queries: [[`sum by (kind, result) (rate(firebreak_intake_temporal_calls_total${rate}))`, '{{kind}} {{result}}']],
       },
       {
-        title: 'Not taken',
-        about: 'Items and requests that the intake refused, by reason.',
+        title: 'Rejected by the intake',
+        about: 'Items and requests, by reason.',
         kind: 'timeseries',
         queries: [[`sum by (reason) (increase(firebreak_intake_refused_total${rate}))`, '{{reason}}']],
       },
       {
         title: 'Repetitions',
-        about: 'Alerts that were known already: sensors that send again.',
+        about: 'Alerts that were already known: sensors sent them again.',
         kind: 'timeseries',
         queries: [[`sum(increase(firebreak_intake_alerts_duplicate_total${rate}))`, 'duplicates']],
       },
       {
         title: 'Sensors about themselves',
-        about: 'Their own messages, and those that speak of dropped events.',
+        about: 'Their own messages, and those that report dropped events.',
         kind: 'timeseries',
         queries: [
           [`sum by (sensor) (increase(firebreak_intake_sensor_messages_total${rate}))`, '{{sensor}}'],
@@ -194,7 +194,7 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Refused calls',
-        about: 'Over Temporal, of nobody who is trusted.',
+        about: 'Over Temporal, from senders that are not trusted.',
         kind: 'table',
         queries: [['sum by (activity, why) (firebreak_refused_calls_total) > 0', '{{activity}} {{why}}']],
       },
@@ -206,7 +206,7 @@ export const dashboards: readonly Dashboard[] = [
         queries: [['max by (pod) (process_resident_memory_bytes{job=~".*firebreak.*"})', '{{pod}}']],
       },
       {
-        title: 'Faults of our own',
+        title: 'Internal faults',
         about: 'Promises that nobody took, and what the OpenTelemetry collector did not take.',
         kind: 'timeseries',
         queries: [
@@ -222,13 +222,13 @@ export const dashboards: readonly Dashboard[] = [
     panels: [
       {
         title: 'Questions',
-        about: 'Of the last seven days, by what became of them.',
+        about: 'Of the last seven days, by outcome.',
         kind: 'stat',
         queries: [['sum by (outcome) (firebreak_questions)', '{{outcome}}']],
       },
       {
         title: 'From question to answer',
-        about: 'Half of the questions of the last seven days, and nine of ten, by playbook.',
+        about: 'Median and 90th percentile of the last seven days, by playbook.',
         kind: 'timeseries',
         unit: 's',
         worseFrom: 900,
@@ -236,7 +236,7 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Questions that ended',
-        about: 'Expired ones nobody answered.',
+        about: 'Nobody answered the expired ones.',
         kind: 'timeseries',
         queries: [[`sum by (outcome) (increase(firebreak_questions_ended_total${rate}))`, '{{outcome}}']],
       },
@@ -252,18 +252,18 @@ export const dashboards: readonly Dashboard[] = [
       },
       {
         title: 'Asked in one shift',
-        about: 'The most questions to one person in a shift of the last seven days.',
+        about: 'The most questions to one person in a single shift, in the last seven days.',
         kind: 'table',
         queries: [['sort_desc(max by (person) (firebreak_questions_in_a_shift))', '{{person}}']],
       },
       {
         title: 'Approvals within ten seconds',
-        about: 'Of the last seven days, by playbook: whoever is that quick has hardly read.',
+        about: 'Of the last seven days, by playbook: anybody that quick has hardly read the question.',
         kind: 'table',
         queries: [['sort_desc(sum by (playbook) (firebreak_quick_approvals))', '{{playbook}}']],
       },
       {
-        title: 'Records that count in none of these',
+        title: 'Records left out of these',
         about: 'Their cell has not signed them, or its key is not known.',
         kind: 'stat',
         worseFrom: 1,

@@ -17,7 +17,7 @@ import { dashboards, grafanaModel } from './dashboards.ts';
 
 const actions = shippedActions();
 const write = (path: string, text: string): void =>
-  writeGenerated({ path, text, problem: ' is not what the declarations make: run `npm run generate`' });
+  writeGenerated({ path, text, problem: ' does not match the declarations: run `npm run generate`' });
 
 for (const [name, manifest] of rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }))
   write(`deploy/rbac/${name}`, manifest);

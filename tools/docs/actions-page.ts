@@ -23,9 +23,9 @@ function section(action: ActionDeclaration): string {
   const facts = [
     `- **Effect** ${action.effect}, **reach** ${action.reach}, done by the pool **${action.pool}**`,
     ...(action.optIn
-      ? ['- **Off by default**: `actions.optIn` of the configuration turns it on, and its rights are a manifest of their own']
+      ? ['- **Off by default**: `actions.optIn` of the configuration turns it on, and its rights are in a separate manifest']
       : []),
-    `- **Needs of the alert** ${action.requires.join(', ') || 'nothing'}`,
+    `- **Needs from the alert** ${action.requires.join(', ') || 'nothing'}`,
     `- **Verified by** ${action.verifiedBy}`,
     `- **Undo** ${action.undo}`,
     ...(action.outcomes
@@ -48,7 +48,7 @@ export function actionsPage(): string {
   );
   return [
     '# Actions',
-    'What a playbook can do. A `destructive` action needs the approval of people for exactly its plan; a `reversible` one lasts as long as its lease; `read` ends nothing and changes nothing of what runs.',
+    'What a playbook can do. A `destructive` action needs the approval of people for exactly its plan; a `reversible` one lasts as long as its lease; `read` stops nothing and changes nothing that runs.',
     ['| action | what it does | effect | reach |', '|---|---|---|---|', ...rows].join('\n'),
     ...actions.map(section),
   ].join('\n\n');

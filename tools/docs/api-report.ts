@@ -24,7 +24,7 @@ function pageOf(door: string, fileOf: FileOf): string {
   const block = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
   return [
     `# \`firebreak/${door}\``,
-    'What it exports, and the types that these are made of. Made from the declarations of the package: a change of this page is one that whoever imports it may notice.',
+    'What it exports, and the types that the exports are made of. Made from the declarations of the package: a change to this page is a change that importers may notice.',
     `## Exports`,
     ...exported.map(([name, place]) => block(renamed(name, place, fileOf))),
     ...(others.length > 0 ? ['## Made of', ...others.map((place) => block(textOf(place, fileOf)?.text ?? place.name))] : []),
@@ -44,7 +44,7 @@ if (process.argv[1] === import.meta.filename) {
   for (const [door, page] of pages) {
     const text = `<!-- Generated from authoring/${door}.ts by \`npm run generate\`. Do not edit. -->\n\n${page}\n`;
     const problem =
-      ': what the package gives has changed. If that is meant, run `npm run generate`, and say in CHANGELOG.md what authors have to do.';
+      ': the exports of the package have changed. If that is intended, run `npm run generate`, and say in CHANGELOG.md what authors have to do.';
     writeGenerated({ path: `docs/api/${door}.md`, text, problem });
   }
   for (const problem of contractProblems(contract)) {

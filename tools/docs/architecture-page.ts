@@ -149,7 +149,7 @@ const asked: readonly { readonly question: string; readonly files: readonly stri
 export function architecturePage(): string {
   const tree = readTree(projectRoot());
   const unknown = new Set([...tree.keys()].map(roomOf).filter((room) => room !== undefined && !(room in purposes)));
-  if (unknown.size > 0) throw new Error(`the page of the architecture does not say what is in ${[...unknown].join(', ')}`);
+  if (unknown.size > 0) throw new Error(`the architecture page does not say what is in ${[...unknown].join(', ')}`);
   return [
     '# Architecture of the code',
     'Each top-level folder is a room with one subject. It may import only what its purpose allows, and `npm run check` enforces that (`tools/check`). To find something, follow the way of an alert or the way of a click below.',
@@ -199,6 +199,6 @@ function wayText({ title, intro, steps }: Way): readonly string[] {
 
 function linksTo(files: readonly string[]): string {
   const missing = files.filter((file) => !existsSync(join(projectRoot(), file)));
-  if (missing.length > 0) throw new Error(`the page of the architecture names what is not there: ${missing.join(', ')}`);
+  if (missing.length > 0) throw new Error(`the architecture page names files that do not exist: ${missing.join(', ')}`);
   return files.map((file) => `[\`${file}\`](../${file})`).join(' and ');
 }

@@ -68,9 +68,9 @@ export function configurationPage(): string {
   });
   return [
     '# Configuration',
-    'One YAML file, named with `--config FILE` or `FIREBREAK_CONFIG`, else `firebreak.yaml` in the current folder. Unknown keys are refused. `firebreak config check` shows every problem at once, each with its line, the effective configuration with secrets hidden, and last whether the file is valid; with `--connect` it also tries the files that are named, Temporal and the API server.',
-    'A **secret** is never written into the file: it is `{ env: NAME }` or `{ file: PATH }`. Each process reads only the secrets of its roles. Relative paths are meant from the folder of the file.',
-    'Editors check it as you write with [firebreak.schema.json](firebreak.schema.json), where the first line is `# yaml-language-server: $schema=PATH`; `firebreak init` writes both. What the schema cannot say, the check does.',
+    'One YAML file, named with `--config FILE` or `FIREBREAK_CONFIG`, else `firebreak.yaml` in the current folder. Unknown keys are refused. `firebreak config check` shows every problem at once, each with its line, then the effective configuration with secrets hidden, and finally whether the file is valid. With `--connect` it also tries the named files, Temporal and the API server.',
+    'A **secret** is never written into the file: it is `{ env: NAME }` or `{ file: PATH }`. Each process reads only the secrets of its roles. Relative paths start from the folder of the file.',
+    'Editors check it as you type, using [firebreak.schema.json](firebreak.schema.json), if the first line is `# yaml-language-server: $schema=PATH`; `firebreak init` writes both. The check covers what the schema cannot express.',
     'The smallest file:',
     `\`\`\`yaml\n${smallest}\n\`\`\``,
     '## At the top',

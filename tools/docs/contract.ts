@@ -66,7 +66,7 @@ export function contractOf(fileOf: FileOf): string {
 
 function declarationOf(place: Place, all: readonly Place[], fileOf: FileOf): string {
   const text = textOf(place, fileOf)?.text;
-  if (text === undefined) throw new Error(`${source}: ${place.name} of ${place.file} is no type of this tree`);
+  if (text === undefined) throw new Error(`${source}: ${place.name} of ${place.file} is not a type of this tree`);
   const same = all.find((other) => other.name === place.name && keyOf(other) !== keyOf(place));
   if (same) throw new Error(`${source}: ${place.file} and ${same.file} both have a type ${place.name}: give each its own name`);
   return /^(?:interface|type) /.test(text) ? `export ${text}` : `export declare ${text}`;
@@ -151,18 +151,18 @@ export function problemsOf(faults: readonly ContractFault[], agreed: z.infer<typ
       .filter(({ what }) => !agreed.some(({ change }) => change === what))
       .map(
         ({ what, why }) =>
-          `${what}: workflows of the last release, with which incidents are open, could not live with it: ${why}. ${remedyFor(what)}, or, if such incidents may fail, say so in ${path}: { "change": "${what}", "because": "…" }`,
+          `${what}: workflows of the last release, which open incidents still run, would break: ${why}. ${remedyFor(what)}, or, if such incidents may fail, say so in ${path}: { "change": "${what}", "because": "…" }`,
       ),
     ...agreed
       .filter(({ change }) => !faults.some(({ what }) => what === change))
-      .map(({ change }) => `${path}: ${change} is accepted, and is no fault (any more): remove it`),
+      .map(({ change }) => `${path}: ${change} is accepted, but is not a fault (any more): remove it`),
   ];
 }
 
 function remedyFor(what: string): string {
-  if (what.startsWith('result')) return 'Go on giving what they expect';
-  if (what.startsWith('signal')) return 'Go on sending what they expect';
-  return 'Go on taking what they send: keep its name, and make what is new optional';
+  if (what.startsWith('result')) return 'Keep returning what they expect';
+  if (what.startsWith('signal')) return 'Keep sending what they expect';
+  return 'Keep accepting what they send: keep its name, and make what is new optional';
 }
 
 /** Replaces the last release's contract with that of this tree; clears the accepted faults. */

@@ -40,13 +40,13 @@ export function coveragePage(): string {
   const coverage = coverageOf(playbooks, ruleSets);
   return [
     '# Which rules are answered',
-    'Which of the shipped playbooks answers which rule of the public rule sets. For each rule an alert is made as its sensor sends it: in a pod, and outside of all pods as far as the rule looks there. The intake reads it, and it is routed as in an incident. So this page shows what happens to real alerts. *Answered* counts the rules that a playbook is written for, wherever they may happen. *The rest* are those that only a catch-all playbook answers. `firebreak playbooks coverage` prints the same, `--rules FOLDER` for your own rule files, `--layer FILE` as a layer for the ATT&CK Navigator.',
-    table(['rule set', 'rules', 'answered', 'at some places only', 'the rest', 'by nothing'], coverage.flatMap(shares)),
+    'Which of the shipped playbooks answers which rule of the public rule sets. For each rule, an alert is made in the form that its sensor sends: in a pod, and outside of all pods if the rule looks there. The intake reads it, and it is routed as in an incident. So this page shows what happens to real alerts. *Answered* counts the rules that a playbook is written for, wherever they may happen. *The rest* are those that only a catch-all playbook answers. `firebreak playbooks coverage` prints the same, `--rules FOLDER` for your own rule files, `--layer FILE` as a layer for the ATT&CK Navigator.',
+    table(['rule set', 'rules', 'answered', 'in some places only', 'the rest', 'by nothing'], coverage.flatMap(shares)),
     table(
       ['rule set', 'read from', 'version'],
       coverage.map(({ set }) => [set.title, set.from, set.version]),
     ),
-    'The severity is what an alert arrives with. Tetragon sends none, and KubeArmor the lowest where a policy gives none: for these it comes from `core/rules/default-severity.ts`, unless `sensors.NAME.severities` of the configuration says another.',
+    'The severity is what an alert arrives with. Tetragon sends none, and KubeArmor sends the lowest if a policy sets none: for these it comes from `core/rules/default-severity.ts`, unless `sensors.NAME.severities` of the configuration sets another.',
     ...coverage.flatMap(({ set, rules }) => [
       `## ${set.title}`,
       table(

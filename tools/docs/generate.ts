@@ -48,7 +48,7 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
   { name: 'playbooks/README.md', source: 'playbooks', make: playbooksPage },
   ...playbooks.map((playbook) => ({
     name: `playbooks/${pageName(playbook)}.md`,
-    source: 'playbooks and what their tests hold fast',
+    source: 'the playbooks and what their tests pin down',
     make: () => playbookPage(playbook),
   })),
   { name: 'rights.md', source: 'service/rbac', make: rightsPage },
@@ -69,7 +69,7 @@ function errorsPage(): string {
   );
   return [
     '# Errors',
-    'Every error that Firebreak raises on purpose has one of these codes. *Retried* says whether the same call may succeed later; the engine retries those by itself. No error holds a secret, a response body or a header.',
+    'Every error that Firebreak raises on purpose has one of these codes. *Retried* says whether the same call may succeed later; the engine retries those automatically. No error holds a secret, a response body or a header.',
     ['| code | what is wrong | retried | what to do |', '|---|---|---|---|', ...rows].join('\n'),
   ].join('\n\n');
 }
@@ -100,7 +100,7 @@ function hostileBusPage(): string {
     whatComesOf(Object.values(playedBack)),
     'Everything that can be asked of Temporal itself, by the names of its interface. A test (`test/platform/temporal/temporal-calls.test.ts`) fails if Temporal has a call that is missing here:',
     [
-      '| calls | what comes of them |',
+      '| calls | what happens |',
       '|---|---|',
       ...temporalCalls.map(
         (row) =>
@@ -109,7 +109,7 @@ function hostileBusPage(): string {
             .join(', ')} | ${row.outcome} |`,
       ),
     ].join('\n'),
-    'An **answer** (of an activity or a query) counts only if the pool or cell that was asked has signed it for exactly that call. Otherwise the workflow asks again, and the asker is told. What remains is delay: a workflow can be ended, reset or filled up, and messages can be withheld.',
+    'An **answer** (of an activity or a query) counts only if the pool or cell that was asked has signed it for exactly that call. Otherwise the workflow asks again, and whoever asked is told. What remains is delay: a workflow can be ended, reset or filled up, and messages can be withheld.',
   ].join('\n\n');
 }
 
@@ -169,7 +169,7 @@ writeGenerated({
 writeGenerated({
   path: 'console/drawings.json',
   text: playbookDrawings(),
-  problem: ' is not up to date with playbooks and what their tests hold fast: run `node tools/docs/generate.ts`',
+  problem: ' is not up to date with the playbooks and what their tests pin down: run `node tools/docs/generate.ts`',
 });
 writeGenerated({
   path: 'docs/firebreak.schema.json',
@@ -181,5 +181,5 @@ writeGenerated({
   path: 'deploy/helm/firebreak/values.schema.json',
   // The handwritten part stays easy to read: the rest is one line.
   text: `${JSON.stringify({ ...valuesSchema, properties: { ...properties, config: null } }, null, 2).replace('"config": null', () => `"config": ${JSON.stringify(configInValues())}`)}\n`,
-  problem: ' is below `config` not up to date with service/config: run `node tools/docs/generate.ts`',
+  problem: ' is not up to date with service/config below `config`: run `node tools/docs/generate.ts`',
 });

@@ -114,8 +114,8 @@ export function playbookPage(playbook: ListedPlaybook): string {
       ]),
     ),
     ...(questions.length > 0 ? ['## What it asks', ...questions] : []),
-    '## What each answer comes to',
-    'By a test that goes every way (`test/playbooks/shipped.test.ts`). What destroys something has a red frame.',
+    '## What each answer leads to',
+    'Drawn from a test that tries every path (`test/playbooks/shipped.test.ts`). Steps that destroy something have a red frame.',
     ...shown.flatMap(({ alert, graph }) => [
       `On ${alert}:`,
       ['```mermaid', mermaidOf(graphForPeople(playbook, graph)), '```'].join('\n'),
@@ -124,10 +124,10 @@ export function playbookPage(playbook: ListedPlaybook): string {
     covered.length > 0
       ? table(['rule', 'rule set', 'severity', 'ATT&CK'], covered)
       : on.schedule
-        ? 'None: it runs when its time has come.'
+        ? 'None: it runs on a schedule.'
         : on.match === 'unanswered'
           ? 'Whatever no other enabled playbook answers.'
-          : 'None of the public rule sets: its alerts are Firebreak’s own or the API server’s audit ([sensor](../sensors/kubernetes-audit.md)).',
+          : 'None in the public rule sets: its alerts are Firebreak’s own or the API server’s audit ([sensor](../sensors/kubernetes-audit.md)).',
   ].join('\n\n');
 }
 
@@ -170,7 +170,7 @@ function fragmentsText(): string {
 export function playbooksPage(): string {
   return [
     '# The shipped playbooks',
-    'They are the pack `firebreak`. By itself a playbook contains one pod, on critical only, and what it does can be given back; whatever is wider or destroys something is asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
+    'They are the pack `firebreak`. On its own a playbook contains one pod, on critical only, and what it does can be undone. Before anything wider or destructive, people are asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
     table(
       ['playbook', 'what it does', 'from', 'rules of the public sets', 'changes noticed'],
       playbooks.map((playbook) => [
@@ -185,6 +185,6 @@ export function playbooksPage(): string {
         scoreOf(pageName(playbook)),
       ]),
     ),
-    `*Changes noticed:* a step dropped, a choice swapped or a condition inverted in its file, and how many of these changes its tests notice (\`test/playbooks/mutate.ts\`, on the day that is named). Of the changes of what they share: ${fragmentsText()}.`,
+    `*Changes noticed:* a step dropped, a choice swapped or a condition inverted in its file, and how many of these changes its tests notice (\`test/playbooks/mutate.ts\`, on the day given). Of the changes to what they share: ${fragmentsText()}.`,
   ].join('\n\n');
 }

@@ -50,7 +50,7 @@ function linesOf(
 ): readonly Line[] {
   const written = new Set(map.items.map(({ key }) => keyText(key)));
   for (const name of Object.keys(properties))
-    if (!written.has(name)) throw drift(`${below}${name}`, 'values.yaml has no default of it');
+    if (!written.has(name)) throw drift(`${below}${name}`, 'values.yaml has no default for it');
   return map.items.flatMap(({ key, value }, index) => {
     const name = keyText(key);
     const path = `${below}${name}`;

@@ -39,7 +39,7 @@ export const account = 65_532;
 
 /** Why no image can be made on this machine; undefined if one can. */
 export function missingForImages(): string | undefined {
-  if (!findOnPath('mmdebstrap')) return 'mmdebstrap, of the Debian package of this name';
+  if (!findOnPath('mmdebstrap')) return 'mmdebstrap, from the Debian package of that name';
   if (!findOnPath('tar')) return 'GNU tar';
   return undefined;
 }
@@ -69,7 +69,7 @@ export async function baseLayer(options: {
     onProgress,
     install: (draft, run) =>
       withProgress({
-        what: `taking Debian's libraries for an image for ${architecture}`,
+        what: `fetching Debian's libraries for the image for ${architecture}`,
         onProgress,
         work: async () => {
           const [all, root, list] = [join(draft, 'all'), join(draft, 'root'), join(draft, 'list')];

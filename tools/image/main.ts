@@ -32,7 +32,7 @@ if (values.help) {
   say(
     missing
       ? `An image needs ${missing}: apt-get install mmdebstrap`
-      : `--arch ${values.arch}: amd64, arm64 or both, with a comma`,
+      : `--arch ${values.arch}: use amd64, arm64, or both separated by a comma`,
   );
   process.exitCode = 2;
 } else if (values.root !== undefined) {
@@ -44,6 +44,6 @@ if (values.help) {
     : await makeFirebreakImage({ ...order, fresh: true, compress: true });
   process.stdout.write(`${file}\n${name}\n${digest}\n`);
   say(
-    `${bytesText(size)} compressed, ${bytesText(unpacked)} unpacked, of all architectures together. Into a registry: skopeo copy oci-archive:${file} docker://${name}`,
+    `${bytesText(size)} compressed, ${bytesText(unpacked)} unpacked, for all architectures together. Copy it to a registry: skopeo copy oci-archive:${file} docker://${name}`,
   );
 }

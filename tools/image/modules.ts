@@ -87,7 +87,7 @@ export async function nodeLayer(architecture: Architecture, onProgress: OnProgre
       if (integrity !== nodeIntegrity[architecture])
         throw new FirebreakError(
           'FB_ERR_PLATFORM_PART_MISSING',
-          `${name} ${version} has ${integrity}, which tools/image/modules.ts does not know`,
+          `${name} ${version} has ${integrity}, which tools/image/modules.ts does not list`,
         );
       const { code, stderr } = await run({ command: 'tar', args: ['-xzf', archive, '-C', draft, '--strip-components=1'] });
       if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${archive}: ${stderr.trim().slice(-200)}`);

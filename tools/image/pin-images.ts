@@ -65,6 +65,6 @@ function withDigest(text: string, image: string, digest: string): string {
 
 if (process.argv[1] === import.meta.filename) {
   const asked = await pinImages({ root: projectRoot() });
-  for (const { image, digest, problem } of asked) process.stdout.write(`${image}: ${digest ?? `not known: ${problem}`}\n`);
+  for (const { image, digest, problem } of asked) process.stdout.write(`${image}: ${digest ?? `unknown: ${problem}`}\n`);
   process.exitCode = asked.some(({ problem }) => problem !== undefined) ? 1 : 0;
 }

@@ -48,7 +48,7 @@ async function built(path: string, module: string, architecture: Architecture, o
   const name = basename(path);
   const common = { module, target: '.', linked: {}, pinned: '', architecture };
   const from = await goProgram({ ...common, name: `${name}-${architecture}`, title: `${name} for ${architecture}` }, onProgress);
-  if (!from) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Go, to build ${name} with`);
+  if (!from) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Go, to build ${name}`);
   return join(from, basename(module));
 }
 

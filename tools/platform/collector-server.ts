@@ -31,8 +31,7 @@ export async function startCollector(options: {
   const { stateDir, syslog, onProgress = () => {} } = options;
   const program = { name: 'otel-collector', module: join('tools', 'platform', 'collector'), target: '.', linked: {}, pinned: 1 };
   const folder = await goProgram({ ...program, title: 'the OpenTelemetry collector' }, onProgress);
-  if (!folder)
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build the OpenTelemetry collector with');
+  if (!folder) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building the OpenTelemetry collector needs go on PATH');
   mkdirSync(stateDir, { recursive: true });
   const { otlp: port, syslog: syslogPort } = await freePorts({ names: ['otlp', 'syslog'] });
   const file = join(stateDir, 'received.jsonl');

@@ -47,7 +47,7 @@ export async function startKafkaBroker(options: {
 }): Promise<KafkaBroker> {
   const { stateDir, onProgress = () => {} } = options;
   const java = findOnPath('java');
-  if (!java) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no java on PATH');
+  if (!java) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'java is not on PATH');
   const classPath = join(await kafkaJars(onProgress), '*');
   const folder = join(stateDir, 'kafka');
   mkdirSync(folder, { recursive: true });
@@ -79,7 +79,7 @@ export async function startKafkaBroker(options: {
     await waitUntilReady({ server, timeoutMs: 120_000, ready: () => isServing(ports.plain) });
   };
   await start();
-  onProgress(`Kafka serves at ${host}:${ports.plain}`);
+  onProgress(`Kafka is serving at ${host}:${ports.plain}`);
   return {
     host,
     ports,
@@ -111,7 +111,7 @@ async function kafkaJars(onProgress: OnProgress): Promise<string> {
   const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16);
   const install = async (draft: string, run: (options: Parameters<typeof runCommand>[0]) => ReturnType<typeof runCommand>) => {
     const maven = findOnPath('mvn');
-    if (!maven) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no mvn on PATH, and no Kafka in the cache');
+    if (!maven) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'mvn is not on PATH, and Kafka is not in the cache');
     await withProgress({
       what: 'fetching Apache Kafka with Maven, once',
       onProgress,
@@ -123,7 +123,7 @@ async function kafkaJars(onProgress: OnProgress): Promise<string> {
           return code === 0 && isThere ? undefined : stdout.trim().slice(-300);
         });
         if (refused !== undefined)
-          throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Maven did not bring Kafka: ${refused}`);
+          throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Maven did not deliver Kafka: ${refused}`);
       },
     });
   };
@@ -136,7 +136,8 @@ export async function makeCertificate(folder: string, name: string): Promise<voi
   const about = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${host},DNS:localhost`];
   const out = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)];
   const made = await runCommand({ command: 'openssl', args: ['req', '-x509', ...curve, ...out, ...about] });
-  if (made.code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `openssl made no certificate: ${made.stderr}`);
+  if (made.code !== 0)
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `openssl did not create a certificate: ${made.stderr}`);
 }
 
 function propertiesOf(

@@ -59,7 +59,7 @@ interface LogServerOptions {
 export async function startRsyslog({ stateDir, tls: { files } }: LogServerOptions): Promise<LogServer> {
   const rsyslog = findOnPath('rsyslogd') ?? (existsSync('/usr/sbin/rsyslogd') ? '/usr/sbin/rsyslogd' : undefined);
   if (!rsyslog)
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no rsyslogd (apt-get install rsyslog rsyslog-openssl)');
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'rsyslogd is missing (apt-get install rsyslog rsyslog-openssl)');
   const { syslog: port } = await freePorts({ names: ['syslog'] });
   const folder = join(stateDir, 'rsyslog');
   mkdirSync(folder, { recursive: true });
@@ -120,7 +120,7 @@ export async function startVictoriaLogs(options: LogServerOptions & { readonly o
     pinned: 1,
   };
   const built = await goProgram({ ...program, title: 'VictoriaLogs' }, onProgress);
-  if (!built) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build VictoriaLogs with');
+  if (!built) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building VictoriaLogs needs go on PATH');
   const { http, syslog } = await freePorts({ names: ['http', 'syslog'] });
   const folder = join(stateDir, 'victoria-logs');
   mkdirSync(folder, { recursive: true });

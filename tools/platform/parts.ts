@@ -28,7 +28,7 @@ const unusedAfterMs = 30 * 86_400_000;
 const others: Readonly<Record<string, string>> = {
   dev: 'data of firebreak dev up',
   compiled: 'Node: compiled code of the command line',
-  trials: 'workflows of packs, as they are simulated',
+  trials: 'workflows of packs, for simulations',
 };
 
 /** Everything in the cache, largest first. */
@@ -59,7 +59,7 @@ function describeEntry(folder: string): Described {
   if (other !== undefined) {
     const record = folder === 'dev' ? readRecord(path) : undefined;
     const runs = record !== undefined && serverStates(record).some(({ running }) => running);
-    const inUse = runs ? 'its servers run: firebreak dev down first' : undefined;
+    const inUse = runs ? 'its servers are running: run firebreak dev down first' : undefined;
     return {
       ...size,
       name: folder,
@@ -127,8 +127,8 @@ export function removeFromCache(folder: string): void {
 function named(parts: readonly CachedPart[], wanted: string): readonly CachedPart[] {
   const found = parts.filter(({ folder, name }) => folder === wanted || name === wanted);
   if (found.length === 0)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no part ${wanted} in ${cacheFolder()}`, {
-      remedy: `Name one that is there: ${listed(parts)}.`,
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `no part named ${wanted} in ${cacheFolder()}`, {
+      remedy: `It contains: ${listed(parts)}.`,
     });
   return found;
 }

@@ -67,7 +67,7 @@ export async function startPrometheus(options: {
       const response = await fetch(`${url}/api/v1/${call}?${new URLSearchParams(parameters)}`);
       const { data: answer, error }: { readonly data?: unknown; readonly error?: string } = JSON.parse(await response.text());
       if (!response.ok)
-        throw new Error(`Prometheus answers ${response.status} to ${call} ${JSON.stringify(parameters)}: ${error}`);
+        throw new Error(`Prometheus returned ${response.status} for ${call} ${JSON.stringify(parameters)}: ${error}`);
       return answer;
     },
     stop: () => group.stop(),

@@ -50,8 +50,7 @@ async function registryBinary(onProgress: OnProgress): Promise<string> {
   for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(readFileSync(join(sources, file)));
   const build = async (draft: string, run: RunForPart): Promise<void> => {
     const go = findOnPath('go');
-    if (!go)
-      throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build a container registry with');
+    if (!go) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building a container registry needs go on PATH');
     const args = ['build', '-trimpath', '-o', join(draft, 'registry'), '.'];
     const work = () => run({ command: go, args, cwd: sources, env: { ...process.env, CGO_ENABLED: '0' } });
     const result = await withProgress({ what: 'building a container registry with Go, once', onProgress, work });

@@ -70,7 +70,7 @@ export async function startS3Server(options: {
   const endpoint = `http://127.0.0.1:${ports.s3}`;
   const place = { endpoint, region: 'us-east-1', bucket: 'evidence', ...credentials };
   await waitUntilReady({ server, timeoutMs: 60_000, ready: async () => (await isServing(endpoint)) && (await hasBucket(place)) });
-  onProgress(`S3 serves at ${endpoint}`);
+  onProgress(`S3 is serving at ${endpoint}`);
   return { ...place, pid: server.pid, stop: () => group.end(server) };
 }
 

@@ -153,7 +153,7 @@ export async function waitUntilReady(options: {
     if (await ready()) return;
     const { name, logFile } = server.spec;
     if (!server.isRunning())
-      throw new FirebreakError('FB_ERR_PLATFORM_START', `${name} ended, see ${logFile}: ${lastLines(logFile)}`);
+      throw new FirebreakError('FB_ERR_PLATFORM_START', `${name} exited, see ${logFile}: ${lastLines(logFile)}`);
     if (Date.now() > deadline) {
       throw new FirebreakError('FB_ERR_PLATFORM_START', `${name} is not ready after ${timeoutMs / 1000} s, see ${logFile}`);
     }

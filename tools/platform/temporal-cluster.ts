@@ -108,7 +108,7 @@ export async function startTemporalCluster(options: {
   const register = async (): Promise<boolean> =>
     (await operator('search-attribute', 'create', '-n', namespace, ...attributes)).code === 0;
   await until(register);
-  onProgress(`Temporal serves at ${address}, its services apart`);
+  onProgress(`Temporal is serving at ${address}, each service in its own process`);
   return {
     address,
     namespace,
@@ -207,6 +207,6 @@ async function serverPrograms(onProgress: OnProgress): Promise<{ readonly server
     onProgress,
   );
   if (folder === undefined)
-    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build the Temporal server with');
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'building the Temporal server needs go on PATH');
   return { server: join(folder, 'server'), sql: join(folder, 'sql') };
 }

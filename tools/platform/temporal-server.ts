@@ -98,7 +98,7 @@ export async function startTemporal(options: {
     return server;
   };
   let server = await start();
-  onProgress(`Temporal serves at ${address}`);
+  onProgress(`Temporal is serving at ${address}`);
   return {
     address,
     namespace,

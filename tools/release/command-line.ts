@@ -45,7 +45,7 @@ export function krewManifest(archive: { readonly version: string; readonly uri: 
         homepage: 'https://firebreak.dev',
         shortDescription: 'Contain pods and answer security incidents',
         description:
-          'Says what Firebreak has contained and why, quarantines a pod, answers the questions of an incident, and releases what was contained.',
+          'Shows what Firebreak has contained and why, quarantines a pod, answers the questions of an incident, and releases what was contained.',
         caveats: 'Needs Node 22.19 or newer on PATH, and a configuration: --config FILE or FIREBREAK_CONFIG.',
         platforms: [
           {

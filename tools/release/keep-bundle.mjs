@@ -7,7 +7,7 @@ import { ensureSetUp } from '../setup/setup.mjs';
 
 const usage = `node tools/release/keep-bundle.mjs
   Writes the workflows that are built now, and the fingerprints of the migrations, into test/fixtures/releases in place of those of the last release.
-  --help  says so, and writes nothing
+  --help  shows this, and writes nothing
 `;
 
 /** Changes nothing if it gets an unknown argument. */

@@ -9,16 +9,16 @@ import { architecturesIn, missingForImages } from '../image/base.ts';
 import { makeRelease, prepareRelease, releasePlan, releaseProblems } from './release.ts';
 
 const usage = `npm run release [-- OPTION …]
-  --dry-run            say what would be made, and what is in the way
-  --prepare VERSION    write the version into package.json, the lock, the chart and the changelog, and end
-  --out FOLDER         where it goes (default: .release)
-  --skip-image         all but the image, and without Debian's packages in the list of parts
+  --dry-run            show what would be made, and what stands in the way
+  --prepare VERSION    write the version into package.json, the lock, the chart and the changelog, and exit
+  --out FOLDER         where the release goes (default: .release)
+  --skip-image         everything but the image, and no Debian packages in the bill of materials
   --arch LIST          of the image: amd64, arm64 or both (default: both)
   --repository NAME    of the image, without tag
   --key FILE           EC P-256 private key (PKCS#8, PEM) that signs, as cosign does; without it nothing is signed
-  --builder URI        who builds, for the provenance
+  --builder URI        the builder, for the provenance
   --downloads URL      the folder from which the files will be downloaded, for krew's manifest
-  --allow-dirty        also from a tree that is not as it was committed`;
+  --allow-dirty        also from a tree with uncommitted changes`;
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   const architectures = architecturesIn(values.arch);
   const problems = [
     ...releaseProblems(projectRoot(), { allowDirty: values['allow-dirty'] }),
-    ...(architectures === undefined ? [`--arch ${values.arch}: amd64, arm64 or both, with a comma`] : []),
+    ...(architectures === undefined ? [`--arch ${values.arch}: use amd64, arm64, or both separated by a comma`] : []),
     ...(values['skip-image'] ? [] : [missingForImages()].flatMap((one) => (one ? [`an image needs ${one}`] : []))),
   ];
   const image = values['skip-image'] ? undefined : { architectures: architectures ?? [], repository: values.repository };
@@ -71,7 +71,7 @@ async function main(): Promise<number> {
     ...(key !== undefined && { key }),
   });
   for (const { name, bytes, sha256 } of files) process.stdout.write(`${sha256}  ${name}  ${bytesText(bytes)}\n`);
-  if (key === undefined) say('nothing is signed: --key FILE signs it, or cosign sign-blob');
+  if (key === undefined) say('nothing is signed: use --key FILE or cosign sign-blob');
   return 0;
 }
 

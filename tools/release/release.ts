@@ -86,16 +86,16 @@ export function releasePlan({
   const names = namesOf(version);
   return [
     `${names.package}  the npm package`,
-    `${names.commandLine}  the command line, which runs where it is unpacked`,
-    `${names.krew}  what krew installs it by, as kubectl firebreak`,
+    `${names.commandLine}  the command line, which runs from wherever it is unpacked`,
+    `${names.krew}  the krew manifest that installs it as kubectl firebreak`,
     ...(image ? imageLines(image, version) : []),
     `${names.chart}  the chart`,
-    `${names.manifests}  the chart rendered, for who has no Helm`,
-    `${names.materials}  what is in it: packages of the lock${image ? ' and of Debian' : ''} (CycloneDX)`,
+    `${names.manifests}  the rendered chart, for use without Helm`,
+    `${names.materials}  the bill of materials: packages of the lock${image ? ' and of Debian' : ''} (CycloneDX)`,
     `${names.notes}  what has changed`,
     `${names.checksums}  SHA-256 of all these`,
-    `${names.provenance}  from which commit, and how (in-toto, SLSA)`,
-    ...(isSigned ? [`${names.checksums}.sigstore.json, ${names.provenance}.sigstore.json  signatures, as cosign’s bundles`] : []),
+    `${names.provenance}  which commit it was built from, and how (in-toto, SLSA)`,
+    ...(isSigned ? [`${names.checksums}.sigstore.json, ${names.provenance}.sigstore.json  signatures, as cosign bundles`] : []),
   ];
 }
 
@@ -117,18 +117,20 @@ export function releaseProblems(root: string, { allowDirty }: { readonly allowDi
   const chart = readFileSync(join(root, chartFolder, 'Chart.yaml'), 'utf8');
   const inChart = [...chart.matchAll(/^(?:version|appVersion): (.+)$/gm)].map(([, value]) => value);
   const problems: string[] = [];
-  if (!semver.test(version)) problems.push(`package.json has the version ${version}, which is none`);
+  if (!semver.test(version)) problems.push(`package.json has the version ${version}, which is not valid`);
   if (inChart.some((one) => one !== version))
-    problems.push(`the chart has ${inChart.join(' and ')}, package.json ${version}: --prepare ${version}`);
-  if (changesOf(root, version) === undefined) problems.push(`CHANGELOG.md has no section ${version}: --prepare ${version}`);
+    problems.push(`the chart has ${inChart.join(' and ')}, but package.json has ${version}: run with --prepare ${version}`);
+  if (changesOf(root, version) === undefined)
+    problems.push(`CHANGELOG.md has no section ${version}: run with --prepare ${version}`);
   if (!allowDirty && git(root, 'status', '--porcelain') !== '')
-    problems.push('the tree is not as it was committed: commit, or --allow-dirty');
+    problems.push('the tree has uncommitted changes: commit them, or use --allow-dirty');
   return problems;
 }
 
 /** Writes a version everywhere it appears. Returns the files that changed. */
 export function prepareRelease(root: string, version: string): readonly string[] {
-  if (!semver.test(version)) throw new FirebreakError('FB_ERR_INCOMPLETE', `${version} is no version: 1.2.3 or 1.2.3-rc.1`);
+  if (!semver.test(version))
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${version} is not a version: use the form 1.2.3 or 1.2.3-rc.1`);
   const written: string[] = [];
   const replace = (file: string, change: (text: string) => string): void => {
     const path = join(root, file);
@@ -258,15 +260,15 @@ async function chartArchive(root: string): Promise<Uint8Array> {
 }
 
 const head = `# Firebreak in one pod (profile: single) with a Temporal for a trial, made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
-# Before: kubectl create namespace firebreak, and the Secrets firebreak-alerts and firebreak-slack. Edit cluster, roster and slack in each file of the ConfigMap firebreak.
-# With a Temporal of your own: temporal.address there, too, and without the objects called firebreak-temporal.
-# It is a base for Kustomize, too: docs/install.md.
+# First run kubectl create namespace firebreak, and create the Secrets firebreak-alerts and firebreak-slack. Edit cluster, roster and slack in each file of the ConfigMap firebreak.
+# With your own Temporal: set temporal.address there, too, and leave out the objects named firebreak-temporal.
+# It also works as a base for Kustomize: docs/install.md.
 `;
 
 /** Renders `install.yaml` from the chart, given as a folder or an archive. */
 export async function installManifests(chart: string, onProgress: OnProgress): Promise<string> {
   const helm = await helmBinary(onProgress);
-  if (!helm) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the manifests are rendered by Helm: install it, or Go');
+  if (!helm) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Helm, to render the manifests: install it, or Go');
   const values = join(projectRoot(), 'deploy', 'install', 'values.yaml');
   const args = ['template', 'firebreak', chart, '--namespace', 'firebreak', '--values', values];
   const { code, stdout, stderr } = await runCommand({ command: helm, args });

@@ -172,7 +172,7 @@ function packages() {
       for (const [filter, written, name] of placesInPackages)
         onLoad({ filter }, ({ path }) => {
           const code = readFileSync(path, 'utf8');
-          if (!code.includes(written)) throw new Error(`${path} has no ${written} any more`);
+          if (!code.includes(written)) throw new Error(`${path} no longer contains ${written}`);
           return { contents: code.replaceAll(written, `require('${places}').${name}`) };
         });
       for (const [filter, contents] of absentInPackages) onLoad({ filter }, () => ({ contents }));

@@ -53,7 +53,7 @@ export class ControlCards {
         else await desk.postQuestion(card);
         line.isPosted = true;
       } catch {
-        failed(question, line.isPosted ? 'a card could not be brought up to date' : 'the card could not be posted');
+        failed(question, line.isPosted ? 'a card could not be updated' : 'the card could not be posted');
       }
     }
   }

@@ -69,13 +69,13 @@ export class Decisions {
     } else if (order.kind === 'incident.export') {
       // Its file is also written on the command line, once this is recorded: the order contains the digest of its content.
       const { incident, run, reason } = order;
-      this.#model.record('incident.exported', actor, `${name} hands out ${incident}@${run}: ${reason}`, {
+      this.#model.record('incident.exported', actor, `${name} exports ${incident}@${run}: ${reason}`, {
         order: signed,
         ...signatureIn(signed),
       });
     } else if (order.kind === 'records.hold' || order.kind === 'records.unhold') {
       // The process that prunes records reads there what is held: nothing else stores it.
-      const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'wants no longer held what is held';
+      const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'asks to end the hold';
       this.#model.record(recordOrderDone[order.kind], actor, `${name} ${what} (${order.hold}): ${order.reason}`, {
         order: signed,
         ...signatureIn(signed),
@@ -89,8 +89,8 @@ export class Decisions {
     } else if (order.kind === 'records.remove') {
       // Same as holds: the process that removes it reads there that two people have ordered it.
       const { chain, records, removal, reason } = order;
-      const what = `what ${records.length === 1 ? 'a record' : `${records.length} records`} of ${chain} say${records.length === 1 ? 's' : ''}`;
-      this.#model.record(recordOrderDone[order.kind], actor, `${name} wants ${what} removed (${removal}): ${reason}`, {
+      const what = `the content of ${records.length === 1 ? 'a record' : `${records.length} records`} of ${chain}`;
+      this.#model.record(recordOrderDone[order.kind], actor, `${name} asks to remove ${what} (${removal}): ${reason}`, {
         order: signed,
         ...signatureIn(signed),
       });
@@ -123,7 +123,7 @@ export class Decisions {
       this.#closeQuestion(known.question);
       this.#ended(known);
       const { noun } = kindOf(known.proposal.order);
-      this.#model.record(`${noun}.restored`, 'engine', 'its end is taken over from what the cell knew', { [noun]: decision });
+      this.#model.record(`${noun}.restored`, 'engine', 'its end was restored from what the cell knew', { [noun]: decision });
     }
   }
 
@@ -171,7 +171,7 @@ export class Decisions {
     const noun = nounOf(order);
     if (this.#problemOf(one.proposal) !== undefined) return;
     const { question, digest } = this.#ask(one);
-    const text = 'the proposal is taken over from what the cell knew, and is asked again';
+    const text = 'the proposal was restored from what the cell knew, and is asked again';
     this.#model.record(`${noun}.restored`, 'engine', text, { [noun]: id, question, digest });
   }
 
@@ -188,7 +188,7 @@ export class Decisions {
     if (this.#model.decisions.has(decision)) return;
     const { noun, name } = kindOf(proposal.order);
     this.#model.restoreEnded(proposal, end);
-    this.#model.record(`${noun}.ended`, `person/${person}`, `taken over from what the cell knew: ${reason}`, {
+    this.#model.record(`${noun}.ended`, `person/${person}`, `restored from what the cell knew: ${reason}`, {
       [noun]: decision,
       order: end,
     });
@@ -196,11 +196,11 @@ export class Decisions {
   }
 
   #problemOf({ order }: SignedProposal): string | undefined {
-    if (this.#model.decisions.has(order.terms.id)) return 'This proposal is known already.';
+    if (this.#model.decisions.has(order.terms.id)) return 'This proposal is already known.';
     if (this.#model.isFull(nounOf(order))) return 'There are too many decisions: end some first.';
     if (order.kind !== 'promotion.propose') return undefined;
     const [same] = this.#promotionsProposed((terms) => isSamePromotion(terms, order.terms));
-    return same && `The same is proposed already, as ${same.id}, and waits for somebody else to agree.`;
+    return same && `The same promotion is already proposed as ${same.id}, and waits for somebody else to agree.`;
   }
 
   /** Those that nobody has decided on yet. */
@@ -320,7 +320,7 @@ export class Decisions {
   }
 }
 
-const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
+const notChecked = { ok: false, reason: 'It could not be checked. Send it again.' } as const;
 
 /** The signature by which the sender of an order finds its outcome. */
 export function signatureIn(value: unknown): { readonly signature?: string } {

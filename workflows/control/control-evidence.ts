@@ -80,7 +80,7 @@ export class EvidenceOrders {
     const what = `${key.class} of ${key.incident}, kept since ${key.madeAt.slice(0, 10)}`;
     // Evidence that the store does not delete is retried every hour, and reported once.
     const isNew = !this.#refused.has(key.id);
-    if (isNew) this.#model.record('evidence.expired', 'engine', `its time is over: ${what}`, { key });
+    if (isNew) this.#model.record('evidence.expired', 'engine', `its retention has ended: ${what}`, { key });
     const done = await this.#cell.destroyExpiredEvidence(key.id).catch((): EvidenceOrderDone => notDone);
     if (done.ok) this.#model.record('evidence.destroyed', 'engine', `${what}: ${done.text}`, { key });
     else if (isNew) this.#model.record('evidence.refused', 'engine', `${what}: ${done.reason}`, { key });
@@ -95,8 +95,8 @@ const words = {
   'evidence.unhold': 'end the hold',
 } as const;
 
-const notChecked = { ok: false, reason: 'It could not be checked; please send it again.' } as const;
+const notChecked = { ok: false, reason: 'It could not be checked. Send it again.' } as const;
 const notDone = {
   ok: false,
-  reason: 'The evidence store did not answer in time: look at what is listed, and order it again.',
+  reason: 'The evidence store did not answer in time. Check what is listed, and order it again.',
 } as const;

@@ -30,7 +30,8 @@ const mostRuns = 20;
 /** Longer than an order counts as fresh: after that, the cell rejects a copy by its time. */
 const copiesKnownForMs = 15 * 60_000;
 
-const copyText = 'An order that was taken already was sent again, by whoever reaches Temporal: it is done once.';
+const copyText =
+  'An order that was already accepted was sent again by somebody with access to Temporal. It is carried out only once.';
 
 export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
@@ -204,6 +205,6 @@ export class ControlModel {
     this.questions.set(question.id, { ...asked, status: { state: 'decided', choice, by, at }, votes });
     this.decisions.set(terms.id, { proposal, question: question.id, status: { state: 'active', since: at } });
     const { noun } = kindOf(proposal.order);
-    this.record(`${noun}.restored`, 'engine', 'taken over from what the cell knew', { [noun]: terms.id });
+    this.record(`${noun}.restored`, 'engine', 'restored from what the cell knew', { [noun]: terms.id });
   }
 }

@@ -172,7 +172,7 @@ export class TicketKeeper {
   #failed({ system, id }: TicketLink, error: unknown): void {
     const { code, message } = stepFailure(error);
     this.#set({ gaveUp: true });
-    this.#model.record('ticket.failed', 'engine', `${system} ${id} could not be brought up to date: ${message}`, { code });
+    this.#model.record('ticket.failed', 'engine', `${system} ${id} could not be updated: ${message}`, { code });
   }
 
   get #state(): FollowUpState {

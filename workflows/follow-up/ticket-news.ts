@@ -62,7 +62,7 @@ export class TicketNewsReader {
       // There may be more news than one answer holds.
       if (news.length >= newsAtOnce) this.nudge();
     } catch (error) {
-      this.#model.note('ticket.failed', 'engine', `news of the ticket could not be read: ${stepFailure(error).message}`);
+      this.#model.note('ticket.failed', 'engine', `changes of the ticket could not be read: ${stepFailure(error).message}`);
     }
   }
 }

@@ -82,9 +82,9 @@ export class Bodies {
   #due(key: string, playbook: ListedPlaybook, alert: Alert, before: BodyState | undefined): void {
     const actor = `playbook/${playbook.id}`;
     if (before && isOpen(before))
-      this.#model.record('playbook.skipped', actor, 'left out: the run before has not ended', { alert: alert.id });
+      this.#model.record('playbook.skipped', actor, 'skipped: the previous run has not ended', { alert: alert.id });
     else if (before === undefined) this.#add(key, playbook, alert);
-    else this.#anew(key, playbook, alert, 'its time has come again');
+    else this.#anew(key, playbook, alert, 'it is due again');
   }
 
   #first(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
@@ -142,12 +142,7 @@ export class Bodies {
   }
 
   /** Runs the body again for something not yet decided: the answer about the rest stands, but does not cover this. */
-  #anew(
-    key: string,
-    playbook: ListedPlaybook,
-    alert: Alert,
-    why = `“${alert.rule}” (${alert.severity}) was not decided upon`,
-  ): void {
+  #anew(key: string, playbook: ListedPlaybook, alert: Alert, why = `“${alert.rule}” (${alert.severity}) was not decided`): void {
     const before = this.#model.bodies.get(key);
     if (before) this.#model.endedBodies = [...this.#model.endedBodies, before.state];
     this.#model.record('playbook.again', `playbook/${playbook.id}`, why, { alert: alert.id });
@@ -220,7 +215,7 @@ export class Bodies {
     }
     if (work.unsettled.length > 0) {
       const { unsettled } = work;
-      const text = `not awaited, and waited for: ${unsettled.join(', ')}. Write await before it, or settle`;
+      const text = `waited for, although the playbook does not await it: ${unsettled.join(', ')}. Write await before it, or settle`;
       this.#model.record('playbook.unsettled', actor, text, { unsettled });
       await work.settled();
     }
@@ -265,7 +260,7 @@ export class Bodies {
     if (before === undefined || before.state === 'skipped') this.#add(key, playbook, alert, before?.skips);
     else if (!isOpen(before)) this.#anew(key, playbook, alert);
     const called = this.#model.bodies.get(key);
-    if (!called) throw new Error('a body that was added is there');
+    if (!called) throw new Error('a body that was just added is missing');
     caller.waitsFor.add(called);
     try {
       if (called.state.state === 'waiting') this.#start(called);
@@ -323,7 +318,7 @@ export class Bodies {
   #dropped(playbook: string, { reason, at }: FailedPromise, work: BodyWork): void {
     const { code, message } = stepFailure(reason);
     const place = work.placeOf(reason) ?? at;
-    const text = `nobody waited for what failed: ${message}, at ${place}. Write await before it, or settle`;
+    const text = `something failed that the playbook does not await: ${message}, at ${place}. Write await before it, or settle`;
     this.#model.record('playbook.dropped', `playbook/${playbook}`, text, { code, at: place });
     this.#parts.questions.page(`Playbook ${playbook}: ${text}`);
   }

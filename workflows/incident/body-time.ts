@@ -34,7 +34,8 @@ export class BodyTime {
 
   async sleep(time: Duration): Promise<Slept> {
     const ms = durationMs(time);
-    if (ms > longestSleepMs) throw new StepFailure('FB_ERR_REFUSED', `a body sleeps 30d at most, not ${time}: use a schedule`);
+    if (ms > longestSleepMs)
+      throw new StepFailure('FB_ERR_REFUSED', `a body can sleep for at most 30d, not ${time}: use a schedule`);
     const { body, model, onSleep } = this.#parts;
     const until = new Date(nowMs() + ms).toISOString();
     this.#asleep += 1;

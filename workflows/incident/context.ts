@@ -97,7 +97,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
 
   const refuseUnanswerable = ({ question, choices, forms = {} }: AskShape): void => {
     const [problem] = [
-      ...(question.trim() === '' ? ['it asks nothing'] : []),
+      ...(question.trim() === '' ? ['its question is empty'] : []),
       ...(Object.keys(choices).length === 0 ? ['it has no choices'] : []),
       ...Object.values(forms).flatMap((form) => (form && problemOfForm(form)) ?? []),
     ];
@@ -181,7 +181,7 @@ function calledId(other: Readonly<Partial<Record<'id', unknown>>> | null | undef
   if (typeof other?.id === 'string') return other.id;
   throw new StepFailure(
     'FB_ERR_REFUSED',
-    'runPlaybook takes a playbook as definePlaybook makes it, and no text: import it, and hand it over',
+    'runPlaybook takes a playbook made by definePlaybook, not a text: import the playbook and pass it',
   );
 }
 
@@ -239,7 +239,10 @@ async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
 function leaseMs(lease: Duration, action: string): number {
   const ms = durationMs(lease);
   if (ms > 0) return ms;
-  throw new StepFailure('FB_ERR_REFUSED', `${action} was to last ${lease}, which is no time: write 30m or 4h, or leave it out`);
+  throw new StepFailure(
+    'FB_ERR_REFUSED',
+    `${action} has the lease ${lease}, which is not a duration: write 30m or 4h, or leave it out`,
+  );
 }
 
 function stepFor({
@@ -291,7 +294,10 @@ function stepFor({
   };
   const releaseOf = ({ plan, key }: StepResult): Plan => {
     if (plan.action !== name)
-      throw new StepFailure('FB_ERR_REFUSED', `${name}.undo was given what ${plan.action} has done: give it what ${name} gave`);
+      throw new StepFailure(
+        'FB_ERR_REFUSED',
+        `${name}.undo received the result of ${plan.action}: pass it the result of ${name}`,
+      );
     return releasePlanOf(plan, key);
   };
   const giveBack = async (result: StepResult, approval: Approval) => {

@@ -37,7 +37,7 @@ export class PostureLook {
       model.record('posture.found', 'engine', lines[0] ?? '', { posture, lines });
       this.#changed();
     } catch (error) {
-      model.record('posture.found', 'engine', `what the workload is allowed is not known: ${stepFailure(error).message}`);
+      model.record('posture.found', 'engine', `what the workload may do is not known: ${stepFailure(error).message}`);
     }
   }
 }

@@ -68,12 +68,12 @@ export class Recurrences {
       choices: [
         ...(plan ? [{ id: 'quarantine', label: 'Quarantine the pod', plans: [plan] }] : []),
         { id: 'look', label: 'Leave it as it is, and look into it', plans: [] },
-        { id: 'harmless', label: 'It is harmless still', plans: [], harmless: true as const },
+        { id: 'harmless', label: 'It is still harmless', plans: [], harmless: true as const },
       ],
       // A released pod is not contained: silence matters.
       levels: first ? [alert.severity === 'critical' ? { ...first, page: true } : first, ...later] : [],
       requester: `playbook/${playbook.id}`,
-      onSilence: 'It stays as it is: nothing holds it.',
+      onSilence: 'Nothing is done: it is not contained.',
       alert,
     });
     if (decision?.choice === 'harmless') again.decided = { ...again.decided, at: timeNow(), by: decision.by };
@@ -101,7 +101,7 @@ function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined 
 /** Includes the time and the people of the earlier answer. */
 function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again, people: readonly string[]): string {
   const where = pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
-  const often = times === 1 ? 'has come again' : `has come again, ${times} times`;
+  const often = times === 1 ? 'was reported again' : `was reported again, ${times} times,`;
   const at = `${decided.at.slice(0, 16).replace('T', ' ')} UTC`;
-  return `“${rule}” ${often} in ${where}, which ${people.join(' and ')} found harmless or released at ${at}. What is it?`;
+  return `“${rule}” ${often} in ${where}. ${people.join(' and ')} found it harmless or released it at ${at}. What is it?`;
 }

@@ -61,7 +61,7 @@ export class Saga {
     const what = left.map(({ action, target }) => heldText({ action, target })).join(', then ');
     const why = stepFailure(failure).message;
     const next = this.#mayUndoItself
-      ? 'what was done before is to be undone now'
+      ? 'what was done before is undone now'
       : 'people are asked whether to undo what was done before';
     model.record('saga.failed', actor, `${why}: ${next}: ${what}`, { leases: left.map(({ leaseId }) => leaseId) });
     if (this.#mayUndoItself) for (const one of left) await this.#giveBack(one);

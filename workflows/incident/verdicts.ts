@@ -35,7 +35,7 @@ export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, 
   const { playbook } = body.state;
   // A pack may be JavaScript that no compiler has checked.
   if (!worstFirst.includes(verdict))
-    throw new StepFailure('FB_ERR_REFUSED', `“${verdict}” is no verdict: write ${worstFirst.join(', ')}`);
+    throw new StepFailure('FB_ERR_REFUSED', `“${verdict}” is not a verdict: use one of ${worstFirst.join(', ')}`);
   if (verdict === 'benign' && !peopleSaidHarmless(model, body)) {
     model.record('verdict.refused', `playbook/${playbook}`, `benign: ${why}: nobody has answered that it is harmless`);
     return;

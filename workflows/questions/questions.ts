@@ -74,7 +74,7 @@ export class Questions {
     const { until } = asked;
     if (until)
       void condition(() => until() || !isOpen()).then(() => {
-        if (isOpen()) this.#void(id, 'what it was about has settled itself');
+        if (isOpen()) this.#void(id, 'what it was about has resolved itself');
       });
     let why: Escalation = silence;
     for (let level = 0; level < asked.levels.length && isOpen(); level += 1) {
@@ -115,7 +115,7 @@ export class Questions {
       const plan = standing.question.choices.flatMap(({ plans }) => plans)[0];
       if (ending.length === 0 || !plan) continue;
       const names = [...new Set(ending.map(({ vote }) => vote.person))].join(' and ');
-      const text = `${names} answered that this is released. A new question decides that, and needs your answer again: ${by.question.text}`;
+      const text = `${names} answered to release this. A new question now decides that, and needs your answer again: ${by.question.text}`;
       this.standing(lease, plan);
       this.#model.record('question.taken-over', 'engine', text, { question: by.question.id, lease: lease.id });
       this.page(text);
@@ -168,7 +168,7 @@ export class Questions {
   /** People who answer what they have triggered themselves do so in public. */
   #tellAlone({ question }: QuestionState, name: string): void {
     const groups = [...new Set(question.levels.map(({ group }) => group))].join(' or ');
-    const text = `${name} has ordered this, and answers alone: nobody else of ${groups} can be asked now`;
+    const text = `${name} ordered this and answers alone: nobody else of ${groups} can be asked now`;
     this.#model.record('vote.alone', 'engine', text, { question: question.id });
     this.page(`${text}. ${question.text}`);
   }
@@ -232,7 +232,7 @@ export class Questions {
   #endInSilence(id: string): void {
     const status = silenceOn(this.#get(id), { now: timeNow(), ...this.#model.namedActors });
     if (status.state !== 'decided') {
-      this.#close(id, status, 'question.expired', 'nobody answered: silence is never yes');
+      this.#close(id, status, 'question.expired', 'nobody answered: silence is never a yes');
       return;
     }
     this.#set({ ...this.#get(id), status });

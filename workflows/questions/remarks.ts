@@ -39,7 +39,7 @@ export class Remarks {
     if (!state) return;
     const check = await remarkActivities(this.#model.settings)
       .verifyRemark({ remark: signed, question: state.question, level: state.level })
-      .catch((): VoteCheck => ({ ok: false, reason: 'It could not be checked; please say it again.' }));
+      .catch((): VoteCheck => ({ ok: false, reason: 'It could not be checked. Send it again.' }));
     if (!check.ok) {
       this.#model.record('remark.refused', check.signed ? `person/${remark.person}` : claimedBy(remark.person), check.reason, {
         question: remark.question,
@@ -69,18 +69,18 @@ export class Remarks {
     const { question: id, person } = signed.remark;
     const left = (): number => Date.parse(this.#model.questions.get(id)?.levelUntil ?? '') - nowMs() - beforeDeadlineMs;
     const isOpen = (): boolean => this.#model.questions.get(id)?.status.state === 'open';
-    if (!isOpen() || !(left() > 0)) return this.#tell(signed, 'It ends too soon for that: please decide now.');
+    if (!isOpen() || !(left() > 0)) return this.#tell(signed, 'It ends too soon for that: decide now.');
     const wait = Math.min(askedAgainAfterMs, left());
     const at = new Date(nowMs() + wait).toISOString().slice(11, 16);
     this.#model.record('question.snoozed', `person/${person}`, `wants to be asked again at ${at} UTC`, { question: id });
-    this.#tell(signed, `You are asked again at ${at} UTC. The deadline stays as it is.`);
+    this.#tell(signed, `You will be asked again at ${at} UTC. The deadline stays the same.`);
     if (await condition(() => !isOpen(), wait)) return;
-    this.#tell(signed, `You wanted to be asked again: ${this.#model.questions.get(id)?.question.text ?? ''}`);
+    this.#tell(signed, `You asked for this reminder: ${this.#model.questions.get(id)?.question.text ?? ''}`);
   }
 
   #tell({ remark, signature }: SignedRemark, text: string): void {
     void this.#model
       .during(this.#desk.answerClick({ incident: this.#model.ref, click: remark.id, signature, text }))
-      .catch(() => this.#model.note('card.failed', 'engine', 'an answer did not reach who asked'));
+      .catch(() => this.#model.note('card.failed', 'engine', 'an answer did not reach the person who asked'));
   }
 }

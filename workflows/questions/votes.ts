@@ -59,7 +59,7 @@ export class Votes {
       this.#incoming.push(vote);
       return;
     }
-    this.#parts.home.record('vote.refused', claimedBy('unknown'), 'a signal that is no vote');
+    this.#parts.home.record('vote.refused', claimedBy('unknown'), 'a signal that is not a vote');
   }
 
   get unread(): boolean {
@@ -85,7 +85,7 @@ export class Votes {
     const check = await cell()
       .verifyVote({ vote: signed, question: state.question, level: state.level, ...home.namedActors })
       .catch(() => undefined);
-    if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
+    if (!check) return this.#refuse(signed, 'The vote could not be checked. Answer again.');
     if (!check.ok) return this.#refuse(signed, check.reason, check.signed);
     const before = home.questions.get(vote.question) ?? state;
     const elsewhere = vote.choice === releaseChoice ? askedElsewhere(before.question, home.questions.values()) : undefined;

@@ -106,7 +106,7 @@ function combined(known: {
   const lives =
     cut === pods
       ? 'what was open has been cut'
-      : `established connections may live${pods === 1 ? '' : ` in ${pods - cut} of ${pods} pods`}`;
+      : `established connections may survive${pods === 1 ? '' : ` in ${pods - cut} of ${pods} pods`}`;
   if (proven.length === pods) {
     const detail =
       pods === 1 ? proven.map((one) => said(one)).join() : `new connections are dropped, tried at each of ${pods} pods`;
@@ -117,7 +117,7 @@ function combined(known: {
     .filter((one) => !proven.includes(one))
     .map((one) => said(one, one.tried ? `a probe proved nothing: ${one.tried.detail}` : undefined));
   const beyond = pods - found.length;
-  const rest = beyond > 0 ? [`${beyond} more were not looked at: ${mostPods} are at most`] : [];
+  const rest = beyond > 0 ? [`${beyond} more were not checked: at most ${mostPods} are checked`] : [];
   const held = pods > 1 && proven.length > 0 ? [`tried at ${proven.length} of ${pods} pods, which hold`] : [];
   return { state: 'unverified', detail: ['applied', ...held, ...unproven, ...rest, lives, ...exceptions].join('; ') };
 }

@@ -57,7 +57,7 @@ export async function countAtPods({
   void inTurns();
   if (await condition(() => isOver, withinMs)) return counts;
   isOver = true;
-  return [...counts, { unknown: `the forensics pool has not counted them within ${withinMs / 60_000} minutes` }];
+  return [...counts, { unknown: `the forensics pool did not count them within ${withinMs / 60_000} minutes` }];
 }
 
 /** It is the pool's own answer to this very step; an answer about another pod does not count. */

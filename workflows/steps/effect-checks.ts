@@ -92,7 +92,7 @@ export class EffectChecks {
     try {
       look = await this.#found(key, lease);
     } catch (error) {
-      const text = `could not be looked at: ${stepFailure(error).message}`;
+      const text = `could not be checked: ${stepFailure(error).message}`;
       this.#record(key, afterMs, text, {});
       tell(text);
       return;
@@ -142,7 +142,7 @@ export class EffectChecks {
 
   /** People have just decided on it: that is recorded, and no news for the thread. */
   #overBefore(key: string, afterMs: number): void {
-    this.#record(key, afterMs, `not looked at: it was over before (${this.#model.steps.get(key)?.detail ?? 'released'})`, {});
+    this.#record(key, afterMs, `not checked: it had already ended (${this.#model.steps.get(key)?.detail ?? 'released'})`, {});
   }
 
   #record(key: string, afterMs: number, text: string, found: { readonly effect?: EffectLook }): void {

@@ -41,7 +41,7 @@ export class EvidenceFirst {
     this.#model.record(
       'evidence.late',
       'engine',
-      `the evidence is not kept after ${withinMs / 1_000} s: containment waits no longer`,
+      `no evidence was kept within ${withinMs / 1_000} s: containment no longer waits`,
     );
   }
 }

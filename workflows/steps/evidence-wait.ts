@@ -76,7 +76,7 @@ export class EvidenceWait {
     this.#asked.add(key);
     const until = new Date(this.deadline).toISOString().slice(0, 16).replace('T', ' ');
     const decision = await this.#questions.ask({
-      text: `Nothing is kept of ${lastPart(subject.name)} yet, and what you approved waits for it until ${until} UTC. Go on without?`,
+      text: `No evidence of ${lastPart(subject.name)} is kept yet. What you approved waits for it until ${until} UTC. Go on without it?`,
       choices: [
         { id: 'waive', label: 'Yes', plans: [waiverOf(subject)] },
         { id: 'wait', label: 'No, wait for it', plans: [] },
@@ -93,7 +93,7 @@ export class EvidenceWait {
     this.#model.record(
       'evidence.waived',
       decision.by.map((person) => `person/${person}`).join(','),
-      `no evidence of ${subject.name} is waited for`,
+      `evidence of ${subject.name} is no longer waited for`,
       { question: decision.question, target: subject },
     );
   }

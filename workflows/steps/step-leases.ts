@@ -58,7 +58,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
     holders: [...new Set([...kept.holders, holder])],
     until: Math.max(lease.until, nowMs() + Math.min(leaseTerms(order).durationMs, lease.longestMs ?? Number.POSITIVE_INFINITY)),
   });
-  model.record('step.joined', `playbook/${order.caller.playbook}`, `${containmentText(lease)} already: joined`, {
+  model.record('step.joined', `playbook/${order.caller.playbook}`, `${containmentText(lease)} is already in force: joined`, {
     lease: lease.id,
   });
   // It is released through the step in force, which covers everything that it touched.
@@ -68,7 +68,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
     key: lease.stepKey,
     plan,
     output: holding?.output,
-    verification: step?.verification ?? { state: 'applied', detail: 'in force already' },
+    verification: step?.verification ?? { state: 'applied', detail: 'already in force' },
     leaseId: lease.id,
   };
 }

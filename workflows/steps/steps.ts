@@ -168,7 +168,7 @@ export class StepEngine {
     if (!lasts(declaration) || declaration.pool === 'packs' || !errorCatalogue[failure.code].retryable)
       return this.#failed(failed, failure);
     const { key, action, target } = step;
-    const text = `${declaration.title}: ${target}: not done yet, and tried until it is: ${failure.message}`;
+    const text = `${declaration.title}: ${target}: not done yet, and retried until it succeeds: ${failure.message}`;
     this.#model.steps.set(key, { ...step, detail: `not done yet: ${failure.message}` });
     this.#model.record('step.delayed', `playbook/${caller.playbook}`, text, { step: key, action, target, code: failure.code });
     this.#questions.page(text);

@@ -68,7 +68,7 @@ export function blockEgressImplementation(parts: {
       if (open)
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `networkpolicy/${namespace}/${policy.metadata?.name} lets ${kind} ${name} reach ${open.text}: policies add up, so another one cannot deny it. Change that policy, or quarantine`,
+          `networkpolicy/${namespace}/${policy.metadata?.name} lets ${kind} ${name} reach ${open.text}: policies are additive, so another one cannot deny it. Change that policy, or quarantine the workload`,
         );
     }
     for (const { text } of blocks.filter(({ version, prefix }) => prefix === (version === 6 ? 128 : 32))) {
@@ -82,7 +82,7 @@ export function blockEgressImplementation(parts: {
       if (pod)
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `${address} is pod/${pod.metadata?.namespace}/${pod.metadata?.name}, and pods of the cluster stay reachable: quarantine that one`,
+          `${address} is pod/${pod.metadata?.namespace}/${pod.metadata?.name}, and pods of the cluster stay reachable: quarantine that pod instead`,
         );
     }
   };
@@ -105,7 +105,7 @@ export function blockEgressImplementation(parts: {
           blastRadius: [target, policy].sort(),
           notes: [
             `${namesOf(others).join(', ')} limit its egress and allow none of ${addresses}: what they allow stays allowed.`,
-            'If somebody deletes these, its pods reach nothing until this is undone.',
+            'If these are deleted, its pods can reach nothing until this is undone.',
             ...outside,
           ],
         };
@@ -116,8 +116,8 @@ export function blockEgressImplementation(parts: {
         ],
         blastRadius: [target, policy].sort(),
         notes: [
-          'A policy that somebody adds for these pods later adds to this one: what it allows is allowed, and what this one allows it cannot take.',
-          'Pods of the cluster stay reachable, also where one of them passes traffic on to these addresses.',
+          'A policy that is added for these pods later is additive too: it can allow more, but cannot deny what this one allows.',
+          'Pods of the cluster stay reachable, even if one of them forwards traffic to these addresses.',
           ...outside,
           'Open connections may survive, and without a policy controller nothing is blocked.',
         ],
@@ -164,7 +164,7 @@ export function blockEgressImplementation(parts: {
       return {
         state: 'unverified',
         detail:
-          'applied; the policies are read back, but no probe was made: whether a policy controller enforces them is not known, and established connections may live',
+          'applied; the policies are read back, but no probe was made: whether a policy controller enforces them is unknown, and established connections may survive',
       };
     },
 
@@ -215,7 +215,7 @@ function selectorOf({ spec }: WorkloadJson): LabelSelector {
 function blocksOf({ to }: BlockEgressInput): readonly Cidr[] {
   const all = [...new Map(to.flatMap(blockOf).map((block) => [block.text, block])).values()];
   if (all.some(({ prefix }) => prefix === 0))
-    throw new FirebreakError('FB_ERR_REFUSED', 'to block every address is a quarantine: use quarantineWorkload');
+    throw new FirebreakError('FB_ERR_REFUSED', 'blocking every address is a quarantine: use quarantineWorkload');
   return all
     .filter((block) => !all.some((other) => other !== block && contains(other, block)))
     .sort((a, b) => (a.text < b.text ? -1 : 1));

@@ -50,10 +50,10 @@ export function countConnectionsImplementation(options: {
       return {
         target: { name, uid: pod.uid },
         // Nothing of the pod is changed, but something runs on its node: so not on a protected node, nor for a protected namespace.
-        changes: [{ target: `node/${node}`, what: 'runs a pod of ours for some seconds, which reads its connection table' }],
+        changes: [{ target: `node/${node}`, what: 'runs a Firebreak pod for some seconds, which reads the connection table' }],
         blastRadius: [name],
         notes: [
-          `That pod is of ${toolsImageOf(toolsImage)}, in the network of the node, with CAP_NET_ADMIN and no token. It drops nothing.`,
+          `That pod runs ${toolsImageOf(toolsImage)} in the network of the node, with CAP_NET_ADMIN and no token. It drops nothing.`,
         ],
       };
     },
@@ -76,7 +76,7 @@ export function countConnectionsImplementation(options: {
     async verify(found, { signal }) {
       const [namespace = '', name = ''] = found.counter.split('/');
       if ((await readPod({ api, namespace, name, signal })) !== undefined)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${found.counter} is still there`);
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${found.counter} still exists`);
       return { state: isTracked(found) ? 'applied' : 'unverified', detail: countedText(found) };
     },
   };

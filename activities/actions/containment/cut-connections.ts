@@ -54,7 +54,7 @@ export function cutConnectionsImplementation(options: {
     if (!isQuarantined(found.metadata?.labels ?? {}))
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `pod/${pod.namespace}/${pod.name} is not in quarantine: what is cut would be opened again`,
+        `pod/${pod.namespace}/${pod.name} is not in quarantine: connections that are cut would be opened again`,
       );
     return { node, addresses };
   };
@@ -65,12 +65,12 @@ export function cutConnectionsImplementation(options: {
       const name = `pod/${pod.namespace}/${pod.name}`;
       return {
         target: { name, uid: pod.uid },
-        changes: [{ target: name, what: 'loses every connection that is open: each is a new one to the policies from then on' }],
+        changes: [{ target: name, what: 'loses every open connection: from then on, the policies treat each as a new one' }],
         blastRadius: [name],
         notes: [
-          `For some seconds a pod of ${toolsImageOf(toolsImage)} runs in the network of node ${node}, with CAP_NET_ADMIN and no token.`,
+          `For some seconds, a pod with the image ${toolsImageOf(toolsImage)} runs in the network of node ${node}, with CAP_NET_ADMIN and no token.`,
           'Connections with the node itself are left alone: no policy applies to them.',
-          'Who is in the pod sees its connections hang.',
+          'Anyone in the pod sees its connections hang.',
         ],
       };
     },
@@ -94,7 +94,7 @@ export function cutConnectionsImplementation(options: {
     async verify({ pod, node, dropped, left, cutter: madeBy }, { signal }) {
       const [namespace = '', name = ''] = madeBy.split('/');
       if ((await readPod({ api, namespace, name, signal })) !== undefined)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} is still there`);
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} still exists`);
       if (left > 0)
         return {
           state: 'partial',
@@ -104,7 +104,7 @@ export function cutConnectionsImplementation(options: {
       if (dropped === 0)
         return {
           state: 'unverified',
-          detail: `established connections may live: the connection table of node ${node} had none of the pod, and this network may keep them elsewhere`,
+          detail: `established connections may survive: the connection table of node ${node} had no entry of the pod, and this network may track them elsewhere`,
         };
       return {
         state: 'verified',
@@ -116,7 +116,7 @@ export function cutConnectionsImplementation(options: {
       await removeOwnPod({ api, pod: { namespace: ownNamespace, name: nameOf(key), step: key }, signal });
       return {
         state: 'already',
-        detail: `pod/${input.pod.namespace}/${input.pod.name} may open connections as far as policies let it`,
+        detail: `pod/${input.pod.namespace}/${input.pod.name} may open connections as far as policies allow`,
       };
     },
   };

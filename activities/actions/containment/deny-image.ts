@@ -39,14 +39,15 @@ export function denyImageImplementation(options: {
   return {
     async plan(input, { incident }) {
       const [policy, binding] = madeFrom(input, incident, exempt);
-      const where = input.namespace === undefined ? `every namespace but ${exempt.join(', ')}` : `namespace ${input.namespace}`;
+      const where =
+        input.namespace === undefined ? `every namespace except ${exempt.join(', ')}` : `namespace ${input.namespace}`;
       const hit = users(input);
       return {
         ...(input.namespace !== undefined && { reach: 'namespace' as const }),
         target: { name: targetOf(policy.ref) },
         changes: [
           { target: targetOf(policy.ref), what: `refuses new pods of ${input.images.join(', ')}` },
-          { target: targetOf(binding.ref), what: `puts that in force in ${where}` },
+          { target: targetOf(binding.ref), what: `enforces that in ${where}` },
         ],
         blastRadius: [
           ...(input.namespace !== undefined ? [`namespace/${input.namespace}`] : []),
@@ -55,9 +56,9 @@ export function denyImageImplementation(options: {
           ...hit,
         ].sort(),
         notes: [
-          'It ends nothing: what runs of these images runs on.',
+          'It ends nothing: what already runs these images keeps running.',
           'It blocks the failover of healthy replicas: a pod that ends, is evicted or is rolled does not come back.',
-          ...hit.map((workload) => `${workload} runs one of them: it cannot replace a pod, nor scale up.`),
+          ...hit.map((workload) => `${workload} runs one of them: it can neither replace a pod nor scale up.`),
           'The same image under another reference is not refused: admission sees references as they are written.',
         ],
       };
@@ -87,7 +88,7 @@ export function denyImageImplementation(options: {
             (image) => `${image}: known only by its ${parseReference(image).tag === undefined ? 'digest' : 'tag'}`,
           ),
         };
-      return { state: 'applied', detail: 'policy and binding are read back; the API server puts them in force within seconds' };
+      return { state: 'applied', detail: 'policy and binding are read back; the API server enforces them within seconds' };
     },
 
     async undo({ input, key, allow }, context) {

@@ -57,8 +57,8 @@ export function isolateNamespaceImplementation(parts: {
         changes: [{ target: policy, what: `denies all traffic of all pods of the namespace, in and out${allowed}` }],
         blastRadius: [target, policy, ...cut.map((name) => `service/${namespace}/${name}`)].sort(),
         notes: [
-          'Its pods run on, but no longer reach each other, the API server or anything outside; probes of the kubelet still do.',
-          ...cut.map((name) => `Service ${name} no longer answers: whoever calls it, and a webhook behind it, fails.`),
+          'Its pods keep running, but no longer reach each other, the API server or anything outside; kubelet probes still work.',
+          ...cut.map((name) => `Service ${name} no longer answers: its callers, and any webhook behind it, fail.`),
           ...open.map((name) => `NetworkPolicy ${name} still allows traffic: the isolation is partial.`),
           ...outside.map((pod) => `${pod} ${outsideText}: it is not cut off.`),
           'Open connections may survive, and without a policy controller nothing is cut off.',
@@ -98,7 +98,7 @@ export function isolateNamespaceImplementation(parts: {
       return {
         state: 'unverified',
         detail:
-          'applied; the policy is read back, but no probe was made: whether a policy controller enforces it is not known, and established connections may live',
+          'applied; the policy is read back, but no probe was made: whether a policy controller enforces it is unknown, and established connections may survive',
       };
     },
 
@@ -143,7 +143,7 @@ function additive(policies: readonly PolicyJson[], { ref }: Pick<MadeObject, 're
 
 function exceptionsText({ allow = {} }: IsolateNamespaceInput): string {
   const parts = [
-    ...(allow.dns ? ['questions to the DNS in kube-system'] : []),
+    ...(allow.dns ? ['queries to the DNS in kube-system'] : []),
     ...(allow.namespaces ?? []).map((name) => `namespace ${name}`),
     ...(allow.cidrs ?? []).flatMap(blockOf).map(({ text }) => text),
   ];

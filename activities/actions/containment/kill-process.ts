@@ -29,8 +29,8 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
         blastRadius,
         notes: [
           ...notes,
-          'Whatever has started it may start another one, which has another pid: look again afterwards.',
-          'What was only in its memory is gone for good. Where it is what the container runs, the container is started again.',
+          'Whatever started it may start another one with another pid: look again afterwards.',
+          'What was only in its memory is gone for good. If it is the main process of the container, the container is restarted.',
         ],
       };
     },
@@ -46,7 +46,7 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
         mayEnd: true,
         work: async ({ tool }) => fateOf(await outputOf(tool('kill', { arguments: which(process) }), { mostBytes })),
       });
-      if (result.state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still there`);
+      if (result.state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still running`);
       const { id, name } = facts.container;
       return {
         pod,
@@ -71,8 +71,8 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
           throw error;
         },
       );
-      if (state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still there`);
-      return { state: 'verified', detail: `${container.name} has no process ${process.pid} with this start any more` };
+      if (state === 'alive') throw new FirebreakError('FB_ERR_UNAVAILABLE', `process ${process.pid} is still running`);
+      return { state: 'verified', detail: `${container.name} no longer has a process ${process.pid} with this start time` };
     },
   };
 }

@@ -19,7 +19,7 @@ export function claimNotes(pods: readonly PodRecord[]): readonly string[] {
   const claims = shortened(claimsIn(pods));
   if (claims.length === 0) return [];
   return [
-    `Not cut: ${claims.join(', ')}. Other pods may use what is claimed too, and so may a pod that is started in the place of a quarantined one.`,
+    `Not cut: ${claims.join(', ')}. Other pods may use what is claimed too, and so may a pod that is started in place of a quarantined one.`,
   ];
 }
 
@@ -35,7 +35,7 @@ export function leftOpen(pods: readonly PodRecord[], others: Iterable<PodRecord>
   const shared = [...sharing].filter(([, sharers]) => sharers.length > 0);
   const networks = [...new Set(pods.flatMap(({ otherNetworks = [] }) => otherNetworks))].sort();
   return [
-    ...networks.map((name) => `network ${name} is not cut: NetworkPolicies are about the cluster's own network alone`),
+    ...networks.map((name) => `network ${name} is not cut: NetworkPolicies apply only to the cluster's own network`),
     ...shortened(shared.map(([claim, sharers]) => `${claim} is shared with ${shortened(sharers.sort()).join(', ')}`)),
   ];
 }

@@ -25,7 +25,7 @@ export async function podOnNode(of: {
   if (found.spec?.hostNetwork)
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `${name} uses the network of its node: its connections cannot be told from the node’s`,
+      `${name} uses the network of its node: its connections cannot be told apart from the node’s`,
     );
   const { nodeName: node } = found.spec ?? {};
   const { podIP, podIPs = [], phase } = found.status ?? {};

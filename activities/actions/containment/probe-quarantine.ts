@@ -45,7 +45,7 @@ export function probeQuarantineImplementation(options: {
     const { podIP: address } = found.status ?? {};
     const name = `pod/${pod.namespace}/${pod.name}`;
     if (!isQuarantined(found.metadata?.labels ?? {}))
-      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not in quarantine: there is nothing to try`);
+      throw new FirebreakError('FB_ERR_REFUSED', `${name} is not in quarantine: there is nothing to probe`);
     if (node === undefined || address === undefined)
       throw new FirebreakError('FB_ERR_REFUSED', `${name} has no address on a node yet`);
     return { node, addresses: portsOf(found).map((port) => joined(address, port)) };
@@ -89,7 +89,7 @@ export function probeQuarantineImplementation(options: {
         blastRadius,
         notes: [
           ...notes,
-          `Two pods of ours run on node ${node} for some seconds, without a token: one tries ${addresses.join(', ')}, one is tried from inside.`,
+          `Two Firebreak pods run on node ${node} for some seconds, without a token: one tries to connect to ${addresses.join(', ')}, and from inside a connection to the other is tried.`,
         ],
       };
     },
@@ -127,7 +127,7 @@ export function probeQuarantineImplementation(options: {
 /** What the connections prove, and what they do not. Pure. */
 export function verdictOn({ pod, control, into, from, notFrom }: ProbeQuarantineOutput): Verification {
   const reached = into.filter(({ outcome }) => outcome === 'connected').map(({ address }) => `to it at ${address}`);
-  const connected = [...reached, ...(from === 'connected' ? ['from it to a pod of ours'] : [])];
+  const connected = [...reached, ...(from === 'connected' ? ['from it to a Firebreak pod'] : [])];
   if (connected.length > 0)
     return {
       state: 'partial',
@@ -136,18 +136,18 @@ export function verdictOn({ pod, control, into, from, notFrom }: ProbeQuarantine
     };
   const unverified = (detail: string): Verification => ({ state: 'unverified', detail });
   if (control !== 'connected')
-    return unverified(`two pods of ours cannot reach each other either (${control}): nothing is proven`);
+    return unverified(`two Firebreak pods cannot reach each other either (${control}): nothing is proven`);
   const answered = into.find(({ outcome }) => outcome !== 'silent');
   if (answered)
-    return unverified(
-      `${answered.address} gave an answer (${answered.outcome}): a closed port does that, and so do some policies`,
-    );
+    return unverified(`${answered.address} answered (${answered.outcome}): a closed port does that, and so do some policies`);
   if (from === undefined)
-    return unverified(`nobody answers at ${addressesOf(into)}; from inside it was not tried: ${notFrom ?? 'no reason is known'}`);
-  if (from !== 'silent') return unverified(`nobody answers at ${addressesOf(into)}; from inside the attempt was ${from}`);
+    return unverified(
+      `nothing answers at ${addressesOf(into)}; no attempt was made from inside: ${notFrom ?? 'the reason is unknown'}`,
+    );
+  if (from !== 'silent') return unverified(`nothing answers at ${addressesOf(into)}; the attempt from inside was ${from}`);
   return {
     state: 'verified',
-    detail: `new connections are dropped, by trying: nobody answers at ${addressesOf(into)}, and from inside nothing is reached, while pods of ours reach each other`,
+    detail: `new connections are dropped, as a probe showed: nothing answers at ${addressesOf(into)}, and nothing is reached from inside, while Firebreak pods reach each other`,
   };
 }
 
@@ -171,6 +171,6 @@ function joined(address: string, port: number): string {
 /** Parses the output of our tools' `dial`. @throws FB_ERR_REFUSED. */
 export function readAttempts(told: string | Buffer): z.infer<typeof attempts> {
   const parsed = attempts.safeParse(JSON.parse(String(told)));
-  if (!parsed.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote what is no list of attempts');
+  if (!parsed.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not write a list of attempts');
   return parsed.data;
 }

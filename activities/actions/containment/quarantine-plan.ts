@@ -76,13 +76,13 @@ export function lostNotes({ lost }: Pick<BeforeState, 'lost'>, who: string): rea
   if (!lost) return [];
   const { annotations, labels } = lost;
   return [
-    `${who} has more annotations or labels than leave room for the note, or labels of Firebreak that somebody else wrote: ${annotations} annotations are removed, and they and ${labels} of its labels are not restored on release.`,
+    `${who} has too many annotations or labels to leave room for the note, or Firebreak labels that somebody else wrote: ${annotations} annotations are removed, and they and ${labels} of its labels are not restored on release.`,
   ];
 }
 
 /** What a controller does when the pod gets its labels back. */
 const releaseEffects: Readonly<Record<string, string>> = {
-  ReplicaSet: 'takes it back, has one pod too many, and ends one: a pod that is not ready first',
+  ReplicaSet: 'takes it back, has one pod too many, and ends one, starting with pods that are not ready',
   StatefulSet: 'takes it back under its name',
   DaemonSet: 'takes it back, has two pods on the node, and ends one',
   Job: 'takes it back: the work may be done twice',
@@ -102,7 +102,7 @@ function sideEffects(situation: Situation): readonly string[] {
     ...counted
       .sort()
       .map((name) => `PodDisruptionBudget ${name} is bypassed: it no longer counts this pod, and does not delay the quarantine.`),
-    ...scaling.sort().map((name) => `HorizontalPodAutoscaler ${name} no longer counts this pod, nor its load.`),
+    ...scaling.sort().map((name) => `HorizontalPodAutoscaler ${name} no longer counts this pod or its load.`),
     ...pod.containers.flatMap(({ name, livenessSeconds }) =>
       livenessSeconds === undefined
         ? []
@@ -137,8 +137,11 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
   return {
     target: { name: target, uid: pod.uid },
     changes: [
-      { target, what: `replaces its labels (${text(before)}) by ${text(quarantineLabels(incident))}` },
-      { target, what: 'notes incident, step and what it was before in its annotations, and keeps autoscalers from ending it' },
+      { target, what: `replaces its labels (${text(before)}) with ${text(quarantineLabels(incident))}` },
+      {
+        target,
+        what: 'records the incident, the step and its earlier state in its annotations, and keeps autoscalers from ending it',
+      },
       { target: policy, what: standingText(exceptions, 'the pod') },
     ],
     blastRadius: [

@@ -173,7 +173,7 @@ export function quarantinePodImplementation(
       ];
       return {
         state: 'unverified',
-        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,
+        detail: `applied; ${tier ? `labels, policy and ${tier.kind}` : 'labels and policy'} are read back, but no probe was made: whether a policy controller enforces it is unknown, and ${['established connections may survive', ...said].join('; ')}`,
       };
     },
 

@@ -35,7 +35,7 @@ export function lookAtQuarantine(pod: PodRecord, cellKey: CellKey | undefined): 
     return {
       state: 'drifted',
       authentic: 'no',
-      difference: [`annotation ${names.beforeAnnotation} is missing: the labels before are not known`],
+      difference: [`annotation ${names.beforeAnnotation} is missing: its earlier labels are unknown`],
     };
   }
   if (opened.kind === 'unreadable')
@@ -112,7 +112,7 @@ export async function undoQuarantine(options: {
       ...(signal && { signal }),
     });
     observe?.(undone);
-    if (isRobbed) return { state: 'already', detail: `${target} was not quarantined any more` };
+    if (isRobbed) return { state: 'already', detail: `${target} was no longer quarantined` };
     return { state: 'undone', detail: `${target} has its ${Object.keys(before.labels).length} labels back` };
   }, 'FB_ERR_NOT_FOUND');
 }

@@ -40,7 +40,7 @@ export function quarantineWorkloadPlan(situation: {
     changes: [
       ...isolated.map((pod) => ({
         target: nameOf(pod),
-        what: `replaces the labels of the pod with uid ${pod.uid} by those of the quarantine`,
+        what: `replaces the labels of the pod with uid ${pod.uid}: it gets those of the quarantine`,
       })),
       { target: policy, what: standingText(exceptions, 'these pods') },
     ],
@@ -52,10 +52,10 @@ export function quarantineWorkloadPlan(situation: {
     ].sort(),
     notes: [
       `${kind} ${name} ${quarantineEffect(kind)}, for each of ${isolated.length}: from the same image and configuration, and not quarantined.`,
-      'What is released later is one too many for its controller, which then ends one, not always the new one.',
+      'A pod that is released later is one too many for its controller, which then ends one, not always the new one.',
       ...losing.map((service) => `Service ${service.name} loses all these endpoints at once.`),
       ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not delay the quarantine.`),
-      ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
+      ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} no longer counts these pods or their load.`),
       ...isolated.flatMap((pod) => lostNotes(beforeOf(pod) ?? notedOf(pod), nameOf(pod))),
       ...claimNotes(isolated),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),

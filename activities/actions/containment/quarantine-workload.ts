@@ -116,7 +116,7 @@ export function quarantineWorkloadImplementation(parts: {
     const now = despiteConflicts(async () => {
       const seen = listed ?? (await readAgain(pod, signal));
       listed = undefined;
-      if (!seen) return 'it has gone';
+      if (!seen) return 'it is gone';
       const why = whyLeft(seen, context);
       if (why !== undefined) return why;
       const labels = quarantineLabels(incident);
@@ -230,7 +230,7 @@ export function quarantineWorkloadImplementation(parts: {
       ];
       return {
         state: 'unverified',
-        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is not known, and ${['established connections may live', ...said].join('; ')}`,
+        detail: `applied; ${many} and ${tier ? `policy and ${tier.kind}` : 'the policy'} are read back, but no probe was made: whether a policy controller enforces it is unknown, and ${['established connections may survive', ...said].join('; ')}`,
       };
     },
 

@@ -47,7 +47,9 @@ export function captureProcessesImplementation(
         pod,
         wanted,
         signal,
-        notes: ['Who is in the container can see that the tools run. Command lines are kept redacted, environments not at all.'],
+        notes: [
+          'Anyone in the container can see that the tools run. Command lines are kept redacted; environments are not kept at all.',
+        ],
       });
     },
 
@@ -75,7 +77,7 @@ export function captureProcessesImplementation(
         JSON.stringify(redacted(listing), null, 2),
       );
       await keepFacts(keeping, 'state', facts);
-      const did = `listed ${listing.processes.length} processes of container ${facts.container.id} with tools of our own`;
+      const did = `listed ${listing.processes.length} processes of container ${facts.container.id} with our own tools`;
       return {
         evidence: await keeping.close('firebreak/forensics', did),
         container: { id: facts.container.id, name: facts.container.name },
@@ -96,7 +98,7 @@ export function captureProcessesImplementation(
 
 function readListing(bytes: Buffer): Listing {
   const listing = listingSchema.safeParse(JSON.parse(bytes.toString('utf8')));
-  if (!listing.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote what is no list of processes');
+  if (!listing.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not write a list of processes');
   return listing.data;
 }
 

@@ -31,7 +31,7 @@ export function captureTrafficImplementation(
         wanted,
         signal,
         notes: [
-          `Keeps whole packets of all containers of the pod for ${seconds} s, up to ${maxBytes} bytes: what is sent unencrypted is in it as it is, sealed under the incident’s key.`,
+          `Keeps whole packets of all containers of the pod for ${seconds} s, up to ${maxBytes} bytes: unencrypted traffic is kept as it is, sealed under the incident’s key.`,
         ],
       });
     },
@@ -64,7 +64,7 @@ export function captureTrafficImplementation(
       keeping.add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...partialOf(summary) });
       await keepFacts(keeping, 'traffic', facts);
       const { packets } = summary;
-      const did = `captured ${packets} packets next to container ${facts.container.id} with tools of our own, sealed on the way`;
+      const did = `captured ${packets} packets next to container ${facts.container.id} with our own tools, sealed on the way`;
       return { evidence: await keeping.close('firebreak/forensics', did), packets };
     },
 
@@ -75,7 +75,7 @@ export function captureTrafficImplementation(
 function partialOf({ cut, dropped, bytes }: z.infer<typeof summarySchema>): { readonly partial?: string } {
   const reasons = [
     ...(cut ? [`cut after ${bytes} bytes`] : []),
-    ...(dropped > 0 ? [`the kernel dropped ${dropped} packets that nobody took in time`] : []),
+    ...(dropped > 0 ? [`the kernel dropped ${dropped} packets that were not read in time`] : []),
   ];
   return reasons.length > 0 ? { partial: reasons.join('; ') } : {};
 }

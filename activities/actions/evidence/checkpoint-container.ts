@@ -55,7 +55,7 @@ export function checkpointContainerImplementation(
     const found = await readSamePod({ api, pod, signal });
     const container = runningContainer(found, wanted);
     const node = found.spec?.nodeName;
-    if (node === undefined) throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name} is on no node`);
+    if (node === undefined) throw new FirebreakError('FB_ERR_REFUSED', `pod/${pod.namespace}/${pod.name} is not on a node`);
     return { node, container };
   };
 
@@ -65,12 +65,12 @@ export function checkpointContainerImplementation(
       const name = `pod/${pod.namespace}/${pod.name}`;
       return {
         target: { name, uid: pod.uid },
-        changes: [{ target: name, what: `is stopped while the memory of ${container.name} is written down, and runs on` }],
+        changes: [{ target: name, what: `is paused while the memory of ${container.name} is written to disk, and then runs on` }],
         blastRadius: [name],
         notes: [
-          `The kubelet of ${node} writes the archive, with unencrypted keys and passwords, into ${checkpointsFolder} of the node. It stays there for some seconds until it is fetched, and is then deleted.`,
-          `It is fetched by a pod of ${toolsImageOf(toolsImage)} on ${node} with that folder and no token, encrypted before it leaves the node, and sealed under the incident’s key.`,
-          'Connections that time out while the container is stopped are lost.',
+          `The kubelet of ${node} writes the archive, with unencrypted keys and passwords, to ${checkpointsFolder} on the node. It stays there for some seconds until it is fetched, and is then deleted.`,
+          `A pod with the image ${toolsImageOf(toolsImage)} on ${node}, with that folder and no token, fetches it. It is encrypted before it leaves the node, and sealed under the incident’s key.`,
+          'Connections that time out while the container is paused are lost.',
         ],
       };
     },
@@ -131,14 +131,14 @@ export function checkpointContainerImplementation(
           if (dirname(archive) !== checkpointsFolder)
             throw new FirebreakError(
               'FB_ERR_REFUSED',
-              `node ${node} keeps its checkpoints elsewhere: ${archive} lies there and must be taken away by hand`,
+              `node ${node} keeps its checkpoints elsewhere: ${archive} is left there and must be removed by hand`,
             );
           const { kept, tool, command, sent } = await fetchArchive(parts, where, archive);
           const after = await suspect(pod, { id: container.id }, signal);
           if (after.container.restartCount !== container.restartCount || after.container.startedAt !== container.startedAt)
             throw new FirebreakError(
               'FB_ERR_CONTAINER_REPLACED',
-              `container replaced: ${container.name} was started again meanwhile`,
+              `container replaced: ${container.name} was restarted meanwhile`,
             );
           const { keep, add, close } = createEvidenceWriter(parts, { pod, context });
           const what = { name: `checkpoint/${container.name}.tar.zst`, mediaType: 'application/zstd' };
@@ -150,7 +150,7 @@ export function checkpointContainerImplementation(
             JSON.stringify(facts, null, 2),
           );
           await cleanUp();
-          const did = `took the memory of container ${container.id}; the archive was encrypted on node ${node}, and is taken off it`;
+          const did = `took the memory of container ${container.id}; the archive was encrypted on node ${node}, and removed from it`;
           return {
             evidence: await close('firebreak/forensics', did),
             container: { id: container.id, name: container.name },
@@ -163,7 +163,7 @@ export function checkpointContainerImplementation(
             if (!(left instanceof FirebreakError)) throw left;
             throw new FirebreakError(
               left.code,
-              `a checkpoint may lie in ${checkpointsFolder} of node ${node} still: ${left.detail}`,
+              `a checkpoint may still be in ${checkpointsFolder} on node ${node}: ${left.detail}`,
             );
           });
           throw error;
@@ -173,7 +173,7 @@ export function checkpointContainerImplementation(
     async verify({ evidence, fetcher: madeBy }, { key: step, signal }) {
       const [namespace = '', name = ''] = madeBy.split('/');
       if (await hasOwnPod({ api, pod: { namespace, name, step }, signal }))
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} is still there`);
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} still exists`);
       return verifyStoredEvidence(parts, { evidence, what: 'artefacts' });
     },
   };

@@ -58,7 +58,7 @@ export function collectNodeInfoImplementation(
       const target = { name: targetOf(ref), uid: seen.metadata.uid };
       const { keep, close } = createEvidenceWriter(options, { target, context });
       const json: NodeJson = seen;
-      const cut = json.status?.images?.length === mostImages ? `the kubelet names ${mostImages} images at most` : undefined;
+      const cut = json.status?.images?.length === mostImages ? `the kubelet lists at most ${mostImages} images` : undefined;
       const yaml = { name: 'node.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' };
       await keep('state', { ...yaml, ...(cut !== undefined && { partial: cut }) }, redactedNodeYaml(json));
       await keep('state', { name: 'pods.json', ...fromApi }, asText(pods.map((pod) => onNode(pod, view)).sort(byName)));

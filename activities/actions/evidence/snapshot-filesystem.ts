@@ -44,10 +44,10 @@ export function snapshotFilesystemImplementation(
         signal,
         notes: [
           files === 'changed'
-            ? 'Takes what was changed since the container’s start; what was deleted since cannot be seen.'
-            : 'Takes all files of the container, those of the image too.',
-          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, ${parts.uploads ? `straight from the pod to ${parts.uploads.origin} where it is not quarantined and gets there, else ` : ''}through the API server; volumes only where they are named.`,
-          'Who is in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
+            ? 'Takes what was changed since the container started; what was deleted since then cannot be seen.'
+            : 'Takes all files of the container, including those of the image.',
+          `Takes at most ${maxBytes} bytes of files in ${maxSeconds} s, compressed on the node, ${parts.uploads ? `directly from the pod to ${parts.uploads.origin} if it is not quarantined and can reach it, otherwise ` : ''}through the API server; volumes only if they are named.`,
+          'Anyone in the container can see that the tools run. Secrets in files are kept as they are, sealed under the incident’s key.',
         ],
       });
     },
@@ -91,7 +91,7 @@ export function snapshotFilesystemImplementation(
           { name: 'filesystem.json', mediaType: 'application/json', tool: 'kubernetes-api' },
           JSON.stringify({ ...facts, taken: { files, paths, volumes }, sent: way, summary }, null, 2),
         );
-        const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with tools of our own, sealed on the way`;
+        const did = `took ${summary.entries} ${files === 'all' ? '' : 'changed '}files of container ${facts.container.id} with our own tools, sealed on the way`;
         return {
           evidence: await close('firebreak/forensics', did),
           container: { id: facts.container.id, name: facts.container.name },

@@ -40,7 +40,7 @@ export function snapshotVolumeImplementation(
           ...take.flatMap(({ claim, made }) => [`persistentvolumeclaim/${pod.namespace}/${claim}`, targetOf(made.ref)]),
         ].sort(),
         notes: [
-          'The volumes are taken as a crash would leave them: what a program has not written to the disk yet is not in them.',
+          'The snapshots are crash-consistent: what a program has not written to disk yet is not in them.',
           ...take.filter(({ snapshotClass }) => snapshotClass.deletionPolicy === 'Delete').map(deletable),
           ...missing.map((reason) => `Not taken: ${reason}`),
         ],
@@ -99,7 +99,7 @@ export function snapshotVolumeImplementation(
       if (problems.length > 0) throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', problems.join('; '));
       const detail = `${snapshots.length} VolumeSnapshots are read back, bound to the contents in the signed manifest`;
       if (waiting.length > 0)
-        return { state: 'unverified', detail: `taken, but the storage system is not done with ${waiting.join(', ')}` };
+        return { state: 'unverified', detail: `taken, but the storage system has not finished ${waiting.join(', ')}` };
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };
@@ -121,7 +121,7 @@ interface Taken extends VolumeToTake {
 }
 
 function deletable({ claim, snapshotClass }: VolumeToTake): string {
-  return `Class ${snapshotClass.metadata.name} deletes what it took of ${claim} when somebody deletes the VolumeSnapshot or its namespace; there is no class of this driver that retains it.`;
+  return `Class ${snapshotClass.metadata.name} deletes what it took of ${claim} when the VolumeSnapshot or its namespace is deleted; this driver has no class that retains it.`;
 }
 
 /** Empty when it is taken and ready. */

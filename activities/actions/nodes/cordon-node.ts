@@ -32,15 +32,15 @@ export function cordonNodeImplementation(options: {
       return {
         target: { name: target, uid: object.metadata.uid },
         changes: [
-          { target, what: 'is marked unschedulable: no new pod is put there, but those that tolerate it' },
+          { target, what: 'is marked unschedulable: no new pods are scheduled there, except those that tolerate it' },
           ...(isolation ? [{ target, what: `is cut off from its network by ${isolation.isolator.title}` }] : []),
         ],
         blastRadius: [target],
         notes: [
-          'A cordon contains nothing: every pod that runs there runs on, with its network, its Secrets and its node.',
+          'A cordon contains nothing: every pod there keeps running, with its network, its Secrets and its node.',
           ...isolationNotes(isolation),
           'DaemonSets still start their pods there.',
-          ...(before === true ? ['Somebody has cordoned it already: giving this back leaves it cordoned.'] : []),
+          ...(before === true ? ['Somebody has already cordoned it: undoing this leaves it cordoned.'] : []),
           ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
@@ -69,7 +69,7 @@ export function cordonNodeImplementation(options: {
       const field = fieldOn(node);
       const object = await readKnownObject({ api, ref: field.ref, signal });
       requireHeld({ object, cellKey, field, incident });
-      const cordoned = `the node takes no new pods, and what runs there runs on. ${secretsText(secrets)}`;
+      const cordoned = `the node takes no new pods, and what runs there keeps running. ${secretsText(secrets)}`;
       if (!isolation) return { state: 'applied', detail: `not contained: ${cordoned}` };
       const found = await verifyIsolation(isolation, {
         isolation: isolationOf(isolation, { node, object, context }),
@@ -108,8 +108,8 @@ function isolationNotes(isolation: IsolationParts | undefined): readonly string[
   if (!isolation)
     return ['No provider’s hook is configured (actions.nodeIsolation): nothing cuts the node off from its network.'];
   return [
-    `${capital(isolation.isolator.title)} is asked to cut the node off: every pod on it loses its connections, those of others too.`,
-    'It is to leave the way to the control plane open: where it does not, Kubernetes ends the pods after some minutes, and no evidence can be fetched.',
+    `${capital(isolation.isolator.title)} is asked to cut the node off: every pod on it loses its connections, unrelated ones included.`,
+    'It should leave the way to the control plane open: otherwise, Kubernetes ends the pods after some minutes, and no evidence can be fetched.',
   ];
 }
 

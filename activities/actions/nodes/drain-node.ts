@@ -94,11 +94,11 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
         ],
         blastRadius: [target, ...leaving.map(({ text }) => text)].sort(),
         notes: [
-          'A drain contains nothing: who is on the node as root, or in a pod that stays, is still there.',
+          'A drain contains nothing: anyone who is root on the node, or in a pod that stays, is still there.',
           ...pods.flatMap(({ text, stays }) => (stays === undefined ? [] : [`${text} stays: ${stays}.`])),
           ...held,
           ...roomNotes(target, crowding(ref, node).length),
-          ...leaving.flatMap(({ text, comesBack }) => (comesBack ? [] : [`${text} has no controller: nothing starts it again.`])),
+          ...leaving.flatMap(({ text, comesBack }) => (comesBack ? [] : [`${text} has no controller: nothing restarts it.`])),
         ],
       };
     },
@@ -140,7 +140,8 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
     async verify({ node, evicted, left }, { signal }) {
       const ref = refOf({ node });
       const { lasting, ending } = await podsLeft({ look: lookFor(api, evicted, signal), withinMs, ending: { pollMs }, signal });
-      if (ending.length > 0) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')}: being ended, but still there`);
+      if (ending.length > 0)
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')}: being ended, but not gone yet`);
       const now = await readKnownObject({ api, ref, signal });
       if (now.metadata.uid !== node.uid)
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another node now, with another uid`);
@@ -152,7 +153,7 @@ export function drainNodeImplementation(options: DrainNodeOptions): ActionImplem
       const gone = evicted.length - lasting.length;
       const count = gone === 1 ? '1 pod has' : `${gone} pods have`;
       const stay = left.filter(({ reason }) => !isOpen(reason)).length;
-      const detail = `the node is unschedulable, ${count} left it${stay > 0 ? `, and ${stay} stay by the plan` : ''}`;
+      const detail = `the node is unschedulable, ${count} left it${stay > 0 ? `, and ${stay} stay as planned` : ''}`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };

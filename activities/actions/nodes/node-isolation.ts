@@ -71,7 +71,7 @@ export async function verifyIsolation(
   }
   if (seen.state === 'isolated')
     return { state: 'applied', detail: `contained at the provider: ${isolator.title} has read back: ${seen.detail}` };
-  const why = refused ?? (seen.state === 'open' ? `it says that the node is open: ${seen.detail}` : seen.detail);
+  const why = refused ?? (seen.state === 'open' ? `it reports that the node is open: ${seen.detail}` : seen.detail);
   return { state: 'unverified', detail: `not contained: ${isolator.title} has not isolated the node: ${why}` };
 }
 
@@ -88,11 +88,14 @@ export async function releaseIsolation(
   await isolator.release(isolation, signal);
   const seen = await look(isolator, isolation, signal);
   if (seen.state === 'isolated')
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${isolator.title} says that node/${isolation.node.name} is isolated still`);
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `${isolator.title} reports that node/${isolation.node.name} is still isolated`,
+    );
   const now =
     seen.state === 'open'
       ? 'has read back that it is open'
-      : `was told to release it, and cannot say whether it has: ${seen.detail}`;
+      : `was asked to release it, but cannot confirm that it did: ${seen.detail}`;
   return { ...released, detail: `${released.detail}; ${isolator.title} ${now}` };
 }
 

@@ -128,11 +128,14 @@ function keptSettings({ metadata }: ObjectJson, place: Place): Settings {
     const value: Settings = JSON.parse(metadata.annotations?.[names.keptAccountAnnotation] ?? '');
     return value;
   } catch {
-    throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(keeperRef(place))} no longer holds what was kept: somebody edited it`);
+    throw new FirebreakError(
+      'FB_ERR_DRIFTED',
+      `${targetOf(keeperRef(place))} no longer contains what was kept: somebody edited it`,
+    );
   }
 }
 
 function requireOurs(kept: ObjectJson, place: Place): ObjectJson {
   if (kept.metadata.annotations?.[names.stepAnnotation] === place.context.key) return kept;
-  throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(keeperRef(place))} is there already, made by somebody else`);
+  throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(keeperRef(place))} already exists, created by somebody else`);
 }

@@ -21,8 +21,8 @@ const wayTexts: Readonly<Record<SecretUse['as'], string>> = {
   envFrom: 'all of it in its environment',
   volume: 'mounted as a volume',
   projected: 'mounted in a projected volume',
-  mounting: 'used by the kubelet to mount a volume: not in the container, but readable by who gets onto the node',
-  imagePull: 'used by the kubelet to pull its image: not in the container, but readable by who gets onto the node',
+  mounting: 'used by the kubelet to mount a volume: not in the container, but readable by anyone who gets onto the node',
+  imagePull: 'used by the kubelet to pull its image: not in the container, but readable by anyone who gets onto the node',
 };
 
 /** Rights that reach Secrets without the right to read them. */
@@ -105,7 +105,7 @@ export function listReachableSecretsImplementation(options: {
         detours: [...(await detoursOf(may, namespace))],
         unknown: [
           ...unknown,
-          'a Secret that no pod names, and that a role allows by its name, is not found: only names that are known can be asked about',
+          'a Secret that no pod names, but that a role allows by name, is not found: only known names can be checked',
         ],
       };
     },

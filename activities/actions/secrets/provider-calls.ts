@@ -33,7 +33,7 @@ export async function atProvider<T>(provider: RotationProvider, work: () => Prom
     if (error instanceof FirebreakError) throw error;
     throw new FirebreakError(
       'FB_ERR_INTERNAL',
-      `${provider.title}: a fault that is not repeated here, since it may hold a value`,
+      `${provider.title}: an error that is not repeated here, since it may contain a value`,
     );
   }
 }
@@ -55,7 +55,7 @@ export async function revokedOnceAccepted(
 ): Promise<void> {
   await atProvider(provider, async () => {
     if ((await provider.accepts(both.next, signal)) === false)
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} does not take the new value yet: nothing was revoked`);
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} does not accept the new value yet: nothing was revoked`);
     await provider.revoke(both, signal);
   });
 }

@@ -69,7 +69,7 @@ export function revokeServiceAccountImplementation(options: {
       if (note && note.step !== key && !(isOurs && isFor(binding, account)) && (isOurs || isInForce(binding, account)))
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `${binding.target} is held already, for ${revokedFrom(binding)}, by ${note.incident}: give that back first`,
+          `${binding.target} is already held, for ${revokedFrom(binding)}, by ${note.incident}: release that first`,
         );
     }
     return bindings;
@@ -88,16 +88,16 @@ export function revokeServiceAccountImplementation(options: {
         allBindings(context.signal),
       ]);
       if (bindings.length === 0)
-        throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)} is in no binding: there is nothing to take away`);
+        throw new FirebreakError('FB_ERR_REFUSED', `${targetOf(ref)} is not in any binding: there is nothing to revoke`);
       const roles = [...new Set(bindings.map(({ role }) => role))].sort();
       return {
         target: { name: targetOf(ref), uid: object.metadata.uid },
-        changes: bindings.map(({ target, role }) => ({ target, what: `no longer gives ${role} to ${namespace}/${name}` })),
+        changes: bindings.map(({ target, role }) => ({ target, what: `no longer grants ${role} to ${namespace}/${name}` })),
         blastRadius: [targetOf(ref), ...bindings.map(({ target }) => target)].sort(),
         notes: [
-          'Every pod that runs under it loses these rights at once, the healthy ones too. Its tokens stay valid, for nothing.',
-          `Giving them back needs the right to bind: ${roles.join(', ')}.`,
-          ...groupsOf(all, serviceAccount).map(({ target }) => `${target} gives rights to a group that it is in: these stay.`),
+          'Every pod that runs under it loses these rights at once, healthy ones included. Its tokens stay valid, but no longer carry these rights.',
+          `Restoring them needs the right to bind: ${roles.join(', ')}.`,
+          ...groupsOf(all, serviceAccount).map(({ target }) => `${target} gives rights to a group that it is in: they stay.`),
           ...bindings.flatMap(({ object: held, ref: at }) =>
             plannedRoom({
               object: held,
@@ -141,9 +141,9 @@ export function revokeServiceAccountImplementation(options: {
           `${again.map(({ target }) => target).join(', ')} gives rights to ${serviceAccount.namespace}/${serviceAccount.name} again`,
         );
       const missing = groupsOf(all, serviceAccount).map(({ target }) => target);
-      const detail = `it is in no binding any more (taken from ${bindings.join(', ')})`;
+      const detail = `it is no longer in any binding (removed from ${bindings.join(', ')})`;
       return missing.length > 0
-        ? { state: 'partial', detail: `${detail}, but has rights by its groups`, missing }
+        ? { state: 'partial', detail: `${detail}, but has rights through its groups`, missing }
         : { state: 'applied', detail };
     },
 
@@ -181,7 +181,7 @@ export function revokeServiceAccountImplementation(options: {
           detail: 'no binding says that it is held by this step; nothing was changed',
           // Bindings with an unreadable note could be anybody's: it is not known whether the account was in one of them.
           difference: [
-            'no binding names the account, and of which it was taken is not known: put it back by hand',
+            'no binding names the account, and which ones it was removed from is unknown: put it back by hand',
             ...ours.flatMap(differenceOf),
           ],
         };
@@ -190,7 +190,7 @@ export function revokeServiceAccountImplementation(options: {
         ...ours.flatMap(differenceOf),
         ...robbed.map(
           ({ target }) =>
-            `${target}: annotation ${noteAnnotation(revokeServiceAccount.name)} was removed, so what was before is not known: put the account back by hand, or delete the binding`,
+            `${target}: annotation ${noteAnnotation(revokeServiceAccount.name)} was removed, so its earlier state is unknown: put the account back by hand, or delete the binding`,
         ),
       ];
       if (difference.length > 0)

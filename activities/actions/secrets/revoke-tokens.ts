@@ -69,10 +69,15 @@ export function revokeTokensImplementation(options: {
       const mounting = others.filter(({ secretNames }) => secretNames.some((name) => tokenNames.includes(name)));
       const sharing = ways.includes('account') ? others.filter((one) => one.account === account) : [];
       const changes: Change[] = [];
-      const notes: string[] = ['Who holds a token keeps what it has read with it, and what it has made in the cluster.'];
+      const notes: string[] = [
+        'Anyone who holds a token keeps what they have read with it, and what they have created in the cluster.',
+      ];
       if (ways.includes('legacySecrets')) {
         changes.push(
-          ...tokenNames.map((name) => ({ target: `secret/${namespace}/${name}`, what: 'is deleted, and its token dies' })),
+          ...tokenNames.map((name) => ({
+            target: `secret/${namespace}/${name}`,
+            what: 'is deleted, which invalidates its token',
+          })),
         );
         notes.push(
           tokenNames.length === 0
@@ -85,13 +90,13 @@ export function revokeTokensImplementation(options: {
         if (account === 'default' && settings.imagePullSecrets !== undefined)
           throw new FirebreakError(
             'FB_ERR_REFUSED',
-            `${targetOf(ref)} has registry logins, and its controller makes it again without them: give the workload an account of its own`,
+            `${targetOf(ref)} has registry logins, and its controller recreates it without them: give the workload an account of its own`,
           );
         const { lost } = restorableOf(settings.metadata);
         const keeper = targetOf(keeperRef({ namespace, name: account, context }));
         changes.push(
           { target: keeper, what: 'keeps the settings of the account while it is recreated, and is then deleted' },
-          { target: targetOf(ref), what: 'is deleted and made again: every token that was ever made for it dies' },
+          { target: targetOf(ref), what: 'is deleted and recreated: every token ever issued for it becomes invalid' },
         );
         notes.push(
           sharing.length === 0
@@ -100,14 +105,14 @@ export function revokeTokensImplementation(options: {
           ...(lost > 0
             ? [`It has more labels and annotations than can be kept meanwhile: ${lost} of them are not restored.`]
             : []),
-          'The account keeps its roles, which are bound to its name: narrow them first, or who gets a new token can do the same again.',
+          'The account keeps its roles, which are bound to its name: narrow them first, or anyone who gets a new token can do the same again.',
         );
       }
       if (ways.includes('pod')) {
-        changes.push({ target, what: 'is deleted, and the token that is bound to it dies with it' });
+        changes.push({ target, what: 'is deleted, which invalidates the token that is bound to it' });
         const owner = controllerOf(podRecord(found).owners);
         notes.push(
-          `Tokens that were made for ${account} without being bound to this pod stay valid unless the account is recreated.`,
+          `Tokens that were issued for ${account} without being bound to this pod stay valid unless the account is recreated.`,
           ...(owner ? [`${owner.kind} ${owner.name} starts another pod with the same account.`] : []),
         );
       } else if (!ways.includes('account'))
@@ -156,7 +161,7 @@ export function revokeTokensImplementation(options: {
       const { signal } = context;
       const missing: string[] = [];
       const left = ways.includes('legacySecrets') ? await tokenSecrets(namespace, account, signal) : [];
-      missing.push(...left.map(({ metadata }) => `secret/${namespace}/${metadata.name} is there again`));
+      missing.push(...left.map(({ metadata }) => `secret/${namespace}/${metadata.name} exists again`));
       if (accountUid !== undefined) {
         const now = await readObject({ api, ref: accountRef(namespace, account), signal });
         if (now?.metadata.uid !== accountUid) missing.push(`serviceaccount/${namespace}/${account} was changed since`);
@@ -169,7 +174,7 @@ export function revokeTokensImplementation(options: {
           signal,
         });
         if (ending.length > 0)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being deleted, but is still there`);
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being deleted, but still exists`);
         missing.push(...lasting);
       }
       const detail = `what the tokens of ${account} were bound to is gone: ${ways.map((way) => wayTexts[way]).join(', ')}`;

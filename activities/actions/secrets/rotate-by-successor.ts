@@ -53,7 +53,7 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
     async open({ secret, newName, provider: wasEnded }, namespace, { signal }) {
       if (wasEnded === undefined) return undefined;
       const rule = ruleFor(rules, namespace, secret);
-      if (!rule) return 'it is no longer configured, so nothing can be tried';
+      if (!rule) return 'it is no longer configured, so nothing can be tested';
       const { provider } = rule;
       const read = async (name: string): Promise<Credential | undefined> => {
         const found = await readSecret({ api, namespace, name, signal });
@@ -63,12 +63,12 @@ export function rotateBySuccessor(options: { readonly api: KubernetesApi; readon
       if (!next) throw new FirebreakError('FB_ERR_DRIFTED', `secret/${namespace}/${newName} is gone`);
       return atProvider(provider, async () => {
         if ((await provider.accepts(next, signal)) === false)
-          throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} does not take the new value of ${secret}`);
-        if (!old) return 'the old Secret is gone, so its value cannot be tried';
+          throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} does not accept the new value of ${secret}`);
+        if (!old) return 'the old Secret is gone, so its value cannot be tested';
         const ended = await provider.ended({ old, next }, signal);
         if (ended === false)
-          throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} still takes the old value of ${secret}`);
-        return ended === undefined ? 'whether the old value is refused cannot be tried' : undefined;
+          throw new FirebreakError('FB_ERR_DRIFTED', `${provider.title} still accepts the old value of ${secret}`);
+        return ended === undefined ? 'whether the old value is refused cannot be tested' : undefined;
       });
     },
   };

@@ -92,7 +92,7 @@ export function rotateCertificate(options: {
         if (now.publicKey !== replaced.publicKey) return;
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          `${targetOf(ref)} was issued again on the same key: set privateKey.rotationPolicy to Always`,
+          `${targetOf(ref)} was issued again with the same key: set privateKey.rotationPolicy to Always`,
         );
       }
       if (issuing?.status === 'False')
@@ -120,7 +120,7 @@ export function rotateCertificate(options: {
     },
 
     async open({ validUntil }) {
-      return `the old certificate is valid until ${validUntil ?? 'its end'}, unless its issuer revokes it`;
+      return `the old certificate is valid until ${validUntil ?? 'it expires'}, unless its issuer revokes it`;
     },
   };
 }

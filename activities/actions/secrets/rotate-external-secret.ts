@@ -119,7 +119,7 @@ export function rotateExternalSecret(options: {
       const both = partsOf(credentialOf(kept));
       await revokedOnceAccepted(provider, both, signal);
       if ((await atProvider(provider, () => provider.ended(both, signal))) === false)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} still takes the old value of ${rotation.name}`);
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', `${provider.title} still accepts the old value of ${rotation.name}`);
       const ref = { kind: 'Secret', resource: 'secrets', namespace: place.namespace, name: place.name };
       const seen = await readObject({ api, ref, signal });
       if (seen) await deleteObject({ api, ref, seen, signal });
@@ -128,12 +128,12 @@ export function rotateExternalSecret(options: {
 
     async open({ secret }, namespace, { signal }) {
       const rule = ruleFor(rules, namespace, secret);
-      if (!rule) return 'it is no longer configured, so nothing can be tried';
+      if (!rule) return 'it is no longer configured, so nothing can be tested';
       const found = await readSecret({ api, namespace, name: secret, signal });
       if (!found) throw new FirebreakError('FB_ERR_DRIFTED', `secret/${namespace}/${secret} is gone`);
       const accepts = await atProvider(rule.provider, () => rule.provider.accepts(credentialOf(found), signal));
       if (accepts === false)
-        throw new FirebreakError('FB_ERR_DRIFTED', `${rule.provider.title} does not take the new value of ${secret}`);
+        throw new FirebreakError('FB_ERR_DRIFTED', `${rule.provider.title} does not accept the new value of ${secret}`);
       return undefined;
     },
   };

@@ -26,12 +26,12 @@ export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput
       ...refused.map(({ secret, reason }) => `Secret ${secret} is not rotated: ${reason}.`),
       ...rotations.flatMap((rotation) => providerNotes(rotation, revokeFirst)),
       ...rotations.flatMap(({ name: secret, left, rule }) =>
-        left.map((one) => `${one} also uses ${secret}, and keeps the old value${rule ? ', which is refused then' : ''}.`),
+        left.map((one) => `${one} also uses ${secret}, and keeps the old value${rule ? ', which is then refused' : ''}.`),
       ),
       ...warnings,
       ...(rotations.some(({ rule, writer }) => !rule && !writer)
         ? [
-            'Whatever checks these values (a database, a peer) must be told the new ones; the old Secrets stay until somebody removes them.',
+            'Whatever checks these values (a database, a peer) must be given the new ones; the old Secrets stay until somebody removes them.',
           ]
         : []),
       rotations.length > 0 ? 'The suspect pod keeps what it has, and never gets the new values.' : 'Nothing is rotated.',
@@ -42,11 +42,11 @@ export function rotationPlan({ suspect, revokeFirst = false }: RotateSecretInput
 function valueChanges({ name, successor, keys, rule, writer }: SecretRotation, namespace: string): readonly Change[] {
   const value = rule ? `a new value from ${rule.provider.title}` : 'a fresh random value';
   const made = `secret/${namespace}/${successor}`;
-  if (!writer) return [{ target: made, what: `is made with ${value} for ${keys.join(', ')}, in the place of ${name}` }];
+  if (!writer) return [{ target: made, what: `is created with ${value} for ${keys.join(', ')}, in place of ${name}` }];
   if (writer.kind === 'Certificate')
-    return [{ target: targetOf(writer.ref), what: `is issued again, on a new key, into the Secret ${name}` }];
+    return [{ target: targetOf(writer.ref), what: `is issued again, with a new key, into the Secret ${name}` }];
   return [
-    { target: made, what: `holds the old and ${value}, for as long as this step runs` },
+    { target: made, what: `holds the old value and ${value}, as long as this step runs` },
     { target: targetOf(writer.ref), what: `reads the new value, into the Secret ${name}` },
   ];
 }
@@ -55,24 +55,26 @@ function userChanges({ name, newName, consumers, writer }: SecretRotation): read
   return consumers.map(({ ref, rolls }) => ({
     target: targetOf(ref),
     what: writer
-      ? `rolls, so that its containers begin with the new value of ${name}`
+      ? `rolls, so that its containers start with the new value of ${name}`
       : `refers to ${newName} instead of ${name}, ${rolls ? 'and rolls' : 'from its next run on'}`,
   }));
 }
 
 function providerNotes({ name, secret, rule, writer }: SecretRotation, revokeFirst: boolean): readonly string[] {
   if (writer?.kind === 'Certificate') {
-    const ends = certificateIn(secret)?.ends ?? 'its end';
+    const ends = certificateIn(secret)?.ends ?? 'it expires';
     return [`The old certificate in ${name} is valid until ${ends}, unless its issuer revokes it: a new one does not end it.`];
   }
   if (!rule)
-    return revokeFirst ? [`Nobody is configured who could end the old value of ${name}: there is nothing to revoke first.`] : [];
+    return revokeFirst
+      ? [`No provider is configured that could end the old value of ${name}: there is nothing to revoke first.`]
+      : [];
   const { title, overlaps, endsFirst } = rule.provider;
   if (revokeFirst && !endsFirst) return [`${title}: the old value of ${name} cannot be ended before there is a new one.`];
-  if (revokeFirst) return [`${title}: the old value of ${name} is ended first. Who uses it is refused until it has rolled.`];
+  if (revokeFirst) return [`${title}: the old value of ${name} is ended first. Its users are refused until they have rolled.`];
   return overlaps
-    ? [`${title}: the old value of ${name} works until all have rolled; then it and what is open under it are ended.`]
+    ? [`${title}: the old value of ${name} works until all have rolled; then it is ended, along with what is open under it.`]
     : [
-        `${title}: the new value of ${name} ends the old one at once, and what is open under it. Who uses it is refused until it has rolled.`,
+        `${title}: the new value of ${name} ends the old one at once, along with what is open under it. Its users are refused until they have rolled.`,
       ];
 }

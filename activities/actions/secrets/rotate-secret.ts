@@ -93,7 +93,7 @@ export function rotateSecretImplementation(
       }
       const count = rotated.length === 1 ? '1 Secret has' : `${rotated.length} Secrets have`;
       const ended = rotated.some(({ provider }) => provider !== undefined);
-      const detail = `${count} a new value, everything that was to roll has rolled out with it${ended ? ', the new value is valid at its provider and the old one ended' : ''}, and the suspect pod has none of them`;
+      const detail = `${count} a new value, everything that had to roll has rolled out with it${ended ? ', the new value is valid at its provider and the old one ended' : ''}, and the suspect pod has none of them`;
       return missing.length > 0 ? { state: 'partial', detail, missing } : { state: 'verified', detail };
     },
   };

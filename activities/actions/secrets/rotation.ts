@@ -65,8 +65,8 @@ export async function rotationWork(options: {
     const successor = successorName({ name, context, suspectUid: input.suspect.uid, secretUid: secret?.metadata?.uid ?? '' });
     const reason = !inContainer
       ? uses.some((use) => use.name === name && use.as === 'imagePull')
-        ? 'it is a registry login: only the registry can give a new one'
-        : 'a volume is mounted with it: only its storage can give a new one'
+        ? 'it is a registry login: only the registry can issue a new one'
+        : 'a volume is mounted with it: only its storage can issue a new one'
       : writer
         ? await whyNotInPlace({ api, input, suspect, whySuspectReads, secret, successor, writer, rule, context })
         : await whyNot({ api, input, whySuspectReads, secret, successor, rule, context });

@@ -31,7 +31,7 @@ export async function readSuccessor({ api, namespace, name, of, context }: Succe
   // The name cannot be guessed, but the annotations are checked all the same: nobody may plant a Secret whose values they know.
   const { [names.stepAnnotation]: step, [names.rotatedFromAnnotation]: from } = found.metadata?.annotations ?? {};
   if (step !== context.key || from !== of)
-    throw new FirebreakError('FB_ERR_REFUSED', `a Secret ${name} is there already, made by somebody else`);
+    throw new FirebreakError('FB_ERR_REFUSED', `a Secret ${name} already exists, created by somebody else`);
   return found;
 }
 
@@ -62,5 +62,5 @@ export async function makeSuccessor(
   });
   const made = await readSuccessor(options);
   if (made) return made;
-  throw new FirebreakError('FB_ERR_CONFLICT', `secret/${namespace}/${name} was made, and is gone again`);
+  throw new FirebreakError('FB_ERR_CONFLICT', `secret/${namespace}/${name} was created, and is gone again`);
 }

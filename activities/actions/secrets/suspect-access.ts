@@ -48,7 +48,7 @@ export async function suspectAccess(options: {
         from === undefined
           ? `the suspect’s account ${name}`
           : `the account ${name}, whose token the suspect has from the Secret ${from},`;
-      const end = from === undefined ? 'or end its tokens (revokeTokens)' : 'or delete that Secret, with which the token ends';
+      const end = from === undefined ? 'or end its tokens (revokeTokens)' : 'or delete that Secret, which ends the token';
       return `${whose} may ${verb} Secrets here, and would read the new value: take its rights first (revokeServiceAccount), ${end}`;
     }
     return undefined;

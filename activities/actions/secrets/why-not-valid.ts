@@ -25,5 +25,7 @@ export async function whyNotValid(options: {
   const reason = await mayBeTried(provider, async () => provider.whyNotNow?.(old, asked));
   if (reason !== undefined || revokeFirst) return reason;
   const isValid = await mayBeTried(provider, () => provider.accepts(old, signal));
-  return isValid === false ? `${provider.title} does not take its value: it was rotated already, or is another’s` : undefined;
+  return isValid === false
+    ? `${provider.title} does not accept its value: it was already rotated, or belongs to somebody else`
+    : undefined;
 }

@@ -27,7 +27,7 @@ export function whyNoAppArmor(options: {
   }
   if (nodes.size > 0 && nodes.size === shown.size) return undefined;
   // No count here: plans are compared, and pods come and go.
-  return 'not on each node does a pod show that the node has AppArmor, without which its kubelet refuses the pod (actions.appArmorOnEveryNode)';
+  return 'not every node has a pod that shows that the node has AppArmor, and a kubelet without AppArmor refuses the pod (actions.appArmorOnEveryNode)';
 }
 
 function annotationsOf(template: unknown): readonly string[] {

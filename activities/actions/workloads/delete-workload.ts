@@ -44,14 +44,14 @@ export function deleteWorkloadImplementation(
       return {
         target: { name: target, uid: object.metadata.uid },
         ...evidenceOfSuspect(suspect),
-        changes: [{ target, what: 'is deleted, after all that it owns' }],
+        changes: [{ target, what: 'is deleted, after everything that it owns' }],
         blastRadius: [target, ...pods.map(({ namespace, name }) => `pod/${namespace}/${name}`)].sort(),
         notes: [
           pods.length === 0
             ? 'It has no pods now.'
             : `Its ${pods.length === 1 ? 'pod ends' : `${pods.length} pods end`}, and what is only in their memory and file systems is gone for good.`,
           'Quarantined pods are no longer its own: they stay. Services, volume claims and autoscalers stay too.',
-          ...(writer ? [`It is managed by ${writer.named}, which will make it again: take it out there first.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which will recreate it: remove it there first.`] : []),
         ],
       };
     },
@@ -95,20 +95,20 @@ export function deleteWorkloadImplementation(
       if (left.ending.length > 0)
         throw new FirebreakError(
           'FB_ERR_UNAVAILABLE',
-          `${left.ending.join(', ')} of ${targetOf(ref)}: being ended, but still there`,
+          `${left.ending.join(', ')} of ${targetOf(ref)}: being ended, but not gone yet`,
         );
       // It goes after what it owns: if a pod stays, the workload may stay as long.
       while (left.lasting.length === 0 && uid !== undefined && (await isThere())) {
         if (Date.now() > end)
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)} is being deleted, but what it owns is still there`);
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `${targetOf(ref)} is being deleted, but what it owns still exists`);
         await sleep(pollMs, undefined, { signal });
       }
       const again = await readObject({ api, ref, signal });
       const isAgain = again !== undefined && again.metadata.uid !== uid;
-      const missing = [...left.lasting, ...(isAgain ? [`${targetOf(ref)} has been made again by somebody`] : [])];
+      const missing = [...left.lasting, ...(isAgain ? [`${targetOf(ref)} was recreated by somebody`] : [])];
       return missing.length > 0
-        ? { state: 'partial', detail: 'its end was ordered', missing }
-        : { state: 'verified', detail: 'the API server no longer knows it, nor the pods that it had' };
+        ? { state: 'partial', detail: 'its termination was ordered', missing }
+        : { state: 'verified', detail: 'the API server no longer knows it or the pods that it had' };
     },
   };
 }

@@ -40,7 +40,7 @@ export function evictPodImplementation(options: {
           owner
             ? `${owner.kind} ${owner.name} ${ownerEffect(owner.kind)}: the same image and configuration come back.`
             : 'Nothing starts another pod in its place.',
-          `Who is in it has ${found.spec?.terminationGracePeriodSeconds ?? 30} s to react; deletePod gives less.`,
+          `Anyone in it has ${found.spec?.terminationGracePeriodSeconds ?? 30} s to react; deletePod gives them less.`,
         ],
       };
     },

@@ -134,7 +134,7 @@ export function hardenWorkloadImplementation({
       const target = targetOf(ref);
       const difference = templateDifference(object.spec?.template, dry.spec?.template);
       if (difference.length === 0)
-        throw new FirebreakError('FB_ERR_REFUSED', `${target} lacks nothing of what it would be given`);
+        throw new FirebreakError('FB_ERR_REFUSED', `${target} already has everything that it would be given`);
       const writer = otherWriter(object.metadata);
       const noProfile = input.leave?.includes('appArmor') ? undefined : noAppArmor(object);
       return {
@@ -143,17 +143,17 @@ export function hardenWorkloadImplementation({
         changes: [
           {
             target,
-            what: 'gets a hardened pod template, and rolls: each of its pods is ended, and a new one comes in its place',
+            what: 'gets a hardened pod template, and rolls: each of its pods is ended and replaced by a new one',
           },
         ],
         blastRadius: [target],
         notes: [
           ...difference.map((line) => `Difference: ${line}.`),
-          `Where its pods are not available within ${Math.round(rollMs / 1_000)} s, it gets the old fields back by itself, and rolls once more.`,
+          `If its pods are not available within ${Math.round(rollMs / 1_000)} s, the old fields are restored automatically, and it rolls once more.`,
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
-          'Whether it works as well as it did, only its users see: a pod can be ready, and fail at what it is rarely asked for.',
+          'Only its users can tell whether it works as well as it did: a pod can be ready, and still fail at what it is rarely asked for.',
           ...roomNotes(target, crowding(ref, object).length),
-          ...(noProfile === undefined ? [] : [`It is given no AppArmor profile: ${noProfile}.`]),
+          ...(noProfile === undefined ? [] : [`It gets no AppArmor profile: ${noProfile}.`]),
           ...(writer ? [`It is managed by ${writer.named}, which may take this back: harden it there too.`] : []),
         ],
       };
@@ -182,7 +182,7 @@ export function hardenWorkloadImplementation({
       }
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `${target} does not become ready so: it has its old fields back, and rolls to them`,
+        `${target} does not become ready that way: its old fields were restored, and it rolls back to them`,
       );
     },
 
@@ -192,7 +192,7 @@ export function hardenWorkloadImplementation({
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another object now, with another uid`);
       const rollout = rolloutOf(ref.kind, object);
       if (rollout.state !== 'done') return { state: 'unverified', detail: rollout.detail };
-      const undone = markOf(object, key) ? undefined : 'somebody has taken the mark of this hardening off since';
+      const undone = markOf(object, key) ? undefined : 'somebody has since removed the mark of this hardening';
       return rolloutVerdict(
         { api, pollMs },
         { ref, object, signal },

@@ -73,7 +73,7 @@ function whyItLasts(pod: PodJson, { end, isOver }: { readonly end: number; reado
   if (deletionTimestamp === undefined) {
     if (!isOver) return undefined;
     const owner = controllerOf(podRecord(pod).owners);
-    return `${name} is not being ended, and runs on${owner ? ` for ${owner.kind} ${owner.name}` : ''}`;
+    return `${name} is not being ended, and keeps running${owner ? ` for ${owner.kind} ${owner.name}` : ''}`;
   }
   if (Date.parse(deletionTimestamp) > end) return `${name} ${endsLateText(deletionTimestamp)}`;
   // No time is left if its node has confirmed the end, or somebody has forced it.
@@ -104,8 +104,8 @@ export async function endOf(order: {
     signal,
   });
   if (ending.length > 0)
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being ${being}, but is still there`);
-  if (lasting.length > 0) return { state: 'partial', detail: 'its end was ordered', missing: lasting };
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${ending.join(', ')} is being ${being}, but still exists`);
+  if (lasting.length > 0) return { state: 'partial', detail: 'its termination was ordered', missing: lasting };
   const gone = 'the API server no longer knows a pod with this uid';
   if (!alreadyGone || !wereGone) return { state: 'verified', detail: gone };
   // The API server can forget a pod while its node still runs it.

@@ -40,13 +40,13 @@ export function restartWorkloadImplementation(
       return {
         target: { name: target, uid: object.metadata.uid },
         ...evidenceOfSuspect(suspect),
-        changes: [{ target, what: 'rolls: each of its pods is ended, and a new one of the same template comes in its place' }],
+        changes: [{ target, what: 'rolls: each of its pods is ended and replaced by a new one of the same template' }],
         blastRadius: [target],
         notes: [
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
           ...(ref.kind === 'StatefulSet' ? ['A StatefulSet rolls one pod after another, and its volumes stay.'] : []),
-          'It rolls as fast as its own strategy allows; the same image and configuration come back, with the same hole.',
-          ...(writer ? [`It is managed by ${writer.named}, which may take the mark off again: then it rolls once more.`] : []),
+          'It rolls as fast as its own strategy allows; the same image and configuration come back, with the same vulnerability.',
+          ...(writer ? [`It is managed by ${writer.named}, which may remove the mark again: then it rolls once more.`] : []),
         ],
       };
     },
@@ -71,7 +71,7 @@ export function restartWorkloadImplementation(
       const object = await waitForRollout(parts, { ref, uid, signal });
       const undone = isMarked(object, key)
         ? undefined
-        : 'somebody has taken the mark of this restart off since: it may have rolled twice';
+        : 'somebody has since removed the mark of this restart: it may have rolled twice';
       return rolloutVerdict(parts, { ref, object, signal }, { undone, done: 'all its pods are new and available' });
     },
   };

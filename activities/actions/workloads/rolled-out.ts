@@ -69,7 +69,7 @@ async function stillEnding(
     return all.filter(({ metadata }) => metadata?.deletionTimestamp !== undefined && selects(selector, metadata.labels ?? {}));
   };
   const { lasting, ending } = await podsLeft({ look, withinMs: endingMs, ending: { pollMs }, signal });
-  return [...lasting, ...ending.map((name) => `${name} is being ended, and is still there`)];
+  return [...lasting, ...ending.map((name) => `${name} is being ended, but still exists`)];
 }
 
 /** What became of a workload that has rolled out. `undone`: describes that what the step has set is no longer there; absent if it is. */

@@ -76,7 +76,7 @@ export function scaleToZeroImplementation(
         blastRadius: [target, ...scaling.map((one) => `horizontalpodautoscaler/${namespace}/${one.name}`)].sort(),
         notes: [
           'What is only in the memory, the file systems and the emptyDir volumes of its pods is gone for good.',
-          'A quarantined pod is no longer the workload’s: it runs on.',
+          'A quarantined pod is no longer the workload’s: it keeps running.',
           ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not delay scaling.`),
           ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
           ...plannedRoom({ object, cellKey, field, incident, key }),

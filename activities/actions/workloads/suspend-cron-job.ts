@@ -33,11 +33,11 @@ export function suspendCronJobImplementation(parts: PauseParts): Implementation 
         changes: [{ target, what: 'is suspended: it starts no more Jobs' }],
         blastRadius: [target],
         notes: [
-          'A Job of it that runs now runs on.',
+          'A Job of it that is running keeps running.',
           deadline === undefined
             ? 'When it is resumed, a run that was missed meanwhile starts at once.'
             : `When it is resumed, a run that was missed in the last ${deadline} s starts at once.`,
-          ...(before === true ? ['Somebody has suspended it already: giving this back leaves it suspended.'] : []),
+          ...(before === true ? ['Somebody has already suspended it: undoing this leaves it suspended.'] : []),
           ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };

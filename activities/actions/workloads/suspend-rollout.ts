@@ -27,9 +27,9 @@ export function suspendRolloutImplementation(parts: PauseParts): Implementation 
         changes: [{ target, what: 'is paused: a changed template is not rolled out' }],
         blastRadius: [target],
         notes: [
-          'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
+          'Its pods keep running. It is still scaled and still replaces pods that end, from the template that it had.',
           'A rotation of its Secrets and a restart change the template too: they wait until it is resumed.',
-          ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
+          ...(before === true ? ['Somebody has already paused it: undoing this leaves it paused.'] : []),
           ...plannedRoom({ object, cellKey, field, incident, key }),
         ],
       };
@@ -44,7 +44,7 @@ export function suspendRolloutImplementation(parts: PauseParts): Implementation 
     async verify({ deployment }, { incident, signal }) {
       const field = fieldOn({ deployment });
       requireHeld({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field, incident });
-      return { state: 'applied', detail: 'it is paused; its pods run on' };
+      return { state: 'applied', detail: 'it is paused; its pods keep running' };
     },
   };
 }

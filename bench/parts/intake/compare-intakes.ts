@@ -45,7 +45,7 @@ async function measure(server: ReturnType<typeof spawn>) {
   };
   const urls = await new Promise<readonly string[]>((done, fail) => {
     server.stdout?.once('data', (data) => done(String(data).trim().split(' ')));
-    server.once('exit', (code) => fail(new Error(`the intakes ended with ${code}`)));
+    server.once('exit', (code) => fail(new Error(`the intakes exited with ${code}`)));
   });
   const [none, many] = urls;
   if (none === undefined || many === undefined) throw new Error('the intakes have no addresses');

@@ -61,7 +61,7 @@ export function report({
   const steady99 = all.map(({ name, steady }) => `${name} ${distribution(steady.latenciesMs).p99}`);
   const result: BenchResult = {
     name: 'intake',
-    what: 'Alerts of Falco, one a request over 64 connections (`forwarded`: 20 a request, as forwarders send them), into the intake with its worker, a Temporal server and the client on the same machine; counted from the histories.',
+    what: 'Alerts of Falco, one a request over 64 connections (`forwarded`: 20 a request, as forwarders send them), into the intake, with its worker, a Temporal server and the client on the same machine; counted from the histories.',
     figures: {
       ...Object.fromEntries(
         all.flatMap(({ name, perSecond, steady, fast, cpuMsPerThousand, temporalCpuMsPerThousand, drainSeconds, far }) => [
@@ -111,9 +111,9 @@ export function report({
       'Containment does not wait for the incident’s first task: `storm` measures it, with the whole service and a real API server.',
       'Client, intake, worker and Temporal server share the two cores.',
       loadNow(),
-      'What one alert costs is measured on a process that has taken 60 000: a smaller `BENCH_SCALE` changes the count, not the figure.',
+      'The cost of one alert is measured on a process that has accepted 60 000: a smaller `BENCH_SCALE` changes the count, not the figure.',
       'Memory and idle CPU are those of the whole process: the intake, the Temporal client and the incidents’ worker.',
-      'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts take the machine.',
+      'A start costs Temporal’s dev server and the worker several milliseconds of CPU: with many workloads the starts use up the machine.',
     ],
   };
   if (isWhole) writeResult(result);

@@ -23,7 +23,7 @@ export const blockEgress = declareAction<BlockEgressInput, BlockEgressOutput>()(
     { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'delete'] },
   ],
   verifiedBy:
-    'The policy is read back; it is `partial` where another policy allows one of the addresses, or a pod uses the network of its node. Whether traffic is really refused needs a probe: without one it is `unverified`.',
-  undo: 'Deletes the policy, when nobody has changed it since.',
+    'The policy is read back; it is `partial` if another policy allows one of the addresses, or a pod uses the network of its node. Whether traffic is really refused needs a probe: without one it is `unverified`.',
+  undo: 'Deletes the policy, if nobody has changed it since.',
   example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' }, to: ['203.0.113.7', '198.51.100.0/24'] },
 });

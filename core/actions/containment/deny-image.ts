@@ -41,8 +41,8 @@ export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
     },
   ],
   verifiedBy:
-    'Policy and binding are read back. Admission sees references as they are written: where only a tag or only a digest is given, it is `partial`.',
-  undo: 'Deletes binding and policy, when nobody has changed either since.',
+    'Policy and binding are read back. Admission sees references as they are written: if only a tag or only a digest is given, it is `partial`.',
+  undo: 'Deletes binding and policy, if nobody has changed either since.',
   example: {
     images: ['registry.example/shop/cart:1.4@sha256:8d5d0c46dcd6dbbcdb3e8c3a0a0ab9bb8b8ccd2a1c6ba2d1f4a5ad0c4b66d0a1'],
     namespace: 'shop',

@@ -7,7 +7,7 @@ export const isolateNamespaceInput = z.object({
   namespace: z.string().min(1),
   allow: z
     .object({
-      dns: z.boolean().exactOptional().meta({ description: 'Questions to the cluster’s DNS in `kube-system`.' }),
+      dns: z.boolean().exactOptional().meta({ description: 'Queries to the cluster’s DNS in `kube-system`.' }),
       namespaces: z
         .array(z.string().min(1))
         .max(32)

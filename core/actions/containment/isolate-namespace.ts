@@ -21,6 +21,6 @@ export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateName
   ],
   verifiedBy:
     'The policy is read back; it is `partial` while other policies of the namespace allow anything, or a pod of it uses the network of its node. Whether traffic is really refused needs a probe: without one it is `unverified`.',
-  undo: 'Deletes the policy, when nobody has changed it since.',
+  undo: 'Deletes the policy, if nobody has changed it since.',
   example: { namespace: 'shop', allow: { dns: true, namespaces: ['monitoring'] } },
 });

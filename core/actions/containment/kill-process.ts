@@ -13,7 +13,7 @@ export const killProcess = declareAction<KillProcessInput, KillProcessOutput>()(
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 90_000, verifyMs: 90_000 },
   rights: inContainerRights,
-  verifiedBy: 'The container no longer has a process with this pid and this start.',
+  verifiedBy: 'The container no longer has a process with this pid and this start time.',
   undo: 'None: a process that was ended does not come back.',
   example: {
     pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },

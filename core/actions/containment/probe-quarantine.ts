@@ -7,7 +7,7 @@ export const probe = { namePrefix: 'firebreak-probe-', program: '/firebreak-tool
 /** Tries to connect to a quarantined pod, and from inside it, alongside a control that must succeed. */
 export const probeQuarantine = declareAction<ProbeQuarantineInput, ProbeQuarantineOutput>()({
   name: 'probeQuarantine',
-  title: 'Try whether the quarantine is enforced, by connections',
+  title: 'Test with connections whether the quarantine is enforced',
   effect: 'read',
   reach: 'pod',
   pool: 'forensics',
@@ -21,7 +21,7 @@ export const probeQuarantine = declareAction<ProbeQuarantineInput, ProbeQuaranti
     { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'] },
   ],
   verifiedBy:
-    '`verified` when nobody answers one of two pods of ours from the suspect, nor the suspect from the other, while these reach each other, still at the end. `partial` when a connection succeeded, else `unverified` with the reason.',
-  undo: 'None: its pods are deleted, and read back as gone; the ephemeral container stays named in the pod for as long as there is the pod.',
+    '`verified` when the suspect does not answer one of two Firebreak pods and gets no answer from the other, while these two reach each other and still do at the end. `partial` when a connection succeeded, otherwise `unverified` with the reason.',
+  undo: 'None: its pods are deleted, and read back as gone; the ephemeral container stays listed in the pod as long as the pod exists.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

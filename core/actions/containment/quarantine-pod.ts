@@ -20,6 +20,6 @@ export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutp
   ],
   verifiedBy:
     'The pod and the policy are read back; policies that still select the pod are listed. Whether traffic is really refused is for `probeQuarantine` to try: this step is `unverified`.',
-  undo: 'Puts exactly the labels back that the pod had, when nobody has changed them since.',
+  undo: 'Restores exactly the labels that the pod had, if nobody has changed them since.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

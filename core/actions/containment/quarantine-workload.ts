@@ -20,6 +20,6 @@ export const quarantineWorkload = declareAction<QuarantineWorkloadInput, Quarant
   ],
   verifiedBy:
     'Each pod and the policy are read back; it is `partial` while a policy still allows traffic or a pod was left out. Whether traffic is really refused needs a probe: without one it is `unverified`.',
-  undo: 'Puts exactly the labels back that each pod had, when nobody has changed any of them since.',
+  undo: 'Restores exactly the labels that each pod had, if nobody has changed any of them since.',
   example: { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' } },
 });

@@ -5,7 +5,7 @@ import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 
 export const captureProcessesInput = z.object({
   pod: podSchema,
-  container: containerSchema.optional().meta({ description: 'Not needed where the pod runs only one.' }),
+  container: containerSchema.optional().meta({ description: 'Not needed if the pod runs only one.' }),
 });
 export type CaptureProcessesInput = z.infer<typeof captureProcessesInput>;
 

@@ -8,13 +8,13 @@ export const captureTrafficInput = z.object({
   container: containerSchema
     .optional()
     .meta({ description: 'The container next to which the tools are started. The network is that of the whole pod.' }),
-  seconds: z.int().min(1).max(300).exactOptional().meta({ description: '30 where it is not given.' }),
+  seconds: z.int().min(1).max(300).exactOptional().meta({ description: 'Default: 30.' }),
   maxBytes: z
     .int()
     .min(1_024)
     .max(256 * 1024 * 1024)
     .exactOptional()
-    .meta({ description: '16 MiB where it is not given.' }),
+    .meta({ description: 'Default: 16 MiB.' }),
 });
 export type CaptureTrafficInput = z.infer<typeof captureTrafficInput>;
 

@@ -5,7 +5,7 @@ import { snapshotPodStateOutput } from './snapshot-pod-state.schema.ts';
 
 export const checkpointContainerInput = z.object({
   pod: podSchema,
-  container: containerSchema.exactOptional().meta({ description: 'Not needed where the pod runs only one.' }),
+  container: containerSchema.exactOptional().meta({ description: 'Not needed if the pod runs only one.' }),
 });
 export type CheckpointContainerInput = z.infer<typeof checkpointContainerInput>;
 

@@ -23,7 +23,7 @@ export const checkpointContainer = declareAction<CheckpointContainerInput, Check
     { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'], in: 'own namespace' },
   ],
   verifiedBy:
-    'The container is the same run before and after; what came has the hash that was taken on the node; the archive is taken off the node, and that is read back; each object is opened with the incident’s key and hashed again; the manifest’s signature is checked; the pod that fetched it is read back as gone.',
+    'The container is the same run before and after; what arrived has the hash that was taken on the node; the archive is removed from the node, and that is read back; each object is opened with the incident’s key and hashed again; the manifest’s signature is checked; the pod that fetched it is read back as gone.',
   undo: 'None: the container runs on, and nothing is left on the node.',
   example: {
     pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },

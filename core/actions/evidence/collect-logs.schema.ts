@@ -9,7 +9,7 @@ export const collectLogsInput = z.object({
     .min(1)
     .max(1_000_000)
     .exactOptional()
-    .meta({ description: 'Lines of each log, the newest; 100 000 where it is not given.' }),
+    .meta({ description: 'The newest lines of each log. Default: 100 000.' }),
 });
 export type CollectLogsInput = z.infer<typeof collectLogsInput>;
 

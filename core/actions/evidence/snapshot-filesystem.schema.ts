@@ -10,30 +10,24 @@ const absolute = z
 
 export const snapshotFilesystemInput = z.object({
   pod: podSchema,
-  container: containerSchema.exactOptional().meta({ description: 'Not needed where the pod runs only one.' }),
+  container: containerSchema.exactOptional().meta({ description: 'Not needed if the pod runs only one.' }),
   files: z.enum(['changed', 'all']).exactOptional().meta({
-    description:
-      '`changed`, which is meant where nothing is said: what was written since the container’s start, and so is not in the image.',
+    description: '`changed`, the default: what was written since the container’s start, and so is not in the image.',
   }),
   paths: z
     .array(absolute)
     .min(1)
     .max(32)
     .exactOptional()
-    .meta({ description: 'Files, and folders with all in them; absent: from the root.' }),
+    .meta({ description: 'Files, and folders with everything in them; absent: from the root.' }),
   volumes: z.array(absolute).min(1).max(32).exactOptional().meta({ description: 'Mount points of volumes that are taken too.' }),
   maxBytes: z
     .int()
     .min(1)
     .max(4_500_000_000)
     .exactOptional()
-    .meta({ description: 'Of the files, before they are compressed; 4 GB where it is not given.' }),
-  maxSeconds: z
-    .int()
-    .min(1)
-    .max(1_500)
-    .exactOptional()
-    .meta({ description: 'How long files are taken; 600 where it is not given.' }),
+    .meta({ description: 'Of the files, before they are compressed. Default: 4 GB.' }),
+  maxSeconds: z.int().min(1).max(1_500).exactOptional().meta({ description: 'How long files are taken. Default: 600.' }),
 });
 export type SnapshotFilesystemInput = z.infer<typeof snapshotFilesystemInput>;
 

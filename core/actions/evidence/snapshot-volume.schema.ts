@@ -15,19 +15,19 @@ export const snapshotVolumeInput = z.object({
     .min(1)
     .max(253)
     .exactOptional()
-    .meta({ description: 'A VolumeSnapshotClass; absent: one of the volume’s driver, one that keeps what it took first.' }),
+    .meta({ description: 'A VolumeSnapshotClass; absent: one of the volume’s driver, preferably one that keeps what it took.' }),
   waitSeconds: z
     .int()
     .min(1)
     .max(540)
     .exactOptional()
-    .meta({ description: 'Seconds to wait until the snapshots are ready to use; 300 where it is not given.' }),
+    .meta({ description: 'Seconds to wait until the snapshots are ready to use. Default: 300.' }),
   round: z
     .int()
     .min(1)
     .max(1_000)
     .exactOptional()
-    .meta({ description: 'A volume is taken once for an incident and a round: another round takes it again.' }),
+    .meta({ description: 'A volume is taken once per incident and round: another round takes it again.' }),
 });
 export type SnapshotVolumeInput = z.infer<typeof snapshotVolumeInput>;
 

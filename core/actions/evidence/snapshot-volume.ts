@@ -20,7 +20,7 @@ export const snapshotVolume = declareAction<SnapshotVolumeInput, SnapshotVolumeO
     { apiGroup: 'snapshot.storage.k8s.io', resource: 'volumesnapshotcontents', verbs: ['get'] },
   ],
   verifiedBy:
-    'Each VolumeSnapshot and its content are read back: they point at each other, the handle is the one in the signed manifest, and it is ready to use. One that is cut, but not ready yet, is `unverified`.',
+    'Each VolumeSnapshot and its content are read back: they point at each other, the handle is the one in the signed manifest, and it is ready to use. One that is taken, but not ready yet, is `unverified`.',
   undo: 'None: the snapshots are the evidence. Delete the VolumeSnapshots by hand when the case is closed.',
   example: { pod: { namespace: 'shop', name: 'db-0', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' }, claims: ['data-db-0'] },
 });

@@ -5,7 +5,7 @@ export const drainNodeInput = z.object({
   node: z.object({ name: z.string().min(1) }),
   suspect: podSchema
     .exactOptional()
-    .meta({ description: 'The pod on it that the alert is about, where one is: its evidence has to be kept first.' }),
+    .meta({ description: 'The pod on it that the alert is about, if any: its evidence has to be kept first.' }),
 });
 export type DrainNodeInput = z.infer<typeof drainNodeInput>;
 

@@ -18,7 +18,7 @@ export const drainNode = declareAction<DrainNodeInput, DrainNodeOutput>()({
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
   verifiedBy:
-    'The node is unschedulable, and none of the evicted pods is known any more; it is `partial` while a budget holds one, or one may take longer than three minutes to end.',
+    'The node is unschedulable, and none of the evicted pods is known any longer; it is `partial` while a budget holds one, or one may take longer than three minutes to end.',
   undo: 'None: containers that were ended do not come back. `kubectl uncordon` lets pods onto the node again.',
   example: { node: { name: 'worker-1' } },
 });

@@ -5,7 +5,7 @@ import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from './re
 export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, RevokeServiceAccountOutput>()({
   name: 'revokeServiceAccount',
   title: 'Revoke the rights of the ServiceAccount',
-  words: { does: 'revoke account', undo: 'give account its rights back', held: 'rights revoked' },
+  words: { does: 'revoke account', undo: 'restore account rights', held: 'rights revoked' },
   effect: 'reversible',
   reach: 'cluster',
   pool: 'cell',
@@ -27,7 +27,7 @@ export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, Rev
     { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['bind'] },
   ],
   verifiedBy:
-    'All bindings of the cluster are read back; it is `partial` while one gives rights to a group that the account is in, those that every cluster has not counted.',
-  undo: 'Puts the account back into each binding, at its place, when nobody has changed the subjects of any of them since.',
+    'All bindings of the cluster are read back; it is `partial` while one gives rights to a group that the account is in, not counting those that every cluster has.',
+  undo: 'Puts the account back into each binding, at its place, if nobody has changed the subjects of any of them since.',
   example: { serviceAccount: { namespace: 'shop', name: 'cart' } },
 });

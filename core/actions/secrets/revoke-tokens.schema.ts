@@ -6,11 +6,12 @@ const revocationWays = ['pod', 'legacySecrets', 'account'] as const;
 export const revokeTokensInput = z.object({
   pod: podSchema,
   account: z.string().min(1).meta({
-    description: 'The account of the pod: its name, or `system:serviceaccount:NAMESPACE:NAME` as `listReachableSecrets` says it.',
+    description:
+      'The account of the pod: its name, or `system:serviceaccount:NAMESPACE:NAME` as `listReachableSecrets` returns it.',
   }),
   ways: z.array(z.enum(revocationWays)).min(1).meta({
     description:
-      '`pod`: deletes the pod, and its bound token dies with it. `legacySecrets`: deletes the token Secrets of its account. `account`: recreates the account, which ends every token ever made for it.',
+      '`pod`: deletes the pod, which invalidates its bound token. `legacySecrets`: deletes the token Secrets of its account. `account`: recreates the account, which invalidates every token ever issued for it.',
   }),
 });
 export type RevokeTokensInput = z.infer<typeof revokeTokensInput>;

@@ -17,7 +17,7 @@ export const revokeTokens = declareAction<RevokeTokensInput, RevokeTokensOutput>
     { apiGroup: '', resource: 'serviceaccounts', verbs: ['get', 'create', 'delete'] },
   ],
   verifiedBy: 'The pod, the Secrets and the account with the old uid are no longer known to the API server.',
-  undo: 'None: a token that is dead stays dead.',
+  undo: 'None: a token that was revoked stays revoked.',
   example: {
     pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },
     account: 'cart',

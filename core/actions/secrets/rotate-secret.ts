@@ -27,7 +27,7 @@ export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>
     { apiGroup: 'authorization.k8s.io', resource: 'subjectaccessreviews', verbs: ['create'] },
   ],
   verifiedBy:
-    'Every user has rolled out with the new value, and the suspect pod does not refer to it. At a provider: the new value is taken, and the old one refused. Of cert-manager: the key is another one.',
+    'Every user has rolled out with the new value, and the suspect pod does not refer to it. At a provider: the new value is accepted, and the old one refused. From cert-manager: the key is a different one.',
   undo: 'None: the old value counts as stolen.',
   example: { suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -14,7 +14,7 @@ export const deletePod = declareAction<DeletePodInput, DeletePodOutput>()({
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 60_000 },
   rights: [{ apiGroup: '', resource: 'pods', verbs: ['get', 'delete'] }],
   verifiedBy:
-    'The API server no longer knows a pod with this uid. It is `unverified` where somebody else had ended it before, and `partial` while finalizers keep it.',
+    'The API server no longer knows a pod with this uid. It is `unverified` if somebody else had ended it before, and `partial` while finalizers keep it.',
   undo: 'None: a container that was ended does not come back.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -11,6 +11,6 @@ export type DeleteWorkloadInput = z.infer<typeof deleteWorkloadInput>;
 export const deleteWorkloadOutput = z.object({
   workload: workloadSchema,
   uid: z.string().exactOptional(),
-  pods: z.array(podSchema).meta({ description: 'Those that it had, when it was planned or done.' }),
+  pods: z.array(podSchema).meta({ description: 'Those that it had when it was planned or done.' }),
 });
 export type DeleteWorkloadOutput = z.infer<typeof deleteWorkloadOutput>;

@@ -20,7 +20,7 @@ export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadO
     { apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'delete'] },
   ],
   verifiedBy:
-    'The API server no longer knows the workload with this uid, nor the pods that it had, by theirs. It is `partial` while one runs on, because somebody let it go, or because it may take long to end.',
+    'The API server no longer knows the workload or the pods that it had, by their uids. It is `partial` while one runs on, because somebody let it go, or because it may take a long time to end.',
   undo: 'None: whoever deployed it can deploy it again.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'miner' },

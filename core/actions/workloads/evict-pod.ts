@@ -18,7 +18,7 @@ export const evictPod = declareAction<EvictPodInput, EvictPodOutput>()({
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
   verifiedBy:
-    'The API server no longer knows a pod with this uid. It is `partial` where its own time to end is longer than three minutes: its containers run on until then.',
+    'The API server no longer knows a pod with this uid. It is `partial` if its own grace time is longer than three minutes: its containers run on until then.',
   undo: 'None: a container that was ended does not come back.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -9,7 +9,7 @@ export const rollbackWorkloadInput = z.object({
     .int()
     .positive()
     .exactOptional()
-    .meta({ description: 'Which revision; the one before the current where it is not given.' }),
+    .meta({ description: 'Which revision. Default: the one before the current one.' }),
 });
 export type RollbackWorkloadInput = z.infer<typeof rollbackWorkloadInput>;
 

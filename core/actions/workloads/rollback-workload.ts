@@ -4,7 +4,7 @@ import type { RollbackWorkloadInput, RollbackWorkloadOutput } from './rollback-w
 /** Gives a Deployment the pod template of one of its own earlier ReplicaSets, and rolls it. */
 export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWorkloadOutput>()({
   name: 'rollbackWorkload',
-  title: 'Roll the workload back to the revision before',
+  title: 'Roll the workload back to the previous revision',
   effect: 'destructive',
   reach: 'workload',
   // This pool's account may already write pod templates. The cell's may not, and admission enforces that.

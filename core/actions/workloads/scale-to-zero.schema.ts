@@ -11,7 +11,7 @@ export type ScaleToZeroInput = z.infer<typeof scaleToZeroInput>;
 export const scaleToZeroOutput = z.object({
   workload: workloadSchema,
   replicasBefore: z.number(),
-  pods: z.array(podSchema).meta({ description: 'Those that it had, when it was scaled.' }),
+  pods: z.array(podSchema).meta({ description: 'Those that it had when it was scaled.' }),
   /** The object that declares it and was paused with it: `application/argocd/cart`. */
   paused: z.string().exactOptional(),
 });

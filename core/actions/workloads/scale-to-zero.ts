@@ -24,8 +24,8 @@ export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()(
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
   verifiedBy:
-    'The workload is read back, and none of its pods is left: those that it had before, by their uids, and those that its selector selects. It is `partial` while one runs on, for example in a long time to end.',
-  undo: 'Puts the number of replicas back, when nobody has changed it since. The pods that then start are new ones. What `actions.gitops` has paused with it is no longer paused.',
+    'The workload is read back, and none of its pods is left: those that it had before, by their uids, and those that its selector selects. It is `partial` while one keeps running, for example in a long grace time.',
+  undo: 'Restores the number of replicas, if nobody has changed it since. The pods that then start are new ones. What `actions.gitops` has paused with it is no longer paused.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
     suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },

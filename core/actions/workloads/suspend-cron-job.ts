@@ -15,6 +15,6 @@ export const suspendCronJob = declareAction<SuspendCronJobInput, SuspendCronJobO
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [{ apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'list', 'watch', 'patch'] }],
   verifiedBy: 'The CronJob is read back, and the Jobs of it that still run are named.',
-  undo: 'Lets it run again if it did before, when nobody has changed that since. A run that was missed may then start at once. What `actions.gitops` has paused with it is no longer paused.',
+  undo: 'Lets it run again if it did before and nobody has changed that since. A run that was missed may then start at once. What `actions.gitops` has paused with it is no longer paused.',
   example: { cronJob: { namespace: 'shop', name: 'nightly-report' } },
 });

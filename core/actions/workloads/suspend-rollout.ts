@@ -15,6 +15,6 @@ export const suspendRollout = declareAction<SuspendRolloutInput, SuspendRolloutO
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [{ apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'watch', 'patch'] }],
   verifiedBy: 'The Deployment is read back.',
-  undo: 'Resumes it if it was not paused before, when nobody has changed that since. What was changed meanwhile then rolls out. What `actions.gitops` has paused with it is no longer paused.',
+  undo: 'Resumes it if it was not paused before and nobody has changed that since. What was changed meanwhile then rolls out. What `actions.gitops` has paused with it is no longer paused.',
   example: { deployment: { namespace: 'shop', name: 'cart' } },
 });

@@ -2,7 +2,7 @@ import type { Framework } from '../framework.ts';
 
 export const cisKubernetes: Framework = {
   id: 'cis-kubernetes',
-  name: 'CIS Kubernetes Benchmark: what response and posture can say',
+  name: 'CIS Kubernetes Benchmark: what response and posture can show',
   source:
     'CIS Kubernetes Benchmark v2.0.1 (Kubernetes 1.34 and 1.35); titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
   notListed: 'All others: of the control plane, etcd, kubelets and nodes (1, 2, 3.1, 3.2.2, 4), and of chapter 5.',
@@ -16,7 +16,7 @@ export const cisKubernetes: Framework = {
     },
     {
       id: '5.1.x',
-      asks: 'Rights of accounts are small',
+      asks: 'Rights of accounts are minimal',
       measures: [],
       shown:
         '`firebreak rbac risks` lists what an attacker with the token of each of its own accounts could do. The record `posture.found` of an incident says what the account of its workload may do.',
@@ -24,10 +24,10 @@ export const cisKubernetes: Framework = {
     },
     {
       id: '5.2.x',
-      asks: 'Pods run with few rights',
+      asks: 'Pods run with minimal rights',
       measures: ['postures', 'posture-findings', 'posture-trend', 'posture-opened', 'posture-gone', 'containments'],
       shown:
-        'What the workload of an incident was allowed is on record, with the number of each recommendation. `hardenWorkload` by approval.',
+        'What the workload of an incident was allowed to do is on record, with the number of each recommendation. `hardenWorkload` applies limits once approved.',
       notShown: 'Pods that had no incident: use a posture scanner.',
     },
     {

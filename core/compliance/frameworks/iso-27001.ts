@@ -4,7 +4,7 @@ export const iso27001: Framework = {
   id: 'iso-27001',
   name: 'ISO/IEC 27001:2022, A.5.24 to A.5.28',
   source: 'ISO/IEC 27001:2022, Annex A, with ISO/IEC 27002:2022; titles in our words: https://www.iso.org/standard/27001',
-  notListed: 'Nothing of these five; no other control of Annex A.',
+  notListed: 'All other controls of Annex A. Nothing is left out of these five.',
   requirements: [
     {
       id: 'A.5.24',
@@ -16,10 +16,10 @@ export const iso27001: Framework = {
     },
     {
       id: 'A.5.25',
-      asks: 'Events are assessed, and it is decided whether they are incidents',
+      asks: 'Events are assessed to decide whether they are incidents',
       measures: ['incidents-opened', 'incidents-closed', 'alerts-hidden'],
-      shown: 'Envelopes decide by criteria, people give the verdict.',
-      notShown: 'Events that are no alerts.',
+      shown: 'Envelopes decide by criteria, and people give the verdict.',
+      notShown: 'Events that are not alerts.',
     },
     {
       id: 'A.5.26',

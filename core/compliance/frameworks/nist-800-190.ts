@@ -12,7 +12,7 @@ export const nist800190: Framework = {
       asks: 'Use of untrusted images',
       measures: ['image-signatures', 'playbooks-run'],
       shown: '`verifyImage` and the playbook about unsigned images check signatures at run time.',
-      notShown: 'Images that were never looked at.',
+      notShown: 'Images that were never checked.',
     },
     {
       id: '4.3.2',
@@ -33,12 +33,12 @@ export const nist800190: Framework = {
       asks: 'Insecure configurations of containers at run time',
       measures: ['postures', 'posture-findings', 'posture-trend', 'posture-opened', 'posture-gone', 'containments'],
       shown:
-        'What the workload of an incident was allowed is on record. `hardenWorkload` proposes and applies limits, approved by people.',
+        'What the workload of an incident was allowed to do is on record. `hardenWorkload` proposes and applies limits, approved by people.',
       notShown: 'A benchmark of all workloads.',
     },
     {
       id: '4.4.4',
-      asks: 'Application vulnerabilities: behaviour that is not expected is detected and answered',
+      asks: 'Application vulnerabilities: unexpected behaviour is detected and answered',
       measures: ['incidents-opened', 'containments', 'time-to-contain'],
       shown: 'Alerts about behaviour start playbooks.',
       notShown: 'That each behaviour has a rule.',
@@ -47,7 +47,7 @@ export const nist800190: Framework = {
       id: '4.4.5',
       asks: 'Rogue containers',
       measures: ['incidents-opened', 'questions-decided'],
-      shown: 'Risky pods and execs are asked about.',
+      shown: 'People are asked about risky pods and execs.',
       notShown: 'Rogue clusters.',
     },
   ],

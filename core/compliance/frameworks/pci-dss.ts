@@ -11,12 +11,12 @@ export const pciDss: Framework = {
       id: '10.2.1',
       asks: 'Audit logs are active and record what is needed',
       measures: ['incidents-opened', 'strangers'],
-      shown: 'Records of all that Firebreak does, also what it refused.',
+      shown: 'Records of everything that Firebreak does, including what it refused.',
       notShown: 'Logs of systems in scope.',
     },
     {
       id: '10.2.2',
-      asks: 'Logs have user, kind, time, result, origin and object',
+      asks: 'Logs contain user, kind, time, result, origin and object',
       measures: ['votes-accepted'],
       shown: 'Actor, kind, time, result, chain and target are in each record.',
       notShown: 'Logs of other systems.',
@@ -26,7 +26,7 @@ export const pciDss: Framework = {
       asks: 'Logs are protected from changes',
       measures: [],
       shown:
-        'Signatures and chains; on PostgreSQL users without the right to change or delete, where `firebreak database rights` was carried out.',
+        'Signatures and chains; on PostgreSQL, users without the right to change or delete, where `firebreak database rights` was carried out.',
       notShown: 'The database’s machine.',
     },
     {
@@ -34,11 +34,11 @@ export const pciDss: Framework = {
       asks: 'Logs are backed up promptly where they are hard to change',
       measures: [],
       shown: 'Checkpoints go into an anchor; streams send records on, where they are configured.',
-      notShown: 'That your anchor or SIEM is apart.',
+      notShown: 'That your anchor or SIEM is separate.',
     },
     {
       id: '10.3.4',
-      asks: 'Changes of logs are detected',
+      asks: 'Changes to logs are detected',
       measures: [],
       shown: '`firebreak audit verify` names the first bad record.',
       notShown: 'That it is run: put it on a schedule.',
@@ -48,14 +48,14 @@ export const pciDss: Framework = {
       asks: 'Logs are reviewed by automatic means',
       measures: ['incidents-opened', 'playbooks-run'],
       shown: 'Playbooks answer each alert that they match.',
-      notShown: 'Logs that are no alerts.',
+      notShown: 'Logs that are not alerts.',
     },
     {
       id: '10.5.1',
       asks: 'Logs are kept for twelve months',
       measures: ['records-cut'],
       shown:
-        'Records are kept for ever, unless `audit.retention` is shorter. `firebreak audit verify` says what was cut, and whether too early.',
+        'Records are kept forever, unless `audit.retention` is shorter. `firebreak audit verify` reports what was cut, and whether it was too early.',
       notShown: 'How long your configuration keeps them, and your backups.',
     },
     {
@@ -74,7 +74,7 @@ export const pciDss: Framework = {
     },
     {
       id: '12.10.1',
-      asks: 'A plan for the response is there and is ready',
+      asks: 'A response plan exists and is ready',
       measures: ['playbooks-run', 'promotions'],
       shown: 'Playbooks, with signed versions.',
       notShown: 'The rest of the plan: roles, contacts, legal duties.',
@@ -95,7 +95,7 @@ export const pciDss: Framework = {
     },
     {
       id: '12.10.6',
-      asks: 'The plan changes with what was learnt',
+      asks: 'The plan is updated with what was learnt',
       measures: ['promotions'],
       shown: 'Versions of playbooks that were promoted, by whom.',
       notShown: 'Why they were changed.',

@@ -4,13 +4,13 @@ export const soc2: Framework = {
   id: 'soc-2',
   name: 'SOC 2, common criteria CC7',
   source: 'AICPA Trust Services Criteria 2017 with the points of focus of 2022; titles in our words: https://www.aicpa-cima.com',
-  notListed: 'Nothing of these five; no other criterion.',
+  notListed: 'All other criteria. Nothing is left out of these five.',
   requirements: [
     {
       id: 'CC7.1',
       asks: 'Changes and weaknesses are detected and monitored',
       measures: ['containments-changed', 'incidents-opened'],
-      shown: 'Drift of containments is seen and told.',
+      shown: 'Drift of containments is detected and reported.',
       notShown: 'Scans for vulnerabilities.',
     },
     {

@@ -46,10 +46,10 @@ type count struct {
 const pause = 200 * time.Millisecond
 
 func main() {
-	address := flag.String("address", "", "IP addresses of the pod, with a comma between them")
-	seconds := flag.Int("seconds", 3, "how long what comes back is dropped again")
-	onlyCount := flag.Bool("count", false, "drop nothing: only count")
-	message := flag.String("message", "/dev/termination-log", "file that the result is written to as well")
+	address := flag.String("address", "", "IP addresses of the pod, separated by commas")
+	seconds := flag.Int("seconds", 3, "how long to keep dropping connections that come back")
+	onlyCount := flag.Bool("count", false, "only count, and drop nothing")
+	message := flag.String("message", "/dev/termination-log", "file to write the result to as well")
 	flag.Parse()
 	ips := addressesIn(*address)
 	if len(ips) == 0 || *seconds < 1 || *seconds > 20 || flag.NArg() > 0 {

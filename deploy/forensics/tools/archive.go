@@ -62,11 +62,11 @@ type archive struct {
 func writeArchive(arguments []string) error {
 	flags := flag.NewFlagSet("tar", flag.ExitOnError)
 	container := flags.String("container", "", "id of the container, 64 hex digits")
-	most := flags.Int64("max-bytes", 1<<40, "the most bytes of files that are taken")
-	since := flags.Int64("changed-since", 0, "only what was changed at this time or later, in seconds since 1970")
-	seconds := flags.Int64("max-seconds", 1<<30, "how long files are taken")
+	most := flags.Int64("max-bytes", 1<<40, "maximum bytes of files to take")
+	since := flags.Int64("changed-since", 0, "only files changed at this time or later, in seconds since 1970")
+	seconds := flags.Int64("max-seconds", 1<<30, "how long to take files, in seconds")
 	var volumes list
-	flags.Var(&volumes, "volume", "a mount point that is taken too; may be given again")
+	flags.Var(&volumes, "volume", "a mount point to take as well; may be repeated")
 	open := wayFlags(flags)
 	flags.Parse(arguments)
 	pids, err := processesOf(*container)
@@ -199,7 +199,7 @@ func (a *archive) entry(name string, info fs.FileInfo) error {
 	}
 	header, err := tar.FileInfoHeader(info, link)
 	if err != nil {
-		a.skip(name, "neither file, folder, link nor device")
+		a.skip(name, "not a file, folder, link or device")
 		return nil
 	}
 	header.Name, header.Format = name, tar.FormatPAX
@@ -219,12 +219,12 @@ func (a *archive) entry(name string, info fs.FileInfo) error {
 	defer file.Close()
 	opened, err := file.Stat()
 	if err != nil || !os.SameFile(info, opened) {
-		a.skip(name, "it was replaced while it was read")
+		a.skip(name, "it was replaced while being read")
 		return nil
 	}
 	if header.Size > a.left {
-		a.cut("more bytes than may be taken")
-		a.skip(name, "more than may be taken")
+		a.cut("more bytes than allowed")
+		a.skip(name, "more than allowed")
 		return nil
 	}
 	a.left -= header.Size
@@ -245,7 +245,7 @@ func (a *archive) content(name string, file io.Reader, size int64) error {
 	if written == size {
 		return nil
 	}
-	a.skip(name, "only the first "+strconv.FormatInt(written, 10)+" bytes: it changed while it was read, the rest is zeros")
+	a.skip(name, "only the first "+strconv.FormatInt(written, 10)+" bytes: it changed while being read, the rest is zeros")
 	_, err = io.CopyN(a.out, zeros{}, size-written)
 	return err
 }

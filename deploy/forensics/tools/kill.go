@@ -20,9 +20,9 @@ func wantedProcess(name string, arguments []string) wanted {
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	var one wanted
 	flags.StringVar(&one.container, "container", "", "id of the container, 64 hex digits")
-	flags.IntVar(&one.pid, "pid", 0, "its pid, as `processes` tells it")
-	flags.Uint64Var(&one.start, "start", 0, "its start in ticks, as `processes` tells it")
-	flags.DurationVar(&one.wait, "wait", 5*time.Second, "how long to wait for its end")
+	flags.IntVar(&one.pid, "pid", 0, "its pid, as `processes` reports it")
+	flags.Uint64Var(&one.start, "start", 0, "its start in ticks, as `processes` reports it")
+	flags.DurationVar(&one.wait, "wait", 5*time.Second, "how long to wait until it has exited")
 	flags.Parse(arguments)
 	return one
 }
@@ -40,7 +40,7 @@ func (w wanted) find() (fate, error) {
 		return fate{State: "gone"}, nil
 	}
 	if found.StartTicks != w.start {
-		return fate{}, fail(exitReused, "pid %d is another process now: %q, started at %d", w.pid, found.Name, found.StartTicks)
+		return fate{}, fail(exitReused, "pid %d now belongs to another process: %q, started at %d", w.pid, found.Name, found.StartTicks)
 	}
 	if isKernelOrDead(found) {
 		return fate{State: "gone", Name: found.Name}, nil
@@ -77,7 +77,7 @@ func killProcess(arguments []string) error {
 		return err
 	}
 	if !slices.Contains(inside, one.pid) {
-		return fail(exitRefused, "process %d is not of container %.12s", one.pid, one.container)
+		return fail(exitRefused, "process %d does not belong to container %.12s", one.pid, one.container)
 	}
 	if one.pid == 1 {
 		// https://man7.org/linux/man-pages/man7/pid_namespaces.7.html: from inside, not even SIGKILL reaches it.
@@ -93,7 +93,7 @@ func killProcess(arguments []string) error {
 			return writeJSON(fate{State: "killed", Name: found.Name})
 		}
 		if time.Now().After(end) {
-			return fail(exitAlive, "process %d is still there", one.pid)
+			return fail(exitAlive, "process %d is still running", one.pid)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func processesOf(container string) ([]int, error) {
 	if len(unknown) > 0 && unknown[0] == 1 {
 		return unknown, nil
 	}
-	return nil, fail(exitReplaced, "no process of container %.12s is here", container)
+	return nil, fail(exitReplaced, "container %.12s has no process here", container)
 }
 
 func missingReason(err error) string {

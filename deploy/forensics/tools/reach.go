@@ -44,9 +44,9 @@ const patience = 2 * time.Second
 // just started to listen, so that the last round counts.
 func dial(arguments []string) error {
 	flags := flag.NewFlagSet("dial", flag.ExitOnError)
-	flags.String("container", "", "not looked at: every command that runs beside a container gets it")
+	flags.String("container", "", "ignored: every command that runs next to a container gets it")
 	rounds := flags.Int("rounds", 1, "how often")
-	message := flags.String("message", "", "file that the result is written to as well")
+	message := flags.String("message", "", "file to write the result to as well")
 	flags.Parse(arguments)
 	attempts := make([]attempt, flags.NArg())
 	for round := 0; round < *rounds; round++ {

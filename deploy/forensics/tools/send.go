@@ -30,16 +30,16 @@ var sealedMagic = []byte("firebreak.sealed.v1\n")
 func sendFile(arguments []string) error {
 	flags := flag.NewFlagSet("send", flag.ExitOnError)
 	name := flags.String("file", "", "what is sent")
-	to := flags.String("to", "", "the reader's public key, X25519, in base64")
+	to := flags.String("to", "", "the reader's public X25519 key, in base64")
 	open := wayFlags(flags)
 	flags.Parse(arguments)
 	reader, err := base64.StdEncoding.DecodeString(*to)
 	if err != nil {
-		return fail(exitUsage, "-to is no key in base64")
+		return fail(exitUsage, "-to is not a key in base64")
 	}
 	public, err := ecdh.X25519().NewPublicKey(reader)
 	if err != nil {
-		return fail(exitUsage, "-to is no X25519 key")
+		return fail(exitUsage, "-to is not an X25519 key")
 	}
 	file, err := os.Open(*name)
 	if err != nil {
@@ -52,7 +52,7 @@ func sendFile(arguments []string) error {
 	}
 	shared, err := own.ECDH(public)
 	if err != nil {
-		return fail(exitUsage, "-to is no key that can be used")
+		return fail(exitUsage, "-to is not a usable key")
 	}
 	mine := own.PublicKey().Bytes()
 	out, err := open()
@@ -139,8 +139,8 @@ func readFull(from io.Reader, into []byte) (int, error) {
 func removeFiles(arguments []string) error {
 	flags := flag.NewFlagSet("remove", flag.ExitOnError)
 	folder := flags.String("folder", "", "where they are")
-	prefix := flags.String("prefix", "", "how their names begin")
-	since := flags.Int64("since", 0, "when they were written, in seconds since 1970")
+	prefix := flags.String("prefix", "", "prefix of their names")
+	since := flags.Int64("since", 0, "time since which they were written, in seconds since 1970")
 	flags.Parse(arguments)
 	removed, err := matching(*folder, *prefix, *since)
 	if err != nil {
@@ -148,11 +148,11 @@ func removeFiles(arguments []string) error {
 	}
 	for _, name := range removed {
 		if err := os.Remove(filepath.Join(*folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fail(exitRefused, "%s cannot be taken away", name)
+			return fail(exitRefused, "%s cannot be removed", name)
 		}
 	}
 	if left, err := matching(*folder, *prefix, *since); err != nil || len(left) > 0 {
-		return fail(exitAlive, "%d files are still there", len(left))
+		return fail(exitAlive, "%d files still exist", len(left))
 	}
 	return writeJSON(map[string][]string{"removed": removed})
 }

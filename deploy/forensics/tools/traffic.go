@@ -46,7 +46,7 @@ func captureTraffic(arguments []string) error {
 	flags := flag.NewFlagSet("traffic", flag.ExitOnError)
 	flags.String("container", "", "not used: the pod's containers share their network")
 	seconds := flags.Int("seconds", 30, "how long")
-	most := flags.Int64("max-bytes", 16<<20, "the most bytes that are written")
+	most := flags.Int64("max-bytes", 16<<20, "maximum bytes to write")
 	flags.Parse(arguments)
 	source, err := openPackets()
 	if err != nil {

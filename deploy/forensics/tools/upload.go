@@ -33,7 +33,7 @@ type way interface {
 
 // wayFlags adds the flags that name an address, and returns what opens the way that is there when they have been read.
 func wayFlags(flags *flag.FlagSet) func() (way, error) {
-	address := flags.String("upload", "", "where the stream is sent, where it can be reached; else, and without it, to standard output")
+	address := flags.String("upload", "", "where to send the stream, if it can be reached; otherwise it goes to standard output")
 	pin := flags.String("pin", "", "SHA-256 of the certificate there, in hex")
 	return func() (way, error) {
 		if *address == "" {
@@ -41,7 +41,7 @@ func wayFlags(flags *flag.FlagSet) func() (way, error) {
 		}
 		at, err := url.Parse(*address)
 		if err != nil || at.Scheme != "https" || at.Port() == "" || len(*pin) != 64 {
-			return nil, fail(exitUsage, "-upload is no https address with a port, or -pin is no SHA-256")
+			return nil, fail(exitUsage, "-upload is not an https address with a port, or -pin is not a SHA-256")
 		}
 		connection, err := reach(at.Host, *pin)
 		if err != nil {
@@ -77,7 +77,7 @@ func reach(host, pin string) (*tls.Conn, error) {
 		VerifyConnection: func(state tls.ConnectionState) error {
 			sum := sha256.Sum256(state.PeerCertificates[0].Raw)
 			if hex.EncodeToString(sum[:]) != strings.ToLower(pin) {
-				return errors.New("another certificate than was said")
+				return errors.New("the certificate is not the expected one")
 			}
 			return nil
 		},
@@ -179,7 +179,7 @@ func (c *chunked) answer(wanted string) error {
 		}
 	}
 	if fields := strings.Fields(status); len(fields) < 2 || fields[1] != wanted {
-		return fmt.Errorf("the address did not take it: %.60q", status)
+		return fmt.Errorf("the address did not accept it: %.60q", status)
 	}
 	return nil
 }

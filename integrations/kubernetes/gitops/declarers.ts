@@ -109,11 +109,11 @@ export async function findDeclarer(options: {
       says: [`Its marks name the ${named}, which does not say that this is its own: it may take this back, and is not paused.`],
     };
   const isPaused = pausedIn(kind, { ref: at, object: found }, { ref, object }).some((one) => !isPausedByUs(one));
-  if (isPaused) return { says: [`The ${named} owns it, and is paused already: it puts nothing back now, and is left so.`] };
+  if (isPaused) return { says: [`The ${named} owns it and is already paused: it puts nothing back now, and is left that way.`] };
   const owns = `The ${named} owns it, and ${whatItDoes(kind, found)}.`;
   const makers = ownersOf(found).filter((owner) => owner.startsWith('ApplicationSet '));
   if (makers.length > 0)
-    return { says: [owns, `It is not paused: ${makers.join(', ')} made it, and takes such a mark off again.`] };
+    return { says: [owns, `It is not paused: ${makers.join(', ')} made it, and would remove such a mark again.`] };
   if (kind !== 'Kustomization' && isProtected(namespace))
     return { says: [owns, `It is not paused: the namespace ${namespace} is protected.`] };
   return { says: [owns], place: placeOf(kind, at, ref, named) };
@@ -126,14 +126,14 @@ function placeOf(kind: Declarer['kind'], at: ObjectRef, ref: ObjectRef, named: s
         ref: at,
         path: pausePaths.application,
         value: 'true',
-        what: 'is not reconciled until this is undone: Argo CD deploys, corrects and reports nothing of the whole application',
+        what: 'is not reconciled until this is undone: Argo CD deploys, corrects and reports nothing in the whole application',
       };
     case 'HelmRelease':
       return {
         ref: at,
         path: pausePaths.helmRelease,
         value: true,
-        what: 'is suspended until this is undone: Flux upgrades and corrects nothing of the whole release',
+        what: 'is suspended until this is undone: Flux upgrades and corrects nothing in the whole release',
       };
     case 'Kustomization':
       return {
@@ -188,7 +188,7 @@ function whatItDoes(kind: Declarer['kind'], declarer: ObjectJson): string {
   if (kind === 'HelmRelease')
     return inside(declarer, 'spec', 'driftDetection', 'mode') === 'enabled'
       ? 'will put it back'
-      : 'puts it back when it is upgraded next';
+      : 'puts it back at its next upgrade';
   const automated = inside(declarer, 'spec', 'syncPolicy', 'automated');
   if (!isObject(automated) || automated.enabled === false) return 'puts it back when somebody syncs it';
   return automated.selfHeal === true ? 'will put it back' : 'will put it back at its next sync';

@@ -51,17 +51,17 @@ export async function askForCheckpoint(options: {
     if (error.reason === 'Untrusted')
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `the certificate of the kubelet of ${node} is not of the cluster’s CA: nothing was sent to it (kubelet: serverTLSBootstrap)`,
+        `the certificate of the kubelet of ${node} is not signed by the cluster’s CA: nothing was sent to it (kubelet: serverTLSBootstrap)`,
       );
     if (error.status === 500 && mayBeBusy)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',
-        `the kubelet of ${node} could not make a checkpoint: it may be at the one that an earlier attempt has asked for`,
+        `the kubelet of ${node} could not make a checkpoint: it may still be making the one that an earlier attempt requested`,
       );
     if (error.status === 404 || error.status === 500)
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        `the kubelet of ${node} could not make a checkpoint (${error.status}): its runtime needs CRIU and the feature ContainerCheckpoint, and CRIU refuses a container that has a TCP connection open`,
+        `the kubelet of ${node} could not make a checkpoint (${error.status}): its runtime needs CRIU and the feature ContainerCheckpoint, and CRIU refuses a container with an open TCP connection`,
       );
     throw error;
   } finally {
@@ -83,6 +83,6 @@ async function kubeletOf(options: {
   });
   const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const port = status?.daemonEndpoints?.kubeletEndpoint?.Port;
-  if (!address || !port) throw new FirebreakError('FB_ERR_REFUSED', `node ${node} does not say where its kubelet is`);
+  if (!address || !port) throw new FirebreakError('FB_ERR_REFUSED', `node ${node} does not report the address of its kubelet`);
   return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

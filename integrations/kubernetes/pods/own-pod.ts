@@ -47,7 +47,7 @@ export async function startOwnPod(options: Waited): Promise<StartedPod> {
       return containerStatuses?.[0]?.state?.running && address ? { address, since: sinceOf(found) } : undefined;
     },
     // A pod that should run until it is removed succeeds only when its time is over.
-    endOf: (found) => (found.status?.phase === 'Succeeded' ? { how: 'from outside', why: 'its time was over' } : endOf(found)),
+    endOf: (found) => (found.status?.phase === 'Succeeded' ? { how: 'from outside', why: 'its time ran out' } : endOf(found)),
   });
 }
 
@@ -65,8 +65,8 @@ async function waitFor<T>(options: Waited, look: Look<T>): Promise<T> {
     const found = await readPod({ api, namespace: pod.namespace, name: pod.name, signal });
     if (found && !isOf(pod, found))
       throw pod.takesTurns
-        ? new FirebreakError('FB_ERR_UNAVAILABLE', `${name} works for another step: this one waits for its turn`)
-        : new FirebreakError('FB_ERR_REFUSED', `${name} is not the one that this step has made`);
+        ? new FirebreakError('FB_ERR_UNAVAILABLE', `${name} is working for another step: this step waits for its turn`)
+        : new FirebreakError('FB_ERR_REFUSED', `${name} is not the one that this step created`);
     const answer = found && look.seen(found);
     if (answer !== undefined) return answer;
     const ended = found && look.endOf(found);
@@ -74,7 +74,7 @@ async function waitFor<T>(options: Waited, look: Look<T>): Promise<T> {
     if (ended)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',
-        `${name} was ended on ${pod.node} before it had done its work: ${ended.why}`,
+        `${name} was ended on ${pod.node} before it had finished its work: ${ended.why}`,
       );
     if (!found || Date.now() > end)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `${name} has not run on ${pod.node} yet: ${whyWaiting(found)}`);
@@ -147,7 +147,7 @@ async function untilGone(
     // A lost node never confirms a graceful deletion that somebody else requested.
     if (deletionGracePeriodSeconds !== 0) await remove({ api, pod, signal, uid });
     if (Date.now() > end)
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${namespace}/${name} is being deleted, but is still there`);
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${namespace}/${name} is being deleted, but still exists`);
     await sleep(pollMs, undefined, { signal });
   }
 }
@@ -182,5 +182,5 @@ async function remove(options: {
 }
 
 function whyWaiting(pod: PodJson | undefined): string {
-  return pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? 'the node has not looked at it';
+  return pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? 'the node has not picked it up';
 }

@@ -48,7 +48,7 @@ export async function readContainerLog(options: {
   } catch (error) {
     if (signal.aborted || (error instanceof KubernetesError && error.status === 403)) throw error;
     partial.push(
-      error instanceof KubernetesError ? `not to be had (${error.status || 'no answer'})` : 'the node stopped sending',
+      error instanceof KubernetesError ? `not available (${error.status || 'no answer'})` : 'the node stopped sending',
     );
   }
   const bytes = Buffer.concat(parts);

@@ -162,8 +162,8 @@ async function runs(options: {
     if (state?.running) return true;
     if (state?.terminated) return false;
     if (Date.now() > end) {
-      const why = state?.waiting?.reason ?? 'the node has not looked at it';
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `the tools do not run in pod/${pod.namespace}/${pod.name} yet: ${why}`);
+      const why = state?.waiting?.reason ?? 'the node has not picked it up';
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `the tools are not running in pod/${pod.namespace}/${pod.name} yet: ${why}`);
     }
     await sleep(200, undefined, { signal });
   }

@@ -106,7 +106,11 @@ async function ensureExactly(options: Wanted): Promise<{ readonly created: boole
         ...(signal && { signal }),
       })
     : await create({ api, namespace, spec, ...(signal && { signal }) });
-  if (!written) throw new FirebreakError('FB_ERR_CONFLICT', `the policy ${names.standingPolicy} in ${namespace} comes and goes`);
+  if (!written)
+    throw new FirebreakError(
+      'FB_ERR_CONFLICT',
+      `the policy ${names.standingPolicy} in ${namespace} keeps being deleted and created`,
+    );
   view?.observePolicy(written);
   return { created: true };
 }
@@ -241,8 +245,7 @@ export class StandingPolicies {
         signal: this.#stop.signal,
       });
       if (created) this.#log({ namespace, what: 'the standing policy was written' });
-      if (refused)
-        this.#log({ namespace, what: 'the API server has refused the exceptions of the standing policy: it is without them' });
+      if (refused) this.#log({ namespace, what: 'the API server rejected the exceptions of the standing policy: it has none' });
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#log({ namespace, what: error instanceof FirebreakError ? error.detail : 'the standing policy could not be written' });

@@ -35,7 +35,7 @@ export function readOnlyApi(api: KubernetesApi): KubernetesApi {
 }
 
 export function refusedToWrite(what: string): KubernetesError {
-  return new KubernetesError('FB_ERR_REFUSED', `a client that only reads does not: ${what}`, { status: 0, reason: readOnly });
+  return new KubernetesError('FB_ERR_REFUSED', `a read-only client may not ${what}`, { status: 0, reason: readOnly });
 }
 
 /** Whether the error only says that a client may not write, and nothing about the cluster. */

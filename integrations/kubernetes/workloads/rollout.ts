@@ -32,7 +32,7 @@ export function rolloutOf(kind: string, { metadata, spec, status = {} }: Rolling
   if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
     return { state: 'rolling', detail: 'its controller has not seen the change yet' };
   if (status.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded'))
-    return { state: 'stuck', detail: 'it does not roll out within its own deadline' };
+    return { state: 'stuck', detail: 'it has not rolled out within its own deadline' };
   const daemon = kind === 'DaemonSet';
   const wanted = daemon ? (status.desiredNumberScheduled ?? 0) : (spec?.replicas ?? 1);
   const updated = daemon ? (status.updatedNumberScheduled ?? 0) : (status.updatedReplicas ?? 0);
@@ -41,7 +41,7 @@ export function rolloutOf(kind: string, { metadata, spec, status = {} }: Rolling
   if (updated < wanted || available < wanted || old > 0)
     return {
       state: 'rolling',
-      detail: `${updated} of ${wanted} pods are new, ${available} are available, ${old} old ones are there`,
+      detail: `${updated} of ${wanted} pods are new, ${available} are available, ${old} old ones remain`,
     };
   return { state: 'done' };
 }

@@ -61,9 +61,9 @@ export function whyNotRewritten(writer: SecretWriter, object: ObjectJson | undef
   const { spec }: ExternalSecretJson = object;
   if ((spec?.target?.name ?? writer.ref.name) !== secret) return `its ${title} writes another Secret`;
   const { refreshPolicy = 'Periodic', refreshInterval } = spec ?? {};
-  if (refreshPolicy === 'CreatedOnce') return `its ${title} has refreshPolicy CreatedOnce: it never reads again`;
+  if (refreshPolicy === 'CreatedOnce') return `its ${title} has refreshPolicy CreatedOnce: it never refreshes`;
   return refreshPolicy === 'Periodic' && refreshInterval !== undefined && /^0[a-z]*$/.test(refreshInterval)
-    ? `its ${title} has refreshInterval 0: it never reads again`
+    ? `its ${title} has refreshInterval 0: it never refreshes`
     : undefined;
 }
 

@@ -36,12 +36,12 @@ const writersByKind: Readonly<Record<string, string>> = {
 /** How to rotate a value if somebody else writes the Secret. A value that we set would be reverted, or not be the real one. */
 const rotatedThere: Readonly<Record<string, string>> = {
   Helm: 'give the release a new value, and upgrade it',
-  'Argo CD': 'change it where it is declared: what is changed here is taken back',
-  Flux: 'change it where it is declared: what is changed here is taken back',
+  'Argo CD': 'change it where it is declared: a change made here is reverted',
+  Flux: 'change it where it is declared: a change made here is reverted',
   'External Secrets':
-    'rotate it at the provider first, then set the annotation force-sync on its ExternalSecret; until then the old value is the valid one',
+    'rotate it at the provider first, then set the annotation force-sync on its ExternalSecret; until then the old value stays valid',
   'cert-manager':
-    'renew it with privateKey.rotationPolicy Always, so that the key is a new one too; the old certificate stays valid until its end, or until it is revoked',
+    'renew it with privateKey.rotationPolicy Always, so that the key is replaced too; the old certificate stays valid until it expires or is revoked',
   'Sealed Secrets': 'seal a new value and apply it; the old one stays in version control, sealed',
   Vault: 'revoke its lease, or rotate it, in Vault',
 };
@@ -59,7 +59,7 @@ export function whyNotRotate(secret: SecretJson, { known = false }: { readonly k
   const type = secret.type ?? 'Opaque';
   if (type === 'kubernetes.io/service-account-token') return 'it is a ServiceAccount token: revokeTokens ends it';
   if (type !== 'Opaque' && !(known && type === 'kubernetes.io/basic-auth'))
-    return `its type is ${type}: random values would not be valid in it`;
+    return `its type is ${type}: random values would not be valid for it`;
   if (owner) return `it is owned by ${owner.kind} ${owner.name}: rotate it there`;
   if (Object.keys(secret.data ?? {}).length === 0) return 'it is empty';
   return undefined;

@@ -81,7 +81,7 @@ export async function volumeOf(options: {
   const csi = found?.spec?.csi;
   return csi
     ? { driver: csi.driver, volumeHandle: csi.volumeHandle, volume }
-    : { reason: `volume ${volume} is of no CSI driver, and only these take snapshots` };
+    : { reason: `volume ${volume} does not use a CSI driver, and only CSI drivers take snapshots` };
 }
 
 export function snapshotRef(namespace: string, name: string): ObjectRef {

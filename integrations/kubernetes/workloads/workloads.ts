@@ -21,7 +21,7 @@ export function workloadRef(
   const { kind, namespace, name } = workload;
   const place = kinds.includes(kind) ? places[kind] : undefined;
   if (!place)
-    throw new FirebreakError('FB_ERR_REFUSED', `${kind.toLowerCase()}/${namespace}/${name} is none of: ${kinds.join(', ')}`);
+    throw new FirebreakError('FB_ERR_REFUSED', `${kind.toLowerCase()}/${namespace}/${name} is not one of: ${kinds.join(', ')}`);
   return { kind, ...place, namespace, name };
 }
 

@@ -37,7 +37,7 @@ export function alertListIn(value: unknown): string | undefined {
 
 function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('a message of Alertmanager is a JSON object');
+  if (event === undefined) return rejected('an Alertmanager message must be a JSON object');
   if (Array.isArray(event.alerts)) return event.alerts.flatMap((alert: unknown) => decodeAlert(alert, context));
   return decodeAlert(event, context);
 }
@@ -50,7 +50,7 @@ function decodeAlert(value: unknown, context: DecodeContext): readonly Decoded[]
   const labels = objectOf(event?.labels);
   if (event === undefined || labels === undefined) return rejected('`labels` is missing or not an object');
   const rule = sensorText(labels.alertname, 256) ?? sensorText(labels.rule, 256);
-  if (rule === undefined) return rejected('`labels.alertname` is missing or not a text');
+  if (rule === undefined) return rejected('`labels.alertname` is missing or not a string');
   const time = firstTime(event.startsAt);
   if (time === undefined) return rejected('`startsAt` is missing or not an RFC 3339 time');
   if (event.status === 'resolved') return ignored('alertmanager', 'resolved: the end of an alert');

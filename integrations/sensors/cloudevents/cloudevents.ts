@@ -15,7 +15,7 @@ export function createCloudEvents(carried: readonly Sensor[]): Sensor {
   const decodeContent = (content: unknown, context: DecodeContext): readonly Decoded[] => {
     const found = recogniseAmong(carried, content);
     return found === undefined
-      ? rejected(`the event’s data is of no known sensor; known: ${carried.map(({ name }) => name).join(', ')}`)
+      ? rejected(`the event’s data is not from a known sensor; known sensors: ${carried.map(({ name }) => name).join(', ')}`)
       : found.sensor.decode(found.value, context);
   };
   return {
@@ -23,7 +23,7 @@ export function createCloudEvents(carried: readonly Sensor[]): Sensor {
     exactIntegers: true,
     detect: isEnvelope,
     decode(value, context) {
-      if (!isEnvelope(value)) return rejected('`specversion`, `type` or `source` is missing: this is no CloudEvent');
+      if (!isEnvelope(value)) return rejected('`specversion`, `type` or `source` is missing: this is not a CloudEvent');
       const content = contentOf(value);
       if (content === undefined || content === null) return rejected('the CloudEvent has no data, or data that is not JSON');
       if (!Array.isArray(content)) return decodeContent(content, context);

@@ -34,13 +34,13 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('a Falco event is a JSON object');
+  if (event === undefined) return rejected('a Falco event must be a JSON object');
   const rule = sensorText(event.rule, 256);
-  if (rule === undefined) return rejected('`rule` is missing or not a text');
+  if (rule === undefined) return rejected('`rule` is missing or not a string');
   const time = timeText(event.time);
   if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
   const { priority, output_fields: sent } = event;
-  if (priority !== undefined && priority !== null && typeof priority !== 'string') return rejected('`priority` is not a text');
+  if (priority !== undefined && priority !== null && typeof priority !== 'string') return rejected('`priority` is not a string');
   if (sent !== undefined && sent !== null && objectOf(sent) === undefined) return rejected('`output_fields` is not an object');
   const fields = objectOf(sent) ?? {};
   const output = sensorText(event.output, 4_096) ?? sensorText(event.message, 4_096);
@@ -49,7 +49,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
     return [{ kind: 'health', sensor: 'falco', time, text: output ?? rule, ...(host === undefined ? {} : { host }) }];
   }
   if (priority === undefined && output === undefined && sent === undefined) {
-    return rejected('`priority`, `output` and `output_fields` are missing: this is no Falco event');
+    return rejected('`priority`, `output` and `output_fields` are missing: this is not a Falco event');
   }
   return [{ kind: 'alert', alert: alertOf({ cluster, event, fields, rule, time, output, host }) }];
 }

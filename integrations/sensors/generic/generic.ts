@@ -19,15 +19,15 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext, reserved: ReadonlySet<string>): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('an alert is a JSON object');
+  if (event === undefined) return rejected('an alert must be a JSON object');
   if (event.schema !== genericSchema) return rejected(`\`schema\` is not "${genericSchema}"`);
   const rule = sensorText(event.rule, 256);
-  if (rule === undefined) return rejected('`rule` is missing or not a text');
+  if (rule === undefined) return rejected('`rule` is missing or not a string');
   const time = firstTime(event.time);
   if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');
   const { severity } = event;
   if (severity !== undefined && severity !== null && severity !== 'unknown' && severityOfText(severity) === undefined) {
-    return rejected('`severity` is none of critical, high, medium, low, info, unknown');
+    return rejected('`severity` is not one of critical, high, medium, low, info, unknown');
   }
   return [{ kind: 'alert', alert: alertOf({ event, rule, time, cluster, reserved }) }];
 }

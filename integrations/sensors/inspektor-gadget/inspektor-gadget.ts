@@ -34,11 +34,11 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('an event of Inspektor Gadget is a JSON object');
+  if (event === undefined) return rejected('an Inspektor Gadget event must be a JSON object');
   const time = timeText(event.timestamp) ?? timeFromNanoseconds(event.timestamp) ?? timeFromNanoseconds(event.timestamp_raw);
   if (time === undefined) {
     return rejected(
-      '`timestamp` is neither an RFC 3339 time nor a count of nanoseconds since 1970 (a smaller one counts from the boot)',
+      '`timestamp` is neither an RFC 3339 time nor a count of nanoseconds since 1970 (a smaller count starts at boot)',
     );
   }
   const k8s = objectOf(event.k8s) ?? event;

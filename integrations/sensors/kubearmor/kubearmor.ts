@@ -51,9 +51,9 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const fields = eventOf(value);
-  if (fields === undefined) return rejected('a KubeArmor event is a JSON object');
+  if (fields === undefined) return rejected('a KubeArmor event must be a JSON object');
   const type = sensorText(fields.get('type'), 64);
-  if (type === undefined) return rejected('`Type` is missing or not a text');
+  if (type === undefined) return rejected('`Type` is missing or not a string');
   const time = firstTime(fields.get('updatedtime'), fields.get('timestamp'));
   if (time === undefined) return rejected('`UpdatedTime` is missing or not an RFC 3339 time');
   // Next to a container that it traces itself (Fargate), the host name that it reports is the pod's.

@@ -30,7 +30,7 @@ function listIn(value: unknown): string | undefined {
 
 function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('an audit event is a JSON object');
+  if (event === undefined) return rejected('an audit event must be a JSON object');
   if (isEventList(event) && Array.isArray(event.items)) {
     return event.items.flatMap((item: unknown) => decodeEvent(item, context));
   }
@@ -42,19 +42,19 @@ const roles = new RoleMemory();
 function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
   const auditId = sensorText(event?.auditID, 128);
-  if (event === undefined || auditId === undefined) return rejected('`auditID` is missing or not a text');
+  if (event === undefined || auditId === undefined) return rejected('`auditID` is missing or not a string');
   const stage = sensorText(event.stage, 32);
-  if (stage === undefined) return rejected('`stage` is missing or not a text');
+  if (stage === undefined) return rejected('`stage` is missing or not a string');
   if (stage === 'RequestReceived')
-    return ignored('kubernetes-audit', 'a request that is not answered yet: its next stage counts');
+    return ignored('kubernetes-audit', 'a request that has not been answered yet: its next stage counts');
   const request = requestOf(event);
   const known = { cluster, settings, roles };
   const rule = ruleFor(request, known);
   const lacks = notShown(request, known);
   if (request.code !== undefined && request.code < 300) roles.learn(cluster, request);
   if (rule === undefined) {
-    if (lacks === undefined) return ignored('kubernetes-audit', 'a request that no rule is about');
-    const reason = `a request that no rule is about, as far as can be seen: not ${lacks}`;
+    if (lacks === undefined) return ignored('kubernetes-audit', 'a request that no rule covers');
+    const reason = `a request that no rule covers, as far as can be seen without ${lacks}`;
     return [{ kind: 'ignored', sensor: 'kubernetes-audit', reason, lacks }];
   }
   const time = firstTime(event.requestReceivedTimestamp, event.stageTimestamp, event.timestamp);

@@ -11,7 +11,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['credential_access'],
     mitre: ['T1609', 'T1528', 'TA0006'],
-    about: '`pods/exec` of a command that names the files of a token, key or password, by whomever',
+    about: '`pods/exec` of a command that names the files of a token, key or password, by anyone',
     applies: (request) => of('pods', 'exec')(request) && request.command !== undefined && credentialFiles.test(request.command),
   },
   {
@@ -19,7 +19,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['execution'],
     mitre: ['T1609', 'TA0002'],
-    about: '`pods/exec`, by whomever',
+    about: '`pods/exec`, by anyone',
     applies: of('pods', 'exec'),
   },
   {
@@ -27,7 +27,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['execution'],
     mitre: ['T1609', 'TA0002'],
-    about: '`pods/attach`, by whomever',
+    about: '`pods/attach`, by anyone',
     applies: of('pods', 'attach'),
   },
   {
@@ -35,7 +35,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['lateral_movement'],
     mitre: ['TA0008'],
-    about: '`pods/portforward`, by whomever',
+    about: '`pods/portforward`, by anyone',
     applies: of('pods', 'portforward'),
   },
   {
@@ -43,7 +43,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['lateral_movement'],
     mitre: ['TA0008'],
-    about: '`pods/proxy` or `services/proxy`: the API server asks them, whatever their policies say of the sender',
+    about: '`pods/proxy` or `services/proxy`: the API server calls them, whatever their policies say about the sender',
     applies: (request) => of('pods', 'proxy')(request) || of('services', 'proxy')(request),
   },
   {
@@ -51,7 +51,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['persistence', 'defense_evasion'],
     mitre: ['T1610', 'TA0003'],
-    about: 'a pod that a node makes, outside of `kube-system`: it runs from a file on that node, past RBAC and admission',
+    about: 'a pod that a node creates, outside `kube-system`: it runs from a file on that node and bypasses RBAC and admission',
     applies: (request) => of('pods')(request) && request.verb === 'create' && request.user?.startsWith('system:node:') === true,
   },
   {
@@ -60,7 +60,7 @@ export const podRules: readonly AuditRule[] = [
     tags: ['privilege_escalation'],
     mitre: ['T1611', 'TA0004'],
     about:
-      'a pod, or a template of one, that is privileged, shares a namespace of the node, mounts its paths, or has `SYS_ADMIN`; also an ephemeral container that is or has (level Request)',
+      'a pod or pod template that is privileged, shares a namespace of the node, mounts its paths, or has `SYS_ADMIN`; also an ephemeral container that is privileged or has `SYS_ADMIN` (level Request)',
     applies: (request) =>
       isMade(request) &&
       (isOneOf(runners, request)
@@ -73,7 +73,7 @@ export const podRules: readonly AuditRule[] = [
     tags: ['privilege_escalation'],
     mitre: ['T1611', 'TA0004'],
     about:
-      'a PersistentVolume made of `/`, or of what the node itself, its kubelet or its containers keep in `/etc`, `/proc`, `/run`, `/var/lib/kubelet` and the like (level Request): whoever claims it has that path',
+      'a PersistentVolume of `/`, or of what the node itself, its kubelet or its containers keep in `/etc`, `/proc`, `/run`, `/var/lib/kubelet` and similar paths (level Request): whoever claims it gets that path',
     applies: (request) => isOneOf(['persistentvolumes'], request) && isMade(request) && volumePaths(request).some(isOfTheNode),
   },
   {
@@ -81,7 +81,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['privilege_escalation'],
     mitre: ['T1611', 'TA0004'],
-    about: 'a PersistentVolume made of any other path of a node (level Request), as provisioners of local storage do',
+    about: 'a PersistentVolume of any other path of a node (level Request), as provisioners of local storage create',
     applies: (request) => isOneOf(['persistentvolumes'], request) && isMade(request) && volumePaths(request).length > 0,
   },
   {
@@ -89,7 +89,7 @@ export const podRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['execution'],
     mitre: ['T1610', 'TA0002'],
-    about: '`pods/ephemeralcontainers`, by whomever',
+    about: '`pods/ephemeralcontainers`, by anyone',
     applies: (request) => of('pods', 'ephemeralcontainers')(request) && writes.includes(request.verb),
   },
   {

@@ -23,7 +23,7 @@ export const rbacRules: readonly AuditRule[] = [
     tags: ['privilege_escalation', 'persistence'],
     mitre: ['T1098.006', 'TA0003'],
     about:
-      'a role binding to `cluster-admin` or to a role with all rights that was seen being written, or for the group `system:masters`, made or changed (level Request)',
+      'a role binding to `cluster-admin` or to a role with all rights that was seen being written, or for the group `system:masters`, created or changed (level Request)',
     applies: (request, context) =>
       isBinding(request) && isMade(request) && (bindsMasters(request) || weight(request, context) === 'all'),
   },
@@ -32,8 +32,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['privilege_escalation', 'persistence'],
     mitre: ['T1098.006', 'TA0003'],
-    about:
-      'a role binding for `system:anonymous`, or for all who are (not) authenticated or all service accounts (level Request)',
+    about: 'a role binding for `system:anonymous`, for all (un)authenticated users, or for all service accounts (level Request)',
     applies: (request) => isBinding(request) && isMade(request) && bindsEverybody(request),
   },
   {
@@ -41,7 +40,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
-    about: 'a role with `*` verbs on `*` resources made or changed (level Request)',
+    about: 'a role with `*` verbs on `*` resources, created or changed (level Request)',
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'all',
   },
   {
@@ -49,7 +48,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
-    about: 'a role with `*` as a verb or a resource made or changed, or bound (level Request)',
+    about: 'a role with `*` as a verb or a resource, created, changed or bound (level Request)',
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'wide',
   },
   {
@@ -58,7 +57,7 @@ export const rbacRules: readonly AuditRule[] = [
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
     about:
-      'a role made or changed, or bound, that reads Secrets, runs commands in containers, reaches nodes, makes tokens, roles or admission rules, approves certificates, or may `escalate`, `bind` or `impersonate` (level Request)',
+      'a role created, changed or bound that reads Secrets, runs commands in containers, reaches nodes, creates tokens, roles or admission rules, approves certificates, or may `escalate`, `bind` or `impersonate` (level Request)',
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'dangerous',
   },
   {
@@ -66,7 +65,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
-    about: 'a role made or changed, or bound, that changes objects, and none of the above (level Request)',
+    about: 'a role created, changed or bound that changes objects, and is none of the above (level Request)',
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'writes',
   },
   {
@@ -74,7 +73,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
-    about: 'a role made or changed, or bound, that looks at objects and no more (level Request)',
+    about: 'a role created, changed or bound that only reads objects (level Request)',
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'reads',
   },
   {
@@ -83,7 +82,7 @@ export const rbacRules: readonly AuditRule[] = [
     tags: ['privilege_escalation', 'defense_evasion'],
     mitre: ['T1098.006', 'TA0004'],
     about:
-      'a JSON patch that copies or moves what is there into a role, binding, pod, workload, Service or Ingress, outside of its metadata: the event does not hold what that is (level Request)',
+      'a JSON patch that copies or moves existing content into a role, binding, pod, workload, Service or Ingress, outside its metadata: the event does not contain that content (level Request)',
     applies: (request) =>
       isOneOf([...rbac, ...runners, 'services', 'ingresses'], request) &&
       isMade(request) &&
@@ -96,7 +95,7 @@ export const rbacRules: readonly AuditRule[] = [
     tags: ['privilege_escalation'],
     mitre: ['T1098.006', 'TA0004'],
     about:
-      'a role or binding of the whole cluster or of `kube-system` made or changed, and what it gives is not known: level Metadata, or a role that was not seen being written',
+      'a role or binding of the whole cluster or of `kube-system` created or changed, and the rights that it grants are unknown: level Metadata, or a role that was not seen being written',
     applies: (request) =>
       isOneOf(rbac, request) && isMade(request) && (request.namespace === undefined || request.namespace === 'kube-system'),
   },
@@ -113,7 +112,7 @@ export const rbacRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['persistence'],
     mitre: ['T1136', 'TA0003'],
-    about: 'a service account made in `kube-system`',
+    about: 'a service account created in `kube-system`',
     applies: (request) => of('serviceaccounts')(request) && request.verb === 'create' && request.namespace === 'kube-system',
   },
   {

@@ -74,7 +74,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['privilege_escalation', 'defense_evasion'],
     mitre: ['T1078', 'TA0004'],
     about:
-      'any request of somebody who acts as `system:masters`, as a user whose name begins with `system:`, or as an account in `kube-system`',
+      'any request by somebody who acts as `system:masters`, as a user whose name begins with `system:`, or as an account in `kube-system`',
     applies: (request) => request.impersonated && isPartOfKubernetes(request),
   },
   ...podRules,
@@ -93,7 +93,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['persistence', 'credential_access'],
     mitre: ['T1557', 'TA0003'],
     about:
-      'an APIService made or changed: what it names is asked instead of the API server, and sees who asks and what is written',
+      'an APIService created or changed: the server that it names is called instead of the API server, and sees who calls and what is written',
     applies: (request) => isOneOf(['apiservices'], request) && isMade(request),
   },
   {
@@ -102,7 +102,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['impact', 'defense_evasion'],
     mitre: ['T1499', 'TA0040'],
     about:
-      'a FlowSchema or PriorityLevelConfiguration written: with one others’ requests, those of Firebreak too, can be held up',
+      'a FlowSchema or PriorityLevelConfiguration written: with one, the requests of others, including those of Firebreak, can be held up',
     applies: (request) => isOneOf(['flowschemas', 'prioritylevelconfigurations'], request) && writes.includes(request.verb),
   },
   {
@@ -110,7 +110,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['defense_evasion'],
     mitre: ['T1685', 'TA0112'],
-    about: 'the level that a namespace enforces changed to `privileged`, or taken off (level Request)',
+    about: 'the level that a namespace enforces changed to `privileged`, or removed (level Request)',
     applies: (request) =>
       isOneOf(['namespaces'], request) && ['update', 'patch'].includes(request.verb) && lowersPodSecurity(request),
   },
@@ -120,7 +120,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['persistence', 'privilege_escalation'],
     mitre: ['T1098', 'TA0003'],
     about:
-      'the ConfigMap `aws-auth` or `extension-apiserver-authentication` in `kube-system` written: they say who is whom, past RBAC',
+      'the ConfigMap `aws-auth` or `extension-apiserver-authentication` in `kube-system` written: they decide who counts as whom, bypassing RBAC',
     applies: (request) =>
       isSystemMap(['aws-auth', 'extension-apiserver-authentication'], request) && writes.includes(request.verb),
   },
@@ -129,7 +129,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['credential_access', 'collection'],
     mitre: ['T1557', 'TA0006'],
-    about: 'the ConfigMap `coredns`, `coredns-custom` or `kube-dns` in `kube-system` written: it says where names lead to',
+    about: 'the ConfigMap `coredns`, `coredns-custom` or `kube-dns` in `kube-system` written: it decides where names resolve to',
     applies: (request) => isSystemMap(['coredns', 'coredns-custom', 'kube-dns'], request) && writes.includes(request.verb),
   },
   {
@@ -137,7 +137,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['persistence', 'credential_access'],
     mitre: ['T1098', 'TA0003'],
-    about: 'a Secret `bootstrap-token-…` made or changed in `kube-system`',
+    about: 'a Secret `bootstrap-token-…` created or changed in `kube-system`',
     applies: (request) =>
       of('secrets')(request) &&
       isMade(request) &&
@@ -157,7 +157,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['credential_access', 'persistence'],
     mitre: ['T1528', 'T1098', 'TA0006'],
-    about: '`serviceaccounts/token` of an account in `kube-system`: who has it is taken for a part of Kubernetes',
+    about: '`serviceaccounts/token` of an account in `kube-system`: whoever has it is taken for a part of Kubernetes',
     applies: (request) =>
       of('serviceaccounts', 'token')(request) && request.verb === 'create' && request.namespace === 'kube-system',
   },
@@ -175,7 +175,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['credential_access', 'persistence'],
     mitre: ['T1098', 'TA0003'],
     about:
-      'a Secret of the type `kubernetes.io/service-account-token` made (level Request for Secrets, which shows their content too)',
+      'a Secret of the type `kubernetes.io/service-account-token` created (level Request for Secrets, which also shows their content)',
     applies: (request) => of('secrets')(request) && isMade(request) && isTokenSecret(request),
   },
   {
@@ -184,7 +184,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['credential_access', 'persistence'],
     mitre: ['T1098', 'TA0003'],
     about:
-      'a certificate for a name or group that begins with `system:` asked for or approved, except a node’s own (level Request): who has it is taken for a part of Kubernetes',
+      'a certificate for a name or group that begins with `system:` requested or approved, except a node’s own (level Request): whoever has it is taken for a part of Kubernetes',
     applies: (request) => {
       const asked = askedIdentity(request);
       const isAbout = request.subresource === undefined || request.subresource === 'approval';
@@ -228,7 +228,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['credential_access'],
     mitre: ['T1552', 'TA0006'],
-    about: 'a value of the shape of a key, token or password written into a ConfigMap (level Request)',
+    about: 'a value that looks like a key, token or password, written into a ConfigMap (level Request)',
     applies: (request) => isOneOf(['configmaps'], request) && isMade(request) && holdsCredentials(request),
   },
   {
@@ -236,7 +236,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'high',
     tags: ['credential_access', 'collection'],
     mitre: ['T1557', 'TA0006'],
-    about: 'a Service with `externalIPs` made or changed: what nodes send to these addresses goes to its pods (level Request)',
+    about: 'a Service with `externalIPs` created or changed: what nodes send to these addresses goes to its pods (level Request)',
     applies: (request) => isOneOf(['services'], request) && isMade(request) && takesAddresses(request),
   },
   {
@@ -244,7 +244,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['initial_access', 'persistence'],
     mitre: ['T1133', 'TA0001'],
-    about: 'a Service of the type `LoadBalancer` made or changed (level Request)',
+    about: 'a Service of the type `LoadBalancer` created or changed (level Request)',
     applies: (request) => isOneOf(['services'], request) && isMade(request) && opensToOutside(request),
   },
   {
@@ -252,7 +252,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'medium',
     tags: ['initial_access', 'persistence'],
     mitre: ['T1133', 'TA0001'],
-    about: 'an Ingress made or changed that has a rule without a host, or a default backend (level Request)',
+    about: 'an Ingress created or changed that has a rule without a host, or a default backend (level Request)',
     applies: (request) => isOneOf(['ingresses'], request) && isMade(request) && takesAllHosts(request),
   },
   {
@@ -260,7 +260,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['initial_access', 'persistence'],
     mitre: ['T1133', 'TA0001'],
-    about: 'a Service of the type `NodePort` made or changed (level Request)',
+    about: 'a Service of the type `NodePort` created or changed (level Request)',
     applies: (request) => isOneOf(['services'], request) && isMade(request) && opensEveryNode(request),
   },
   {
@@ -269,7 +269,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['execution'],
     mitre: ['T1610', 'TA0002'],
     about:
-      'a pod, or a template of one, of an image that is from none of `sensors.kubernetes-audit.registries`, where these are configured (level Request)',
+      'a pod or pod template with an image that is from none of `sensors.kubernetes-audit.registries`, if these are configured (level Request)',
     applies: (request, { settings }) =>
       isOneOf(runners, request) &&
       isMade(request) &&
@@ -306,7 +306,7 @@ export const auditRules: readonly AuditRule[] = [
     severity: 'low',
     tags: ['privilege_escalation'],
     mitre: ['T1078', 'TA0004'],
-    about: 'any other request of somebody who acts as a service account, which the built-in role `edit` lets people do',
+    about: 'any other request by somebody who acts as a service account, which the built-in role `edit` allows',
     applies: ({ impersonated, user }) => impersonated && user?.startsWith('system:serviceaccount:') === true,
   },
 ];

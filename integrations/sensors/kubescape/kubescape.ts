@@ -33,7 +33,7 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, context: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('what the node agent sends is a JSON object, or a list of alerts');
+  if (event === undefined) return rejected('the node agent must send a JSON object or a list of alerts');
   if (isPostedAlert(event)) return decodePostedAlert(event, context);
   const { cluster } = context;
   if (isLine(event)) return [decodeLine(event, cluster)];
@@ -57,7 +57,7 @@ function decodeLine(event: Fields, cluster: string): Decoded {
 function decodeFileEvent(item: unknown, report: Fields, cluster: string): Decoded {
   const event = objectOf(item);
   const type = sensorText(event?.eventType, 64);
-  if (event === undefined || type === undefined) return { kind: 'rejected', reason: '`eventType` is missing or not a text' };
+  if (event === undefined || type === undefined) return { kind: 'rejected', reason: '`eventType` is missing or not a string' };
   const time = timeText(event.timestamp);
   if (time === undefined) return { kind: 'rejected', reason: '`timestamp` is missing or not an RFC 3339 time' };
   const rule = `File integrity: ${type}`;

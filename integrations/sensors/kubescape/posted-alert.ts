@@ -27,10 +27,10 @@ export function decodePostedAlert(value: unknown, { cluster }: DecodeContext): r
   const event = objectOf(value);
   const labels = objectOf(event?.labels);
   if (event === undefined || labels === undefined || !isPostedAlert(event)) {
-    return rejected('`labels.alertname` is none that the node agent gives its alerts');
+    return rejected('`labels.alertname` is not one that the node agent uses');
   }
   const rule = ruleOf(labels);
-  if (rule === undefined) return rejected('`labels.rule_name` is missing or not a text');
+  if (rule === undefined) return rejected('`labels.rule_name` is missing or not a string');
   const time = firstTime(event.startsAt);
   if (time === undefined) return rejected('`startsAt` is missing or not an RFC 3339 time');
   if (event.status === 'resolved') return ignored('kubescape', 'resolved: the end of an alert');

@@ -25,7 +25,7 @@ export function decodeRuntimeAlert(value: unknown, context: { readonly cluster: 
   const event = objectOf(value);
   const name = sensorText(event?.alertName, 256);
   if (event === undefined || name === undefined) {
-    return { kind: 'rejected', reason: '`alertName` is missing or not a text' };
+    return { kind: 'rejected', reason: '`alertName` is missing or not a string' };
   }
   const time = timeText(event.timestamp);
   const node = nodeName(event.nodeName);

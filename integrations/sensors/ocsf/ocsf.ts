@@ -26,11 +26,11 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('an OCSF event is a JSON object');
+  if (event === undefined) return rejected('an OCSF event must be a JSON object');
   const kind = wholeNumber(event.class_uid);
   if (kind === undefined) return rejected('`class_uid` is missing or not a whole number');
   const finding = firstFilled(event.finding_info, event.finding);
-  if (kind !== apiActivity && !isDetection(kind, finding)) return ignored('ocsf', `class ${kind}: no detection`);
+  if (kind !== apiActivity && !isDetection(kind, finding)) return ignored('ocsf', `class ${kind}: not a detection`);
   const time = firstTime(event.time_dt, event.time, finding?.created_time_dt, finding?.created_time);
   if (time === undefined) return rejected('`time` is neither a count since 1970 nor an RFC 3339 time');
   if (kind === apiActivity) return [{ kind: 'alert', alert: alertOf({ event, finding: {}, kind, time, cluster }) }];

@@ -29,11 +29,10 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('a Tetragon event is a JSON object');
+  if (event === undefined) return rejected('a Tetragon event must be a JSON object');
   const kind = kindOf(event);
   const body = kind === undefined ? undefined : objectOf(event[kind]);
-  if (kind === undefined || body === undefined)
-    return rejected('none of the kinds of Tetragon events (`process_exec` …) is there');
+  if (kind === undefined || body === undefined) return rejected('it has none of the kinds of Tetragon events (`process_exec` …)');
   const process = objectOf(body.process);
   const time = firstTime(event.time, process?.start_time);
   if (time === undefined) return rejected('`time` is missing or not an RFC 3339 time');

@@ -25,7 +25,7 @@ export function decodeClassic(event: Fields, cluster: string): readonly Decoded[
   if (rule === undefined) return rejected('`eventName` is empty');
   const time = timeFromNanoseconds(event.timestamp);
   if (time === undefined) {
-    return rejected('`timestamp` is missing or not a count of nanoseconds since 1970 (a smaller one counts from the boot)');
+    return rejected('`timestamp` is missing or not a count of nanoseconds since 1970 (a smaller count starts at boot)');
   }
   return [{ kind: 'alert', alert: alertOf({ event, properties, rule, time, cluster }) }];
 }

@@ -22,7 +22,7 @@ function detect(value: unknown): boolean {
 
 function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] {
   const event = objectOf(value);
-  if (event === undefined) return rejected('a Tracee event is a JSON object');
+  if (event === undefined) return rejected('a Tracee event must be a JSON object');
   if (isV1beta1(event)) return decodeV1beta1(event, cluster);
   const classic = findingOf(event) ?? event;
   return isClassic(classic) ? decodeClassic(classic, cluster) : rejected('`eventName`, or `name` and `workload`, are missing');

@@ -237,5 +237,5 @@ function isProposal({ incident }: Pick<QuestionCard, 'incident'>): boolean {
 /** @throws FB_ERR_REFUSED. A question never changes: a different digest means a different question. */
 function refuseAnother(card: Pick<QuestionCard, 'questionId' | 'questionDigest'>, known: readonly StoredButton[]): void {
   if (known.some(({ questionDigest }) => questionDigest !== card.questionDigest))
-    throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked in other words before`);
+    throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked before in other words`);
 }

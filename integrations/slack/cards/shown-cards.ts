@@ -38,7 +38,7 @@ export class ShownCards {
     const before = await this.of(card.questionId);
     const earlier = before?.askedBefore ?? [];
     if (earlier.includes(card.incident.run))
-      throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} was asked again since`);
+      throw new FirebreakError('FB_ERR_REFUSED', `the question ${card.questionId} has been asked again since`);
     const askedBefore = [...new Set([...earlier, from])].slice(-mostRuns);
     await this.#cards.saveCard({ changedAt: 0, ...before, card, askedBefore });
   }

@@ -23,7 +23,7 @@ export class ClickAnswers {
   async tell({ incident, click, signature, text }: ClickAnswer): Promise<void> {
     const reply = await this.#replies.reply(click);
     if (reply?.signature !== signature || reply.incident !== incident.id) {
-      this.#log('an answer was not told: no click of ours is known for it', { incident: incident.id });
+      this.#log('an answer was not shown: it matches no known click', { incident: incident.id });
       return;
     }
     await this.#gathered.answer({ ...reply.to, text });

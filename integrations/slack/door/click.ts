@@ -129,7 +129,7 @@ export class ClickChecks {
     payload: BlockActions,
   ): Promise<ClickRefusal | { readonly button: StoredButton | GroupButton; readonly action: string }> {
     const [action] = payload.actions;
-    if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action is none of a card' };
+    if (action === undefined || !isOurs(action)) return { reason: 'unsupported', detail: 'the action does not belong to a card' };
     const value = pressed(action);
     const button =
       value === undefined ? undefined : ((await this.#cards.button(value)) ?? (await this.#cards.groupButton(value)));
@@ -160,7 +160,7 @@ export class ClickChecks {
     const question = 'targets' in button ? (await this.#cards.group(button.groupId))?.head : button.question;
     const posted =
       question === undefined ? undefined : ((await this.#cards.message(question)) ?? (await this.#lookFor(question)));
-    if (posted === 'unseen') return { reason: 'not_confirmed', detail: 'the card was posted, and nobody has said where' };
+    if (posted === 'unseen') return { reason: 'not_confirmed', detail: 'the card was posted, but its place is not confirmed' };
     const agrees =
       container.is_ephemeral !== true &&
       (channel === undefined || channel.id === container.channel_id) &&
@@ -191,7 +191,7 @@ export const notLookedUp: ClickRefusal = { reason: 'not_looked_up', detail: 'wha
 function unreadable(body: unknown): ClickRefusal {
   const kind = z.object({ type: z.string() }).safeParse(body);
   return kind.success && kind.data.type === 'block_actions'
-    ? { reason: 'malformed', detail: 'the click lacks what Slack always sends' }
+    ? { reason: 'malformed', detail: 'the click lacks fields that Slack always sends' }
     : { reason: 'unsupported', detail: 'the request is not a click' };
 }
 

@@ -77,7 +77,7 @@ export class CommandDoor {
       return undefined;
     } catch (error) {
       log('command not handled', { error: codeOf(error) });
-      return `That did not work (${codeOf(error)}). Please try again.`;
+      return `That did not work (${codeOf(error)}). Try again.`;
     }
   }
 }

@@ -39,7 +39,11 @@ const longestText = 1_000;
 export async function checkCommand(body: unknown, sender: SenderChecks): Promise<CheckedCommand> {
   const parsed = slashCommand.safeParse(body);
   if (!parsed.success) {
-    return { ok: false, isCommand: false, refusal: { reason: 'malformed', detail: 'the command lacks what Slack always sends' } };
+    return {
+      ok: false,
+      isCommand: false,
+      refusal: { reason: 'malformed', detail: 'the command lacks fields that Slack always sends' },
+    };
   }
   const { api_app_id, team_id: team, user_id: slackUser, channel_id: channel, text, trigger_id: trigger } = parsed.data;
   const sent = { api_app_id, team: { id: team }, user: { id: slackUser, team_id: team } };

@@ -43,7 +43,7 @@ export class Dialogs {
     make: (modalId: string) => ModalView,
     about: Pick<OpenModal, 'draft' | 'asks'> = {},
   ): Promise<void> {
-    if (trigger === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'the click opens no dialog');
+    if (trigger === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'the click cannot open a dialog');
     const modal: OpenModal = {
       modalId: `m_${randomBytes(18).toString('base64url')}`,
       ...(button && { buttonId: button.buttonId }),

@@ -117,7 +117,7 @@ export class Door {
       else await this.#answer(click, answer.text, respond);
     } catch (error) {
       log('menu not handled', { error: codeOf(error), click: click.clickId });
-      await this.#answer(click, `That did not work (${codeOf(error)}). Please try again.`, respond);
+      await this.#answer(click, `That did not work (${codeOf(error)}). Try again.`, respond);
     }
   }
 
@@ -138,7 +138,7 @@ export class Door {
       return undefined;
     } catch (error) {
       log('dialog not opened', { error: codeOf(error), click: click.clickId });
-      return { text: `The dialog could not be opened (${codeOf(error)}). Nothing was decided; please click again.` };
+      return { text: `The dialog could not be opened (${codeOf(error)}). Nothing was decided. Click again.` };
     }
   }
 
@@ -149,7 +149,7 @@ export class Door {
       return await (about.choice.stepUp ? onSignIn(click, about) : onClick(click));
     } catch (error) {
       log('click not handled', { error: codeOf(error), click: click.clickId });
-      return { text: `Your answer was not recorded (${codeOf(error)}). Please click again.` };
+      return { text: `Your answer was not recorded (${codeOf(error)}). Click again.` };
     }
   }
 

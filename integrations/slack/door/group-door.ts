@@ -50,7 +50,7 @@ export class GroupDoor {
       if (text !== undefined) await tell({ channel, user, text }, respond);
     } catch (error) {
       log('click not handled', { error: codeOf(error), click: click.clickId });
-      await tell({ channel, user, text: `Your answer was not recorded (${codeOf(error)}). Please click again.` }, respond);
+      await tell({ channel, user, text: `Your answer was not recorded (${codeOf(error)}). Click again.` }, respond);
     }
   }
 
@@ -146,8 +146,8 @@ export class GroupDoor {
     await Promise.all(Array.from({ length: atOnce }, work));
     const label = standing[0]?.choices.find(({ id }) => id === choice)?.label ?? choice;
     return [
-      `Taken for ${taken} of ${answering.of}: “${label}”.${taken > 0 ? ' The incidents answer in a moment.' : ''}`,
-      ...(gone.length === 0 ? [] : [`Not voted on, since decided or changed since you saw it: ${namesOf(gone)}.`]),
+      `Accepted for ${taken} of ${answering.of}: “${label}”.${taken > 0 ? ' The incidents answer in a moment.' : ''}`,
+      ...(gone.length === 0 ? [] : [`Not voted on, because it was decided or changed after you saw it: ${namesOf(gone)}.`]),
       ...(refused.length === 0 ? [] : [together(refused)]),
     ].join('\n');
   }
@@ -159,7 +159,7 @@ export class GroupDoor {
       return await onClick({ ...click, ...(reason === undefined ? {} : { reason }) });
     } catch (error) {
       log('click not handled', { error: codeOf(error), click: answering.clickId });
-      return { text: `Your answer was not recorded (${codeOf(error)}). Please click again.`, taken: undefined };
+      return { text: `Your answer was not recorded (${codeOf(error)}). Click again.`, taken: undefined };
     }
   }
 
@@ -180,7 +180,7 @@ export class GroupDoor {
 }
 
 const nothingStands =
-  'Nothing of this stands as you saw it: it is decided, or has changed. Look at the card again; nothing was decided.';
+  'None of this is still as you saw it: it has been decided, or has changed. Look at the card again. Nothing was decided.';
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);

@@ -28,7 +28,7 @@ export async function handOver(request: {
   } finally {
     clearTimeout(late);
     // Bolt does not answer requests that it does not recognise, and throws on incomplete payloads.
-    if (!taken) onRefused({ reason: 'malformed', detail: 'the request is none that Slack sends' });
+    if (!taken) onRefused({ reason: 'malformed', detail: 'the request is not one that Slack sends' });
     answer();
   }
 }

@@ -41,7 +41,7 @@ export async function checkShortcut(body: unknown, sender: SenderChecks): Promis
   if (!parsed.success)
     return {
       ok: false,
-      refusal: { reason: 'malformed', detail: 'the shortcut is none of ours, or lacks what Slack always sends' },
+      refusal: { reason: 'malformed', detail: 'the shortcut is not ours, or lacks fields that Slack always sends' },
     };
   const { api_app_id = sender.appId, team, user, trigger_id: trigger, channel, message } = parsed.data;
   const sent = { api_app_id, team, user: { id: user.id, team_id: user.team_id ?? team.id } };

@@ -54,11 +54,11 @@ export class RequestVerifier {
     // The time is checked after the signature: a request from a stranger says nothing about our clock.
     const request = { body, headers, nowMilliseconds: Number(timestamp) * 1_000 };
     if (!this.#secrets.some((signingSecret) => isValidSlackRequest({ signingSecret, ...request })))
-      return { reason: 'bad_signature', detail: 'no signing secret fits' };
+      return { reason: 'bad_signature', detail: 'no signing secret matches' };
     const now = this.#now() / 1_000;
     const age = now - Number(timestamp);
     if (age > windowSeconds) return { reason: 'too_old', detail: `signed ${Math.round(age)} s ago` };
-    if (age < -windowSeconds) return { reason: 'future_dated', detail: `signed ${Math.round(-age)} s ahead` };
+    if (age < -windowSeconds) return { reason: 'future_dated', detail: `signed ${Math.round(-age)} s in the future` };
     return this.#replay({ base: `${timestamp}:${body}`, until: Number(timestamp) + windowSeconds, now });
   }
 

@@ -88,7 +88,7 @@ export class SocketReceiver implements Receiver {
         (error: unknown) => (error instanceof FirebreakError ? error : noHello()),
       );
       if (signal.aborted) return;
-      if (fault) this.#options.log('slack socket is down, and tried again', { error: fault.code, reason: fault.detail });
+      if (fault) this.#options.log('slack socket is down; trying again', { error: fault.code, reason: fault.detail });
       failed = !fault && Date.now() - began >= livedMs ? 0 : failed + 1;
       if (failed > 0) await sleep(Math.min(250 * 2 ** failed, longestPauseMs), undefined, { signal }).catch(() => undefined);
     }
@@ -107,7 +107,7 @@ export class SocketReceiver implements Receiver {
       strange ||= greeting.success && greeting.data.connection_info.app_id !== appId;
       const farewell = goodbye.safeParse(message);
       if (!farewell.success) return;
-      log('slack ends a socket, and another is opened', { reason: farewell.data.reason });
+      log('slack is closing a socket; opening another', { reason: farewell.data.reason });
       end();
     });
     client.on('slack_event', (given: { readonly ack: Ack }) => this.#take(given));
@@ -128,7 +128,7 @@ export class SocketReceiver implements Receiver {
   #take(given: { readonly ack: Ack }): void {
     const parsed = envelope.safeParse(given);
     if (!parsed.success) {
-      this.#options.onRefused({ reason: 'malformed', detail: 'the envelope lacks what Slack always sends' });
+      this.#options.onRefused({ reason: 'malformed', detail: 'the envelope lacks fields that Slack always sends' });
       return;
     }
     const { envelope_id: id, body, accepts_response_payload: mayAnswer } = parsed.data;
@@ -151,7 +151,7 @@ export class SocketReceiver implements Receiver {
 }
 
 function noHello(): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', 'Slack said no hello on the connection');
+  return new FirebreakError('FB_ERR_UNAVAILABLE', 'Slack sent no hello on the connection');
 }
 
 function read(data: unknown): unknown {

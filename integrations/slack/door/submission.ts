@@ -88,7 +88,7 @@ export class SubmissionChecks {
   async #checked(body: unknown): Promise<CheckedSubmission> {
     const parsed = viewSubmission.safeParse(body);
     if (!parsed.success)
-      return { ok: false, refusal: { reason: 'malformed', detail: 'the dialog lacks what Slack always sends' } };
+      return { ok: false, refusal: { reason: 'malformed', detail: 'the dialog lacks fields that Slack always sends' } };
     const payload = parsed.data;
     const slackUser = payload.user.id;
     const refusal = this.#sender.address(payload) ?? this.#foreign(payload);
@@ -116,7 +116,7 @@ export class SubmissionChecks {
   #foreign({ view }: ViewSubmission): ClickRefusal | undefined {
     return view.app_id === undefined || view.app_id === this.#sender.appId
       ? undefined
-      : { reason: 'wrong_app', detail: 'the dialog is of another app' };
+      : { reason: 'wrong_app', detail: 'the dialog belongs to another app' };
   }
 
   async #meant({ view, user }: ViewSubmission, modal: OpenModal): Promise<ClickRefusal | StoredButton | OrderDraft | GroupAsk> {
@@ -126,7 +126,7 @@ export class SubmissionChecks {
     }
     if (user.id !== modal.slackUser) return { reason: 'not_opener', detail: 'somebody else opened this dialog' };
     if (this.#now() - modal.openedAt > openForMs) return { reason: 'old_dialog', detail: 'the dialog was open for over an hour' };
-    if (modal.sentAt !== undefined) return { reason: 'spent_dialog', detail: 'the dialog was sent off before' };
+    if (modal.sentAt !== undefined) return { reason: 'spent_dialog', detail: 'the dialog was already submitted' };
     const about = await this.#about(modal);
     return 'reason' in about ? about : ((await this.#sender.person(user.id)) ?? about);
   }

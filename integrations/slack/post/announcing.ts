@@ -25,7 +25,7 @@ export function createAnnounce({
         return;
       } catch (error) {
         const waitMs = error instanceof RetryLaterError ? error.retryAfterMs : Number.POSITIVE_INFINITY;
-        if (Date.now() + waitMs > until) return log('not told under the message', { error: codeOf(error) });
+        if (Date.now() + waitMs > until) return log('not announced under the message', { error: codeOf(error) });
         await sleep(waitMs, undefined, { ref: false });
       }
     }

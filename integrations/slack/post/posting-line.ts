@@ -32,7 +32,7 @@ export class PostingLine {
     const isWaitedFor = (this.#lastOf.get(place.channel) ?? 0) > now;
     const moment = this.#waiting.get(place.key)?.moment ?? (isWaitedFor ? this.#queue(place, now) : now);
     if (moment - now > waitedHereMs)
-      throw new RetryLaterError('other messages are before it in the channel', { retryAfterMs: moment - now });
+      throw new RetryLaterError('other messages are ahead of it in the channel', { retryAfterMs: moment - now });
     if (moment > now) await sleep(moment - now);
     this.#waiting.delete(place.key);
   }
@@ -41,7 +41,7 @@ export class PostingLine {
   turnedAway(place: Place, { retryAfterMs }: { readonly retryAfterMs: number }): RetryLaterError {
     const now = Date.now();
     const moment = this.#queue(place, now + retryAfterMs);
-    return new RetryLaterError('Slack limits messages in the channel', { retryAfterMs: moment - now });
+    return new RetryLaterError('Slack rate-limits messages in the channel', { retryAfterMs: moment - now });
   }
 
   #queue(place: Place, earliest: number): number {

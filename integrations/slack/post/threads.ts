@@ -93,7 +93,7 @@ export class IncidentThreads {
   #started(incident: ThreadPost['incident']): Promise<MessageRef> {
     const key = threadKey(incident);
     const { severity, cluster } = incident;
-    const news = 'News of the incident follows in this thread.';
+    const news = 'Updates on the incident follow in this thread.';
     return this.#posting.postOnce(key, async () => ({
       key,
       channel: this.#channel,

@@ -115,7 +115,7 @@ function formInputs({ form = {} }: Choice): InputBlock[] {
       type: 'input',
       block_id: id,
       label: words(label, 100),
-      hint: words(hint ?? `Write ${askedFor(of)}.`, 150),
+      hint: words(hint ?? `Enter ${askedFor(of)}.`, 150),
       element: { type: 'plain_text_input', action_id: 'fb_text', multiline: of.kind === 'text', max_length: 3_000 },
     };
   });
@@ -150,7 +150,7 @@ export function unseenCard(button: StoredButton): { readonly card: QuestionCard;
     quorum: 1,
     destructive: true,
     weakens: false,
-    changes: ['What the card says: it was posted before Firebreak was brought up to date.'],
+    changes: ['What the card says: it was posted before Firebreak was upgraded.'],
     blastRadius: [],
     notes: [],
   };

@@ -122,7 +122,7 @@ function postureOf(lines: readonly string[]): string {
     const [, words = '', command] = /^(.*?: )(kubectl .*)$/s.exec(line) ?? [];
     return command === undefined ? inline(line, 500) : `${inline(words, 200)}${code(command, 1_500)}`;
   });
-  return linesUpTo(['*What it is allowed*', ...shown], 2_900);
+  return linesUpTo(['*What it is allowed to do*', ...shown], 2_900);
 }
 
 function evidence(card: QuestionCard): string {

@@ -62,7 +62,7 @@ export function allView({
         ? []
         : [
             typeInput(`Last four characters of ${typed.name}, a space, and the number ${cards.length}`, {
-              hint: `So many would be ended at once. The first of them: ${wholeTargetText(typed.target)}`,
+              hint: `That many would be ended at once. The first of them: ${wholeTargetText(typed.target)}`,
             }),
           ]),
       reasonInput('Why?', why),
@@ -96,7 +96,7 @@ export function chooseView({ cards, modalId }: { readonly cards: readonly Questi
             typeInput(
               'Where it cannot be undone: last four characters of the first target that you tick, a space, and how many',
               {
-                hint: 'Such as x2x8 3. Left out for other answers.',
+                hint: 'For example, x2x8 3. Leave it empty for other answers.',
                 optional: true,
               },
             ),
@@ -139,7 +139,7 @@ function plansOf(cards: readonly QuestionCard[], ids: readonly string[]): KnownB
   const parts = chunks(lines.join('\n'));
   const left = parts.length - mostPlanSections;
   const more =
-    left > 0 ? [section(`… and more. The menu of a target, and \`/firebreak show\`, tell the whole plan of each.`)] : [];
+    left > 0 ? [section(`… and more. The menu of a target, and \`/firebreak show\`, show the whole plan of each.`)] : [];
   return [...parts.slice(0, mostPlanSections).map(section), ...more];
 }
 

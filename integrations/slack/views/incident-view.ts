@@ -48,11 +48,11 @@ export function incidentView({ draft, modalId }: { readonly draft: IncidentDraft
       selectInput({
         id: severityBlock,
         label: 'How bad is it?',
-        hint: 'A pod that is cut off by order is critical, whatever stands here.',
+        hint: 'A pod that is cut off by order is critical, whatever is chosen here.',
         options: offeredSeverities.map((one) => ({ text: words(one, slackLimits.button), value: one })),
         chosen: offeredSeverities.indexOf(wish === 'quarantine' ? 'critical' : 'high'),
       }),
-      reasonInput('What is it?', 'Signed as yours, shown to who decides, and kept on the record.'),
+      reasonInput('What is it?', 'Signed as yours, shown to whoever decides, and kept on the record.'),
       context([`${inline(owner, 100)} starts it, and lets the others decide`, `cluster ${code(cluster, 60)}`]),
     ],
   };

@@ -13,7 +13,7 @@ export function plainer({ text, blocks }: { readonly text: string; readonly bloc
     text,
     blocks: [
       { type: 'section', text: words(text, 2_900) },
-      section('_Slack did not take the whole message._ `/firebreak questions` and `/firebreak show` tell the rest.'),
+      section('_Slack did not accept the whole message._ `/firebreak questions` and `/firebreak show` show the rest.'),
       ...blocks.filter(({ type }) => type === 'actions'),
     ],
   };

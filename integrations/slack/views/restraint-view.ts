@@ -86,11 +86,11 @@ export function restraintView({ draft, modalId }: { readonly draft: RestraintDra
       selectInput({
         id: hoursBlock,
         label: 'For how long?',
-        hint: 'Then it ends by itself. One person can end it sooner.',
+        hint: 'It then ends automatically. One person can end it sooner.',
         options: hours.map((some) => option(some < 48 ? `${some} h` : `${some / 24} days`, String(some))),
         chosen: hours.indexOf(usual),
       }),
-      reasonInput('Why?', 'Signed with your proposal, shown to who decides, and kept on the record.'),
+      reasonInput('Why?', 'Signed with your proposal, shown to whoever decides, and kept on the record.'),
       context([`${inline(owner, 100)} answers for it`, `cluster ${code(cluster, 60)}`]),
     ],
   };
@@ -102,7 +102,7 @@ function namespaceInput(): InputBlock {
     block_id: namespaceBlock,
     optional: true,
     label: words('Which namespace?', 100),
-    hint: words('Only where it is of one namespace.', 150),
+    hint: words('Only if it applies to one namespace.', 150),
     element: { type: 'plain_text_input', action_id: 'fb_text', max_length: 63 },
   };
 }
@@ -113,7 +113,7 @@ function incidentInput(incident: string | undefined): InputBlock {
     block_id: incidentBlock,
     optional: true,
     label: words('Which incident?', 100),
-    hint: words('Only where it is of one incident: NAMESPACE/Kind/NAME, such as shop/Deployment/cart.', 150),
+    hint: words('Only if it applies to one incident: NAMESPACE/Kind/NAME, such as shop/Deployment/cart.', 150),
     element: {
       type: 'plain_text_input',
       action_id: 'fb_text',

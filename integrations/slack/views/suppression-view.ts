@@ -57,7 +57,7 @@ export function suppressionView({
       ...(kinds.length < 2 ? [] : [kindInput(kinds, chosen)]),
       upToInput(kinds[chosen]?.severity ?? 'medium'),
       untilInput(now),
-      reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to who decides, and kept on the record.'),
+      reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to whoever decides, and kept on the record.'),
       context([`${inline(owner, 100)} answers for it`, inline(placeOf(incident), 200), `cluster ${code(incident.cluster, 60)}`]),
     ],
   };
@@ -86,7 +86,7 @@ function kindInput(kinds: readonly SuppressibleKind[], chosen: number): InputBlo
 
 function upToInput(severity: Severity): InputBlock {
   const options = severities.map((one): PlainTextOption => ({ text: words(one, slackLimits.button), value: one }));
-  const hint = 'Anything worse goes its way.';
+  const hint = 'Anything worse is handled as usual.';
   return selectInput({
     id: upToBlock,
     label: 'The worst alert that is hidden',
@@ -101,7 +101,7 @@ function untilInput(now: number): InputBlock {
     type: 'input',
     block_id: untilBlock,
     label: words('Until', 24),
-    hint: words('The end of that day, in UTC. 30 days at most; then it ends by itself.', 150),
+    hint: words('Ends automatically at the end of that day, in UTC. 30 days at most.', 150),
     element: { type: 'datepicker', action_id: 'fb_day', initial_date: dayOf(now + proposedDays * dayMs) },
   };
 }

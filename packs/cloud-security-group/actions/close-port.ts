@@ -17,8 +17,8 @@ export const closePort = defineAction({
   secrets: ['token'],
   settings: ['endpoint'],
   requires: ['pod'],
-  verifiedBy: 'The group is read back: no rule lets the internet in by the port.',
-  undo: 'Adds exactly the rules again that were removed. Where somebody has opened the port since, nothing is changed.',
+  verifiedBy: 'The group is read back: no rule opens the port to the internet.',
+  undo: 'Restores exactly the rules that were removed. If somebody has opened the port since, nothing is changed.',
   example: {
     group: 'sg-0a1b2c',
     port: 8080,

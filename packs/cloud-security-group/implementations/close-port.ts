@@ -25,7 +25,7 @@ async function read({ http, secrets, settings, input }: Call): Promise<Group> {
     url: `${settings.endpoint}/groups/${encodeURIComponent(input.group)}`,
     headers: { Authorization: `Bearer ${secrets.token}` },
   });
-  if (status === 404) refuse(`there is no security group ${input.group}`);
+  if (status === 404) refuse(`security group ${input.group} not found`);
   if (status !== 200) refuse(`the cloud does not show the security group: HTTP ${status}`);
   return body as Group;
 }
@@ -73,7 +73,7 @@ export default implementAction(closePort, {
     const { rules } = await read(call);
     const open = rules.filter((rule) => opens(rule, call.input));
     return open.length === 0
-      ? { state: 'applied', detail: `no rule lets the internet in by port ${call.input.port}` }
+      ? { state: 'applied', detail: `no rule opens port ${call.input.port} to the internet` }
       : {
           state: 'partial',
           detail: 'somebody has opened the port again',
@@ -90,10 +90,10 @@ export default implementAction(closePort, {
     if (others.length > 0)
       return {
         state: 'drifted',
-        detail: 'somebody has opened the port otherwise; nothing was changed',
+        detail: 'somebody has opened the port in another way; nothing was changed',
         difference: others.map(({ id, from }) => `the rule ${id} opens it from ${from}`),
       };
     await write({ ...call, key: `${call.key}-open` }, [...now.rules, ...removed], now.version);
-    return { state: 'undone', detail: `${removed.length} rules are there again` };
+    return { state: 'undone', detail: `${removed.length} rules were restored` };
   },
 });

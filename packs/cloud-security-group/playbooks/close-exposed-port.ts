@@ -5,11 +5,11 @@ import { closePort } from '../actions/close-port.ts';
 export const closeExposedPort = definePlaybook(
   {
     id: 'close-exposed-port',
-    title: 'Ask whether the port of an attacked workload is closed at the cloud',
+    title: 'Ask whether to close the port of an attacked workload at the cloud',
     on: { match: { rule: 'Run shell untrusted' }, minSeverity: 'high', requires: ['pod'] },
     params: {
       group: param.text('sg-unknown', { about: 'Id of the security group in front of the workloads.' }),
-      port: param.number(8080, { about: 'The port by which they are reached.', min: 1, max: 65_535 }),
+      port: param.number(8080, { about: 'The port on which they are reached.', min: 1, max: 65_535 }),
       lease: param.duration('4h', { about: 'How long it is closed before people are asked again.' }),
     },
     uses: { closePort, openTicket },
@@ -19,7 +19,7 @@ export const closeExposedPort = definePlaybook(
     const { group, port, lease } = params;
     const input = { group, port, pod };
     const answer = await ask({
-      question: `Something ran a shell in ${pod.name}, which is reached by port ${port} of ${group}. Close the port?`,
+      question: `Something ran a shell in ${pod.name}, which is reached through port ${port} of ${group}. Close the port?`,
       choices: { close: 'Yes', leave: 'No, leave it open' },
       plan: { close: await steps.closePort.plan(input) },
       onSilence: 'The port stays open.',

@@ -66,6 +66,6 @@ test('a port that somebody has opened otherwise since is left as it is', async (
 });
 
 test('an unknown group, and a token that is none, are told before anybody is asked', async () => {
-  await assert.rejects(closing({ group: 'sg-9' }).plan(), /there is no security group sg-9/);
+  await assert.rejects(closing({ group: 'sg-9' }).plan(), /security group sg-9 not found/);
   await assert.rejects(closing({ token: 'another' }).plan(), /HTTP 401/);
 });

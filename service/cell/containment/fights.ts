@@ -71,7 +71,7 @@ export class Fights {
     else if (begunAt !== undefined && now - begunAt > longestMs) fight.isLost = true;
     fight.isLost ||= times >= mostTimes;
     if (!fight.isLost) return undefined;
-    return `it was put back ${times} ${times === 1 ? 'time' : 'times'}, and was changed again: somebody must decide`;
+    return `it was restored ${times} ${times === 1 ? 'time' : 'times'} and was changed again: somebody must decide`;
   }
 
   putBack(of: string): void {
@@ -92,7 +92,7 @@ export class Fights {
     if (fight.lines >= (isWrong ? mostLines : mostLines - 1)) return undefined;
     fight.calmSince = undefined;
     fight.lines += 1;
-    const end = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
+    const end = fight.lines === mostLines ? '. It keeps changing: it is not reported again for an hour' : '';
     return { id: `containment/${of}/${now}-${fight.lines}`, end };
   }
 

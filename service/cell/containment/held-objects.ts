@@ -164,7 +164,7 @@ export class HeldObjects implements ObjectListener {
     };
     return naming
       .filter(({ target, uid }) => isAnother(target, uid))
-      .map(({ target, account }) => `${target} gives rights to ${account.namespace}/${account.name} again`);
+      .map(({ target, account }) => `${target} grants rights to ${account.namespace}/${account.name} again`);
   }
 
   told(key: string, told: readonly string[]): void {

@@ -98,10 +98,10 @@ export class HeldResources {
     await tell(
       { uid: object, about: object, incident },
       !isGone && !isWrong
-        ? { kind: 'containment.whole', text: `${object} is as it was again` }
+        ? { kind: 'containment.whole', text: `${object} is back as it was` }
         : {
             kind: 'containment.changed',
-            text: `${object}, which this incident made, ${isGone ? 'is gone: what it denied may be open' : `does not hold any more as it should: ${problems.join('; ')}`}`,
+            text: `${object}, which this incident created, ${isGone ? 'is gone: what it denied may be allowed' : `is no longer fully in force: ${problems.join('; ')}`}`,
           },
       line,
     );
@@ -187,7 +187,7 @@ export class HeldResources {
       await tell(
         { uid: key, about, incident },
         difference.length === 0
-          ? { kind: 'containment.whole', text: `${about} is again as ${action} left it` }
+          ? { kind: 'containment.whole', text: `${about} is back as ${action} left it` }
           : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
         line,
       );

@@ -364,10 +364,10 @@ export class HoldContainment {
     await this.#tell(
       toTell(pod, state.incident),
       wrong.length === 0
-        ? { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` }
+        ? { kind: 'containment.whole', text: `the quarantine of ${about} is fully in force again` }
         : {
             kind: 'containment.changed',
-            text: `the quarantine of ${about} does not hold any more as it should: ${wrong.join('; ')}`,
+            text: `the quarantine of ${about} is no longer fully in force: ${wrong.join('; ')}`,
           },
       line,
     );
@@ -385,7 +385,7 @@ export class HoldContainment {
     const how = by === 'hand' ? 'with the cell’s key' : 'while the cell was stopped';
     await this.#tell(toTell(pod, state.incident), {
       kind: 'containment.changed',
-      text: `the quarantine of pod/${namespace}/${name} was taken off by hand ${how}, and is not put back: somebody must decide`,
+      text: `the quarantine of pod/${namespace}/${name} was removed by hand ${how} and is not restored: somebody must decide`,
     });
     return false;
   }
@@ -438,7 +438,7 @@ export class HoldContainment {
       return undefined;
     } catch (error) {
       log.error({ ...said, reason: reasonOf(error) }, 'somebody changed a quarantine, and it could not be restored');
-      return `it could not be put back: ${reasonOf(error)}`;
+      return `it could not be restored: ${reasonOf(error)}`;
     }
   }
 

@@ -146,7 +146,7 @@ function problemsOf(of: {
     ),
     ...podsOutside(all, made.selector).map((pod) => `${pod} ${outsideText}`),
     ...escaped
-      .map(({ namespace, name }) => `pod/${namespace}/${name} has other labels now, and it does not select it any more`)
+      .map(({ namespace, name }) => `the labels of pod/${namespace}/${name} have changed, and the policy no longer selects it`)
       .sort(),
   ];
 }

@@ -72,11 +72,11 @@ export class QuarantinedContainers {
     const terms = changed.filter(isTerm);
     const texts = [
       other.length > 0 &&
-        `somebody changed what runs in ${about} while it is quarantined, and what was in its memory and files is lost: ${other.map((name) => `container ${name} was ${before[name]}, and is ${runs[name] ?? 'not there any more'}`).join('; ')}`,
+        `somebody changed what runs in ${about} while it is quarantined, and what was in its memory and files is lost: ${other.map((name) => `container ${name} was ${before[name]} and is now ${runs[name] ?? 'gone'}`).join('; ')}`,
       added.length > 0 &&
-        `somebody added a container to ${about} while it is quarantined, which can read and change what is in it: ${added.map((name) => `${name} (${runs[name]})`).join(', ')}`,
+        `somebody added a container to ${about} while it is quarantined, and that container can read and change what is in the pod: ${added.map((name) => `${name} (${runs[name]})`).join(', ')}`,
       terms.length > 0 &&
-        `somebody changed ${about} while it is quarantined, so that its node may end what runs in it: ${terms.map((name) => `${name} was ${before[name] ?? 'not set'}, and is ${runs[name] ?? 'not set'}`).join('; ')}`,
+        `somebody changed ${about} while it is quarantined, so that its node may stop what runs in it: ${terms.map((name) => `${name} was ${before[name] ?? 'not set'} and is now ${runs[name] ?? 'not set'}`).join('; ')}`,
     ];
     for (const text of texts) if (text !== false) await tell(toTell(pod, incident), { kind: 'containment.changed', text });
   }
@@ -105,7 +105,7 @@ export class QuarantinedContainers {
       const since = times - (known[name]?.before ?? 0);
       return `${name}${since === 1 ? '' : `, ${since} times`}${ended === undefined ? '' : ` (${ended})`}`;
     });
-    const text = `a container of pod/${pod.namespace}/${pod.name} has ended and was started again while it is quarantined, and what was in its memory is lost: ${texts.join('; ')}`;
+    const text = `a container of pod/${pod.namespace}/${pod.name} exited and was restarted while the pod is quarantined, and what was in its memory is lost: ${texts.join('; ')}`;
     await tell(toTell(pod, incident), { kind: 'containment.changed', text }, onlyLine(pod.uid, 'restart'));
   }
 
@@ -120,7 +120,7 @@ export class QuarantinedContainers {
       toTell(pod, incident),
       {
         kind: 'containment.gone',
-        text: `all containers of pod/${namespace}/${name} have ended (${phase}) while it is quarantined: what was in their memory is lost`,
+        text: `all containers of pod/${namespace}/${name} have exited (${phase}) while it is quarantined: what was in their memory is lost`,
       },
       onlyLine(uid),
     );

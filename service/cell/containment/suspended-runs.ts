@@ -40,9 +40,9 @@ export function runsDespite(
     .sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || (a.name < b.name ? -1 : 1));
   const named = found.slice(0, mostNamed).map(({ name, owners }) => {
     const job = controllingOwner(owners);
-    return `pod/${namespace}/${name}${job ? ` of job ${job.name}` : ''} was made since, and runs what it was to stop`;
+    return `pod/${namespace}/${name}${job ? ` of job ${job.name}` : ''} was created since, and runs what the suspension should have stopped`;
   });
-  return found.length > mostNamed ? [...named, `${found.length - mostNamed} more pods do`] : named;
+  return found.length > mostNamed ? [...named, `and so do ${found.length - mostNamed} more pods`] : named;
 }
 
 interface Run {

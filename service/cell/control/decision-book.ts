@@ -244,7 +244,7 @@ function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believe
   } catch {
     // Handled below.
   }
-  return { ok: false, reason: 'It is not of the form that is known.' };
+  return { ok: false, reason: 'Its format is unknown.' };
 }
 
 /** Returns undefined if it does not have the known form, or can no longer be asked. */

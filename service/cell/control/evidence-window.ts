@@ -47,7 +47,7 @@ export class EvidenceWindow {
     } catch (error) {
       if (error instanceof WorkflowNotFoundError)
         return openHere || named.length > 0 ? { open: openHere, actors: async () => named } : undefined;
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal cannot say whether ${incident} is open`);
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', `cannot find out from Temporal whether ${incident} is open`);
     }
   };
 }
@@ -70,7 +70,10 @@ async function actorsOf(
     });
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal cannot say whom the alerts of ${incident} name as the actor`);
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `cannot find out from Temporal who is named as the actor in the alerts of ${incident}`,
+    );
   }
 }
 

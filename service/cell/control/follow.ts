@@ -231,7 +231,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
     const gone = await whyGone(options, found);
     const patienceMs = gone === undefined ? (options.absentForMs ?? absentForMs) : (options.silentForMs ?? silentForMs);
     if (silentMs < patienceMs) return runId;
-    const why = gone ?? 'who runs it has not answered for too long';
+    const why = gone ?? 'the cell that runs it has not answered for too long';
     const asked = book.proposed().length;
     log.warn(
       {
@@ -241,7 +241,7 @@ async function ensureControl(options: FollowControlOptions, silence: Silence | u
         ...(runsOn && { build: runsOn }),
         ...(asked && { asked }),
       },
-      'nobody answers for the control workflow: it is started again with what this cell knows, and what was only proposed is asked again',
+      'no cell answers for the control workflow: it is started again with what this cell knows, and open proposals are asked again',
     );
     // If that is not possible for now, its first task would reach no worker: it is retried at the next turn.
     const isCurrent = await makeCurrent({ client, deployment, buildId, withinMs: callMs, signal }).then(
@@ -269,10 +269,10 @@ async function whyGone(options: FollowControlOptions, found: WorkflowExecutionDe
   const first = found.raw.workflowExecutionInfo?.firstRunId || found.runId;
   const isOfOurKind = found.type === controlNames.workflow && found.taskQueue === queues.cell;
   // Its beginning may no longer be stored, so an unknown one is no sign of a stranger.
-  if (!isOfOurKind || !(await wasBegun(controlIdOf(cluster), first).catch(() => true))) return 'no cell has begun it';
+  if (!isOfOurKind || !(await wasBegun(controlIdOf(cluster), first).catch(() => true))) return 'it was not started by a cell';
   const runsOn = buildOf(found);
   const isOurTurn = (await currentBuild({ client, deployment }).catch(() => undefined)) === buildId;
-  if (runsOn === undefined) return isOurTurn ? undefined : 'its first task goes to a build that does not take it';
+  if (runsOn === undefined) return isOurTurn ? undefined : 'its first task is routed to a build that does not accept it';
   return isOurTurn && runsOn !== buildId ? 'it is left to an older build' : undefined;
 }
 

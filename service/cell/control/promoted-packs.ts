@@ -59,7 +59,7 @@ export class PromotedPacks {
   async problemOf(terms: PromotionTerms): Promise<string | undefined> {
     const { config } = this.#options;
     if (!config.releases.packs.includes(terms.pack))
-      return `The configuration names no pack ${terms.pack} of the store of releases.`;
+      return `The configuration does not list the pack ${terms.pack} from the release store.`;
     try {
       const releases = await this.#open();
       const proven = await orderedRelease(releases, terms);
@@ -70,9 +70,9 @@ export class PromotedPacks {
       if (unfit !== undefined) return unfit;
       const widens = await wideningOfRelease(releases, proven, live);
       if (canonicalJson(widens) === canonicalJson(terms.widens)) return undefined;
-      return `It may do otherwise than the order says: ${widens.join('; ') || 'nothing more than the version before'}. Order it again.`;
+      return `What it may do differs from the order: ${widens.join('; ') || 'nothing more than the previous version'}. Order it again.`;
     } catch (error) {
-      return `${releaseText(terms)} cannot be looked at: ${wordsOf(error)}.`;
+      return `${releaseText(terms)} cannot be checked: ${wordsOf(error)}.`;
     }
   }
 
@@ -127,7 +127,7 @@ export class PromotedPacks {
     const active = this.#options.promotions().map((one) => one.terms);
     const { live, ramping } = promotedOf(pack, active, this.#now());
     if (integrity === live?.integrity) {
-      const some = `, except those that begin with ${ramping && releaseText(ramping)}: firebreak pack rollback ${pack} ends that`;
+      const some = `, except those that start with ${ramping && releaseText(ramping)}: firebreak pack rollback ${pack} ends that`;
       return `${releaseText(terms)} runs in every incident already${ramping ? some : ''}.`;
     }
     const isRamping = stage === 'observe' && integrity === ramping?.integrity;
@@ -143,11 +143,11 @@ export class PromotedPacks {
     const { pack } = statement;
     const other = this.#wanted().ramping;
     if (other && other.pack !== pack)
-      return `${releaseText(other)} runs in some incidents: promote that for all, or roll it back first.`;
+      return `${releaseText(other)} runs in some incidents: promote it for all, or roll it back first.`;
     // Their pool runs the actions of one version only.
     const before = live && (await orderedRelease(releases, live)).statement;
     if (statement.actions.length > 0 || (before && before.actions.length > 0))
-      return `${pack} has actions of its own, and these run as one version only: promote it with --all.`;
+      return `${pack} has actions of its own, and only one version of them can run: promote it with --all.`;
     return undefined;
   }
 
@@ -202,7 +202,7 @@ export class PromotedPacks {
     const next = loadConfig({ ...source, promoted: draft });
     for (const [pack, terms] of wanted)
       if (next.packs.find(({ name }) => name === pack)?.integrity !== terms?.integrity)
-        throw new FirebreakError('FB_ERR_CONFLICT', `the store has changed ${pack} meanwhile`);
+        throw new FirebreakError('FB_ERR_CONFLICT', `the pack ${pack} has changed in the store in the meantime`);
     if (builds) await workflowBuild(next);
     return next;
   }

@@ -169,7 +169,7 @@ export class RunWatch {
         // The note is in the spool, and the run that accepts it sends the records.
         if (this.#handedTo.get(id) === run) continue;
         const about = wasSetBack ? run : known;
-        const text = wasSetBack ? setBackText : endedText('another replica of the cell has begun it');
+        const text = wasSetBack ? setBackText : endedText('another replica of the cell has started a new one');
         await note(id, this.#restarted(id, { first, run, isSetBack: wasSetBack }, text, about));
         this.#handedTo.set(id, run);
       } catch (error) {
@@ -195,9 +195,9 @@ export class RunWatch {
     // An ended incident that is reset stays ended: its run ends at its first call, or the intake ends it.
     if (first === known.first && (await starts.comesFrom(id, run)) === 'ended') return this.#hasEnded(id, known);
     // The same applies to a replayed start.
-    if (!starts.mayRun(id, first, run)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
+    if (!starts.mayRun(id, first, run)) return this.#beginAgain(id, known, 'a start was replayed under its id', gateway);
     if (first !== known.first && !(await beginningsKnownTo(client, starts)(id, first)))
-      return this.#beginAgain(id, known, 'somebody else has its id', gateway);
+      return this.#beginAgain(id, known, 'another workflow has taken its id', gateway);
     // Continued as new, or reset to before it was told some alerts: it does not count again what it already knows.
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, open.batchOf(id, known, `run/${run}`));
@@ -233,7 +233,7 @@ export class RunWatch {
       const told = await gateway.signal(id, open.batchOf(id, { ...known, alerts }, `before/${first}`));
       if (told.kind !== 'signalled') return;
       const newest = { first: known.first ?? '', run: known.run ?? '', isSetBack: false };
-      await note(id, this.#restarted(id, newest, endedText('the run before'), first));
+      await note(id, this.#restarted(id, newest, endedText('the previous run'), first));
     }
     open.joined(id, first, isOver ? 'over' : 'told');
   }
@@ -247,7 +247,7 @@ export class RunWatch {
     const known = this.#parts.kept.get(id);
     // A run that was reset and has been unreadable since has not yet been told what it has forgotten: it is not known by its own id.
     if (!known || (known.run !== run.id && known.first !== run.first) || !this.#mayBeginAgain(known)) return;
-    const how = 'its history could not be read again';
+    const how = 'its history could not be replayed';
     await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id, run.id).terminate(how));
     await this.#beginAgain(id, known, how, gateway);
   }
@@ -289,10 +289,10 @@ export class RunWatch {
   }
 }
 
-const setBackText = 'A run of this incident was set back in Temporal: it goes on from there, and asks what it had asked.';
+const setBackText = 'A run of this incident was reset in Temporal: it continues from there, and asks its questions again.';
 
 function endedText(how: string): string {
-  return `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
+  return `A run of this incident did not end normally (${how}): it is started again, and open questions are asked again.`;
 }
 
 /** Whether it still runs as last seen, so that nothing has to be requested. */

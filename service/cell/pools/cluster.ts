@@ -301,7 +301,7 @@ function tellOwners(parts: {
     api,
     reporter: pool,
     instance: hostname(),
-    dropped: (dropped) => log.warn({ pool, ...dropped }, 'Events on what was touched could not be written, and are left out'),
+    dropped: (dropped) => log.warn({ pool, ...dropped }, 'Events on affected objects could not be written and are dropped'),
   });
   return (outcome) => writer.write(eventsOf(outcome, words, Date.now()));
 }

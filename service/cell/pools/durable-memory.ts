@@ -94,7 +94,7 @@ export class DurableMemory {
           await written;
           await stored.flushed;
         } catch (error) {
-          throw new FirebreakError('FB_ERR_UNAVAILABLE', `what has to be kept before could not be: ${reasonOf(error)}`);
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `what must be stored first could not be stored: ${reasonOf(error)}`);
         }
       },
     };

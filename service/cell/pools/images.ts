@@ -29,7 +29,7 @@ export function readImageTrust({ trust, registries, timeoutSeconds }: Config['im
 }
 
 function whyNoCertificate(text: string): string | undefined {
-  return text.includes('-----BEGIN CERTIFICATE-----') ? undefined : 'no certificate in PEM';
+  return text.includes('-----BEGIN CERTIFICATE-----') ? undefined : 'not a certificate in PEM';
 }
 
 function textOf(path: string, file: string, whyNot: (text: string) => string | undefined): string {

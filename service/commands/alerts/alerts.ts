@@ -32,14 +32,16 @@ export function registerAlertsCommand(program: Command): void {
     .description('print the normalised alerts of files as JSON lines; anything else is reported on standard error')
     .argument('[paths...]', 'files, or folders of .json, .jsonl, .ndjson and .log files; - or nothing for standard input')
     .addOption(
-      new Option('--sensor <name>', 'whose alerts they are, instead of detecting it').choices(sensors.map(({ name }) => name)),
+      new Option('--sensor <name>', 'the sensor that sent them, instead of detecting it').choices(
+        sensors.map(({ name }) => name),
+      ),
     )
     .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
     .option('--config <file>', 'configuration file with the severities to use (default: those of the sensors)')
-    .option('--json', 'JSON is what this prints anyway')
+    .option('--json', 'accepted for consistency: the output is always JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs -f ds/falco | firebreak alerts parse\n\nExit code 1 where something could not be read. What a sensor says of itself, and what is no alert, is no fault.',
+      '\nExamples:\n  $ firebreak alerts parse alert.json\n  $ firebreak alerts parse alerts/\n  $ kubectl logs -f ds/falco | firebreak alerts parse\n\nExit code 1 if something could not be read. What a sensor reports about itself, and anything else that is not an alert, is not an error.',
     )
     .action(async (paths: readonly string[], options: ParseOptions) => {
       const severities = options.config === undefined ? {} : loadConfig({ path: options.config, env: process.env }).sensors;
@@ -58,7 +60,7 @@ async function printPath(path: string, options: ParseOptions, severities: Severi
   try {
     const files = path !== '-' && (await stat(path)).isDirectory() ? await filesIn(path) : [path];
     if (files.length === 0) {
-      await complain(lines, path, 'holds no .json, .jsonl, .ndjson or .log file');
+      await complain(lines, path, 'contains no .json, .jsonl, .ndjson or .log file');
       allGood = false;
     }
     // One unreadable file must not stop the others.
@@ -73,7 +75,7 @@ async function printPath(path: string, options: ParseOptions, severities: Severi
 
 function whyUnread(error: unknown): string {
   const code = systemErrorCode(error);
-  if (code?.startsWith('Z_')) return `is packed, and cannot be unpacked: ${code}`;
+  if (code?.startsWith('Z_')) return `is compressed, and cannot be decompressed: ${code}`;
   return fileProblem(error);
 }
 
@@ -127,7 +129,7 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
   try {
     for await (const part of partsOf(bytesOf(file), { live: file === '-' })) {
       if (++parts === 1 && part.subarray(0, looksAt).includes(0)) {
-        await complain(lines, nameOf(file), 'holds bytes that are no text: not read');
+        await complain(lines, nameOf(file), 'contains bytes that are not text: not read');
         return false;
       }
       await printPart(part);
@@ -143,7 +145,7 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
 /** Only unreadable input is an error: a sensor's message about itself is not. */
 function said(item: Exclude<ParsedItem, { readonly kind: 'alert' }>): string {
   if (item.kind === 'rejected') return item.reason;
-  return item.kind === 'health' ? `no alert, the sensor speaks of itself: ${item.text}` : `no alert: ${item.reason}`;
+  return item.kind === 'health' ? `not an alert, the sensor reports about itself: ${item.text}` : `not an alert: ${item.reason}`;
 }
 
 const utf8 = new TextDecoder();

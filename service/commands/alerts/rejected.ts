@@ -86,7 +86,7 @@ function registerKind(group: Command, kind: Kind): void {
 
 /** Selecting all requires saying so explicitly. */
 function mustName(ids: readonly string[], { all }: SeveralOptions, command: Command): void {
-  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids, or say --all, and not both');
+  if ((ids.length === 0) === (all === undefined)) command.error('error: name the ids or use --all, but not both');
 }
 
 interface SeveralOptions extends ConfiguredOptions {
@@ -118,7 +118,7 @@ async function withRejected(options: ConfiguredOptions, work: (session: Rejected
   if (!existsSync(join(directory, 'data.mdb')))
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',
-      `there is no spool in ${directory}: this is asked on the machine of the cell, with its configuration`,
+      `there is no spool in ${directory}: run this on the machine of the cell, with its configuration`,
     );
   const spool = await Spool.open({ directory, maxBytes });
   try {
@@ -215,7 +215,7 @@ async function drop(
 ): Promise<void> {
   const wanted = await chosen(rejected, kind, options);
   if (wanted.length > 0)
-    await confirm({ lines: [`Drop for good, of the cluster ${cluster}: ${wanted.join(', ')}`], ends: cluster }, options);
+    await confirm({ lines: [`Drop for good, from the cluster ${cluster}: ${wanted.join(', ')}`], ends: cluster }, options);
   if (wanted.length === 0 && !options.json) print(kind.none);
   for (const id of wanted) {
     await known(rejected, kind, id);
@@ -230,7 +230,7 @@ async function known(rejected: RejectedAlertsAccess, { command, letter }: Kind, 
   const shown = id.startsWith(letter) ? await rejected.show(id) : undefined;
   if (shown !== undefined) return shown;
   const other = kinds.find((one) => one.letter !== letter && id.startsWith(one.letter));
-  const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} is for: firebreak alerts ${other.command})` : '';
+  const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} belongs to firebreak alerts ${other.command})` : '';
   throw new FirebreakError(
     'FB_ERR_UNKNOWN_ID',
     `nothing is ${command} under ${JSON.stringify(id)}${hint || `: firebreak alerts ${command} list shows what there is`}`,

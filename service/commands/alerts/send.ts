@@ -105,7 +105,7 @@ async function send(options: SendOptions, wanted: string, podName: string): Prom
       : loadConfig({ path: options.config, env: process.env });
   const [namespace, name, ...others] = podName.split('/');
   if (!namespace || !name || others.length > 0)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `--pod ${podName} is not a namespace, a slash and a name, such as shop/cart`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `--pod ${podName} is invalid: use NAMESPACE/NAME, such as shop/cart`);
   const pod = config ? await podInCluster(config, { namespace, name }) : { namespace, name };
   const address = addressOf(options.to ?? ownIntake(config), sample.sensor);
   const { status, answer } = await post(address, tokenFor(options, config), JSON.stringify(sampleAbout(sample, pod)));
@@ -115,9 +115,9 @@ async function send(options: SendOptions, wanted: string, podName: string): Prom
   if (options.json)
     return printJson({ sample: sample.name, pod: { namespace: pod.namespace, name: pod.name }, status, ...answer });
   const what = `${sample.name} about pod ${pod.namespace}/${pod.name}`;
-  if (!isTaken) return print(printable(`${what}: the intake did not take it (${status}): ${whyNot(item) ?? answer.reason}`));
+  if (!isTaken) return print(printable(`${what}: the intake did not accept it (${status}): ${whyNot(item) ?? answer.reason}`));
   const incident = config ? shortIncidentId(item.incident, config.cluster) : item.incident;
-  print(printable(`${what}: taken. Incident: ${incident}`));
+  print(printable(`${what}: accepted. Incident: ${incident}`));
   print(printable(`Next: firebreak incidents show ${incident}`));
 }
 
@@ -142,14 +142,14 @@ async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod
         .sort((one, other) => Number(isCutOff(one)) - Number(isCutOff(other)))[0];
     if (pod) return knownPod(pod, named.namespace);
   } catch {
-    process.stderr.write('The API server was not asked about the pod: it is taken as it is named.\n');
+    process.stderr.write('The API server was not asked about the pod: the name is used as given.\n');
     return named;
   } finally {
     api?.close();
   }
   throw new FirebreakError(
     'FB_ERR_NOT_FOUND',
-    `in ${named.namespace} no pod is called ${named.name}, and none that runs has a name that begins with ${named.name}-`,
+    `there is no pod ${named.name} in ${named.namespace}, and no running pod there has a name that begins with ${named.name}-`,
   );
 }
 
@@ -184,7 +184,8 @@ function ownIntake(config: Config | undefined): string {
 
 /** Appends the sensor's own path; a URL that already contains an alerts path is used unchanged. */
 function addressOf(to: string, sensor: string): string {
-  if (!URL.canParse(to)) throw new FirebreakError('FB_ERR_INCOMPLETE', '--to is not a URL, such as http://127.0.0.1:8765');
+  if (!URL.canParse(to))
+    throw new FirebreakError('FB_ERR_INCOMPLETE', '--to is not a URL: use one such as http://127.0.0.1:8765');
   const url = new URL(to);
   if (!url.pathname.includes('/v1/alerts')) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/alerts/${sensor}`;
   return url.href;
@@ -205,7 +206,7 @@ interface Answer {
   readonly reason?: string;
 }
 
-const noIntake: Answer = { reason: 'its answer is no JSON: this is no intake' };
+const noIntake: Answer = { reason: 'its answer is not JSON: this is not an intake' };
 
 async function post(address: string, token: string, body: string): Promise<{ readonly status: number; readonly answer: Answer }> {
   const asked: RequestInit = {

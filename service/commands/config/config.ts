@@ -18,8 +18,8 @@ export function registerConfigCommand(program: Command): void {
   const config = program.command('config').description('the configuration file');
   const check = config
     .command('check')
-    .description('report every problem of the file, and print the effective configuration with secrets hidden')
-    .option('--role <roles>', 'whose secrets and files are looked for', roleList, roles)
+    .description('report every problem in the file, and print the effective configuration with secrets hidden')
+    .option('--role <roles>', 'the roles whose secrets and files are checked', roleList, roles)
     .option('--connect', 'also connect to what it names: files, Temporal, and the API server of the cluster');
   withExamples(withConfig(check), [
     'firebreak config check --config firebreak.yaml',
@@ -35,7 +35,7 @@ function isSecretRef(value: object): value is SecretRef {
 
 function hidden(ref: SecretRef): string {
   if ('env' in ref) return `hidden (environment ${ref.env}: ${process.env[ref.env] ? 'set' : 'not set'})`;
-  return `hidden (file ${ref.file}: ${existsSync(ref.file) ? 'there' : 'not there yet'})`;
+  return `hidden (file ${ref.file}: ${existsSync(ref.file) ? 'found' : 'not found'})`;
 }
 
 /** The configuration for display: shows where each secret is stored, never its value. */

@@ -48,7 +48,7 @@ async function version(options: VersionOptions): Promise<void> {
     });
   printFacts([
     ['this program', `${own.version}, schema ${own.schema}, build ${own.build ?? 'none'}`],
-    ['database', database ? `schema ${database.schema}, for programs that know ${database.needs}` : 'not asked'],
+    ['database', database ? `schema ${database.schema}, for programs that know ${database.needs}` : 'not checked'],
     ['current build', printable(temporal?.current ?? 'unknown')],
   ]);
   if (temporal && temporal.roles.length > 0)
@@ -61,7 +61,7 @@ async function version(options: VersionOptions): Promise<void> {
   for (const { name, image, chart } of cluster?.workloads ?? []) print(printable(`${name}  ${image}  ${chart ?? ''}`));
   for (const line of [...(cluster?.resources ?? []), ...unasked]) print(printable(line));
   for (const { kind, text } of findings) print(`${styled(kind === 'broken' ? 'red' : 'yellow', kind)}  ${printable(text)}`);
-  if (findings.length === 0 && unasked.length === 0) print('it all goes together');
+  if (findings.length === 0 && unasked.length === 0) print('everything is compatible');
 }
 
 /** Each part is read separately, so that one that does not answer does not hide the others. */
@@ -72,7 +72,7 @@ async function look(options: ConfiguredOptions, program: Installed['program']): 
     try {
       return await work();
     } catch (error) {
-      unasked.push(`${what} could not be asked: ${error instanceof FirebreakError ? error.detail : 'it did not answer'}`);
+      unasked.push(`${what} could not be checked: ${error instanceof FirebreakError ? error.detail : 'it did not answer'}`);
       return undefined;
     }
   };

@@ -86,10 +86,10 @@ export function trustAuthorities(file: string | undefined): void {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `the authorities of --ca cannot be read: ${file}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `the certificate authorities of --ca cannot be read: ${file}`);
   }
   const own = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (!own) throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} holds no certificate (PEM)`);
+  if (!own) throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} contains no certificate (PEM)`);
   setDefaultCACertificates([...getCACertificates('default'), ...own]);
 }
 
@@ -122,13 +122,13 @@ export async function askDesk<Name extends LookRoute>(
     throw new FirebreakError(isErrorCode(code) ? code : 'FB_ERR_UNAVAILABLE', message);
   }
   if (response.status === 431)
-    throw new FirebreakError('FB_ERR_REFUSED', `the token is too long for ${url}: have the provider name fewer groups in it`);
+    throw new FirebreakError('FB_ERR_REFUSED', `the token is too long for ${url}: have the provider put fewer groups into it`);
   const shape: z.ZodType = routeShapes[name].response;
   const read = shape.safeParse(body);
   if (!response.ok || !read.success)
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `what answers at ${url} (status ${response.status}) is no desk of Firebreak, or one of another version`,
+      `what answers at ${url} (status ${response.status}) is not a desk of Firebreak, or is one of another version`,
     );
   // Parsed with the schema of this route.
   return read.data as ConsoleApi[Name]['response'];
@@ -141,11 +141,11 @@ function notReached(url: string, error: unknown): FirebreakError {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const why = untrusted.test(code)
-    ? `nobody whom this machine trusts has signed its certificate: --ca FILE names your own authority`
+    ? `its certificate is not signed by an authority that this machine trusts: name your own with --ca FILE`
     : /^[A-Z_]+$/.test(code)
       ? code
       : error instanceof RangeError
-        ? 'its answer is larger than any of a desk'
+        ? 'its answer is larger than any answer of a desk'
         : 'no answer in time';
   return new FirebreakError('FB_ERR_UNAVAILABLE', `the desk at ${url} cannot be reached (${why})`, { cause: error });
 }

@@ -15,13 +15,13 @@ async function overviewOf(at: DeskPlace, { all }: InForceOptions) {
   if (all)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      'a desk shows what is in force now: --all goes with --config, and not with --desk',
+      'a desk shows only what is in force now: use --all with --config, not with --desk',
     );
   return (await openDesk(at)).ask('overview');
 }
 
 function notSaid(): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', 'the cell does not say now what is in force: ask again in a moment');
+  return new FirebreakError('FB_ERR_UNAVAILABLE', 'the cell cannot report what is in force at the moment: try again shortly');
 }
 
 const untilText = (iso: string): string => iso.replace('T', ' ').slice(0, 16);
@@ -81,7 +81,8 @@ export async function getAtDesk(at: DeskPlace, { json, namespace }: GetOptions):
   if (json) return printJson({ incidents, containments });
   if (incidents.length + containments.length === 0) return print('Nothing is open, and nothing is in force.');
   printIncidents(incidents);
-  if (next !== null) print(`… and more: these are the newest ${incidents.length}. firebreak incidents list has --limit.`);
+  if (next !== null)
+    print(`… and more: these are the newest ${incidents.length}. For more, use firebreak incidents list --limit.`);
   if (containments.length === 0) return;
   print();
   printTable(containments, [

@@ -98,7 +98,7 @@ async function keyNamed(desk: DeskClient, written: string, run: string | undefin
   }
   const { items } = await desk.ask('incidents', { query: { limit: mostOnPage } });
   const known = [...new Set(items.map((one) => shortIncidentId(one.id, cluster)))];
-  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no incident ${id}, or it is not for you${meantText(written, known)}`);
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no incident ${id}, or you may not see it${meantText(written, known)}`);
 }
 
 /** The state as the incident itself would report it, as far as a desk returns it. People appear by name, not by id. */

@@ -24,14 +24,14 @@ export function isSafe(url: URL): boolean {
 /** Also accepts an address copied from the browser's address bar: only the desk's origin is used. */
 function deskUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:\/\//.test(text))
-    throw new InvalidArgumentError('Write its address, such as https://firebreak.example.com.');
+    throw new InvalidArgumentError('Expected its address, such as https://firebreak.example.com.');
   const url = new URL(text);
-  if (!isSafe(url)) throw new InvalidArgumentError('https is needed, except on this machine itself.');
+  if (!isSafe(url)) throw new InvalidArgumentError('https is required, except on this machine itself.');
   return url.origin;
 }
 
 function caOption(): Option {
-  return new Option('--ca <file>', 'with --desk: authorities (PEM) of the certificates, besides those of the system').env(
+  return new Option('--ca <file>', 'with --desk: certificate authorities (PEM) to trust, in addition to those of the system').env(
     'FIREBREAK_DESK_CA',
   );
 }
@@ -43,7 +43,7 @@ function deskOption(about: string): Option {
 /** Adds `--desk` and `--ca` to a command that a desk can answer. */
 export function withDesk(command: Command): Command {
   return command
-    .addOption(deskOption('ask this desk, with the sign-in of `firebreak login`: no configuration and no key is needed'))
+    .addOption(deskOption('ask this desk, with the sign-in of `firebreak login`: no configuration or key is needed'))
     .addOption(caOption());
 }
 
@@ -60,7 +60,7 @@ export function deskOf({ desk, ca }: DeskOptions, command: Command, otherwise = 
   const isTyped = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (isTyped(otherwise)) {
     if (!isTyped('desk')) return undefined;
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `--desk and --${otherwise} are two ways to look: use one of them`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `--desk and --${otherwise} cannot be combined: use one of them`);
   }
   return placeOf({ desk, ca });
 }

@@ -36,9 +36,8 @@ export async function login({ url, ca }: DeskPlace, { json }: CommonOptions): Pr
   if (json) return printJson({ desk: url, person: person.name, roles, namespaces, cluster, renews });
   const sees = namespaces === null ? '' : `, for ${namespaces.join(', ') || 'no namespace'}`;
   print(printable(`Signed in at ${url} as ${person.name} (${roles.join(', ')}${sees}).`));
-  if (!renews)
-    print(`It ends at ${new Date(tokens.expiresAt).toISOString()}: the identity provider gave nothing to renew it with.`);
-  print(printable(`Look with: firebreak incidents list --desk ${url}`));
+  if (!renews) print(`It expires at ${new Date(tokens.expiresAt).toISOString()}: the identity provider issued no refresh token.`);
+  print(printable(`Next: firebreak incidents list --desk ${url}`));
 }
 
 export async function logout({ url, ca }: DeskPlace, { json }: CommonOptions): Promise<void> {
@@ -59,5 +58,5 @@ export async function logout({ url, ca }: DeskPlace, { json }: CommonOptions): P
   });
   if (json) return printJson({ desk: url, signedOut: was, revoked: was && left === undefined });
   print(printable(was ? `Signed out at ${url}: the sign-in is deleted here.` : `Nobody is signed in at ${url} from here.`));
-  if (left !== undefined) tell(`The identity provider could not be told (${left}): end the session there, too.`);
+  if (left !== undefined) tell(`The identity provider could not be notified (${left}): end the session there, too.`);
 }

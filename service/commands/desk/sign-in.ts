@@ -28,9 +28,7 @@ export function registerLogoutCommand(program: Command): void {
   withExamples(
     withJson(
       withDeskAlone(
-        program
-          .command('logout')
-          .description('sign out from a desk: delete the token here and revoke it at the identity provider'),
+        program.command('logout').description('sign out of a desk: delete the token here and revoke it at the identity provider'),
       ),
     ),
     ['firebreak logout --desk https://firebreak.example.com'],

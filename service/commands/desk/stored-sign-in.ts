@@ -67,7 +67,10 @@ export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promi
   for (let free = await takeLock(path); ; free = await takeLock(path)) {
     if (free !== undefined) return await work().finally(free);
     if (Date.now() > until)
-      throw new FirebreakError('FB_ERR_CONFLICT', `another command is at the sign-in of ${desk} for two minutes: ${path}`);
+      throw new FirebreakError(
+        'FB_ERR_CONFLICT',
+        `another command has been using the sign-in of ${desk} for two minutes: ${path}`,
+      );
     await sleep(lookEveryMs);
   }
 }

@@ -46,7 +46,7 @@ export async function getEvidence(
   );
   if (options.json) return printJson({ folder: out, written });
   const count = counted(written.length, 'artefact');
-  print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on the record that ${options.as} has them.`));
+  print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on record that ${options.as} has them.`));
 }
 
 async function putOnRecord(parcels: readonly EvidencePackage[], incident: string, options: EvidenceGetOptions): Promise<void> {
@@ -77,7 +77,7 @@ async function newFolder(folder: string): Promise<void> {
   } catch {
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      `${folder} is there already, or cannot be made: evidence goes into a new folder`,
+      `${folder} already exists, or cannot be created: evidence goes into a new folder`,
     );
   }
 }
@@ -96,7 +96,7 @@ export function opened(
   artefact: Artefact,
 ): AsyncIterable<Uint8Array> {
   if (!artefact.sealed) return store.read(artefact.sha256);
-  if (!keys) throw new FirebreakError('FB_ERR_FILE_MISSING', `${artefact.name} is sealed, and ${opensWith} is not here`);
+  if (!keys) throw new FirebreakError('FB_ERR_FILE_MISSING', `${artefact.name} is sealed, and ${opensWith} is missing here`);
   return readArtefact({ store, keys }, artefact);
 }
 

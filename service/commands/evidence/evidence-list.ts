@@ -47,7 +47,7 @@ export async function listManifests({ reader, addresses }: Wanted, options: Comm
   print();
   for (const id of sealedBy) {
     const key = keys.get(id);
-    const said = key ? `${key.class}, ${standing(reader, key)}` : 'is not there: what it sealed cannot be read';
+    const said = key ? `${key.class}, ${standing(reader, key)}` : 'is missing: what it sealed cannot be read';
     print(printable(`key ${id}: ${said}`));
   }
   for (const { address, manifest } of manifests) print(printable(`manifest ${address}, signed by ${manifest.keyId}`));

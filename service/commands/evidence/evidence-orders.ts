@@ -43,9 +43,13 @@ export function registerEvidenceOrders(evidence: Command): void {
     ],
   ).action((written: string, options: OrderOptions) => order('evidence.destroy', written, options));
 
-  withExamples(ordered('hold', 'have nothing of an incident destroyed, by a person or by itself, until the hold is ended'), [
-    `firebreak evidence hold shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
-  ]).action((written: string, options: OrderOptions) => order('evidence.hold', written, options));
+  withExamples(
+    ordered(
+      'hold',
+      'keep all evidence of an incident from being destroyed, by a person or automatically, until the hold is ended',
+    ),
+    [`firebreak evidence hold shop/Deployment/cart --reason "lawsuit 4711" ${as}`],
+  ).action((written: string, options: OrderOptions) => order('evidence.hold', written, options));
 
   const unhold = ordered('unhold', 'end the hold of an incident; for evidence.stewards, two of whom have to order it');
   withExamples(withConfirmation(unhold), [
@@ -62,7 +66,7 @@ const givesUp: Readonly<Record<EvidenceOrder['kind'], string | undefined>> = {
 
 function classOf(text: string, before: readonly EvidenceClass[] = []): readonly EvidenceClass[] {
   const found = evidenceClasses.find((known) => known === text);
-  if (!found) throw new InvalidArgumentError(`One of ${evidenceClasses.join(', ')}.`);
+  if (!found) throw new InvalidArgumentError(`Expected one of ${evidenceClasses.join(', ')}.`);
   return [...before, found];
 }
 
@@ -95,7 +99,7 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
 
 function orderLines({ person, incident, run, classes }: EvidenceOrder, what: string): readonly string[] {
   return [
-    `Order of ${person}: ${what}`,
+    `Order by ${person}: ${what}`,
     `  of ${incident}${run === undefined ? ', all its runs' : `, run ${run}`}`,
     ...(classes ? [`  only ${classes.join(', ')}`] : []),
   ];

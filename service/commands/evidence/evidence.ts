@@ -34,7 +34,7 @@ export function registerEvidenceCommand(program: Command): void {
         ),
     );
 
-  withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [
+  withExamples(about('list', 'list what is kept, and until when; without an incident, for all of them', '[incident]'), [
     'firebreak evidence list',
     'firebreak evidence list shop/Deployment/cart',
   ]).action(async (written: string | undefined, options: EvidenceOptions) =>
@@ -83,10 +83,7 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
   if (options.json) return printJson(all);
   const found = keyId === undefined ? all.at(-1) : all.find((one) => one.keyId === keyId);
   if (!found)
-    throw new FirebreakError(
-      'FB_ERR_UNKNOWN_ID',
-      `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`,
-    );
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `unknown key ${keyId}: use one of ${all.map((one) => one.keyId).join(', ')}`);
   for (const line of found.pem.trimEnd().split('\n')) print(line);
 }
 
@@ -101,7 +98,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
   if (!subjectOfIncident(id))
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
-      `${written} is not an incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
+      `${written} is neither an incident (such as shop/Deployment/cart) nor the full SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
     );
   const { run } = options;
   try {
@@ -111,7 +108,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
     const addresses = hasCode(error, ...aloneAfter) ? await indexed(reader, id, run) : [];
     if (addresses.length === 0) throw error;
     if (!options.json)
-      print('From the store alone, all runs of it: Temporal does not know the incident any more, or cannot be asked from here.');
+      print('From the store alone, for all its runs: Temporal no longer has the incident, or cannot be reached from here.');
     return { reader, addresses };
   }
 }
@@ -130,14 +127,14 @@ async function indexed({ index, store, verifier }: EvidenceReader, incident: str
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {
   const check = createManifestVerifier(reader);
   if (!reader.keys && !options.json)
-    print(printable(`What is sealed is only checked as it lies in the store: ${reader.opensWith} is not here.`));
+    print(printable(`Sealed evidence is only checked as it is stored: ${reader.opensWith} is missing here.`));
   const results: { readonly manifest: string; readonly problems: readonly string[] }[] = [];
   for (const manifest of addresses) results.push({ manifest, problems: await check(manifest) });
   if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
   if (options.json) return printJson(results);
   if (results.length === 0) return print('Nothing is kept: there is nothing to check.');
   for (const { manifest, problems } of results) {
-    const verdict = 'signature, custody list and every hash are right';
+    const verdict = 'signature, custody list and every hash are correct';
     print(printable(`${manifest}  ${problems.length === 0 ? verdict : `${problems.length} found`}`));
     for (const problem of problems) print(printable(`  ${problem}`));
   }

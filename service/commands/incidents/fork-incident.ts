@@ -57,7 +57,7 @@ function answer(text: string, before: ForkCommandOptions['answer']): ForkCommand
 
 function failure(text: string, before: ForkCommandOptions['fail']): ForkCommandOptions['fail'] {
   const [step = '', code = 'FB_ERR_REFUSED'] = text.split('=');
-  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code that firebreak docs errors lists.`);
+  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is not a code that firebreak docs errors lists.`);
   return { ...before, [step]: code };
 }
 
@@ -101,7 +101,7 @@ function printFork({ chain, rows, past, story, missing }: Fork): void {
     },
   ]);
   print();
-  print('- was so, + would have been so; the rest is the same.');
+  print('- as it was, + as it would have been; the rest is the same.');
   print();
   printFacts([
     ['playbooks', printable(`${past.playbooks.join(', ') || 'none'} → ${story.playbooks.join(', ') || 'none'}`)],

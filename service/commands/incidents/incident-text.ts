@@ -72,7 +72,7 @@ function choiceLine(choice: Choice): string {
   const facts = [
     quorum === 1 ? '1 person' : `${quorum} people`,
     touches.length === 0 ? 'changes nothing' : touches.join(', '),
-    ...(needsReason(choice) ? ['say why with --reason'] : []),
+    ...(needsReason(choice) ? ['needs --reason'] : []),
     ...Object.entries(choice.form ?? {}).map(([name, of]) => `--set ${name}=… (${of.label}: ${askedFor(of)})`),
   ];
   return `--choice ${id}: ${labelOf(choice)} (${facts.join('; ')})`;

@@ -16,7 +16,7 @@ export function registerIncidentsCommand(program: Command): void {
   const list = incidents
     .command('list')
     .description('list the open incidents of this cluster, newest first')
-    .option('--all', 'closed ones too')
+    .option('--all', 'also list closed ones')
     .addOption(new Option('--severity <severity>', 'only this severity').choices(severities))
     .option('--namespace <name>', 'only this namespace of the cluster', namespaceName)
     .option('--limit <number>', 'how many at most', positive, 50);
@@ -68,7 +68,7 @@ function registerExportCommand(incidents: Command): void {
       .command('export')
       .description('export an incident as one signed file that others can check without Firebreak; the export is recorded')
       .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it'),
-    'who hands it out',
+    'who exports it',
   )
     .addOption(reasonOption('why, for the record').makeOptionMandatory())
     .requiredOption(
@@ -77,7 +77,7 @@ function registerExportCommand(incidents: Command): void {
       outFile,
     )
     .option('--run <run>', 'an earlier run of this incident (default: the newest)')
-    .option('--artefacts [names...]', 'evidence to include as files: all of it, or these names or SHA-256')
+    .option('--artefacts [names...]', 'evidence to include as files: all of it, or only these names or SHA-256 digests')
     .addOption(retiredKeyOption());
   const who = '--as ada --key ~/.firebreak/ada.pem --reason "audit of March"';
   withExamples(withConfig(command), [
@@ -90,6 +90,6 @@ function registerExportCommand(incidents: Command): void {
 }
 
 function outFile(text: string): string {
-  if (!/\.(?:html|json)$/.test(text)) throw new InvalidArgumentError('Its name ends in .html or .json.');
+  if (!/\.(?:html|json)$/.test(text)) throw new InvalidArgumentError('Expected a name that ends in .html or .json.');
   return text;
 }

@@ -30,20 +30,20 @@ const startedAs: readonly Severity[] = severities.slice(0, 4);
 
 function podNamed(text: string): WrittenPod {
   const pod = podIn(text) ?? (podIn(`default/${text}`) && { name: text });
-  if (!pod) throw new InvalidArgumentError('Write NAMESPACE/NAME, as kubectl prints them.');
+  if (!pod) throw new InvalidArgumentError('Expected NAMESPACE/NAME, as kubectl prints them.');
   return pod;
 }
 
 /** @throws FB_ERR_INCOMPLETE if nothing says which namespace it is in: that is never guessed */
 function podMeant({ name, namespace: written }: WrittenPod, { namespace = written }: OrderOptions): Pod {
   if (namespace === undefined || (written !== undefined && written !== namespace))
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'Write NAMESPACE/NAME, or say --namespace: it is not guessed');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'the namespace is missing: use NAMESPACE/NAME or --namespace');
   return { namespace, name };
 }
 
 function linkGiven(text: string): string {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text) || text.length > longestLink)
-    throw new InvalidArgumentError(`Write an address that begins with https://, ${longestLink} characters at most.`);
+    throw new InvalidArgumentError(`Expected an address that begins with https://, of at most ${longestLink} characters.`);
   return text;
 }
 
@@ -51,8 +51,8 @@ function withOrder(command: Command, reason: string): Command {
   return withConfig(
     withPerson(command.argument('<namespace/pod>', 'the pod that it is about', podNamed), 'who orders it')
       .addOption(reasonOption(reason).makeOptionMandatory())
-      .option('-n, --namespace <name>', 'its namespace, where the pod is written without', namespaceName)
-      .option('--link <url>', 'of the message or page that it came from', linkGiven),
+      .option('-n, --namespace <name>', 'its namespace, if the pod is given without one', namespaceName)
+      .option('--link <url>', 'address of the message or page that it came from', linkGiven),
   );
 }
 
@@ -106,6 +106,6 @@ async function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' |
     if (options.json) return printJson({ incident, terms });
     const short = shortIncidentId(incident, cluster);
     print(printable(startedText(short, wanted)));
-    print(printable(`What becomes of it: firebreak incidents watch ${short}`));
+    print(printable(`To follow it: firebreak incidents watch ${short}`));
   });
 }

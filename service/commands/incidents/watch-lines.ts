@@ -24,7 +24,7 @@ export async function printUntilClosed(
       for (const entry of newEntries(before, now)) printEntry(entry, names, options);
       if (!now.open) return;
       before = now;
-    } else if (!isAway) process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
+    } else if (!isAway) process.stderr.write('No answer at the moment: the timeline continues when there is one.\n');
     isAway = now === undefined;
     await sleep(lookEveryMs);
   }

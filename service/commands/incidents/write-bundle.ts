@@ -103,14 +103,14 @@ async function exportTo(file: FileHandle, written: string, options: ExportOption
 function linesOf(verdict: IntactBundle, incident: string, { out, as }: ExportOptions): readonly string[] {
   const { records, covered, lastCheckpoint, closed, missingManifests } = verdict;
   return [
-    `Wrote ${counted(records, 'record')} of ${incident} to ${out}. It is on the record that ${as} has handed it out.`,
+    `Wrote ${counted(records, 'record')} of ${incident} to ${out}. It is on record that ${as} exported it.`,
     ...(covered < records ? [`The notary has not signed the last ${records - covered} yet: export it again in a minute.`] : []),
     ...(closed ? [] : ['The incident is still open.']),
     ...(missingManifests.length > 0
-      ? [`Not in it, because they could not be read: ${counted(missingManifests.length, 'evidence manifest')}.`]
+      ? [`Not included, because they could not be read: ${counted(missingManifests.length, 'evidence manifest')}.`]
       : []),
     `Newest checkpoint: ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}.`,
-    'Give the fingerprints of the keys another way than the file: firebreak bundle keys.',
+    'Pass on the fingerprints of the keys separately from the file: firebreak bundle keys prints them.',
   ];
 }
 
@@ -120,7 +120,7 @@ function mustBeTheirKey({ as: person, key: file }: ExportOptions, { roster }: Co
   const found = personById(roster, person);
   if (!found) throw unknownName({ what: 'person on the roster', written: person, known });
   if (!createVerifier({ publicKeys: found.keys }).keyIds.includes(keyId))
-    throw new FirebreakError('FB_ERR_KEY_FILE', `the key in ${file} is none that the roster has of ${person}`);
+    throw new FirebreakError('FB_ERR_KEY_FILE', `the key in ${file} is not one that the roster has for ${person}`);
 }
 
 /** @throws FB_ERR_INCOMPLETE */
@@ -128,7 +128,7 @@ async function newFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (error) {
-    const why = systemErrorCode(error) === 'EEXIST' ? 'is there already' : `cannot be written: ${writeProblem(error)}`;
+    const why = systemErrorCode(error) === 'EEXIST' ? 'already exists' : `cannot be written: ${writeProblem(error)}`;
     throw new FirebreakError('FB_ERR_INCOMPLETE', `${path} ${why}`);
   }
 }
@@ -155,7 +155,7 @@ async function artefactsOf(
   if (bytes > mostArtefactBytes)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      `${bytes} bytes of artefacts are more than a bundle takes (64 MiB): use evidence get`,
+      `${bytes} bytes of artefacts are more than a bundle can hold (64 MiB): use evidence get`,
     );
   const read = new Map<string, BundleArtefact>();
   for (const artefact of chosen) {

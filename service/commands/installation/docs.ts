@@ -22,7 +22,7 @@ export function registerDocsCommand(program: Command): void {
       program
         .command('docs')
         .description('print a page of this version’s documentation, or list the pages')
-        .argument('[page]', 'such as operations, sensors/falco; absent: the list'),
+        .argument('[page]', 'such as operations or sensors/falco (default: list the pages)'),
     ),
     ['firebreak docs', 'firebreak docs operations | less'],
   ).action((written: string | undefined, options: CommonOptions) => {
@@ -51,7 +51,7 @@ function list(pages: readonly Page[], { json }: CommonOptions): void {
 
 function pagesIn(folder: string): readonly Page[] {
   if (!existsSync(folder))
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `the pages are not where this program is installed: ${folder}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `the documentation is missing from this installation: ${folder}`);
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md'))
     .map((path) => ({

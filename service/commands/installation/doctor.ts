@@ -19,8 +19,10 @@ const leftoverMs = 1_000;
 export function registerDoctorCommand(program: Command): void {
   const doctor = program
     .command('doctor')
-    .description('check everything that an installation needs, and say what is wrong and what to do; exit code 1 if anything is')
-    .option('--role <roles>', 'whose secrets, files and rights are here', roleList, roles)
+    .description(
+      'check everything that an installation needs, and say what is wrong and what to do; exit code 1 if anything is wrong',
+    )
+    .option('--role <roles>', 'the roles whose secrets, files and rights are here', roleList, roles)
     .option(
       '--probe',
       'test whether NetworkPolicies are enforced, with four pods and a policy for some seconds; needs the right to create them',

@@ -58,13 +58,13 @@ export function registerInitCommand(program: Command): void {
     .option('--cluster <name>', 'name of the cluster (default: lab)')
     .option(
       '--temporal <address>',
-      `Temporal’s frontend, or \`install\` for one that the chart brings, for a trial (default: its service in the cluster, else \`install\`; ${temporalHere} where no cluster is looked at)`,
+      `Temporal’s frontend, or \`install\` for one that the chart brings, for a trial (default: its service in the cluster, else \`install\`; ${temporalHere} if no cluster is read)`,
     )
     .option('--kubeconfig <file>', 'the kubeconfig (default: KUBECONFIG; without one, the cluster is not read)')
     .option('--context <name>', 'the context in it (default: the current one)')
-    .option('--person <id=name[:slack]>', 'who decides, several times: two at least for what is critical', person, [])
+    .option('--person <id=name[:slack]>', 'who decides; may be repeated: critical decisions need at least two', person, [])
     .option('--slack <app,team,channel>', 'ids of the app, the workspace and the channel (default: no Slack)', slack)
-    .option('--url <url>', 'where Slack and sensors from outside reach it', webAddress);
+    .option('--url <url>', 'where Slack and external sensors reach it', webAddress);
   withExamples(withJson(init), [
     'firebreak init',
     'firebreak init --yes --out try --person ada=Ada --person grace=Grace --kubeconfig ~/.kube/config',
@@ -76,21 +76,22 @@ function person(text: string, before: readonly NewPerson[] = []): readonly NewPe
   const [, id, name, account] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,62})=([^:]+?)(?::([UW][A-Z0-9]+))?$/.exec(text.trim()) ?? [];
   if (id === undefined || name === undefined)
     throw new InvalidArgumentError(
-      'A person is ID=NAME, or ID=NAME:SLACK with the id of their account, such as ada=Ada:U0123456789.',
+      'Expected ID=NAME, or ID=NAME:SLACK with the id of their Slack account, such as ada=Ada:U0123456789.',
     );
-  if (before.some((one) => one.id === id)) throw new InvalidArgumentError(`Two people are ${id}: each has an id of their own.`);
+  if (before.some((one) => one.id === id)) throw new InvalidArgumentError(`Two people have the id ${id}: each needs their own.`);
   return [...before, { id, name, ...(account !== undefined && { slack: account }) }];
 }
 
 function slack(text: string): NonNullable<NewInstallation['slack']> {
   const [, appId, teamId, channel] = /^(A[A-Z0-9]+),(T[A-Z0-9]+),([CG][A-Z0-9]+)$/.exec(text.replaceAll(' ', '')) ?? [];
   if (appId === undefined || teamId === undefined || channel === undefined)
-    throw new InvalidArgumentError('Three ids with commas between, such as A0123456789,T0123456789,C0123456789.');
+    throw new InvalidArgumentError('Expected three ids separated by commas, such as A0123456789,T0123456789,C0123456789.');
   return { appId, teamId, channel };
 }
 
 function webAddress(text: string): string {
-  if (!httpUrl.safeParse(text).success) throw new InvalidArgumentError('An address such as https://firebreak.example.com.');
+  if (!httpUrl.safeParse(text).success)
+    throw new InvalidArgumentError('Expected an address such as https://firebreak.example.com.');
   return text;
 }
 
@@ -114,7 +115,7 @@ async function make(options: InitOptions): Promise<void> {
   if (there.length > 0 && !options.force)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      `${out} has ${there.map(({ name }) => name).join(', ')} already: --force writes over them`,
+      `${out} already has ${there.map(({ name }) => name).join(', ')}: --force overwrites them`,
     );
   const problems = checkedBefore(files, publicKeys);
   write(out, files);
@@ -136,7 +137,7 @@ function checkedBefore(files: readonly NewFile[], publicKeys: Readonly<Record<st
     const checked = checkConfig({ path: join(folder, configFile), env: process.env });
     if (checked.ok) return checked.deadEnds;
     const wrong = checked.problems.map(({ path, problem, remedy }) => `${path}: ${problem}. ${remedy}`);
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `what it would write is no valid configuration:\n  ${wrong.join('\n  ')}`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `the configuration to be written is not valid:\n  ${wrong.join('\n  ')}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -153,13 +154,13 @@ async function look(kubeconfig: string, context: string | undefined): Promise<Cl
       api.close();
     }
   } catch (error) {
-    return `The cluster does not answer (${error instanceof FirebreakError ? error.detail : 'for no known reason'})`;
+    return `The cluster does not answer (${error instanceof FirebreakError ? error.detail : 'unknown reason'})`;
   }
 }
 
 function tell(sight: ClusterSight | string): void {
   if (typeof sight === 'string') {
-    print(`${printable(sight)}: nothing was looked at.\n`);
+    print(`${printable(sight)}: the cluster was not read.\n`);
     return;
   }
   const { network, sensors, gitops, temporal, version } = sight;
@@ -212,7 +213,7 @@ async function ask(
         ? options.person
         : await valid(
             terminal,
-            'Who decides, two people at least (ada=Ada, grace=Grace; with Slack ada=Ada:U0123456789)',
+            'Who decides, at least two people (ada=Ada, grace=Grace; with Slack ada=Ada:U0123456789)',
             '',
             peopleOf,
           );
@@ -235,7 +236,7 @@ type Terminal = ReturnType<typeof askOnTerminal>;
 
 async function answer(terminal: Terminal, question: string, usual: string): Promise<string> {
   const typed = await terminal.ask(usual === '' ? `${question}: ` : `${question} [${usual}]: `);
-  if (typed === undefined) throw new FirebreakError('FB_ERR_INCOMPLETE', 'it was ended before all questions were answered');
+  if (typed === undefined) throw new FirebreakError('FB_ERR_INCOMPLETE', 'the input ended before all questions were answered');
   return typed.trim() || usual;
 }
 

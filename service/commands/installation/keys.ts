@@ -54,14 +54,14 @@ export function registerKeysCommand(program: Command): void {
 async function makeKeys({ folder, json }: MakeOptions): Promise<void> {
   const made = await makeKeySet(resolve(folder));
   if (json) return printJson({ folder: resolve(folder), made });
-  print(made.length > 0 ? `made in ${resolve(folder)}: ${made.join(', ')}` : `all keys are in ${resolve(folder)} already`);
+  print(made.length > 0 ? `created in ${resolve(folder)}: ${made.join(', ')}` : `${resolve(folder)} already has all keys`);
 }
 
 async function printManifests({ folder, namespace }: ManifestOptions): Promise<void> {
   const manifests = await keyManifests({ folder: resolve(folder), namespace }).catch(() => {
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',
-      `${resolve(folder)} does not have all keys: firebreak keys make --folder ${folder}`,
+      `${resolve(folder)} does not have all keys: run firebreak keys make --folder ${folder}`,
     );
   });
   print(manifests.map((one) => stringify(one)).join('---\n'));
@@ -75,7 +75,7 @@ async function installKeys({ namespace, kubeconfig, json }: InstallOptions): Pro
   try {
     const made = await installKeySet({ api, namespace, folder });
     if (json) printJson({ namespace, made });
-    else print(made.length > 0 ? `made in ${namespace}: ${made.join(', ')}` : `all keys are in ${namespace} already`);
+    else print(made.length > 0 ? `created in ${namespace}: ${made.join(', ')}` : `${namespace} already has all keys`);
   } finally {
     api.close();
     rmSync(folder, { recursive: true, force: true });

@@ -85,7 +85,7 @@ export async function propose<Options extends ProposeOptions>(
     const kind = kindOf(order);
     const { id, until } = order.terms;
     const what = `${kind.title}, until ${until}`;
-    await confirm({ lines: [`Proposal of ${options.as}: ${what}`], ends: endsOf(kind) }, options);
+    await confirm({ lines: [`Proposal by ${options.as}: ${what}`], ends: endsOf(kind) }, options);
     await proposeDecision(session, await signedProposal(order, await personalSigner(options.key)));
     if (options.json) return printJson(order.terms);
     print(printable(`Proposed as ${id}: ${what}. Nothing has changed yet.`));
@@ -184,13 +184,13 @@ export async function endAll(
   });
   const last = all.at(-1);
   if (noun !== 'suppression' && last) {
-    const lines = all.map(({ kind, reason: why }) => `Order of ${person}: end the ${kind.title} (${why})`);
+    const lines = all.map(({ kind, reason: why }) => `Order by ${person}: end the ${kind.title} (${why})`);
     await confirm(shown ?? { lines, ends: endsOf(last.kind) }, options);
   }
   for (const { order, kind } of all) {
     const signed = await signedOrder(order, options.key);
     const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-    if (!options.json) print(printable(`Ended: ${kind.over}. Cells know it within 5 s.`));
+    if (!options.json) print(printable(`Ended: ${kind.over}. Cells learn of it within 5 s.`));
     else if (order === last?.order) printJson(ended.status);
   }
 }
@@ -204,7 +204,7 @@ function mustNeedNoSignIn({ config }: Session, found: DecisionState, order: EndD
 
 function unknown(noun: Noun, id: string): FirebreakError {
   return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${calledBy[noun]} ${id}`, {
-    remedy: `Take it from \`${listedBy[noun]}\`. For another cluster, use the configuration of that cluster.`,
+    remedy: `Find its id with \`${listedBy[noun]}\`. For another cluster, use the configuration of that cluster.`,
   });
 }
 

@@ -42,7 +42,7 @@ interface RestrainOptions extends ProposeOptions {
 function hoursUpTo(most: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (!(number > 0 && number <= most)) throw new InvalidArgumentError(`A number of hours, ${most} at most.`);
+    if (!(number > 0 && number <= most)) throw new InvalidArgumentError(`Expected a number of hours, at most ${most}.`);
     return number;
   };
 }
@@ -112,7 +112,7 @@ export function registerRestraintsCommand(program: Command): void {
     .description('freezes, observe modes and break-glass sessions, in force and proposed');
   registerList(
     restraints,
-    { name: 'restraints', description: 'list what is in force and proposed; with --desk what is in force' },
+    { name: 'restraints', description: 'list what is in force and proposed; with --desk, only what is in force' },
     {
       here: list,
       atDesk: async (at, options) => (await import('../desk/desk-in-force.ts')).listRestraintsAtDesk(at, options),
@@ -148,7 +148,10 @@ async function scopeOf(
   }
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
   if (playbook === undefined && mode === 'break-glass')
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name --incident or --namespace: a break-glass session is for nothing wider');
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      'name --incident or --namespace: a break-glass session cannot be wider than that',
+    );
   if (playbook === undefined) return { kind: 'cluster' };
   const ids = playbooksOf(session.config).map(({ id }) => id);
   if (!ids.includes(playbook))

@@ -86,7 +86,7 @@ export async function showSuppression(session: Session, id: string, options: { r
     ['hidden', what ? `${what.count.count}, from ${what.count.firstSeen} to ${what.count.lastSeen}` : countText(hidden, id)],
   ];
   printFacts(facts.map(([name, value]) => [name, printable(value)]));
-  if (hidden === undefined) print('What it has hidden is known on the machine with the spool.');
+  if (hidden === undefined) print('What it has hidden is known only on the machine with the spool.');
   if (!what || what.alerts.length === 0) return;
   print();
   printTable(what.alerts.slice(0, 50), [

@@ -24,18 +24,18 @@ interface AddOptions extends ProposeOptions {
 
 function workload(text: string): AddOptions['workload'] {
   const [namespace, kind, name, ...rest] = text.split('/');
-  if (!namespace || !kind || !name || rest.length > 0) throw new InvalidArgumentError('Write NAMESPACE/Kind/NAME.');
+  if (!namespace || !kind || !name || rest.length > 0) throw new InvalidArgumentError('Expected NAMESPACE/Kind/NAME.');
   return { namespace, workload: { kind, name } };
 }
 
 function digest(text: string): string {
-  if (!/^sha256:[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('Write sha256: and 64 hex digits.');
+  if (!/^sha256:[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('Expected sha256: and 64 hex digits.');
   return text;
 }
 
 function days(text: string): number {
   const number = Number(text);
-  if (!(number > 0 && number <= 30)) throw new InvalidArgumentError('A number of days, 30 at most.');
+  if (!(number > 0 && number <= 30)) throw new InvalidArgumentError('Expected a number of days, at most 30.');
   return number;
 }
 
@@ -86,7 +86,7 @@ export function registerSuppressCommand(program: Command): void {
   );
   registerList(
     suppress,
-    { name: 'suppress', description: 'list what is hidden and what is proposed; with --desk what is hidden' },
+    { name: 'suppress', description: 'list what is hidden and what is proposed; with --desk, only what is hidden' },
     {
       here: listSuppressions,
       atDesk: async (at, options) => (await import('../desk/desk-in-force.ts')).listSuppressionsAtDesk(at, options),

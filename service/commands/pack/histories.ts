@@ -15,7 +15,7 @@ export function registerHistories(pack: Command): void {
       pack
         .command('histories')
         .description('record what each playbook does on a real Temporal, for silence and each answer, as the pack’s histories')
-        .argument('[folder]', 'of the pack', '.')
+        .argument('[folder]', 'folder of the pack', '.')
         .option('--check', 'only replay the recorded histories; exit code 1 if a playbook takes another path'),
     ),
     ['firebreak pack histories', 'firebreak pack histories --check'],

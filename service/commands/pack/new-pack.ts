@@ -17,7 +17,7 @@ export type Runner = (typeof runners)[number];
 export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
   const { name, folder, runner } = options;
   if (existsSync(folder))
-    throw new FirebreakError('FB_ERR_REFUSED', `${folder} is there already: choose another name, or remove it`);
+    throw new FirebreakError('FB_ERR_REFUSED', `${folder} already exists: choose another name, or remove it`);
   const files = filesOf(name, runner, folder);
   try {
     for (const [file, text] of Object.entries(files)) {

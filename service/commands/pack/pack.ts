@@ -20,7 +20,7 @@ export function registerPackCommand(program: Command): void {
     pack
       .command('new')
       .description('create the folder of a pack: a playbook, its test, and an alert to try it with')
-      .argument('<name>', 'of the pack, and of the folder', packName)
+      .argument('<name>', 'name of the pack and of its folder', packName)
       .addOption(new Option('--runner <name>', 'what runs its tests').choices(runners).default('node')),
     ['firebreak pack new our-playbooks', 'firebreak pack new our-playbooks --runner vitest'],
   ).action(create);
@@ -29,7 +29,7 @@ export function registerPackCommand(program: Command): void {
       pack
         .command('check')
         .description('report every problem of a pack, with file and line, and replay its histories; exit code 1 if there is one')
-        .argument('[where]', 'folder, or tarball of npm pack', '.'),
+        .argument('[where]', 'folder, or tarball from `npm pack`', '.'),
     ),
     ['firebreak pack check', 'firebreak pack check our-playbooks-1.0.0.tgz'],
   ).action(check);
@@ -39,7 +39,7 @@ export function registerPackCommand(program: Command): void {
       pack
         .command('integrity')
         .description('print the integrity hash that pins a pack in the configuration')
-        .argument('[where]', 'folder, or tarball of npm pack', '.'),
+        .argument('[where]', 'folder, or tarball from `npm pack`', '.'),
     ),
     ['firebreak pack integrity our-playbooks'],
   ).action((where: string, { json }: CommonOptions) => {
@@ -53,13 +53,15 @@ export function registerPackCommand(program: Command): void {
 
 function packName(text: string): string {
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(text) || text === 'firebreak')
-    throw new InvalidArgumentError('Small letters, digits and -, at most 40, a letter first; firebreak is taken.');
+    throw new InvalidArgumentError(
+      'Use at most 40 lowercase letters, digits and hyphens, starting with a letter; firebreak is reserved.',
+    );
   return text;
 }
 
 function create(name: string, { runner }: { readonly runner: Runner }): void {
   const files = newPack({ name, folder: resolve(name), runner });
-  print(`Made ${name} with ${files.length} files. Go on with:`);
+  print(`Created ${name} with ${files.length} files. Next:`);
   print(`  cd ${name} && npm install && npm test && npm run check`);
 }
 
@@ -106,7 +108,7 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
     return;
   }
   print(`${name} ${version}, integrity ${files.integrity}`);
-  if (notChecked !== undefined) print(`its types, and whether each step is waited for, were not looked at: ${notChecked}`);
+  if (notChecked !== undefined) print(`its types, and whether each step is awaited, were not checked: ${notChecked}`);
   printTable(playbooks, [
     { title: 'PLAYBOOK', text: ({ id }) => id },
     { title: 'FROM', text: ({ on }) => on.minSeverity },
@@ -116,7 +118,7 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
   ]);
   if (actions.length > 0) printActions(actions);
   print();
-  print(`Whatever people answer, its rules and its groups: firebreak playbooks check --pack ${where}`);
+  print(`To check every answer, its rules and its groups: firebreak playbooks check --pack ${where}`);
 }
 
 function printActions(actions: readonly OwnAction[]): void {

@@ -52,7 +52,7 @@ interface PromoteOptions extends ProposeOptions {
 /** Share of new incidents. */
 function percentOf(text: string): number {
   const percent = /^[1-9]\d?$/.test(text) ? Number(text) : 0;
-  if (percent === 0) throw new InvalidArgumentError('A whole number from 1 to 99; for all of them: --all.');
+  if (percent === 0) throw new InvalidArgumentError('Expected a whole number from 1 to 99; for all of them, use --all.');
   return percent;
 }
 
@@ -60,7 +60,8 @@ const usuallyObservedMs = 48 * 3_600_000;
 
 function namedVersion(text: string): Named {
   const [, pack = '', version = ''] = /^([^@]*)@(.*)$/.exec(text) ?? [];
-  if (!packName.test(pack) || !releaseVersion.test(version)) throw new InvalidArgumentError('Write PACK@VERSION: acme@1.2.0.');
+  if (!packName.test(pack) || !releaseVersion.test(version))
+    throw new InvalidArgumentError('Expected PACK@VERSION, such as acme@1.2.0.');
   return { pack, version };
 }
 
@@ -68,12 +69,13 @@ function namedVersion(text: string): Named {
 export function namedPack(text: string): string {
   if (packName.test(text)) return text;
   const [name = ''] = text.split('@');
-  throw new InvalidArgumentError(`Write the name of the pack alone: ${packName.test(name) ? name : 'acme'}.`);
+  throw new InvalidArgumentError(`Expected only the name of the pack: ${packName.test(name) ? name : 'acme'}.`);
 }
 
 function observedFor(text: string): number {
   const ms = isDuration(text) ? durationMs(text) : 0;
-  if (ms <= 0 || ms > longestObservedMs) throw new InvalidArgumentError('A duration such as 48h or 7d, 30 days at most.');
+  if (ms <= 0 || ms > longestObservedMs)
+    throw new InvalidArgumentError('Expected a duration such as 48h or 7d, at most 30 days.');
   return ms;
 }
 
@@ -94,7 +96,7 @@ export function registerPromoting(pack: Command): void {
           .conflicts(['all', 'percent']),
       )
       .addOption(
-        new Option('--percent <n>', 'use it for this percentage of new incidents, for 30 days at most')
+        new Option('--percent <n>', 'use it for this percentage of new incidents, for at most 30 days')
           .argParser(percentOf)
           .conflicts('all'),
       )
@@ -155,14 +157,14 @@ async function observed({ pack, version }: Named, { config: path, json }: Config
   const { stateDir } = loadConfig({ path, env: process.env });
   const rows = observedOf(stateDir, { pack, release: version });
   if (json) return printJson(rows);
-  if (rows.length === 0) return print(`Nothing was observed of ${pack}@${version} by the cell whose state directory is here.`);
+  if (rows.length === 0) return print(`The cell whose state directory is here has observed nothing of ${pack}@${version}.`);
   printTable(rows, [
     { title: 'AT', text: ({ at }) => at },
     { title: 'INCIDENT', text: ({ incident }) => incident },
     { title: 'ALERT', text: ({ rule }) => rule },
     { title: 'PLAYBOOK', text: ({ playbook }) => playbook },
     { title: 'PEOPLE ANSWERED', text: ({ answered = [] }) => answered.join(', ') },
-    { title: 'IT WOULD COME TO', text: ({ outcome }) => outcome },
+    { title: 'IT WOULD LEAD TO', text: ({ outcome }) => outcome },
   ]);
 }
 
@@ -259,16 +261,16 @@ async function rollback(session: Session, pack: string, options: VoterOptions): 
   const ends = ramping || !live ? shares : [...shares, live];
   const left = active.filter((one) => !ends.includes(one));
   const runs = promotedOf(pack, left, Date.now()).live;
-  const how = ramping ? 'in every incident that begins' : 'again';
-  const then = runs ? `Then ${releaseText(runs)} runs ${how}.` : `Then no version of ${pack} runs: there is none before.`;
+  const how = ramping ? 'in every new incident' : 'again';
+  const then = runs ? `Then ${releaseText(runs)} runs ${how}.` : `Then no version of ${pack} runs: there is no earlier one.`;
   const ordered = ramping ?? live;
-  const what = ordered && `no incident begins with ${releaseText(ordered)} any more (promoted because: ${ordered.reason})`;
+  const what = ordered && `no new incident uses ${releaseText(ordered)} any more (promoted because: ${ordered.reason})`;
   await endAll(
     session,
     'promotion',
     ends.map(({ id }) => id),
     options,
-    { lines: [`Order of ${options.as}: ${what}`, then], ends: pack },
+    { lines: [`Order by ${options.as}: ${what}`, then], ends: pack },
   );
   if (!options.json) print(printable(then));
 }

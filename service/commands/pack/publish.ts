@@ -32,7 +32,7 @@ interface PublishOptions extends StoreOptions, ReplayOptions {
 function withStore(command: Command): Command {
   return withConfig(command).option(
     '--store <folder>',
-    'a folder as the store, in place of the one that the configuration names',
+    'a folder to use as the store, instead of the one that the configuration names',
   );
 }
 
@@ -45,7 +45,7 @@ export function registerPublishing(pack: Command): void {
         .description(
           'check, build and sign this version of a pack, replay its histories and recent incidents on it, and add it to the store of releases, where it never changes',
         )
-        .argument('[where]', 'folder, or tarball of npm pack', '.')
+        .argument('[where]', 'folder, or tarball from `npm pack`', '.')
         .requiredOption('--key <file>', 'the publisher’s Ed25519 private key (PEM); releases.publishers names its public half')
         .option(
           '--incidents <number>',
@@ -56,7 +56,7 @@ export function registerPublishing(pack: Command): void {
         .addOption(durationOption('--within <duration>', 'how long that may take', '1m'))
         .option(
           '--allow-changed <reason>',
-          'publish although some histories take another path now; the reason is signed, too',
+          'publish even though some histories now take another path; the reason is also signed',
           whyChanged,
         ),
     ),
@@ -68,8 +68,8 @@ export function registerPublishing(pack: Command): void {
   )
     .addHelpText(
       'after',
-      '\nIncidents are those of the configuration’s Temporal in which a playbook of this pack ran, sealed and proven as everywhere; with --store none are looked at.' +
-        '\nThose that are open end with the build that they began with, whatever is published: a change is told, so that nobody makes one without knowing.',
+      '\nIncidents are those of the configuration’s Temporal in which a playbook of this pack ran, sealed and verified as everywhere else; with --store, none are read.' +
+        '\nOpen incidents finish with the build that they started with, whatever is published. A change is reported so that nobody makes one unknowingly.',
     )
     .action(publish);
   withExamples(
@@ -86,7 +86,7 @@ export function registerPublishing(pack: Command): void {
 function whyChanged(text: string): string {
   const reason = text.trim();
   if (reason === '' || reason.length > longestReason)
-    throw new InvalidArgumentError(`A reason for those who read it later, of ${longestReason} characters at most.`);
+    throw new InvalidArgumentError(`Expected a reason for those who read it later, of at most ${longestReason} characters.`);
   return reason;
 }
 
@@ -99,7 +99,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   if (fault)
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check says all of it`,
+      `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check lists all problems`,
     );
   if (options.store !== undefined) mustTakeFiles(resolve(options.store));
   const store = await storeIn(options);
@@ -120,11 +120,11 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
       replayed,
       ...(changed && { changed }),
     });
-  print(`${outcome === 'known' ? 'Known already' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
+  print(`${outcome === 'known' ? 'Already published' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
   print(
-    `Replayed: ${replayed.golden} of its own histories, ${replayed.incidents} of incidents; ${changed?.count ?? 0} go another way.`,
+    `Replayed: ${replayed.golden} of its own histories, ${replayed.incidents} of incidents; ${changed?.count ?? 0} take another path.`,
   );
-  print(`It runs nowhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
+  print(`It does not run anywhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
 }
 
 /** @throws FB_ERR_REFUSED if the pack cannot be published. */
@@ -167,13 +167,9 @@ function mustTakeFiles(folder: string): void {
     ensureFolderSync(folder, 0o700);
     accessSync(folder, constants.W_OK);
   } catch (error) {
-    throw new FirebreakError(
-      'FB_ERR_REFUSED',
-      `nothing can be written into ${folder}: ${systemErrorCode(error) ?? 'it failed'}`,
-      {
-        remedy: 'Name a folder with --store that you may write into.',
-      },
-    );
+    throw new FirebreakError('FB_ERR_REFUSED', `cannot write to ${folder}: ${systemErrorCode(error) ?? 'unknown error'}`, {
+      remedy: 'With --store, name a folder that you may write to.',
+    });
   }
 }
 
@@ -198,7 +194,7 @@ async function configured(path: string) {
 async function list(pack: string, options: StoreOptions): Promise<void> {
   if (options.store !== undefined && !existsSync(options.store))
     throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no folder ${resolve(options.store)}`, {
-      remedy: 'Name the folder that `firebreak pack publish --store` was given.',
+      remedy: 'Name the folder that was used with `firebreak pack publish --store`.',
     });
   const store = await storeIn(options);
   const verify = options.store === undefined ? await publishersIn(options.config) : () => true;
@@ -222,8 +218,8 @@ async function list(pack: string, options: StoreOptions): Promise<void> {
   printTable(rows, [
     { title: 'VERSION', text: (row) => row.version },
     { title: 'PUBLISHED', text: (row) => row.at },
-    { title: options.store === undefined ? 'INTEGRITY' : 'INTEGRITY (signature not looked at)', text: (row) => row.said },
-    { title: 'GOES ANOTHER WAY', text: ({ changed }) => changed ?? '-' },
+    { title: options.store === undefined ? 'INTEGRITY' : 'INTEGRITY (signature not checked)', text: (row) => row.said },
+    { title: 'TAKES ANOTHER PATH', text: ({ changed }) => changed ?? '-' },
   ]);
 }
 

@@ -36,7 +36,7 @@ export async function replayAll(built: Built, options: ReplayOptions): Promise<P
   if (because === undefined)
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `${faults.length} of ${own.count + real.count} histories go another way on it: ${faults[0]}. If that is meant, say why: --allow-changed "…"`,
+      `${faults.length} of ${own.count + real.count} histories take another path on it: ${faults[0]}. If that is intended, give the reason with --allow-changed "…"`,
     );
   return {
     replayed,
@@ -70,16 +70,14 @@ async function replayIncidents(
   try {
     return await withSession({ config: path }, async (session) => {
       const { runs, looked, unread, isCut } = await recentRunsOf(session, { pack: name, limit, untilMs: Date.now() + within });
-      tell(
-        `${looked} of the newest incidents were looked at: ${name} was at work in ${runs.length}, ${unread} could not be read.`,
-      );
-      if (isCut) tell('The time for it was over before the others were looked at: --within gives more.');
+      tell(`${looked} of the newest incidents were checked: ${name} ran in ${runs.length}, ${unread} could not be read.`);
+      if (isCut) tell('Time ran out before the others were checked: --within allows more.');
       const { workflows } = cliSpeaker(session.config);
       const faults: string[] = [];
       for (const { incident, run, history } of runs) {
         const difference = await differenceOnReplay({ bundle, workflows, workflowId: incident, history });
         if (difference !== undefined)
-          faults.push(`incident ${incident} (run ${run}) goes another way than it went: ${difference}`);
+          faults.push(`incident ${incident} (run ${run}) takes another path than before: ${difference}`);
       }
       return { count: runs.length, faults };
     });

@@ -37,11 +37,11 @@ export function registerBacktestCommand(program: Command): void {
         .command('backtest')
         .description('show what playbooks would have done about recorded alerts; nothing is changed')
         .argument('[paths...]', 'files with alerts, - for standard input (default: the recorded alerts)')
-        .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
+        .addOption(durationOption('--since <duration>', 'how far back to read the records', '30d'))
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--against <path>', 'another version of the pack, to compare with')
         .option('--playbook <id...>', 'only these playbooks')
-        .addOption(durationOption('--quiet <duration>', 'without news for so long an incident is over', '1h'))
+        .addOption(durationOption('--quiet <duration>', 'an incident counts as over after this long without alerts', '1h'))
         .option(
           '--fail-on <condition>',
           'exit code 1 if this is true, such as "touched benign > 0"; may be repeated',
@@ -62,7 +62,7 @@ function condition(text: string, before: readonly BacktestCondition[]): readonly
   try {
     return [...before, backtestCondition(text)];
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : 'Not a condition.');
+    throw new InvalidArgumentError(error instanceof Error ? error.message : 'Expected a condition.');
   }
 }
 
@@ -88,9 +88,9 @@ async function runOn(
   if (!config && paths.length === 0)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      `there are no alerts: no file is named, and there is no ${options.config} with its records`,
+      `there are no alerts: no file was named, and there is no configuration ${options.config} with records`,
       {
-        remedy: 'Name files or folders with alerts, or - for standard input; or the configuration with --config FILE.',
+        remedy: 'Name files or folders with alerts, - for standard input, or the configuration with --config FILE.',
       },
     );
   const judgesNovelty =
@@ -188,7 +188,7 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
     printTable(now.unanswered.slice(0, mostShown), [
       { title: 'ALERTS', text: ({ alerts }) => String(alerts) },
       { title: 'SEVERITY', text: ({ severity }) => severity, style: ({ severity }, text) => severityText(severity, text.length) },
-      { title: 'ANSWERED BY NOTHING', text: ({ rule }) => rule },
+      { title: 'NOT ANSWERED', text: ({ rule }) => rule },
     ]);
   }
   for (const text of failed) print(styled('red', `fails: ${printable(text)}`));

@@ -18,7 +18,7 @@ export function registerCheckCommand(group: Command): void {
   const command = group
     .command('check')
     .description('check packs before they go live: code, types, every answer, replay, rights, groups, guardrails, rules')
-    .option('--pack <path>', 'folder of a pack, or a tarball of npm pack (default: the packs of the configuration)')
+    .option('--pack <path>', 'folder of a pack, or a tarball from `npm pack` (default: the packs of the configuration)')
     .option('--config <file>', 'the configuration that it will run with', process.env.FIREBREAK_CONFIG)
     .option('--rules <folder>', 'your rule files: rule names are looked up there, and unanswered rules are listed')
     .option('--live', 'ask the API server which rights are missing')
@@ -28,7 +28,7 @@ export function registerCheckCommand(group: Command): void {
     'firebreak playbooks check --pack . --config firebreak.yaml --rules /etc/falco/rules.d',
     'firebreak playbooks check --config firebreak.yaml --live --json',
   ])
-    .addHelpText('after', '\nExit code 1 where there is an error. It changes nothing, and asks no cluster but with --live.')
+    .addHelpText('after', '\nExit code 1 if there is an error. It changes nothing, and asks a cluster only with --live.')
     .action(run);
 }
 
@@ -39,12 +39,12 @@ async function run({ pack, config: path, rules: folder, live, strict, json }: Ch
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
   const config = path === undefined ? undefined : loadConfig({ path, env: process.env });
   if (live && !config)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', '--live needs --config, which says how the cluster is reached');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', '--live needs --config, which says how to reach the cluster');
   const sources = pack === undefined ? (config?.packs.map(({ source }) => source) ?? []) : [packSourceAt(pack)];
   if (sources.length === 0)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      'there is no pack to check: name one with --pack, or a configuration that has some',
+      'there is no pack to check: name one with --pack, or a configuration that has packs',
     );
   const { packs, findings } = await checkPacks({
     sources,

@@ -22,7 +22,7 @@ export function registerCoverageCommand(group: Command): void {
   const command = group
     .command('coverage')
     .description('show which rules the playbooks answer, of the public rule sets or of your own rule files')
-    .option('--config <file>', 'with what this configuration enables, its packs too', process.env.FIREBREAK_CONFIG)
+    .option('--config <file>', 'use what this configuration enables, including its packs', process.env.FIREBREAK_CONFIG)
     .option('--pack <path>', 'add the playbooks of this pack: a folder, or a tarball from `npm pack`')
     .option('--rules <folder>', 'your rule files: Falco rules, TracingPolicies, KubeArmor policies')
     .option('--enabled <ids...>', 'only these playbooks, and the one that answers everything else')

@@ -42,7 +42,7 @@ async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions):
       file === undefined
         ? `no alert could be made up for ${playbook}: give one with --alert`
         : `${playbook} answers no alert in ${file}`,
-      file === undefined ? {} : { remedy: `See its \`on\`; \`firebreak simulate ${file}\` says what answers it.` },
+      file === undefined ? {} : { remedy: `See its \`on\`; \`firebreak simulate ${file}\` shows what answers it.` },
     );
   const { graph } = drawn;
   if (json) printJson(graph);

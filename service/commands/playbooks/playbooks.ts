@@ -111,14 +111,14 @@ async function show(id: string, options: ListOptions, command: Command): Promise
     return;
   }
   if (shown) printEnvelope(shown, pack);
-  else print(`${printable(id)} does not run: a version of its pack was observed that has it.`);
+  else print(`${printable(id)} does not run: it is in a version of its pack that was observed.`);
   if (observed.length === 0) return;
   print();
   printTable(observed.slice(-mostObserved), [
     { title: 'OBSERVED', text: ({ version }) => version },
     { title: 'AT', text: ({ at }) => at },
     { title: 'ALERT', text: ({ rule }) => rule },
-    { title: 'IT WOULD COME TO', text: ({ outcome }) => outcome },
+    { title: 'IT WOULD LEAD TO', text: ({ outcome }) => outcome },
   ]);
 }
 
@@ -140,11 +140,11 @@ function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][numbe
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],
-    ['priority', `${shown.priority}${shown.exclusive ? ', and none of less priority answers what it answers' : ''}`],
+    ['priority', `${shown.priority}${shown.exclusive ? ', and no playbook of lower priority answers the same alerts' : ''}`],
     ['asks', asksText(shown)],
     ['parameters', paramsText(shown)],
     ['head start', shown.headStart ?? 'none'],
-    ['evidence first', shown.evidenceFirst === null ? 'no, next to containment' : `yes, at most ${shown.evidenceFirst}`],
+    ['evidence first', shown.evidenceFirst === null ? 'no, alongside containment' : `yes, at most ${shown.evidenceFirst}`],
   ];
   print(styled('bold', printable(shown.title)));
   printFacts(facts.map(([name, value]) => [name, printable(value)]));
@@ -160,7 +160,7 @@ function printEnvelope(shown: DescribedPlaybook, pack: FromConfig['packs'][numbe
 
 /** Only the cluster's cell and Temporal know whether some incidents start with another version. */
 function versionText({ name, version, source }: FromConfig['packs'][number]): string {
-  const others = 'release' in source ? '; firebreak pack promotions says whether some incidents begin with another one' : '';
+  const others = 'release' in source ? '; firebreak pack promotions shows whether some incidents start with another one' : '';
   return `${name}@${version}${others}`;
 }
 
@@ -174,7 +174,7 @@ function asksText({ levels }: DescribedPlaybook): string {
 function paramsText({ params }: DescribedPlaybook): string {
   const texts = Object.entries(params).map(([name, of]) => {
     const about = of.about === undefined ? '' : `: ${of.about}`;
-    return `${name} (${of.kind}, ${JSON.stringify(of.default)} where nothing is set)${about}`;
+    return `${name} (${of.kind}, ${JSON.stringify(of.default)} if nothing is set)${about}`;
   });
   return texts.join('; ') || 'none';
 }

@@ -49,27 +49,24 @@ export function registerSimulateCommand(program: Command): void {
         .option('--fail <action...>', 'actions that fail: deletePod, deletePod#2, deletePod.plan=FB_ERR_NOT_FOUND', readFailures)
         .option('--story', 'print everything that happens, in order')
         .addOption(
-          new Option('--every', 'every answer, silence, and each step failing: what a person should know').conflicts([
-            'answer',
-            'fail',
-            'incident',
-            'records',
-            'story',
-          ]),
+          new Option(
+            '--every',
+            'try every answer, silence, and each step failing, and print what a person should know',
+          ).conflicts(['answer', 'fail', 'incident', 'records', 'story']),
         )
         .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
-        .option('--records', 'about the alerts on record of incidents, as they were')
-        .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
+        .option('--records', 'use the recorded alerts of incidents, as they were')
+        .addOption(durationOption('--since <duration>', 'how far back to read the records', '30d'))
         .option('--incident <incident>', 'only the records of this incident')
         .addOption(retiredKeyOption())
         .addOption(
-          new Option('--live', 'plans of the real actions in the cluster, as if the alerts came now; it is only read').conflicts([
-            'every',
-            'snapshot',
-          ]),
+          new Option(
+            '--live',
+            'make the plans of the real actions in the cluster, as if the alerts came now; the cluster is only read',
+          ).conflicts(['every', 'snapshot']),
         )
-        .option('--kubeconfig <file>', 'with --live: this cluster, by the shipped settings (default: the configuration’s)')
-        .option('--context <name>', 'the context in it, instead of the current one')
+        .option('--kubeconfig <file>', 'with --live: this cluster, with the shipped settings (default: the configuration’s)')
+        .option('--context <name>', 'the context to use, instead of the current one')
         .addOption(
           new Option('--snapshot <file>', 'make the plans in a cluster that `firebreak snapshot` has recorded').conflicts(
             'every',
@@ -88,14 +85,14 @@ export function registerSimulateCommand(program: Command): void {
   )
     .addHelpText(
       'after',
-      '\nExit code 1 where an alert could not be read, a playbook stops or never ends, or --every finds a problem.',
+      '\nExit code 1 if an alert could not be read, a playbook stops or never ends, or --every finds a problem.',
     )
     .action(run);
 }
 
 function readFailures(text: string, before: Readonly<Record<string, ErrorCode>> = {}): Readonly<Record<string, ErrorCode>> {
   const [action = '', code = 'FB_ERR_REFUSED'] = text.split('=');
-  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code that firebreak docs errors lists.`);
+  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is not a code that firebreak docs errors lists.`);
   return { ...before, [action]: code };
 }
 
@@ -129,7 +126,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
 
 async function runInCluster(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
   if (paths.length === 0 && !options.records && options.incident === undefined)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name files with alerts: those that are made up are about no pod of a cluster');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name files with alerts: sample alerts are not about a pod of a cluster');
   // Imports the Kubernetes clients and what acts on Kubernetes: nothing else needs them.
   const { openLivePlans, openRecordedPlans, readSnapshot, shippedRules } = await import('../../simulation/cluster-plans.ts');
   const plans =
@@ -176,13 +173,13 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
     const asked = await alertsFor({ simulations, paths, options, find });
     for (const one of asked) await tell(one);
     // For example the ordinary requests of an audit log. Anything that could not be read has already been reported.
-    if (asked.length === 0 && process.exitCode === undefined && options.json !== true) print('Nothing of it is an alert.');
+    if (asked.length === 0 && process.exitCode === undefined && options.json !== true) print('None of it is an alert.');
   }
   if (table.length > 0) printSimulated(table);
   for (const answer of options.answer ?? [])
     if (!offered.has(answer))
       complain(
-        `no question was asked that has the answer “${answer}”${offered.size === 0 ? '' : `, only: ${[...offered].join(', ')}`}`,
+        `no question was asked that has the answer “${answer}”${offered.size === 0 ? '' : `: use one of ${[...offered].join(', ')}`}`,
       );
 }
 
@@ -263,10 +260,10 @@ function printEvery(every: EveryAnswerOf, { json }: CommonOptions): void {
     return;
   }
   print(styled('bold', printable(playbook)));
-  if (assumed !== undefined) print(`  ${styled('dim', `as if it had come: ${printable(assumed)}`)}`);
+  if (assumed !== undefined) print(`  ${styled('dim', `as if it had happened: ${printable(assumed)}`)}`);
   for (const line of answers) print(`  ${printable(line)}`);
   for (const line of problems) print(`  ${styled('red', 'problem')}  ${printable(line)}`);
   for (const line of notices) print(`  ${styled('dim', 'notice')}   ${printable(line)}`);
-  if (isCut) print(`  ${styled('dim', `only ${runs} of its ways were gone`)}`);
+  if (isCut) print(`  ${styled('dim', `only ${runs} of its paths were tried`)}`);
   print();
 }

@@ -16,7 +16,7 @@ export function registerSnapshotCommand(program: Command): void {
         .description('record what actions read from a cluster, to make plans without it; values of Secrets are left out')
         .argument('<file>', 'the file to write; an existing one is overwritten')
         .option('--kubeconfig <file>', 'this cluster (default: the configuration’s)')
-        .option('--context <name>', 'the context in it, instead of the current one'),
+        .option('--context <name>', 'the context to use, instead of the current one'),
     ),
     [
       'firebreak snapshot shop.snapshot --kubeconfig ~/.kube/config',

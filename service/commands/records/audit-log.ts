@@ -30,10 +30,10 @@ export function registerLogCommands(audit: Command): void {
   const witness = audit
     .command('witness')
     .description(
-      'run a witness for transparency logs (C2SP tlog-witness): it signs logs that only grew, and refuses changed ones; best run on a machine, and by people, that have no other part in Firebreak',
+      'run a witness for transparency logs (C2SP tlog-witness): it signs logs that have only grown, and refuses changed ones; best run on a separate machine, by people with no other part in Firebreak',
     )
     .requiredOption('--log <keys...>', 'NAME+ID+KEY of each log, as `firebreak audit log` prints it', logKey)
-    .requiredOption('--name <name>', 'its own name, without spaces: best the address at which it is reached', keyName)
+    .requiredOption('--name <name>', 'its own name, without spaces: preferably the address where it is reached', keyName)
     .requiredOption('--key <file>', 'its Ed25519 private key (PEM); created if missing')
     .requiredOption('--state <folder>', 'the folder for its state: never restore an older copy of it')
     .option('--listen <host:port>', 'where it listens', hostAndPort, { host: '127.0.0.1', port: 8_780 });
@@ -63,7 +63,9 @@ async function showLog(options: ConfiguredOptions): Promise<void> {
   print(printable(`Key: ${shown.key}`));
   for (const { name, at, checkpoints } of shown.witnesses)
     print(
-      printable(at === undefined ? `${name} has signed nothing.` : `${name} has signed ${checkpoints} checkpoints at ${at}.`),
+      printable(
+        at === undefined ? `${name} has not signed anything.` : `${name} has signed ${checkpoints} checkpoints at ${at}.`,
+      ),
     );
 }
 
@@ -105,17 +107,17 @@ export async function expectedLog(
 function logKey(text: string, before: readonly NoteKey[] = []): readonly NoteKey[] {
   const key = parseVerifierKey(text);
   if (key?.type !== 'note')
-    throw new InvalidArgumentError('Not the key of a log: NAME+ID+KEY, as `firebreak audit log` prints it.');
+    throw new InvalidArgumentError('Expected the key of a log: NAME+ID+KEY, as `firebreak audit log` prints it.');
   return [...before, key];
 }
 
 function keyName(text: string): string {
-  if (!isKeyName(text)) throw new InvalidArgumentError('A name without spaces and plus signs is needed.');
+  if (!isKeyName(text)) throw new InvalidArgumentError('Expected a name without spaces or plus signs.');
   return text;
 }
 
 function hostAndPort(text: string): WitnessOptions['listen'] {
   const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (port === undefined || Number(port) > 65_535) throw new InvalidArgumentError('HOST:PORT is needed, such as 0.0.0.0:8780.');
+  if (port === undefined || Number(port) > 65_535) throw new InvalidArgumentError('Expected HOST:PORT, such as 0.0.0.0:8780.');
   return { host: host.replaceAll(/^\[|\]$/g, ''), port: Number(port) };
 }

@@ -38,7 +38,7 @@ export function registerAuditCommand(program: Command): void {
     )
     .option(
       '--public-key <files...>',
-      'public keys (PEM) of the notary, that of today first (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
+      'public keys (PEM) of the notary, the current one first (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
     )
     .option('--anchor <file>', 'a trusted copy of the anchor (default: audit.anchorFile)')
     .option('--log <folder>', 'a trusted copy of the transparency log (default: audit.log.folder)')
@@ -47,13 +47,17 @@ export function registerAuditCommand(program: Command): void {
       'NAME+ID+KEY of witnesses that must have signed the log (default: those of audit.log.witnesses)',
     )
     .addOption(retiredKeyOption())
-    .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
+    .option(
+      '--at-least <number[:digest]>',
+      'a checkpoint that was seen before: the records must not have been rolled back past it',
+      remembered,
+    )
     .option(
       '--as-of <time>',
       'check a copy, or a stopped desk, as of this time (ISO 8601): the newest checkpoint must have been fresh then',
       time,
     )
-    .option('--allow-stale <reason>', 'accept an old newest checkpoint; the reason goes into the report');
+    .option('--allow-stale <reason>', 'accept a newest checkpoint that is too old; the reason goes into the report');
   withExamples(withConfig(verify), [
     'firebreak audit verify',
     'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',
@@ -72,27 +76,27 @@ export function registerAuditCommand(program: Command): void {
 export function leftOutText(leftOut: number): string | undefined {
   if (leftOut === 0) return undefined;
   const which = leftOut === 1 ? '1 record is' : `${leftOut} records are`;
-  return `${which} left out: no cell or desk that is known has signed what is there (\`firebreak audit verify\` says what it is; a key of before: --retired-key)`;
+  return `${which} left out: not signed by any known cell or desk (\`firebreak audit verify\` shows the details; for an earlier key, use --retired-key)`;
 }
 
 /** Messages for people about alerts on record that are not counted, or only in part. */
 export function lackingTexts({ leftOut, bare }: { readonly leftOut: number; readonly bare: number }): readonly string[] {
   const one = bare === 1;
-  const without = `${bare} ${one ? 'alert is' : 'alerts are'} known without ${one ? 'its' : 'their'} command line and labels: older than audit.alertDays, or sealed with a key that is not here`;
+  const without = `${bare} ${one ? 'alert is' : 'alerts are'} known without ${one ? 'its' : 'their'} command line and labels: older than audit.alertDays, or sealed with a key that is missing here`;
   return [leftOutText(leftOut), bare === 0 ? undefined : without].filter((text) => text !== undefined);
 }
 
 function remembered(text: string): RememberedCheckpoint {
   const [, number, digest] = /^(\d{1,9})(?::([0-9a-f]{64}))?$/.exec(text) ?? [];
   if (number === undefined)
-    throw new InvalidArgumentError('Not the number of a checkpoint, or NUMBER:DIGEST as the report shows it.');
+    throw new InvalidArgumentError('Expected the number of a checkpoint, or NUMBER:DIGEST as the report shows it.');
   return { number: Number(number), ...(digest !== undefined && { digest }) };
 }
 
 function time(text: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
-    throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
+    throw new InvalidArgumentError('Expected a time such as 2026-03-01T10:00:00Z.');
   return at;
 }
 
@@ -102,7 +106,7 @@ export function existingAuditUrl(config: Config): string {
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
   if (file !== undefined && !existsSync(file))
     throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no audit store at ${file}`, {
-      remedy: 'Run this where the desk runs, with its configuration. `firebreak run` makes the store when it first starts.',
+      remedy: 'Run this where the desk runs, with its configuration. `firebreak run` creates the store when it first starts.',
     });
   return url;
 }

@@ -37,11 +37,11 @@ export function registerBackupCommand(program: Command): void {
   const command = program
     .command('backup')
     .description('back up everything that Firebreak cannot recreate, to a folder or a bucket, while it is running')
-    .requiredOption('--to <place>', 'a folder, below which the backup gets one of its own, or s3: the bucket of backup.s3')
+    .requiredOption('--to <place>', 'a folder, in which the backup gets a folder of its own, or s3: the bucket of backup.s3')
     .addOption(
       new Option(
         '--evidence <how>',
-        'how much of the evidence: its signed manifests, or also its bytes and the keys of the incidents',
+        'how much of the evidence to include: its signed manifests, or also its bytes and the keys of the incidents',
       )
         .choices(['none', 'manifests', 'bytes'])
         .default('manifests'),
@@ -68,7 +68,7 @@ export function registerBackupCommand(program: Command): void {
 function atLeastOne(text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError('say a whole number, 1 or more.');
+  throw new InvalidArgumentError('Expected a whole number, 1 or more.');
 }
 
 async function backup(options: BackupCommandOptions): Promise<void> {
@@ -76,10 +76,7 @@ async function backup(options: BackupCommandOptions): Promise<void> {
   const config = loadConfig({ path: configFile, env: process.env });
   const key = options.key ?? config.audit.notaryKeyFile;
   if (keep !== undefined && backupFolder(to) === undefined)
-    throw new FirebreakError(
-      'FB_ERR_INCOMPLETE',
-      '--keep is for a folder: how long a bucket keeps them is its own rule (lifecycle)',
-    );
+    throw new FirebreakError('FB_ERR_INCOMPLETE', '--keep works only with a folder: for a bucket, use its own lifecycle rule');
   const { from, manifest, elsewhere, missing } = await makeBackup({
     config,
     configFile,
@@ -109,7 +106,7 @@ async function backup(options: BackupCommandOptions): Promise<void> {
       removed,
       leftOut: leftOut(manifest),
     });
-  print(`all of it is in ${printable(from)}`);
+  print(`backed up to ${printable(from)}`);
   printFacts([
     ['at', manifest.at],
     ['database', `${manifest.database.kind}, schema ${manifest.database.schema}, ${records} records`],
@@ -117,9 +114,9 @@ async function backup(options: BackupCommandOptions): Promise<void> {
     ['size', bytesText(bytes)],
   ]);
   for (const line of [...leftOut(manifest), ...elsewhereLines(elsewhere), ...missingLines(missing)]) print(printable(line));
-  if (options.verify || keep !== undefined) print('it was read back: all of it is as it was signed');
+  if (options.verify || keep !== undefined) print('it was read back: everything matches what was signed');
   for (const name of removed) print(`removed: ${printable(name)}`);
-  print(`→ firebreak restore --from ${printable(from)} --public-key the notary’s public half`);
+  print(`→ firebreak restore --from ${printable(from)} --public-key FILE, with the public half of the notary’s key`);
 }
 
 function rowsOf({ database }: BackupManifest, table: string): number {
@@ -136,14 +133,14 @@ function evidenceText({ evidence, objects }: BackupManifest): string {
 /** What the backup does not contain, and who has it. */
 function leftOut({ keys }: BackupManifest): readonly string[] {
   return [
-    ...(keys === 'left out' ? ['not in it: the private keys (--keys FILE seals them into it)'] : []),
-    'not in it: what Temporal holds, which is how far open incidents are, and who decided on suppressions, freezes and promotions: back up Temporal’s own database',
-    'not in it: secrets that the configuration names (tokens, passwords), packs that come from folders, files and npm, and the cell’s spool and memory, which an older copy would only mislead',
+    ...(keys === 'left out' ? ['not included: the private keys (--keys FILE seals them into it)'] : []),
+    'not included: what Temporal holds, which is the progress of open incidents, and the decisions on suppressions, freezes and promotions: back up Temporal’s own database',
+    'not included: secrets that the configuration names (tokens, passwords), packs that come from folders, files and npm, and the cell’s spool and memory (an older copy would only mislead)',
   ];
 }
 
 function elsewhereLines(elsewhere: readonly string[]): readonly string[] {
-  return elsewhere.map((path) => `not in it: ${path}, which is neither next to the configuration nor in the state directory`);
+  return elsewhere.map((path) => `not included: ${path}, which is neither next to the configuration nor in the state directory`);
 }
 
 function missingLines(missing: number): readonly string[] {
@@ -202,15 +199,15 @@ async function restore(options: RestoreCommandOptions): Promise<void> {
   if (!report.ok) process.exitCode = 1;
   const { manifest } = checked;
   const hints = [
-    ...kept.map((path) => `${path} is another one than in the backup: it stays as it is`),
+    ...kept.map((path) => `${path} differs from the one in the backup: it is left as it is`),
     ...(manifest.keys === 'sealed' && keys === undefined
-      ? ['the private keys of the backup stay sealed: say --keys FILE to put them back']
+      ? ['the private keys of the backup stay sealed: use --keys FILE to restore them']
       : []),
     ...(manifest.evidence === 'bytes' ? [] : ['the bytes of the evidence are not in this backup']),
-    'Temporal is as it is: what was decided there since, and open incidents that it no longer has, no backup of Firebreak knows (`firebreak docs operations`)',
+    'Temporal is unchanged: no backup of Firebreak has what was decided there since, or open incidents that it no longer has (`firebreak docs operations`)',
   ];
   if (json) return printJson({ from, at: manifest.at, records: rowsOf(manifest, 'audit_records'), hints, audit: report });
-  print(`all of it is back as it was at ${manifest.at}: ${rowsOf(manifest, 'audit_records')} records`);
+  print(`everything is restored as of ${manifest.at}: ${rowsOf(manifest, 'audit_records')} records`);
   for (const line of [...hints, ...describeReport(report)]) print(printable(line));
 }
 

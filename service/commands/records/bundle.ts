@@ -25,7 +25,7 @@ export function registerBundleCommand(program: Command): void {
         .command('verify')
         .description('check a bundle with nothing but the file; exit code 1 if it was changed')
         .argument('<file>', 'the bundle (.json) or its page (.html)')
-        .option('--trust <file>', 'the trusted keys: lines of OF and FINGERPRINT, as `firebreak bundle keys` prints them'),
+        .option('--trust <file>', 'the trusted keys: one OWNER FINGERPRINT per line, as `firebreak bundle keys` prints them'),
     ),
     ['firebreak bundle verify cart.html', 'firebreak bundle verify cart.json --trust keys.txt'],
   ).action(async (file: string, { trust, json }: VerifyBundleOptions) => {
@@ -84,7 +84,7 @@ function fingerprintsIn(bytes: Uint8Array, file: string): readonly KeyFingerprin
       if (of === undefined || fingerprint === undefined)
         throw new FirebreakError(
           'FB_ERR_BUNDLE_INVALID',
-          `${file} has a line that is not a key: each line has OF and FINGERPRINT`,
+          `${file} has a line that is not a key: each line must be OWNER FINGERPRINT`,
         );
       return { of, fingerprint };
     });
@@ -103,19 +103,19 @@ function verdictLines(verdict: BundleVerdict): readonly string[] {
   const { chain, records, removed, covered, lastCheckpoint, closed, exported, keys, compared, missingManifests } = verdict;
   const { number, digest, at } = lastCheckpoint;
   return [
-    `The bundle is intact: ${records} records of ${chain}, handed out by ${exported.person} at ${exported.at}.`,
+    `The bundle is intact: ${records} records of ${chain}, exported by ${exported.person} at ${exported.at}.`,
     `It shows the incident as of ${at}, the time of its newest checkpoint ${number}:${digest}.`,
     ...(covered < records ? [`No checkpoint vouches for the records ${covered + 1} to ${records} yet.`] : []),
     ...(closed ? [] : ['The incident was still open.']),
     ...(removed.length === 0
       ? []
       : [
-          `What these records said was removed, by orders that two people signed: ${removed.join(', ')}. Decisions that depend on them are not checked.`,
+          `The content of these records was removed, by orders that two people signed: ${removed.join(', ')}. Decisions that depend on them are not checked.`,
         ]),
-    ...missingManifests.map((sha256) => `Evidence manifest ${sha256} is named, and is not in it.`),
+    ...missingManifests.map((sha256) => `Evidence manifest ${sha256} is referenced, but not included.`),
     compared
       ? 'All its keys are among those that you trust.'
-      : 'Its keys stand in the file itself: compare them with those that you were given by another way, or check with --trust.',
+      : 'Its keys come from the file itself: compare them with those that you received by another channel, or check with --trust.',
     ...keys.map(({ of, fingerprint }) => `  ${of} ${fingerprint}`),
   ];
 }

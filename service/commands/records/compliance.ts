@@ -54,8 +54,9 @@ interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
 /** @throws InvalidArgumentError */
 function periodIn(text: string): ReportPeriod {
   const period = periodNamed(text);
-  if (!period) throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
-  if (period.since > Date.now()) throw new InvalidArgumentError('It has not begun: nothing can be on record.');
+  if (!period)
+    throw new InvalidArgumentError('Expected 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days included).');
+  if (period.since > Date.now()) throw new InvalidArgumentError('The period has not begun: nothing can be on record yet.');
   return period;
 }
 
@@ -67,7 +68,9 @@ export function registerComplianceCommands(report: Command): void {
       'report what the records of a period prove for a framework, what they cannot, and the records behind each number',
     )
     .addOption(
-      new Option('--framework <name>', 'by which framework').choices(frameworks.map(({ id }) => id)).makeOptionMandatory(),
+      new Option('--framework <name>', 'the framework to report on')
+        .choices(frameworks.map(({ id }) => id))
+        .makeOptionMandatory(),
     )
     .addOption(
       new Option('--period <period>', '2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC)')
@@ -75,7 +78,7 @@ export function registerComplianceCommands(report: Command): void {
         .makeOptionMandatory(),
     )
     .option('--cluster <name>', 'only the records of this cluster')
-    .addOption(new Option('--format <format>', 'how it is written; html prints well').choices(formats).default('text'))
+    .addOption(new Option('--format <format>', 'the output format; html prints well').choices(formats).default('text'))
     .option('--out <file>', 'the file to write; it must not exist')
     .addOption(retiredKeyOption());
   withExamples(withConfig(compliance), [
@@ -95,9 +98,9 @@ export function registerComplianceCommands(report: Command): void {
 
   const notification = report
     .command('notification')
-    .description('draft the report of an incident to an authority from its records; what people have to judge stays open')
+    .description('draft the report of an incident to an authority from its records; what people have to judge is left open')
     .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-    .addOption(new Option('--regime <name>', 'by which law').choices(regimes).makeOptionMandatory())
+    .addOption(new Option('--regime <name>', 'under which law').choices(regimes).makeOptionMandatory())
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
     .option('--run <run>', 'an earlier run of this incident')
     .addOption(retiredKeyOption());
@@ -184,7 +187,7 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
     writeFileSync(out, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST')
-      throw new FirebreakError('FB_ERR_REFUSED', `${out} is there already: choose another name`);
+      throw new FirebreakError('FB_ERR_REFUSED', `${out} already exists: choose another name`);
     throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${writeProblem(error)}`);
   }
   print(`Written to ${printable(out)}.`);
@@ -211,5 +214,5 @@ function printReport(report: ComplianceReport): void {
   ]);
   print();
   print(styled('dim', `Not in this report: ${framework.notListed}`));
-  print(styled('dim', 'What cannot be shown, and the records behind each number: --format html, csv, json or oscal.'));
+  print(styled('dim', 'For what cannot be shown, and the records behind each number, use --format html, csv, json or oscal.'));
 }

@@ -39,7 +39,7 @@ export function registerDatabaseCommand(program: Command): void {
     )
     .requiredOption(
       '--to <number>',
-      'the version of the schema that the older program knows (`firebreak version` of it)',
+      'the version of the schema that the older program knows (see its `firebreak version`)',
       schemaNumber,
     );
   withExamples(withConfirmation(withConfig(back)), ['firebreak database back --to 14']).action(goBack);
@@ -47,7 +47,7 @@ export function registerDatabaseCommand(program: Command): void {
 
 function schemaNumber(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Not the number of a version of the schema.');
+  throw new InvalidArgumentError('Expected the number of a schema version.');
 }
 
 async function migrateSchema(options: ConfiguredOptions): Promise<void> {
@@ -75,8 +75,8 @@ async function showSchema(options: ConfiguredOptions): Promise<void> {
     }));
     printTable(rows, [
       { title: 'SCHEMA', text: ({ number }) => String(number) },
-      { title: 'STATE', text: ({ isDone }) => (isDone ? 'done' : 'to come') },
-      { title: 'OLDER PROGRAMS', text: ({ isBreaking }) => (isBreaking ? 'cannot work with it' : 'go on') },
+      { title: 'STATE', text: ({ isDone }) => (isDone ? 'done' : 'pending') },
+      { title: 'OLDER PROGRAMS', text: ({ isBreaking }) => (isBreaking ? 'cannot work with it' : 'still work') },
       { title: 'WHAT', text: ({ name }) => name },
     ]);
     if (done.number > migrations.length) print(`The database has schema ${done.number}, of a newer version of Firebreak.`);
@@ -95,11 +95,11 @@ async function goBack(options: BackOptions): Promise<void> {
     if (number > migrations.length)
       throw new FirebreakError(
         'FB_ERR_UNAVAILABLE',
-        `the database has schema ${number} of a newer version of Firebreak, which alone knows the way back`,
+        `the database has schema ${number} of a newer version of Firebreak: only that version can go back`,
       );
-    if (gone.length === 0) return print(`The database has schema ${number}: there is nothing to take back.`);
+    if (gone.length === 0) return print(`The database has schema ${number}: there is nothing to undo.`);
     const lines = [
-      `The database goes back from schema ${number} to ${options.to}. With it goes what is in:`,
+      `The database goes back from schema ${number} to ${options.to}. This removes the data in:`,
       ...gone.map(({ name }) => `  ${name}`),
     ];
     await confirm({ lines, ends: config.cluster }, options);

@@ -64,7 +64,7 @@ export function registerDeadlinesCommand(program: Command): void {
 
   const start = reasoned('start', 'decide that an incident has to be notified: its deadlines run from then on').option(
     '--aware <time>',
-    'when the organisation became aware (ISO 8601); default: the first alert, the earliest that it can be',
+    'when the organisation became aware (ISO 8601); default: the first alert, which is the earliest possible time',
     time,
   );
   withExamples(start, [
@@ -74,7 +74,7 @@ export function registerDeadlinesCommand(program: Command): void {
 
   const sent = named('sent', 'record that a notification was sent')
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
-    .requiredOption('--reference <text>', 'by which the authority knows it', reference)
+    .requiredOption('--reference <text>', 'the reference that the authority knows it by', reference)
     .option('--at <time>', 'when it was sent (ISO 8601); default: now', time);
   withExamples(sent, [
     `firebreak deadlines sent shop/Deployment/cart --regime nis2 --stage early-warning --reference CSIRT-4711 ${as}`,
@@ -95,7 +95,7 @@ export function registerDeadlinesCommand(program: Command): void {
 
   const list = deadlines
     .command('list')
-    .description('list what has to be sent, until when, and what was sent')
+    .description('list what has to be sent, by when, and what was sent')
     .option('--all', 'also show those that were stopped');
   withExamples(withConfig(list), ['firebreak deadlines list', 'firebreak deadlines list --all --json']).action(listDeadlines);
 }
@@ -103,13 +103,13 @@ export function registerDeadlinesCommand(program: Command): void {
 function time(text: string): string {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T.*(?:Z|[+-]\d{2}:\d{2})$/.test(text) || Number.isNaN(at.getTime()))
-    throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
+    throw new InvalidArgumentError('Expected a time such as 2026-03-01T10:00:00Z.');
   return at.toISOString();
 }
 
 function reference(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === '' || trimmed.length > 200) throw new InvalidArgumentError('Write 1 to 200 characters.');
+  if (trimmed === '' || trimmed.length > 200) throw new InvalidArgumentError('Expected 1 to 200 characters.');
   return reasonToSign(trimmed);
 }
 
@@ -127,7 +127,7 @@ async function startDeadlines(written: string, options: StartOptions): Promise<v
   if (awareAt === undefined)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
-      'when it began is not on record: say since when you know of it with --aware TIME',
+      'its start is not on record: give the time when you became aware of it with --aware TIME',
     );
   const { incident, run } = found;
   await give(options, { kind: 'deadline.start', incident, run, regime: options.regime, awareAt, reason: options.reason });
@@ -150,8 +150,8 @@ async function stopDeadlines(written: string, options: ReasonedOptions & Confirm
   const { incident, startedBy } = await runningOf(written, options);
   const { regime, reason, as: person } = options;
   if (startedBy.includes(person))
-    throw new FirebreakError('FB_ERR_REFUSED', 'you have started these deadlines: somebody else decides that they end');
-  const lines = [`Order of ${person}: ${incident.id} does not have to be notified (${regime}); nobody is called for it any more`];
+    throw new FirebreakError('FB_ERR_REFUSED', 'you started these deadlines: somebody else must decide to stop them');
+  const lines = [`Order by ${person}: ${incident.id} does not have to be notified (${regime}); nobody is called for it any more`];
   await confirm({ lines, ends: incident.id }, options);
   await give(options, { kind: 'deadline.stop', ...orderOf(incident), regime, reason });
 }
@@ -170,8 +170,12 @@ async function runningOf(written: string, options: NamedOptions): Promise<Incide
     return (await readDeadlines(read)).filter(isMeant);
   });
   if (!found)
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no deadlines of ${written} run under ${regime}: firebreak deadlines list`);
-  if (another) throw new FirebreakError('FB_ERR_INCOMPLETE', 'deadlines of several runs of it run: name one with --run');
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `${written} has no running deadlines under ${regime}: see firebreak deadlines list`,
+    );
+  if (another)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'several runs of this incident have running deadlines: name one with --run');
   return found;
 }
 
@@ -202,7 +206,7 @@ async function give(options: OrderOptions, draft: DeadlineDraft): Promise<void> 
   if (!after || !shows(after, draft, person))
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      'the order was taken, and is not among the records yet: firebreak deadlines list shows when it is',
+      'the order was accepted, but is not among the records yet: firebreak deadlines list shows when it is',
     );
   if (json) return printJson(after);
   printDeadlines(after, nameOf);

@@ -52,10 +52,10 @@ export function registerRecordsCommand(program: Command): void {
   const add = hold
     .command('add')
     .description('keep the records of an incident or a period until two people end the hold, whatever the retention says')
-    .argument('[incident]', 'id of the incident; all its runs, also later ones')
+    .argument('[incident]', 'id of the incident; all its runs, including later ones')
     .option('--run <run>', 'only this run of the incident')
-    .option('--from <time>', 'instead of an incident: all records of the cluster from then on (ISO 8601)', time)
-    .option('--until <time>', 'and up to then', time);
+    .option('--from <time>', 'instead of an incident: all records of the cluster from this time on (ISO 8601)', time)
+    .option('--until <time>', 'and up to this time', time);
   withExamples(ordered(add), [
     `firebreak records hold add shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
     `firebreak records hold add --from 2026-03-01T00:00:00Z --until 2026-04-01T00:00:00Z --reason "inquiry" ${as}`,
@@ -86,9 +86,9 @@ export function registerRecordsCommand(program: Command): void {
   const cut = records
     .command('cut')
     .description(
-      'delete records that the desk has marked as expired, and redact those that two people have ordered; for a database user with that right, if the desk’s user has none',
+      'delete records that the desk has marked as expired, and redact those whose redaction two people have ordered; for a database user with that right, if the desk’s user does not have it',
     )
-    .option('--carry-out', 'delete and remove it')
+    .option('--carry-out', 'delete and redact them')
     .addOption(retiredKeyOption());
   withExamples(withConfig(cut), ['firebreak records cut', 'firebreak records cut --carry-out']).action(cutRecords);
 }
@@ -96,7 +96,7 @@ export function registerRecordsCommand(program: Command): void {
 function time(text: string): string {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
-    throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
+    throw new InvalidArgumentError('Expected a time such as 2026-03-01T10:00:00Z.');
   return at.toISOString();
 }
 
@@ -111,7 +111,7 @@ function recordNumbers(text: string): readonly number[] {
   });
   const sorted = [...new Set(numbers)].sort((one, other) => one - other);
   if (parts.includes(null) || sorted[0] === undefined || sorted[0] < 1 || sorted.length > mostRecords)
-    throw new InvalidArgumentError(`Not numbers such as 3,7-9, ${mostRecords} at most.`);
+    throw new InvalidArgumentError(`Expected at most ${mostRecords} numbers, such as 3,7-9.`);
   return sorted;
 }
 
@@ -141,9 +141,9 @@ async function lackingRecords(
   try {
     const chains = await withProven(path, undefined, ({ store }) => store.chains([`${incident}@`]));
     if (run === undefined ? chains.length > 0 : chains.includes(`${incident}@${run}`)) return undefined;
-    return 'There is no record of it yet: if it should have some, look how it is written in firebreak incidents list.';
+    return 'There is no record of it yet. If there should be one, check its id with firebreak incidents list.';
   } catch (error) {
-    if (error instanceof FirebreakError) return `Whether there is a record of it cannot be looked at here: ${error.detail}.`;
+    if (error instanceof FirebreakError) return `Cannot check here whether there is a record of it: ${error.detail}.`;
     throw error;
   }
 }
@@ -153,17 +153,15 @@ async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Pr
   mustBeId(hold, 'hold');
   const { as: person, config } = options;
   const known = (await holdsOnRecord(config)).find(({ order }) => order.hold === hold);
-  if (!known) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no hold ${hold}: firebreak records hold list`);
-  if (known.ended) throw new FirebreakError('FB_ERR_REFUSED', `the hold ${hold} ended ${known.ended.at}`);
+  if (!known) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no hold ${hold}: see firebreak records hold list`);
+  if (known.ended) throw new FirebreakError('FB_ERR_REFUSED', `the hold ${hold} ended at ${known.ended.at}`);
   const { asked, order } = known;
   const what = `end the hold ${hold} of ${holdScopeText(order.scope)}, which ${order.person} ordered: ${order.reason}`;
-  await confirm({ lines: [`Order of ${person}: ${what}; what it held may be cut then`], ends: hold }, options);
+  await confirm({ lines: [`Order by ${person}: ${what}; what it held may then be cut`], ends: hold }, options);
   await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
   if (options.json) return printJson({ hold });
   const beside =
-    asked && asked.person !== person
-      ? `${asked.person} had ordered the same ${asked.at}`
-      : 'No other such order is on record yet';
+    asked && asked.person !== person ? `${asked.person} ordered the same at ${asked.at}` : 'No other such order is on record yet';
   print(printable(`On the record. ${beside}; it ends with two such orders within 7 days: firebreak records hold list.`));
 }
 
@@ -189,13 +187,13 @@ async function removeContent(
   const chain = id === undefined || written.startsWith('desk/') ? written : `${fullIncidentId(id, cluster)}@${run}`;
   const { records, as: person } = options;
   const removal = removalId({ chain, records });
-  const what = `what ${records.length === 1 ? 'record' : 'records'} ${records.join(', ')} of ${chain} say`;
-  await confirm({ lines: [`Order of ${person}: remove ${what}. Nobody can bring it back.`], ends: chain }, options);
+  const what = `the content of ${records.length === 1 ? 'record' : 'records'} ${records.join(', ')} of ${chain}`;
+  await confirm({ lines: [`Order by ${person}: remove ${what}. It cannot be restored.`], ends: chain }, options);
   await give(options, (given) => ({ ...given, kind: 'records.remove', removal, chain, records }));
   if (options.json) return printJson({ removal, chain, records });
   print(
     printable(
-      `On the record (${removal}). It is removed once two people have ordered the same within 7 days, and no hold is on it.`,
+      `On the record (${removal}). It is removed once two people have ordered the same within 7 days, and no hold covers it.`,
     ),
   );
 }
@@ -232,7 +230,7 @@ async function listHolds(options: ReadOptions): Promise<void> {
     return readCuts({ ...parts, checkpoints: await readCheckpoints(parts), now: new Date() });
   });
   if (options.json) return printJson(holds);
-  if (damage.length > 0) print('What is on record of holds is not as it was made: firebreak audit verify says what is wrong.');
+  if (damage.length > 0) print('The records of holds are damaged: firebreak audit verify shows what is wrong.');
   if (holds.length === 0) return print('Nothing is held.');
   printTable(holds, [
     { title: 'HOLD', text: ({ order }) => order.hold },
@@ -245,8 +243,8 @@ async function listHolds(options: ReadOptions): Promise<void> {
 }
 
 function stateText({ asked, ended }: RecordHold): string {
-  if (ended) return `ended ${ended.at} by ${ended.by.join(' and ')}`;
-  return asked ? `held; ${asked.person} ordered its end ${asked.at}` : 'held';
+  if (ended) return `ended at ${ended.at} by ${ended.by.join(' and ')}`;
+  return asked ? `held; ${asked.person} ordered its end at ${asked.at}` : 'held';
 }
 
 async function cutRecords(options: ReadOptions & { readonly carryOut?: true }): Promise<void> {
@@ -259,9 +257,9 @@ async function cutRecords(options: ReadOptions & { readonly carryOut?: true }): 
   if (problems.length > 0) process.exitCode = 1;
   if (options.json) return printJson({ deleted: !isTrial, ...done, removed });
   const what = `${done.records} records of ${done.chains} chains`;
-  print(isTrial ? `${what} are cut and still there: --carry-out deletes them.` : `Deleted ${what}.`);
-  const said = `What ${removed.records} ${removed.records === 1 ? 'record says' : 'records say'}`;
-  if (removed.records > 0) print(isTrial ? `${said} is to be removed: --carry-out does so.` : `${said} is removed.`);
+  print(isTrial ? `${what} are marked as expired: --carry-out deletes them.` : `Deleted ${what}.`);
+  const said = `The content of ${removed.records} ${removed.records === 1 ? 'record' : 'records'}`;
+  if (removed.records > 0) print(isTrial ? `${said} is to be removed: --carry-out removes it.` : `${said} was removed.`);
   if (done.held + removed.held > 0) print(`${done.held + removed.held} chains are held.`);
   for (const problem of problems) print(printable(`Kept: ${problem}.`));
 }

@@ -15,8 +15,8 @@ interface DeliverOptions extends ConfiguredOptions, RetiredKeysOption {
 export function registerDeliverCommand(report: Command): void {
   const deliver = report
     .command('deliver')
-    .description('make and send the reports of the configuration that are due; exit code 1 if one fails')
-    .option('--dry-run', 'only say what is due', false)
+    .description('create and send the configured reports that are due; exit code 1 if one fails')
+    .option('--dry-run', 'only list what is due', false)
     .addOption(retiredKeyOption());
   withExamples(withConfig(deliver), ['firebreak report deliver --dry-run', 'firebreak report deliver']).action(deliverReports);
 }
@@ -58,6 +58,7 @@ async function deliverReports({ config: path, retiredKey, dryRun, json }: Delive
 
 function lineOf({ name, period, to, state, detail }: ReportOutcome): string {
   if (state === 'delivered') return `${name} of ${period} was delivered to ${to}: ${detail}`;
-  if (state === 'failed') return `${name} of ${period} was not delivered to ${to}: ${detail}. It is due until it is.`;
-  return `${name} of ${period} is left alone: ${detail}. Within an hour it may be tried again.`;
+  if (state === 'failed')
+    return `${name} of ${period} was not delivered to ${to}: ${detail}. It stays due until it is delivered.`;
+  return `${name} of ${period} was skipped: ${detail}. It may be tried again within an hour.`;
 }

@@ -23,7 +23,7 @@ const units = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
 function spanMs(text: string): number {
   const [, amount, unit] = /^([1-9]\d{0,3})([hdw])$/.exec(text) ?? [];
   if (amount === undefined || (unit !== 'h' && unit !== 'd' && unit !== 'w'))
-    throw new InvalidArgumentError('Write hours, days or weeks: 12h, 30d, 4w.');
+    throw new InvalidArgumentError('Expected hours, days or weeks, such as 12h, 30d or 4w.');
   return Number(amount) * units[unit];
 }
 
@@ -106,7 +106,7 @@ function printReport({ since, until, all, byPlaybook, people, leftOut }: ProvenR
     { title: 'ANSWERS', text: ({ answers }) => String(answers) },
     { title: 'UNDER 10 S', text: ({ quickApprovals }) => String(quickApprovals) },
     { title: 'SHIFTS', text: ({ shifts }) => String(shifts) },
-    { title: 'A SHIFT', text: ({ perShift }) => String(perShift) },
+    { title: 'PER SHIFT', text: ({ perShift }) => String(perShift) },
     { title: 'MOST', text: ({ mostInAShift }) => String(mostInAShift) },
     { title: 'PERSON', text: ({ person }) => printable(person) },
   ]);

@@ -13,6 +13,6 @@ export function retiredKeyOption(): Option {
 
 function retiredKeys(text: string, before: readonly RetiredKey[] = []): readonly RetiredKey[] {
   const key = retiredKeyFrom(text);
-  if (!key) throw new InvalidArgumentError('Not desk=FILE, cell/CLUSTER=FILE or person/ID=FILE.');
+  if (!key) throw new InvalidArgumentError('Expected desk=FILE, cell/CLUSTER=FILE or person/ID=FILE.');
   return [...before, key];
 }

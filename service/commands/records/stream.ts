@@ -20,7 +20,7 @@ export function registerStreamCommand(program: Command): void {
   const test = stream
     .command('test')
     .description('send one test event, and show the receiver’s answer; exit code 1 unless it was accepted')
-    .argument('<name>', 'of the stream');
+    .argument('<name>', 'name of the stream');
   withExamples(withConfig(test), ['firebreak stream test siem']).action(testStream);
 }
 
@@ -45,7 +45,7 @@ async function listStreams(options: ConfiguredOptions): Promise<void> {
       { title: 'STREAM', text: ({ name }) => name },
       { title: 'TO', text: ({ to }) => to },
       { title: 'FORMAT', text: ({ format }) => format },
-      { title: 'TO COME', text: ({ lag }) => String(lag.records) },
+      { title: 'PENDING', text: ({ lag }) => String(lag.records) },
       { title: 'OLDEST', text: ({ lag }) => (lag.oldestAt === undefined ? '-' : `${Math.round(lagSeconds(lag))} s`) },
       { title: 'DELIVERED', text: ({ deliveredAt = 'never' }) => deliveredAt },
       { title: 'PROBLEM', text: ({ failing }) => (failing ? `${problemText(failing.reason)}, since ${failing.since}` : '-') },
@@ -69,8 +69,8 @@ async function testStream(name: string, options: ConfiguredOptions): Promise<voi
   print(
     printable(
       sent.state === 'delivered'
-        ? `${to} has taken the event ${event.id}: ${sent.answer}`
-        : `${to} has not taken the event: ${problemText(sent.reason)}`,
+        ? `${to} accepted the event ${event.id}: ${sent.answer}`
+        : `${to} did not accept the event: ${problemText(sent.reason)}`,
     ),
   );
 }

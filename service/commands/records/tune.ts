@@ -34,9 +34,9 @@ export function registerTuneCommand(program: Command): void {
       .description(
         'list the noisiest rules and workloads, how often they were harmless, and what to do about them; changes nothing',
       )
-      .option('--days <number>', 'incidents of the last so many days', positive, 30)
-      .option('--min-benign <number>', 'benign incidents before something is proposed', positive, 2)
-      .option('--top <number>', 'rules and workloads that are listed', positive, 10)
+      .option('--days <number>', 'how many days of incidents to read', positive, 30)
+      .option('--min-benign <number>', 'how many benign incidents are needed for a proposal', positive, 2)
+      .option('--top <number>', 'how many rules and workloads to list', positive, 10)
       .addOption(retiredKeyOption()),
   );
   withExamples(command, ['firebreak tune', 'firebreak tune --days 90 --json']).action(async (options: TuneOptions) => {
@@ -152,7 +152,7 @@ function proposalLines(proposal: TriedProposal): readonly string[] {
 }
 
 function backtestText({ alerts, benign, true_positive: attacks, suspicious, unknown, undecided }: ProposalBacktest): string {
-  const unclear = undecided > 0 ? `; of ${undecided} more it cannot be said` : '';
+  const unclear = undecided > 0 ? `; ${undecided} more cannot be classified` : '';
   return `of the alerts on record ${alerts}: ${benign} harmless, ${attacks + suspicious} not, ${unknown} not judged${unclear}`;
 }
 
@@ -164,7 +164,7 @@ function printReport(report: ProvenTuneReport): void {
   print();
   printNoise('RULE', report.rules);
   printNoise('WORKLOAD', report.workloads);
-  if (report.unanswered.length > 0) print('No playbook answers these rules, of which people were asked what they were:');
+  if (report.unanswered.length > 0) print('No playbook answers these rules; people were asked what they were:');
   for (const { rule, upTo, incidents, benign, bad } of report.unanswered) {
     print(printable(`  “${rule}” (${upTo} at worst): ${counted(incidents, 'incident')}, ${benign} harmless, ${bad} not`));
   }

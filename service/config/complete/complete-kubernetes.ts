@@ -48,8 +48,8 @@ export function completeKubernetes(options: {
         ? [
             {
               at: ['actions', 'quarantine', 'forensics', 'namespace'],
-              problem: 'Firebreak’s own: the probe of a quarantine connects from there',
-              remedy: 'Name the namespace of whoever looks into quarantined pods.',
+              problem: 'this is Firebreak’s own namespace: the quarantine probe connects from it',
+              remedy: 'Name the namespace from which quarantined pods are inspected.',
             },
           ]
         : []),

@@ -74,11 +74,11 @@ export function completePacks(
       if (statement && (statement.pack !== described.name || statement.version !== described.version))
         throw new Error(`${statement.pack}@${statement.version} calls itself ${described.name} ${described.version}`);
       if (statement && !isSaid(raw, statement))
-        throw new Error(`the envelopes of ${statement.pack}@${statement.version} are not those that its publisher has signed`);
+        throw new Error(`the envelopes of ${statement.pack}@${statement.version} are not the ones that its publisher signed`);
       if (packs.some(({ name }) => name === described.name))
         problems.push({
           at,
-          problem: `there is another pack ${described.name}`,
+          problem: `another pack is also named ${described.name}`,
           remedy: 'Give it another name in firebreak.pack.ts.',
         });
       else {
@@ -90,7 +90,7 @@ export function completePacks(
       problems.push({
         at,
         problem: error instanceof Error ? error.message : 'the pack cannot be read',
-        remedy: 'Try it where it is written: firebreak pack check FOLDER.',
+        remedy: 'Check it in its source folder: firebreak pack check FOLDER.',
       });
     }
   }
@@ -156,23 +156,23 @@ function givenProblems(
     return [
       ...missing.map(([one, action]) => ({
         at: [...at, kind],
-        problem: `${action} needs ${one}, which is not there`,
+        problem: `${action} needs ${one}, which is missing`,
         remedy: kind === 'secrets' ? `Add ${one}: { env: NAME } or { file: PATH }.` : `Add ${one} with its value.`,
       })),
-      ...idle.map((one) => ({ at: [...at, kind, one], problem: `no action of ${pack} gets ${one}`, remedy: 'Remove it.' })),
+      ...idle.map((one) => ({ at: [...at, kind, one], problem: `no action of ${pack} declares ${one}`, remedy: 'Remove it.' })),
     ];
   });
 }
 
 function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): Omit<PlacedProblem, 'at'> | undefined {
   if (wanted === is) return undefined;
-  const remedy = `Look at what has changed; if that is meant, write integrity: ${is}`;
+  const remedy = `Review what has changed. If it is intended, set integrity: ${is}`;
   return wanted === undefined
     ? {
         problem: 'the pack is not pinned: whoever changes it decides what is done to the cluster',
-        remedy: `Look at it; then write integrity: ${is}`,
+        remedy: `Review it, then set integrity: ${is}`,
       }
-    : { problem: 'the pack is not what is pinned', remedy };
+    : { problem: 'the pack differs from the pinned one', remedy };
 }
 
 /** Running a pack's modules takes half a second, so the result is cached until the pack or Firebreak changes. */

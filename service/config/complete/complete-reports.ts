@@ -52,5 +52,5 @@ function targetOf({ folder, s3, slack, mail }: FileTarget, absolute: (path: stri
       ...(password && { password }),
     };
   }
-  throw new TypeError('the check of the file lets no report without a place pass');
+  throw new TypeError('a report without a destination passed the check of the file');
 }

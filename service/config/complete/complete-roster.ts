@@ -30,7 +30,7 @@ export function onCallProblems({ paging, roster: { people, groups } }: Pick<File
     if (!members) return [{ at, problem: 'there is no such group', remedy: `Name a group: ${Object.keys(groups).join(', ')}.` }];
     const known = people.some(({ id, pagerduty }) => members.includes(id) && pagerduty !== undefined);
     if (known) return [];
-    const problem = `nobody of the group ${group} is known by an id of PagerDuty`;
+    const problem = `nobody in the group ${group} has a PagerDuty id`;
     return [{ at, problem, remedy: 'Add pagerduty: ID to the people of the group in roster.people.' }];
   });
 }
@@ -43,7 +43,7 @@ export function userGroupProblems({ slack, roster: { people, groups } }: Pick<Fi
     if (!members) return [{ at, problem: 'there is no such group', remedy: `Name a group: ${Object.keys(groups).join(', ')}.` }];
     if (people.some(({ id, slack: accounts }) => members.includes(id) && accounts.length > 0)) return [];
     return [
-      { at, problem: `nobody of the group ${group} has a Slack id`, remedy: 'Add slack: [ID] to the people of the group.' },
+      { at, problem: `nobody in the group ${group} has a Slack id`, remedy: 'Add slack: [ID] to the people of the group.' },
     ];
   });
 }

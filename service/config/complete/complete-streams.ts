@@ -91,7 +91,7 @@ function targetOf(
       access: refs({ username: sasl?.username, password: sasl?.password, ...files(tls) }),
     };
   }
-  throw new TypeError('the check of the file lets no stream without a receiver pass');
+  throw new TypeError('a stream without a receiver passed the check of the file');
 }
 
 /** @param current reads a secret now, and returns a function that reads it again */

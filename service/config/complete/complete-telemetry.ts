@@ -56,7 +56,7 @@ export function completeTelemetry(options: {
     if (/^https?:$/.test(URL.parse(url)?.protocol ?? '')) continue;
     problems.push({
       at: ['telemetry', 'otlp', 'endpoint'],
-      problem: `the environment’s endpoint for ${signal} is no http or https URL`,
+      problem: `the environment’s endpoint for ${signal} is not an http or https URL`,
       remedy: 'Write it as http://HOST:4318.',
     });
   }
@@ -92,8 +92,8 @@ function endpointOf(
   if (given('PROTOCOL') === 'grpc')
     problems.push({
       at: ['telemetry', 'otlp'],
-      problem: `${variable('PROTOCOL')} asks for gRPC, which is not spoken`,
-      remedy: 'Set it to http/json, and let the endpoint be the collector’s port for HTTP, 4318.',
+      problem: `${variable('PROTOCOL')} asks for gRPC, which is not supported`,
+      remedy: 'Set it to http/json, and point the endpoint at the collector’s HTTP port, 4318.',
     });
   const own = otlp.endpoint === undefined ? env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`] : undefined;
   const base = otlp.endpoint ?? env.OTEL_EXPORTER_OTLP_ENDPOINT ?? usualEndpoint;

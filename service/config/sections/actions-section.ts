@@ -15,11 +15,11 @@ const gitops = z.strictObject({
   argocd: z
     .strictObject({
       namespace: namespaceName.default('argocd').meta({
-        description: 'Where the applications are whose tracking mark names no namespace: where Argo CD itself is.',
+        description: 'Namespace of the applications whose tracking mark names none: that of Argo CD itself.',
       }),
       instanceLabel: labelName.exactOptional().meta({
         description:
-          'Label by which this Argo CD tracks, where it does so by a label of its own (`application.instanceLabelKey` in `argocd-cm`). Absent: `app.kubernetes.io/instance`. Its annotation, and `argocd.argoproj.io/instance`, count anyway.',
+          'Label by which this Argo CD tracks, if it uses a label of its own (`application.instanceLabelKey` in `argocd-cm`). Absent: `app.kubernetes.io/instance`. Its annotation, and `argocd.argoproj.io/instance`, always count.',
         examples: ['example.com/application'],
       }),
     })
@@ -37,19 +37,18 @@ const gitops = z.strictObject({
 export const actions = z
   .strictObject({
     optIn: z
-      .array(z.enum(offered, { error: `none of the actions that are off by default: ${offered.join(', ')}` }))
+      .array(z.enum(offered, { error: `not one of the actions that are off by default: ${offered.join(', ')}` }))
       .default([])
       .meta({
         description: `Actions to turn on that are off by default: ${offered.map((name) => `\`${name}\``).join(', ')}. Each needs its own manifest, \`deploy/rbac/opt-in/NAME.yaml\`.`,
         examples: [offered.slice(0, 1)],
       }),
     quarantine: quarantine.meta({
-      description:
-        'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `firebreak docs containment`.',
+      description: 'What a quarantined pod may still do, in every quarantine. Absent: nothing. See `firebreak docs containment`.',
     }),
     appArmorOnEveryNode: z.boolean().default(false).meta({
       description:
-        'Every node has AppArmor: `hardenWorkload` may name a profile. Else it does so only where a pod that runs under one shows it of each node.',
+        'Every node has AppArmor: `hardenWorkload` may name a profile. Otherwise it does so only if, on each node, a pod that runs under one proves it.',
     }),
     gitops: gitops.prefault({}).meta({
       description:
@@ -58,7 +57,7 @@ export const actions = z
     nodeIsolation: z
       .strictObject({
         webhook: webhook.meta({
-          description: 'The provider’s security group, or what else cuts a node off, behind a service of yours.',
+          description: 'The provider’s security group, or whatever else cuts a node off, behind a service of yours.',
         }),
       })
       .exactOptional()

@@ -6,8 +6,8 @@ export const aws = z
   .strictObject({
     region: z
       .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: 'not a region of AWS' })
-      .meta({ description: 'Region: whose STS is asked, and which partition IAM is in.', examples: ['eu-central-1'] }),
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: 'not an AWS region' })
+      .meta({ description: 'Region: decides which STS is asked, and which partition IAM is in.', examples: ['eu-central-1'] }),
     accessKey: z
       .strictObject({
         id: secret.meta({ description: 'Its id.' }),
@@ -33,17 +33,17 @@ export const aws = z
         sts: httpUrl.exactOptional().meta({ description: 'URL of STS.' }),
       })
       .prefault({})
-      .meta({ description: 'Other addresses than Amazon’s own: a VPC endpoint, or what speaks like it.' }),
+      .meta({ description: 'Addresses other than Amazon’s own: a VPC endpoint, or a compatible service.' }),
   })
   .refine(({ accessKey, webIdentity }) => (accessKey === undefined) !== (webIdentity === undefined), {
     error: 'exactly one of accessKey and webIdentity is needed',
-    params: { remedy: 'Keep webIdentity where there is one: nothing has to be kept secret then.' },
+    params: { remedy: 'Keep webIdentity if you have it: then there is no secret to keep.' },
   });
 
 export const awsAccessKey = z.strictObject({
   user: z
     .string()
-    .regex(/^[\w+=,.@-]{1,64}$/, { error: 'not a name of an IAM user' })
+    .regex(/^[\w+=,.@-]{1,64}$/, { error: 'not a valid IAM user name' })
     .meta({ description: 'The IAM user whose access key it is, without its path.' }),
   keys: z
     .strictObject({
@@ -52,5 +52,5 @@ export const awsAccessKey = z.strictObject({
       files: z.array(secretKey).default([]).meta({ description: 'Keys that hold a whole credentials file, with both in it.' }),
     })
     .prefault({})
-    .meta({ description: 'Where in the Secret what is.' }),
+    .meta({ description: 'Which keys of the Secret hold what.' }),
 });

@@ -14,7 +14,7 @@ const openTimes = z
       .meta({ description: 'On which days it opens.', examples: [['mon', 'tue', 'wed', 'thu']] }),
     from: wallTime.meta({ description: 'When it opens, by the wall clock of the time zone.', examples: ['09:00'] }),
     until: wallTime.meta({
-      description: 'The first minute that is no longer part of it; before `from`, it is one of the next day.',
+      description: 'The first minute that is no longer part of it; if it is before `from`, it is on the next day.',
       examples: ['16:00'],
     }),
   })
@@ -24,7 +24,7 @@ const openTimes = z
 export const changeWindows = z
   .array(
     z.strictObject({
-      name: id.meta({ description: 'What people read of it.', examples: ['business-hours'] }),
+      name: id.meta({ description: 'What people read about it.', examples: ['business-hours'] }),
       namespaces: z
         .array(namespaceName)
         .min(1)

@@ -8,7 +8,7 @@ const group = z.string().min(1).max(200);
 export const consoleSection = z.strictObject({
   roles: z
     .partialRecord(z.enum(consoleRoles), z.array(group).min(1))
-    .refine((roles) => Object.keys(roles).length > 0, { error: 'nobody could sign in: name a group for one role at least' })
+    .refine((roles) => Object.keys(roles).length > 0, { error: 'nobody could sign in: name a group for at least one role' })
     .meta({
       description:
         'Which groups of the identity provider have which role. Whoever is in none of them does not get in. `viewer` reads; `responder` sees questions and signed records, too; `approver` answers what the roster lets them answer; `auditor` reads everything, exports, and answers nothing; `admin` does all of it.',
@@ -36,7 +36,7 @@ export const consoleSection = z.strictObject({
     .array(z.string().regex(/^[\w.:/-]{1,200}$/))
     .default([])
     .meta({
-      description: 'What is asked of the provider besides `openid`, where it names groups only then.',
+      description: 'What is requested from the provider besides `openid`, if it names groups only then.',
       examples: [['groups']],
     }),
   commandLine: z
@@ -53,12 +53,14 @@ export const consoleSection = z.strictObject({
     })
     .exactOptional()
     .meta({
-      description: 'People may look with `firebreak incidents list --desk URL` and the like, too. Absent: with a browser only.',
+      description:
+        'People may also look with commands such as `firebreak incidents list --desk URL`. Absent: with a browser only.',
     }),
   idleMinutes: z.int().min(5).max(480).default(30).meta({
-    description: 'A session ends when nothing is asked for so long; one for a wall display, when its page is closed for so long.',
+    description:
+      'A session ends after this long without a request; one for a wall display, after its page has been closed for this long.',
   }),
-  hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after so long, however busy it is.' }),
+  hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after this long, however busy it is.' }),
   temporalUrl: httpUrl.exactOptional().meta({
     description: 'Where people reach Temporal’s web UI: incidents link to it.',
     examples: ['https://temporal.example.com'],

@@ -13,7 +13,7 @@ const times = (what: string) =>
         .min(1)
         .max(mostDays)
         .exactOptional()
-        .meta({ description: 'Days after which it is destroyed by itself. Absent: never.' }),
+        .meta({ description: 'Days after which it is destroyed automatically. Absent: never.' }),
     })
     .refine(({ atLeastDays, atMostDays }) => atMostDays === undefined || atLeastDays <= atMostDays, {
       path: ['atMostDays'],
@@ -24,14 +24,14 @@ const times = (what: string) =>
     .meta({ description: what });
 
 const classTexts: Readonly<Record<EvidenceClass, string>> = {
-  state: 'What the API server says of pods, nodes and volumes, and the lists of processes.',
+  state: 'What the API server says about pods, nodes and volumes, and the lists of processes.',
   logs: 'Logs of containers.',
   files: 'Files of containers.',
   traffic: 'Packets.',
   memory: 'Memory of containers.',
 };
 
-const vaultName = z.string().regex(/^\w[-\w.]{0,127}$/, { error: 'not a name of a key: letters, digits, - _ and .' });
+const vaultName = z.string().regex(/^\w[-\w.]{0,127}$/, { error: 'not a valid key name: use letters, digits, - _ and .' });
 
 const retention = z
   .strictObject(
@@ -43,7 +43,7 @@ const retention = z
   .prefault({})
   .meta({
     description:
-      'How long what is kept of an incident stays, by class, counted from the first of it. See [evidence.md](evidence.md).',
+      'How long the evidence of an incident is kept, by class, counted from the first piece of it. See [evidence.md](evidence.md).',
     examples: [{ files: { atLeastDays: 30, atMostDays: 180 }, memory: { atMostDays: 30 } }],
   });
 
@@ -57,7 +57,7 @@ export const evidence = z
         ...bucketFields('firebreak-evidence'),
         objectLock: z.enum(['governance', 'compliance']).exactOptional().meta({
           description:
-            'The bucket itself keeps all that is put there, keys too, for `retention.CLASS.atLeastDays`: from who has no right to bypass it (`governance`), or from everybody (`compliance`). The bucket must have been made with object lock.',
+            'The bucket itself protects all that is put there, including keys, for `retention.CLASS.atLeastDays`: from anyone without the right to bypass it (`governance`), or from everybody (`compliance`). The bucket must have been created with object lock.',
         }),
       })
       .exactOptional()
@@ -67,7 +67,7 @@ export const evidence = z
     }),
     wrapKeyFile: path.exactOptional().meta({
       description:
-        '32 random bytes in base64 that wrap the keys of the incidents, under which what is kept is sealed in the store. Who reads it (`evidence get`) needs it too. Default: `keys/evidence-wrap.key` in the state directory.',
+        '32 random bytes in base64 that wrap the keys of the incidents, with which the evidence is sealed in the store. Whoever reads it (`evidence get`) needs them too. Default: `keys/evidence-wrap.key` in the state directory.',
     }),
     vault: z
       .strictObject({
@@ -84,7 +84,7 @@ export const evidence = z
           .meta({ description: 'AES-256-GCM key that wraps the keys of the incidents.' }),
       })
       .exactOptional()
-      .meta({ description: 'Both keys are in Vault’s transit engine, which gives none out, and not in files.' }),
+      .meta({ description: 'Both keys are in Vault’s transit engine, which never hands them out, and not in files.' }),
     deadlineMinutes: z.int().min(1).max(1_440).default(30).meta({
       description:
         'How long after the start of its incident a destructive step waits for evidence that cannot be collected, unless people waive it.',
@@ -94,7 +94,7 @@ export const evidence = z
       .default([])
       .meta({
         description:
-          'Groups of the roster whose people may destroy evidence, and end a hold on it. Nobody may while none is named.',
+          'Groups of the roster whose people may destroy evidence, and end a hold on it. If none is named, nobody may.',
         examples: [['leads']],
       }),
     retention,
@@ -105,6 +105,6 @@ export const evidence = z
   .refine(({ vault, keyFile, wrapKeyFile }) => vault === undefined || (keyFile === undefined && wrapKeyFile === undefined), {
     path: ['vault'],
     error: 'the keys are in Vault or in files, not in both',
-    params: { remedy: 'Take keyFile and wrapKeyFile out, or vault.' },
+    params: { remedy: 'Remove keyFile and wrapKeyFile, or remove vault.' },
   })
   .prefault({});

@@ -15,14 +15,14 @@ export const guardrails = z
       .default([])
       .meta({
         description:
-          'Nodes to which nothing is done, by whomever it is approved. `*` stands for any characters. What runs on them is protected by its namespace.',
+          'Nodes to which nothing is done, whoever approves it. `*` stands for any characters. What runs on them is protected by its namespace.',
         examples: [['control-plane-*']],
       }),
     automaticFrom: z
       .enum(severities)
       .exclude(['unknown'])
       .default(defaultGuardrails.automaticFrom)
-      .meta({ description: 'Least severity at which a reversible step on one pod runs without asking.' }),
+      .meta({ description: 'Lowest severity at which a reversible step on one pod runs without asking.' }),
     ownerShare: z
       .number()
       .min(0)
@@ -36,7 +36,7 @@ export const guardrails = z
       .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
     namespaceReserve: z.int().min(0).default(defaultGuardrails.namespaceReserve).meta({
       description:
-        'Pods of each namespace that are contained automatically also where the cluster’s cap is full: no other namespace can spend them.',
+        'Pods of each namespace that are contained automatically even if the cluster’s cap is used up: no other namespace can use them.',
     }),
     clusterCap: z
       .int()
@@ -44,15 +44,15 @@ export const guardrails = z
       .default(defaultGuardrails.clusterCap)
       .meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
     capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({
-      description: 'Length of that window in minutes: what was contained before it no longer counts, though it is contained.',
+      description:
+        'Length of that window in minutes: what was contained before it no longer counts, even if it is still contained.',
     }),
     cells: z.int().min(1).max(16).default(1).meta({
       description:
         'How many cells of this cluster run side by side. They share the caps: with two, each leaves the other as many places as it takes itself, and the last may stay free.',
     }),
     longestLeaseHours: z.int().min(1).max(720).default(72).meta({
-      description:
-        'What a step takes it takes for at most so many hours at once, whatever a playbook says; people may prolong it.',
+      description: 'The most hours for which a step may take something at once, whatever a playbook says; people may extend it.',
     }),
     changeWindows,
   })

@@ -3,20 +3,21 @@ import { path } from '../fields.ts';
 
 const host = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/, { error: 'not a host with an optional port, in lower case' });
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/, { error: 'not a host with an optional port, in lowercase' });
 
 const trust = z
   .strictObject({
     repositories: z
       .array(
         z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*\/([a-z0-9._-]+|\*)$/, {
-          error: 'not a whole repository, such as registry.example.com/shop/cart, or registry.example.com/shop/* for all below',
+          error:
+            'not a complete repository, such as registry.example.com/shop/cart, or registry.example.com/shop/* for all below it',
         }),
       )
       .min(1)
       .meta({
         description:
-          'Repositories, with their registry (`docker.io/library/nginx`); `/*` at the end for all below. The first rule that matches is the one. Registries that no rule names are never asked.',
+          'Repositories, with their registry (`docker.io/library/nginx`); `/*` at the end for all below it. The first rule that matches applies. Registries that no rule names are never asked.',
         examples: [['registry.example.com/shop/*']],
       }),
     keys: z
@@ -30,14 +31,14 @@ const trust = z
             .string()
             .min(1)
             .meta({
-              description: 'Who says who it is: the issuer in the certificate, to the letter.',
+              description: 'Who vouches for the identity: the issuer in the certificate, exactly as written.',
               examples: ['https://token.actions.githubusercontent.com'],
             }),
           identity: z
             .string()
-            .regex(/^[^*]+\*?$/, { error: 'a * may only be at the end, and not be all' })
+            .regex(/^[^*]+\*?$/, { error: 'a * may only be at the end, and not stand alone' })
             .meta({
-              description: 'Whom: the subject’s alternative name in the certificate; a `*` at its end stands for any text.',
+              description: 'Who it is: the subject’s alternative name in the certificate; a `*` at its end stands for any text.',
               examples: ['https://github.com/example/shop/.github/workflows/release.yml@refs/heads/main'],
             }),
         }),
@@ -46,7 +47,7 @@ const trust = z
       .meta({ description: 'Who may sign with a short-lived certificate. Needs `trustedRoot`.' }),
     trustedRoot: path.exactOptional().meta({
       description:
-        'File with the authorities and logs that are believed (the JSON of a sigstore trusted root: `cosign trusted-root create`). With it, signatures by key must be in one of its logs, too.',
+        'File with the authorities and logs that are trusted (the JSON of a sigstore trusted root: `cosign trusted-root create`). With it, signatures by key must be in one of its logs, too.',
       examples: ['trusted_root.json'],
     }),
     predicateTypes: z
@@ -70,7 +71,7 @@ const registry = z
     plainHttp: z.boolean().default(false).meta({ description: 'No TLS. Pull secrets are never sent to it then.' }),
   })
   .refine(({ caFile, plainHttp }) => caFile === undefined || !plainHttp, {
-    error: 'only one of caFile and plainHttp has a meaning',
+    error: 'only one of caFile and plainHttp can be set',
   });
 
 /** Trusted signers of the images that run, and the registries in which signatures are looked up. */
@@ -82,7 +83,7 @@ export const images = z
       .meta({ description: 'Who is trusted for which repositories. Empty: no registry is ever asked.' }),
     registries: z.array(registry).default([]).meta({
       description:
-        'Registries with authorities of their own, or without TLS, and others in your network that these send us on to.',
+        'Registries with authorities of their own, or without TLS, and others in your network to which these redirect.',
     }),
     timeoutSeconds: z
       .int()

@@ -16,7 +16,7 @@ const tokens = z
   .default([])
   .meta({
     description:
-      'Who may send alerts, by a shared secret. The same name may be there several times, while its secret is rotated.',
+      'Who may send alerts, by a shared secret. The same name may be listed several times while its secret is rotated.',
     examples: [[{ name: 'falco', token: { env: 'FALCO_TOKEN' } }]],
   });
 
@@ -46,18 +46,18 @@ const clients = z
           examples: ['spiffe://example.org/falco/*'],
         }),
       bindNode: z.boolean().default(false).meta({
-        description: 'What the `*` stands for is the sender’s node: nothing automatic happens to pods of other nodes then.',
+        description: 'What the `*` stands for is the sender’s node: nothing automatic then happens to pods on other nodes.',
       }),
     }),
   )
   .default([])
-  .meta({ description: 'Which client certificates are which sender.' });
+  .meta({ description: 'Which client certificates belong to which sender.' });
 
 const tls = z
   .strictObject({
     certFile: path.meta({ description: 'Certificate (PEM) with its chain. Read again when it changes.' }),
     keyFile: path.meta({ description: 'Its private key (PEM).' }),
-    clientCaFile: path.exactOptional().meta({ description: 'Authorities (PEM) whose client certificates are believed.' }),
+    clientCaFile: path.exactOptional().meta({ description: 'Authorities (PEM) whose client certificates are trusted.' }),
     requireClientCertificate: z
       .boolean()
       .default(false)
@@ -84,28 +84,31 @@ const senders = z
     z.strictObject({
       name: id.meta({ description: 'A name from `tokens`, `signatures` or `tls.clients`.', examples: ['falco'] }),
       clusters: z.array(id).min(1).exactOptional().meta({
-        description: 'Clusters that it may speak for; items that name another one are refused. Default: not looked at.',
+        description: 'Clusters that it may speak for; items that name another one are refused. Default: not checked.',
       }),
       namespaces: z
         .array(namespaceName)
         .min(1)
         .exactOptional()
-        .meta({ description: 'Namespaces whose pods it may speak of, and of nothing else. Default: all, and nodes.' }),
+        .meta({ description: 'Namespaces whose pods it may report on; it may report on nothing else. Default: all, and nodes.' }),
       node: z.string().min(1).max(253).exactOptional().meta({
-        description: 'The one node that it sees: nothing automatic happens to pods of other nodes.',
+        description: 'The one node that it sees: nothing automatic happens to pods on other nodes.',
       }),
       alertsPerSecond: z
         .int()
         .min(1)
         .default(20_000)
-        .meta({ description: 'Alerts that it may send for ever, a second. What is rejected counts as one.' }),
+        .meta({ description: 'Alerts per second that it may send continuously. What is rejected counts as one.' }),
       burst: z.int().min(1).default(100_000).meta({
-        description: 'Alerts that it may send at once. A quarter more is there for critical ones alone.',
+        description: 'Alerts that it may send at once. A further quarter is reserved for critical ones.',
       }),
     }),
   )
   .default([])
-  .meta({ description: 'Limits of single senders; who is not listed has the default rates and may speak of the whole cluster.' });
+  .meta({
+    description:
+      'Limits of individual senders; one that is not listed has the default rates and may report on the whole cluster.',
+  });
 
 const spool = z
   .strictObject({
@@ -123,18 +126,18 @@ const storm = z
       .int()
       .min(1)
       .default(50)
-      .meta({ description: 'Accepted alerts a second, over ten seconds, from which on it is a storm.' }),
+      .meta({ description: 'Accepted alerts per second, over ten seconds, from which it is a storm.' }),
     workloads: z
       .int()
       .min(1)
       .default(20)
-      .meta({ description: 'And on so many workloads: what one workload does is its incident’s to tell.' }),
+      .meta({ description: 'And on at least this many workloads: what one workload does is reported by its incident.' }),
     calmAfterSeconds: z
       .int()
       .min(10)
       .max(3_600)
       .default(120)
-      .meta({ description: 'It is over after so long at less than half the rate.' }),
+      .meta({ description: 'It is over after this long at less than half the rate.' }),
   })
   .prefault({})
   .meta({ description: 'When people are told about a storm across many workloads.' });

@@ -7,7 +7,7 @@ export const packs = z
     z
       .strictObject({
         folder: path.exactOptional().meta({ description: 'The folder that holds `firebreak.pack.ts`.' }),
-        tarball: path.exactOptional().meta({ description: 'A file that `npm pack` has made of it.' }),
+        tarball: path.exactOptional().meta({ description: 'A tarball that `npm pack` made of it.' }),
         npm: z
           .string()
           .regex(/^(@[a-z0-9._-]+\/)?[a-z0-9][a-z0-9._-]{0,213}$/, { error: 'not the name of a package' })
@@ -22,21 +22,21 @@ export const packs = z
           .exactOptional()
           .meta({
             description:
-              'A pack whose versions are in the store of `releases`, by its name. Which version runs, people have decided: `firebreak pack promote`.',
+              'A pack whose versions are in the store of `releases`, by its name. People decide which version runs: `firebreak pack promote`.',
           }),
         secrets: z
           .record(z.string(), secret)
           .default({})
           .meta({
             description:
-              'What its own actions get under these names, each only those that it declares. Only the pool `packs` reads them.',
+              'Secrets that its own actions get under these names, each only those that it declares. Only the pool `packs` reads them.',
             examples: [{ cloudToken: { env: 'CLOUD_TOKEN' } }],
           }),
         settings: z
           .record(z.string(), z.string().max(1_000))
           .default({})
           .meta({
-            description: 'What its own actions get besides, and that is no secret.',
+            description: 'Other values that its own actions get and that are not secret.',
             examples: [{ endpoint: 'https://cloud.example' }],
           }),
         integrity: z
@@ -45,7 +45,7 @@ export const packs = z
           .exactOptional()
           .meta({
             description:
-              'What its code has to be: of a tarball as npm writes it, else as `firebreak pack integrity` prints it. Has to be there but with `release`; the message says what it would be now.',
+              'The hash that its code must have: of a tarball as npm writes it, else as `firebreak pack integrity` prints it. Required, except with `release`; the message says what it would be now.',
           }),
       })
       .refine((pack) => [pack.folder, pack.tarball, pack.npm, pack.release].filter((one) => one !== undefined).length === 1, {
@@ -53,8 +53,8 @@ export const packs = z
       })
       .refine(({ release, integrity }) => release === undefined || integrity === undefined, {
         path: ['integrity'],
-        error: 'what a release has to be is in the order that promotes it',
-        params: { remedy: 'Take integrity out.' },
+        error: 'the integrity of a release is in the order that promotes it',
+        params: { remedy: 'Remove integrity.' },
       }),
   )
   .max(50)
@@ -75,12 +75,12 @@ export const releases = z
     publishers: z
       .array(
         z.strictObject({
-          name: id.meta({ description: 'Who it is, for people.', examples: ['platform-team'] }),
+          name: id.meta({ description: 'Its name, for people to read.', examples: ['platform-team'] }),
           key: path.meta({ description: 'Public key (PEM): `firebreak pack publish` signs with its private half.' }),
         }),
       )
       .default([])
-      .meta({ description: 'Whose packs may be promoted. Nobody’s while none is named.' }),
+      .meta({ description: 'Whose packs may be promoted. If none is named, nobody’s.' }),
   })
   .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, { error: 'only one of folder and s3 can hold releases' })
   .prefault({});

@@ -7,7 +7,7 @@ const person = z.strictObject({
   id: id.meta({ description: 'Goes into votes and records.', examples: ['ada'] }),
   name: z.string().min(1).meta({ description: 'Name for people to read.' }),
   slack: z
-    .array(z.string().regex(/^[UW][A-Z0-9]+$/, { error: 'not a user id of Slack (U… or W…)' }))
+    .array(z.string().regex(/^[UW][A-Z0-9]+$/, { error: 'not a Slack user id (U… or W…)' }))
     .default([])
     .meta({ description: 'Slack user ids. One id belongs to exactly one person.', examples: [['U0123456789']] }),
   keys: z
@@ -23,7 +23,7 @@ const person = z.strictObject({
     }),
   pagerduty: z
     .string()
-    .regex(/^[A-Z0-9]{6,20}$/, { error: 'not a user id of PagerDuty (P…)' })
+    .regex(/^[A-Z0-9]{6,20}$/, { error: 'not a PagerDuty user id (P…)' })
     .exactOptional()
     .meta({
       description: 'User id in PagerDuty, where its on-call is followed (`paging.pagerduty.onCall`).',
@@ -98,8 +98,8 @@ export const roster = z
           context.addIssue({
             code: 'custom',
             path: ['groups', group, index],
-            message: `${member} is no id of a person in people`,
-            params: { remedy: `${near(member, ids)}Add them to roster.people, or take them out of the group.` },
+            message: `${member} is not the id of anyone in people`,
+            params: { remedy: `${near(member, ids)}Add them to roster.people, or remove them from the group.` },
           });
       });
     for (const { path: place, message, remedy } of scheduleProblems({ people, groups, schedules, delegations: handed }))

@@ -5,9 +5,11 @@ import { aws, awsAccessKey } from './aws-section.ts';
 /** A Secret name as Kubernetes accepts it, without the suffix of a successor's name. */
 const secretName = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]{0,239}[a-z0-9])?$/, { error: 'not a name of a Secret: lower-case letters, digits, - and .' })
+  .regex(/^[a-z0-9]([-a-z0-9.]{0,239}[a-z0-9])?$/, {
+    error: 'not a valid name of a Secret: use lowercase letters, digits, - and .',
+  })
   .refine((name) => !/-fb[0-9a-f]{10}$/.test(name), {
-    error: 'this is the name of a successor: write the first name, without -fb…',
+    error: 'this is the name of a successor: write the original name, without -fb…',
   });
 
 const postgresRole = z
@@ -28,7 +30,7 @@ const postgresRole = z
         urls: z.array(secretKey).default([]).meta({ description: 'Keys that hold a whole connection URL.' }),
       })
       .prefault({})
-      .meta({ description: 'Where in the Secret what is.' }),
+      .meta({ description: 'Which keys of the Secret hold what.' }),
   })
   .refine(({ roles, keys }) => roles.length === 1 || keys.username !== undefined, {
     path: ['keys'],
@@ -48,14 +50,14 @@ const vaultKv = z.strictObject({
 });
 
 const vaultLease = z.strictObject({
-  path: vaultPath.meta({ description: 'Where the credentials are lent.', examples: ['database/creds/shop'] }),
+  path: vaultPath.meta({ description: 'Where the credentials are leased.', examples: ['database/creds/shop'] }),
   keys: z
     .strictObject({
       username: secretKey.default('username').meta({ description: 'Key of the Secret that holds the user.' }),
       password: secretKey.default('password').meta({ description: 'Key that holds the password.' }),
     })
     .prefault({})
-    .meta({ description: 'Where in the Secret what is.' }),
+    .meta({ description: 'Which keys of the Secret hold what.' }),
 });
 
 export const rotation = z
@@ -77,7 +79,7 @@ export const rotation = z
         z
           .strictObject({
             namespace: namespaceName.meta({ description: 'Its namespace.' }),
-            secret: secretName.meta({ description: 'Its name, as it was before any rotation; its successors are meant too.' }),
+            secret: secretName.meta({ description: 'Its name, as it was before any rotation; its successors are included.' }),
             postgresRole: postgresRole.exactOptional().meta({ description: 'It is the password of a PostgreSQL role.' }),
             awsAccessKey: awsAccessKey.exactOptional().meta({ description: 'It is the access key of an IAM user.' }),
             vaultKv: vaultKv.exactOptional().meta({
@@ -86,7 +88,7 @@ export const rotation = z
             }),
             vaultLease: vaultLease
               .exactOptional()
-              .meta({ description: 'Vault lends it for a time, as the database engine does.' }),
+              .meta({ description: 'Vault leases it for a limited time, as the database engine does.' }),
           })
           .refine((one) => sourcesOf(one).length > 0 || one.vaultKv !== undefined, {
             error: 'no provider is named',
@@ -94,13 +96,13 @@ export const rotation = z
           })
           .refine(({ vaultLease, vaultKv, ...one }) => vaultLease === undefined || (sourcesOf(one).length === 0 && !vaultKv), {
             path: ['vaultLease'],
-            error: 'what Vault lends comes from nowhere else',
-            params: { remedy: 'Take the others out, or vaultLease.' },
+            error: 'what Vault leases comes from nowhere else',
+            params: { remedy: 'Remove the others, or remove vaultLease.' },
           })
           .refine((one) => one.postgresRole === undefined || one.awsAccessKey === undefined, {
             path: ['awsAccessKey'],
-            error: 'it is of PostgreSQL already',
-            params: { remedy: 'Keep one of the two: a Secret is of one provider.' },
+            error: 'it already belongs to PostgreSQL',
+            params: { remedy: 'Keep one of the two: a Secret has only one provider.' },
           })
           .refine((one) => !one.vaultKv || changedBy(one).every((key) => key in (one.vaultKv?.properties ?? {})), {
             path: ['vaultKv', 'properties'],
@@ -117,7 +119,7 @@ export const rotation = z
             context.addIssue({
               code: 'custom',
               path: [at],
-              message: 'this Secret is named before',
+              message: 'this Secret is already listed above',
               params: { remedy: 'Keep one of the two.' },
             });
         for (const [at, { awsAccessKey: one }] of all.entries())
@@ -125,7 +127,7 @@ export const rotation = z
             context.addIssue({
               code: 'custom',
               path: [at, 'awsAccessKey', 'user'],
-              message: 'this user is named before: it can have two keys, and a rotation needs both',
+              message: 'this user is already listed above: it can have two keys, and a rotation needs both',
               params: { remedy: 'Give each Secret an IAM user of its own.' },
             });
       })
@@ -145,12 +147,12 @@ export const rotation = z
   })
   .refine(({ vault, secrets }) => vault !== undefined || secrets.every(({ vaultKv, vaultLease }) => !vaultKv && !vaultLease), {
     path: ['vault'],
-    error: 'a Secret is in Vault, and no Vault is named',
+    error: 'a Secret is in Vault, but no Vault is named',
     params: { remedy: 'Add it: vault: { address: https://…, token: { file: PATH } }.' },
   })
   .refine(({ aws, secrets }) => aws !== undefined || secrets.every((one) => !one.awsAccessKey), {
     path: ['aws'],
-    error: 'a Secret is of AWS, and no AWS account is named',
+    error: 'a Secret is of AWS, but no AWS account is named',
     params: { remedy: 'Add it: aws: { region: …, webIdentity: { roleArn: … } }.' },
   })
   .prefault({});

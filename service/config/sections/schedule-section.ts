@@ -4,19 +4,21 @@ import { id } from '../fields.ts';
 import { instantWritten } from '../written-time.ts';
 
 export const timeZone = z.string().refine(isTimeZone, {
-  error: 'not a time zone of the IANA list',
-  params: { remedy: 'Write its name, for example Europe/Berlin or UTC; an offset such as +02:00 knows no summer.' },
+  error: 'not an IANA time zone',
+  params: {
+    remedy: 'Write its name, for example Europe/Berlin or UTC; an offset such as +02:00 does not follow daylight saving time.',
+  },
 });
 
 const timeProblem = {
-  error: 'not a time on the calendar',
+  error: 'not a valid date and time',
   params: { remedy: 'Write YYYY-MM-DDTHH:MM, by the wall clock of the time zone; or a full time that ends with Z or an offset.' },
 };
 
 const time = z.string().refine((text) => instantWritten(text, 'UTC') !== undefined, timeProblem);
 
 const wallTime = z.string().refine((text) => instantWritten(text, 'UTC') !== undefined && !/(Z|[+-]\d{2}:\d{2})$/.test(text), {
-  error: 'not a time of the wall clock',
+  error: 'not a wall-clock time',
   params: { remedy: 'Write YYYY-MM-DDTHH:MM without Z or offset: turns hand over by the wall clock, in summer as in winter.' },
 });
 
@@ -62,7 +64,7 @@ export const schedule = z.strictObject({
       }),
     )
     .default([])
-    .meta({ description: 'Who is on call in the place of others.' }),
+    .meta({ description: 'Who is on call in place of others.' }),
 });
 
 export const delegations = z
@@ -125,13 +127,13 @@ function problemsOfSchedule({ groups }: Listed, group: string, section: Schedule
   const empty = rotations.length + entries.length + overrides.length === 0;
   return [
     ...(empty
-      ? [{ path, message: 'nobody is ever on call by it', remedy: 'Add a rotation or entries, or remove the schedule.' }]
+      ? [{ path, message: 'it never puts anybody on call', remedy: 'Add a rotation or entries, or remove the schedule.' }]
       : []),
     ...named
       .filter(({ person }) => !members.includes(person))
       .map(({ person, path: place }) => ({
         path: [...path, ...place],
-        message: `${person} is not in the group ${group}, and so is never on call in it`,
+        message: `${person} is not in the group ${group}, so is never on call in it`,
         remedy: `Add ${person} to roster.groups.${group}, or name one of: ${members.join(', ')}.`,
       })),
     ...[
@@ -166,7 +168,7 @@ function delegationProblems({ people, delegations: list }: Listed): readonly Ros
     if (unknown.length > 0)
       return unknown.map((key) => ({
         path: [...path, key],
-        message: `${list[index]?.[key]} is no id of a person in people`,
+        message: `${list[index]?.[key]} is not the id of anyone in people`,
         remedy: `Name one of: ${people.map(({ id: known }) => known).join(', ')}.`,
       }));
     if (person === to)
@@ -178,8 +180,8 @@ function delegationProblems({ people, delegations: list }: Listed): readonly Ros
       return [
         {
           path: [...path, 'from'],
-          message: `${person} has handed the right over already for this time, in delegations[${again}]`,
-          remedy: 'One right has one holder: let the two not overlap.',
+          message: `${person} has already handed the right over for this time, in delegations[${again}]`,
+          remedy: 'A right has one holder at a time: change one of the two so that they do not overlap.',
         },
       ];
     const away = list.findIndex((other, place) => place !== index && other.person === to && atOnce(place, index));
@@ -187,8 +189,8 @@ function delegationProblems({ people, delegations: list }: Listed): readonly Ros
     return [
       {
         path: [...path, 'to'],
-        message: `${to} has handed over too at that time, in delegations[${away}], and a right that was handed over is not handed on`,
-        remedy: `Hand it to somebody who is there, such as ${list[away]?.to}.`,
+        message: `${to} has also handed the right over at that time, in delegations[${away}], and a right cannot be handed on`,
+        remedy: `Hand it to somebody who is available, such as ${list[away]?.to}.`,
       },
     ];
   });

@@ -13,7 +13,7 @@ const sensor = z.strictObject({
     .default([])
     .meta({
       description:
-        'Of `kubernetes-audit`: addresses from which the control plane calls the API server, besides the machine’s own. From elsewhere its accounts are anybody’s. Default: any.',
+        'For `kubernetes-audit`: addresses from which the control plane calls the API server, besides the machine’s own. From elsewhere, its accounts are treated as anybody’s. Default: any.',
       examples: [['10.0.0.0/28']],
     }),
   registries: z
@@ -25,7 +25,7 @@ const sensor = z.strictObject({
     .default([])
     .meta({
       description:
-        'Of `kubernetes-audit`: where images may come from; a pod or workload of another image is an alert. Default: anywhere.',
+        'For `kubernetes-audit`: where images may come from; a pod or workload with another image raises an alert. Default: anywhere.',
       examples: [['registry.example.com', 'registry.k8s.io']],
     }),
   daemonSet: z
@@ -36,7 +36,7 @@ const sensor = z.strictObject({
     .exactOptional()
     .meta({
       description:
-        'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: no such watch.',
+        'The DaemonSet that puts this sensor on the nodes. A node on which it is silent raises an alert. Absent: not watched.',
       examples: [{ namespace: 'falco', name: 'falco' }],
     }),
   nodes: z
@@ -46,7 +46,7 @@ const sensor = z.strictObject({
       description: 'Labels of the nodes that must have it. Default: all nodes.',
       examples: [{ 'kubernetes.io/os': 'linux' }],
     }),
-  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may send no heartbeat.' }),
+  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may go without a heartbeat.' }),
   speaks: z.boolean().default(false).meta({
     description:
       'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod does not count as a heartbeat.',

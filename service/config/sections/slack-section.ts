@@ -9,15 +9,15 @@ export const slack = z
     }),
     appId: z
       .string()
-      .regex(/^A[A-Z0-9]+$/, { error: 'not an app id of Slack (A…)' })
+      .regex(/^A[A-Z0-9]+$/, { error: 'not a Slack app id (A…)' })
       .meta({ description: 'App id.', examples: ['A0123456789'] }),
     teamId: z
       .string()
-      .regex(/^T[A-Z0-9]+$/, { error: 'not a team id of Slack (T…)' })
+      .regex(/^T[A-Z0-9]+$/, { error: 'not a Slack team id (T…)' })
       .meta({ description: 'Workspace id.', examples: ['T0123456789'] }),
     channel: z
       .string()
-      .regex(/^[CG][A-Z0-9]+$/, { error: 'not a channel id of Slack (C… or G…); a name is not enough' })
+      .regex(/^[CG][A-Z0-9]+$/, { error: 'not a Slack channel id (C… or G…); a name is not enough' })
       .meta({ description: 'Channel id that gets the cards.', examples: ['C0123456789'] }),
     botToken: secret.meta({ description: 'Bot token (`xoxb-…`).' }),
     signingSecrets: z
@@ -33,7 +33,7 @@ export const slack = z
       examples: [{ env: 'SLACK_APP_TOKEN' }],
     }),
     userGroups: z
-      .record(id, z.string().regex(/^S[A-Z0-9]+$/, { error: 'not an id of a user group of Slack (S…); a name is not enough' }))
+      .record(id, z.string().regex(/^S[A-Z0-9]+$/, { error: 'not a Slack user group id (S…); a name is not enough' }))
       .exactOptional()
       .meta({
         description:

@@ -25,7 +25,7 @@ export const stepUp = z.strictObject({
     .array(z.enum(['pod', 'workload', 'namespace', 'node', 'cluster']))
     .min(1)
     .default(['namespace', 'node', 'cluster'])
-    .meta({ description: 'Which steps need it: those that act this wide.' }),
+    .meta({ description: 'Which steps need it, by how widely they act.' }),
   decisions: z.array(z.enum(stepUpDecisions)).default(['critical-suppression', 'cluster-restraint']).meta({
     description:
       'Which decisions above all incidents need it: to hide critical alerts; a freeze or observe mode of the whole cluster or of a playbook; to end one of these; to start a break-glass session.',
@@ -35,7 +35,7 @@ export const stepUp = z.strictObject({
     .min(1)
     .max(60)
     .default(5)
-    .meta({ description: 'The provider has asked the person who they are at most so long before the vote.' }),
+    .meta({ description: 'The most time that may pass between the person’s sign-in at the provider and the vote.' }),
   jwksFile: path.exactOptional().meta({
     description: 'The provider’s keys (a JSON Web Key Set), for a cell that cannot reach it. Absent: the cell asks the provider.',
   }),
@@ -58,11 +58,11 @@ export function stepUpProblems(section: StepUpSection | undefined, people: reado
       {
         at,
         problem: `the subject ${subject} belongs to more than one person`,
-        remedy: 'Each person has an account of their own.',
+        remedy: 'Each person needs an account of their own.',
       },
     ];
   });
   if (!section || subjects.some((subject) => subject !== undefined)) return doubles;
   const remedy = 'Add subject: SUB (the provider’s `sub`) to the people of roster.people who may approve the widest steps.';
-  return [...doubles, { at: ['stepUp'], problem: 'nobody of the roster is known to the identity provider', remedy }];
+  return [...doubles, { at: ['stepUp'], problem: 'nobody in the roster is known to the identity provider', remedy }];
 }

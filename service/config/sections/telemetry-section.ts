@@ -4,7 +4,7 @@ import { httpUrl, path, secret } from '../fields.ts';
 const tls = z
   .strictObject({
     caFile: path.exactOptional().meta({
-      description: 'Authorities (PEM) whose server certificates are believed. Absent: those of the system.',
+      description: 'Authorities (PEM) whose server certificates are trusted. Absent: those of the system.',
     }),
     certFile: path.exactOptional().meta({ description: 'Client certificate (PEM).' }),
     keyFile: path.exactOptional().meta({ description: 'Its private key (PEM).' }),
@@ -20,7 +20,7 @@ export const telemetry = z
       .strictObject({
         endpoint: httpUrl.exactOptional().meta({
           description:
-            'Where a collector takes OTLP over HTTP; `/v1/traces` and `/v1/metrics` are put behind it. Default: `OTEL_EXPORTER_OTLP_ENDPOINT` of the environment, else `http://localhost:4318`.',
+            'Where a collector takes OTLP over HTTP; `/v1/traces` and `/v1/metrics` are appended to it. Default: `OTEL_EXPORTER_OTLP_ENDPOINT` of the environment, else `http://localhost:4318`.',
           examples: ['http://collector.observability:4318'],
         }),
         headers: secret.exactOptional().meta({
@@ -30,8 +30,8 @@ export const telemetry = z
         tls: tls
           .exactOptional()
           .meta({ description: 'For an endpoint with `https`. The files are read again for each request.' }),
-        traces: z.boolean().default(true).meta({ description: 'One trace an incident.' }),
-        metrics: z.boolean().default(true).meta({ description: 'The numbers of `/metrics`.' }),
+        traces: z.boolean().default(true).meta({ description: 'One trace per incident.' }),
+        metrics: z.boolean().default(true).meta({ description: 'The metrics of `/metrics`.' }),
       })
       .exactOptional()
       .meta({

@@ -26,7 +26,7 @@ export const tickets = z
 
 const onCall = z.strictObject({
   token: secret.meta({ description: 'REST API key; a read-only one is enough.' }),
-  schedules: z.record(id, z.string().regex(/^[A-Z0-9]{6,20}$/, { error: 'not an id of a schedule in PagerDuty (P…)' })).meta({
+  schedules: z.record(id, z.string().regex(/^[A-Z0-9]{6,20}$/, { error: 'not a PagerDuty schedule id (P…)' })).meta({
     description:
       'Group of the roster → id of the schedule that says who of it is on call. It narrows the group at the desk, and never widens it: see `firebreak docs on-call`.',
     examples: [{ oncall: 'PI7DH85' }],
@@ -49,7 +49,7 @@ const pagerduty = z.strictObject({
   summary: template.default('{{title}}').meta({ description: 'Template of the one line that is shown and read out.' }),
   onCall: onCall
     .exactOptional()
-    .meta({ description: 'Who is on call, from PagerDuty’s schedules. Absent: the roster alone says.' }),
+    .meta({ description: 'Who is on call, from PagerDuty’s schedules. Absent: only the roster decides.' }),
   inbound: inboundSection,
 });
 

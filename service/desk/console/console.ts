@@ -179,7 +179,7 @@ export function createDeskConsole(parts: {
 
   const found = async (who: SignedIn, incident: string): Promise<IncidentSummary> => {
     const summary = await list.find(incident, who.visible);
-    if (!summary) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such incident, or it is not for you.');
+    if (!summary) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such incident, or you may not see it.');
     return summary;
   };
   const shown = async (who: SignedIn, summary: IncidentSummary, chain: ReadChain) => {
@@ -203,7 +203,7 @@ export function createDeskConsole(parts: {
     return shownIncidentOf({ summary, chain, state: now, asked, samples, deadlines, roster, links: { thread, temporal } });
   };
   const noQuestions = (): FirebreakError =>
-    new FirebreakError('FB_ERR_NOT_FOUND', 'Questions are answered on the command line here: no Slack is configured.');
+    new FirebreakError('FB_ERR_NOT_FOUND', 'Slack is not configured: answer questions on the command line.');
 
   const answers: RouteAnswers = {
     session: async ({ who }) => ({
@@ -301,7 +301,7 @@ export function createDeskConsole(parts: {
           .isOwnCallback(request, response)
           .then((isOwn) => (isOwn ? signIn : (slack?.signIns.pages ?? signIn)).handle(request, response))
           .catch((error: unknown) => {
-            warn('a sign-in did not come back', error);
+            warn('a sign-in could not be completed', error);
             response.destroy();
           });
         return true;

@@ -109,7 +109,7 @@ export function createEventStream(parts: {
         seenUntil = lookedAt;
       } while (again && listeners.size > 0);
     } catch (error) {
-      log('the news for the console could not be read', error);
+      log('the updates for the console could not be read', error);
     } finally {
       looking = false;
     }
@@ -129,7 +129,7 @@ export function createEventStream(parts: {
     for (const listener of listeners)
       lasts(listener.who)
         .then((isGood) => (isGood ? undefined : end(listener)))
-        .catch((error: unknown) => log('a session could not be looked at', error));
+        .catch((error: unknown) => log('a session could not be checked', error));
   }, checkSessionEveryMs).unref();
   const heartbeats = setInterval(() => {
     for (const { response } of listeners) response.write(': here\n\n');
@@ -167,7 +167,7 @@ export function createEventStream(parts: {
       else if (now() - last > longestGapMs) response.write(`id: ${new Date(now()).toISOString()}\nevent: reload\ndata: {}\n\n`);
       else
         missed(listener, last).catch((error: unknown) => {
-          if (!response.destroyed) log('what a browser missed could not be read', error);
+          if (!response.destroyed) log('the updates that a browser missed could not be read', error);
         });
     },
     changed: () => {

@@ -65,12 +65,12 @@ async function drawn(pack: Config['packs'][number], playbook: string): Promise<D
     const asked = { call: 'graph', asked: { id: playbook } };
     const answer = answerIn(await runPackProgram(files, 'service/simulation/sandbox-main', asked));
     const read = told.safeParse(answer);
-    if (!read.success) return because('It has too many ways to draw.');
+    if (!read.success) return because('It has too many paths to draw.');
     const { drawn: found } = read.data;
     if (!found) return because('No alert could be made up for it.');
     return { items: [{ alert: found.alert, ...shown(drawingOf(found.graph)) }], why: null };
   } catch (error) {
-    return because(`Its ways could not be tried: ${visibleLine(error instanceof Error ? error.message : 'no reason is known')}`);
+    return because(`Its paths could not be tried: ${visibleLine(error instanceof Error ? error.message : 'no reason is known')}`);
   }
 }
 
@@ -81,7 +81,7 @@ function answerIn(output: string): unknown {
     .split('\n')
     .map((line) => JSON.parse(line));
   const answer = lines.find(({ printed }) => printed === undefined);
-  if (answer?.value === undefined) throw new Error(String(answer?.mistake ?? answer?.detail ?? 'it says nothing'));
+  if (answer?.value === undefined) throw new Error(String(answer?.mistake ?? answer?.detail ?? 'it returned nothing'));
   return answer.value;
 }
 

@@ -67,9 +67,8 @@ export function createConsoleQuestions(parts: {
   const mineOf = (who: SignedIn, stand: StoredButton, current: QuestionState | undefined, known?: IncidentState) => {
     const { person } = who;
     const no = (why: string) => ({ may: false, why, said: null });
-    if (!who.roles.some((role) => role === 'approver' || role === 'admin'))
-      return no('Your role here does not answer questions.');
-    if (!person) return no('The roster does not say who you are to the identity provider.');
+    if (!who.roles.some((role) => role === 'approver' || role === 'admin')) return no('Your role may not answer questions.');
+    if (!person) return no('The roster does not link you to an account at the identity provider.');
     const said = current?.votes.find(({ vote }) => vote.person === person.id)?.vote.choice ?? null;
     const at = now();
     const narrowed = narrowedBy(duty, at, 'page');
@@ -188,7 +187,7 @@ export function createConsoleQuestions(parts: {
       if (given.digest !== asked.shown.digest)
         throw new FirebreakError(
           'FB_ERR_PLAN_CHANGED',
-          'What is asked has changed since you opened this page. Read it again, and answer then.',
+          'The question has changed since you opened this page. Read it again before you answer.',
         );
       const typed = {
         choice: given.choice,

@@ -21,7 +21,7 @@ export class RequestBudget {
     const at = this.#now();
     const { tokens, at: before } = this.#left.get(who) ?? { tokens: this.#burst, at };
     const now = Math.min(this.#burst, tokens + ((at - before) / 1_000) * this.#perSecond);
-    if (now < cost) throw new FirebreakError('FB_ERR_TOO_MANY', 'you ask too often');
+    if (now < cost) throw new FirebreakError('FB_ERR_TOO_MANY', 'you send too many requests');
     this.#left.set(who, { tokens: now - cost, at });
   }
 }

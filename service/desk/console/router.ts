@@ -127,7 +127,10 @@ export function createConsoleRouter(parts: {
     // Only here, so that strangers with made-up tokens take nothing from somebody with a valid one.
     spendAsStranger(request);
     stranger('a token that does not count');
-    throw new FirebreakError('FB_ERR_SIGN_IN', 'this token does not count here, or not any more: firebreak login gets a new one');
+    throw new FirebreakError(
+      'FB_ERR_SIGN_IN',
+      'this token is not valid here, or no longer valid: firebreak login gets a new one',
+    );
   };
 
   /** A page of another site can make a browser send its cookie, but can neither set our header nor read a token. */
@@ -167,7 +170,7 @@ export function createConsoleRouter(parts: {
       refused(who, name);
       throw new FirebreakError(
         'FB_ERR_REFUSED',
-        'a sign-in at the command line only looks. Answer in Slack, in the console, or with firebreak approve and your own key',
+        'a sign-in from the command line is read-only. Answer in Slack, in the console, or with firebreak approve and your own key',
       );
     }
     if (route.method === 'POST') mustBeOwn(request, who);
@@ -198,7 +201,7 @@ export function createConsoleRouter(parts: {
         if (response.headersSent) return void response.destroy();
         const known = error instanceof FirebreakError ? error : undefined;
         const code = known && statusOf[known.code] !== undefined ? known.code : 'FB_ERR_UNAVAILABLE';
-        if (code !== known?.code || code === 'FB_ERR_UNAVAILABLE') log('the console could not be answered', error);
+        if (code !== known?.code || code === 'FB_ERR_UNAVAILABLE') log('a request from the console could not be answered', error);
         const more = {
           ...(code === 'FB_ERR_TOO_MANY' && { 'retry-after': '5' }),
           // https://www.rfc-editor.org/rfc/rfc6750#section-3
@@ -213,7 +216,7 @@ export function createConsoleRouter(parts: {
 function noTokens(): FirebreakError {
   return new FirebreakError(
     'FB_ERR_NOT_FOUND',
-    'this desk takes no sign-in from the command line: console.commandLine is not configured',
+    'this desk does not accept sign-ins from the command line: console.commandLine is not configured',
   );
 }
 
@@ -289,11 +292,12 @@ function parsed(schema: z.ZodType | undefined, value: unknown): unknown {
 
 async function jsonIn(request: IncomingMessage, bodies: BoundedBodies): Promise<unknown> {
   const body = await bodies.read(request);
-  if (!body.ok) throw new AnswerProblems({ request: body.status === 413 ? 'That is too long.' : 'It was cut off.' });
+  if (!body.ok)
+    throw new AnswerProblems({ request: body.status === 413 ? 'The request is too long.' : 'The request was cut off.' });
   try {
     return JSON.parse(body.bytes.toString());
   } catch {
-    throw new AnswerProblems({ request: 'That is no JSON.' });
+    throw new AnswerProblems({ request: 'The request is not JSON.' });
   }
 }
 

@@ -67,8 +67,7 @@ export function createConsoleSignIn(parts: {
     const made = await begun(request, response);
     const { state, verifier, nonce, to, wall = false } = made;
     made.destroy();
-    if (!state || !verifier || !nonce)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This sign-in is too old. Please start again.');
+    if (!state || !verifier || !nonce) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This sign-in is too old. Start again.');
     const { search } = new URL(request.url ?? '/', publicUrl);
     const { subject, claims } = await client.finish({
       url: new URL(`${publicUrl}/sign-in/callback${search}`),
@@ -82,8 +81,8 @@ export function createConsoleSignIn(parts: {
       return sendNotice(
         response,
         403,
-        'Not for you yet',
-        'You have signed in, and none of your groups has a role in the console. Ask whoever looks after Firebreak: the setting is console.roles.',
+        'No access yet',
+        'You are signed in, but none of your groups has a role in the console. Ask whoever runs Firebreak: the setting is console.roles.',
       );
     }
     signedIn(session);

@@ -50,7 +50,7 @@ export function createTokenSignIns(parts: {
         if (isNew(`no role: ${subject}`)) refused(subject);
         throw new FirebreakError(
           'FB_ERR_REFUSED',
-          'none of your groups has a role in the console. Ask whoever looks after Firebreak: the setting is console.roles',
+          'none of your groups has a role in the console. Ask whoever runs Firebreak: the setting is console.roles',
         );
       }
       const endsAt = Math.min(expiresAt, signedInAt + longestMs);

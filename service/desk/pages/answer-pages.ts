@@ -21,7 +21,7 @@ export const answerPrefix = '/sign-in/answer/';
 const longestForm = 16_384;
 /** Anyone who has the link may send a form. */
 const formLimits = { atMost: longestForm, inAll: 64 * longestForm, withinMs: 10_000 };
-const changedSince = 'What is asked has changed since you opened this page. Read it again, and answer then.';
+const changedSince = 'The question has changed since you opened this page. Read it again before you answer.';
 const saidShown = 8;
 const leasesShown = 20;
 /** How long a page to people waits for its link: the card may not be stored yet. */
@@ -130,7 +130,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
       ...(answers && { answers }),
     };
     const { text, link } = await flow.open(click, { text: asked.shown.text, incident: asked.shown.incident.title, choice });
-    if (link === undefined) return sendNotice(response, 403, 'Not taken', text);
+    if (link === undefined) return sendNotice(response, 403, 'Not accepted', text);
     response.writeHead(303, { ...pageHeaders, location: link });
     response.end();
   }
@@ -148,7 +148,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
 async function formIn(request: IncomingMessage, forms: BoundedBodies): Promise<URLSearchParams> {
   const body = await forms.read(request);
   if (body.ok) return new URLSearchParams(body.bytes.toString());
-  if (body.status === 413) throw new FirebreakError('FB_ERR_REFUSED', 'That is too long.');
+  if (body.status === 413) throw new FirebreakError('FB_ERR_REFUSED', 'Your answer is too long.');
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the form was cut off');
 }
 

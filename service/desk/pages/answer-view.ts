@@ -80,7 +80,7 @@ export function answerView(view: {
       `<p>${html(incident.severity.toUpperCase())}: ${html(wholeTargetText(incident.title))}, cluster ${html(incident.cluster)}</p>`,
       ...problems.map((problem) => `<p class="wrong">${html(problem)}</p>`),
       ...(over === undefined ? [] : [`<p><strong>This is no longer asked: ${html(over)}</strong></p>`]),
-      ...(current ? [] : ['<p class="wrong">The incident does not answer now: this is how it stood last.</p>']),
+      ...(current ? [] : ['<p class="wrong">The incident does not answer at the moment: this is its last known state.</p>']),
       ...(over === undefined ? [whenAndWho(asked, current)] : []),
       list('What happened', asked.happened),
       list(
@@ -99,7 +99,7 @@ export function answerView(view: {
       ),
       list('What people have said', said),
       ...(over === undefined ? [form({ asked, current, people, typed })] : []),
-      links('What is in force can be decided on, too', further),
+      links('You can also decide about what is in force', further),
     ].join('\n'),
   );
 }
@@ -108,8 +108,8 @@ export function answerView(view: {
 function whenAndWho({ level, onSilence, deadline }: ShownQuestion, current: QuestionState | undefined): string {
   const group = current?.question.levels[current.level]?.group ?? level.group;
   const names = current?.answerers && [...new Set(current.answerers.levels.slice(0, current.level + 1).flat())];
-  const who = names === undefined ? '' : ` (${names.length === 0 ? 'nobody of it can answer now' : names.join(', ')})`;
-  return `<p><strong>Until ${html(utcWords(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers${deadline === undefined ? '' : ` until ${html(utcWords(deadline))}`}: ${html(onSilence)}</p>`;
+  const who = names === undefined ? '' : ` (${names.length === 0 ? 'none of them can answer now' : names.join(', ')})`;
+  return `<p><strong>Until ${html(utcWords(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers${deadline === undefined ? '' : ` by ${html(utcWords(deadline))}`}: ${html(onSilence)}</p>`;
 }
 
 function links(title: string, to: readonly PageLink[]): string {
@@ -166,7 +166,7 @@ function form(view: {
 <label>Who you are <select name="person" required><option value="">…</option>${options.join('')}</select></label>
 <label>Why (signed with your answer, and kept on the record) <textarea name="reason" rows="3" maxlength="${longestReason}">${html(typed.reason)}</textarea></label>
 ${target}
-<button>Go on to the sign-in</button>
+<button>Continue to sign-in</button>
 </form>
 <p>Nothing is decided until you have signed in.</p>`;
 }

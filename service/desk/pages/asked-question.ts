@@ -68,7 +68,7 @@ export function createAskedQuestions(parts: {
     const button = isLeases
       ? standingButton(current.question, choice)
       : (await cards.buttonsOf(stand.question)).find((one) => one.choice === choice.id);
-    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such answer any more.');
+    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This answer is no longer available.');
     return button;
   };
 

@@ -66,10 +66,10 @@ export function sendNotice(response: ServerResponse, status: number, title: stri
 export function sendFault(response: ServerResponse, error: unknown, log: (error: unknown) => void): void {
   const known = error instanceof FirebreakError ? error : undefined;
   if (known?.code === 'FB_ERR_NOT_FOUND' || known?.code === 'FB_ERR_UNKNOWN_ID')
-    sendNotice(response, 404, 'Not to be answered here', known.detail);
-  else if (known?.code === 'FB_ERR_REFUSED') sendNotice(response, 403, 'Not taken', known.detail);
+    sendNotice(response, 404, 'This cannot be answered here', known.detail);
+  else if (known?.code === 'FB_ERR_REFUSED') sendNotice(response, 403, 'Not accepted', known.detail);
   else {
     log(error);
-    sendNotice(response, 503, 'Not now', 'Nothing was decided. Please open the link again in a moment.');
+    sendNotice(response, 503, 'Not possible right now', 'Nothing was decided. Open the link again in a moment.');
   }
 }

@@ -50,11 +50,11 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
   const { roster, store, client, votes, ends, publicUrl, refused, now = Date.now } = options;
 
   const live = (pending: PendingSignIn | undefined): PendingSignIn => {
-    if (!pending) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is not known. Please click on the card again.');
+    if (!pending) throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is unknown. Click on the card again.');
     if (pending.spentAt !== undefined)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', 'Your answer was given with this link before.');
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link was already used for your answer.');
     if (now() - pending.openedAt > openForMs)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is older than ten minutes. Please click on the card again.');
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This link is older than ten minutes. Click on the card again.');
     return pending;
   };
 
@@ -66,7 +66,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       const person = whoClicked(roster, click);
       if (person?.subject === undefined)
         return {
-          text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
+          text: 'This answer needs a sign-in, but the roster does not link you to an account at the identity provider. Nothing was decided.',
         };
       const id = randomBytes(18).toString('base64url');
       const { clickId, slackUser, onPage, back, channel, button, reason, answers, ends: restraint } = click;
@@ -80,7 +80,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       const kept = { clickId, slackUser, channel, button, ...said };
       await store.save({ id, openedAt: now(), person: person.id, click: kept, shown: withAnswers(shown, answers) });
       return {
-        text: `“${shown.choice.label}” needs your sign-in. Nothing is decided until then; the link is yours alone, for ten minutes.`,
+        text: `“${shown.choice.label}” needs your sign-in. Nothing is decided until then. The link is for you alone and valid for ten minutes.`,
         link: `${publicUrl}/sign-in/${id}`,
       };
     },
@@ -100,7 +100,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       const pending = live(await store.findByState(state));
       const { begun } = pending;
       if (!begun || cookie === undefined || hashOf(cookie) !== begun.browser)
-        throw new FirebreakError('FB_ERR_REFUSED', 'This sign-in was begun in another browser. Please open the link again.');
+        throw new FirebreakError('FB_ERR_REFUSED', 'This sign-in was started in another browser. Open the link again.');
       const { idToken, subject } = await client.finish({
         url: new URL(`${publicUrl}/sign-in/callback${search}`),
         secrets: begun,
@@ -109,7 +109,10 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       const person = personById(roster, pending.person);
       if (person?.subject !== subject) {
         refused({ reason: 'signed in as somebody else', pending, subject });
-        throw new FirebreakError('FB_ERR_REFUSED', 'You have signed in as somebody else than who clicked. It is on the record.');
+        throw new FirebreakError(
+          'FB_ERR_REFUSED',
+          'You signed in as somebody other than the person who clicked. It is on the record.',
+        );
       }
       const { ends: restraint, reason = '' } = pending.click;
       const { text, taken } =

@@ -55,7 +55,9 @@ export function createSignIns(parts: {
   const { stepUp, roster } = config;
   if (!stepUp)
     return {
-      open: async () => ({ text: 'This answer needs a sign-in, and this desk knows no identity provider. Nothing was decided.' }),
+      open: async () => ({
+        text: 'This answer needs a sign-in, but no identity provider is configured for this desk. Nothing was decided.',
+      }),
     };
   const { issuer, clientId, publicUrl } = stepUp;
   const flow = createSignInFlow({

@@ -46,8 +46,8 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
     }
     const connected = client();
     const { choice } = button;
-    if (!isMenuEntry(choice)) return { text: 'Firebreak does not know this.' };
-    if (!connected) return { text: 'Temporal does not answer yet. Please try again in a moment.' };
+    if (!isMenuEntry(choice)) return { text: 'Firebreak does not know this menu entry.' };
+    if (!connected) return { text: 'Temporal does not answer yet. Try again in a moment.' };
     const session = sessionOver(config, connected, answerWithinMs);
     const state = () => incidentState(session, button.incident);
     try {
@@ -106,7 +106,7 @@ async function say(order: {
   try {
     await connected.withDeadline(Date.now() + answerWithinMs, () => handle.signal(incidentNames.remarkSignal, signed));
   } catch {
-    return { text: 'That could not be delivered just now. Nothing has changed; please try again.' };
+    return { text: 'This could not be delivered just now. Nothing has changed; try again.' };
   }
   return { text: 'Passed on to the incident.' };
 }

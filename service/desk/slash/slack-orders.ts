@@ -100,7 +100,7 @@ export interface SlackOrders {
   endSignedIn: NonNullable<SignInFlowOptions['ends']>;
 }
 
-const hasOrdered = 'You have ordered this incident: somebody else may suppress it. It is on the record.';
+const hasOrdered = 'You ordered this incident, so only somebody else may suppress it. It is on the record.';
 const namedAsActor = 'An alert of this incident names you as the actor: you may not suppress it. It is on the record.';
 
 /**
@@ -222,7 +222,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       const person = known(order.slackUser, aboutOf(order));
       if (!person) return { text: notOnRoster(done) };
       const connected = client();
-      if (!connected) return { text: `Temporal does not answer yet: nothing was ${done}. Please try again in a moment.` };
+      if (!connected) return { text: `Temporal does not answer yet: nothing was ${done}. Try again in a moment.` };
       return told(() => handle(order, sessionOver(config, connected), person));
     },
 
@@ -250,7 +250,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
 
     endSignedIn: async ({ restraint: id, person, reason, idToken }) => {
       const connected = client();
-      if (!connected) return { text: 'Temporal does not answer just now. Nothing has ended; please open the link again.' };
+      if (!connected) return { text: 'Temporal does not answer just now. Nothing has ended; open the link again.' };
       const session = sessionOver(config, connected);
       return told(async () => {
         const text = await giveEnd({ session, person, noun: 'restraint', id, reason }, idToken);
@@ -293,7 +293,7 @@ function excludedFrom({ actors = [], requesters = [] }: IncidentState): readonly
 }
 
 function nothingToHide(not: SuppressionDraft['not']): string {
-  if (not.length === 0) return 'The alerts of this incident are not on record yet. Please try again in a moment.';
+  if (not.length === 0) return 'The alerts of this incident are not on record yet. Try again in a moment.';
   return ['No alert of this incident can be suppressed:', ...not.map(({ rule, why }) => `• ${rule}: ${why}`)].join('\n');
 }
 
@@ -330,7 +330,7 @@ function endToSign(asked: {
       card: { text: `End the ${title}?`, incident: { title: `decisions of ${cluster}` } },
       choice: {
         label: 'End it',
-        changes: [`the ${title} (${id}) no longer holds; else until ${until}`],
+        changes: [`the ${title} (${id}) no longer applies; otherwise it lasts until ${until}`],
         blastRadius: plan.blastRadius,
         notes: [],
       },

@@ -24,7 +24,7 @@ export async function notify(asking: SlashRequest, rest: readonly string[]): Pro
   const about = { incident: incident.id, run: incident.run, regime };
   await options.orders.deadline(asking, { kind: 'deadline.start', ...about, awareAt, reason });
   return newsText(
-    `On the record: the deadlines run. They are counted from the first alert, ${awareAt}; another moment is set with firebreak deadlines start --aware.`,
+    `On the record: the deadlines are running. They count from the first alert, ${awareAt}; set another time with firebreak deadlines start --aware.`,
     500,
   );
 }

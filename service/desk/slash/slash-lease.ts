@@ -81,7 +81,7 @@ export function createLeaseAnswers(
   return async ({ dialogId, slackUser, channel, draft, reason }: SlackLeaseAnswer): Promise<LinkAnswer> => {
     const { button, card, choice } = draft;
     const state = await stateOf(button.incident);
-    if (!state) return { text: 'Temporal does not answer yet. Nothing was decided; please try again in a moment.' };
+    if (!state) return { text: 'Temporal does not answer yet. Nothing was decided; try again in a moment.' };
     const asked = openOfLeases(state, button.incident).find(({ question }) => question.id === button.question);
     const offered = asked?.question.choices.find(({ id }) => id === button.choice);
     // Only what was shown is signed: the question may have been asked again while the dialog was open.
@@ -92,7 +92,7 @@ export function createLeaseAnswers(
       questionDigest(asked.question) !== button.questionDigest
     )
       return {
-        text: 'This containment is no longer asked about as the dialog showed it. Nothing was decided; please order it again.',
+        text: 'The question about this containment is no longer the one that the dialog showed. Nothing was decided; order it again.',
       };
     const elsewhere = offered.id === releaseChoice ? askedElsewhere(asked.question, state.questions) : undefined;
     if (elsewhere) return { text: inline(elsewhereText(elsewhere), 1_000) };
@@ -114,7 +114,7 @@ function leaseAnswer(
   const id = standingIdOf(leaseOf(state, wanted));
   const asked = openOfLeases(state, state.incident).find(({ question }) => question.id === id);
   const found = asked?.question.choices.find((one) => one.id === choice);
-  if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
+  if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'there is no open question about this containment');
   const { question } = asked;
   const elsewhere = choice === releaseChoice ? askedElsewhere(question, state.questions) : undefined;
   if (elsewhere) throw new FirebreakError('FB_ERR_REFUSED', elsewhereText(elsewhere));

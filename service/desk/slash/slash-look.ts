@@ -127,5 +127,5 @@ export async function questionsText({ session, person, now, narrowed }: Looking)
         return `•  ${inline(question.text, 300)}  ${code(shortIncidentId(state?.incident.id ?? '', session.config.cluster), 200)}, until ${clock(levelUntil, new Date(now).toISOString())}${answered}`;
       }),
   );
-  return lines.length === 0 ? 'Nothing waits for you.' : linesUpTo(['*What waits for you*', ...lines], 8_000);
+  return lines.length === 0 ? 'Nothing is waiting for you.' : linesUpTo(['*What is waiting for you*', ...lines], 8_000);
 }

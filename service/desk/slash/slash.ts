@@ -13,19 +13,19 @@ import { quarantine, suppress, unfreeze } from './slash-orders.ts';
 const help = [
   '*/firebreak incidents*  the open incidents, newest first',
   '*/firebreak show ID*  one incident: what was done, what is asked, what happened last',
-  '*/firebreak questions*  what waits for you',
+  '*/firebreak questions*  what is waiting for you',
   '*/firebreak quarantine NAMESPACE/POD REASON*  cut a pod off at once; others decide what becomes of it',
-  '*/firebreak release ID*  release what is contained: a dialog shows what that does; on a critical incident two people must say so',
-  '*/firebreak extend ID*  let a containment last for one more term; *keep ID*  for good',
+  '*/firebreak release ID*  release what is contained: a dialog shows what that does; on a critical incident two people must agree',
+  '*/firebreak extend ID*  extend a containment by one more term; *keep ID*  make it permanent',
   '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
   '*/firebreak suppress list*  what is hidden and proposed; *suppress end ID REASON*  end one of them',
   '*/firebreak freeze*  propose that nothing is done at once for a time: each step becomes a question',
   '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
-  '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not hold for this incident, or for a namespace',
+  '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not apply to this incident, or to a namespace',
   '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a break-glass session; without ID: what is in force',
   '*/firebreak notify ID LAW REASON*  decide that an authority has to be notified of an incident: its deadlines run; *sent ID LAW STAGE REFERENCE*  put on record that a notification was sent',
   '*/firebreak whoami*  who you are to Firebreak, and what you may answer now; *oncall*  who else may',
-  `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
+  `ID is the short name of the incident: ${code('shop/Deployment/cart', 40)}. If several containments of it are in force, add the id of the containment. Only you see the answers.`,
 ].join('\n');
 
 /** The answer is escaped mrkdwn, or a dialog. */
@@ -47,7 +47,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
     if (word === 'help') return { mrkdwn: help };
     if (word === 'whoami') return { mrkdwn: whoami(person, options, now()) };
     if (word === 'oncall') return { mrkdwn: onCall(options, now()) };
-    if (!connected) return { mrkdwn: 'Temporal does not answer yet. Please try again in a moment.' };
+    if (!connected) return { mrkdwn: 'Temporal does not answer yet. Try again in a moment.' };
     const session = sessionOver(config, connected);
     const at = now();
     const asking: SlashRequest = { session, person, command, options, now: at, narrowed: narrowedBy(duty, at) };
@@ -107,7 +107,7 @@ function whoami(person: Person, { config: { roster }, duty }: SlashOptions, at: 
   return [
     `You are *${inline(person.name, 100)}* (${code(person.id, 60)}).`,
     may.length === 0
-      ? 'You may answer for no group now.'
+      ? 'You may not answer for any group now.'
       : `You may answer for ${may.map((group) => code(group, 60)).join(', ')} now.`,
     ...(person.keys.length === 0 ? ['You have no key for the command line.'] : []),
   ].join('\n');

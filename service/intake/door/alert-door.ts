@@ -27,7 +27,7 @@ type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean
 type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
 
 export const retryAfterSeconds = 5;
-const tooMuchAtOnce = 'this sender has too much on its way at once; send it again';
+const tooMuchAtOnce = 'this sender has too much data in flight at once; send it again';
 
 /** For senders identified only by a signature over the body: otherwise anyone claiming to have signed could make us hold 16 MB per connection. */
 const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 30_000 };
@@ -112,7 +112,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
     const bodyRead = (body: BoundedBody): void => {
       if (!body.ok) {
         const reason =
-          body.status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
+          body.status === 413 ? `a body may have at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
         // Otherwise its sender would continue to send the rest.
         send(response, body.status, { reason }, { connection: 'close' });
         return;

@@ -26,7 +26,7 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
   const name = encoding?.trim().toLowerCase() ?? '';
   if (name === '' || name === 'identity') return { ok: true, bytes };
   if (name !== 'gzip' && name !== 'x-gzip' && name !== 'deflate') {
-    return { ok: false, status: 415, reason: 'the content encodings gzip and deflate are understood' };
+    return { ok: false, status: 415, reason: 'only the content encodings gzip and deflate are supported' };
   }
   try {
     const maxOutputLength = Math.min(largestBody, Math.max(alwaysAllowed, bytes.length * largestRatio));
@@ -39,7 +39,7 @@ export async function unpackBody(bytes: Uint8Array, encoding: string | undefined
       ? {
           ok: false,
           status: 413,
-          reason: `a body has at most ${largestBody} bytes unpacked, and ${largestRatio} times its packed size`,
+          reason: `a body may have at most ${largestBody} bytes unpacked, and ${largestRatio} times its packed size`,
         }
       : { ok: false, status: 400, reason: `the body is not ${name}` };
   }

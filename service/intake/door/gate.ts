@@ -56,7 +56,7 @@ export class Gate {
   admit({ socket, headers, pathToken }: AccessRequest): Admission {
     const certified = socket instanceof TLSSocket ? this.#certificates.of(socket) : undefined;
     if (certified !== undefined) return { kind: 'sender', sender: this.senders.of(certified.name, certified.node) };
-    if (this.#certificateRequired) return { kind: 'refused', reason: 'the client certificate is none of a known sender' };
+    if (this.#certificateRequired) return { kind: 'refused', reason: 'the client certificate does not belong to a known sender' };
     const signature = single(headers['x-firebreak-signature']);
     if (signature !== undefined && !this.#signatures.isEmpty) {
       const given = { signature, timestamp: single(headers['x-firebreak-timestamp']) };

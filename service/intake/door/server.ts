@@ -52,9 +52,10 @@ function sensorsRoute({ gate, health }: Pick<IntakeServerOptions, 'gate' | 'heal
   return ({ socket, headers }) => {
     const admission = gate.admit({ socket, headers });
     if (admission.kind === 'refused') return refused(401, admission.reason);
-    if (admission.kind === 'signed') return refused(401, 'a signature covers a body, and this has none: use a token');
+    if (admission.kind === 'signed') return refused(401, 'a signature covers a body, and this request has none: use a token');
     const { rule, node } = admission.sender;
-    if (rule.namespaces !== undefined || node !== undefined) return refused(403, 'this sender sees a part only');
+    if (rule.namespaces !== undefined || node !== undefined)
+      return refused(403, 'this sender is limited to namespaces or a node');
     return { status: 200, body: { sensors: health.report() } };
   };
 }

@@ -50,7 +50,7 @@ export class Signatures {
     if (!signatureHeader.test(signature ?? '')) return 'X-Firebreak-Signature is not of the form v1=hex';
     if (!/^\d{1,12}$/.test(timestamp ?? '')) return 'X-Firebreak-Timestamp is not a number of seconds';
     const age = this.#now() - Number(timestamp) * 1_000;
-    return Math.abs(age) > windowMs ? 'the signature is older or newer than five minutes' : undefined;
+    return Math.abs(age) > windowMs ? 'the time of the signature is more than five minutes off' : undefined;
   }
 
   verify(bytes: Uint8Array, headers: SignatureHeaders): Signed {
@@ -69,7 +69,7 @@ export class Signatures {
       if (until > now && this.#used.size < mostRemembered) break;
       this.#used.delete(old);
     }
-    if (this.#used.has(key)) return { ok: false, reason: 'this signature was used before: sign again with the time of now' };
+    if (this.#used.has(key)) return { ok: false, reason: 'this signature was used before: sign again with the current time' };
     this.#used.set(key, Math.max(now, Number(headers.timestamp) * 1_000) + windowMs);
     return { ok: true, name, release: () => void this.#used.delete(key) };
   }

@@ -55,10 +55,10 @@ export type Unread =
   | { readonly ok: false; readonly status: 400 | 413; readonly reason: string };
 
 export function unreadItems(bytes: Uint8Array): Unread {
-  if (bytes.length > largestBody) return { ok: false, status: 413, reason: `a body has at most ${largestBody} bytes` };
+  if (bytes.length > largestBody) return { ok: false, status: 413, reason: `a body may have at most ${largestBody} bytes` };
   const split = splitItems(bytes);
   if (!split.ok) return split;
-  if (split.items.length === 0) return { ok: false, status: 400, reason: 'the body holds no JSON' };
+  if (split.items.length === 0) return { ok: false, status: 400, reason: 'the body contains no JSON' };
   return { ok: true, items: split.items.map(({ start, end }) => bytes.subarray(start, end)) };
 }
 
@@ -120,20 +120,21 @@ interface Item {
 
 function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] {
   if (raw.length > largestAlert) {
-    return [{ kind: 'rejected', reason: `an alert has at most ${largestAlert} bytes`, raw: raw.subarray(0, largestAlert) }];
+    return [{ kind: 'rejected', reason: `an alert may have at most ${largestAlert} bytes`, raw: raw.subarray(0, largestAlert) }];
   }
   const { cluster, sensor: wanted, cloudEvent, severities } = context;
   const whole = (content: unknown): unknown => (cloudEvent === undefined ? content : { headers: cloudEvent, body: content });
   const found = recognise(whole(value), wanted);
   if (found === undefined) {
     const known = sensors.map(({ name }) => name).join(', ');
-    return [{ kind: 'rejected', reason: `no known sensor writes this; known: ${known}`, raw }];
+    return [{ kind: 'rejected', reason: `no known sensor sends this format; known: ${known}`, raw }];
   }
   const { sensor, value: content } = found.sensor.exactIntegers ? exactly(found, whole(parseExactly(text)), wanted) : found;
   const settings = severities && Object.hasOwn(severities, sensor.name) ? severities[sensor.name] : undefined;
   return withTextBudget(() => sensor.decode(content, { cluster, settings })).map((decoded) => {
     if (decoded.kind !== 'alert') return { ...decoded, raw };
-    if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
+    if (decoded.alert.sensor === ownSensor)
+      return { kind: 'rejected', reason: `only Firebreak itself may send as ${ownSensor}`, raw };
     return { ...decoded, alert: ofASensor(withConfiguredSeverity(withDefaultSeverity(decoded.alert), severities)), raw };
   });
 }

@@ -89,7 +89,7 @@ const keptOfRejected = 262_144;
 const smallBody = 65_536;
 /** Maximum difference between the sensor's clock and the intake's. */
 const mostSkewMs = 60_000;
-export const tooMany = 'this sender sends more alerts than it may';
+export const tooMany = 'this sender sends more alerts than it is allowed to';
 const limited: ItemAnswer = { status: 'limited', code: 429, reason: tooMany };
 
 /** Turns a body into durable alerts, item by item. */

@@ -110,8 +110,8 @@ export function foreignNamespace(rule: SenderRule, decoded: Alert, { alert, subj
   if (namespaces === undefined) return undefined;
   const named = [decoded.pod, alert.pod, decoded.workload, alert.workload, subject.kind === 'workload' ? subject : undefined];
   const found = named.flatMap((part) => part?.namespace ?? []);
-  if (found.length === 0) return 'this sender may only speak of pods in its namespaces';
-  return found.every((namespace) => namespaces.includes(namespace)) ? undefined : 'this sender may not speak of that namespace';
+  if (found.length === 0) return 'this sender may only report on pods in its namespaces';
+  return found.every((namespace) => namespaces.includes(namespace)) ? undefined : 'this sender may not report on that namespace';
 }
 
 /**
@@ -127,14 +127,14 @@ export function believed(sender: AlertSender, alert: Alert, resolver: SubjectRes
   if (resolved.alert.pod !== undefined) {
     if (resolved.alert.node === node) return resolved;
     const where =
-      resolved.alert.node === undefined ? 'nobody knows on which node the pod is' : `the pod is on node ${resolved.alert.node}`;
-    return doubted(resolved, `the sender sees node ${node}, and ${where}`);
+      resolved.alert.node === undefined ? 'the node of the pod is unknown' : `the pod is on node ${resolved.alert.node}`;
+    return doubted(resolved, `the sender sees node ${node}, but ${where}`);
   }
   const placed = resolver.resolve({ ...unplaced, node });
-  if (placed.alert.pod !== undefined && placed.alert.node !== node) return doubted(placed, `the sender sees node ${node} only`);
+  if (placed.alert.pod !== undefined && placed.alert.node !== node) return doubted(placed, `the sender sees only node ${node}`);
   return claimed === undefined || claimed === node
     ? placed
-    : doubted(placed, `the sender sees node ${node}, and speaks of ${claimed}`);
+    : doubted(placed, `the sender sees node ${node}, but reports on ${claimed}`);
 }
 
 function doubted(resolved: ResolvedAlert, doubt: string): ResolvedAlert {

@@ -122,7 +122,7 @@ export function endOfValue(bytes: Uint8Array, from: number, end: number): number
     const byte = bytes[at] ?? 0;
     if (byte === quote) {
       at = endOfString(bytes, at, end);
-      if (at < 0) return { ok: false, status: 400, reason: 'a text is not closed' };
+      if (at < 0) return { ok: false, status: 400, reason: 'a string is not closed' };
       if (depth === 0) return at;
       continue;
     }
@@ -131,7 +131,7 @@ export function endOfValue(bytes: Uint8Array, from: number, end: number): number
       if (depth > deepest) return tooDeep;
     } else if (byte === 0x7d || byte === 0x5d) {
       depth -= 1;
-      if (depth < 0) return { ok: false, status: 400, reason: `a bracket too many at byte ${at}` };
+      if (depth < 0) return { ok: false, status: 400, reason: `one bracket too many at byte ${at}` };
       if (depth === 0) return at + 1;
     } else if (depth === 0 && (isBlank(byte) || byte === comma) && at > from) {
       return at;

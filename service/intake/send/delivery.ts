@@ -163,7 +163,7 @@ export class Delivery {
       const signalled = await this.#gateway.signal(line.id, spooled.batch);
       this.#called?.('signal', signalled.kind);
       if (signalled.kind === 'signalled') return this.#answered();
-      if (signalled.kind === 'limit') return this.#wait(line, 'the run takes no more signals');
+      if (signalled.kind === 'limit') return this.#wait(line, 'the run accepts no more signals');
       if (signalled.kind === 'unavailable') return this.#unanswered(line, signalled.detail);
       line.ended();
       if (!spooled.alone && !runsElsewhere) return 'ended';
@@ -179,7 +179,7 @@ export class Delivery {
 
   #wait(line: IncidentLine, detail: string): 'again' {
     line.failures += 1;
-    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not take a batch: it is sent again');
+    if (line.failures === 1) this.#log.warn({ incident: line.id, detail }, 'Temporal did not accept a batch; sending it again');
     return 'again';
   }
 
@@ -187,7 +187,7 @@ export class Delivery {
   #unanswered(line: IncidentLine, detail: string): 'again' {
     line.failures += 1;
     const said = this.#trouble.met(detail);
-    if (said) this.#log.warn({ incident: line.id, detail, ...said }, 'Temporal did not take a batch: it is sent again');
+    if (said) this.#log.warn({ incident: line.id, detail, ...said }, 'Temporal did not accept a batch; sending it again');
     return 'again';
   }
 }
@@ -213,7 +213,7 @@ function asOfNow(
     const resolved = resolver?.resolve(alert);
     // The incident stays the same, because its id is stored with the alert. People must know what else has changed.
     const moved = resolved !== undefined && incidentIdOf(resolved.subject) !== incident;
-    const doubt = moved ? `${waited}, and today it would be about ${incidentIdOf(resolved.subject)}` : waited;
+    const doubt = moved ? `${waited}, and it would now be about ${incidentIdOf(resolved.subject)}` : waited;
     return { ...(moved ? alert : (resolved?.alert ?? alert)), doubt: alert.doubt ?? doubt };
   });
   return { ...spooled, batch: { ...batch, alerts } };

@@ -122,11 +122,11 @@ export class Dispatcher {
     const spooled = batchOfOne({ place: 0, entry });
     const send = () => this.#delivery.sendBeforeWrite(line, { spooled, entry, stored });
     const sent = tracedDelivery(this.#tracing, { line, spooled, written: stored }, send).then((outcome) => {
-      if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
+      if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not accepted the alert yet');
     });
     this.#track(this.#afterSendBeforeWrite(line, spooled, stored, sent));
     await Promise.any([stored, sent]).catch(() => {
-      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'neither the spool nor Temporal took the alert');
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'neither the spool nor Temporal accepted the alert');
     });
   }
 

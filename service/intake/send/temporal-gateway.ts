@@ -164,8 +164,8 @@ class TemporalGateway implements IncidentGateway {
       { incident: id, run: runId, type },
       'terminated a workflow that uses the id of an incident but was started by no cell',
     );
-    await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('no cell answers for it'));
-    return { kind: 'unavailable', detail: 'a workflow of somebody else had the id' };
+    await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('it was not started by a cell'));
+    return { kind: 'unavailable', detail: 'another workflow had the id' };
   }
 }
 

@@ -88,14 +88,13 @@ export class RejectedAlerts {
     const item = this.#spool.rejectedItems.rejectedAt(place);
     if (item === undefined) return { id, outcome: 'unknown' };
     if (item.cut === true) return { id, outcome: 'refused', reason: 'only its beginning was kept' };
-    if (this.#running === undefined)
-      return { id, outcome: 'refused', reason: 'it can be read again by the running service only' };
+    if (this.#running === undefined) return { id, outcome: 'refused', reason: 'only the running service can read it again' };
     const sensor = sensors.find(({ name }) => name === item.sensor);
     const from = this.#running.senders.of(item.from ?? 'unknown', item.node);
     const { items, reason } = await this.#running.receiver.receive(raw, { from, replayed: true, ...(sensor && { sensor }) });
     const bad = items.find(({ status }) => ['rejected', 'forbidden', 'limited', 'unavailable'].includes(status));
     if (items.length === 0 || bad !== undefined) {
-      return { id, outcome: 'refused', reason: reason ?? (bad !== undefined && 'reason' in bad ? bad.reason : 'nothing in it') };
+      return { id, outcome: 'refused', reason: reason ?? (bad !== undefined && 'reason' in bad ? bad.reason : 'it is empty') };
     }
     await this.#spool.rejectedItems.forgetRejected(place);
     const has = (wanted: string): boolean => items.some(({ status }) => status === wanted);
@@ -111,7 +110,7 @@ export class RejectedAlerts {
     await (id.startsWith('t') ? this.#spool.rejectedItems.forgetRefused(place) : this.#spool.rejectedItems.forgetRejected(place));
     this.#running?.log.warn(
       { ...facts, why: facts.reason, reason: reason.slice(0, 500) },
-      'dropped by hand: an alert that was set aside',
+      'an alert that was set aside was dropped by hand',
     );
     return { id, outcome: 'dropped' };
   }

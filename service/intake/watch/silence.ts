@@ -149,7 +149,7 @@ export class SilenceWatch {
     delete watched.silentSince;
     await back(incidentIdOf({ kind: 'node', cluster, node }), {
       id,
-      text: `${sensor.sensor} on node ${node} speaks again, after ${silent} s of silence`,
+      text: `${sensor.sensor} on node ${node} reports again after ${silent} s of silence`,
       about: sensor.sensor,
     });
   }
@@ -163,7 +163,7 @@ export class SilenceWatch {
     const states = pods.map(
       (pod) => `${pod.name} is ${pod.deleting ? 'being deleted' : pod.ready ? 'ready' : `${pod.phase}, not ready`}`,
     );
-    const why = pods.length === 0 ? `no pod of ${namespace}/${name} is there` : states.join(', ');
+    const why = pods.length === 0 ? `no pod of ${namespace}/${name} was found` : states.join(', ');
     const time = new Date(since).toISOString();
     return {
       id: idOf([sensor.sensor, node, time]),

@@ -69,11 +69,11 @@ function bodyOf(node: Node): Node | undefined {
 function unboundedPattern(node: Node): string | undefined {
   const callee = 'callee' in node ? node.callee : undefined;
   if (isNode(callee) && 'name' in callee && callee.name === 'RegExp')
-    return 'write the regular expression as a literal, so that it can be looked at';
+    return 'write the regular expression as a literal, so that it can be checked';
   const regex = 'regex' in node ? node.regex : undefined;
   if (!isPattern(regex) || isBounded(regex)) return undefined;
   const { pattern, flags } = regex;
-  return `/${pattern}/${flags} may run for ever: what repeats takes no flag i, u, v or d, no look-ahead, no back-reference and no count above 16`;
+  return `/${pattern}/${flags} may run forever: what repeats must have no flag i, u, v or d, no look-ahead, no back-reference and no count above 16`;
 }
 
 function isPattern(value: unknown): value is { readonly pattern: string; readonly flags: string } {

@@ -87,7 +87,7 @@ function transitOf({ config, secrets }: EvidenceKeyQuery) {
 function vaultOf({ config, secrets: { evidenceVault: token } }: EvidenceKeyQuery): Vault {
   const { vault: where } = config.evidence;
   if (!where || !token)
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the keys of the evidence are in Vault, and its token is not there');
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the keys of the evidence are in Vault, but its token is missing');
   const { address, namespace } = where;
   return new Vault({ address, token, ...(namespace !== undefined && { namespace }) });
 }

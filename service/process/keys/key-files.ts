@@ -49,7 +49,7 @@ export async function ensureRandomKey(file: string): Promise<void> {
     await link(draft, file);
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST')
-      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be made`);
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be created`);
   } finally {
     await rm(draft, { force: true });
   }
@@ -109,7 +109,7 @@ export async function readKeyText(file: string): Promise<string> {
   } catch {
     throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`, {
       // Keys are created where the role that signs with them runs.
-      remedy: 'Start `firebreak run` once, which makes the keys, or copy the file from where that role runs.',
+      remedy: 'Start `firebreak run` once, which creates the keys, or copy the file from where that role runs.',
     });
   }
 }

@@ -87,7 +87,7 @@ export async function installKeySet(options: {
       if (value === undefined)
         throw new FirebreakError(
           'FB_ERR_CONFLICT',
-          `the Secret ${nameOf(part)} is there, but has no ${name}: add it, or remove the Secret`,
+          `the Secret ${nameOf(part)} exists but has no ${name}: add it, or remove the Secret`,
         );
       await writeFile(join(folder, name), Buffer.from(value, 'base64'), { mode: 0o600 });
     }

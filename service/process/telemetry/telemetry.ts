@@ -48,7 +48,7 @@ export function openTelemetry(options: {
   const registry = new Registry();
   const dropped = new Counter({
     name: 'firebreak_telemetry_dropped_total',
-    help: 'Spans and readings of metrics that the OpenTelemetry collector did not take',
+    help: 'Spans and readings of metrics that the OpenTelemetry collector did not accept',
     labelNames: ['signal'],
     registers: [registry],
   });

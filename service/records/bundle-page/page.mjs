@@ -31,9 +31,9 @@ const box = element('section', { class: 'verdict', role: 'status' }, element('st
 const bare = (why) => main.replaceChildren(element('h1', null, 'Incident bundle'), box, element('p', null, why));
 try {
   if (bundle) show(bundle);
-  else bare('What the file holds cannot be read.');
+  else bare('The contents of the file cannot be read.');
 } catch {
-  bare('What the file holds cannot be shown.');
+  bare('The contents of the file cannot be shown.');
 }
 check();
 
@@ -62,9 +62,9 @@ function tell(verdict) {
   box.className = `verdict ${verdict.ok ? 'good' : 'bad'}`;
   if (!verdict.ok) {
     box.replaceChildren(
-      element('strong', null, 'Do not rely on this file: it was changed, or is not whole.'),
+      element('strong', null, 'Do not rely on this file: it was changed or is incomplete.'),
       element('p', null, visible(verdict.text)),
-      element('p', { class: 'quiet' }, 'What stands below is what the file says. It is not proven.'),
+      element('p', { class: 'quiet' }, 'What follows is what the file says. It is not proven.'),
     );
     return;
   }
@@ -155,10 +155,10 @@ function show({ content, export: { order } }) {
     element(
       'ul',
       null,
-      element('li', null, 'That the keys are the true ones: they stand in the file.'),
+      element('li', null, 'That the keys are genuine: they come from the file itself.'),
       element('li', null, 'What a person is called. The id is proven; the name is from whoever handed the file out.'),
       element('li', null, 'What came after the last checkpoint. Compare its time with that of the export.'),
-      element('li', null, 'That a cell told the truth when it made a record. It can make no person’s vote.'),
+      element('li', null, 'That a cell told the truth when it made a record. It cannot forge a person’s vote.'),
     ),
   );
 }

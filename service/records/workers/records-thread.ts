@@ -75,7 +75,7 @@ class RecordsThread<Request, Result> {
       else asked?.resolve(value as Result);
     });
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('it has ended')));
+    this.#worker.on('exit', () => this.#fail(new Error('it has exited')));
   }
 
   get waiting(): number {

@@ -84,7 +84,7 @@ async function bundleOn(
   const heads = text.matchAll(/^(?:\/\*\*\*\/ "|;\/\/ )(\S*workflows\/messages\.[jt]s)"?$/gm);
   if (new Set(Array.from(heads, ([, path]) => path)).size > 1) {
     throw new Error(
-      'workflows/messages is in the workflow bundle twice: what the one refuses the workflows do not hear of from the other',
+      'workflows/messages is in the workflow bundle twice: workflows do not learn from one copy what the other refuses',
     );
   }
   writeFileSync(outFile, text);
@@ -105,7 +105,7 @@ function forThisNode(rule: WebpackRule): WebpackRule {
 }
 
 function withIntrinsics(code: string): string {
-  if (!code.includes(opening)) throw new Error('webpack opens a bundle in another way than it did: `opening` is not in it');
+  if (!code.includes(opening)) throw new Error('webpack starts a bundle differently than before: `opening` was not found in it');
   return code.replace(opening, `(() => { const { ${intrinsics.split(' ').join(', ')} } = globalThis; // webpackBootstrap`);
 }
 

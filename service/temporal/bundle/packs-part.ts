@@ -108,7 +108,7 @@ function importsOf(
     if (packImports.some((door) => door === name)) return;
     const path = posix.join(posix.dirname(file), name);
     if (!name.startsWith('.') || !files.has(path))
-      throw new Error(`${file}:${node.loc?.start.line ?? 1}: there is no ${name} that a playbook may import`);
+      throw new Error(`${file}:${node.loc?.start.line ?? 1}: a playbook cannot import ${name}`);
     found[name] = `${pack}/${path}`;
   });
   return found;

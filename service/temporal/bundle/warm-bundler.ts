@@ -38,7 +38,7 @@ export class WarmBundler {
     const answer = await this.#answers?.next().finally(() => clearTimeout(timer));
     if (!answer || answer.done) {
       this.#process = undefined;
-      throw new Error('the process that bundles has ended');
+      throw new Error('the bundler process has exited');
     }
     const said: unknown = JSON.parse(answer.value);
     if (isObject(said) && typeof said.problem === 'string') throw new Error(said.problem);

@@ -24,7 +24,7 @@ test.each([
   ['it runs unconfined', [running('a', { appArmorProfile: { type: 'Unconfined' } })]],
   ['nothing runs', []],
 ])('none is given where %s', (_what, pods) => {
-  expect(ask(pods)).toContain('not on each node does a pod show');
+  expect(ask(pods)).toContain('not every node has a pod that shows');
 });
 
 test('the configuration’s word is enough, but not against a profile in annotations', () => {

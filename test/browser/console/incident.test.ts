@@ -76,7 +76,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     const dialog = ada.getByRole('dialog');
     await dialog.getByText('This weakens the response. It needs 2 people').waitFor();
     await dialog.getByLabel('Why?').fill('Our own migration job');
-    await dialog.getByRole('button', { name: 'Go on to the sign-in' }).click();
+    await dialog.getByRole('button', { name: 'Continue to sign-in' }).click();
     await ada.getByRole('button', { name: 'Sign in and decide' }).click();
     await ada.getByText('Ada Byron: Yes: release pod').waitFor();
 
@@ -94,7 +94,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await enter();
     await press('Why?');
     await grace.keyboard.type('Checked with the team of cart');
-    await press('Go on to the sign-in');
+    await press('Continue to sign-in');
     await enter();
     await grace.getByRole('button', { name: 'Sign in and decide' }).waitFor();
     await press('Sign in and decide');
@@ -122,7 +122,7 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
       async () => {
         await grace.reload();
         await intake.waitFor();
-        return (await intake.getByText(/^1 alert taken since/).count()) === 1;
+        return (await intake.getByText(/^1 alert accepted since/).count()) === 1;
       },
       { everyMs: 5_000 },
     );

@@ -126,7 +126,7 @@ inBrowser('the console, to look at', () => {
     };
     const long = await facts('contain-container-escape');
     expect(await long.does.getByText(/Detect release_agent File Container Escapes/).isVisible()).toBe(false);
-    await long.does.getByText('Alerts by many conditions').click();
+    await long.does.getByText('Alerts matching many conditions').click();
     await long.does.getByText(/Detect release_agent File Container Escapes/).waitFor();
     await long.page.close();
     const short = await facts('quarantine-on-order');

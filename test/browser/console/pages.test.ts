@@ -58,7 +58,7 @@ inBrowser('the console', () => {
     await page.keyboard.type('2x8k');
     await press('Why?');
     await page.keyboard.type('Nobody built this binary');
-    await press('Go on to the sign-in');
+    await press('Continue to sign-in');
     await page.keyboard.press('Enter');
     await page.waitForURL(`${shown.desk.url}/sign-in-for-this`);
     expect(shown.desk.asked.findLast(({ name }) => name === 'answer')?.body).toEqual({
@@ -81,7 +81,7 @@ inBrowser('the console', () => {
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     await page.getByLabel('Why?').fill('Nobody built this binary');
     await page.getByLabel(/^Last four/).fill('xxxx');
-    await page.getByRole('button', { name: 'Go on to the sign-in' }).click();
+    await page.getByRole('button', { name: 'Continue to sign-in' }).click();
     await page.getByText('These are not the last four characters.').waitFor();
     expect(await page.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');
     await page.close();
@@ -127,7 +127,7 @@ inBrowser('the console', () => {
     );
     shown.desk.answers.incidents = { items: [], next: null };
     await page.getByLabel('Search').fill('carts');
-    await page.getByText('No incident fits these filters').waitFor();
+    await page.getByText('No incidents match these filters').waitFor();
     await page.close();
   });
 
@@ -233,13 +233,13 @@ inBrowser('the console', () => {
       /node-7 since .*, node-9 since/,
       /It said 3 times that it lost events/,
       'On all 12 nodes',
-      'Not heard of by an intake',
+      'Not seen by any intake',
       'tracee',
     ])
       expect(await sensors.getByText(text).count()).toBe(1);
     const intake = page.getByRole('region', { name: 'Intake' });
-    expect(await intake.getByText('118 over the limit of their sender, 2 could not be read').count()).toBe(1);
-    expect(await intake.getByText('Says nothing').count()).toBe(1);
+    expect(await intake.getByText('118 over their sender’s limit, 2 could not be read').count()).toBe(1);
+    expect(await intake.getByText('Not reporting').count()).toBe(1);
     await page.close();
   });
 
@@ -259,12 +259,12 @@ inBrowser('the console', () => {
 
   test('leads from the overview to a playbook with its record, every way that it can go, and the rules that it answers', async () => {
     const page = await opened('/overview');
-    await page.getByRole('link', { name: 'Contain a pod that ran a binary which its image does not have' }).click();
+    await page.getByRole('link', { name: 'Contain a pod that ran a binary that is not in its image' }).click();
     await page
       .getByText('14 runs: 3 attacks, 1 suspicious, 9 false alarms (69 % of those decided), 1 not decided yet.')
       .waitFor();
     await page.getByText('Half of them contained in 300 ms, 9 of 10 within 1.1 s; half decided in 2 min 20 s').waitFor();
-    const ways = page.getByRole('region', { name: 'What each answer comes to' });
+    const ways = page.getByRole('region', { name: 'What each answer leads to' });
     expect(await ways.getByText('Asks: Is the new binary in cart-5d4c9b7f6-x2x7k expected?').count()).toBe(1);
     expect(await ways.locator('.destructive').count()).toBe(4);
     const rules = page.getByRole('region', { name: 'Rules it answers' });
@@ -280,7 +280,7 @@ inBrowser('the console', () => {
     shown.desk.answers.playbooks = sample.playbooksOfPack;
     shown.desk.answers.drawings = { items: [sample.drawing], why: null };
     const page = await opened('/playbooks/acme/miner');
-    const ways = page.getByRole('region', { name: 'What each answer comes to' });
+    const ways = page.getByRole('region', { name: 'What each answer leads to' });
     await ways.getByText('On Detect crypto miners (critical)').waitFor();
     expect(await ways.locator('svg.ways rect').count()).toBe(sample.drawing.boxes.length);
     expect(await ways.getByRole('listitem').allTextContents()).toEqual([
@@ -305,7 +305,7 @@ inBrowser('the console', () => {
     await page.getByText('Anti-Debugging detected').waitFor();
     const playbooks = page.getByRole('region', { name: 'Playbooks', exact: true });
     await playbooks.getByText('answers 2 public rules').waitFor();
-    await playbooks.getByText('no public rule').waitFor();
+    await playbooks.getByText('no public rules').waitFor();
     await page.close();
   });
 

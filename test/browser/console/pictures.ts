@@ -49,7 +49,7 @@ const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
     path: '/playbooks/firebreak/contain-dropped-binary',
     ready: async (page) => {
       for (const title of ['Its record', 'Rules it answers']) await page.getByRole('heading', { name: title }).waitFor();
-      await scrollTo(page, 'What each answer comes to');
+      await scrollTo(page, 'What each answer leads to');
     },
   },
 };

@@ -169,7 +169,7 @@ const otherQuestion: ConsoleQuestion = {
       needsReason: true,
       target: null,
       form: {},
-      changes: ['The incident is called harmless.'],
+      changes: ['The incident is marked as harmless.'],
       blastRadius: [],
       notes: [],
     },
@@ -258,7 +258,7 @@ export const shownIncident: ShownIncident = {
   verdictWhy: null,
   timeline: [
     entry(1, 'incident.opened', '1 × Drop and execute new binary in container', { actor: { kind: 'sensor', name: 'falco' } }),
-    entry(2, 'playbook.started', 'Contain a pod that ran a binary which its image does not have', { actor: playbook }),
+    entry(2, 'playbook.started', 'Contain a pod that ran a binary that is not in its image', { actor: playbook }),
     entry(3, 'step.applied', `Quarantine the pod: ${pod}`, { actor: playbook, action: 'quarantinePod', target: pod }),
     entry(4, 'step.checked', `quarantinePod on ${pod}: verified (a connection from outside was refused)`, {
       action: 'quarantinePod',
@@ -344,7 +344,7 @@ export const shownIncident: ShownIncident = {
     'NIS2 incident notification: due 2026-11-29T09:12:00.000Z (known since 2026-11-26T09:12:00.000Z, by Ada Byron)',
   ],
   posture: [
-    'pod/shop/cart-7d9c5b6f4-x2x8k meets the profile “baseline” of Pod Security: it may run as root, may gain privileges.',
+    'pod/shop/cart-7d9c5b6f4-x2x8k meets the Pod Security profile “baseline”: it may run as root, may gain privileges.',
     'May gain privileges (app): not restricted, CIS 5.2.6.',
     'May run as root (app): not restricted, CIS 5.2.7.',
     'The service account shop/cart may read the Secrets of its namespace, and the pod has its token.',
@@ -508,7 +508,7 @@ export const overview: ConsoleOverview = {
   playbooks: [
     {
       id: 'firebreak/contain-dropped-binary',
-      title: 'Contain a pod that ran a binary which its image does not have',
+      title: 'Contain a pod that ran a binary that is not in its image',
       enabled: true,
       rules: ['Drop and execute new binary in container'],
       runs: 14,

@@ -94,9 +94,7 @@ describe('decisions on record', () => {
   test('a question of a lease comes with its decision', async () => {
     const vote = accepted(await voteOf('ada', 'keep'));
     expect(found([vote, decided('keep', ['ada'], { asked: question })])).toEqual([]);
-    expect(found([vote, decided('keep', ['ada'])])).toEqual([
-      ['decision-unproven', expect.stringContaining('nothing on record')],
-    ]);
+    expect(found([vote, decided('keep', ['ada'])])).toEqual([['decision-unproven', expect.stringContaining('no record says')]]);
   });
 
   test.each<readonly [string, () => Promise<Line>, RegExp]>([
@@ -106,14 +104,26 @@ describe('decisions on record', () => {
       async () => accepted({ ...(await voteOf('ada', 'keep')), signature: (await voteOf('ada', 'remove')).signature }),
       /valid/,
     ],
-    ['lost its key', async () => ({ ...accepted(await voteOf('ada', 'keep')), body: { text: 'said' } }), /holds no signed vote/],
+    [
+      'lost its key',
+      async () => ({ ...accepted(await voteOf('ada', 'keep')), body: { text: 'said' } }),
+      /does not contain a signed vote/,
+    ],
     [
       'is signed by a stranger',
       async () => accepted(await voteOf('ada', 'keep', {}, stranger)),
-      /a key \(.*\) that is not known/,
+      /a key \(.*\) that is not a known/,
     ],
-    ['is signed by another person', async () => accepted(await voteOf('ada', 'keep', { via: 'cli' }, own)), /not known as one/],
-    ['came from Slack with a key of the person', async () => accepted(await voteOf('ben', 'keep', {}, own)), /not known as one/],
+    [
+      'is signed by another person',
+      async () => accepted(await voteOf('ada', 'keep', { via: 'cli' }, own)),
+      /not a known signing key/,
+    ],
+    [
+      'came from Slack with a key of the person',
+      async () => accepted(await voteOf('ben', 'keep', {}, own)),
+      /not a known signing key/,
+    ],
     [
       'is about another run',
       async () => accepted(await voteOf('ada', 'keep', { incident: { ...incident, run: 'run-0' } })),
@@ -122,19 +132,27 @@ describe('decisions on record', () => {
     [
       'is told of somebody else',
       async () => ({ ...accepted(await voteOf('ada', 'keep')), actor: 'person/ben' }),
-      /as said by person\/ben/,
+      /as cast by person\/ben/,
     ],
   ])('a vote that %s is found, and decides nothing', async (_, line, why) => {
     expect(found([asked, await line(), decided('keep', ['ada'])])).toEqual([
       ['vote-forged', expect.stringMatching(why)],
-      ['decision-unproven', expect.stringContaining('it names ada, of whom no vote')],
+      ['decision-unproven', expect.stringContaining('it names ada, but no earlier record holds their vote')],
     ]);
   });
 
   test.each<readonly [string, () => Promise<readonly Line[]>, RegExp]>([
-    ['nobody voted for', async () => [asked, decided('keep', ['ada'])], /names ada, of whom no vote/],
-    ['came before its vote', async () => [asked, decided('keep', ['ada']), accepted(await voteOf('ada', 'keep'))], /no vote/],
-    ['is for another choice', async () => [asked, accepted(await voteOf('ada', 'remove')), decided('keep', ['ada'])], /no vote/],
+    ['nobody voted for', async () => [asked, decided('keep', ['ada'])], /names ada, but no earlier record holds their vote/],
+    [
+      'came before its vote',
+      async () => [asked, decided('keep', ['ada']), accepted(await voteOf('ada', 'keep'))],
+      /no earlier record holds their vote/,
+    ],
+    [
+      'is for another choice',
+      async () => [asked, accepted(await voteOf('ada', 'remove')), decided('keep', ['ada'])],
+      /no earlier record holds their vote/,
+    ],
     [
       'one person made alone',
       async () => [asked, accepted(await voteOf('ada', 'remove')), decided('remove', ['ada'])],
@@ -145,12 +163,12 @@ describe('decisions on record', () => {
       async () => [asked, accepted(await voteOf('ada', 'remove')), decided('remove', ['ada', 'ada'])],
       /needs 2/,
     ],
-    ['nobody made', async () => [asked, decided('keep', [])], /needs 1 people, and names 0/],
-    ['is no choice', async () => [asked, decided('burn', ['ada'])], /no choice of the question/],
+    ['nobody made', async () => [asked, decided('keep', [])], /needs 1 people, but names 0/],
+    ['is no choice', async () => [asked, decided('burn', ['ada'])], /not a choice of the question/],
     [
       'rests on a vote of another asking',
       async () => [asked, accepted(await voteOf('ada', 'keep', { questionDigest: '0' })), decided('keep', ['ada'])],
-      /no vote/,
+      /no earlier record holds their vote/,
     ],
     [
       'the asker made',
@@ -159,7 +177,7 @@ describe('decisions on record', () => {
         const vote = await voteOf('ada', 'keep', { questionDigest: questionDigest(own) });
         return [{ ...asked, body: { question: own } }, accepted(vote), decided('keep', ['ada'])];
       },
-      /no vote/,
+      /no earlier record holds their vote/,
     ],
     [
       'understates its quorum',
@@ -201,13 +219,13 @@ describe('decisions on record', () => {
     const { body } = await ordered(own);
     expect(found([await ordered(desk), await ordered(own, { actor: 'person/ada' }), await commented(own)])).toEqual([
       ['order-forged', expect.stringContaining('record 1: the order of ben is signed with a key')],
-      ['order-forged', expect.stringContaining('record 2: the order of ben is on record as of person/ada')],
+      ['order-forged', expect.stringContaining('record 2: the order of ben is recorded as coming from person/ada')],
       ['order-forged', expect.stringContaining('record 3: the remark of ada is signed with a key')],
     ]);
     const forged = { ...body, order: { ...Object(body.order), order: { ...order, reason: 'to destroy' } } };
     expect(found([await ordered(own, { body: forged }), await ordered(own, { body: { text: 'reads' } })])).toEqual([
       ['order-forged', expect.stringContaining('does not have a valid signature')],
-      ['order-forged', expect.stringContaining('holds no signed order')],
+      ['order-forged', expect.stringContaining('does not contain a signed order')],
     ]);
   });
 });

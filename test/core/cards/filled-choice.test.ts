@@ -23,7 +23,7 @@ test('what is wrong is said of each field, and the name of the target as it is',
     problems: [
       { field: 'target', text: 'These are not the last four characters of R&D.' },
       { field: 'form.hours', text: expect.stringContaining('72') },
-      { field: 'reason', text: 'Say why, in a few words.' },
+      { field: 'reason', text: 'Give a reason in a few words.' },
     ],
   });
 });

@@ -29,7 +29,7 @@ test('a report says what the workload of an incident has and lacks; what goes be
     scored: false,
     severity: 'low',
   });
-  expect(of('apparmor-unset')).toMatchObject({ result: 'skip', message: 'It is given none: not on each node.' });
+  expect(of('apparmor-unset')).toMatchObject({ result: 'skip', message: 'It gets no AppArmor profile: not on each node.' });
 });
 
 test('a workload that has it all passes', () => {

@@ -6,7 +6,7 @@ const now = Date.parse('2026-11-27T16:03:20Z');
 const words: EventWords = {
   groups: ['oncall', 'leads'],
   contact: '#security on Slack',
-  titleOf: (id) => (id === 'dropped' ? 'Contain a pod that ran a binary which its image does not have' : undefined),
+  titleOf: (id) => (id === 'dropped' ? 'Contain a pod that ran a binary that is not in its image' : undefined),
 };
 const taken: StepOutcome = {
   action: quarantinePod,
@@ -29,7 +29,7 @@ describe('the Events that owners of applications read', () => {
       type: 'Warning',
       reason: 'Quarantined',
       action: 'quarantinePod',
-      note: 'Firebreak did this: Quarantine the pod. Why: Contain a pod that ran a binary which its image does not have; severity critical. Incident: deployment/shop/cart. It holds until 2026-11-27T20:03Z, and on for as long as nobody decides otherwise. Ask: oncall, leads (#security on Slack).',
+      note: 'Firebreak did this: Quarantine the pod. Why: Contain a pod that ran a binary that is not in its image; severity critical. Incident: deployment/shop/cart. It holds until 2026-11-27T20:03Z, and longer if nobody decides otherwise. Ask: oncall, leads (#security on Slack).',
     });
   });
 
@@ -43,9 +43,9 @@ describe('the Events that owners of applications read', () => {
   test('say of what was given back whether people have decided so', () => {
     const [event] = eventsOf({ ...taken, outcome: 'undone', byPeople: true }, words, now);
     expect(event).toMatchObject({ type: 'Normal', reason: 'Released' });
-    expect(event?.note).toContain('Firebreak has given this back: Quarantine the pod.');
-    expect(event?.note).toContain('People have decided so.');
-    expect(notes({ outcome: 'undone', byPeople: false })[0]).toContain('Its time was over, or its step has failed.');
+    expect(event?.note).toContain('Firebreak has undone this: Quarantine the pod.');
+    expect(event?.note).toContain('People decided this.');
+    expect(notes({ outcome: 'undone', byPeople: false })[0]).toContain('It expired, or its step failed.');
     expect(eventsOf({ ...taken, outcome: 'extended' }, words, now)[0]?.reason).toBe('ContainmentExtended');
     expect(eventsOf({ ...taken, outcome: 'permanent' }, words, now)[0]?.reason).toBe('ContainmentPermanent');
   });
@@ -61,7 +61,7 @@ describe('the Events that owners of applications read', () => {
   });
 
   test('name no incident of another namespace, hide nothing, keep secrets to themselves and are no longer than the API takes', () => {
-    expect(notes({ incident: 'incident/lab/payments/Deployment/vault' })[0]).toContain('Incident: of another namespace.');
+    expect(notes({ incident: 'incident/lab/payments/Deployment/vault' })[0]).toContain('Incident: in another namespace.');
     const terms = { severity: 'high', reach: 'pod', lease: { durationMs: 1e300, onExpiry: 'renew' } } as const;
     expect(notes({ terms })[0]).toContain('It holds until +275760-09-13');
     expect(notes({ incident: 'incident/lab/node/worker-1' })[0]).toContain('Incident: node/worker-1.');

@@ -78,14 +78,14 @@ describe('the posture of a pod', () => {
       unknown: ['the rest'],
     };
     expect(postureLines(posture)).toEqual([
-      'pod/shop/cart-1 meets no profile of Pod Security: it sees the processes of its node.',
-      'Sees the processes of its node: not baseline, CIS 5.2.3.',
-      'Names no AppArmor profile (app).',
+      'pod/shop/cart-1 meets no Pod Security profile: it can see the processes of its node.',
+      'Can see the processes of its node: not baseline, CIS 5.2.3.',
+      'Sets no AppArmor profile (app).',
       'Can write to its image’s file system (app).',
-      'Has no users of its own: root in it is root on its node.',
+      'Has no user namespace: root in it is root on its node.',
       'The service account shop/cart may read the Secrets of its namespace, and the pod has its token.',
       'To harden deployment/shop/cart: hostUsers is added: false.',
-      'Try it, which changes nothing: kubectl …',
+      'To try it without changing anything: kubectl …',
       'Not known: the rest.',
     ]);
   });

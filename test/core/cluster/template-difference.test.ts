@@ -63,6 +63,6 @@ test('containers and volumes are compared by their names, whatever their order',
   const from = { spec: { containers: [main, sidecar] } };
   expect(templateDifference(from, { spec: { containers: [sidecar, main] } })).toEqual([]);
   expect(templateDifference(from, { spec: { containers: [main] } })).toEqual([
-    'spec.containers[proxy] is taken away, of the image proxy:1',
+    'spec.containers[proxy] is removed, with the image proxy:1',
   ]);
 });

@@ -42,14 +42,14 @@ describe('a draft of a notification', () => {
   test('is counted from what people have put on record, and says who', () => {
     const clock = { awareAt: Date.parse('2026-03-02T00:00:00Z'), notifiedAt: Date.parse('2026-03-03T00:00:00Z'), by: 'ada' };
     const draft = notificationDraft({ incident, records, regime: 'nis2', stage: 'final', entity, clock });
-    expect(draft).toMatchObject({ awareAt: '2026-03-02T00:00:00.000Z', awareBy: 'on record by ada' });
+    expect(draft).toMatchObject({ awareAt: '2026-03-02T00:00:00.000Z', awareBy: 'recorded by ada' });
     expect(draft.dueAt).toBe('2026-04-03T00:00:00.000Z');
   });
 
   test('says that nobody can say when the final report on a vulnerability is due before there is a measure', () => {
     const draft = draftOf('cra-vulnerability', 'final');
     expect(draft.dueAt).toBeNull();
-    expect(notificationText(draft)).toContain('**Nobody can say yet when it is due.**');
+    expect(notificationText(draft)).toContain('**The due date is not known yet.**');
     const measureAt = Date.parse('2026-03-10T08:00:00Z');
     expect(dueAt('cra-vulnerability', 'final', { entity, awareAt: 0, measureAt })).toBe(Date.parse('2026-03-24T08:00:00Z'));
   });
@@ -101,7 +101,7 @@ describe('a draft of a notification', () => {
     const draft = notificationDraft({ ...mine, regime: 'nis2', stage: 'notification' });
     expect(draft.dueAt).toBe('2026-03-02T10:01:00.000Z');
     expect(draft.by).toContain('Article 23(4), second subparagraph, of Directive (EU) 2022/2555');
-    expect(draft.toFillIn.join()).toContain('it is 72 hours after becoming aware, by Article 23(4)(b)');
+    expect(draft.toFillIn.join()).toContain('it is due 72 hours after becoming aware, by Article 23(4)(b)');
     // A month after the last moment for the notification.
     expect(notificationDraft({ ...mine, regime: 'nis2', stage: 'final' }).dueAt).toBe('2026-04-02T10:01:00.000Z');
     expect(notificationDraft({ ...mine, regime: 'cra-incident', stage: 'notification' })).toEqual(
@@ -113,8 +113,8 @@ describe('a draft of a notification', () => {
     const emptied = records.map((one) => (one.number >= 4 ? removedRecord(one) : one));
     const draft = notificationDraft({ incident, records: emptied, regime: 'nis2', stage: 'final', entity });
     expect(Object.fromEntries(draft.facts)).toMatchObject({
-      'Verdict of people': 'given at 2026-03-01T10:05:00.000Z; what it said was removed by order',
-      'Removed by order': 'what records 4, 5 said: it is not counted above',
+      'Verdict of people': 'given at 2026-03-01T10:05:00.000Z; its content was removed by order',
+      'Removed by order': 'the content of records 4, 5 is not counted above',
     });
     expect(draftOf('nis2', 'final').facts.map(([name]) => name)).not.toContain('Removed by order');
   });

@@ -19,17 +19,17 @@ const right = { hours: 4, how: 'soft', why: 'a test', who: ['ana'] };
 describe('what is filled in', () => {
   test.each<[string, Record<string, unknown>, Record<string, string>]>([
     ['all of it', right, {}],
-    ['a number that is too large', { ...right, hours: 73 }, { hours: 'Write a number from 1 to 72.' }],
-    ['a number as a text', { ...right, hours: '4' }, { hours: 'Write a number from 1 to 72.' }],
-    ['no number', { ...right, hours: Number.NaN }, { hours: 'Write a number from 1 to 72.' }],
+    ['a number that is too large', { ...right, hours: 73 }, { hours: 'Enter a number from 1 to 72.' }],
+    ['a number as a text', { ...right, hours: '4' }, { hours: 'Enter a number from 1 to 72.' }],
+    ['no number', { ...right, hours: Number.NaN }, { hours: 'Enter a number from 1 to 72.' }],
     ['an option that is not there', { ...right, how: 'toString' }, { how: 'Choose one.' }],
-    ['blanks', { ...right, why: '  ' }, { why: 'Write something.' }],
-    ['too much', { ...right, why: 'x'.repeat(21) }, { why: 'Write 20 characters at most; these are 21.' }],
-    ['somebody of another group', { ...right, who: ['lea'] }, { who: 'Name people of oncall.' }],
-    ['nobody', { ...right, who: [] }, { who: 'Name at least one person, and each once.' }],
-    ['one person twice', { ...right, who: ['ana', 'ana'] }, { who: 'Name at least one person, and each once.' }],
-    ['too many people', { ...right, who: ['ana', 'ben'] }, { who: 'Name 1 people at most.' }],
-    ['what nobody has asked for', { ...right, other: 1 }, { other: 'Nobody has asked for this.' }],
+    ['blanks', { ...right, why: '  ' }, { why: 'Enter a text.' }],
+    ['too much', { ...right, why: 'x'.repeat(21) }, { why: 'Enter at most 20 characters: these are 21.' }],
+    ['somebody of another group', { ...right, who: ['lea'] }, { who: 'Name members of oncall.' }],
+    ['nobody', { ...right, who: [] }, { who: 'Name at least one person, and each person only once.' }],
+    ['one person twice', { ...right, who: ['ana', 'ana'] }, { who: 'Name at least one person, and each person only once.' }],
+    ['too many people', { ...right, who: ['ana', 'ben'] }, { who: 'Name at most 1 people.' }],
+    ['what nobody has asked for', { ...right, other: 1 }, { other: 'This field was not asked for.' }],
   ])('is looked at: %s', (_what, answers, problems) => {
     expect(problemsOfAnswers(form, answers, roster)).toEqual(problems);
   });
@@ -52,11 +52,11 @@ describe('what is filled in', () => {
   });
 
   test.each<[Form, string]>([
-    [{}, 'a form has 1 to 10 fields'],
-    [{ 'a b': field.text('A') }, 'a field cannot be called a b'],
-    [{ a: field.choice('A', { one: 'One' }) }, 'a has 2 to 100 options'],
-    [{ a: field.number('A', { min: 2, max: 1 }) }, 'a takes no number'],
-    [{ a: field.text('') }, 'the label of a has 1 to 100 characters'],
+    [{}, 'a form must have 1 to 10 fields'],
+    [{ 'a b': field.text('A') }, 'the field name a b is invalid'],
+    [{ a: field.choice('A', { one: 'One' }) }, 'a must have 2 to 100 options'],
+    [{ a: field.number('A', { min: 2, max: 1 }) }, 'a accepts no number'],
+    [{ a: field.text('') }, 'the label of a must have 1 to 100 characters'],
   ])('of a form that nobody could fill in: %j', (bad, problem) => {
     expect(problemOfForm(bad)).toContain(problem);
   });
@@ -115,7 +115,7 @@ describe('a vote with a form', () => {
     ['something wrong', vote('ana', { answers: { ...right, who: ['lea'] } })],
     ['a form for a choice that has none', vote('ana', { choice: 'no' })],
   ])('is refused with %s', (_what, signed) => {
-    expect(check(signed)).toMatchObject({ ok: false, reason: expect.stringContaining('not filled in as it was asked') });
+    expect(check(signed)).toMatchObject({ ok: false, reason: expect.stringContaining('not filled in as requested') });
   });
 
   test('is refused where somebody has changed on its way what was filled in', () => {
@@ -153,7 +153,7 @@ describe('people who fill in a form', () => {
     const votes = [vote('ana'), vote('ben', { answers: { ...right, hours: 5 } })];
     const carry = (proof: readonly SignedVote[]) =>
       checkProof({ proof: { question, choice: 'go', votes: proof }, severity: 'critical', roster, keys: voteKeys, now });
-    expect(carry(votes)).toEqual({ ok: false, reason: 'the people have not filled in the same' });
+    expect(carry(votes)).toEqual({ ok: false, reason: 'the people did not fill in the same answers' });
     expect(carry([vote('ana'), vote('ben')])).toEqual({ ok: true });
     expect(carry([vote('ana')])).toMatchObject({ ok: false });
   });

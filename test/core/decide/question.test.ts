@@ -166,7 +166,7 @@ describe('checking one vote', () => {
     const question = questionOf({ requester: 'person/ana' });
     expect(check(vote('ana', 'no', 'v', question), question)).toEqual({
       ok: false,
-      reason: 'Who asks may not answer.',
+      reason: 'The person who asks may not answer.',
       signed: true,
     });
     expect(check(vote('ben', 'no', 'v', question), question).ok).toBe(true);

@@ -58,7 +58,7 @@ describe('who has ordered it', () => {
   });
 
   test('never answers what they ask themselves', () => {
-    expect(stands(alone, { requester: 'person/ana' })).toEqual({ ok: false, reason: 'Who asks may not answer.' });
+    expect(stands(alone, { requester: 'person/ana' })).toEqual({ ok: false, reason: 'The person who asks may not answer.' });
   });
 
   test('has no more right than the roster gives them', () => {

@@ -25,11 +25,11 @@ const said = (counts: readonly ConnectionCount[], pods = 1) => {
 
 describe('what a node knows of the connections of a pod', () => {
   test.each([
-    [{ open: 2 }, '2 established, by the connection table of node n1'],
-    [{ open: 1, others: 3 }, '1 established, 3 of UDP, or opening or closing, by the connection table of node n1'],
-    [{ neighbours: 7 }, 'none: the connection table of node n1 has 7 entries of other pods, and none of this one'],
-    [{ neighbours: 1 }, 'none: the connection table of node n1 has 1 entry of other pods, and none of this one'],
-    [{}, 'the connection table of node n1 has no entry of it, nor of other pods there, and this network may keep them elsewhere'],
+    [{ open: 2 }, '2 established, according to the connection table of node n1'],
+    [{ open: 1, others: 3 }, '1 established, 3 UDP, opening or closing, according to the connection table of node n1'],
+    [{ neighbours: 7 }, 'none: the connection table of node n1 has 7 entries for other pods and none for this one'],
+    [{ neighbours: 1 }, 'none: the connection table of node n1 has 1 entry for other pods and none for this one'],
+    [{}, 'the connection table of node n1 has no entry for it or for other pods there, and this network may keep them elsewhere'],
   ])('%j is said as it is', (counted, text) => {
     expect(countedText(at(counted))).toBe(text);
   });
@@ -37,11 +37,8 @@ describe('what a node knows of the connections of a pod', () => {
   test.each([
     [{ open: 0, others: 0, pods: 1, of: 1 }, 'No connection of it is open.'],
     [{ open: 1, others: 0, pods: 1, of: 1 }, '1 connection of it is open.'],
-    [{ open: 2, others: 1, pods: 1, of: 1 }, '2 connections of it are open, and 1 is of UDP, or opening or closing.'],
-    [
-      { open: 0, others: 3, pods: 2, of: 2 },
-      'No connection of its pods is established, and 3 are of UDP, or opening or closing.',
-    ],
+    [{ open: 2, others: 1, pods: 1, of: 1 }, '2 connections of it are open, and 1 is UDP, opening or closing.'],
+    [{ open: 0, others: 3, pods: 2, of: 2 }, 'No connection of its pods is established, and 3 are UDP, opening or closing.'],
     [{ open: 2, others: 0, pods: 4, of: 9 }, '2 connections of 4 of its 9 pods are open.'],
   ])('%j is one sentence', (connections, text) => {
     expect(connectionsText(connections)).toBe(text);
@@ -55,7 +52,7 @@ describe('a look at a quarantine, with what was counted', () => {
     expect(said([{ found: at({ neighbours: 3 }) }])).toEqual(['No connection of it is open.', neighbours]);
     expect(said([{ found: at() }])).toEqual([
       '',
-      'Not known: whether connections of it are open: the connection table of node n1 has no entry of it, nor of other pods there, and this network may keep them elsewhere; whether its neighbours answer with errors.',
+      'Not known: whether it has open connections: the connection table of node n1 has no entry for it or for other pods there, and this network may keep them elsewhere; whether its neighbours answer with errors.',
     ]);
   });
 
@@ -67,8 +64,8 @@ describe('a look at a quarantine, with what was counted', () => {
       { unknown: 'the node is away' },
     ];
     expect(said(counts, 6)).toEqual([
-      '3 connections of 2 of its 6 pods are open, and 1 is of UDP, or opening or closing.',
-      'Not known: whether connections of it are open: the node is away; whether its neighbours answer with errors.',
+      '3 connections of 2 of its 6 pods are open, and 1 is UDP, opening or closing.',
+      'Not known: whether it has open connections: the node is away; whether its neighbours answer with errors.',
     ]);
   });
 

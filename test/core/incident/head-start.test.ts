@@ -42,7 +42,7 @@ describe('a head start', () => {
     ['of a rule that no playbook contains for', { rule: 'Terminal shell in container' }],
     ['whose pod has no uid', { pod: { namespace: 'shop', name: 'cart-1' } }],
     ['whose workload is a guess', { workload: { kind: 'Deployment', namespace: 'shop', name: 'cart', guessed: true } }],
-    ['in doubt', { doubt: 'the sender sees node a only' }],
+    ['in doubt', { doubt: 'the sender sees only node a' }],
   ])('is not made for an alert %s', (_what, change) => {
     expect(stepFor(change)).toBeUndefined();
   });

@@ -63,7 +63,7 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('curl'), 35 * day)).toEqual({
       state: 'novel',
       amongPeers: true,
-      text: 'First time in 30 days on any of 14 pods that sh runs curl in shop/cart; none of 2 other workloads of its namespace or image does it.',
+      text: 'First time in 30 days on any of 14 pods that sh runs curl in shop/cart; none of 2 other workloads of its namespace or image do it.',
     });
   });
 
@@ -110,7 +110,7 @@ describe('what a workload has not done before', () => {
 
   test.each<[string, Partial<Alert>, string]>([
     ['a rule', { rule: 'Another rule' }, '“Another rule” is seen'],
-    ['where it connects to', { observables: [{ type: 'ip', value: '203.0.113.7' }] }, '203.0.113.0/24 is spoken of'],
+    ['where it connects to', { observables: [{ type: 'ip', value: '203.0.113.7' }] }, '203.0.113.0/24 is mentioned'],
     ['what started it', { process: { exe: '/usr/bin/nginx', parent: 'java' } }, 'java runs nginx'],
   ])('may be %s', (_, change, said) => {
     const { take } = listening();
@@ -146,7 +146,7 @@ describe('what a workload has not done before', () => {
     const found = take(alertOf('curl'), 14 * day);
     expect(found).toMatchObject({ state: 'novel' });
     expect(found?.amongPeers).toBeUndefined();
-    expect(found?.text).toContain('1 of 2 other workloads of its namespace or image does it');
+    expect(found?.text).toContain('1 of 2 other workloads of its namespace or image do it');
   });
 
   test('has peers in other namespaces where they run the same image', () => {
@@ -155,7 +155,7 @@ describe('what a workload has not done before', () => {
     const pod = { namespace: 'other', name: 'pay-1', uid: 'uid-pay' };
     const workload = { kind: 'Deployment', namespace: 'other', name: 'pay' };
     for (const at of [10, 13]) take(alertOf('curl', { pod, workload }), at * day);
-    expect(take(alertOf('curl'), 14 * day)?.text).toContain('1 of 3 other workloads of its namespace or image does it');
+    expect(take(alertOf('curl'), 14 * day)?.text).toContain('1 of 3 other workloads of its namespace or image do it');
   });
 
   test('is new among its peers where they began with it a short time ago, as with an attack that spreads', () => {
@@ -185,7 +185,7 @@ describe('the rollout of a new image', () => {
     rollOut('b', 20 * day);
     expect(take(alertOf('curl'), 20 * day + hour)).toEqual({
       state: 'learning',
-      text: 'New with its image, which was rolled out a short time ago: sh runs curl in shop/cart; what is new is learned until 2026-10-21 04:00 UTC.',
+      text: 'New with its image, which was rolled out recently: sh runs curl in shop/cart; new behaviour is learned until 2026-10-21 04:00 UTC.',
     });
     expect(take(alertOf('curl'), 20 * day + 4 * hour)).toBeUndefined();
     expect(take(alertOf('nc'), 20 * day + 4 * hour)).toMatchObject({ state: 'novel' });
@@ -360,9 +360,9 @@ describe('a match that asks for it', () => {
 
   test('cannot ask for what is nothing new: that would lower how an alert is handled', () => {
     expect(problemsOfMatch({ novel: false }).join()).toContain('has to be true or');
-    expect(problemsOfMatch({ rule: 'x', not: { novel: true } }).join()).toContain('only raises');
-    expect(problemsOfMatch({ rule: 'x', not: { any: [{ novel: true }] } }).join()).toContain('only raises');
-    expect(problemsOfMatch({ rule: 'x', absent: { of: { novel: true }, within: '1h' } }).join()).toContain('only raises');
+    expect(problemsOfMatch({ rule: 'x', not: { novel: true } }).join()).toContain('only raise');
+    expect(problemsOfMatch({ rule: 'x', not: { any: [{ novel: true }] } }).join()).toContain('only raise');
+    expect(problemsOfMatch({ rule: 'x', absent: { of: { novel: true }, within: '1h' } }).join()).toContain('only raise');
     expect(problemsOfMatch(ofPeers)).toEqual([]);
   });
 

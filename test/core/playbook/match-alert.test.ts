@@ -118,7 +118,7 @@ describe('a match', () => {
 
   test('is asked by each word that there is, once about an alert that it means and once about another', () => {
     const listed = (match: object, of: string): readonly string[] =>
-      new RegExp(`^on\\.match\\.${of} is not known; there are (.*)$`).exec(problemsOfMatch(match)[0] ?? '')?.[1]?.split(', ') ??
+      new RegExp(`^on\\.match\\.${of} is unknown: use one of (.*)$`).exec(problemsOfMatch(match)[0] ?? '')?.[1]?.split(', ') ??
       [];
     const partsOf = (word: string): readonly string[] =>
       word === 'not' ? [] : listed({ [word]: { other: 'x' } }, `${word}.other`).map((part) => `${word}.${part}`);
@@ -233,18 +233,18 @@ test.each<[unknown, string]>([
   [{ rule: '' }, 'on.match.rule is an empty text'],
   [{ rule: 7 }, 'not 7'],
   [{ rule: /shell/ }, 'write regex('],
-  [{ rules: ['A'] }, 'on.match.rules is not known; there are rule'],
-  [{ rule: regex('(a)\\1') }, 'refers back'],
+  [{ rules: ['A'] }, 'on.match.rules is unknown: use one of rule'],
+  [{ rule: regex('(a)\\1') }, 'backreference'],
   [{ process: { arguments: ['x', regex('(?=x)')] } }, 'on.match.process.arguments: "(?=x)" cannot be run'],
-  [{ process: { command: 'x' } }, 'on.match.process.command is not known; there are name, path, arguments'],
-  [{ severity: 'warning' }, '"warning" is none; there are critical'],
+  [{ process: { command: 'x' } }, 'on.match.process.command is unknown: use one of name, path, arguments'],
+  [{ severity: 'warning' }, '"warning" is not valid: use critical'],
   [{ technique: 'Execution' }, 'ids such as T1059'],
   [{ tactic: 'Shells' }, 'names such as credential_access'],
-  [{ labels: {} }, 'on.match.labels says nothing'],
+  [{ labels: {} }, 'on.match.labels is empty'],
   [{ any: [] }, 'on.match.any has to be a list'],
-  [{ any: [{ rule: 'A' }, {}] }, 'on.match.any[1] says nothing'],
+  [{ any: [{ rule: 'A' }, {}] }, 'on.match.any[1] is empty'],
   [{ not: { severity: 'loud' } }, 'on.match.not.severity'],
-  [{ window: { timeZone: '+02:00', open: [] } }, 'on.match.window.timeZone has to be a time zone'],
+  [{ window: { timeZone: '+02:00', open: [] } }, 'on.match.window.timeZone has to be an IANA time zone'],
   [{ window: { timeZone: 'UTC', open: [{ days: ['friday'], from: '9:00', until: '17:00' }] } }, 'on.match.window.open[0].days'],
 ])('%j is refused: %s', (match, why) => {
   expect(problemsOfMatch(match).join('; ')).toContain(why);

@@ -69,18 +69,18 @@ test('equal distances are counted from 1970, so that all who ask come to the sam
 });
 
 test.each<[string, unknown, string]>([
-  ['neither', {}, 'say either every or cron'],
-  ['both', { every: '1d', cron: '0 0 * * *', timeZone: 'UTC' }, 'say either every or cron'],
+  ['neither', {}, 'set either every or cron'],
+  ['both', { every: '1d', cron: '0 0 * * *', timeZone: 'UTC' }, 'set either every or cron'],
   ['too often', { every: '30s' }, 'every cannot be "30s": write a duration from 1m to 366d'],
   ['in words', { every: 'monthly' }, 'every cannot be "monthly": write a duration from 1m to 366d'],
-  ['without a time zone', { cron: '0 0 * * *' }, 'a line of cron needs a timeZone such as Europe/Berlin'],
-  ['of four fields', { cron: '0 0 * *', timeZone: 'UTC' }, 'is no line of cron: write five fields, such as 0 9 * * mon'],
-  ['of a 25th hour', { cron: '0 25 * * *', timeZone: 'UTC' }, '“25” is no hour: write *, a number from 0 to 23'],
+  ['without a time zone', { cron: '0 0 * * *' }, 'a cron line needs a timeZone such as Europe/Berlin'],
+  ['of four fields', { cron: '0 0 * *', timeZone: 'UTC' }, 'is not a cron line: write five fields, such as 0 9 * * mon'],
+  ['of a 25th hour', { cron: '0 25 * * *', timeZone: 'UTC' }, '“25” is not a valid hour: write *, a number from 0 to 23'],
   ['of two days', { cron: '0 0 1 * mon', timeZone: 'UTC' }, 'write * for one'],
   [
     'about a parameter that there is not',
     { every: '1d', about: { namespace: 'where' } },
-    'about names where, which is no parameter',
+    'about names where, which is not a parameter',
   ],
 ])('a schedule %s is refused, with what to write', (_what, schedule, message) => {
   expect(() => scheduled(schedule as RunSchedule)).toThrow(message);
@@ -107,7 +107,7 @@ test('a scheduled playbook answers nothing but that its own time has come, and n
 
 test('a scheduled playbook that also answers alerts is refused', () => {
   const on = { schedule: { every: '1d' }, match: { rule: 'Any' }, minSeverity: 'low', requires: [] } as const;
-  expect(() => definePlaybook({ id: 'a', title: 'a', on, uses: {} }, async () => undefined)).toThrow('leave match out');
+  expect(() => definePlaybook({ id: 'a', title: 'a', on, uses: {} }, async () => undefined)).toThrow('remove match');
 });
 
 describe('a target', () => {

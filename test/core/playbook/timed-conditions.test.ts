@@ -266,7 +266,7 @@ test('only what an enabled playbook asks for is found out', () => {
 });
 
 test.each<[unknown, string]>([
-  [{ count: { times: 3, within: '10m' } }, 'says nothing besides count'],
+  [{ count: { times: 3, within: '10m' } }, 'contains only count'],
   [{ rule: 'A', count: { times: 1, within: '10m' } }, 'count.times has to be a whole number from 2 to 100'],
   [{ rule: 'A', count: { times: 3, within: '10 minutes' } }, "count.within has to be a duration such as '10m', up to 7d"],
   [{ rule: 'A', count: { times: 3, within: '8d' } }, 'up to 7d'],
@@ -274,16 +274,16 @@ test.each<[unknown, string]>([
     { rule: 'A', count: { times: 3, within: '1h', per: 'cow' } },
     'count.per has to be one of pod, workload, node, cluster, account',
   ],
-  [{ rule: 'A', not: { rule: 'B', count: { times: 3, within: '1h' } } }, 'nothing is counted or waited for within not'],
-  [{ rule: 'A', absent: { of: {}, within: '1h' } }, 'on.match.absent.of says nothing'],
+  [{ rule: 'A', not: { rule: 'B', count: { times: 3, within: '1h' } } }, 'counting and waiting are not possible within not'],
+  [{ rule: 'A', absent: { of: {}, within: '1h' } }, 'on.match.absent.of is empty'],
   [
     { rule: 'A', absent: { of: { rule: 'B', count: { times: 2, within: '1m' } }, within: '1h' } },
-    'on.match.absent.of.count: nothing is counted',
+    'on.match.absent.of.count: counting and waiting',
   ],
   [{ rule: 'A', absent: { of: { rule: 'B' }, within: '2d' } }, 'up to 1d'],
   [
     { rule: 'A', count: { times: 2, within: '1m' }, absent: { of: { rule: 'B' }, within: '1m' } },
-    'put one of the two into a match of its own',
+    'put one of the two into its own match',
   ],
 ])('%j is refused: %s', (match, why) => {
   expect(problemsOfMatch(match).join('; ')).toContain(why);

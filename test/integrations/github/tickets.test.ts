@@ -204,7 +204,7 @@ describe('what is refused', () => {
   test.each([
     [{ issuesOff: true }, 'FB_ERR_REFUSED', 'issues are switched off'],
     [{ archived: true }, 'FB_ERR_REFUSED', 'archived'],
-    [{ movedTo: 'acme/other' }, 'FB_ERR_REFUSED', 'write its new name into tickets.github.repository'],
+    [{ movedTo: 'acme/other' }, 'FB_ERR_REFUSED', 'set tickets.github.repository to its new name'],
   ] as const)('a repository with %j, and it says what to do', async (options, code, why) => {
     const fault = await faultOf(tickets(await github(options)).open(request, signal));
     expect([fault.code, fault.retryable]).toEqual([code, false]);

@@ -16,7 +16,7 @@ describe('what the API server says', () => {
       status: 422,
       reason: 'Invalid',
       detail:
-        "the API server does not accept: patch pods in shop (422 Invalid): ValidatingAdmissionPolicy 'no-labels' with binding 'all' denied request: labels stay",
+        "the API server rejected: patch pods in shop (422 Invalid): ValidatingAdmissionPolicy 'no-labels' with binding 'all' denied request: labels stay",
     });
     const webhook = { message: 'admission webhook "guard.acme.com" denied the request: password=hunter2 \u202e is set' };
     const { detail } = of(400, webhook);
@@ -35,7 +35,7 @@ describe('what the API server says', () => {
     expect(of(500, down)).toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
       retryable: true,
-      detail: 'the API server did not: patch pods in shop (500): failed calling webhook "guard.acme.com": connection refused',
+      detail: 'the API server could not patch pods in shop (500): failed calling webhook "guard.acme.com": connection refused',
     });
   });
 
@@ -46,9 +46,9 @@ describe('what the API server says', () => {
       details: { causes: [{ reason: 'FieldValueTooLong', message: 'Too long: s3cret', field: 'spec.template.annotations' }] },
     };
     expect(of(422, invalid).detail).toBe(
-      'the API server does not accept: patch pods in shop (422 Invalid): spec.template.annotations is not allowed so (FieldValueTooLong)',
+      'the API server rejected: patch pods in shop (422 Invalid): spec.template.annotations is not valid (FieldValueTooLong)',
     );
     for (const said of ['<html>', '', '[]', '{"message":7,"reason":{},"details":{"causes":[null,7,{"field":3}]}}'])
-      expect(of(422, said).detail).toBe('the API server does not accept: patch pods in shop (422 )');
+      expect(of(422, said).detail).toBe('the API server rejected: patch pods in shop (422 )');
   });
 });

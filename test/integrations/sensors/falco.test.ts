@@ -329,7 +329,7 @@ describe('what is no Falco event', () => {
     [{ rule: 'r' }, '`time`'],
     [{ rule: 'r', time: 'yesterday' }, '`time`'],
     [{ rule: 'r', time: 1795556504 }, '`time`'],
-    [{ rule: 'r', time: '2026-06-01T10:00:00Z' }, 'no Falco event'],
+    [{ rule: 'r', time: '2026-06-01T10:00:00Z' }, 'not a Falco event'],
     [{ ...event, priority: 7 }, '`priority`'],
     [{ ...event, output_fields: [] }, '`output_fields`'],
   ])('%j is rejected for %s', (value, reason) => {

@@ -59,7 +59,7 @@ describe('a record of ServiceNow', () => {
     for (let time = 0; time < 2; time += 1)
       await expect(system.open(request, signal)).rejects.toMatchObject({
         code: 'FB_ERR_REFUSED',
-        detail: expect.stringContaining('may not set correlation_id, or not read it'),
+        detail: expect.stringContaining('may not set correlation_id, or may not read it'),
       });
     expect(fake.records).toHaveLength(1);
   });

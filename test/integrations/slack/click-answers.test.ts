@@ -36,7 +36,7 @@ describe('what an incident says of a click', () => {
     await rig.cards.saveReply(known);
     await rig.desk.answerClick({ incident, click: 'click-1', signature: 'ours', text: 'Call 555-1234.', ...changes });
     expect(everybody()).toEqual([]);
-    expect(rig.logs.join()).toContain('an answer was not told');
+    expect(rig.logs.join()).toContain('an answer was not shown');
   });
 
   test('is told a few times at most', async () => {

@@ -196,7 +196,7 @@ describe('signed by Slack, but refused, answered and recorded, is', () => {
     rig.slack.fail('users.info', { status: 503 });
     await rig.slack.click(refused);
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
-    expect(answer.text).toContain('try again');
+    expect(answer.text).toContain('Try again');
     expect(rig.refusals).toMatchObject([{ reason: 'not_checked' }]);
     // An uncertain result is not remembered.
     await rig.slack.click(remove);

@@ -118,7 +118,7 @@ describe('one answer to all', () => {
       [1, 2, 3].map((number) => [`question-${number}`, digestOf(number), 'remove', 'Not ours']),
     );
     expect(new Set(rig.clicks.map(({ clickId }) => clickId)).size).toBe(3);
-    await until(() => (told('U0ADA').includes('Taken for 3 of 3') ? true : undefined));
+    await until(() => (told('U0ADA').includes('Accepted for 3 of 3') ? true : undefined));
   });
 
   test('sent off twice has the same ids: each is one vote', async () => {
@@ -155,7 +155,7 @@ describe('one answer to all', () => {
     await update(cardOf(3, decided));
     const typed = { fb_target: '2x8k 3', fb_reason: 'Not ours' };
     await rig.slack.submitView({ user: 'U0ADA', viewId, typed });
-    await until(() => (told('U0ADA').includes('Taken for 1 of 3') ? true : undefined));
+    await until(() => (told('U0ADA').includes('Accepted for 1 of 3') ? true : undefined));
     expect(told('U0ADA')).toMatch(/Not voted on, .*: shop\/cart-002-x2x8k, shop\/cart-003-x2x8k/);
     expect(rig.clicks.map(({ button }) => button.question)).toEqual(['question-1']);
   });

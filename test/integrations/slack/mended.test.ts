@@ -34,7 +34,7 @@ describe('what only a person can mend', () => {
       rig.slack.fail('chat.postMessage', { error, times: 3 });
       for (let attempt = 0; attempt < 3; attempt += 1)
         await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryable: true, retryAfterMs: 30_000 });
-      expect(lines('until somebody corrects it')).toHaveLength(1);
+      expect(lines('until somebody fixes this')).toHaveLength(1);
       expect(lines(error)[0]).toContain(what);
       const { ts } = await post(rig);
       expect(cards()).toMatchObject([{ ts }]);
@@ -73,7 +73,7 @@ describe('what Slack does not take', () => {
       const { ts } = await post(rig, plainCard);
       expect(cards()).toMatchObject([{ ts, text: expect.stringContaining('Answer by') }]);
       expect(rig.slack.world.message(channel, ts)?.blocks).toHaveLength(3);
-      expect(lines('went out shortened')).toHaveLength(1);
+      expect(lines('was shortened before it was sent')).toHaveLength(1);
       await rig.slack.click(keep);
       await until(() => rig.clicks[0]);
       await rig.desk.updateQuestion({ card: plainCard });

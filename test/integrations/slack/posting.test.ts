@@ -217,7 +217,7 @@ describe('a notice', () => {
     time: '2026-03-01T14:05:00Z',
     lines: ['500 alerts *now*'],
     table: ['400 × <!channel> ``` rule (falco) on shop/Deployment/web', ...Array.from({ length: 40 }, () => 'x'.repeat(400))],
-    tableTitle: 'Most of them',
+    tableTitle: 'Most frequent',
   };
 
   test('is posted once, then edited in place; nothing in it pings, links or can be clicked', async () => {

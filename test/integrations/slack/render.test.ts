@@ -203,7 +203,7 @@ describe('the question card', () => {
 
   test('says why what the alert says is in doubt', () => {
     const card = questionCard();
-    const doubt = 'the sender sees node `a`, and the pod is on node b';
+    const doubt = 'the sender sees node `a`, but the pod is on node b';
     expect(JSON.stringify(rendered({ ...card, happened: { ...card.happened, doubt } }).blocks)).toContain(
       '⚠️ *In doubt*: the sender',
     );

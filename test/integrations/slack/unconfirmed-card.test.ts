@@ -78,7 +78,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     rig.slack.fail('conversations.history', { status: 503 });
     await rig.slack.click(keep);
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
-    expect(answer.text).toMatch(/could not look up .* Nothing was decided; please click again/);
+    expect(answer.text).toMatch(/could not look up .* Nothing was decided. Click again/);
     expect(rig.refusals).toMatchObject([{ reason: 'not_looked_up', slackUser: 'U0ADA' }]);
     await rig.slack.click(keep);
     await until(() => rig.clicks[0]);
@@ -93,7 +93,7 @@ describe('a card that Slack shows and has not confirmed', () => {
     messages.splice(0, 1, unmarked);
     await rig.slack.click(keep);
     const answer = await until(() => rig.slack.ephemerals('U0ADA')[0]);
-    expect(answer.text).toMatch(/has not confirmed it to Firebreak yet. Nothing was decided; please click again/);
+    expect(answer.text).toMatch(/has not confirmed it to Firebreak yet. Nothing was decided. Click again/);
     expect(rig.refusals).toMatchObject([{ reason: 'not_confirmed' }]);
   });
 });

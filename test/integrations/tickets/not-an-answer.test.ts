@@ -88,7 +88,7 @@ describe('a refusal', () => {
     stage.fake.inject({ method: 'GET', path: /./, what: 'fail', status: 302, headers, body: page });
     await expect(stage.connect(memoryInProcess()).open(request, signal)).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
-      detail: expect.stringContaining('it has moved: write its new address into the configuration'),
+      detail: expect.stringContaining('it has moved: set its new address in the configuration'),
     });
   });
 });

@@ -112,7 +112,7 @@ describe('the door for uploads', () => {
     setTimeout(() => sent.destroy(), 200);
     await expect(came).rejects.toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
-      detail: 'the upload was cut after 5000 bytes',
+      detail: 'the upload was cut off after 5000 bytes',
     });
     expect((await begin(address.url)).status).toBe(404);
   });
@@ -122,14 +122,14 @@ describe('the door for uploads', () => {
     const came = read(small);
     const { sent } = await begin(small.url);
     sent.write(Buffer.alloc(2_000));
-    await expect(came).rejects.toMatchObject({ detail: 'the upload is more than the 1000 bytes that were agreed' });
+    await expect(came).rejects.toMatchObject({ detail: 'the upload is larger than the 1000 bytes that were agreed' });
     await closed(sent);
 
     const short = open({ lastsMs: 5_000 });
     const cut = read(short);
     const late = await begin(short.url);
     late.sent.write(Buffer.alloc(10));
-    await expect(cut).rejects.toMatchObject({ detail: 'nothing more of the upload is taken after 5000 ms' });
+    await expect(cut).rejects.toMatchObject({ detail: 'the upload took longer than 5000 ms' });
     await closed(late.sent);
     expect((await begin(short.url)).status).toBe(404);
   });

@@ -201,7 +201,7 @@ describe('containment wider than a pod', () => {
     await change(deploymentPath(namespace), { spec: { paused: true } });
     const action = suspendRolloutImplementation(parts());
     const [input, context] = [{ deployment: { namespace, name: 'cart' } }, stepContext()];
-    expect((await action.plan(input, context)).notes.join()).toContain('Somebody has paused it already');
+    expect((await action.plan(input, context)).notes.join()).toContain('Somebody has already paused it');
     expect(await action.apply(input, context)).toMatchObject({ wasPaused: true });
     await expect(action.apply(input, stepContext({ incident: 'incident/test/other' }))).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',
@@ -300,7 +300,7 @@ describe('containment wider than a pod', () => {
     const action = revokeServiceAccountImplementation(parts());
     const [input, context] = [{ serviceAccount: { namespace, name: 'default' } }, stepContext()];
     const plan = await action.plan(input, context);
-    expect(plan.notes).toContain('Giving them back needs the right to bind: clusterrole/view.');
+    expect(plan.notes).toContain('Restoring them needs the right to bind: clusterrole/view.');
     const output = await action.apply(input, context);
     await until(async () => !(await may()) || undefined);
     expect(await action.verify(output, context)).toMatchObject({ state: 'applied' });
@@ -343,7 +343,7 @@ describe('containment wider than a pod', () => {
     const again = stepContext({ incident: context.incident });
     const refused = {
       code: 'FB_ERR_REFUSED',
-      detail: expect.stringContaining(`rolebinding/${namespace}/both is held already, for ${namespace}/first`),
+      detail: expect.stringContaining(`rolebinding/${namespace}/both is already held, for ${namespace}/first`),
     };
     await expect(action.plan(account('second'), again)).rejects.toMatchObject(refused);
     await expect(action.apply(account('second'), again)).rejects.toMatchObject(refused);

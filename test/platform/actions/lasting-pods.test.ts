@@ -118,7 +118,7 @@ describe('a pod that was to end and runs on is told', () => {
       state: 'partial',
       missing: pods
         .map(({ metadata }) =>
-          expect.stringMatching(new RegExp(`^pod/${namespace}/${metadata?.name} is not being ended, and runs on`)),
+          expect.stringMatching(new RegExp(`^pod/${namespace}/${metadata?.name} is not being ended, and keeps running`)),
         )
         .sort((a, b) => (`${a}` < `${b}` ? -1 : 1)),
     });
@@ -200,7 +200,7 @@ describe('a pod that was to end and runs on is told', () => {
     // As it would look for a pod that was released at the same moment.
     expect(await zero.verify({ ...output, pods: [other] }, context)).toMatchObject({
       state: 'partial',
-      missing: [`pod/${namespace}/mine is not being ended, and runs on`],
+      missing: [`pod/${namespace}/mine is not being ended, and keeps running`],
     });
   });
 });

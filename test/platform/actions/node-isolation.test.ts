@@ -86,7 +86,7 @@ describe('cordonNode with a provider’s hook', () => {
   test('is not contained where the provider refuses, does not carry it out, or cannot be read; the cordon stands', async () => {
     for (const [prepare, why] of [
       [(fake: NodeProviderFake) => fake.inject({ method: 'POST', path: /./, what: 'fail', status: 403, times: 1 }), 'HTTP 403'],
-      [(fake: NodeProviderFake) => fake.stall(), 'it says that the node is open: sg-default'],
+      [(fake: NodeProviderFake) => fake.stall(), 'it reports that the node is open: sg-default'],
       [(fake: NodeProviderFake) => fake.inject({ method: 'POST', path: /./, what: 'fail', status: 500, times: 99 }), 'HTTP 500'],
     ] as const) {
       const { node, provider, action, context, read } = await scene();

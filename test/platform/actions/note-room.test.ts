@@ -164,7 +164,7 @@ describe('room for what is noted, with the own account of each pool', () => {
       const context = stepContext();
       const plan = await scene.plan(context);
       expect(plan.notes.join(' ')).toContain(
-        'has more annotations than leave room for the note: 1 annotation is removed, and not restored.',
+        'has too many annotations to leave room for the note: 1 annotation is removed and not restored.',
       );
       await scene.done(context);
       const { metadata } = await read(scene.path);
@@ -184,7 +184,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     const scene = await make(await platform.freshNamespace());
     await change(scene.path, { metadata: { annotations: full } });
     const context = stepContext();
-    expect((await scene.plan(context)).notes.join(' ')).toContain('1 annotation is removed, and not restored.');
+    expect((await scene.plan(context)).notes.join(' ')).toContain('1 annotation is removed and not restored.');
     expect(await scene.done(context)).toMatchObject({ state: 'verified' });
     const { annotations } = (await read(scene.path)).metadata;
     expect(annotations).toMatchObject(small);
@@ -212,7 +212,7 @@ describe('room for what is noted, with the own account of each pool', () => {
     ]);
     expect(await zero.undo({ input: { workload, suspect }, output, key: second.key }, second)).toMatchObject({
       state: 'undone',
-      detail: expect.stringContaining('3 annotations that left its note no room are not restored'),
+      detail: expect.stringContaining('3 annotations removed to make room for its note are not restored'),
     });
     expect(await rollout.undo({ input, key: first.key }, first)).toMatchObject({ state: 'undone' });
     expect((await accounts.admin.deployment(namespace, 'cart')).spec).toMatchObject({ replicas: 1 });
@@ -309,7 +309,7 @@ test('a restart says beforehand that the pod template has no room for its mark: 
   const restart = restartWorkloadImplementation({ api: accounts.as('cell').api, pollMs: 100 });
   await expect(restart.plan(input, stepContext())).rejects.toMatchObject({
     code: 'FB_ERR_REFUSED',
-    detail: expect.stringMatching(/leave the mark of a restart no room, by \d+ bytes: take some off the template/),
+    detail: expect.stringMatching(/are \d+ bytes too large to add the mark of a restart: remove some from the template/),
   });
   await change(path, { spec: { template: { metadata: { annotations: { 'notes.example.com/full': 'x' } } } } });
   expect(await restart.plan(input, stepContext())).toMatchObject({ target: { name: `deployment/${namespace}/cart` } });
@@ -332,7 +332,7 @@ test('a rotation says beforehand which workload it leaves, since its pod templat
   await noted(262_100);
   const { notes, blastRadius } = await rotate.plan(input, stepContext());
   expect(notes.join('\n')).toMatch(
-    /Deployment pay \(the annotations of its pod template leave the mark of a rotation no room, by \d+ bytes: .*\) also uses db, and keeps the old value/,
+    /Deployment pay \(the annotations of its pod template are \d+ bytes too large to add the mark of a rotation: .*\) also uses db, and keeps the old value/,
   );
   expect(blastRadius).not.toContain(`deployment/${namespace}/pay`);
   await noted(1);

@@ -144,7 +144,7 @@ describe('an undo, where something else has come over its object meanwhile', () 
     const undo = () => quarantine.undo({ input: { pod }, key: context.key }, context);
     await expect(undo()).rejects.toMatchObject({
       code: 'FB_ERR_API_REFUSED',
-      detail: `the API server does not accept: patch pods in ${namespace} (422 Invalid): ValidatingAdmissionPolicy '${namespace}' with binding '${namespace}' denied request: labels stay`,
+      detail: `the API server rejected: patch pods in ${namespace} (422 Invalid): ValidatingAdmissionPolicy '${namespace}' with binding '${namespace}' denied request: labels stay`,
     });
     expect((await cluster.pod(namespace, 'cart')).metadata?.labels).toHaveProperty(['firebreak.dev/quarantine']);
     await free();

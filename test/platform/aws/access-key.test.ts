@@ -99,7 +99,7 @@ function onAws(server: AwsServer): void {
       const another = await provider().fresh(next, signal, other);
       await expect(impatient.activate({ old: next, next: another }, signal)).rejects.toMatchObject({
         code: 'FB_ERR_UNAVAILABLE',
-        detail: expect.stringContaining('is not taken yet'),
+        detail: expect.stringContaining('AWS does not accept the new key'),
       });
       expect((await idsNow()).length).toBe(2);
     });
@@ -150,7 +150,7 @@ function onAws(server: AwsServer): void {
       expect(await provider().accepts(theirs, signal)).toBe(true);
       await expect(provider().fresh(old, signal, step)).rejects.toMatchObject({
         code: 'FB_ERR_REFUSED',
-        detail: expect.stringContaining('somebody else made it'),
+        detail: expect.stringContaining('somebody else created it'),
       });
       expect(await idsNow()).toEqual([idOf(old), idOf(theirs)].sort());
     });
@@ -159,7 +159,7 @@ function onAws(server: AwsServer): void {
       const theirs = await asAdmin();
       const why = (of: Credential, revokeFirst = false) => provider().whyNotNow?.(of, { step, revokeFirst, signal });
       expect(await why(old)).toBe(
-        `the user ${user} has two access keys, and AWS allows no third: delete ${idOf(theirs)}, which is active, if nobody needs it`,
+        `the user ${user} has two access keys, and AWS does not allow a third: delete ${idOf(theirs)}, which is active, if nobody needs it`,
       );
       const disable = (of: Credential) =>
         server.admin.send(new UpdateAccessKeyCommand({ UserName: user, AccessKeyId: idOf(of), Status: 'Inactive' }));
@@ -198,14 +198,14 @@ function onAws(server: AwsServer): void {
     test('while one rotation makes a key, no other begins', async () => {
       await provider().fresh(old, signal, step);
       const asked = { step: other, revokeFirst: false, signal };
-      expect(await provider().whyNotNow?.(old, asked)).toContain(`another rotation of the user ${user} has begun`);
+      expect(await provider().whyNotNow?.(old, asked)).toContain(`another rotation of the user ${user} has started`);
       await expect(provider().fresh(old, signal, other)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     });
 
     test('a value that is no key of this user is not rotated, whatever it opens', async () => {
       const elsewhere = credentialOf(await server.userWithKey(`pay-${user}`));
       const why = (of: Credential) => provider().whyNotNow?.(of, { step, revokeFirst: false, signal });
-      expect(await why(elsewhere)).toBe(`${idOf(elsewhere)} is no access key of the user ${user}`);
+      expect(await why(elsewhere)).toBe(`${idOf(elsewhere)} is not an access key of the user ${user}`);
       expect(await provider().accepts(elsewhere, signal)).toBe(false);
       expect(await provider().accepts({ values: { ...old.values, secret: 'another' } }, signal)).toBe(false);
       expect(provider().whyNot({ values: { id: idOf(old) } })).toBe('it has no key secret');

@@ -108,7 +108,7 @@ test('while Temporal has a task done again the command line says so and waits, a
   await work(mended);
   const { stdout, stderr } = await shown;
   expect(stderr).toBe(
-    `${id} is catching up after an outage of Temporal, which takes up to a minute, or no cell is at work. Nothing is lost. Waiting …\n`,
+    `${id} is catching up after an outage of Temporal, which takes up to a minute, or no cell is running. Nothing is lost. Waiting …\n`,
   );
   expect(JSON.parse(stdout)).toEqual({
     incident: { id },
@@ -123,7 +123,7 @@ test('where nobody answers for an incident that is said, and is no fault inside 
   const id = await begin('alone', `${cluster}-nobody`);
   await expect(incidentState({ ...slack, withinMs: 700 }, { id })).rejects.toMatchObject({
     code: 'FB_ERR_UNAVAILABLE',
-    detail: `no answer about ${id} (not in time): is Temporal there, and is a Firebreak with the role cell running?`,
+    detail: `no answer about ${id} (not in time): is Temporal reachable, and is a Firebreak with the role cell running?`,
   });
 });
 

@@ -261,7 +261,7 @@ describe('a vote from the command line', () => {
     ]);
     expect(await errorOf('approve', id, ...as('ada'), '--choice', 'burn')).toEqual([
       2,
-      expect.stringMatching(/^FB_ERR_INCOMPLETE: .*there is no choice burn, only: .*remove/),
+      expect.stringMatching(/^FB_ERR_INCOMPLETE: .*unknown choice burn: use one of .*remove/),
     ]);
     expect(await errorOf('approve', id, ...as('ada'))).toEqual([
       2,
@@ -279,7 +279,7 @@ describe('a vote from the command line', () => {
     const id = await startIncident('guarded');
     for (const more of [[], ['--yes'], ['--target', 'rt-1']]) {
       const { status, stderr } = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...more);
-      expect([status, stderr]).toEqual([2, expect.stringContaining('there is no terminal to ask on: add ')]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('cannot ask for confirmation without a terminal: add ')]);
       expect(stderr.includes('last 4 characters of cart-1')).toBe(!more.includes('--target'));
     }
     const other = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, '--yes', '--target', 'rt-2');

@@ -149,7 +149,7 @@ test('whether it has helped is looked at by the cell that watches it, what is op
   expect(state.steps.find(({ action }) => action === 'countConnections')).toMatchObject({
     target: `pod/${namespace}/${workload.pod}`,
     state: 'applied',
-    detail: expect.stringMatching(/^2 established, by the connection table of node \S+$/),
+    detail: expect.stringMatching(/^2 established, according to the connection table of node \S+$/),
   });
   // Its other pod may have become known only after the first alert.
   expect([1, 2]).toContain(look?.workload?.before?.pods);

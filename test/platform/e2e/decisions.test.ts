@@ -59,9 +59,11 @@ describe('a freeze at the command line', () => {
         '--json',
       ),
     );
-    await expect(firebreak('ada', 'restraints', 'approve', id, '--reason', 'agreed')).rejects.toThrow('no terminal to ask on');
+    await expect(firebreak('ada', 'restraints', 'approve', id, '--reason', 'agreed')).rejects.toThrow(
+      'cannot ask for confirmation without a terminal',
+    );
     const agreed = ['restraints', 'approve', id, '--reason', 'agreed', ...meant(pay.namespace)];
-    await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
+    await expect(firebreak('ada', ...agreed)).rejects.toThrow('The person who asks may not answer');
     expect(await firebreak('grace', ...agreed)).toContain('Decided');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('maintenance of the shop');
     await service.cellKnows((restraints) => restraints.includes(id));

@@ -77,7 +77,7 @@ describe('a head start', () => {
     const asked = ({ questions }: IncidentState) => questions.filter(({ question: { text } }) => text.includes('come again'));
     const state = await service.stateWhen('the question', workload, 120_000, (now) => asked(now).length > 0);
     expect(asked(state)).toHaveLength(1);
-    expect(asked(state)[0]?.question.text).toContain('found harmless or released at');
+    expect(asked(state)[0]?.question.text).toContain('found it harmless or released it at');
     // The first time, and after somebody removed it.
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(2);
     await service.post([{ ...alertAbout(workload), rule: 'Drop and execute new binary in container' }]);

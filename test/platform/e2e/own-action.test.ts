@@ -67,7 +67,7 @@ test('an action of a pack is done by its own pool with people’s approval, once
   expect(closed.timeline).toContainEqual(
     expect.objectContaining({
       kind: 'step.checked',
-      text: `${action} on security-group/sg-1: applied (no rule lets the internet in by port 8080)`,
+      text: `${action} on security-group/sg-1: applied (no rule opens port 8080 to the internet)`,
     }),
   );
   expect(closed.leases).toMatchObject([{ action, state: 'active', target: { name: 'security-group/sg-1' } }]);
@@ -96,7 +96,7 @@ test('an action of a pack is done by its own pool with people’s approval, once
     leases.every(({ state }) => state === 'released'),
   );
   expect(given.timeline).toContainEqual(
-    expect.objectContaining({ kind: 'lease.released', text: expect.stringMatching(/^Ended: .* 1 rules are there again$/) }),
+    expect.objectContaining({ kind: 'lease.released', text: expect.stringMatching(/^Ended: .* 1 rules were restored$/) }),
   );
   expect(new Set(cloud.rules('sg-1'))).toEqual(new Set([openRule, officeRule]));
   expect(cloud.changes).toBe(2);

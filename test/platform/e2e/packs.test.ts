@@ -147,7 +147,7 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
   expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
   // The cell has reported what is new about it, and in how many pods according to its own memory of the cluster.
   expect(done.timeline[0]?.text).toMatch(
-    /First time in the short time that is remembered on (its one pod|any of \d+ pods) that /,
+    /First time in the short time remembered so far on (its only pod|any of \d+ pods) that /,
   );
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/acme/miner', text: 'for 90m' }));
 });
@@ -158,7 +158,7 @@ test('a version from the store runs once somebody else has agreed, without a res
   const { id, widens } = JSON.parse(await firebreak(undefined, ...typed(promote), '--json', ...meant('beta@1.0.0')));
   expect(widens).toEqual(['beta/miner is new, and may quarantinePod (reversible, pod)']);
   const agreed = ['pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.0.0')];
-  await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
+  await expect(firebreak('ada', ...agreed)).rejects.toThrow('The person who asks may not answer');
   expect(await firebreak(undefined, ...typed(approve, id), ...meant('beta@1.0.0'))).toContain('Decided');
   const { pid } = service;
   await startsAre(2);
@@ -178,7 +178,9 @@ test('another version runs in the share of incidents that was agreed to, and in 
   const propose = ['pack', 'promote', 'beta@1.1.0', '--percent', '50', '--reason', 'on one in two', '--json'];
   const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.1.0')));
   // Two proposals at once, and one by mistake.
-  await expect(firebreak('ben', ...propose, ...meant('beta@1.1.0'))).rejects.toThrow(`The same is proposed already, as ${id}`);
+  await expect(firebreak('ben', ...propose, ...meant('beta@1.1.0'))).rejects.toThrow(
+    `The same promotion is already proposed as ${id}`,
+  );
   const proposeAll = ['pack', 'promote', 'beta@1.1.0', '--all', '--reason', 'on all', '--json'];
   const { id: withdrawn } = JSON.parse(await firebreak('ada', ...proposeAll, ...meant('beta@1.1.0')));
   await firebreak('ada', 'pack', 'withdraw', withdrawn, '--reason', 'too early', ...meant('beta@1.1.0'));
@@ -205,7 +207,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
   expect(next).toMatchObject({ percent: 50, open: 1, packs: ['acme@1.0.0', 'beta@1.1.0'] });
 
   const back = ['pack', 'rollback', 'beta', '--reason', 'slower'];
-  expect(await firebreak('ada', ...back, ...meant('beta'))).toContain('Then beta@1.0.0 runs in every incident that begins.');
+  expect(await firebreak('ada', ...back, ...meant('beta'))).toContain('Then beta@1.0.0 runs in every new incident.');
   await startsAre(4);
   const after = await buildsWhen('Temporal to be told', (builds) =>
     builds.every(({ current, percent }) => current || percent === 0),
@@ -218,7 +220,7 @@ test('another version runs in the share of incidents that was agreed to, and in 
 test('what runs in all incidents is rolled back by one person', async () => {
   const [, , , rollback] = tutorial;
   const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta'));
-  expect(rolledBack).toContain('Then no version of beta runs: there is none before.');
+  expect(rolledBack).toContain('Then no version of beta runs: there is no earlier one.');
   await expect(firebreak('ben', ...typed(rollback).slice(0, 5), ...meant('beta'))).rejects.toThrow(
     'no version of beta is promoted: firebreak pack promotions lists what is',
   );
@@ -257,7 +259,7 @@ test('what is published is tried on the incidents that there were: another way i
 
   const changed = writeBeta('1.2.0', (text) => text.replace(/ {4}await steps.quarantinePod.*\n/, ''));
   const refused = publish(changed);
-  await expect(refused).rejects.toThrow('3 of 3 histories go another way on it: incident ');
+  await expect(refused).rejects.toThrow('3 of 3 histories take another path on it: incident ');
   await expect(refused).rejects.toThrow(other.name);
   const published = JSON.parse(await publish(changed, '--allow-changed', 'people cut off by hand now'));
   expect(published).toMatchObject({ outcome: 'published', changed: { because: 'people cut off by hand now' } });
@@ -333,7 +335,7 @@ test('a version that is observed gets what steps have given in the incident and 
     return lines(state);
   };
   const given =
-    'With nobody answering and quarantinePod and verifyImage giving what it gave here beta/miner would come to: quarantinePod, verifyImage; suspicious';
+    'With nobody answering and quarantinePod and verifyImage returning what it returned here, beta/miner would result in: quarantinePod, verifyImage; suspicious';
   await service.post([{ ...alertAbout(fifth), rule: 'Detect watched miners' }]);
   const before = await saying(given, 0);
 

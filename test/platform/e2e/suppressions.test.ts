@@ -80,7 +80,7 @@ describe('a suppression, from the command line to the intake', () => {
     );
     id = JSON.parse(added).id;
     const agreed = ['suppress', 'approve', id, '--reason', 'seen it', ...meant(target)];
-    await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
+    await expect(firebreak('ada', ...agreed)).rejects.toThrow('The person who asks may not answer');
     expect(await answerTo(shell())).not.toBe('suppressed');
     expect(await firebreak('grace', ...agreed)).toContain('Decided');
     await untilAnswered('suppressed');

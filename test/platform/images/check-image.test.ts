@@ -119,12 +119,18 @@ describe.each([
   test('counts for nothing from another key, about another image, or with one bit changed', async () => {
     const of = (signature: ReturnType<KeySigner['layer']>) => publisher.oldSignature(image.digest, [signature]);
     await of(theirs.layer(image.digest));
-    expect(await look()).toMatchObject({ signature: 'unsigned', reason: expect.stringContaining('no trusted key has made it') });
+    expect(await look()).toMatchObject({
+      signature: 'unsigned',
+      reason: expect.stringContaining('it was not made with a trusted key'),
+    });
     await of(ours.layer(`sha256:${'0'.repeat(64)}`));
     expect(await look()).toMatchObject({ signature: 'unsigned', reason: expect.stringContaining('another digest') });
     const { content, ...layer } = ours.layer(image.digest);
     await of({ ...layer, content: Buffer.from(content.toString().replace('"optional":null', '"optional":{}')) });
-    expect(await look()).toMatchObject({ signature: 'unsigned', reason: expect.stringContaining('no trusted key has made it') });
+    expect(await look()).toMatchObject({
+      signature: 'unsigned',
+      reason: expect.stringContaining('it was not made with a trusted key'),
+    });
     await publisher.oldSignature(image.digest, [theirs.layer(image.digest), ours.layer(image.digest)]);
     expect(await look()).toMatchObject({ signature: 'signed' });
   });
@@ -165,7 +171,7 @@ describe.each([
     const attestations = [{ type: slsa, by: expect.stringMatching(/^the key /) }];
     expect(await look()).toMatchObject({
       signature: 'unsigned',
-      reason: 'there are attestations, and no signature',
+      reason: 'there are attestations, but no signature',
       attestations,
     });
     expect(await look({}, rule({ predicateTypes: [slsa] }))).toMatchObject({ signature: 'signed', attestations });
@@ -197,7 +203,7 @@ describe.each([
     await publisher.image(`moved again ${made}`, 'v1');
     expect(await look({ running: moved.digest })).toMatchObject({
       signature: 'unknown',
-      reason: expect.stringContaining('no longer leads to it'),
+      reason: expect.stringContaining('no longer points to it'),
     });
     expect(await look({ running: moved.digest, asked: moved.digest })).toMatchObject({ signature: 'unsigned' });
   });
@@ -207,7 +213,7 @@ describe.each([
     for (const credentials of [[], [{ user: 'puller', password: 'wrong' }]])
       expect(await look({ credentials })).toMatchObject({
         signature: 'unknown',
-        reason: expect.stringContaining('does not let us read'),
+        reason: expect.stringContaining('does not allow us to read'),
       });
     expect(await look({ credentials: [{ user: 'puller', password: 'wrong' }, credential] })).toMatchObject({
       signature: 'signed',
@@ -221,7 +227,7 @@ describe.each([
     });
     expect(await look()).toMatchObject({
       signature: 'unknown',
-      reason: expect.stringContaining('not a registry of the configuration'),
+      reason: expect.stringContaining('neither a registry in the configuration'),
     });
     expect(other.seen).toEqual([]);
     await other.close();
@@ -233,7 +239,7 @@ describe.each([
       ['HTTP 503', (_request, response) => answered(response.writeHead(503).end())],
       ['did not answer in time', () => 'answered'],
       ['did not answer', (request) => answered(request.destroy())],
-      ['is something else', (_request, response) => answered(response.writeHead(200).end('{"layers":[]}'))],
+      ['has a different digest', (_request, response) => answered(response.writeHead(200).end('{"layers":[]}'))],
       [
         'larger than 4194304 bytes',
         (_request, response) => {

@@ -136,7 +136,7 @@ describe('a sensor that is silent', () => {
     await until(() => gateway.batches(incident(gone)).length > 0, 30_000);
     const [alert] = gateway.batches(incident(gone)).flatMap(({ alerts }) => alerts);
     expect(alert).toMatchObject({ sensor: 'firebreak', rule: 'Sensor silent', severity: 'high', node: gone, cluster: prefix });
-    expect(alert?.title).toContain(`no pod of ${namespace}/falco is there`);
+    expect(alert?.title).toContain(`no pod of ${namespace}/falco was found`);
     await new Promise((resolve) => setTimeout(resolve, silentAfterMs));
     expect(gateway.counted(incident(gone))).toBe(1);
     expect(gateway.batches(incident(other))).toEqual([]);

@@ -127,7 +127,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
       hardenWorkloadImplementation({ ...cell(), appArmorOnEveryNode: true, pollMs: 100, rollMs });
     await hardening(1_000).plan(input, stepContext());
     await expect(hardening(1_000).apply(input, stepContext())).rejects.toMatchObject({
-      detail: expect.stringContaining('has its old fields back'),
+      detail: expect.stringContaining('its old fields were restored'),
     });
     expect(await template()).toEqual(before);
     await accounts.admin.api.json({

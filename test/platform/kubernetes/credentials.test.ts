@@ -118,7 +118,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     const input = { pod, account: 'cart', ways: ['legacySecrets' as const, 'pod' as const] };
     const { notes } = await revoke.plan(input, context());
     expect(notes.join('\n')).toContain('pods that mount one cannot start again: deploys');
-    expect(notes.join('\n')).toContain('Tokens that were made for cart without being bound to this pod stay valid');
+    expect(notes.join('\n')).toContain('Tokens that were issued for cart without being bound to this pod stay valid');
     const step = context();
     expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
     // The API server caches its verdict on a token for some seconds.

@@ -119,7 +119,7 @@ describe('the deny tier', () => {
       const exceptions = { forensics: { namespace: 'forensics' } };
       const excepting = quarantinePodImplementation({ ...cluster, cellKey, denyTier: () => watch.current, exceptions });
       expect((await excepting.plan(input, context)).notes).toContain(
-        `The exceptions of the configuration have no effect: ${kind} denies before a NetworkPolicy can allow.`,
+        `The configured exceptions have no effect: ${kind} denies before a NetworkPolicy can allow.`,
       );
       const output = await action.apply(input, context);
       expect(output.additivePolicies).toEqual(open);

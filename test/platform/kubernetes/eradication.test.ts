@@ -114,7 +114,7 @@ describe('eradication and recovery', () => {
       `pod/${namespace}/db leaves only when the disruption budget db allows it; nothing is forced.`,
       `pod/${namespace}/pair stays: the disruption budgets one and two select it, and the API server evicts no such pod.`,
     ]);
-    expect(plan.notes).toContain(`pod/${namespace}/web has no controller: nothing starts it again.`);
+    expect(plan.notes).toContain(`pod/${namespace}/web has no controller: nothing restarts it.`);
     const output = await drain.apply(input, context());
     expect(output.evicted.map(({ name }) => name)).toEqual(['web']);
     expect(await drain.verify(output, context())).toMatchObject({
@@ -169,7 +169,7 @@ describe('eradication and recovery', () => {
     const hardening = hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode: true });
     const { notes } = await hardening.plan(input, context());
     const unsure = await hardenWorkloadImplementation(parts).plan(input, context());
-    expect(unsure.notes.join(' ')).toContain('It is given no AppArmor profile: not on each node');
+    expect(unsure.notes.join(' ')).toContain('It gets no AppArmor profile: not every node');
     expect(unsure.notes.join(' ')).not.toContain('appArmorProfile');
     expect(notes).toEqual(
       expect.arrayContaining([
@@ -181,7 +181,7 @@ describe('eradication and recovery', () => {
     );
     expect(await template()).toEqual(before);
     const step = context();
-    const failure = { code: 'FB_ERR_REFUSED', detail: expect.stringContaining('has its old fields back') };
+    const failure = { code: 'FB_ERR_REFUSED', detail: expect.stringContaining('its old fields were restored') };
     await expect(hardening.apply(input, step)).rejects.toMatchObject(failure);
     expect(await template()).toEqual(before);
     await expect(hardening.apply(input, step)).rejects.toMatchObject(failure);

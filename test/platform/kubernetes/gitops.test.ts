@@ -228,7 +228,7 @@ describe('what Argo CD declares', () => {
     await change(path, { metadata: { annotations: { 'notes.example.com/full': 'x'.repeat(261_000) } } });
     const action = rollout(pausing);
     const plan = await action.plan(inputOf('cart'), context('one'));
-    expect(plan.notes.filter((note) => note.includes('1 annotation is removed, and not restored.'))).toHaveLength(1);
+    expect(plan.notes.filter((note) => note.includes('1 annotation is removed and not restored.'))).toHaveLength(1);
     const output = await action.apply(inputOf('cart'), context('one'));
     expect(output.paused).toBeDefined();
     expect(await action.plan(inputOf('cart'), context('one'))).toEqual(plan);
@@ -262,7 +262,7 @@ describe('what Argo CD declares', () => {
     expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'false' });
     // Argo CD accepts more than one word for true.
     await change(application, { metadata: { annotations: { [skip]: 'True' } } });
-    expect((await action.plan(inputOf('cart'), context('two'))).notes.join()).toContain('is paused already');
+    expect((await action.plan(inputOf('cart'), context('two'))).notes.join()).toContain('is already paused');
     await action.apply(inputOf('cart'), context('two'));
     await action.undo({ input: inputOf('cart'), key: 'two' }, context('two'));
     expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'True' });
@@ -342,7 +342,7 @@ describe('what Flux declares, and leaves alone', () => {
     const annotations = { [`kustomize.toolkit.fluxcd.io/${mark}`]: value };
     await makeDeclared('cart', { ...fluxMarks('kustomize'), annotations });
     const plan = await rollout({ flux: true }).plan(inputOf('cart'), context('one'));
-    expect(plan.notes.join()).toContain('is paused already');
+    expect(plan.notes.join()).toContain('is already paused');
   });
 });
 

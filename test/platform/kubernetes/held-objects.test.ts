@@ -170,7 +170,7 @@ describe('an object that an action holds', () => {
     await cell.told('spec.paused was changed');
     await change(path, { metadata: { labels: { more: 'yes' } } });
     await change(path, { spec: { paused: true } });
-    expect(await cell.told('is again as suspendRollout left it')).toMatchObject({ kind: 'containment.whole' });
+    expect(await cell.told('is back as suspendRollout left it')).toMatchObject({ kind: 'containment.whole' });
     expect(cell.own).toHaveLength(2);
   });
 
@@ -191,13 +191,13 @@ describe('an object that an action holds', () => {
     await suspendCronJobImplementation(parts()).apply({ cronJob: { namespace, name: 'report' } }, context(0));
     await job('other', { template: { spec: { ...template.spec, containers: [{ name: 'main', image: 'shop/other:1' }] } } });
     await job('manual', { metadata: manual });
-    expect(await cell.told('of job manual was made since, and runs what it was to stop')).toMatchObject({
+    expect(await cell.told('of job manual was created since, and runs what the suspension should have stopped')).toMatchObject({
       kind: 'containment.changed',
       about: `cronjob/${namespace}/report`,
       incident: context(0).incident,
     });
     await job('bare');
-    const { text } = await cell.told('of job bare was made since');
+    const { text } = await cell.told('of job bare was created since');
     expect(text).toContain('of job manual');
     expect(cell.own.filter((note) => /of job (before|other)/.test(note.text))).toEqual([]);
     expect(cell.own).toHaveLength(2);
@@ -252,14 +252,14 @@ describe('an object that an action holds', () => {
     const name = `again-${namespace}`;
     await cluster.post(pathOf(place), { metadata: { name }, roleRef, subjects });
     const target = kind === 'RoleBinding' ? `rolebinding/${namespace}/${name}` : `clusterrolebinding/${name}`;
-    expect(await cell.told(`${target} gives rights to ${namespace}/cart again`)).toMatchObject({
+    expect(await cell.told(`${target} grants rights to ${namespace}/cart again`)).toMatchObject({
       kind: 'containment.changed',
       incident: context(0).incident,
     });
     await cluster.api.json({ method: 'DELETE', path: pathOf({ ...place, name }), what: 'delete by hand' });
     await eventually('that it is gone again', () => cell.own.at(-1)?.text.endsWith('left it: it is gone'));
     await cluster.post(bindings, { metadata: { name: 'writes' }, roleRef, subjects });
-    await cell.told(`rolebinding/${namespace}/writes gives rights to ${namespace}/cart again`);
+    await cell.told(`rolebinding/${namespace}/writes grants rights to ${namespace}/cart again`);
   });
 
   test('and an account that somebody gives rights by a group that it is in is told of, but not of those that it had', async () => {
@@ -281,7 +281,7 @@ describe('an object that an action holds', () => {
       missing: expect.arrayContaining([`rolebinding/${namespace}/before`]),
     });
     await cluster.post(bindings, { metadata: { name: 'again', labels }, roleRef, subjects: group });
-    const { text } = await cell.told(`rolebinding/${namespace}/again gives rights to ${namespace}/cart again`);
+    const { text } = await cell.told(`rolebinding/${namespace}/again grants rights to ${namespace}/cart again`);
     expect(text).not.toContain('/before');
   });
 
@@ -335,7 +335,7 @@ describe('an object that an action holds', () => {
     });
     await cell.told(`rolebinding/${namespace}/reads is no longer as revokeServiceAccount left it`);
     await change(at('rbac.authorization.k8s.io', 'rolebindings', 'reads'), { subjects: null });
-    await cell.told('is again as');
+    await cell.told('is back as');
     const undo = hold.givingBack({
       undoStep: () => action.undo({ input: given, key: own.key }, own),
     } as unknown as CellActivities).undoStep;

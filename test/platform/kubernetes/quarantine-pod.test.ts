@@ -203,7 +203,7 @@ describe('quarantining a pod', () => {
     const excepting = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey, exceptions });
     const plan = await excepting.plan(input, context);
     const dnsSaid =
-      'y configuration it may still ask DNS (port 53 of pods k8s-app=kube-dns in kube-system, 169.254.20.10/32, fd00::a/128): a tunnel through DNS stays open';
+      'y configuration it may still query DNS (port 53 of pods k8s-app=kube-dns in kube-system, 169.254.20.10/32, fd00::a/128): a tunnel through DNS stays open';
     const forensicsSaid = 'y configuration the pods of namespace forensics may still connect to it';
     expect(plan.notes).toEqual(expect.arrayContaining([`B${dnsSaid}.`, `B${forensicsSaid}.`]));
     const output = await excepting.apply(input, context);
@@ -211,7 +211,7 @@ describe('quarantining a pod', () => {
     expect((await excepting.apply(input, context)).policyCreated).toBe(false);
     expect(await excepting.verify(output, context)).toMatchObject({
       state: 'unverified',
-      detail: expect.stringContaining(`established connections may live; b${dnsSaid}; b${forensicsSaid}`),
+      detail: expect.stringContaining(`established connections may survive; b${dnsSaid}; b${forensicsSaid}`),
     });
     await expect(action().verify(output, context)).rejects.toMatchObject({ code: 'FB_ERR_DRIFTED' });
     expect(await excepting.undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
@@ -225,14 +225,14 @@ describe('quarantining a pod', () => {
     const dns = { namespace: 'kube-system', podLabels: { app: 'no value of a label' }, addresses: [] };
     const exceptions = { dns, forensics: { namespace: 'forensics' } };
     const excepting = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey, exceptions });
-    const notInForce = 'the exceptions of the configuration are not in force: the API server has refused a policy that has them';
+    const notInForce = 'the configured exceptions are not in force: the API server has refused a policy that has them';
     const output = await excepting.apply(input, context);
     expect(output.exceptions).toEqual([notInForce]);
     expect((await cluster.pod(own, 'refused')).metadata?.labels).toEqual(quarantineLabels(context.incident));
     expect((await readStandingPolicy({ api: cluster.api, namespace: own }))?.spec).not.toHaveProperty('egress');
     expect(await excepting.verify(output, context)).toMatchObject({
       state: 'unverified',
-      detail: expect.stringContaining(`established connections may live; ${notInForce}`),
+      detail: expect.stringContaining(`established connections may survive; ${notInForce}`),
     });
     expect(await action().verify(output, context)).toMatchObject({ state: 'unverified' });
   });
@@ -246,7 +246,7 @@ describe('quarantining a pod', () => {
     const [input, context] = [{ pod: resolved(pod) }, stepContext({ fast: true })];
     const plan = await action().plan(input, context);
     expect(plan.notes).toContainEqual(expect.stringContaining('Not cut: volume claim data. Other pods may use'));
-    const alone = ["network storage-net is not cut: NetworkPolicies are about the cluster's own network alone"];
+    const alone = ["network storage-net is not cut: NetworkPolicies apply only to the cluster's own network"];
     expect((await action().apply(input, context)).exceptions).toEqual(alone);
 
     await cluster.makePod(own, 'reader', { spec });
@@ -254,7 +254,7 @@ describe('quarantining a pod', () => {
     expect(output.exceptions).toEqual([...alone, 'volume claim data is shared with pod reader']);
     expect(await action().verify(output, context)).toMatchObject({
       state: 'unverified',
-      detail: expect.stringContaining(`established connections may live; ${output.exceptions?.join('; ')}`),
+      detail: expect.stringContaining(`established connections may survive; ${output.exceptions?.join('; ')}`),
     });
     // An approval covers exactly this, no matter who else mounts it by now.
     expect(await action().plan(input, stepContext({ ...context, fast: false }))).toEqual(plan);
@@ -410,9 +410,9 @@ describe('quarantining a pod', () => {
     const owner = before.metadata?.ownerReferences?.[0]?.name;
     expect(plan.notes).toEqual(
       expect.arrayContaining([
-        `On release ReplicaSet ${owner} takes it back, has one pod too many, and ends one: a pod that is not ready first.`,
+        `On release ReplicaSet ${owner} takes it back, has one pod too many, and ends one, starting with pods that are not ready.`,
         'PodDisruptionBudget most is bypassed: it no longer counts this pod, and does not delay the quarantine.',
-        'HorizontalPodAutoscaler load no longer counts this pod, nor its load.',
+        'HorizontalPodAutoscaler load no longer counts this pod or its load.',
         'If its probe needs the network, liveness will restart container main in 20 s: memory and files are lost.',
       ]),
     );

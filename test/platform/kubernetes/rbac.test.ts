@@ -78,7 +78,7 @@ describe('the rights that the declarations ask for', () => {
       changed.clear();
       await admin.post(bindings, { metadata: { name: 'again' }, ...binding });
       await until(async () => changed.has(key));
-      const difference = [`rolebinding/${namespace}/again gives rights to ${namespace}/cart again`];
+      const difference = [`rolebinding/${namespace}/again grants rights to ${namespace}/cart again`];
       expect(await objects.look(key)).toMatchObject({ state: 'there', difference });
     } finally {
       await objects.stop();

@@ -170,7 +170,7 @@ describe('rotating the secrets that a pod could read', () => {
     [
       'a certificate, whose type would have been the lesser reason',
       { type: 'kubernetes.io/tls', metadata: { annotations: { 'cert-manager.io/certificate-name': 'x' } } },
-      'so that the key is a new one too',
+      'so that the key is replaced too',
     ],
     ['an empty one', { data: {} }, 'empty'],
   ])('refuses %s with the reason', (_, secret, reason) => {

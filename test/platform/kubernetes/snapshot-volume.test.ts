@@ -91,7 +91,7 @@ describe('snapshots of volumes', () => {
     const action = actionOn(cluster.api);
     const context = stepContext();
     const plan = await action.plan({ pod }, context);
-    expect(plan.notes.join('\n')).toMatch(/deletes what it took of data[\s\S]*local: volume .* is of no CSI driver/);
+    expect(plan.notes.join('\n')).toMatch(/deletes what it took of data[\s\S]*local: volume .* does not use a CSI driver/);
     const output = await action.apply({ pod, waitSeconds: 2 }, context);
     expect(output.snapshots.map(({ claim }) => claim)).toEqual(['data', 'huge']);
     expect(output.missing).toEqual([expect.stringContaining('local: '), expect.stringContaining('broken: not taken in time')]);

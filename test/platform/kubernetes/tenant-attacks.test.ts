@@ -164,11 +164,11 @@ describe('a tenant at a quarantined pod', () => {
     });
     const smaller = { ...resources, requests: { ...main?.resources?.requests, cpu: '50m' } };
     await asTenant('PATCH', podAt('resized', 'resize'), { spec: { containers: [{ ...main, resources: smaller }] } });
-    expect((await told('resized', 'so that its node may end')).text).toMatch(
-      /what container main is given was requests cpu 100m.*, and is requests cpu 50m/,
+    expect((await told('resized', 'so that its node may stop')).text).toMatch(
+      /what container main is given was requests cpu 100m.* and is now requests cpu 50m/,
     );
     await asTenant('PATCH', podAt('resized'), { spec: { activeDeadlineSeconds: 1 } });
-    await told('resized', 'its deadline was not set, and is 1 s');
+    await told('resized', 'its deadline was not set and is now 1 s');
   });
 
   test('who ends what runs in a container of it has that told once, with what its node says, also of many ends in a row', async () => {
@@ -196,9 +196,9 @@ describe('a tenant at a quarantined pod', () => {
     const step = stepContext({ incident: `incident/test/${namespace}/Pod/restarted` });
     await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply({ pod }, step);
     await eventually('the pod in the watch', () => cluster.view.podByUid(pod.uid)?.endsBy !== undefined);
-    const lines = () => toldOf('restarted').filter(({ text }) => text.includes('was started again'));
+    const lines = () => toldOf('restarted').filter(({ text }) => text.includes('was restarted'));
     await restarted('restarted', 4, 'OOMKilled');
-    expect(await told('restarted', 'was started again')).toMatchObject({
+    expect(await told('restarted', 'was restarted')).toMatchObject({
       kind: 'containment.changed',
       text: expect.stringMatching(/what was in its memory is lost: main \(OOMKilled, exit code 137\)$/),
     });

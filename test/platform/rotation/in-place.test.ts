@@ -186,7 +186,7 @@ describe('Secrets that somebody else writes', () => {
     const { namespace, input, context } = await scene('db');
     fake.put('shop/db', { password: 'rotated-by-hand', host: 'db.shop' });
     const { notes, changes } = await action(namespace).plan(input, context);
-    expect([changes, notes.join(' ')]).toEqual([[], expect.stringContaining('does not take its value')]);
+    expect([changes, notes.join(' ')]).toEqual([[], expect.stringContaining('does not accept its value')]);
   });
 
   test('External Secrets: a controller that never answers, or that cannot read, is a failure, and nothing rolls', async () => {
@@ -242,7 +242,7 @@ describe('Secrets that somebody else writes', () => {
   });
 
   test.each([
-    ['keeps the key', 'was issued again on the same key'],
+    ['keeps the key', 'was issued again with the same key'],
     ['fails', 'was not issued: Failed'],
   ] as const)('cert-manager: an issuer that %s is a failure, and nothing rolls', async (issuer, reason) => {
     const { namespace, place, writer, input, context } = await scene('tls');
@@ -319,7 +319,7 @@ describe('Secrets that somebody else writes', () => {
 
   test.each([
     ['ExternalSecret without a store that we write', 'db', {}, false, 'rotate it at the provider first'],
-    ['ExternalSecret that never reads again', 'db', { refreshPolicy: 'CreatedOnce' }, true, 'it never reads again'],
+    ['ExternalSecret that never reads again', 'db', { refreshPolicy: 'CreatedOnce' }, true, 'it never refreshes'],
     ['ExternalSecret of another Secret', 'db', { target: { name: 'other' } }, true, 'writes another Secret'],
     ['Certificate that keeps its key', 'tls', { privateKey: { rotationPolicy: 'Never' } }, true, 'the stolen key'],
     ['Certificate of another Secret', 'tls', { secretName: 'other' }, true, 'writes another Secret'],

@@ -168,12 +168,12 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     const rotation = action(planted.namespace, roles(['shop_a', 'shop_b']));
     expect(await rotation.apply(planted.input, planted.context)).toMatchObject({
       rotated: [],
-      refused: [{ secret: 'db', reason: expect.stringContaining('does not take its value') }],
+      refused: [{ secret: 'db', reason: expect.stringContaining('does not accept its value') }],
     });
     const other = await makeShop({ username: 'pay', password: 'pay' });
     expect(await action(other.namespace, roles(['shop_a', 'shop_b'])).plan(other.input, other.context)).toMatchObject({
       changes: [],
-      notes: [expect.stringContaining('none of the configured roles'), 'Nothing is rotated.'],
+      notes: [expect.stringContaining('not one of the configured roles'), 'Nothing is rotated.'],
     });
     expect(await refused('shop_a', oldPassword)).toBe(false);
   });

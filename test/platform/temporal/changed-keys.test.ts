@@ -236,7 +236,7 @@ test('without what the cell remembered, an incident waits for the old keys to be
   await eventually('its history not to come out the same', async () => (await failedReplays(without, id)) > 0);
   const line = await eventually('the line of the log', () => told.find((one) => one.includes(id)));
   silence();
-  expect(line).toContain('put back the keys that were taken out of `trust`');
+  expect(line).toContain('restore the keys that were removed from `trust`');
   const client = await restart({ keys: after.keys, trusted: [...before.trusted, ...after.trusted], memory: 'lost' });
   await total(client, id, 2);
 });

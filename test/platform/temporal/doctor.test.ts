@@ -85,7 +85,7 @@ describe('firebreak doctor', () => {
     expect(of(told, 'temporal')).toMatchObject([{ text: expect.stringContaining('serves the namespace') }]);
     expect(of(told, 'rights')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
     expect(of(told, 'roles at work')).toMatchObject([
-      { state: 'error', text: 'cell: nobody takes its work' },
+      { state: 'error', text: 'cell: no process takes its work' },
       { state: 'error' },
     ]);
     expect(told.code).toBe(1);
@@ -152,7 +152,7 @@ describe('firebreak doctor', () => {
     await workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: msToTs('1h') } });
     expect(await said()).toMatchObject([{ state: 'warning', text: expect.stringContaining('for 60 minutes after its end') }]);
     await workflowService.deprecateNamespace({ namespace });
-    expect(await said()).toMatchObject([{ state: 'error', text: expect.stringContaining('no incident begins in it any more') }]);
+    expect(await said()).toMatchObject([{ state: 'error', text: expect.stringContaining('no incident starts in it any more') }]);
     await workflowService.updateNamespace({
       namespace,
       updateInfo: { state: proto.temporal.api.enums.v1.NamespaceState.NAMESPACE_STATE_DELETED },
@@ -174,7 +174,7 @@ describe('firebreak doctor', () => {
       const now = await doctor({ namespace: `${platform.prefix}-none` }, '--json');
       return of(now, 'temporal')[0]?.text.includes('does not serve the namespace') && now;
     });
-    expect(of(told, 'temporal')).toMatchObject([{ state: 'error', remedy: expect.stringContaining('Make the namespace') }]);
+    expect(of(told, 'temporal')).toMatchObject([{ state: 'error', remedy: expect.stringContaining('Create the namespace') }]);
     for (const check of ['temporal search attributes', 'roles at work', 'builds'])
       expect([check, of(told, check)]).toMatchObject([check, [{ state: 'not tried' }]]);
   });
@@ -189,7 +189,7 @@ describe('firebreak doctor', () => {
     expect(of(told, 'temporal')).toMatchObject([{ state: 'error', text: expect.stringContaining('127.0.0.1:1') }]);
     expect(of(told, 'kubernetes')).toMatchObject([{ state: 'error' }]);
     for (const check of ['temporal search attributes', 'builds', 'rights', 'admission policies'])
-      expect(of(told, check)).toMatchObject([{ state: 'not tried', text: expect.stringContaining('is not reached') }]);
+      expect(of(told, check)).toMatchObject([{ state: 'not tried', text: expect.stringContaining('cannot be reached') }]);
     expect(of(told, 'evidence store')).toMatchObject([{ state: 'ok' }]);
   });
 
@@ -230,15 +230,15 @@ describe('firebreak doctor', () => {
       });
       expect(of(told, 'served certificates')[0]?.text).toMatch(/^in order: kubernetes \(\d+ days\)$/);
       const ours = of(told, 'admission webhooks').filter(({ text }) => text.includes(platform.prefix));
-      const which = `(validatingwebhookconfiguration ${name}) ended 35 days ago`;
+      const which = `(validatingwebhookconfiguration ${name}) expired 35 days ago`;
       expect(ours).toMatchObject([
         {
           state: 'error',
-          text: `the CA bundle of the webhook ended.${platform.prefix}.example ${which}; without a valid one the API server refuses what it is asked about`,
+          text: `the CA bundle of the webhook ended.${platform.prefix}.example ${which}; without a valid one the API server refuses what it would be asked about`,
         },
         {
           state: 'warning',
-          text: `the CA bundle of the webhook passed-over.${platform.prefix}.example ${which}; without a valid one it is passed over`,
+          text: `the CA bundle of the webhook passed-over.${platform.prefix}.example ${which}; without a valid one it is skipped`,
         },
       ]);
     } finally {
@@ -259,7 +259,7 @@ describe('firebreak doctor', () => {
       expect.objectContaining({
         state: 'error',
         text: expect.stringMatching(/^cell: may not patch pods, which .*quarantinePod.* needs$/),
-        remedy: 'firebreak rbac manifests --pool cell prints what gives it.',
+        remedy: 'firebreak rbac manifests --pool cell prints what grants it.',
       }),
     );
     expect(of(told, 'admission policies')).toMatchObject([{ state: 'not tried' }]);

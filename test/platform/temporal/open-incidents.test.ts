@@ -81,7 +81,7 @@ test('an incident that somebody ends is begun again with all its alerts, asks ag
   const again = await begunAgain(id, run);
   expect(again.total).toBe(2);
   await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
-  expect(seen.threads.some((text) => text.includes('did not end by itself (terminated)'))).toBe(true);
+  expect(seen.threads.some((text) => text.includes('did not end normally (terminated)'))).toBe(true);
 });
 
 test.each(['ended', 'set back'] as const)(
@@ -223,7 +223,7 @@ describe('whoever asks which are open', () => {
     expect(confirmed).toEqual(confirmed.toSorted((a, b) => b - a));
     // Temporal has already listed what a description of each would say.
     expect(described).toEqual([]);
-    expect(notes).toEqual([expect.stringContaining('No cell has said what is open'), expect.stringContaining('not signed')]);
+    expect(notes).toEqual([expect.stringContaining('No cell has reported what is open'), expect.stringContaining('not signed')]);
     await stranger.terminate();
   });
 
@@ -357,7 +357,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     const told = await eventually('the word of it', () =>
       Promise.resolve(said.mock.calls.find(([fields]) => isDeepStrictEqual(fields, { incident: id, heldUp: [heldUp] }))),
     );
-    expect(told[1]).toContain('taken back');
+    expect(told[1]).toContain('reverted');
     said.mockRestore();
   });
 
@@ -421,7 +421,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
       said.mock.calls.some(
         ([fields, message]) => isDeepStrictEqual({ ...Object(fields), incident: id }, fields) && message?.includes(text),
       );
-    await eventually('the word of it', () => isTold('does not let that be taken back'));
+    await eventually('the word of it', () => isTold('does not allow that to be reverted'));
     await stopWorkers();
     await gateway.signal(id, batchOf([alertOf({ cluster, n: 8, rule: 'Another rule' })]));
     await eventually('that it stands still', () => isTold('stands still'));
@@ -448,10 +448,7 @@ describe('one that whoever reaches Temporal holds up goes on, and the log says s
     await stopWorkers();
     await startWorkers();
     await eventually('its records', () => seen.records.some(({ chain }) => chain.startsWith(`${id}@`)));
-    expect(said.mock.calls).toContainEqual([
-      { incident: id, heldUp: ['has paused calls'] },
-      expect.stringContaining('taken back'),
-    ]);
+    expect(said.mock.calls).toContainEqual([{ incident: id, heldUp: ['has paused calls'] }, expect.stringContaining('reverted')]);
     said.mockRestore();
   });
 });
@@ -492,7 +489,7 @@ test('one of whose tasks somebody else has done is told, left after a time, and 
   const again = await begunAgain(id, run);
   expect(again.total).toBe(2);
   await eventually('its question again', async () => asks(await stateOf({ workflowId: id })));
-  expect(seen.threads.some((text) => text.includes('did not end by itself (its history could not be read again)'))).toBe(true);
+  expect(seen.threads.some((text) => text.includes('did not end normally (its history could not be replayed)'))).toBe(true);
 });
 
 test('one whose calls nobody takes is told, with the queue on which they wait', async () => {
@@ -503,7 +500,7 @@ test('one whose calls nobody takes is told, with the queue on which they wait', 
   const told = await eventually('the line', () =>
     Promise.resolve(said.mock.calls.find(([fields]) => Object(fields).queue === queues.desk)),
   );
-  expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('nobody takes it')]);
+  expect(told).toEqual([expect.objectContaining({ queue: queues.desk }), expect.stringContaining('no process takes them')]);
   expect(watch.standingStill()).toBeGreaterThan(0);
   said.mockRestore();
 });
@@ -564,7 +561,7 @@ test('one whose tasks nobody gets is told, though Temporal says that it runs', a
       ),
     ),
   );
-  expect(told[1]).toContain('and no cell does it');
+  expect(told[1]).toContain('and no cell takes it');
 });
 
 test('one whose tasks somebody fails again and again in the name of our build is told, and goes on when they stop', async () => {

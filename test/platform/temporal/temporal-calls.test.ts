@@ -114,7 +114,7 @@ describe('a call that somebody has put off for a year is done all the same, and 
     await deskIsBack();
     await areKept(execution.workflowId);
     // The same trouble is reported once, for all of them.
-    const told = said.mock.calls.filter(([, text]) => String(text).includes('has put off'));
+    const told = said.mock.calls.filter(([, text]) => String(text).includes('postponed calls'));
     expect(told[0]?.[0]).toMatchObject({ queue: queues.desk, putOffSeconds: expect.any(Number) });
   });
 });

@@ -182,7 +182,7 @@ describe('a backup', () => {
   test('is put back where nothing is, with its configuration, and the records are proven afterwards', async () => {
     const place = newFolder();
     const made = await firebreak('backup', '--to', place, ...configOf(home), '--evidence', 'bytes', '--keys', backupKey);
-    expect(made).toMatchObject({ status: 0, said: expect.stringContaining('not in it: what Temporal holds') });
+    expect(made).toMatchObject({ status: 0, said: expect.stringContaining('not included: what Temporal holds') });
     const to = newFolder();
     const { status, said } = await restore(join(place, readdirSync(place)[0] ?? ''), to, '--keys', backupKey);
     expect({ status, said }).toMatchObject({
@@ -252,7 +252,7 @@ describe('a backup', () => {
       (at: string) => appendFileSync(join(at, 'database/audit_records/000001.gz'), '!'),
       'database/audit_records/000001.gz was changed',
     ],
-    ['a part is gone', (at: string) => rmSync(join(at, 'anchor/000001.gz')), 'anchor/000001.gz is not there'],
+    ['a part is gone', (at: string) => rmSync(join(at, 'anchor/000001.gz')), 'anchor/000001.gz is missing'],
     [
       'two parts were exchanged',
       (at: string) => cpSync(join(at, 'database/audit_heads/000001.gz'), join(at, 'database/audit_checkpoints/000001.gz')),
@@ -300,12 +300,12 @@ describe('a backup', () => {
     const before = filesIn(to);
     const refused = await restore(from, to, '--keys', backupKey);
     expect(refused).toMatchObject({ status: 1, said: expect.stringContaining('the database holds records') });
-    expect(refused.said).toContain('keys/codec.key is there, and is another one');
+    expect(refused.said).toContain('keys/codec.key exists, and is a different one');
     for (const [path, content] of before)
       if (!/-(wal|shm)$/.test(path)) expect([path, filesIn(to).get(path)]).toEqual([path, content]);
     expect(await restore(from, to, '--keys', backupKey, '--force')).toMatchObject({ status: 2 });
     const { status, said } = await restore(from, to, '--keys', backupKey, '--force', '--yes', '--target', 'lab');
-    expect({ status, said }).toMatchObject({ status: 0, said: expect.stringContaining('it stays as it is') });
+    expect({ status, said }).toMatchObject({ status: 0, said: expect.stringContaining('it is left as it is') });
     expect(await recordsIn(to)).toBe(40);
     expect(readFileSync(join(to, 'firebreak.yaml'), 'utf8')).toContain('# mine');
     const kept = readdirSync(join(to, 'keys')).find((name) => name.startsWith('codec.key.before-')) ?? '';
@@ -347,7 +347,7 @@ describe('killed in the middle', () => {
       return name !== undefined && existsSync(join(to, name, 'files/configuration/firebreak.yaml')) ? join(to, name) : undefined;
     });
     await killed(child);
-    await expect(check(from)).rejects.toMatchObject({ detail: expect.stringContaining('cut off before it was whole') });
+    await expect(check(from)).rejects.toMatchObject({ detail: expect.stringContaining('interrupted before it was complete') });
   });
 
   test('a restore leaves what nothing starts with, and ends when it is begun again', async () => {

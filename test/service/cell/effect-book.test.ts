@@ -230,7 +230,7 @@ describe('the look at a quarantine', () => {
     expect(found).toMatchObject({ alerts: { counts: { high: 4 }, addressed: 1 }, neighbours: { restarts: 3 } });
     expect(effectText(found)).toContain('4 high since, 1 of them with an address or a domain, the last 10 minutes ago.');
     expect(effectText(found)).toContain('Behind its Service cart: 2 of 2 pods ready, 2 of 2 before, 3 restarts since.');
-    expect(found.unknown).toContain('whether its neighbours answer with errors: only their own monitoring tells');
+    expect(found.unknown).toContain('whether its neighbours answer with errors: only their own monitoring shows that');
   });
 
   test('is told after a restart of the cell, too', async () => {
@@ -253,7 +253,7 @@ describe('the look at a quarantine', () => {
     world.held = [{ ...held, problems: ['networkpolicy/shop/open allows its traffic'] }];
     expect(await look(book)).toMatchObject({ outcome: 'not-in-force', problems: ['networkpolicy/shop/open allows its traffic'] });
     world.held = [];
-    expect(await look(book)).toMatchObject({ outcome: 'not-in-force', problems: ['a pod of it is not in quarantine any more'] });
+    expect(await look(book)).toMatchObject({ outcome: 'not-in-force', problems: ['one of its pods is no longer in quarantine'] });
     world.pods = [];
     const gone = await look(book);
     expect(gone).toMatchObject({ outcome: 'no-alerts', pods: { there: 0, of: 1 } });
@@ -271,7 +271,7 @@ describe('the look at a quarantine', () => {
       const found = await look(book, of);
       expect(found.outcome).toBe('unknown');
       expect(found.alerts).toBeUndefined();
-      expect(found.unknown[0]).toMatch(/^what came of it/);
+      expect(found.unknown[0]).toMatch(/^its effect/);
     }
   });
 
@@ -284,7 +284,7 @@ describe('the look at a quarantine', () => {
     const { at, since, alerts, unknown, ...found } = looked;
     expect(found).toEqual({ outcome: 'unknown', isStale: true, problems: [] });
     expect(effectText(looked)).toBe(
-      'No alert has come from it since. How it is now is not known: the API server has not answered for a while.',
+      'No alert has come from it since. Its current state is not known: the API server has not answered for a while.',
     );
     world.age = 0;
     expect((await look(book)).pods).toBeDefined();
@@ -300,9 +300,9 @@ describe('the look at a quarantine', () => {
     const found = await look(book);
     expect(found.warnings).toBeUndefined();
     expect(found.unknown).toEqual([
-      'whether connections that were open before live on where no sensor reports it: only their node tells, which countConnections would ask',
-      'alerts that other cells of this cluster have taken in',
-      'whether its neighbours answer with errors: only their own monitoring tells',
+      'whether connections that were already open persist where no sensor reports it: only their node knows, which countConnections would ask',
+      'alerts that other cells of this cluster have accepted',
+      'whether its neighbours answer with errors: only their own monitoring shows that',
       'warnings in the namespace: FB_ERR_UNAVAILABLE: events is forbidden',
     ]);
     world.warnings = async () => ({ total: 500, reasons: { BackOff: 400, Unhealthy: 100 }, more: true });
@@ -338,13 +338,13 @@ describe('some time after an account lost its rights', () => {
       alerts: { counts: {} },
       problems: [],
     });
-    expect(effectText(before)).toBe('No alert has come from it since. Its rights are taken away.');
+    expect(effectText(before)).toBe('No alert has come from it since. Its rights are removed.');
     expect(before.unknown).toEqual(['whether its tokens were used where no sensor of the API audit reports it']);
     book.heard(request(account));
     book.heard(request('system:serviceaccount:shop:other'));
     const after = await look(book, { incident, step: key });
     expect(after).toMatchObject({ outcome: 'alerts-continue', alerts: { counts: { high: 1 } } });
-    expect(effectText(after)).toMatch(/^Alerts still come from it: 1 high since, .* Its rights are taken away\.$/);
+    expect(effectText(after)).toMatch(/^Alerts still come from it: 1 high since, .* Its rights are removed\.$/);
   });
 
   test('a binding that is not as it should be is told, and it is still known after a restart', async () => {
@@ -359,7 +359,7 @@ describe('some time after an account lost its rights', () => {
     again.heard(request(account));
     const found = await look(again, { incident, step: key });
     expect(found).toMatchObject({ outcome: 'not-in-force', alerts: { counts: { high: 1 } } });
-    expect(effectText(found)).toContain('Its rights are not all taken away: the account is in it again.');
+    expect(effectText(found)).toContain('Not all of its rights are removed: the account is in it again.');
   });
 });
 
@@ -408,7 +408,7 @@ describe('some time after something else was contained', () => {
     const after = await look(book, { incident, step: key });
     expect(after).toMatchObject({ outcome: 'not-in-force', alerts: { counts: { high: 1 } } });
     expect(effectText(after)).toBe(
-      'Alerts still come from it: 1 high since, the last 0 minutes ago. The containment is not whole: somebody has taken it back.',
+      'Alerts still come from it: 1 high since, the last 0 minutes ago. The containment is incomplete: somebody has taken it back.',
     );
     // What no look can tell is another for each.
     expect(after.unknown).toHaveLength(1);

@@ -32,7 +32,7 @@ describe('what somebody changes again and again', () => {
     let now = 0;
     const fights = new Fights(() => now);
     for (let times = 0; times < 5; times += 1) fights.putBack(pod);
-    expect(fights.whyNot(pod)).toContain('it was put back 5 times');
+    expect(fights.whyNot(pod)).toContain('it was restored 5 times');
     fights.calm(pod);
     now += 3_000 * second;
     fights.calm(pod);

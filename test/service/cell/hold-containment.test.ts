@@ -262,7 +262,7 @@ describe('a quarantine', () => {
     world.policies([standing, open]);
     expect(await world.told('networkpolicy/shop/open allows its traffic')).toMatchObject({ kind: 'containment.changed' });
     world.policies([standing]);
-    expect(await world.told('is whole again')).toMatchObject({ kind: 'containment.whole' });
+    expect(await world.told('is fully in force again')).toMatchObject({ kind: 'containment.whole' });
     expect(world.applied).toEqual([]);
   });
 
@@ -299,7 +299,7 @@ describe('a quarantine', () => {
     // It was last reported as open, and counts as open until more is reported.
     const other = policy('other', { podSelector: {}, ingress: [{}] });
     world.policies([standing, other]);
-    const last = await world.told('no more is said of it');
+    const last = await world.told('it is not reported again');
     expect(last).toMatchObject({ kind: 'containment.changed', text: expect.stringContaining('networkpolicy/shop/other') });
     for (const policies of [[standing], [standing, open]]) {
       world.policies(policies);
@@ -347,7 +347,9 @@ describe('a quarantine', () => {
     await looks();
     expect(world.notes).toHaveLength(1);
     world.change({ labels, annotations }, { containers: [{ ...cart, image: 'shop/idle:1' }, tools] });
-    expect(await world.told('container cart was shop/cart:1, and is shop/idle:1')).toMatchObject({ kind: 'containment.changed' });
+    expect(await world.told('container cart was shop/cart:1 and is now shop/idle:1')).toMatchObject({
+      kind: 'containment.changed',
+    });
     await looks();
     expect(world.notes).toHaveLength(2);
     world.change({ labels, annotations }, { containers: [cart, tools, { name: 'firebreak-1', image: 'firebreak/tools:2' }] });
@@ -359,11 +361,13 @@ describe('a quarantine', () => {
     await world.judged();
     const terms = { 'its deadline': '1 s' };
     world.change({ labels, annotations }, { endsBy: terms });
-    expect((await world.told('so that its node may end')).text).toContain('its deadline was not set, and is 1 s');
+    expect((await world.told('so that its node may stop')).text).toContain('its deadline was not set and is now 1 s');
     world.change({ labels, annotations }, { endsBy: terms, phase: 'Failed' });
-    expect(await world.told('all containers of pod/shop/cart-1 have ended (Failed)')).toMatchObject({ kind: 'containment.gone' });
+    expect(await world.told('all containers of pod/shop/cart-1 have exited (Failed)')).toMatchObject({
+      kind: 'containment.gone',
+    });
     await looks();
-    expect(world.notes.filter(({ text }) => text.includes('have ended'))).toHaveLength(1);
+    expect(world.notes.filter(({ text }) => text.includes('have exited'))).toHaveLength(1);
   });
 
   test('that was changed while the cell was stopped is seen when it begins again', async () => {
@@ -491,7 +495,7 @@ describe('what was given back', () => {
     begin();
     await world.judged();
     world.change(released(stateBefore(), cellKey, 'hand'));
-    expect(await world.told('was taken off by hand with the cell’s key')).toMatchObject({ kind: 'containment.changed' });
+    expect(await world.told('was removed by hand with the cell’s key')).toMatchObject({ kind: 'containment.changed' });
     await looks();
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
@@ -502,7 +506,7 @@ describe('what was given back', () => {
     await world.stopCell();
     world.change(bare);
     world.cell();
-    expect(await world.told('was taken off by hand while the cell was stopped')).toMatchObject({ kind: 'containment.changed' });
+    expect(await world.told('was removed by hand while the cell was stopped')).toMatchObject({ kind: 'containment.changed' });
     await looks();
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
@@ -529,14 +533,14 @@ describe('a policy that a wider step made', () => {
     world.cell();
     world.policies([standing, isolating(deny)]);
     world.policies([standing, isolating({ ...deny, egress: [{}] })]);
-    expect(
-      await world.told(`${object}, which this incident made, does not hold any more as it should: it was changed`),
-    ).toMatchObject({
-      kind: 'containment.changed',
-      about: object,
-    });
+    expect(await world.told(`${object}, which this incident created, is no longer fully in force: it was changed`)).toMatchObject(
+      {
+        kind: 'containment.changed',
+        about: object,
+      },
+    );
     world.policies([standing]);
-    await world.told(`${object}, which this incident made, is gone`);
+    await world.told(`${object}, which this incident created, is gone`);
     expect(world.applied).toEqual([]);
   });
 
@@ -544,7 +548,7 @@ describe('a policy that a wider step made', () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating({ ...deny, egress: [{}] })]);
-    await world.told('does not hold any more as it should: it was changed');
+    await world.told('is no longer fully in force: it was changed');
   });
 
   test('is told of when somebody deletes it while the cell was stopped, and not where a replica gave it back', async () => {
@@ -563,7 +567,7 @@ describe('a policy that a wider step made', () => {
     world.policies([standing]);
     world.said = 'not released';
     world.cell();
-    await world.told(`${object}, which this incident made, is gone`);
+    await world.told(`${object}, which this incident created, is gone`);
   });
 
   test('is told of when another one allows what it denies, which stays, and when that has gone; not of what did before', async () => {
@@ -582,7 +586,7 @@ describe('a policy that a wider step made', () => {
       { problems: ['networkpolicy/shop/before allows what it denies', 'networkpolicy/shop/open allows what it denies'] },
     ]);
     world.policies([standing, isolating(deny)]);
-    await world.told(`${object} is as it was again`);
+    await world.told(`${object} is back as it was`);
   });
 
   test('that blocks addresses is told of when another policy of its pods lets them there, and when a pod gets out of its reach', async () => {
@@ -607,9 +611,9 @@ describe('a policy that a wider step made', () => {
     world.policies([blocking, reaching('there', 'cart', '203.0.113.0/24')]);
     await world.told('networkpolicy/shop/there allows what it denies');
     world.policies([blocking]);
-    await world.told('is as it was again');
+    await world.told('is back as it was');
     world.change({ labels: { app: 'mine' }, annotations: {} });
-    await world.told('pod/shop/cart-1 has other labels now, and it does not select it any more');
+    await world.told('the labels of pod/shop/cart-1 have changed, and the policy no longer selects it');
   });
 
   test('is told of when a pod comes that it does not apply to, since it uses the network of its node', async () => {
@@ -637,7 +641,7 @@ describe('a policy that a wider step made', () => {
     world.said = 'being released';
     world.policies([standing, isolating(deny)]);
     world.policies([standing]);
-    await world.told(`${object}, which this incident made, is gone`);
+    await world.told(`${object}, which this incident created, is gone`);
   });
 
   test('is nobody’s news while its incident gives it back, nor where the cell did not make it', async () => {

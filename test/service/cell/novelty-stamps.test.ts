@@ -103,7 +103,7 @@ test.each<[Severity, Severity]>([
   expect(stamps.stamp(alertOf('nginx', from), began, 'falco').alert.severity).toBe(from);
   const { alert } = stamps.stamp(alertOf('curl', from), began + 10 * day, 'falco');
   expect(alert.severity).toBe(to);
-  expect(alert.facts?.novelty?.text.endsWith(`So it is ${to}, and not ${from}.`)).toBe(from !== to);
+  expect(alert.facts?.novelty?.text.endsWith(`The alert is therefore ${to}, not ${from}.`)).toBe(from !== to);
 });
 
 test('which image runs, since when and in how many pods is read from the watch cache, and not believed of a sensor', () => {

@@ -100,7 +100,7 @@ test('a version that is observed says in the incident what it would have done, o
   await hears(miner());
   expect(notes).toMatchObject([{ incident: 'incident/lab/shop/Deployment/cart', kind: 'pack.observed', about: 'acme/miner' }]);
   expect(notes[0]?.text).toContain(
-    'acme@1.0.0 is observed, and has done nothing. With nobody answering acme/miner would come to: quarantinePod',
+    'acme@1.0.0 is only observed and has done nothing. With nobody answering, acme/miner would result in: quarantinePod',
   );
   expect(observedOf(stateDir, { pack: 'acme', release: '1.0.0' })).toMatchObject([
     { rule: 'Detect crypto miners', playbook: 'acme/miner', outcome: expect.stringContaining('quarantinePod') },
@@ -115,7 +115,7 @@ test('nothing is tried of a version that nobody has let be observed, that runs, 
   const unsigned = cellWith([observe], []);
   await unsigned.hears(miner());
   expect([quiet.notes, runs.notes, unsigned.notes]).toEqual([[], [], []]);
-  expect(unsigned.warned).toMatchObject([{ reason: expect.stringContaining('signed by no publisher') }]);
+  expect(unsigned.warned).toMatchObject([{ reason: expect.stringContaining('not signed by a publisher') }]);
 });
 
 const askers = {
@@ -155,7 +155,7 @@ test('what people have decided, and what has failed, counts for what is observed
   const asked = (text: string, over: object = {}) => ({ id: text, text, incident, ...over }) as Question;
   await hears(miner());
   expect(notes.map(({ text }) => text)).toEqual([
-    'asks@1.0.0 is observed, and has done nothing. With nobody answering asks/miner would come to: quarantinePod; quarantinePod in force; it asks once',
+    'asks@1.0.0 is only observed and has done nothing. With nobody answering, asks/miner would result in: quarantinePod; quarantinePod in force; it would ask once',
   ]);
   // About another question, about another run, and about an incident in which nothing of it was tried.
   observed.decided(asked('Is the node cordoned?'), { choice: 'remove', level: 0 });
@@ -170,7 +170,7 @@ test('what people have decided, and what has failed, counts for what is observed
   observed.decided(asked('Is it removed?'), { choice: 'keep', level: 1 });
   await observed.idle();
   expect(notes.slice(1).map(({ text }) => text)).toEqual([
-    'asks@1.0.0 is observed, and has done nothing. As people have answered (“Is it removed?”: keep) asks/miner would come to: quarantinePod; suspicious; quarantinePod in force; it asks once',
+    'asks@1.0.0 is only observed and has done nothing. With the answers that people gave (“Is it removed?”: keep), asks/miner would result in: quarantinePod; suspicious; quarantinePod in force; it would ask once',
   ]);
   const call = { incident, action: 'quarantinePod' };
   observed.failed({ ...call, action: 'deletePod' }, 'apply', 'FB_ERR_APPROVAL_INVALID');
@@ -178,7 +178,7 @@ test('what people have decided, and what has failed, counts for what is observed
   await observed.idle();
   expect(notes.slice(2).map(({ text }) => text)).toEqual([
     expect.stringContaining(
-      'With nobody answering and quarantinePod failing as here asks/miner would come to: quarantinePod fails',
+      'With nobody answering and quarantinePod failing as it did here, asks/miner would result in: quarantinePod fails',
     ),
   ]);
   expect(new Set(notes.map(({ id }) => id)).size).toBe(3);
@@ -227,11 +227,11 @@ test('what a step has given in the incident it gives what is observed, about the
   first.observed.done(looked('another-pod'), unsigned);
   first.observed.done({ ...looked(alert.pod?.name ?? ''), incident: { ...incident, run: 'two' } }, unsigned);
   await first.observed.idle();
-  expect(first.notes.map(({ text }) => text)).toEqual([expect.stringContaining('would come to: verifyImage; suspicious')]);
+  expect(first.notes.map(({ text }) => text)).toEqual([expect.stringContaining('would result in: verifyImage; suspicious')]);
   first.observed.done(looked(alert.pod?.name ?? ''), unsigned);
   await first.observed.idle();
   expect(first.notes.slice(1).map(({ text }) => text)).toEqual([
-    'looks@1.0.0 is observed, and has done nothing. With nobody answering and verifyImage giving what it gave here looks/miner would come to: verifyImage, quarantinePod; quarantinePod in force',
+    'looks@1.0.0 is only observed and has done nothing. With nobody answering and verifyImage returning what it returned here, looks/miner would result in: verifyImage, quarantinePod; quarantinePod in force',
   ]);
   expect(observedOf(first.stateDir, { pack: 'looks', release: '1.0.0' })).toMatchObject([{}, { given: ['verifyImage'] }]);
   await memory.close();
@@ -245,7 +245,7 @@ test('what a step has given in the incident it gives what is observed, about the
   await second.observed.idle();
   expect(second.notes.map(({ text }) => text)).toEqual([
     expect.stringContaining(
-      'With nobody answering and quarantinePod failing as here and verifyImage giving what it gave here looks/miner would come to: verifyImage, quarantinePod fails',
+      'With nobody answering and quarantinePod failing as it did here and verifyImage returning what it returned here, looks/miner would result in: verifyImage, quarantinePod fails',
     ),
   ]);
   await memory.close();
@@ -277,7 +277,7 @@ test('where no ticket system is configured, what is observed files no ticket', a
   const comesTo = async (hasTickets: boolean): Promise<string | undefined> => {
     const { hears, notes } = cellWith([terms], [publicKey], ['files'], { hasTickets });
     await hears(miner());
-    return notes[0]?.text.replace(/.* would come to: /, '');
+    return notes[0]?.text.replace(/.* would result in: /, '');
   };
   expect(await comesTo(true)).toBe('openTicket');
   expect(await comesTo(false)).toBe('openTicket skipped');

@@ -61,7 +61,7 @@ describe('a proposal to promote for some incidents', () => {
     const both = ['acme', 'other'];
     const cell = cellWith(() => [live, tenth], '', both).started();
     expect(await cell.problemOf(termsOf('2.0.0', { ...ofOther, ...tenPercent }))).toBe(
-      'acme@1.1.0 runs in some incidents: promote that for all, or roll it back first.',
+      'acme@1.1.0 runs in some incidents: promote it for all, or roll it back first.',
     );
     // Only the other promotion, and that it is for some, blocks it.
     expect(await cell.problemOf(termsOf('2.0.0', ofOther))).toBeUndefined();
@@ -73,7 +73,7 @@ describe('a proposal to promote for some incidents', () => {
     const { publish, termsOf, cellWith } = published;
     await publish('3.0.0', { more: versioned(withAction, '3.0.0') });
     await publish('3.1.0');
-    const refused = 'acme has actions of its own, and these run as one version only: promote it with --all.';
+    const refused = 'acme has actions of its own, and only one version of them can run: promote it with --all.';
     const first = cellWith(() => [termsOf('1.0.0')]).started();
     expect(await first.problemOf(termsOf('3.0.0', tenPercent))).toBe(refused);
     expect(await first.problemOf(termsOf('3.0.0'))).toBeUndefined();

@@ -72,7 +72,7 @@ test('an alert of the pack that cannot be read is warned of: without it another 
     check: 'answers',
     file: 'alerts/miner.json',
     problem: 'no playbook is tried on it: the JSON ends before its brackets are closed',
-    remedy: 'Put it there as its sensor sends it, or take it away.',
+    remedy: 'Store it there as its sensor sends it, or remove it.',
   });
 });
 
@@ -154,7 +154,7 @@ test('rule names are looked for in the rule files that somebody has, and what no
   ]);
   expect(of('coverage')).toEqual([
     expect.stringMatching(/^notice ours\.yaml:undefined no playbook is for “Detect crypto miner” \(critical\): only firebreak\//),
-    'notice ours.yaml:undefined no playbook is for “A rule of ours for hosts and containers” (medium) in a pod: only firebreak/ticket-unanswered, which take what is left. Write a playbook for it, or leave it so.',
+    'notice ours.yaml:undefined no playbook is for “A rule of ours for hosts and containers” (medium) in a pod: only firebreak/ticket-unanswered, which take what is left. Write a playbook for it, or leave it as it is.',
   ]);
 });
 

@@ -82,7 +82,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a forgotten await',
     body: ['steps.snapshotPodState({ pod: alert.pod }); // here', done],
     check: 'types',
-    says: /nobody waits for “steps\.snapshotPodState.*an await is missing/,
+    says: /nothing waits for “steps\.snapshotPodState.*an await is missing/,
   },
   {
     mistake: 'a length of time in words',
@@ -126,7 +126,7 @@ const mistakes: readonly Mistake[] = [
       "if (answer.choice !== 'silence') note(answer.by.join());",
     ],
     check: 'types',
-    says: /Unreachable code detected.*What stands above never ends/,
+    says: /Unreachable code detected.*The code above never ends/,
   },
   {
     mistake: 'a throw',
@@ -138,13 +138,13 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a text that is thrown',
     body: [done, "throw 'nobody has thought of this';"],
     check: 'answers',
-    says: /it stops: something was thrown that is no Error: “nobody has thought of this”\. Write throw new Error\('…'\)/,
+    says: /it stops: something was thrown that is not an Error: “nobody has thought of this”\. Write throw new Error\('…'\)/,
   },
   {
     mistake: 'nothing that is thrown',
     body: [done, 'throw undefined;'],
     check: 'answers',
-    says: /it stops: something was thrown that is no Error: undefined/,
+    says: /it stops: something was thrown that is not an Error: undefined/,
   },
   {
     mistake: 'a question with nothing to choose',
@@ -156,19 +156,19 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a question that says nothing',
     body: [ask("no: 'No', fine: 'Yes'", '').replace('What is it?', ' '), 'note(answer.choice);'],
     check: 'answers',
-    says: /it stops: nobody could answer: it asks nothing/,
+    says: /it stops: nobody could answer: its question is empty/,
   },
   {
     mistake: 'a verdict that there is not',
     body: ["verdict('malicious' as 'benign', 'it looks bad');", done],
     check: 'answers',
-    says: /it stops: “malicious” is no verdict/,
+    says: /it stops: “malicious” is not a verdict/,
   },
   {
     mistake: 'a playbook that is called by its name',
     body: [done, "await runPlaybook('ask-about-shell' as never);"],
     check: 'answers',
-    says: /it stops: runPlaybook takes a playbook as definePlaybook makes it, and no text/,
+    says: /it stops: runPlaybook takes a playbook made by definePlaybook, not a text/,
   },
   {
     mistake: 'the release of what another step has done',
@@ -179,7 +179,7 @@ const mistakes: readonly Mistake[] = [
       "if (answer.choice === 'end') await steps.quarantinePod.undo(kept as never, answer.approval);",
     ],
     check: 'answers',
-    says: /it stops: quarantinePod\.undo was given what snapshotPodState has done/,
+    says: /it stops: quarantinePod\.undo received the result of snapshotPodState/,
   },
   {
     mistake: 'the plan of such a release',
@@ -189,7 +189,7 @@ const mistakes: readonly Mistake[] = [
       'note(answer.choice);',
     ],
     check: 'answers',
-    says: /it stops: quarantinePod\.undo was given what snapshotPodState has done/,
+    says: /it stops: quarantinePod\.undo received the result of snapshotPodState/,
   },
   {
     mistake: 'a loop that never ends',
@@ -210,7 +210,7 @@ const mistakes: readonly Mistake[] = [
       "if (answer.choice === 'end') await steps.deletePod({ pod: { ...alert.pod, name: 'other', uid: 'other' } }, answer.approval);",
     ],
     check: 'answers',
-    says: /people were not shown deletePod of pod\/.*\/other with “end”: ask\(\) has to offer its plan with that choice/,
+    says: /people were not shown deletePod of pod\/.*\/other with “end”: ask\(\) must offer its plan with that choice/,
   },
   {
     mistake: 'a loop of steps',
@@ -223,7 +223,7 @@ const mistakes: readonly Mistake[] = [
     before: 'let seen = 0;\n',
     body: ['seen += 1;', "note('alert number '.concat(String(seen)));"],
     check: 'replay',
-    says: /not the same when it is replayed: “playbook\.note: alert number \d+” the first time, “.*alert number \d+”/,
+    says: /behaves differently when it is replayed: “playbook\.note: alert number \d+” the first time, “.*alert number \d+”/,
   },
   {
     mistake: 'a pod that stays quarantined with nobody asked',
@@ -323,11 +323,11 @@ export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mist
 
 /** A whole file, or a whole envelope, that is refused before anything in the pack is run. */
 const refused: readonly (readonly [mistake: string, source: string, check: CheckFinding['check'], says: RegExp])[] = [
-  ['the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Go by alert\.time/],
+  ['the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Use alert\.time/],
   ['chance', 'export const dice = () => Math.random();', 'code', /Math\.random.*alert\.id/],
   ['the network', "export const call = () => fetch('http://x');", 'code', /fetch reaches the network.*use an action/],
-  ['the environment', 'export const group = process.env.GROUP;', 'code', /process is what the machine is like.*is a parameter/],
-  ['a module of Node', "import 'node:fs';", 'code', /'node:fs'.*Import firebreak\/playbook/],
+  ['the environment', 'export const group = process.env.GROUP;', 'code', /process depends on the machine.*is a parameter/],
+  ['a module of Node', "import 'node:fs';", 'code', /'node:fs'.*Import only firebreak\/playbook/],
   [
     'a bracket that is missing',
     'export const a = 1;\nexport const b = String(1;\n',
@@ -339,7 +339,7 @@ const refused: readonly (readonly [mistake: string, source: string, check: Check
     'a head start where evidence has to be first',
     envelope("headStart: 'quarantinePod', evidenceFirst: '30s'"),
     'envelope',
-    /the pod is contained before evidence can be kept first/,
+    /headStart contains the pod before evidence can be kept/,
   ],
   [
     'a default of another kind',
@@ -428,7 +428,7 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [first, s
   const { findings: found } = await checkPack({ files: readPack({ folder: where }), named: '--pack .', alerts: [] }, {});
   expect(found.filter(({ severity, check }) => severity === 'warning' && check !== 'types' && check !== 'rules')).toMatchObject([
     { severity: 'warning', playbook: 'acme/second', problem: expect.stringContaining('it is exclusive and so is acme/first') },
-    { severity: 'warning', playbook: 'acme/asks', problem: expect.stringContaining('more ways than are tried: of these 300') },
+    { severity: 'warning', playbook: 'acme/asks', problem: expect.stringContaining('more paths than are tried: only 300') },
   ]);
 });
 
@@ -442,7 +442,7 @@ test('a loop of steps is not told as too many ways, nor a wrong approval as a gu
     const index = mistakes.findIndex((one) => one.mistake === mistake);
     return findings.filter(({ playbook }) => playbook === `broken/${idOf(index)}`);
   };
-  expect(of('a loop of steps').filter(({ problem }) => problem.includes('more ways than are tried'))).toEqual([]);
+  expect(of('a loop of steps').filter(({ problem }) => problem.includes('more paths than are tried'))).toEqual([]);
   expect(of('the plan of another object').filter(({ check }) => check === 'guardrails')).toEqual([]);
 });
 

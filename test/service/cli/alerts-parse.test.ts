@@ -49,7 +49,7 @@ describe('firebreak alerts parse', () => {
       pod: { namespace: 'team-a', name: 'api-0' },
       raw: { node_name: 'worker-1' },
     });
-    expect(stderr).toContain('b.json: item 1: no alert: resolved');
+    expect(stderr).toContain('b.json: item 1: not an alert: resolved');
     expect(lines[1]).toContain('"timestamp":1672674697796957174');
   });
 
@@ -145,8 +145,8 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(status).toBe(1);
     expect(alerts.map(({ rule }) => rule)).toEqual(['block-c2']);
     expect(stderr.split('\n')).toEqual([
-      'mixed/a.json.gz: is packed, and cannot be unpacked: Z_DATA_ERROR',
-      'mixed/b.json: holds bytes that are no text: not read',
+      'mixed/a.json.gz: is compressed, and cannot be decompressed: Z_DATA_ERROR',
+      'mixed/b.json: contains bytes that are not text: not read',
       'mixed/c.json: is empty',
       '',
     ]);

@@ -59,7 +59,7 @@ describe('alerts rejected, where no cell of this configuration is', () => {
     writeFileSync(elsewhere, readFileSync(join(folder, 'firebreak.yaml'), 'utf8').replace('"state"', '"nowhere"'));
     const { status, stdout, stderr } = await firebreak('rejected', 'list', '--config', elsewhere);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/there is no spool in .*nowhere.*: this is asked on the machine of the cell/);
+    expect(stderr).toMatch(/there is no spool in .*nowhere.*: run this on the machine of the cell/);
     expect(existsSync(join(folder, 'nowhere'))).toBe(false);
   });
 });
@@ -82,16 +82,16 @@ describe('alerts rejected, while the service runs', () => {
 
   test('replay says what became of each, and fails where something is still not taken', async () => {
     const again = await firebreak('rejected', 'replay', 'r2');
-    expect(again).toMatchObject({ status: 1, stdout: 'r2  refused: `rule` is missing or not a text\n' });
+    expect(again).toMatchObject({ status: 1, stdout: 'r2  refused: `rule` is missing or not a string\n' });
     expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
   });
 
   test('drop needs a reason and the ids; what was dropped is gone', async () => {
     expect(await firebreak('rejected', 'drop', 'r1')).toMatchObject({ status: 2, stderr: expect.stringContaining('--reason') });
     const endless = await firebreak('rejected', 'drop', 'r1', '--reason', 'x'.repeat(501));
-    expect(endless).toMatchObject({ status: 2, stderr: expect.stringContaining('500 characters at most') });
+    expect(endless).toMatchObject({ status: 2, stderr: expect.stringContaining('at most 500 characters') });
     const nameless = await firebreak('rejected', 'drop', '--reason', 'ours');
-    expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids, or say --all') });
+    expect(nameless).toMatchObject({ status: 2, stderr: expect.stringContaining('name the ids or use --all') });
     expect(await firebreak('rejected', 'show', 'r1/drop')).toMatchObject({ status: 1 });
     expect(linesOf(await firebreak('rejected', 'list'))).toHaveLength(3);
     expect((await firebreak('rejected', 'drop', 'r1', '--reason', 'a test', '--yes', '--target', 'lab')).stdout).toBe(
@@ -145,7 +145,7 @@ describe('when no service runs', () => {
     const [, line] = linesOf(await asProcess('rejected', 'list'));
     const id = line?.split(' ')[0] ?? '';
     expect((await asProcess('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
-    expect((await asProcess('rejected', 'replay', id)).stdout).toContain('the running service only');
+    expect((await asProcess('rejected', 'replay', id)).stdout).toContain('only the running service');
     expect((await asProcess('rejected', 'drop', id, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
       `${id}  dropped\n`,
     );

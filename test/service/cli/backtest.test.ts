@@ -120,12 +120,12 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
   test('an incident is told otherwise side by side with what is on record, and what is not known of it is said', async () => {
     const { status, stdout } = await run(['incidents', 'fork', 'shop/Deployment/cart', '--playbook', 'contain-dropped-binary']);
     expect(status).toBe(0);
-    expect(stdout).toContain('It is not over: what comes is not known.');
+    expect(stdout).toContain('It is not over: what comes next is unknown.');
     expect(stdout).toMatch(/^- +\+0s +incident\.opened/m);
     expect(stdout).toMatch(/^\+ +\+1s +step\.applied Quarantine the pod: pod\/shop\/cart-1$/m);
     expect(stdout).toMatch(/^verdict +benign → unknown$/m);
     expect((await run(['incidents', 'fork', 'shop/Deployment/cart'])).stderr).toContain('none ran');
-    expect((await run(['incidents', 'fork', 'shop/Deployment/nobody'])).stderr).toContain('nothing proven is on record of');
+    expect((await run(['incidents', 'fork', 'shop/Deployment/nobody'])).stderr).toContain('there are no proven records of');
   });
 
   test('fails where a condition holds, and says which', async () => {
@@ -153,7 +153,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect(refused.stdout).toMatch(/^1 +1 +0 +1 .*FB_ERR_PROTECTED 2$/m);
     const broken = await firebreak(['-'], `${lines[0]}\n{}\n`);
     expect(broken.status).toBe(1);
-    expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
+    expect(broken.stderr).toContain('standard input, line 2: not a normalised alert');
   });
 
   test('fails where what it is given has no alerts: of none no condition would hold', async () => {
@@ -169,7 +169,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
   test('says how to give it alerts where there are none', async () => {
     const { status, stderr } = await firebreak(['--config', 'none.yaml']);
     expect(status).toBe(2);
-    expect(stderr).toContain('no file is named, and there is no none.yaml');
+    expect(stderr).toContain('no file was named, and there is no configuration none.yaml');
     expect(stderr).toContain('Name files or folders with alerts');
   });
 

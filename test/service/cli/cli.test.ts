@@ -124,13 +124,13 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
     [['incidents', 'show'], 'missing <incident>'],
     [['incidents', 'list', '--limit', 'many'], 'whole number'],
     [['incidents', 'list', '--severity', 'awful'], 'Allowed choices are critical, high'],
-    [['incidents', 'list', '--namespace', "x' OR '1'='1"], 'Not the name of a namespace'],
-    [['rbac', 'manifests', '--namespace', "x' || true || '"], 'Not the name of a namespace'],
-    [['rbac', 'risks', '--pool', 'all'], 'One of cell, secrets'],
+    [['incidents', 'list', '--namespace', "x' OR '1'='1"], 'Expected the name of a namespace'],
+    [['rbac', 'manifests', '--namespace', "x' || true || '"], 'Expected the name of a namespace'],
+    [['rbac', 'risks', '--pool', 'all'], 'Expected one of cell, secrets'],
     [['evidence', 'get', 'shop/Deployment/cart', '--as', 'ada', '--key', 'k', '--reason', 'why'], 'missing --out <folder>'],
     [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k'], 'missing --reason <text>'],
-    [['quarantine', 'shop', '--as', 'ada', '--key', 'k', '--reason', 'it mines'], 'Write NAMESPACE/NAME'],
-    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'no'], 'Say why, in a few words'],
+    [['quarantine', 'shop', '--as', 'ada', '--key', 'k', '--reason', 'it mines'], 'use NAMESPACE/NAME'],
+    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'no'], 'Give a reason in a few words'],
     [['quarantine', 'shop/cart-1', '--reason', 'it mines', '--key', 'k'], 'missing --as <person> (or FIREBREAK_AS)'],
     [
       ['quarantine'],
@@ -138,19 +138,19 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
         '→ Usage: firebreak quarantine [options] <namespace/pod>; `firebreak quarantine --help` shows all options.\n',
     ],
     [['roster', 'list'], "unknown command 'list'\n→ `firebreak roster --help` lists its commands."],
-    [['dev', 'up', '--nodes', '-1'], 'A whole number from 0 is needed'],
+    [['dev', 'up', '--nodes', '-1'], 'Expected a whole number, 0 or more'],
     [
       ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--severity', 'info'],
       'Allowed choices are critical, high, medium, low',
     ],
     [
       ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--link', 'javascript:alert(1)'],
-      'Write an address that begins with https://',
+      'Expected an address that begins with https://',
     ],
     [['approve', 'x', '--as', 'ada'], 'missing --key <file>'],
     [['deny', 'x', '--key', 'k'], 'missing --as <person>'],
     [['lease', 'extend', 'x'], 'missing --as <person>'],
-    [['config', 'check', '--role', 'king'], 'Roles are cell, desk'],
+    [['config', 'check', '--role', 'king'], 'Expected one or more of cell, desk'],
   ])('%j', async (args, message) => {
     const { status, stdout, stderr } = await firebreak(args);
     expect(stderr).toContain(message);
@@ -210,7 +210,7 @@ test('bundle verify says which records say nothing any more', async () => {
   const { status, stdout } = await firebreak(['bundle', 'verify', 'bundle.json']);
   expect(status).toBe(0);
   expect(stdout).toContain(
-    'What these records said was removed, by orders that two people signed: 11. Decisions that depend on them are not checked.\n',
+    'The content of these records was removed, by orders that two people signed: 11. Decisions that depend on them are not checked.\n',
   );
 });
 
@@ -255,7 +255,7 @@ describe('errors', () => {
     ['rule files', ['playbooks', 'coverage', '--rules', 'none'], /there is no folder none\n→ Name the folder/],
     ['a key', ['bundle', 'keys', '--config', 'firebreak.yaml'], /the key file .* cannot be read\n→ Start `firebreak run` once/],
     ['the store', ['tune', '--config', 'firebreak.yaml'], /no audit store at .*\n→ Run this where the desk runs/],
-    ['a folder for a pack', ['pack', 'new', 'taken'], /^FB_ERR_REFUSED: .*taken is there already: choose another name/],
+    ['a folder for a pack', ['pack', 'new', 'taken'], /^FB_ERR_REFUSED: .*taken already exists: choose another name/],
   ];
   test.each(inThreeLines)('that are about %s say what happened and what to do, in three lines at most', async (_, args, said) => {
     const { status, stderr } = await firebreak(args);
@@ -274,12 +274,12 @@ describe('errors', () => {
     const { status, stderr } = await firebreak(['why', 'shop/cart'], { KUBECONFIG: '/nowhere/config' });
     expect([status, stderr]).toEqual([
       2,
-      expect.stringMatching(/no kubeconfig \/nowhere\/config: name one with --kubeconfig, or in KUBECONFIG/),
+      expect.stringMatching(/kubeconfig \/nowhere\/config not found: name one with --kubeconfig or in KUBECONFIG/),
     ]);
   });
 
   test.each([
-    ['that is there', 'taken.json', /taken\.json is there already\n/],
+    ['that is there', 'taken.json', /taken\.json already exists\n/],
     ['without a folder', 'none/cart.html', /none\/cart\.html cannot be written: there is no such folder\n/],
     ['in a folder that takes none', '/proc/cart.html', /\/proc\/cart\.html cannot be written: /],
   ])('about a file %s come before an export reads anything', async (_, out, said) => {
@@ -298,7 +298,12 @@ describe('errors', () => {
       'FB_ERR_UNKNOWN_ID',
       /there is no person on the roster adda; did you mean ada\?\n→ Name one of: ada, grace/,
     ],
-    ['somebody else has', 'grace', 'FB_ERR_KEY_FILE', /the key in ada\.pem is none that the roster has of grace\n→ Use --key/],
+    [
+      'somebody else has',
+      'grace',
+      'FB_ERR_KEY_FILE',
+      /the key in ada\.pem is not one that the roster has for grace\n→ Use --key/,
+    ],
   ])('about a key that %s come before an export reads anything, and blame no record', async (_, as, code, said) => {
     const who = ['--as', as, '--key', 'ada.pem', '--reason', 'asked for', '--config', config];
     const { status, stderr } = await firebreak(['incidents', 'export', 'shop/Deployment/cart', ...who, '--out', 'cart.html']);
@@ -324,10 +329,8 @@ describe('errors', () => {
     const { stderr } = await firebreak(['incidents', 'list', '--config', path]);
     expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*wrong\.yaml, 3 problems:\n/);
     expect(stderr).toMatch(/leads: it needs at least 1 entry\. /);
-    expect(stderr).toMatch(/adda is no id of a person in people\. Did you mean ada\? Add them to roster\.people/);
-    expect(stderr).toMatch(
-      /clustr: this key is not known\. Did you mean cluster\?\n→ Correct these\. `firebreak config check` also/,
-    );
+    expect(stderr).toMatch(/adda is not the id of anyone in people\. Did you mean ada\? Add them to roster\.people/);
+    expect(stderr).toMatch(/clustr: unknown key\. Did you mean cluster\?\n→ Correct these\. `firebreak config check` also/);
   });
 
   test('of a Temporal that does not answer name its address', async () => {
@@ -387,7 +390,7 @@ describe('config check', () => {
     const path = written('alone.yaml', configText.replace('leads: [ada, grace]', 'leads: [ada]'));
     const { status, stderr } = await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
     expect(stderr).toMatch(
-      /^line 7, roster\.groups: only ada can answer in leads and oncall, and it takes 2 people .*about leases, by firebreak\/contain-dropped-binary/,
+      /^line 7, roster\.groups: only ada can answer in leads and oncall, but it takes 2 people .*about leases, by firebreak\/contain-dropped-binary/,
     );
     expect([status, linesOf(stderr).at(-1)]).toEqual([1, `${path} is not valid: one problem, above.`]);
     expect((await firebreak(['roster', 'show', '--config', path])).status).toBe(0);
@@ -436,7 +439,7 @@ describe('audit verify', () => {
     };
     const store = createAuditStore(opened);
     const unsigned = await firebreak(['audit', 'verify']);
-    expect([unsigned.status, unsigned.stdout]).toEqual([1, expect.stringContaining('checkpoint-stale: no checkpoint is there')]);
+    expect([unsigned.status, unsigned.stdout]).toEqual([1, expect.stringContaining('checkpoint-stale: there is no checkpoint')]);
     await signNow({ store, signer: notary, anchorFile: join(state, 'anchor', 'checkpoints.jsonl') });
     await store.append([await signRecord(record, cell)]);
     await opened.close();

@@ -176,14 +176,14 @@ describe('what destroys something or weakens the response', () => {
     // Before the configuration is read and before anything is connected to: neither exists.
     const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
-      /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: add --yes and --target with the last 4 characters/,
+      /^FB_ERR_INCOMPLETE: .*cannot ask for confirmation without a terminal: add --yes and --target with the last 4 characters/,
     );
     expect([status, stdout]).toEqual([2, '']);
     expect((await withoutTerminal(name, [...args, '--yes', '--target', 'cart'])).stderr).not.toContain('FB_ERR_INCOMPLETE');
   });
 
   test.each([
-    ['lease release', 'the name of the pod, workload or account that is released'],
+    ['lease release', 'the name of the pod, workload or account to release'],
     ['freeze', 'the cluster’s name'],
     ['observe', 'shop'],
     ['break-glass', 'cart'],
@@ -210,8 +210,10 @@ describe('what destroys something or weakens the response', () => {
 
   test('without a terminal is told which of both is missing', async () => {
     const args = ['shop/Deployment/cart', ...who];
-    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/to ask on: add --target with/);
-    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(/to ask on: add --yes\n/);
+    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/without a terminal: add --target with/);
+    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(
+      /without a terminal: add --yes\n/,
+    );
   });
 });
 
@@ -251,7 +253,7 @@ process.exit();
     await once(child, 'close');
     return shown;
   }
-  const decision = { lines: ['Answer of ada: Delete the pod'], ends: 'pod/shop/cart-x2X8', isUnreasoned: true };
+  const decision = { lines: ['Answer by ada: Delete the pod'], ends: 'pod/shop/cart-x2X8', isUnreasoned: true };
   const target = 'Last 4 characters of cart-x2X8:';
 
   test('the end of the name, the reason and a yes are asked for, after what would be decided', async () => {
@@ -264,7 +266,7 @@ process.exit();
       decision,
       {},
     );
-    expect(shown.indexOf('Answer of ada')).toBeLessThan(shown.indexOf(target));
+    expect(shown.indexOf('Answer by ada')).toBeLessThan(shown.indexOf(target));
     expect(shown).toContain('CONFIRMED not ours');
   });
 

@@ -30,6 +30,6 @@ test('a cluster without the definitions is told from one without incidents, and 
   expect(status).toBe(1);
   expect(stderr).toBe(
     'FB_ERR_NOT_FOUND: The object does not exist: this cluster has no definitions of incidents and containments\n' +
-      '→ Apply `deploy/crds`, or set `crds.install` of the chart. `firebreak get --desk URL` does without them.\n',
+      '→ Apply `deploy/crds`, or set `crds.install` of the chart. `firebreak get --desk URL` works without them.\n',
   );
 });

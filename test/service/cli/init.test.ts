@@ -126,11 +126,11 @@ describe('firebreak init', () => {
   });
 
   test.each([
-    ['Two people are ada', [...two, '--person', 'ada=Ada Byron']],
-    ['cluster: only letters', [...two, '--cluster', 'Prod EU']],
+    ['Two people have the id ada', [...two, '--person', 'ada=Ada Byron']],
+    ['cluster: use only letters', [...two, '--cluster', 'Prod EU']],
     ['temporal.address: not a host and port', [...two, '--temporal', 'http://temporal:7233']],
     ['belongs to more than one person', ['--slack', 'A0,T0,C0', '--person', 'ada=Ada:U0', '--person', 'grace=Grace:U0']],
-    ['An address such as', [...two, '--url', 'firebreak.example.com']],
+    ['Expected an address such as', [...two, '--url', 'firebreak.example.com']],
   ])('writes nothing that would be refused later: %s', async (words, args) => {
     expect(await init(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(words) });
     expect(existsSync(join(folder, 'new'))).toBe(false);
@@ -138,11 +138,11 @@ describe('firebreak init', () => {
 
   test('says why nothing was looked at, and why nothing can be written', async () => {
     const { stdout } = await init(...two, '--kubeconfig', 'none');
-    expect(stdout).toMatch(/^The cluster does not answer \(.*none.*\): nothing was looked at\.$/m);
+    expect(stdout).toMatch(/^The cluster does not answer \(.*none.*\): the cluster was not read\.$/m);
     writeFileSync(join(folder, 'file'), '');
     expect(await init(...two, '--out', 'file')).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/file cannot be written: something of that name is there already/),
+      stderr: expect.stringMatching(/file cannot be written: something with that name already exists/),
     });
   });
 });
@@ -192,7 +192,7 @@ describe('on a terminal', () => {
       ['Name of the cluster', 'prod-eu\n'],
       ['Address of Temporal, or install', text],
     ]);
-    expect(shown).toContain('FB_ERR_INCOMPLETE: The command is incomplete: it was ended before all questions were answered');
+    expect(shown).toContain('FB_ERR_INCOMPLETE: The command is incomplete: the input ended before all questions were answered');
     expect(existsSync(join(folder, 'firebreak'))).toBe(false);
   });
 });

@@ -38,5 +38,5 @@ test.each([
 ] as const)('pack %s takes the name of a pack alone, and says which', async (command, written, more) => {
   const refused = await firebreakHere(['pack', command, written, ...more], { folder });
   expect(refused.status).toBe(2);
-  expect(refused.stderr).toContain('Write the name of the pack alone: acme.');
+  expect(refused.stderr).toContain('Expected only the name of the pack: acme.');
 });

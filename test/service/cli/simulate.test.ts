@@ -37,7 +37,7 @@ describe('firebreak simulate', () => {
     const unknown = await firebreak(['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'yes']);
     expect(unknown).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/no question was asked that has the answer “yes”, only: release, remove/),
+      stderr: expect.stringMatching(/no question was asked that has the answer “yes”: use one of release, remove/),
     });
   });
 
@@ -83,7 +83,7 @@ describe('firebreak simulate', () => {
     const ordinary = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items: [] };
     expect(await firebreak(['simulate', '-'], JSON.stringify(ordinary))).toMatchObject({
       status: 0,
-      stdout: 'Nothing of it is an alert.\n',
+      stdout: 'None of it is an alert.\n',
     });
     expect((await firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE'])).status).toBe(2);
     const unknown = await firebreak(['simulate', '--playbook', 'none']);
@@ -142,7 +142,7 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [burst, l
     writeFileSync(alert, JSON.stringify(shell));
     const tried = await firebreak(['simulate', alert, '--pack', pack, '--every']);
     expect(tried).toMatchObject({ status: 0, stderr: '' });
-    expect(tried.stdout).toMatch(/^ours\/burst\n {2}as if it had come: 5 times within 10m per workload\n/);
+    expect(tried.stdout).toMatch(/^ours\/burst\n {2}as if it had happened: 5 times within 10m per workload\n/);
     expect(tried.stdout).not.toContain('ours/lonely');
     const made = await firebreak(['simulate', '--pack', pack, '--every', '--json']);
     expect(
@@ -261,7 +261,7 @@ export default { name: 'ours', version: '1.0.0', playbooks: [{ id: 'ours/one', t
       expect(ended.status).toBe(1);
       expect(ended.stderr).toContain('the pack cannot be tried: firebreak.pack.ts:3: Error: not today');
       const dropped = await firebreak(['simulate', '--pack', greedy("void Promise.reject(new Error('lost'));"), '--json']);
-      expect(dropped.stderr).toMatch(/^a promise fails for which nothing waits: lost$/m);
+      expect(dropped.stderr).toMatch(/^a promise that nothing awaits was rejected: lost$/m);
       expect(JSON.parse(dropped.stdout)).toMatchObject({ story: { end: 'done' } });
     });
   });
@@ -288,7 +288,7 @@ describe('firebreak playbooks graph', () => {
     const [alert] = JSON.parse(readFileSync(join(samples, 'falco.json'), 'utf8'));
     const other = await on('other.json', JSON.stringify({ ...alert, rule: 'Another' }));
     expect(other.stderr).toContain('firebreak/ask-about-shell answers no alert in other.json');
-    expect(other.stderr).toContain('`firebreak simulate other.json` says what answers it');
+    expect(other.stderr).toContain('`firebreak simulate other.json` shows what answers it');
     expect((await on('none.json', '// nothing')).stderr).toContain(
       'FB_ERR_ALERT_INVALID: The alert cannot be read: none.json, line 1: not JSON',
     );

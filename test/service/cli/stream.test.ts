@@ -40,7 +40,7 @@ async function firebreak(...args: readonly string[]): Promise<{ readonly code: n
 describe('firebreak stream', () => {
   test('test sends one event that says that it is a test, and shows what the receiver answers', async () => {
     const taken = await firebreak('stream', 'test', 'siem');
-    expect(taken.stdout).toMatch(/has taken the event test-.*: HTTP status 200/);
+    expect(taken.stdout).toMatch(/accepted the event test-.*: HTTP status 200/);
     expect(taken.code).toBe(0);
     expect(server.taken[0]?.headers.authorization).toBe('Bearer t-1');
     const [event] = server.events;
@@ -53,27 +53,27 @@ describe('firebreak stream', () => {
     expect(ocsfProblems({ json })).toEqual([]);
     server.script = [401];
     const refused = await firebreak('stream', 'test', 'siem');
-    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('has not taken the event: HTTP status 401') });
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('did not accept the event: HTTP status 401') });
   });
 
   test.each([
-    ['an address', { http: { url: 'http://127.0.0.1:1/' } }, 'http://127.0.0.1:1 has not taken the event: nobody listens'],
+    ['an address', { http: { url: 'http://127.0.0.1:1/' } }, 'http://127.0.0.1:1 did not accept the event: nothing is listening'],
     [
       'a bucket',
       bucketAt('http://127.0.0.1:1'),
-      'the bucket events at http://127.0.0.1:1 has not taken the event: nobody listens',
+      'the bucket events at http://127.0.0.1:1 did not accept the event: nothing is listening',
     ],
     [
       'a broker',
       { kafka: { brokers: ['127.0.0.1:1'], topic: 'fb', plaintext: true } },
-      'the topic fb at 127.0.0.1:1 (Kafka) has not',
+      'the topic fb at 127.0.0.1:1 (Kafka) did not accept the event',
     ],
   ])('test of %s where nobody is says so, and where that is', async (_, to, said) => {
     writeConfiguration(home);
     appendFileSync(config, `streams: ${JSON.stringify([{ name: 'siem', to }])}\n`);
     const { code, stdout } = await firebreak('stream', 'test', 'siem');
     expect([code, stdout]).toEqual([1, expect.stringContaining(said)]);
-    expect(stdout).toContain('nobody listens at that address and port (');
+    expect(stdout).toContain('nothing is listening at that address and port (');
     expect(stdout).toContain('ECONNREFUSED');
   });
 

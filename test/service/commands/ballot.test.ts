@@ -51,7 +51,7 @@ test('what is printed before it is signed is what the question and its plans say
     'About: deployment/shop/cart, cluster lab, critical',
     'Question: Is it expected?',
     'If nobody answers until 2026-05-01T00:15:00.000Z: It stays.',
-    'Answer of ada: Release pod (weakens the response, needs 2 people)',
+    'Answer by ada: Release pod (weakens the response, needs 2 people)',
     '  pod/shop/cart-x2x8k: restores its labels',
     '  touches: pod/shop/cart-x2x8k',
     '  note: it can talk again',
@@ -126,8 +126,8 @@ describe('what a choice’s form asks for', () => {
   });
 
   test.each<[readonly string[], string]>([
-    [['who=ada'], 'For how many hours? Set --set hours=…: a number from 1 to 72'],
-    [['hours=4', 'who=eve'], 'Who looks? Set --set who=…: at most 10 people of oncall, by their ids, separated by commas'],
+    [['who=ada'], 'For how many hours? Use --set hours=…: a number from 1 to 72'],
+    [['hours=4', 'who=eve'], 'Who looks? Use --set who=…: at most 10 people of oncall, by their ids, separated by commas'],
     [['hours'], 'write --set FIELD=VALUE, not hours'],
     [['hours=4', 'who=ada', 'other=1'], 'release does not ask for other'],
   ])('%j: what is wrong is said with what to write', (set, says) => {

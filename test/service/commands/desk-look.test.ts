@@ -127,7 +127,7 @@ describe('the sign-in', () => {
     // Somebody has made a copy before.
     writeFileSync(file, text);
     expect((await look('leaving', ['incidents', 'list'])).stderr).toContain(
-      'renews this sign-in no more: it has ended or was revoked',
+      'no longer renews this sign-in: it has expired or was revoked',
     );
   });
 });
@@ -150,7 +150,7 @@ describe('what is seen', () => {
     const { status, stderr } = await look('shop', ['incidents', 'show', 'bank/Deployment/cart']);
     expect([status, stderr]).toEqual([
       1,
-      expect.stringContaining('there is no incident incident/c/bank/Deployment/cart, or it is not for you'),
+      expect.stringContaining('there is no incident incident/c/bank/Deployment/cart, or you may not see it'),
     ]);
   });
 
@@ -261,7 +261,7 @@ describe('what is seen', () => {
   test('restraints and suppressions are not called none while the cell does not say', async () => {
     for (const noun of ['restraints', 'suppress']) {
       const { status, stderr } = await look('viewer', [noun, 'list']);
-      expect([status, stderr]).toEqual([1, expect.stringContaining('the cell does not say now what is in force')]);
+      expect([status, stderr]).toEqual([1, expect.stringContaining('the cell cannot report what is in force at the moment')]);
     }
   });
 });
@@ -285,12 +285,12 @@ describe('which way', () => {
     const typed = await firebreakHere(['incidents', 'list', '--config', 'none.yaml'], { folder, env });
     expect(typed.stderr).toContain('FB_ERR_CONFIG_INVALID');
     const both = await look('viewer', ['incidents', 'list', '--config', 'none.yaml']);
-    expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('two ways to look')]);
+    expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('cannot be combined')]);
   });
 
   test('without TLS only this machine itself is asked', async () => {
     const { status, stderr } = await firebreakHere(['incidents', 'list', '--desk', 'http://firebreak.example.com'], { folder });
-    expect([status, stderr]).toEqual([2, expect.stringContaining('https is needed, except on this machine itself')]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('https is required, except on this machine itself')]);
   });
 
   test('neither Temporal nor a database is so much as loaded, and no configuration is there', async () => {
@@ -333,7 +333,7 @@ describe('a token goes to its desk alone', () => {
       expect((await firebreakHere(at, { folder, env })).stderr).toContain('nobody has signed in at');
       expect(asked).toEqual([]);
       writeFileSync(file, JSON.stringify({ ...JSON.parse(text), desk: url, expiresAt: Date.now() + 600_000 }));
-      expect((await firebreakHere(at, { folder, env })).stderr).toContain('is no desk of Firebreak');
+      expect((await firebreakHere(at, { folder, env })).stderr).toContain('is not a desk of Firebreak');
       expect(asked).toHaveLength(1);
     } finally {
       other.closeAllConnections();
@@ -369,13 +369,16 @@ test('a certificate of an authority of one’s own is trusted only where a file 
         cwd: folder,
         env: { ...aloneEnv('behind'), ...env },
       });
-    expect(await ask({})).toMatchObject({ code: 1, stderr: expect.stringContaining('--ca FILE names your own authority') });
+    expect(await ask({})).toMatchObject({ code: 1, stderr: expect.stringContaining('name your own with --ca FILE') });
     expect(await ask({ FIREBREAK_DESK_CA: cert })).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('shop/Deployment/cart'),
     });
     const missing = await ask({ FIREBREAK_DESK_CA: join(folder, 'none.pem') });
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('the authorities of --ca cannot be read') });
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the certificate authorities of --ca cannot be read'),
+    });
   } finally {
     front.closeAllConnections();
     await new Promise((resolve) => front.close(resolve));

@@ -77,6 +77,6 @@ test('evidence of an incident that Temporal cannot tell of is found in the store
   ]);
   expect(table).toMatch(/CLASS[\s\S]* logs /);
   expect([JSON.parse(byIncident), JSON.parse(byAddress)]).toEqual([JSON.parse(verified), JSON.parse(verified)]);
-  expect(shortened).toContain('not the whole SHA-256 of a manifest');
+  expect(shortened).toContain('nor the full SHA-256 of a manifest');
   expect(elsewhere).toContain(`Nothing is kept in the folder ${join(folder, 'elsewhere', 'evidence')}`);
 });

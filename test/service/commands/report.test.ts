@@ -70,7 +70,7 @@ describe('firebreak report decisions', () => {
 
   test('wants a span that it knows', async () => {
     await expect(firebreak('report', 'decisions', '--since', 'yesterday')).rejects.toMatchObject({
-      stderr: expect.stringContaining('Write hours, days or weeks'),
+      stderr: expect.stringContaining('Expected hours, days or weeks'),
     });
   });
 });
@@ -87,8 +87,8 @@ describe('firebreak report compliance', () => {
 
   test.each([
     ['none/report.html', /FB_ERR_INCOMPLETE.*none\/report\.html cannot be written: there is no such folder\n/],
-    ['firebreak.yaml/report.html', /FB_ERR_INCOMPLETE.*cannot be written: a part of the path is no folder\n/],
-    ['firebreak.yaml', /FB_ERR_REFUSED.*firebreak\.yaml is there already: choose another name\n/],
+    ['firebreak.yaml/report.html', /FB_ERR_INCOMPLETE.*cannot be written: part of the path is not a folder\n/],
+    ['firebreak.yaml', /FB_ERR_REFUSED.*firebreak\.yaml already exists: choose another name\n/],
   ])('says why %s was not written', async (out, said) => {
     const asked = ['--framework', 'soc-2', '--period', '2026-01', '--format', 'html', '--out', join(folder, out)];
     await expect(firebreak('report', 'compliance', ...asked)).rejects.toMatchObject({ stderr: expect.stringMatching(said) });
@@ -96,7 +96,7 @@ describe('firebreak report compliance', () => {
 
   test('does not say that nothing happened in a time that has not begun', async () => {
     await expect(compliance(String(new Date(now).getUTCFullYear() + 1))).rejects.toMatchObject({
-      stderr: expect.stringContaining('It has not begun'),
+      stderr: expect.stringContaining('The period has not begun'),
     });
   });
 });

@@ -85,10 +85,10 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
     signal: stop.signal,
   });
   writePackFolder(pack, { 'saying.ts': 'export const saying = (): number => Date.now();\n' });
-  const mistake = 'saying.ts:1: Date.now reads the clock, and another one at each replay';
+  const mistake = 'saying.ts:1: Date.now reads the clock, which differs at each replay';
   await eventually('the mistake', () => said.includes(mistake));
   writePackFolder(pack, { 'saying.ts': acmeFiles['saying.ts'] });
-  await eventually('what runs', () => said.at(-1) === 'the pack is the same as the running code again');
+  await eventually('what runs', () => said.at(-1) === 'the pack matches the running code again');
   expect(said).toHaveLength(2);
   writePackFolder(pack, {
     'test/other.test.ts': '// no part of it\n',
@@ -175,7 +175,7 @@ test('commands go by what the service has taken of a watched pack, pinned or not
     expect(listed.stdout).toContain('acme/miner');
     expect(() => loadConfig({ ...command, watched: [] })).toThrow();
     const checked = await firebreakHere(['config', 'check', '--config', command.path], { folder });
-    expect(checked.stderr).toMatch(/not what is pinned|not pinned|acme\/miner/);
+    expect(checked.stderr).toMatch(/differs from the pinned one|not pinned|acme\/miner/);
     // A service that watches nothing has accepted none.
     keepAsAccepted(config, []);
     expect(await list()).toMatchObject({ status: 1 });

@@ -61,6 +61,6 @@ test('what trusts nobody, or everybody, is refused', () => {
   ]);
   for (const one of ['cart', '*/shop', 'registry.example.com/*/cart', 'https://registry.example.com/cart'])
     expect(problems({ trust: [{ repositories: [one], keys: ['k'] }] })).toEqual([
-      expect.stringContaining('not a whole repository'),
+      expect.stringContaining('not a complete repository'),
     ]);
 });

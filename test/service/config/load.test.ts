@@ -120,7 +120,7 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
 describe('a wrong file', () => {
   test('names path, line and the nearest known name of an unknown key', () => {
     expect(problems(`${minimal}guardrails:\n  automaticFrm: critical\n`)).toEqual([
-      { path: 'guardrails.automaticFrm', line: 9, problem: 'this key is not known', remedy: 'Did you mean automaticFrom?' },
+      { path: 'guardrails.automaticFrm', line: 9, problem: 'unknown key', remedy: 'Did you mean automaticFrom?' },
     ]);
   });
 
@@ -148,7 +148,7 @@ describe('a wrong file', () => {
   test('is refused when a secret is written into it, and the message does not repeat the secret', () => {
     const text = minimal.replace('{ env: FALCO_TOKEN }', 'hunter2');
     const [problem] = problems(`${text}audit: { url: 'postgres://u:hunter2@host/db' }\n`);
-    expect(problem?.problem).toBe('a secret is never written into this file');
+    expect(problem?.problem).toBe('a secret must not be written into this file');
     expect(JSON.stringify(problems(`${text}audit: { url: 'postgres://u:hunter2@host/db' }\n`))).not.toContain('hunter2');
   });
 
@@ -240,7 +240,7 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
   test('of a service that has never run, the key that its first start makes is no lost file', () => {
     const config = loadConfig({ path: write(`${minimal}stateDir: never-run\n`), env: {} });
     const asked = () => resolveSecrets({ config, env: {}, roles: [] });
-    expect(asked).toThrow(/no service has run with the state directory \S+never-run yet: its first start makes \S+codec\.key/);
+    expect(asked).toThrow(/no service has run with the state directory \S+never-run yet: its first start creates \S+codec\.key/);
     // A key that was made and is gone is lost: the message does not suggest making another.
     mkdirSync(join(config.stateDir, 'keys'), { recursive: true });
     expect(asked).toThrow(/codec\.key cannot be read or is empty/);

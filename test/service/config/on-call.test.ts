@@ -67,7 +67,7 @@ describe('what is wrong is named with its place and what to do', () => {
     [
       'a time zone that is none',
       '\n  schedules:\n    oncall: { timeZone: Europe/Atlantis, rotations: [{ people: [ana], from: 2026-03-02 }] }',
-      /^roster\.schedules\.oncall\.timeZone: not a time zone of the IANA list\. Write its name/,
+      /^roster\.schedules\.oncall\.timeZone: not an IANA time zone\. Write its name/,
     ],
     [
       'a group that is none',
@@ -77,7 +77,7 @@ describe('what is wrong is named with its place and what to do', () => {
     [
       'a schedule of nobody',
       schedule('rotations: []'),
-      /^roster\.schedules\.oncall: nobody is ever on call by it\. Add a rotation/,
+      /^roster\.schedules\.oncall: it never puts anybody on call\. Add a rotation/,
     ],
     [
       'a turn of a stranger',
@@ -87,12 +87,12 @@ describe('what is wrong is named with its place and what to do', () => {
     [
       'a day that is on no calendar',
       schedule('rotations: [{ people: [ana], from: 2026-02-30 }]'),
-      /^roster\.schedules\.oncall\.rotations\[0\]\.from: not a time of the wall clock\. Write/,
+      /^roster\.schedules\.oncall\.rotations\[0\]\.from: not a wall-clock time\. Write/,
     ],
     [
       'a turn that begins in UTC',
       schedule('rotations: [{ people: [ana], from: 2026-03-02T09:00Z }]'),
-      /rotations\[0\]\.from: not a time of the wall clock/,
+      /rotations\[0\]\.from: not a wall-clock time/,
     ],
     [
       'an override that ends before it begins',
@@ -115,18 +115,18 @@ describe('what is wrong is named with its place and what to do', () => {
     [
       'to nobody',
       handed(from('ana', 'eve')),
-      /^roster\.delegations\[0\]\.to: eve is no id of a person in people\. Name one of: ana, ben, lea\./,
+      /^roster\.delegations\[0\]\.to: eve is not the id of anyone in people\. Name one of: ana, ben, lea\./,
     ],
     ['to oneself', handed(from('ana', 'ana')), /^roster\.delegations\[0\]\.to: a right cannot be handed to oneself/],
     [
       'to two at once',
       handed(from('ana', 'ben', 1, 4), from('ana', 'lea', 3, 5)),
-      /^roster\.delegations\[1\]\.from: ana has handed the right over already/,
+      /^roster\.delegations\[1\]\.from: ana has already handed the right over/,
     ],
     [
       'to somebody who is away',
       handed(from('ana', 'ben', 1, 4), from('ben', 'lea', 3, 5)),
-      /^roster\.delegations\[0\]\.to: ben has handed over too.*such as lea/,
+      /^roster\.delegations\[0\]\.to: ben has also handed the right over.*such as lea/,
     ],
   ])('a right handed %s', (_what, rest, expected) => {
     expect(problems(rest)).toEqual([expect.stringMatching(expected)]);
@@ -141,16 +141,13 @@ describe('what is wrong is named with its place and what to do', () => {
     writeFileSync(join(folder, 'key.pem'), pem);
     const both = `\n    - { id: ana, name: Ana, keys: [key.pem] }\n    - { id: ben, name: Ben, keys: [${JSON.stringify(pem)}] }\n    - { id: lea, name: Lea }`;
     expect(problems('', both)).toEqual([
-      'roster.people[1].keys[0]: this key is ana’s too. Each person makes a key of their own.',
+      'roster.people[1].keys[0]: this key also belongs to ana. Each person needs a key of their own.',
     ]);
   });
 
   test.each([
     ['night', 'there is no such group. Name a group: oncall, leads.'],
-    [
-      'oncall',
-      'nobody of the group oncall is known by an id of PagerDuty. Add pagerduty: ID to the people of the group in roster.people.',
-    ],
+    ['oncall', 'nobody in the group oncall has a PagerDuty id. Add pagerduty: ID to the people of the group in roster.people.'],
   ])('an outside schedule of the group %s that finds nobody', (group, expected) => {
     const pagerduty = `{ routingKey: { env: A }, onCall: { token: { env: B }, schedules: { ${group}: PI7DH85 } } }`;
     expect(problems(`\npaging: { pagerduty: ${pagerduty} }`)).toEqual([
@@ -169,12 +166,12 @@ describe('a user group of Slack', () => {
   });
 
   test('is refused by name, for a group that there is not, and where nobody of the group is in Slack', () => {
-    expect(problems(slack('oncall', 'oncall-team'), listed)[0]).toMatch(/slack.userGroups.oncall: not an id of a user group/);
+    expect(problems(slack('oncall', 'oncall-team'), listed)[0]).toMatch(/slack.userGroups.oncall: not a Slack user group id/);
     expect(problems(slack('night'), listed)).toEqual([
       'slack.userGroups.night: there is no such group. Name a group: oncall, leads.',
     ]);
     expect(problems(slack('oncall'))).toEqual([
-      'slack.userGroups.oncall: nobody of the group oncall has a Slack id. Add slack: [ID] to the people of the group.',
+      'slack.userGroups.oncall: nobody in the group oncall has a Slack id. Add slack: [ID] to the people of the group.',
     ]);
   });
 });
@@ -196,7 +193,7 @@ describe('the identity provider of the widest steps', () => {
 
   test('knows at least one, each by a subject of their own', () => {
     expect(problems(stepUp('https://login.example.com'))).toEqual([
-      expect.stringContaining('stepUp: nobody of the roster is known to the identity provider'),
+      expect.stringContaining('stepUp: nobody in the roster is known to the identity provider'),
     ]);
     expect(problems('', known.replace('name: Lea', 'name: Lea, subject: sub-ben'))).toEqual([
       expect.stringContaining('the subject sub-ben belongs to more than one person'),

@@ -68,7 +68,7 @@ describe('is refused, with its place and what to do', () => {
       {},
       [playbook('a', { levels: [{ group: 'security', within: '15m' }] })],
       'roster.groups',
-      'Add it to roster.groups (there: oncall, leads)',
+      'Add it to roster.groups (it has: oncall, leads)',
     ],
     [
       'a group that leases ask and the roster lacks',

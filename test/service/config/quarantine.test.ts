@@ -35,8 +35,8 @@ test('{} stands for the usual DNS, and a single address for a block of one', () 
 test.each([
   [{ dns: { addresses: ['0.0.0.0/0'] } }, 'actions.quarantine.dns.addresses[0]: not a single IP address'],
   [{ dns: { podLabels: {} } }, 'actions.quarantine.dns.podLabels: at least one label'],
-  [{ forensics: { namespace: 'firebreak' } }, 'actions.quarantine.forensics.namespace: Firebreak’s own'],
-  [{ dns: { podLabels: { app: 'not a value' } } }, 'not a value of a label'],
+  [{ forensics: { namespace: 'firebreak' } }, 'actions.quarantine.forensics.namespace: this is Firebreak’s own'],
+  [{ dns: { podLabels: { app: 'not a value' } } }, 'not a valid label value'],
   [{ dns: { podLabels: { 'not/a/name': 'dns' } } }, 'podLabels'],
   [{ forensics: {} }, 'actions.quarantine.forensics.namespace'],
 ])('what is too wide is refused: %j', (quarantine, problem) => {

@@ -34,7 +34,7 @@ rotation: { ${vault}secrets: [${entries}] }
 
   test.each([
     ['no provider', '{ namespace: shop, secret: db }', 'rotation.secrets[0]: no provider is named'],
-    ['the same Secret twice', `${db}, ${db}`, 'rotation.secrets[1]: this Secret is named before'],
+    ['the same Secret twice', `${db}, ${db}`, 'rotation.secrets[1]: this Secret is already listed above'],
     ['a successor’s name', db.replace('db,', 'db-fb0123456789,'), 'rotation.secrets[0].secret: this is the name of a successor'],
     [
       'two roles that nothing tells apart',
@@ -42,18 +42,26 @@ rotation: { ${vault}secrets: [${entries}] }
       'rotation.secrets[0].postgresRole.keys: with two roles the Secret must say which one it is',
     ],
     ['one role twice', db.replace('roles: [shop]', 'roles: [a, a], keys: { username: u }'), 'the same role is named twice'],
-    ['a URL in the file', db.replace('{ env: DB }', "'postgres://a:canary@db/shop'"), 'a secret is never written into this file'],
+    [
+      'a URL in the file',
+      db.replace('{ env: DB }', "'postgres://a:canary@db/shop'"),
+      'a secret must not be written into this file',
+    ],
     [
       'what Vault lends, from elsewhere too',
       db.replace(' } }', ' }, vaultLease: { path: database/creds/shop } }'),
-      'rotation.secrets[0].vaultLease: what Vault lends comes from nowhere else',
+      'rotation.secrets[0].vaultLease: what Vault leases comes from nowhere else',
     ],
     [
       'Vault without one',
       '{ namespace: shop, secret: db, vaultKv: { path: shop/db } }',
-      'rotation.vault: a Secret is in Vault, and no Vault',
+      'rotation.vault: a Secret is in Vault, but no Vault',
     ],
-    ['a path that leads out', '{ namespace: shop, secret: db, vaultKv: { path: a/../b } }', 'vaultKv.path: not a path in Vault'],
+    [
+      'a path that leads out',
+      '{ namespace: shop, secret: db, vaultKv: { path: a/../b } }',
+      'vaultKv.path: not a valid Vault path',
+    ],
     [
       'a password that is kept nowhere',
       db.replace(' } }', ' }, vaultKv: { path: shop/db, properties: { DB: db } } }'),
@@ -62,24 +70,24 @@ rotation: { ${vault}secrets: [${entries}] }
     [
       'AWS without an account',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }',
-      'rotation.aws: a Secret is of AWS, and no AWS account',
+      'rotation.aws: a Secret is of AWS, but no AWS account',
     ],
     [
       'a user of AWS in two Secrets',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop } }, { namespace: pay, secret: s3, awsAccessKey: { user: shop } }',
-      'rotation.secrets[1].awsAccessKey.user: this user is named before',
+      'rotation.secrets[1].awsAccessKey.user: this user is already listed above',
     ],
     [
       'two providers',
       db.replace(' } }', ' }, awsAccessKey: { user: shop } }'),
-      'rotation.secrets[0].awsAccessKey: it is of PostgreSQL already',
+      'rotation.secrets[0].awsAccessKey: it already belongs to PostgreSQL',
     ],
     [
       'a secret key of AWS that is kept nowhere',
       '{ namespace: shop, secret: s3, awsAccessKey: { user: shop }, vaultKv: { path: s3, properties: { AWS_ACCESS_KEY_ID: id } } }',
       'rotation.secrets[0].vaultKv.properties: what changes is not kept',
     ],
-    ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: this key is not known'],
+    ['labels', db.replace('secret: db', 'secret: db, labels: { app: x }'), 'rotation.secrets[0].labels: unknown key'],
   ])('%s is a problem that is named', (_, entries, problem) => {
     const found = problemsOf(entries);
     expect(found.join('\n')).toContain(problem);

@@ -49,10 +49,10 @@ test('the network policy lets the desk out to its brokers', async () => {
 
 test.each<[string, object, string]>([
   ['a password that goes over the network as it is', { plaintext: true, sasl: { ...account, mechanism: 'plain' } }, 'needs TLS'],
-  ['certificates where there is no TLS', { plaintext: true, tls: { caFile: 'ca.pem' } }, 'leaves no place for tls'],
+  ['certificates where there is no TLS', { plaintext: true, tls: { caFile: 'ca.pem' } }, 'plaintext and tls cannot be combined'],
   ['a key without its certificate', { tls: { keyFile: 'key.pem' } }, 'needed together'],
   ['a broker without a port', { brokers: ['kafka-1.example.com'] }, 'not HOST:PORT'],
-  ['a topic that Kafka would not make', { topic: 'a topic' }, 'not a name of a topic'],
+  ['a topic that Kafka would not make', { topic: 'a topic' }, 'not a valid topic name'],
 ])('%s is refused', (_, over, problem) => {
   const kafka = { ...broker, ...over };
   const problems = checkConfig({ path: written({ kafka }), env: {} });

@@ -62,9 +62,14 @@ describe('the way to Temporal', () => {
 
   test.each([
     ['half of a client certificate', 'tls: { certFile: client.pem },', {}, /certFile and keyFile are needed together/],
-    ['half of one in the environment', '', { TEMPORAL_TLS_CLIENT_CERT_PATH: '/c' }, /names a client certificate or its key/],
+    [
+      'half of one in the environment',
+      '',
+      { TEMPORAL_TLS_CLIENT_CERT_PATH: '/c' },
+      /sets only one of the client certificate and its key/,
+    ],
     ['an API key without TLS', 'tls: false,', { TEMPORAL_API_KEY: 'k' }, /could be read on the way/],
-    ['any server', '', { TEMPORAL_TLS: 'true', TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: 'true' }, /believe any server/],
+    ['any server', '', { TEMPORAL_TLS: 'true', TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: 'true' }, /trust any server/],
     ['a file that is not there', 'tls: { caFile: nowhere.pem },', {}, /temporal\.tls\.caFile.*nowhere\.pem cannot be read/],
   ])('%s is refused, with the remedy', (_what, temporal, env, message) => {
     expect(() => accessOf(temporal, env)).toThrow(message);

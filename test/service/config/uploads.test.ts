@@ -37,7 +37,7 @@ test('where one is named the process listens, and says so where it cannot', asyn
   const port = typeof at === 'object' ? (at?.port ?? 0) : 0;
   await expect(openDoor({ config: read({ uploads: { address, listen: { port } } }), log })).rejects.toMatchObject({
     code: 'FB_ERR_CONFIG_INVALID',
-    detail: `forensics.uploads.listen: 127.0.0.1:${port}: something listens there already: end it, or set another port`,
+    detail: `forensics.uploads.listen: 127.0.0.1:${port}: something listens there already: stop it, or set another port`,
   });
   taken.close();
 });

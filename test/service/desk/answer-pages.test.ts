@@ -236,7 +236,7 @@ describe('the page of a question', () => {
     const refused = await sendOff(later);
     expect([refused.status, await refused.text()]).toEqual([
       422,
-      expect.stringContaining('In how many &lt;hours&gt;?: Write a number from 1 to 72.'),
+      expect.stringContaining('In how many &lt;hours&gt;?: Enter a number from 1 to 72.'),
     ]);
     await answer({ ...later, 'form:later:hours': '4' }, 'sub-ana');
     const [vote] = sent;
@@ -251,7 +251,7 @@ describe('the page of a question', () => {
 
   test('lets who signs in decide, by a vote that the cell believes for the provider’s word alone', async () => {
     const page = await answer(filled, 'sub-ana');
-    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken: “No, delete it”.') });
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Received: “No, delete it”.') });
     const [vote] = sent;
     if (!vote) throw new Error('no vote');
     expect(vote.vote).toMatchObject({ via: 'page', person: 'ana', choice: 'remove', reason: 'nobody built it' });
@@ -262,7 +262,7 @@ describe('the page of a question', () => {
     expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in'), signed: true });
     expect(await checked(vote, false)).toEqual({
       ok: false,
-      reason: expect.stringContaining('knows no identity provider'),
+      reason: expect.stringContaining('has no identity provider'),
       signed: true,
     });
   });
@@ -287,8 +287,8 @@ describe('the page of a question', () => {
     ['nobody', { ...filled, person: '' }, 'Say who you are.'],
     ['somebody whom the provider does not know', { ...filled, person: 'eve' }, 'Say who you are.'],
     ['no reason', { ...filled, reason: '' }, ''],
-    ['more of a reason than is read', { ...filled, reason: 'x'.repeat(501) }, 'characters at most; these are 501'],
-    ['that much of one where none is needed', { choice: 'keep', person: 'ben', reason: 'x'.repeat(501) }, 'these are 501'],
+    ['more of a reason than is read', { ...filled, reason: 'x'.repeat(501) }, 'characters; this one has 501'],
+    ['that much of one where none is needed', { choice: 'keep', person: 'ben', reason: 'x'.repeat(501) }, 'this one has 501'],
     ['another target', { ...filled, target: 'zzzz' }, 'These are not the last four characters'],
   ])('is not taken with %s, and keeps what was typed', async (_what, form, problem) => {
     const response = await sendOff(form);
@@ -321,7 +321,7 @@ describe('the page of a question', () => {
 
   test('says what became of it, and asks nothing more then', async () => {
     timeline.push(
-      { at: '2026-03-01T14:05:00Z', kind: 'vote.refused', actor: 'person/ana', text: 'Who asks may not answer.' },
+      { at: '2026-03-01T14:05:00Z', kind: 'vote.refused', actor: 'person/ana', text: 'The person who asks may not answer.' },
       { at: '2026-03-01T14:06:00Z', kind: 'vote.accepted', actor: 'person/lea', text: 'Lea: remove: I never said so' },
     );
     await answer({ choice: 'keep', person: 'ben' }, 'sub-ben');
@@ -332,7 +332,7 @@ describe('the page of a question', () => {
       status: { state: 'decided', choice: 'keep', by: ['ben'], at: '2026-03-01T14:06:00Z' },
     };
     const text = await (await fetch(link)).text();
-    expect(text).toContain('14:05 UTC  Ana was refused: Who asks may not answer.');
+    expect(text).toContain('14:05 UTC  Ana was refused: The person who asks may not answer.');
     expect(text).toMatch(/UTC {2}Ben: Keep it/);
     expect(text).not.toMatch(/I never said so|Ana: keep/);
     expect(text).toContain('This is no longer asked: decided: Keep it, by Ben');
@@ -341,7 +341,7 @@ describe('the page of a question', () => {
 
   test('says so where the incident does not answer, and takes the answer all the same', async () => {
     current = undefined;
-    expect(await (await fetch(link)).text()).toContain('The incident does not answer now');
+    expect(await (await fetch(link)).text()).toContain('The incident does not answer at the moment');
     expect((await sendOff(filled)).status).toBe(303);
   });
 });
@@ -388,7 +388,7 @@ describe('the page about what is in force', () => {
   test('wants a reason for a release, and takes nothing from who is not asked', async () => {
     const url = await linkOf();
     const unreasoned = await sendOff({ choice: 'release', person: 'ana' }, {}, url);
-    expect([unreasoned.status, await unreasoned.text()]).toEqual([422, expect.stringContaining('Say why')]);
+    expect([unreasoned.status, await unreasoned.text()]).toEqual([422, expect.stringContaining('Give a reason')]);
     expect((await sendOff({ choice: 'release', person: 'ana', reason: 'our own job' }, {}, url)).status).toBe(303);
     expect((await sendOff({ choice: 'extend', person: 'lea' }, {}, url)).status).toBe(403);
     expect(sent).toEqual([]);

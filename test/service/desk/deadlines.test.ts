@@ -142,7 +142,7 @@ describe('deadlines of notifications', () => {
     expect(due.sort()).toEqual([early, early, early, notification, notification, notification]);
     expect(calls()).toHaveLength(6);
     expect((await provider().linesOf(incident)).join()).toContain(
-      'NIS2 incident notification: HAS RUN OUT 2026-03-02T10:00:00.000Z',
+      'NIS2 incident notification: OVERDUE since 2026-03-02T10:00:00.000Z',
     );
     expect((await desk().linesOf(incident)).join()).toContain('NIS2 incident notification: due 2026-03-04T10:00:00.000Z');
   });
@@ -216,7 +216,7 @@ describe('deadlines of notifications', () => {
     at(71.5);
     await desk().look();
     expect(calls()).toEqual([
-      expect.stringContaining('early warning: its time is over'),
+      expect.stringContaining('early warning: overdue since'),
       expect.stringContaining('notification: due'),
     ]);
   });
@@ -235,7 +235,7 @@ describe('deadlines of notifications', () => {
     await desk().look();
     expect(calls()).toHaveLength(1);
     expect(calls('resolved')).toHaveLength(1);
-    expect(await desk().linesOf(incident)).toEqual([expect.stringContaining('not to be notified, by Ben')]);
+    expect(await desk().linesOf(incident)).toEqual([expect.stringContaining('no notification needed, by Ben')]);
   });
 
   test('run although their start’s signer is not known any more, and count from the earliest moment that anybody named', async () => {
@@ -286,7 +286,7 @@ describe('deadlines of notifications', () => {
   test('of a vulnerability has its last one from when a measure is available', async () => {
     const cra = { ...about, regime: 'cra-vulnerability' } as const;
     await order({ ...start, ...cra });
-    expect((await desk().linesOf(incident))[2]).toContain('nobody can say yet');
+    expect((await desk().linesOf(incident))[2]).toContain('the due date is not known yet');
     await order({ kind: 'deadline.measure', ...cra, availableAt: '2026-03-05T00:00:00.000Z', reason: '1.4.2 is out' });
     expect((await desk().linesOf(incident))[2]).toContain('CRA final report: due 2026-03-19T00:00:00.000Z');
   });

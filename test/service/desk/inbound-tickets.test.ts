@@ -83,7 +83,7 @@ test('a comment is one line without secrets, and what turns text round is writte
   const comment = 'ours:\n‮ mysql -psecretpass <@U01ADA>';
   await post(githubDelivery({ ...closed, event: 'issue_comment', action: 'created', comment }));
   const [told = ''] = await words();
-  expect(told).toContain('github 7 has a comment of lea: ours: \\u{202e}');
+  expect(told).toContain('github 7 has a comment from lea: ours: \\u{202e}');
   expect(told).not.toContain('secretpass');
 });
 

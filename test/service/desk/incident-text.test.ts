@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { incidentText } from '../../../service/desk/slash/slash-look.ts';
 
-const begins = 'acme@1.2.0 is observed, and has done nothing. With nobody answering acme/miner would come to:';
-const observed = `${begins} quarantinePod, snapshotPodState, openTicket; quarantinePod in force; it asks once`;
+const begins = 'acme@1.2.0 is only observed and has done nothing. With nobody answering, acme/miner would result in:';
+const observed = `${begins} quarantinePod, snapshotPodState, openTicket; quarantinePod in force; it would ask once`;
 const closed: Parameters<typeof incidentText>[0] = {
   incident: { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' },
   openedAt: '2026-11-27T12:00:00.000Z',
@@ -26,7 +26,7 @@ const roster = { people: [], groups: {} };
 test('the details of a closed incident say in full what a version that was observed would have done', () => {
   const text = incidentText(closed, roster);
   expect(text).toContain(
-    `*What an observed version would have done*\n•  ${begins} quarantine pod, snapshot pod state, open ticket; quarantine pod in force; it asks once`,
+    `*What an observed version would have done*\n•  ${begins} quarantine pod, snapshot pod state, open ticket; quarantine pod in force; it would ask once`,
   );
 });
 

@@ -94,7 +94,7 @@ const votes: ClickVotes = {
       ...(reason !== undefined && { reason }),
     };
     sent.push({ ...signVote(vote), ...(idToken !== undefined && { idToken }) });
-    return { text: 'Taken: “Yes, drain it”.', taken: true };
+    return { text: 'Received: “Yes, drain it”.', taken: true };
   },
 };
 
@@ -128,7 +128,7 @@ async function linkFor(person: string, asked = question): Promise<string> {
 async function signIn(person: string, asked = question): Promise<SignedVote> {
   desk.provider.person = `sub-${person}`;
   const page = await new Browser().go(await linkFor(person, asked), 'POST');
-  expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken: “Yes, drain it”.') });
+  expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Received: “Yes, drain it”.') });
   const vote = sent.at(-1);
   if (!vote) throw new Error('no vote was sent');
   return vote;
@@ -165,7 +165,7 @@ describe('the way from the click to the vote', () => {
   test('ends where somebody else signs in, and is on record', async () => {
     desk.provider.person = 'sub-ben';
     const page = await new Browser().go(await linkFor('ana'), 'POST');
-    expect(page).toMatchObject({ status: 403, text: expect.stringContaining('somebody else') });
+    expect(page).toMatchObject({ status: 403, text: expect.stringContaining('somebody other than') });
     expect(sent).toEqual([]);
     expect(refusals).toEqual(['signed in as somebody else: sub-ben']);
   });
@@ -190,7 +190,7 @@ describe('the way from the click to the vote', () => {
     deliverable = false;
     expect((await new Browser().go(link, 'POST')).text).toContain('Could not be delivered.');
     deliverable = true;
-    expect((await new Browser().go(link, 'POST')).text).toContain('Taken');
+    expect((await new Browser().go(link, 'POST')).text).toContain('Received');
     expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 404 });
     expect(await new Browser().go(link)).toMatchObject({ status: 404 });
     expect(sent).toHaveLength(1);
@@ -199,7 +199,7 @@ describe('the way from the click to the vote', () => {
   test('is not open to who may not answer, nor to whom the roster does not know at the provider', async () => {
     expect(await desk.flow.open({ ...clickOf('ana'), slackUser: 'U9' }, shown)).toEqual({ text: 'You are not on call.' });
     const unknown = await desk.flow.open(clickOf('eve'), shown);
-    expect(unknown).toEqual({ text: expect.stringContaining('does not say who you are') });
+    expect(unknown).toEqual({ text: expect.stringContaining('does not link you to an account') });
     for (const path of ['nothing', '../x', `${'A'.repeat(24)}`, 'callback?state=x&code=y', 'callback'])
       expect((await new Browser().go(`${desk.publicUrl}/sign-in/${path}`)).status).toBeGreaterThanOrEqual(400);
   });
@@ -212,12 +212,12 @@ describe('the cell', () => {
     expect(await checked(bare)).toEqual({ ok: false, reason: expect.stringContaining('needs a sign-in'), signed: true });
     expect(await checked({ ...bare, idToken: `${idToken}x` })).toMatchObject({ ok: false });
     const bens = { ...signVote({ ...bare.vote, id: 'other', person: 'ben' }), idToken };
-    expect(await checked(bens)).toEqual({ ok: false, reason: 'You have signed in as somebody else.', signed: true });
+    expect(await checked(bens)).toEqual({ ok: false, reason: 'You signed in as somebody else.', signed: true });
     const changed = questionWith('q1', 'one pod more');
     const moved = { ...signVote({ ...bare.vote, questionDigest: questionDigest(changed) }), idToken };
     expect(await checked(moved, changed)).toEqual({
       ok: false,
-      reason: expect.stringContaining('for another answer'),
+      reason: expect.stringContaining('for a different answer'),
       signed: true,
     });
     const later = { ...signVote({ ...bare.vote, at: new Date(Date.now() + 4 * 60_000 + 3_600_000).toISOString() }), idToken };

@@ -102,7 +102,7 @@ describe('the doctor', () => {
     const fault = new Error('password=hunter2');
     const chosen: readonly DoctorCheck[] = [{ name: 'throws', run: () => Promise.reject(fault) }];
     const diagnoses = await found({ chosen });
-    expect(diagnoses).toMatchObject([{ state: 'error', text: 'it could not be looked at' }]);
+    expect(diagnoses).toMatchObject([{ state: 'error', text: 'it could not be checked' }]);
     expect(JSON.stringify(diagnoses)).not.toContain('hunter2');
   });
 
@@ -194,7 +194,7 @@ describe('of Temporal it says', () => {
       'what listens there does not speak gRPC (HTTP/2)',
     ],
     ['one that hangs up', 'false', (socket: Socket) => socket.end(), 'what listens there does not speak gRPC (HTTP/2)'],
-    ['one that says nothing', 'false', () => {}, 'something listens there, and says nothing within 8 s'],
+    ['one that says nothing', 'false', () => {}, 'something listens there, but says nothing within 8 s'],
   ])('that an address is of something else: %s', async (_what, tls, answer, why) => {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -211,7 +211,7 @@ describe('of Temporal it says', () => {
     expect(first).toMatchObject({
       state: 'error',
       text: `no connection to Temporal at ${place}: ${why}`,
-      remedy: expect.stringContaining('8233 is its pages'),
+      remedy: expect.stringContaining('8233 is its web UI'),
     });
   });
 
@@ -429,7 +429,7 @@ describe('of Slack it says', () => {
   test.each([
     ['the token', {}, { BOT: 'xoxb-wrong' }, /invalid_auth/],
     ['the app-level token', {}, { APP: 'xapp-wrong' }, /apps.connections.open/],
-    ['the workspace', { teamId: 'T0OTHER' }, {}, /T0ACME, and slack.teamId is T0OTHER/],
+    ['the workspace', { teamId: 'T0OTHER' }, {}, /T0ACME, but slack.teamId is T0OTHER/],
     ['the channel', { channel: 'C0NOWHERE' }, {}, /channel_not_found/],
   ])('that %s is wrong', async (_, changes, more, text) => {
     const diagnoses = await said(withSlack(changes), more);
@@ -481,17 +481,21 @@ describe('of the other services it says', () => {
     const as = (clientId: string) => `console: { roles: { viewer: [all] }, commandLine: { clientId: ${clientId} } }`;
     try {
       expect(await look(able.issuer, as('firebreak-cli'))).toMatchObject([
-        { state: 'ok', text: expect.stringContaining(`people type the code at ${new URL(able.issuer).host}`) },
+        { state: 'ok', text: expect.stringContaining(`people enter the code at ${new URL(able.issuer).host}`) },
       ]);
       expect(await look(able.issuer, as('misspelt'))).toMatchObject([
         {
           state: 'error',
-          text: expect.stringMatching(/begins no sign-in for the client misspelt: the client is not known there/),
+          text: expect.stringMatching(/did not start a sign-in for the client misspelt: the client is unknown there/),
           remedy: expect.stringContaining('register misspelt there as a public client with the device authorization grant'),
         },
       ]);
       expect(await look(unable.issuer, as('firebreak-cli'))).toMatchObject([
-        { state: 'error', text: expect.stringContaining('knows no sign-in by a device'), remedy: expect.any(String) },
+        {
+          state: 'error',
+          text: expect.stringContaining('does not support the device authorization grant'),
+          remedy: expect.any(String),
+        },
       ]);
       expect(await look(able.issuer, '')).toMatchObject([{ state: 'not tried' }]);
     } finally {
@@ -637,8 +641,8 @@ describe('of keys and certificates it says', () => {
       `  tls: { certFile: chain.pem, keyFile: key.pem, clientCaFile: bundle.pem, clients: ${clients} }`,
     );
     expect(await found({ chosen: certificateChecks, config, name: 'certificates' })).toEqual([
-      expect.objectContaining({ state: 'error', text: 'intake.tls.certFile ended 135 days ago' }),
-      expect.objectContaining({ state: 'ok', text: expect.stringMatching(/^intake\.tls\.clientCaFile ends in 36[45] days$/) }),
+      expect.objectContaining({ state: 'error', text: 'intake.tls.certFile expired 135 days ago' }),
+      expect.objectContaining({ state: 'ok', text: expect.stringMatching(/^intake\.tls\.clientCaFile expires in 36[45] days$/) }),
     ]);
   });
 
@@ -655,7 +659,7 @@ describe('of keys and certificates it says', () => {
     const config = configured('kubernetes: { kubeconfig: kubeconfig }');
     const asked = { chosen: certificateChecks, config };
     expect(await found({ ...asked, name: 'certificates' })).toMatchObject([
-      { state: 'error', text: 'our certificate in kubernetes.kubeconfig ended 35 days ago' },
+      { state: 'error', text: 'our certificate in kubernetes.kubeconfig expired 35 days ago' },
     ]);
     // A desk has no account in a cluster.
     expect(await found({ ...asked, name: 'certificates', roles: ['desk'] })).toMatchObject([{ state: 'ok' }]);
@@ -701,13 +705,16 @@ describe('of keys and certificates it says', () => {
       expect(await found(asked)).toContainEqual(
         expect.objectContaining({
           state: 'warning',
-          text: expect.stringMatching(`^${path}: what 127\\.0\\.0\\.1:${port} shows ends in [45] days$`),
+          text: expect.stringMatching(`^${path}: the certificate that 127\\.0\\.0\\.1:${port} presents expires in [45] days$`),
         }),
       );
       shown = makeOwnCertificate({ now: new Date(Date.now() - 400 * dayMs) });
       server.setSecureContext({ cert: shown.certificate, key: shown.key });
       expect(await found(asked)).toContainEqual(
-        expect.objectContaining({ state: 'error', text: `${path}: what 127.0.0.1:${port} shows ended 35 days ago` }),
+        expect.objectContaining({
+          state: 'error',
+          text: `${path}: the certificate that 127.0.0.1:${port} presents expired 35 days ago`,
+        }),
       );
     } finally {
       server.close();
@@ -743,15 +750,15 @@ describe('of keys and certificates it says', () => {
     expect(told).toEqual([
       expect.objectContaining({
         state: 'error',
-        text: `temporal.address: what 127.0.0.1:${temporal.port} shows ended 35 days ago`,
+        text: `temporal.address: the certificate that 127.0.0.1:${temporal.port} presents expired 35 days ago`,
         remedy: expect.stringContaining('renew'),
       }),
       expect.objectContaining({
         state: 'warning',
-        text: expect.stringMatching(/^intake\.listen: what 127\.0\.0\.1:\d+ shows ends in [45] days$/),
+        text: expect.stringMatching(/^intake\.listen: the certificate that 127\.0\.0\.1:\d+ presents expires in [45] days$/),
       }),
       expect.objectContaining({ state: 'ok', text: expect.stringMatching(/^in order: stepUp\.publicUrl \(26[45] days\)$/) }),
-      expect.objectContaining({ state: 'not tried', text: 'no certificate was shown by stepUp.issuer' }),
+      expect.objectContaining({ state: 'not tried', text: 'no certificate was presented by stepUp.issuer' }),
     ]);
     expect(await found({ ...asked, roles: ['secrets'] })).toMatchObject([{ state: 'not tried' }]);
   });

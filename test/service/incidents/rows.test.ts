@@ -159,7 +159,7 @@ describe('an incident is asked itself', () => {
     const { session, asked } = temporalWith([one, other], [reportOf([toldOf(one), toldOf(other)], { at: at(8 * 60) })]);
     const { notes } = await rowsOf(session, { limit: 50 });
     expect(asked).toEqual([one.id, other.id]);
-    expect(notes).toEqual([expect.stringContaining('A cell has said last at')]);
+    expect(notes).toEqual([expect.stringContaining('The last report of a cell about what is open')]);
   });
 });
 

@@ -244,7 +244,7 @@ test('that Temporal does not take batches is said once for all incidents, and th
   for (let n = 0; n < 20; n += 1)
     await post(JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `w${'bcdfghjklmnpqrstvwxz'[n]}-6d4cf56db6-xbcdf` })));
   await until(() => gateway.calls >= 40);
-  expect(about('Temporal did not take a batch')).toMatchObject([{ fields: { detail: 'down', times: 1, forSeconds: 0 } }]);
+  expect(about('Temporal did not accept a batch')).toMatchObject([{ fields: { detail: 'down', times: 1, forSeconds: 0 } }]);
   const real = Date.now;
   jest.spyOn(Date, 'now').mockImplementation(() => real() + 11_000);
   gateway.failing = 'no';

@@ -63,6 +63,6 @@ test('one that would be about somebody else today stays in its incident, unchang
   expect(alert).toMatchObject({
     pod: { uid: 'uid-of-then' },
     workload: { name: 'web' },
-    doubt: `the alert waited for 20 minutes before it could be handled, and today it would be about ${incident.replace('/web', '/another')}`,
+    doubt: `the alert waited for 20 minutes before it could be handled, and it would now be about ${incident.replace('/web', '/another')}`,
   });
 });

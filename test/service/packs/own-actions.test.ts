@@ -207,7 +207,7 @@ describe('an undo of an action of a pack', () => {
       const undo = await done(`if (tries === 1) return ${rubbish};`);
       await expect(undo()).rejects.toMatchObject({
         code: 'FB_ERR_ACTION_FAILED',
-        detail: expect.stringContaining('what own/look says after undo is not as it has to be: '),
+        detail: expect.stringContaining('what own/look returned after undo is invalid: '),
       });
       expect(await undo()).toMatchObject({ state: 'undone' });
     }
@@ -254,7 +254,7 @@ describe('the declaration of an action of a pack', () => {
       "evidence: data.text('What was seen') }",
       /cannot return “evidence”/,
     ],
-    ['a file that is not there', "'look.ts'", "'other.ts'", /done by implementations\/other\.ts, which is not there/],
+    ['a file that is not there', "'look.ts'", "'other.ts'", /implemented by implementations\/other\.ts, which is missing/],
     [
       'an example that does not fit',
       'example: {}',
@@ -410,7 +410,7 @@ describe('the process in which an action is done', () => {
   });
 
   test('is started again after it has ended, and a mistake in the code is told with its place', async () => {
-    expect(await looking('process.exit(1);')).toEqual({ end: 'failed', reason: 'the process of the pack’s actions has ended' });
+    expect(await looking('process.exit(1);')).toEqual({ end: 'failed', reason: 'the process of the pack’s actions has exited' });
     expect(await looking('return undefined.seen;')).toEqual({
       end: 'refused',
       reason: expect.stringMatching(/^implementations\/look\.ts:6: TypeError: /),
@@ -447,9 +447,9 @@ describe('a configuration with a pack that has actions', () => {
   test('names what they need and nobody gives them, and what is given to none', () => {
     const found = checked({ secrets: { toked: { env: 'CLOUD_TOKEN' } } });
     expect(found.ok ? [] : found.problems.map(({ path, problem }) => `${path}: ${problem}`)).toEqual([
-      'packs[0].secrets: cloud-security-group/closePort needs token, which is not there',
-      'packs[0].secrets.toked: no action of cloud-security-group gets toked',
-      'packs[0].settings: cloud-security-group/closePort needs endpoint, which is not there',
+      'packs[0].secrets: cloud-security-group/closePort needs token, which is missing',
+      'packs[0].secrets.toked: no action of cloud-security-group declares toked',
+      'packs[0].settings: cloud-security-group/closePort needs endpoint, which is missing',
     ]);
   });
 

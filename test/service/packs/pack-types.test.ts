@@ -96,7 +96,7 @@ export const never = definePlaybook({ id: 'never', title: 'Never', on: { minSeve
     '12: Offer its plan as the plan of this choice in ask().',
     '13: Add it to forms of this choice, or look at answer.choice first.',
     '14: Offer what undo.plan() gives in ask(), and give it answer.approval.',
-    '15: Take the call away.',
+    '15: Remove the call.',
     '16: Write an object, { name: value }, in place of a list.',
     "17: Say in words what happens if nobody answers: onSilence: 'The pod stays quarantined.'.",
     '18: Write lease, or add leas to params of the envelope.',
@@ -129,8 +129,8 @@ describe('what nobody waits for is named, on its line:', () => {
     ];
     const said = saidOfBody(forgotten);
     expect(said.map(([line]) => line)).toEqual(forgotten);
-    expect(said.at(0)?.[1]).toBe('nobody waits for “steps.quarantinePod({ pod })”: an await is missing');
-    expect(said.at(-1)?.[1]).toBe('nobody waits for kept, of “steps.snapshotPodState({ pod })”');
+    expect(said.at(0)?.[1]).toBe('nothing waits for “steps.quarantinePod({ pod })”: an await is missing');
+    expect(said.at(-1)?.[1]).toBe('nothing waits for kept, of “steps.snapshotPodState({ pod })”');
   });
 
   test('and nothing else: what is waited for, given on, kept for later, or dropped on purpose', () => {
@@ -162,7 +162,7 @@ describe('what nobody waits for is named, on its line:', () => {
         'saying.ts': "import './other.js';\nexport const saying = (lease: string): string => lease;\n",
         'firebreak.pack.ts': `${acmeFiles['firebreak.pack.ts']}import './saying.ts';\n`,
       }),
-    ).toEqual([['other.js:4', 'nobody waits for “late()”: an await is missing']]);
+    ).toEqual([['other.js:4', 'nothing waits for “late()”: an await is missing']]);
   });
 });
 

@@ -60,14 +60,14 @@ describe('what no playbook may have is named with its line and what to do', () =
       'a module of Node',
       "import { readFileSync } from 'node:fs';\nreadFileSync('/etc/passwd');",
       1,
-      /'node:fs'.*Import firebreak\/playbook, firebreak\/actions/,
+      /'node:fs'.*Import only firebreak\/playbook, firebreak\/actions/,
     ],
     ['a client', "\nimport axios from 'axios';\naxios.get('/');", 2, /'axios'.*defineAction/],
     ['what is loaded late', "export const late = () => import('node:fs');", 1, /'node:fs'/],
-    ['what is named at run time', 'export const late = (name: string) => import(name);', 1, /worked out at run time/],
+    ['what is named at run time', 'export const late = (name: string) => import(name);', 1, /computed at run time/],
     ['a file outside', "export { x } from '../../other.ts';", 1, /outside of the pack/],
     ['a file that is not there', "export { x } from './other.ts';", 1, /no file playbooks\/other.ts.*ending/],
-    ['what waits while it is loaded', '\nexport const found = await Promise.resolve(1);', 2, /await outside of a function.*body/],
+    ['what waits while it is loaded', '\nexport const found = await Promise.resolve(1);', 2, /await outside a function.*body/],
     ['the network', "export const call = () => fetch('http://x');", 1, /fetch reaches the network.*action/],
     ['the environment', '\n\nexport const group = process.env.GROUP;', 3, /process.*parameter/],
     ['the clock', 'export const now = () => Date.now();', 1, /Date.now.*alert.time/],
@@ -78,7 +78,7 @@ describe('what no playbook may have is named with its line and what to do', () =
       'what runs it',
       'export const run = () => __TEMPORAL_ACTIVATOR__.info;',
       1,
-      /__TEMPORAL_ACTIVATOR__ is of what runs the playbook/,
+      /__TEMPORAL_ACTIVATOR__ belongs to what runs the playbook/,
     ],
     ['what is not TypeScript', 'export const = 5;', 1, /cannot be read/],
     ['what types alone cannot be', 'export enum Mood { calm }', 1, /no enum/],
@@ -149,7 +149,7 @@ describe('a configuration with a pack', () => {
     const other = `sha512-${'A'.repeat(86)}==`;
     expect(problemsOf({ packs: [{ folder, integrity: other }] })).toEqual([
       expect.stringContaining(
-        `packs[0].integrity: the pack is not what is pinned. Look at what has changed; if that is meant, write integrity: ${integrity}`,
+        `packs[0].integrity: the pack differs from the pinned one. Review what has changed. If it is intended, set integrity: ${integrity}`,
       ),
     ]);
   });
@@ -168,7 +168,7 @@ describe('a configuration with a pack', () => {
     [
       'a value of another kind',
       { 'acme/miner': { lease: '8 hours' } },
-      'playbooks.params.acme/miner.lease: "8 hours" is no duration. write a duration such as 30s, 15m, 4h or 2d.',
+      'playbooks.params.acme/miner.lease: "8 hours" is not a valid duration value. write a duration such as 30s, 15m, 4h or 2d.',
     ],
     [
       'a group of nobody',
@@ -189,12 +189,12 @@ describe('a configuration with a pack', () => {
   });
 
   test.each([
-    ['a name that is none', "name: 'acme'", "name: 'Acme!'", /cannot be called “Acme!”/],
+    ['a name that is none', "name: 'acme'", "name: 'Acme!'", /cannot be named “Acme!”/],
     [
       'the name of what is shipped',
       "name: 'acme'",
       "name: 'firebreak'",
-      /a pack cannot be called firebreak: so is called what is shipped/,
+      /a pack cannot be named firebreak: that is the name of the shipped pack/,
     ],
     [
       'a version under which it could not be published',
@@ -257,7 +257,7 @@ describe('the command line', () => {
   test('lists and shows the playbooks of the configured packs, with their parameters', async () => {
     expect((await cli('playbooks', 'list')).stdout).toMatch(/^acme\/miner +high +\S/m);
     expect((await cli('playbooks', 'show', 'acme/miner')).stdout).toMatch(
-      /^parameters +lease \(duration, "4h" where nothing is set\); group \(group, "oncall" where nothing is set\)$/m,
+      /^parameters +lease \(duration, "4h" if nothing is set\); group \(group, "oncall" if nothing is set\)$/m,
     );
   });
 
@@ -282,7 +282,7 @@ describe('the command line', () => {
     });
     // A playbook that is in no running version.
     expect((await cli('playbooks', 'show', 'acme/other')).stdout).toMatch(
-      /^acme\/other does not run: a version of its pack was observed that has it\.\n\n.*\nacme@1\.1\.0 .* nothing is done$/m,
+      /^acme\/other does not run: it is in a version of its pack that was observed\.\n\n.*\nacme@1\.1\.0 .* nothing is done$/m,
     );
   });
 

@@ -26,7 +26,7 @@ test.each([
     'the name of what is shipped',
     "name: 'acme'",
     "name: 'firebreak'",
-    'a pack cannot be called firebreak: so is called what is shipped',
+    'a pack cannot be named firebreak: that is the name of the shipped pack',
   ],
   [
     'an envelope that it has changed since',
@@ -40,13 +40,13 @@ test.each([
 
 test('a pack that goes on for ever when it is loaded is told so', () => {
   const pack = packWith('firebreak.pack.ts', 'export default', 'for (;;);\nexport default');
-  const says = 'firebreak.pack.ts: it has not ended after 0.5 s: nothing of it may go on when it is loaded';
+  const says = 'firebreak.pack.ts: it has not exited after 0.5 s: nothing in it may keep running after it is loaded';
   expect(() => describePack(pack, { withinMs: 500 })).toThrow(says);
 });
 
 test('an envelope that is refused is told with its place', () => {
   const pack = packWith('playbooks/miner.ts', "title: 'Cut off a pod that mines'", "title: ' '");
-  expect(() => describePack(pack)).toThrow('playbooks/miner.ts:5: TypeError: playbook miner: its title says nothing');
+  expect(() => describePack(pack)).toThrow('playbooks/miner.ts:5: TypeError: playbook miner: its title is empty');
 });
 
 test('the clock is refused by each way that leads to it', () => {

@@ -61,28 +61,24 @@ describe('a version of a pack in the store', () => {
     [
       'other code under what was signed',
       (it) => ({ ...it, files: { ...it.files, 'saying.ts': Buffer.from('// x').toString('base64') } }),
-      /is not what its publisher has signed/,
+      /is not what its publisher signed/,
     ],
-    [
-      'more code than was signed',
-      (it) => ({ ...it, files: { ...it.files, 'more.ts': '' } }),
-      /is not what its publisher has signed/,
-    ],
+    ['more code than was signed', (it) => ({ ...it, files: { ...it.files, 'more.ts': '' } }), /is not what its publisher signed/],
     [
       'a path out of the pack',
       (it) => ({ ...it, files: { ...it.files, '../../evil.ts': '' } }),
-      /evil\.ts, which is no code of a pack/,
+      /evil\.ts, which is not code of a pack/,
     ],
     [
       'another statement',
       (it) => ({ ...it, statement: { ...it.statement, at: '2026-11-28T12:00:00.000Z' } }),
-      /signed by no publisher/,
+      /not signed by a publisher/,
     ],
-    ['the signature of a stranger', () => signedRelease(statementOf(pack), pack, stranger), /signed by no publisher/],
+    ['the signature of a stranger', () => signedRelease(statementOf(pack), pack, stranger), /not signed by a publisher/],
     [
       'the stranger’s signature under the publisher’s name',
       async (it) => ({ ...(await signedRelease(statementOf(pack), pack, stranger)), keyId: it.keyId }),
-      /signed by no publisher/,
+      /not signed by a publisher/,
     ],
     [
       'an older version, which was signed',
@@ -93,7 +89,7 @@ describe('a version of a pack in the store', () => {
     [
       'another beginning',
       () => signedRelease(statementOf(pack, { main: 'saying.ts' }), pack, publisher),
-      /begins with firebreak\.pack\.ts/,
+      /starts with firebreak\.pack\.ts/,
     ],
     ['something more beside it', (it) => Object.assign({}, it, { also: 1 }), /is no release/],
   ])('is not believed with %s', async (_, changed, words) => {
@@ -115,7 +111,9 @@ describe('a build in the store', () => {
     expect(Buffer.from(await store.build({ id, cluster: 'prod', isCell: cells.verify })).toString()).toBe('// a bundle\n');
     await expect(store.build({ id, cluster: 'dev', isCell: cells.verify })).rejects.toThrow('not in the store');
     const strangers = createVerifier({ publicKeys: [stranger.publicKey] });
-    await expect(store.build({ id, cluster: 'prod', isCell: strangers.verify })).rejects.toThrow('signed by no cell of prod');
+    await expect(store.build({ id, cluster: 'prod', isCell: strangers.verify })).rejects.toThrow(
+      'not signed by a trusted cell of prod',
+    );
   });
 
   test('is not believed with other code, or under another id, whoever signed', async () => {
@@ -127,7 +125,7 @@ describe('a build in the store', () => {
     writeFileSync(path, JSON.stringify({ ...kept, code: 'AAAA' }));
     await expect(store.build({ id, cluster: 'prod', isCell: cells.verify })).rejects.toThrow('is not what was signed');
     writeFileSync(path, JSON.stringify({ ...kept, build: { ...kept.build, id: 'f'.repeat(16) } }));
-    await expect(store.build({ id, cluster: 'prod', isCell: cells.verify })).rejects.toThrow('is another thing');
+    await expect(store.build({ id, cluster: 'prod', isCell: cells.verify })).rejects.toThrow('is something else');
     await store.keepBuild({ id: '0'.repeat(16), cluster: 'prod', code, signer: publisher });
     await expect(store.build({ id: '0'.repeat(16), cluster: 'prod', isCell: cells.verify })).rejects.toThrow(
       'is not what was signed',
@@ -174,7 +172,7 @@ describe('a configuration with a pack of the store', () => {
   test('is refused where no publisher of it has signed that version, and where its code calls itself otherwise', async () => {
     expect(await checked(stranger)).toMatchObject({
       ok: false,
-      problems: [{ path: 'packs[0]', problem: expect.stringContaining('signed by no publisher') }],
+      problems: [{ path: 'packs[0]', problem: expect.stringContaining('not signed by a publisher') }],
     });
     expect(await checked(publisher, { version: '1.1.0' })).toMatchObject({
       ok: false,
@@ -182,7 +180,7 @@ describe('a configuration with a pack of the store', () => {
     });
     expect(await checked(publisher, { playbooks: [{ id: 'acme/miner', uses: {} }] })).toMatchObject({
       ok: false,
-      problems: [{ problem: 'the envelopes of acme@1.0.0 are not those that its publisher has signed' }],
+      problems: [{ problem: 'the envelopes of acme@1.0.0 are not the ones that its publisher signed' }],
     });
   });
 });
@@ -219,6 +217,6 @@ describe('firebreak pack publish', () => {
     expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared']).stderr).toContain('use three numbers');
     writeFileSync(join(folder, 'file'), '');
     const { stderr } = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'file']);
-    expect(stderr).toMatch(/nothing can be written into \S+file: EEXIST\n→ Name a folder with --store/);
+    expect(stderr).toMatch(/cannot write to \S+file: EEXIST\n→ With --store, name a folder that you may write to/);
   });
 });

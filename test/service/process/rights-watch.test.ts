@@ -114,7 +114,7 @@ test('a probe is answered 503 with the reason until the pool is at work with all
     await rights.look();
     expect(await ready()).toEqual([
       503,
-      { status: 'not ready', reason: expect.stringMatching(/^the API server has not said yet .*: cell$/) },
+      { status: 'not ready', reason: expect.stringMatching(/^the API server has not yet reported .*: cell$/) },
     ]);
     expect((await ask('/metrics'))[1]).not.toContain('firebreak_missing_rights{');
     answers.now = noPatch;

@@ -361,12 +361,12 @@ describe('the report', () => {
     const bases = ({ requirements }: typeof report) => Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
     expect(bases(report)).toMatchObject({ '21(2)(b)': 'nothing-happened', '23(4)(a)': 'not-looked-at' });
     expect(new Set(Object.values(bases(complianceReport(found))))).toEqual(new Set(['nothing-happened']));
-    const said = 'Only records of the cluster c were looked at, and none that desks have made for all clusters';
+    const said = 'Only records of the cluster c were examined, and none that desks made for all clusters';
     for (const text of [reportHtml(report), JSON.stringify(reportOscal(report, randomUUID)), reportSummary(report, '2026')])
       expect(text).toContain(said);
-    expect(reportHtml(complianceReport(found))).not.toContain('were looked at');
+    expect(reportHtml(complianceReport(found))).not.toContain('were examined');
     for (const { id, title } of report.measures)
-      expect([id, title.endsWith(' (what desks recorded was not looked at)')]).toEqual([id, told.has(id)]);
+      expect([id, title.endsWith(' (records of desks were not examined)')]).toEqual([id, told.has(id)]);
   });
 
   test('keeps the name of an option whole where its line ends', () => {

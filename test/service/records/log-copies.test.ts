@@ -147,7 +147,9 @@ describe('copies of the transparency log', () => {
       await late();
       time += 21 * 60_000;
       await late();
-      expect(alarms).toMatchObject([{ kind: 'log-forked', text: expect.stringContaining('has 7 checkpoints, and ours only 2') }]);
+      expect(alarms).toMatchObject([
+        { kind: 'log-forked', text: expect.stringContaining('has 7 checkpoints, but ours has only 2') },
+      ]);
     });
 
     test('are tried again where the repository is not there, without a word of what its address holds', async () => {

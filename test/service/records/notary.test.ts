@@ -377,7 +377,7 @@ describe('the notary', () => {
       const verifier = await believing(await renewed(), (await trust()).signer);
       const { findings } = await verifyAudit({ ...asked, verifier });
       expect(findings).toEqual([
-        expect.objectContaining({ kind: 'checkpoint-stale', text: expect.stringContaining('was replaced') }),
+        expect.objectContaining({ kind: 'checkpoint-stale', text: expect.stringContaining('signed by a replaced key') }),
       ]);
       expect(await verifyAudit({ ...asked, verifier, expected: { asOf: new Date() } })).toMatchObject({ ok: true });
     });

@@ -170,7 +170,7 @@ describe('removing what records say', () => {
     const report = await verify();
     expect(report).toMatchObject({ ok: true, findings: [], removed: { records: 2, ordered: 0 } });
     expect(describeReport(report)).toContain(
-      'What 2 records said was removed: each time two people have ordered it, on record and signed.',
+      'The content of 2 records was removed: two people ordered each removal, on record and signed.',
     );
   });
 
@@ -306,7 +306,9 @@ describe('removing what records say', () => {
       await nameBy('c', 'ana', 'ben');
       await expect(nameBy('d', 'ana')).rejects.toMatchObject({
         code: 'FB_ERR_REFUSED',
-        detail: expect.stringMatching(/desk of c, .* stewards are ana, ben; by .* this one, of d, stewards are ana\./),
+        detail: expect.stringMatching(
+          /desk of c, .* stewards are ana, ben; .*configuration of this desk, of d, stewards are ana\./,
+        ),
       });
       await expect(nameBy('d')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
       // A desk that agrees takes over the statement, such as a desk of another name that replaces it.
@@ -340,7 +342,7 @@ describe('removing what records say', () => {
         removed: { records: 1 },
         findings: [{ kind: 'order-unauthorised', chain: control, number: 4 }],
       });
-      expect(found.findings[0]?.text).toContain('ben has ordered records.remove, and was no steward then');
+      expect(found.findings[0]?.text).toContain('ben ordered records.remove, but was not a steward at that time');
     });
 
     test('is not made good by naming somebody afterwards, nor by an order that is dated back', async () => {
@@ -386,7 +388,7 @@ describe('removing what records say', () => {
       const report = await verify();
       expect(report).toMatchObject({ ok: true, removed: { records: 1 } });
       expect(report.notes).toEqual([
-        expect.stringContaining('of 2 orders that only stewards may give, nothing on record says who was'),
+        expect.stringContaining('for 2 orders that only stewards may give, no record shows who was'),
       ]);
     });
   });

@@ -61,7 +61,7 @@ describe('records whose time is over', () => {
   test('are deleted by the command where the desk may not, once somebody says so', async () => {
     await begin(byHand);
     expect((await old.firebreak('records', 'cut')).stdout).toBe(
-      '0 records of 0 chains are cut and still there: --carry-out deletes them.\n',
+      '0 records of 0 chains are marked as expired: --carry-out deletes them.\n',
     );
     await old.look();
     await old.sign();
@@ -69,7 +69,7 @@ describe('records whose time is over', () => {
     expect(await counts()).toEqual([3, 3, 2]);
     expect(await old.firebreak('records', 'cut')).toMatchObject({
       status: 0,
-      stdout: '5 records of 2 chains are cut and still there: --carry-out deletes them.\n',
+      stdout: '5 records of 2 chains are marked as expired: --carry-out deletes them.\n',
     });
     expect(await counts()).toEqual([3, 3, 2]);
     expect(await json('records', 'cut', '--carry-out')).toEqual({

@@ -105,7 +105,7 @@ describe('a report that is due', () => {
     for (const [path, why] of [
       ['/proc/nope', 'there is no such folder'],
       ['/proc/nope/below', 'there is no such folder'],
-      [join(folder, 'file'), 'something of that name is there already'],
+      [join(folder, 'file'), 'something with that name already exists'],
     ]) {
       const report = reportTo({ kind: 'folder', folder: path ?? '' });
       const detail = `FB_ERR_FILE_MISSING: ${path}/${report.name}-2026-07.html cannot be written: ${why}`;
@@ -142,7 +142,11 @@ describe('a report that is due', () => {
       { recipients: ['audit@example.com', 'x@nowhere.example'] },
       'x@nowhere.example',
     ],
-    ['a server that is not there', { port: 1 }, '127.0.0.1:1 did not take the mail: nobody listens at that address and port'],
+    [
+      'a server that is not there',
+      { port: 1 },
+      '127.0.0.1:1 did not accept the mail: nothing is listening at that address and port',
+    ],
   ])('stays due with %s', async (_what, over, reason) => {
     const report = reportTo(byMail(over));
     for (const _try of [1, 2])
@@ -157,7 +161,7 @@ describe('a report that is due', () => {
     expect(await delivered(report)).toMatchObject([
       {
         state: 'failed',
-        detail: expect.stringMatching(/nobody who is believed has signed its certificate: name its authority with caFile/),
+        detail: expect.stringMatching(/no trusted authority has signed its certificate: name its authority with caFile/),
       },
     ]);
     expect(mail.received).toHaveLength(before);

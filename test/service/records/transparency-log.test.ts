@@ -359,9 +359,9 @@ describe('the transparency log', () => {
     store = createAuditStore(database);
     anchor = createFileAnchor({ file: `${other}.jsonl` });
     for (const [checkpoints, why] of [
-      [1, 'it has seen 2 of them before'],
-      [1, 'it has seen other ones before, as many as 2'],
-      [1, 'the proof does not fit'],
+      [1, 'it has already seen 2 of them'],
+      [1, 'it has already seen 2 others'],
+      [1, 'the proof does not match'],
     ] as const) {
       await sign(checkpoints);
       await open({ witnesses: [witness], files: createLogFolder({ folder: other }) }).publish();

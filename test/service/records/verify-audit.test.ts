@@ -175,7 +175,7 @@ describe('verifying the audit store', () => {
       writeFileSync(anchorFile, '');
     });
     expect(gone.findings).toEqual([
-      { kind: 'checkpoint-stale', text: 'no checkpoint is there: the notary has not signed, or all were removed' },
+      { kind: 'checkpoint-stale', text: 'there is no checkpoint: the notary has not signed, or all were removed' },
     ]);
   });
 
@@ -188,7 +188,7 @@ describe('verifying the audit store', () => {
     const report = await verifyAfter(async () => {}, { ...later, expected: { allowStale: 'moved to another machine' } });
     expect(report).toMatchObject({
       ok: true,
-      notes: [expect.stringMatching(/^the newest checkpoint is of .*; allowed: moved to/)],
+      notes: [expect.stringMatching(/^the newest checkpoint is from .*; allowed: moved to/)],
     });
   });
 
@@ -341,7 +341,7 @@ describe('verifying the audit store', () => {
         kind: 'record-forged',
         chain: uncovered,
         number: 2,
-        text: `${uncovered} record 2 has no valid signature of a cell or desk that is known (key ${maker.sign(record(uncovered, 1)).keyId})`,
+        text: `${uncovered} record 2 has no valid signature of a known cell or desk (key ${maker.sign(record(uncovered, 1)).keyId})`,
       },
     ]);
     expect(report.notCovered).toContainEqual({ chain: uncovered, from: 1, to: 3 });

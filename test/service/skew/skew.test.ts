@@ -19,7 +19,7 @@ describe('what runs and is stored', () => {
       'a database that this program cannot work with',
       { database: { schema: 16, needs: 15 } },
       'broken',
-      'programs need schema 15',
+      'needs programs that know schema 15',
     ],
     ['a newer database that it can', { database: { schema: 16, needs: 13 } }, 'passing', 'ignores what it does not know'],
     ['an older database', { database: { schema: 12, needs: 0 } }, 'passing', 'brings it to 14'],

@@ -55,9 +55,9 @@ export { name as renamed } from './names.ts';`,
   });
 
   test.each([
-    ['import fs from "node:fs";', `${main}:1: there is no node:fs that a playbook may import`],
-    ["\nexport * from './gone.ts';", `${main}:2: there is no ./gone.ts that a playbook may import`],
-    ['export default /^(\\w+\\s?)+$/i;', `${main}:1: /^(\\w+\\s?)+$/i may run for ever`],
+    ['import fs from "node:fs";', `${main}:1: a playbook cannot import node:fs`],
+    ["\nexport * from './gone.ts';", `${main}:2: a playbook cannot import ./gone.ts`],
+    ['export default /^(\\w+\\s?)+$/i;', `${main}:1: /^(\\w+\\s?)+$/i may run forever`],
     ['export default (', `${main}: it cannot be read`],
   ])('are refused with %s', (source, words) => {
     expect(() => built({ [main]: source })).toThrow(words);

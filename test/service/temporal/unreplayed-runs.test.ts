@@ -24,7 +24,7 @@ test('each run is told with what to do, once, and again at growing distances', (
   }
   runs.takes(line('b'));
   expect(lines).toMatchObject([
-    { run: 'a', incident: 'incident/a', times: 1, message: expect.stringContaining('put back the keys') },
+    { run: 'a', incident: 'incident/a', times: 1, message: expect.stringContaining('restore the keys') },
     { run: 'a', times: 7 },
     { run: 'a', times: 19 },
     { run: 'a', times: 43 },

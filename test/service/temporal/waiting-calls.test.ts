@@ -172,7 +172,11 @@ describe('a call that waits', () => {
     expect(await lookAtWaiting(-11 * minute)).toEqual({ areThere: true, putOff: [], perhapsChanged: [] });
     pass(minute);
     expect(await lookAtWaiting(-12 * minute)).toEqual({ areThere: true, putOff: [], perhapsChanged: ours });
-    expect(said[0]).toMatchObject({ queue: 'desk-queue', waitsSeconds: 120, text: expect.stringContaining('nobody takes it') });
+    expect(said[0]).toMatchObject({
+      queue: 'desk-queue',
+      waitsSeconds: 120,
+      text: expect.stringContaining('no process takes them'),
+    });
   });
 
   test('is put off where its next attempt is further away than any of ours, and told so at once', async () => {
@@ -181,7 +185,9 @@ describe('a call that waits', () => {
     expect(said).toEqual([]);
     const ours = [expect.objectContaining({ activityId: '5' })];
     expect(await lookAtWaiting(10_000 * hour)).toEqual({ areThere: true, putOff: ours, perhapsChanged: [] });
-    expect(said).toEqual([expect.objectContaining({ putOffSeconds: 36_000_000, text: expect.stringContaining('has put off') })]);
+    expect(said).toEqual([
+      expect.objectContaining({ putOffSeconds: 36_000_000, text: expect.stringContaining('postponed calls') }),
+    ]);
   });
 
   test.each([

@@ -8,7 +8,7 @@ test('the reference has the input of every action, and each example is one', () 
   for (const { name, example } of actions) expect(actionInputs[name]?.safeParse(example)).toMatchObject({ success: true });
 });
 
-test('what may be left out, or is no object of the alert, is explained', () => {
+test('what may be left out, or is not an object of the alert, is explained', () => {
   const plain = [
     'pod',
     'workload',

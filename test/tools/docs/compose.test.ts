@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('what docker compose starts without a profile lacks nothing but the keys of people and the secrets of the environment', () => {
+test('what docker compose starts without a profile lacks only people’s keys and the secrets from the environment', () => {
   const made = spawnSync(
     process.execPath,
     [join(root, 'deploy/compose/join.mjs'), join(root, 'deploy/compose'), join(folder, 'compose.yaml')],

@@ -18,7 +18,7 @@ const batch = 'interface AlertBatch {\n';
 const note = "interface IncidentNote {\n    readonly id: string;\n    readonly kind: 'alert.suppressed'";
 
 describe('workflows of the last release meet a program that', () => {
-  test('takes and gives more, and expects nothing more: they go on', () => {
+  test('accepts and returns more, and expects nothing more: they keep running', () => {
     let now = changed(before, step, `${step}    readonly more?: string;\n`);
     now = changed(now, head, `${head}    readonly more: string;\n`);
     now = changed(now, batch, `${batch}    readonly more: string;\n`);
@@ -31,7 +31,7 @@ describe('workflows of the last release meet a program that', () => {
     expect(contractFaults({ before, now })).toEqual([]);
   });
 
-  test('has changed what they cannot live with: each is named, with the field', () => {
+  test('has changes that break them: each is named, with the field', () => {
     // An argument field that becomes required.
     let now = changed(before, 'interface ClickAnswer {\n', 'interface ClickAnswer {\n    readonly needed: string;\n');
     // A removed field of a result.
@@ -71,24 +71,24 @@ describe('workflows of the last release meet a program that', () => {
   });
 });
 
-describe('a change that they cannot live with', () => {
+describe('a change that breaks them', () => {
   const fault = { what: 'result of recordAudit (desk)', why: "Property 'chain' is missing" };
 
   test('is refused in one sentence, which says what to do', () => {
     expect(problemsOf([fault], [])).toEqual([
       expect.stringMatching(
-        /^result of recordAudit \(desk\): .* Go on giving what they expect, or, .*accepted\.json: \{ "change": /,
+        /^result of recordAudit \(desk\): .* Keep returning what they expect, or, .*accepted\.json: \{ "change": /,
       ),
     ]);
   });
 
-  test('may be accepted on purpose, by its name and with a reason', () => {
+  test('may be accepted deliberately, by name and with a reason', () => {
     expect(problemsOf([fault], [{ change: fault.what, because: 'no such incident was ever begun' }])).toEqual([]);
   });
 
-  test('is not accepted once it is none: the list says no more than is so', () => {
+  test('is not accepted once it no longer applies: the list has nothing that is not true', () => {
     expect(problemsOf([], [{ change: fault.what, because: 'no such incident was ever begun' }])).toEqual([
-      'test/fixtures/releases/accepted.json: result of recordAudit (desk) is accepted, and is no fault (any more): remove it',
+      'test/fixtures/releases/accepted.json: result of recordAudit (desk) is accepted, but is not a fault (any more): remove it',
     ]);
   });
 });

@@ -9,7 +9,7 @@ const schema = JSON.stringify({
   },
 });
 
-test('each value of the chart has its kind from the schema, its default and its words from values.yaml', () => {
+test('each value of the chart has its kind from the schema, and its default and its description from values.yaml', () => {
   const page = valuesPage({
     schema,
     values: 'desk:\n  # How many | or more.\n  #   - not this\n  replicas: 1\n  host: ""\n# Of all roles.\nenv: []\nconfig: {}\n',

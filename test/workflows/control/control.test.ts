@@ -83,7 +83,10 @@ describe('making one', () => {
     const terms = termsOf(now);
     await control.propose(terms);
     await control.vote(terms.id, 'approve', 'ana');
-    expect((await control.state()).timeline.at(-1)).toMatchObject({ kind: 'vote.refused', text: 'Who asks may not answer.' });
+    expect((await control.state()).timeline.at(-1)).toMatchObject({
+      kind: 'vote.refused',
+      text: 'The person who asks may not answer.',
+    });
     book.update(await control.state());
     expect(book.hiding(noisyAlert())).toBeUndefined();
 

@@ -233,7 +233,7 @@ describe('of several promotions', () => {
     const { body } = await eventually('the refusal', () =>
       lab.records.find((one) => one.kind === 'promotion.refused' && String(one.body.text).includes(first)),
     );
-    expect(body.text).toBe(`The same is proposed already, as ${first}, and waits for somebody else to agree.`);
+    expect(body.text).toBe(`The same promotion is already proposed as ${first}, and waits for somebody else to agree.`);
     const at = new Date(await lab.clock()).toISOString();
     const end = {
       version: 1,
@@ -255,7 +255,7 @@ test('what is no order of any kind is on record as refused, with what it claims 
   await control.signal(controlNames.orderSignal, { order: { person: `ana${'a'.repeat(500)}`, kind: 'everything.delete' } });
   const refused = () => lab.records.filter(({ kind }) => kind === 'order.refused');
   const [first, second] = await eventually('both refusals', () => refused().length === 2 && refused());
-  const text = 'This order is not of the form that is known.';
+  const text = 'This order has an unknown format.';
   expect(first).toMatchObject({ actor: 'claimed/unknown', body: { text } });
   expect(second).toMatchObject({ actor: expect.stringMatching(/^claimed\/ana/), body: { text } });
   expect(second?.actor.length).toBeLessThan(110);
@@ -280,7 +280,7 @@ test('what the cell still knew is on record as taken over, where the workflow it
   const next = await lab.start({ restored });
   for (const [noun, id] of ids) {
     const record = await recordOf(kinds[noun].restored, noun, id);
-    expect(record).toMatchObject({ actor: 'engine', body: { text: 'taken over from what the cell knew' } });
+    expect(record).toMatchObject({ actor: 'engine', body: { text: 'restored from what the cell knew' } });
     expect(stateOf(await next.state(), id)).toBe('active');
   }
 });

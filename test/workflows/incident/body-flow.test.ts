@@ -67,7 +67,7 @@ describe('a saga of which a later part fails', () => {
     ]);
     expect(undone(incident)).toEqual(['suspendCronJob: saga-failed', 'quarantinePod: saga-failed']);
     expect(timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
-      'no such pod: what was done before is to be undone now: none suspended, then cart-1 quarantined',
+      'no such pod: what was done before is undone now: none suspended, then cart-1 quarantined',
     );
     expect(await notes(incident)).toEqual(['given back: StepFailure: no such pod']);
     // The cell sees on the object that it was taken like this.
@@ -156,7 +156,7 @@ describe('a body that sleeps', () => {
   test('is told where it means to sleep for longer than a month', async () => {
     const incident = await lab.start([alertOf({ rule: 'Too long' })], { playbooks: ['sleeps-too-long'] });
     const { bodies } = await incident.result();
-    expect(bodies[0]?.detail).toContain('a body sleeps 30d at most, not 31d: use a schedule');
+    expect(bodies[0]?.detail).toContain('a body can sleep for at most 30d, not 31d: use a schedule');
   });
 
   test('does something every ten minutes, until it is enough', async () => {

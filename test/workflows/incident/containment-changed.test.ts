@@ -63,7 +63,12 @@ describe('a quarantine that somebody changes', () => {
     await eventually('the page', () => called.some((page) => page.incident.id === incident.id && page.summary === changed.text));
 
     delete script['verify:quarantinePod'];
-    await incident.note({ ...changed, id: 'c2', kind: 'containment.whole', text: `the quarantine of ${about} is whole again` });
+    await incident.note({
+      ...changed,
+      id: 'c2',
+      kind: 'containment.whole',
+      text: `the quarantine of ${about} is fully in force again`,
+    });
     await incident.until(({ steps }) => !steps.some(({ state }) => state === 'partial'), 'the state as before');
   });
 

@@ -273,7 +273,7 @@ describe('what people do to the ticket where it is', () => {
     await nudge(incident);
     await nudge(incident);
     const more = await incident.until((state) => newsIn(state).length > 1, 'the comment');
-    expect(newsIn(more)).toEqual([`ticket/jira: ${line}`, `ticket/jira: jira ${ticket} has a comment of Ana: release it`]);
+    expect(newsIn(more)).toEqual([`ticket/jira: ${line}`, `ticket/jira: jira ${ticket} has a comment from Ana: release it`]);
     expect(more.leases.map(({ state }) => state)).toEqual(['active']);
     await incident.until(() => lab.seen.threads.includes(line), 'the thread');
     await incident.until(() => lab.seen.cards.some((card) => card.ticketNews?.endsWith('release it')), 'the card');

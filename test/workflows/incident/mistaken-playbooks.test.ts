@@ -72,7 +72,7 @@ describe('a playbook that throws', () => {
     [
       'lasts-for-nothing',
       'Instant',
-      'quarantinePod was to last 0h, which is no time: write 30m or 4h, or leave it out',
+      'quarantinePod has the lease 0h, which is not a duration: write 30m or 4h, or leave it out',
       "title: 'Contains for no time', on: on('Instant'), uses: { quarantinePod } },\n  async ({ alert, steps }) => {\n",
     ],
   ])('%s is told with file and line of its source', async (id, rule, reason, written) => {
@@ -96,7 +96,7 @@ describe('a playbook that throws what is no error', () => {
   ])('%s is told as one that stops', async (id, rule, thrown) => {
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.result();
-    const detail = `something was thrown that is no Error: ${thrown}. Write throw new Error('…'), which says where`;
+    const detail = `something was thrown that is not an Error: ${thrown}. Write throw new Error('…'), which records where`;
     expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail }]);
     expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${detail}`);
   });
@@ -117,7 +117,7 @@ describe('a promise that an author has made and dropped', () => {
       'went on',
     ]);
     const at = `playbooks/mistaken-playbooks.ts:${lineOf("await sleep('1s');\n      await steps.snapshot")}`;
-    const text = `nobody waited for what failed: no such pod, at ${at}. Write await before it, or settle`;
+    const text = `something failed that the playbook does not await: no such pod, at ${at}. Write await before it, or settle`;
     expect(timeline.filter(({ kind }) => kind === 'playbook.dropped')).toMatchObject([{ text }]);
     expect(lab.seen.threads).toContainEqual(`Playbook drops-work: ${text}`);
     const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
@@ -128,7 +128,7 @@ describe('a promise that an author has made and dropped', () => {
     const incident = await lab.start([alertOf({ rule: 'Late' })], { playbooks: ['drops-late'] });
     const { timeline } = await incident.result();
     const at = `playbooks/mistaken-playbooks.ts:${lineOf("then(() => {\n      throw new TypeError('too")}`;
-    const text = `nobody waited for what failed: too late, at ${at}. Write await before it, or settle`;
+    const text = `something failed that the playbook does not await: too late, at ${at}. Write await before it, or settle`;
     expect(timeline.filter(({ kind }) => kind === 'playbook.dropped')).toMatchObject([{ text }]);
   });
 });

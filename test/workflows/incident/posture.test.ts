@@ -11,7 +11,7 @@ const found: Posture = {
   at: '2026-11-24T22:00:00.000Z',
   of: 'pod/shop/cart-1',
   level: 'privileged',
-  findings: [{ id: 'host-pid', against: 'baseline', cis: '5.2.3', text: 'sees the processes of its node' }],
+  findings: [{ id: 'host-pid', against: 'baseline', cis: '5.2.3', text: 'can see the processes of its node' }],
   unknown: [],
 };
 const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'posture.found' && chain.startsWith(id));
@@ -28,7 +28,7 @@ describe('when an incident opens', () => {
     await eventually('its record', async () => recordsOf(incident.id).length === 1);
     expect(asked).toEqual([{ incident: state.incident, pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } }]);
     expect(recordsOf(incident.id)[0]?.body).toMatchObject({
-      text: 'pod/shop/cart-1 meets no profile of Pod Security: it sees the processes of its node.',
+      text: 'pod/shop/cart-1 meets no Pod Security profile: it can see the processes of its node.',
       posture: found,
     });
     await eventually('the card', async () =>
@@ -43,7 +43,7 @@ describe('when an incident opens', () => {
     script.lookAtPosture = () => refuse('FB_ERR_NOT_FOUND', 'no pod of it is there');
     const incident = await lab.start([alertOf()], { posture: true });
     await eventually('the record', async () => recordsOf(incident.id).length === 1);
-    expect(recordsOf(incident.id)[0]?.body).toEqual({ text: 'what the workload is allowed is not known: no pod of it is there' });
+    expect(recordsOf(incident.id)[0]?.body).toEqual({ text: 'what the workload may do is not known: no pod of it is there' });
     expect((await incident.state()).posture).toBeUndefined();
   });
 

@@ -50,8 +50,8 @@ describe('a released pod', () => {
     const state = await incident.until((now) => openOnes(now).length > 0 && now.total === 9, 'the question');
     expect(openOnes(state)).toHaveLength(1);
     const text = openOnes(state)[0]?.question.text ?? '';
-    expect(text).toContain('“Drop and execute new binary in container” has come again');
-    expect(text).toMatch(/in shop\/cart-1, which Ana and Ben found harmless or released at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(text).toContain('“Drop and execute new binary in container” was reported again');
+    expect(text).toMatch(/in shop\/cart-1\. Ana and Ben found it harmless or released it at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
     expect(contains(incident)).toBe(1);
     await answer(incident, 'quarantine', ['ana']);
     await containedAgain(incident);
@@ -68,7 +68,7 @@ describe('a released pod', () => {
     await lab.env.sleep('61m');
     await incident.alerts(batchOf([binary(5)]));
     const state = await incident.until((now) => openOnes(now).length > 0, 'the question');
-    expect(openOnes(state)[0]?.question.text).toContain('has come again, 4 times');
+    expect(openOnes(state)[0]?.question.text).toContain('was reported again, 4 times');
   });
 
   test('of which an alert is only counted in its batch is asked about too', async () => {
@@ -76,7 +76,7 @@ describe('a released pod', () => {
     const { counts } = batchOf([binary(1)]);
     await incident.alerts({ id: 'counted', alerts: [], counts: counts.map((count) => ({ ...count, count: 57 })) });
     const state = await incident.until((now) => openOnes(now).length > 0, 'the question');
-    expect(openOnes(state)[0]?.question.text).toContain('has come again, 57 times');
+    expect(openOnes(state)[0]?.question.text).toContain('was reported again, 57 times');
   });
 
   test('is contained again at once for a rule that was not decided upon, also where it came before the answer', async () => {
@@ -101,7 +101,7 @@ describe('a released pod', () => {
     await incident.until(() => recordsIn(lab, incident, 'decision.covers').length === 2, 'the second answer');
     await incident.alerts(batchOf([binary(2)]));
     const state = await incident.until((now) => openOnes(now).length > 0, 'the question');
-    expect(openOnes(state)[0]?.question.text).toContain('“Drop and execute new binary in container” has come again');
+    expect(openOnes(state)[0]?.question.text).toContain('“Drop and execute new binary in container” was reported again');
     expect(contains(incident)).toBe(2);
   });
 
@@ -114,7 +114,7 @@ describe('a released pod', () => {
     await incident.until(({ leases }) => leases[0]?.state === 'released', 'the release');
     await incident.alerts(batchOf([binary(1)]));
     await incident.until(
-      (now) => openOnes(now).some(({ question: { text } }) => text.includes('has come again')),
+      (now) => openOnes(now).some(({ question: { text } }) => text.includes('was reported again')),
       'the question',
     );
     expect(contains(incident)).toBe(1);
@@ -128,7 +128,7 @@ describe('a released pod', () => {
     } as const;
     const same = await lab.start([binary(0, { decided })], settings);
     const state = await same.until((now) => openOnes(now).length > 0, 'the question');
-    expect(openOnes(state)[0]?.question.text).toContain('which ana and ben found harmless or released at 2026-11-27 03:12 UTC');
+    expect(openOnes(state)[0]?.question.text).toContain('ana and ben found it harmless or released it at 2026-11-27 03:12 UTC');
     expect(contains(same)).toBe(0);
     const other = await lab.start([binary(0, { decided, rule: fileless })], settings);
     await other.until(({ leases }) => leases.some((lease) => lease.state === 'active'), 'containment');

@@ -33,9 +33,7 @@ test('a run whose time comes while the one before is under way is left out, and 
   await incident.until(({ bodies }) => bodies.every(({ state }) => state === 'done'), 'the end of the first run');
   await incident.alerts(batchOf([due(3)]));
   const again = await incident.until(({ questions }) => questions.length === 2, 'the question of the next run');
-  expect(again.timeline.filter(({ kind }) => kind === 'playbook.again').map(({ text }) => text)).toEqual([
-    'its time has come again',
-  ]);
+  expect(again.timeline.filter(({ kind }) => kind === 'playbook.again').map(({ text }) => text)).toEqual(['it is due again']);
   const titles = () => lab.seen.applied.filter(({ action }) => action === 'openTicket').map(({ key }) => key);
   await lab.env.sleep('3h');
   await incident.result();

@@ -153,11 +153,11 @@ describe('a freeze of the whole cluster', () => {
     terms = await proposed();
     expect((await choicesOf(terms)).map(({ stepUp }) => stepUp)).toEqual([true, undefined]);
     await control.vote(terms.id, 'approve', 'ben');
-    expect(await lastText()).toContain('needs a sign-in besides your vote');
+    expect(await lastText()).toContain('needs a sign-in in addition to your vote');
     await control.vote(terms.id, 'approve', 'ben', 'desk', {}, (vote) =>
       token('sub-ben', stepUpNonce({ ...vote, questionDigest: 'sha256:of-another' }), Date.parse(vote.at)),
     );
-    expect(await lastText()).toContain('signed in for another answer');
+    expect(await lastText()).toContain('signed in for a different answer');
     await control.vote(terms.id, 'approve', 'ben', 'desk', {}, (vote) =>
       token('sub-lea', stepUpNonce(vote), Date.parse(vote.at)),
     );
@@ -248,7 +248,7 @@ describe('a freeze of the whole cluster', () => {
     await end();
     expect(await lastText()).toContain('needs a sign-in');
     await end((order) => token('sub-lea', nonceOf({ ...order, reason: 'something else' }), Date.parse(order.at)));
-    expect(await lastText()).toContain('signed in for another answer');
+    expect(await lastText()).toContain('signed in for a different answer');
     await end((order) => token('sub-ben', nonceOf(order), Date.parse(order.at)));
     expect(await lastText()).toContain('signed in as somebody else');
     await end((order) => token('sub-lea', nonceOf(order), Date.parse(order.at) - 3_600_000));

@@ -41,7 +41,7 @@ describe('who has ordered a quarantine', () => {
     expect(recordsIn(lab, incident, 'vote.alone')).toHaveLength(1);
     const text = 'ana has ordered it: the others are asked';
     expect(recordsIn(lab, incident, 'requester.named')).toMatchObject([{ actor: 'person/ana', body: { person: 'ana', text } }]);
-    expect(lab.seen.threads.some((text) => text.startsWith('Ana has ordered this, and answers alone'))).toBe(true);
+    expect(lab.seen.threads.some((text) => text.startsWith('Ana ordered this and answers alone'))).toBe(true);
     // The step proves it again, using the roster at the time of the vote.
     const deletion = lab.seen.applied.find((call) => call.incident.id === incident.id && call.action === 'deletePod');
     if (!deletion?.approval) throw new Error('nothing was approved');

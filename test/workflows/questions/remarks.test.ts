@@ -70,7 +70,7 @@ test('who wants to be asked again is asked again, and the deadline stays', async
   const before = lab.seen.answers.length;
   await say(incident, await remarkOn(asked, 'snooze'));
   await incident.until(() => lab.seen.answers.length > before, 'an answer');
-  expect(lab.seen.answers.at(-1)).toMatch(/You are asked again at .* The deadline stays/);
+  expect(lab.seen.answers.at(-1)).toMatch(/You will be asked again at .* The deadline stays/);
   expect(mainQuestion(await incident.state())?.levelUntil).toBe(asked.levelUntil);
   await incident.until(() => heard(incident, 'question.snoozed').length > 0, 'the record');
   const text = expect.stringMatching(/^wants to be asked again at \d\d:\d\d UTC$/);
@@ -79,7 +79,7 @@ test('who wants to be asked again is asked again, and the deadline stays', async
     { actor: expect.stringMatching(/^person\//), body: { question, text } },
   ]);
   await lab.env.sleep('870s');
-  await incident.until(() => lab.seen.answers.some((text) => text.startsWith('You wanted to be asked again')), 'the reminder');
+  await incident.until(() => lab.seen.answers.some((text) => text.startsWith('You asked for this reminder')), 'the reminder');
   expect(mainQuestion(await incident.state())).toMatchObject({ status: { state: 'open' }, level: 0 });
   await incident.vote('remove', 'ana');
   await incident.result();

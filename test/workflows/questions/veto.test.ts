@@ -76,7 +76,7 @@ test('two people of the next level overrule a no, which is asked at once; those 
     ['ben', 'yes'],
   ]);
   expect(answers).toEqual([
-    'Counted as a no. leads is asked now: two people of it can overrule you, otherwise your no stands.',
+    'Counted as a no. leads is asked now: two of its members can overrule you, otherwise your no stands.',
     'ana has said no: only leads can overrule it.',
     'Counted: 1 of 2 people for “Yes: delete pod”. One more person must agree.',
     'Decided: “Yes: delete pod”.',
@@ -105,5 +105,5 @@ test('silence alone decides nothing', async () => {
   expect(timeline.filter((line) => line.startsWith('question.escalated'))).toEqual([
     'question.escalated: nobody answered in time: leads is asked',
   ]);
-  expect(timeline.at(-1)).toBe('question.expired: nobody answered: silence is never yes');
+  expect(timeline.at(-1)).toBe('question.expired: nobody answered: silence is never a yes');
 });

@@ -155,7 +155,7 @@ describe('people', () => {
       ['quarantine', false, 1],
     ]);
     const card = await seen(() => lab.seen.cards.find(({ questionId }) => questionId === asked.question.id));
-    expect(card?.choices[0]).toMatchObject({ weakens: true, quorum: 2, changes: ['The incident is called harmless.'] });
+    expect(card?.choices[0]).toMatchObject({ weakens: true, quorum: 2, changes: ['The incident is marked as harmless.'] });
     const { reason: _, ...without } = voteOn(asked, { person: 'ana', choice: 'expected' });
     await incident.signal(signVote(without));
     await incident.until(() => recordsOf(incident, 'vote.refused').length === 1, 'the refusal');

@@ -53,7 +53,7 @@ describe('what follows a quarantine', () => {
     const found = state.steps.filter(({ action }) => action === 'quarantinePod').map(({ state: at, detail }) => [at, detail]);
     expect(found.sort()).toEqual([
       ['partial', 'the quarantine does not hold'],
-      ['verified', 'nobody answers; established connections may live'],
+      ['verified', 'nobody answers; established connections may survive'],
     ]);
   });
 
@@ -117,13 +117,13 @@ describe('what follows the quarantine of a workload', () => {
     script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
     script['verify:probeQuarantine'] = async ({ input }) =>
       JSON.stringify(input).includes('uid-2')
-        ? { state: 'unverified', detail: 'two pods of ours cannot reach each other either' }
+        ? { state: 'unverified', detail: 'two Firebreak pods cannot reach each other either' }
         : { state: 'verified', detail: 'nobody answers' };
-    const state = await settled(await quarantined(2), 'established connections may live in 1 of 2 pods');
+    const state = await settled(await quarantined(2), 'established connections may survive in 1 of 2 pods');
     expect(stepOf(state, 'quarantineWorkload')).toMatchObject({
       state: 'unverified',
       detail:
-        'applied; tried at 1 of 2 pods, which hold; pod/shop/cart-2: a probe proved nothing: two pods of ours cannot reach each other either; established connections may live in 1 of 2 pods; it may still ask DNS',
+        'applied; tried at 1 of 2 pods, which hold; pod/shop/cart-2: a probe proved nothing: two Firebreak pods cannot reach each other either; established connections may survive in 1 of 2 pods; it may still ask DNS',
     });
   });
 
@@ -131,9 +131,9 @@ describe('what follows the quarantine of a workload', () => {
     script['verify:cutConnections'] = async () => ({ state: 'verified', detail: '2 entries dropped' });
     script['verify:probeQuarantine'] = async () => ({ state: 'verified', detail: 'nobody answers' });
     const incident = await quarantined(23);
-    const state = await settled(incident, '3 more were not looked at: 20 are at most');
+    const state = await settled(incident, '3 more were not checked: at most 20 are checked');
     expect(stepOf(state, 'quarantineWorkload')?.state).toBe('unverified');
-    expect(stepOf(state, 'quarantineWorkload')?.detail).toContain('established connections may live in 3 of 23 pods');
+    expect(stepOf(state, 'quarantineWorkload')?.detail).toContain('established connections may survive in 3 of 23 pods');
     expect(done(incident, 'probeQuarantine')).toHaveLength(20);
   });
 });

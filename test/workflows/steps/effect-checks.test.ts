@@ -115,7 +115,7 @@ describe('some time after a quarantine', () => {
     await incident.until(({ leases }) => leases.some(({ id, state }) => id === lease?.id && state === 'released'), 'the release');
     await eventually('that it is over', async () => recordsOf(incident.id).length === 2);
     expect(recordsOf(incident.id)[1]?.body).toMatchObject({
-      text: '1 hour after quarantinePod on pod/shop/cart-1: not looked at: it was over before (as before)',
+      text: '1 hour after quarantinePod on pod/shop/cart-1: not checked: it had already ended (as before)',
     });
     expect(recordsOf(incident.id)[1]?.body.effect).toBeUndefined();
   });
@@ -127,12 +127,12 @@ describe('some time after a quarantine', () => {
     await lab.env.sleep('11m');
     await eventually('the record', async () => recordsOf(incident.id).length === 1);
     expect(recordsOf(incident.id)[0]?.body.text).toBe(
-      '10 minutes after quarantinePod on pod/shop/cart-1: could not be looked at: the cell is not there',
+      '10 minutes after quarantinePod on pod/shop/cart-1: could not be checked: the cell is not there',
     );
     expect(quarantineIn(await incident.state())?.effect).toBeUndefined();
     expect(isQuarantined(await incident.state())).toBe(true);
     await eventually('a line of it in the thread', async () =>
-      lab.seen.threads.includes('10 minutes after cart-1 was quarantined: could not be looked at: the cell is not there'),
+      lab.seen.threads.includes('10 minutes after cart-1 was quarantined: could not be checked: the cell is not there'),
     );
   });
 

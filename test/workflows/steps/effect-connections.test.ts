@@ -86,7 +86,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     script.countConnections = () => refuse('FB_ERR_REFUSED', 'pod/shop/cart-1 uses the network of its node');
     const incident = await lab.start([alertOf()], counting);
     expect(await lookedAt(incident)).toBe(
-      `${inForce} Not known: whether connections of it are open: pod/shop/cart-1 uses the network of its node.`,
+      `${inForce} Not known: whether it has open connections: pod/shop/cart-1 uses the network of its node.`,
     );
     expect(isQuarantined(await incident.state())).toBe(true);
   });
@@ -107,7 +107,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     await lab.env.sleep('3m');
     await eventually('the record of the look', async () => recordsOf(incident.id).length === 1);
     expect(recordsOf(incident.id)[0]?.body.text).toContain(
-      'Not known: whether connections of it are open: the forensics pool has not counted them within 2 minutes.',
+      'Not known: whether it has open connections: the forensics pool did not count them within 2 minutes.',
     );
     const { state, effect } = stepOf(await incident.state(), 'quarantinePod') ?? {};
     expect([state, effect?.afterMs]).toEqual(['undone', 10 * minute]);
@@ -117,7 +117,7 @@ describe('some time after a quarantine, where its connections are counted', () =
     script.lookAtEffect = () => looked();
     script['output:countConnections'] = (call) => found(call, { pod: { ...podOf(call), uid: 'uid-9' } });
     const incident = await lab.start([alertOf()], counting);
-    expect(await lookedAt(incident)).toBe(`${inForce} Not known: whether connections of it are open: another pod was counted.`);
+    expect(await lookedAt(incident)).toBe(`${inForce} Not known: whether it has open connections: another pod was counted.`);
   });
 
   test('nothing is counted where the pod is gone, or where it is not turned on', async () => {

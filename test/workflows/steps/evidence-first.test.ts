@@ -39,7 +39,7 @@ describe('a playbook that wants evidence first', () => {
     expect(done(incident)).toEqual([]);
     await lab.env.sleep('2s');
     await contained(incident);
-    expect(await lines(incident)).toMatchObject([{ text: expect.stringContaining('not kept after 30 s') }]);
+    expect(await lines(incident)).toMatchObject([{ text: expect.stringContaining('no evidence was kept within 30 s') }]);
     goOn();
   });
 });
@@ -53,5 +53,5 @@ test('has no head start, which would contain first', () => {
     headStart: 'quarantinePod',
     evidenceFirst: '30s',
   } as const;
-  expect(() => definePlaybook(envelope, async () => undefined)).toThrow(/both: with a head start the pod is contained before/);
+  expect(() => definePlaybook(envelope, async () => undefined)).toThrow(/both: headStart contains the pod before/);
 });

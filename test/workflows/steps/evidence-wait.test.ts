@@ -8,7 +8,7 @@ import { recordsIn } from '../voting.ts';
 const { lab, script } = useLab();
 
 /** What people are asked when an approved step waits. */
-const isWaiver = (text: string) => text.startsWith('Nothing is kept of cart-1 yet');
+const isWaiver = (text: string) => text.startsWith('No evidence of cart-1 is kept yet');
 
 async function waiting(): Promise<RunningIncident> {
   script.snapshotPodState = async () => refuse('FB_ERR_UNAVAILABLE', 'the store is away');

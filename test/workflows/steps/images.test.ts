@@ -27,7 +27,7 @@ test('people are asked about an image that is unsigned, and read on the card and
   script.verifyImage = async () => checked({ signature: 'unsigned', reason: 'there is no signature' });
   const incident = await start();
   const asked = await incident.question();
-  expect(asked.question.text).toContain('runs an image that nobody who is trusted has signed');
+  expect(asked.question.text).toContain('runs an image without a trusted signature');
   const state = await incident.until(({ images }) => images !== undefined, 'the images');
   expect(state.images).toMatchObject([{ podUid: 'uid-1', container: 'main', signature: 'unsigned' }]);
   await eventually('the card', () => lab.seen.cards.at(-1)?.happened.signature === 'unsigned: there is no signature');

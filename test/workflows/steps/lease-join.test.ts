@@ -53,7 +53,7 @@ describe('a step like one that is in force', () => {
       ...{ action: 'isolateNamespace', input: {}, options: {} },
     } as unknown as Parameters<typeof joinLease>[2];
     joinLease(parts, lease, order);
-    const text = expect.stringMatching(/already: joined$/);
+    const text = expect.stringMatching(/already in force: joined$/);
     expect(records).toEqual([['step.joined', 'playbook/firebreak/other', text, { lease: 'l1' }]]);
     expect(updated[0]?.holders).toEqual(['contain/pod:1', 'firebreak/other/pod:1']);
   });

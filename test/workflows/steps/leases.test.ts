@@ -265,7 +265,7 @@ describe('people decide on a lease', () => {
     const state = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'question.taken-over'), 'the news');
     expect(votesOnLease(state)).toEqual([]);
     await eventually('the thread', () =>
-      lab.seen.threads.some((text) => /^ana answered that this is released\. A new question .* Is the new binary/.test(text)),
+      lab.seen.threads.some((text) => /^ana answered to release this\. A new question .* Is the new binary/.test(text)),
     );
     const asked = asksOnCards(state);
     await incident.vote('remove', 'ana', asked);
@@ -325,7 +325,7 @@ describe('people decide on a lease', () => {
     expect(undone(incident)).toEqual([]);
     // Two people have decided to release it, but it is not released: they are told why.
     const told =
-      'Still contained: cart-1 quarantined. It was to be released, and firebreak/ask-about-shell holds it, too. Answer what that asks, or release it with firebreak lease release.';
+      'Still contained: cart-1 quarantined. It was due to be released, but firebreak/ask-about-shell also holds it. Answer its question, or release it with firebreak lease release.';
     expect(one.timeline).toContainEqual(expect.objectContaining({ kind: 'lease.release-refused', text: told }));
     await eventually('the thread', () => lab.seen.threads.includes(told));
     await incident.vote('release', 'ana', {}, true);

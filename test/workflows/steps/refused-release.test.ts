@@ -11,7 +11,7 @@ const { lab, script } = useLab();
 
 const shell = { rule: 'Terminal shell in container', severity: 'low' } as const;
 const words =
-  "the API server does not accept: patch pods in shop (422 Invalid): ValidatingAdmissionPolicy 'no-labels' denied request: no";
+  "the API server rejected: patch pods in shop (422 Invalid): ValidatingAdmissionPolicy 'no-labels' denied request: no";
 
 /** An undo that is refused for as long as the test says, and the number of attempts. */
 function refusing(code: 'FB_ERR_API_REFUSED' | 'FB_ERR_UNAVAILABLE' = 'FB_ERR_API_REFUSED') {
@@ -46,7 +46,7 @@ describe('a release that the API server refuses', () => {
     const told = await incident.until((state) => refusals(state).length > 0 && isOpen(state), 'the refusal');
     expect(told.leases).toMatchObject([{ state: 'active', refused: { tries: 1, why: words } }]);
     expect(refusals(told)[0]?.text).toMatch(
-      /^Still contained: cart-1 quarantined\. Its release is refused: .*denied request: no\. Change what refuses it\. It is tried again by itself, next at /,
+      /^Still contained: cart-1 quarantined\. Its release is refused: .*denied request: no\. Fix the cause\. The release is retried automatically, next at /,
     );
     await eventually('the thread', () =>
       lab.seen.threads.some((text) => text.startsWith('Still contained: cart-1 quarantined.')),
@@ -228,7 +228,7 @@ describe('a step that the API server refuses', () => {
     await lab.env.sleep('3m');
     const told = await incident.until((state) => state.timeline.some(({ kind }) => kind === 'step.delayed'), 'the telling');
     expect(told.timeline.find(({ kind }) => kind === 'step.delayed')?.text).toMatch(
-      /^Quarantine the pod: pod\/shop\/cart-1: not done yet, and tried until it is: failed calling webhook "guard"$/,
+      /^Quarantine the pod: pod\/shop\/cart-1: not done yet, and retried until it succeeds: failed calling webhook "guard"$/,
     );
     expect(told.steps.find(({ action }) => action === 'quarantinePod')).toMatchObject({ state: 'running' });
     isAway = false;

@@ -10,12 +10,12 @@ const quarantines = (incident: RunningIncident) =>
 
 test('what a cap refuses is put to people, and done with their approval', async () => {
   script.quarantinePod = async (call) => {
-    if (!call.approval) refuse('FB_ERR_CAP_REACHED', '2 pods of its owner are contained already');
+    if (!call.approval) refuse('FB_ERR_CAP_REACHED', '2 pods of its owner are already contained');
   };
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();
   expect(asked.question.text).toBe(
-    'Quarantine the pod (cart-1)? It was not done at once: 2 pods of its owner are contained already',
+    'Quarantine the pod (cart-1)? It was not done at once: 2 pods of its owner are already contained',
   );
   expect(asked.question.levels[0]).toMatchObject({ page: true });
   expect(quarantines(incident)).toEqual([]);
@@ -41,17 +41,19 @@ test('what people leave alone is left alone, and the playbook ends with the refu
 });
 
 test('the doubt of an alert goes to the chokepoint with its steps, and is told to people', async () => {
-  const incident = await lab.start([alertOf({ doubt: 'nobody knows on which node the pod is' })]);
+  const incident = await lab.start([alertOf({ doubt: 'the node of the pod is unknown' })]);
   const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
   expect(timeline[0]).toMatchObject({
     kind: 'incident.opened',
-    text: expect.stringMatching(/; in doubt: nobody knows on which node the pod is$/),
+    text: expect.stringMatching(/; in doubt: the node of the pod is unknown$/),
   });
   await incident.question();
   await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');
-  expect(lab.seen.cards.findLast((card) => card.incident.id === incident.id)?.happened.doubt).toMatch(/^nobody knows/);
+  expect(lab.seen.cards.findLast((card) => card.incident.id === incident.id)?.happened.doubt).toMatch(
+    /^the node of the pod is unknown/,
+  );
   await incident.until((now) => now.reached === 'contained', 'the containment');
-  expect(quarantines(incident)).toMatchObject([{ doubt: 'nobody knows on which node the pod is' }]);
+  expect(quarantines(incident)).toMatchObject([{ doubt: 'the node of the pod is unknown' }]);
 });
 
 test('what is new of an alert is in the incident and on its card', async () => {

@@ -24,7 +24,7 @@ export function readAccess(file: string): KubernetesAccess {
   const config: Kubeconfig = parse(readFileSync(file, 'utf8'));
   const cluster = config.clusters[0]?.cluster;
   const user = config.users[0]?.user;
-  if (!cluster || !user) throw new Error(`${file} names no cluster or no user`);
+  if (!cluster || !user) throw new Error(`${file} does not name both a cluster and a user`);
   const decode = (text: string) => Buffer.from(text, 'base64').toString('utf8');
   return {
     server: cluster.server,

@@ -47,14 +47,14 @@ export async function startKubernetes(options: {
       const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, port: kubernetes.port, onProgress });
       await addFakeNodes({ access: plane.access, names: nodes });
       await nodesAreReady({ access: plane.access, names: [...nodes, ...realNodes] });
-      onProgress(`Kubernetes serves at ${plane.server}`);
+      onProgress(`Kubernetes is serving at ${plane.server}`);
       return plane;
     }
     if (realNodes.length > 0)
-      throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Go 1.26 or newer on PATH, which real nodes are built with');
+      throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'Go 1.26 or newer on PATH, to build real nodes');
     if (assets) {
       const alone = await startApiServerOnly({ assets, folder, auditLevel, group });
-      onProgress(`Kubernetes serves at ${alone.server}, without ${alone.missing.join(', ')}: pods do not run`);
+      onProgress(`Kubernetes is serving at ${alone.server}, without ${alone.missing.join(', ')}: pods will not run`);
       return alone;
     }
     const kind = await kindProgram();

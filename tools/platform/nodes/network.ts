@@ -105,6 +105,6 @@ function networkOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {
-    throw new FirebreakError('FB_ERR_PLATFORM_START', `process ${pid}, the first of a node, has ended`);
+    throw new FirebreakError('FB_ERR_PLATFORM_START', `process ${pid}, the first of a node, has exited`);
   }
 }

@@ -18,14 +18,14 @@ export function missingForRealNodes() {
   if (process.platform !== 'linux') return 'real nodes need Linux';
   if (process.getuid?.() !== 0) return 'real nodes need root';
   for (const [program, source] of Object.entries(programs))
-    if (!isOnPath(program)) return `there is no ${program} on PATH (${source})`;
-  if (!findCniPlugins()) return "there are no CNI plugins (Debian's containernetworking-plugins)";
-  if (!findBusybox()) return "there is no static busybox (Debian's busybox-static)";
+    if (!isOnPath(program)) return `${program} is not on PATH (${source})`;
+  if (!findCniPlugins()) return "CNI plugins are missing (Debian's containernetworking-plugins)";
+  if (!findBusybox()) return "a static busybox is missing (Debian's busybox-static)";
   const hierarchies = cgroupHierarchies();
   if (hierarchies.length === 0) return 'no cgroups are mounted in /sys/fs/cgroup';
-  if (!hierarchies.every(isWritable)) return 'cgroups cannot be made in /sys/fs/cgroup';
+  if (!hierarchies.every(isWritable)) return 'cgroups cannot be created in /sys/fs/cgroup';
   const { status } = spawnSync('unshare', ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', 'true'], { stdio: 'ignore' });
-  return status === 0 ? undefined : 'namespaces cannot be made (unshare)';
+  return status === 0 ? undefined : 'namespaces cannot be created (unshare)';
 }
 
 export function findCniPlugins() {

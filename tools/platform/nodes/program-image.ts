@@ -21,7 +21,7 @@ export async function makeProgramImage(options: {
   const built = Object.entries(programs).map(async ([path, module]): Promise<readonly [string, string]> => {
     const program = basename(path);
     const from = await goProgram({ name: program, module, target: '.', linked: {}, pinned: '', title: program }, onProgress);
-    if (!from) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Go, to build ${program} with`);
+    if (!from) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `Go, to build ${program}`);
     return [path, join(from, basename(module))];
   });
   return makeImage({ name, folder, files: Object.fromEntries(await Promise.all(built)) });

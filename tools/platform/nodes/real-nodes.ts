@@ -54,7 +54,7 @@ export async function startRealNodes(options: {
   const missing = missingForRealNodes();
   const cniPlugins = findCniPlugins();
   if (missing || !cniPlugins) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', missing ?? 'CNI plugins');
-  if (names.length > mostNodes) throw new FirebreakError('FB_ERR_PLATFORM_START', `at most ${mostNodes} nodes are real`);
+  if (names.length > mostNodes) throw new FirebreakError('FB_ERR_PLATFORM_START', `at most ${mostNodes} nodes can be real`);
   await removeDeadCgroups();
   rmSync(folder, { recursive: true, force: true });
   const programs = join(folder, 'bin');

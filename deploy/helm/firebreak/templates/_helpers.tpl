@@ -95,42 +95,42 @@ desk
 {{- $people := (.Values.config.roster).people | default list -}}
 {{- $answer := .Values.config.slack -}}
 {{- range $people }}{{ if .keys }}{{ $answer = true }}{{ end }}{{ end -}}
-{{- if and (has "desk" $roles) (not $answer) }}{{ fail "nobody could answer: config.slack is missing, and nobody in config.roster.people has keys (firebreak init makes some)" }}{{ end -}}
+{{- if and (has "desk" $roles) (not $answer) }}{{ fail "nobody could answer: config.slack is missing, and nobody in config.roster.people has keys (firebreak init creates some)" }}{{ end -}}
 {{- $temporal := .Values.config.temporal | default dict -}}
 {{- $named := $temporal.address -}}
 {{- range .Values.env }}{{ if eq .name "TEMPORAL_ADDRESS" }}{{ $named = true }}{{ end }}{{ end -}}
 {{- if .Values.temporal.install -}}
-{{- if $named }}{{ fail "temporal.install is for who has no Temporal: leave config.temporal.address and TEMPORAL_ADDRESS out, or temporal.install" }}{{ end -}}
-{{- if $temporal.tls }}{{ fail "temporal.install has no TLS: leave config.temporal.tls out, or name a Temporal of yours in config.temporal.address" }}{{ end -}}
+{{- if $named }}{{ fail "temporal.install is for installations without a Temporal: leave out config.temporal.address and TEMPORAL_ADDRESS, or temporal.install" }}{{ end -}}
+{{- if $temporal.tls }}{{ fail "temporal.install has no TLS: leave out config.temporal.tls, or name your own Temporal in config.temporal.address" }}{{ end -}}
 {{- if or (eq .Values.profile "hub") .Values.trust.hub }}{{ fail "temporal.install is for one cluster: a hub and its clusters share a Temporal that all of them reach" }}{{ end -}}
-{{- else if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend (temporal.install has one for a trial)" }}{{ end -}}
+{{- else if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend (temporal.install provides one for a trial)" }}{{ end -}}
 {{- if and (eq .Values.profile "single") (or (gt (int .Values.cell.replicas) 1) (gt (int .Values.desk.replicas) 1)) }}{{ fail "profile single is one pod: leave cell.replicas and desk.replicas at 1, or set profile cluster" }}{{ end -}}
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
 {{- if and .Values.monitoring.podMonitor .Values.monitoring.serviceMonitor }}{{ fail "monitoring.podMonitor and monitoring.serviceMonitor would scrape everything twice: set one of them" }}{{ end -}}
-{{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise the state is the pod's own" }}{{ end -}}
+{{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise only the pod itself has its state" }}{{ end -}}
 {{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
 {{- if .Values.reports.schedule -}}
-{{- if not (has "desk" $roles) }}{{ fail "reports.schedule is for where the desk is: reports are made from its records" }}{{ end -}}
+{{- if not (has "desk" $roles) }}{{ fail "reports.schedule belongs where the desk is: reports are made from its records" }}{{ end -}}
 {{- if not $held.enabled }}{{ fail "reports.schedule needs persistence: the keys that prove records are on the desk's volume" }}{{ end -}}
 {{- if not .Values.config.reports }}{{ fail "reports.schedule has nothing to deliver: set config.reports" }}{{ end -}}
 {{- end -}}
 {{- if .Values.backup.schedule -}}
-{{- if not (has "desk" $roles) }}{{ fail "backup.schedule is for where the desk is: its records are what is backed up" }}{{ end -}}
+{{- if not (has "desk" $roles) }}{{ fail "backup.schedule belongs where the desk is: its records are what is backed up" }}{{ end -}}
 {{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the anchor of the records is on the desk's volume" }}{{ end -}}
-{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has no place to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
+{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has nowhere to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}
 {{- if .Values.restore.from -}}
-{{- if not (has "desk" $roles) }}{{ fail "restore.from is for where the desk is: its records are what is restored" }}{{ end -}}
+{{- if not (has "desk" $roles) }}{{ fail "restore.from belongs where the desk is: its records are what is restored" }}{{ end -}}
 {{- if not $held.enabled }}{{ fail "restore.from needs persistence: the anchor of the records goes to the desk's volume" }}{{ end -}}
-{{- if not .Values.restore.publicKey }}{{ fail "restore.publicKey is missing: a ConfigMap with the notary's public key, whose backups are believed" }}{{ end -}}
-{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "restore.from has no place to read from: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
+{{- if not .Values.restore.publicKey }}{{ fail "restore.publicKey is missing: a ConfigMap with the public key of the notary whose backups are trusted" }}{{ end -}}
+{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "restore.from has nowhere to read from: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}
-{{- if and (eq .Values.profile "hub") (not .Values.trust.clusters) }}{{ fail "trust.clusters is missing: a hub believes the clusters that are listed there" }}{{ end -}}
-{{- if and .Values.trust.hub (has "desk" $roles) }}{{ fail "trust.hub is for a cluster without a desk of its own: set desk.enabled to false" }}{{ end -}}
+{{- if and (eq .Values.profile "hub") (not .Values.trust.clusters) }}{{ fail "trust.clusters is missing: a hub trusts the clusters that are listed there" }}{{ end -}}
+{{- if and .Values.trust.hub (has "desk" $roles) }}{{ fail "trust.hub is for a cluster without its own desk: set desk.enabled to false" }}{{ end -}}
 {{- if and (ne .Values.profile "hub") (not (has "desk" $roles)) (not .Values.trust.hub) (not (dig "desk" "votePublicKeys" "" .Values.config)) }}{{ fail "desk.enabled is false, and trust.hub does not say whose desk decides" }}{{ end -}}
 {{- $store := (.Values.config.evidence | default dict).s3 -}}
-{{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has no place: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write (profile: single needs neither)" }}{{ end -}}
+{{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has nowhere to go: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write to (profile: single needs neither)" }}{{ end -}}
 {{- end -}}
 
 {{/* On the node of the pod whose volume it needs. Takes a dict: root, component. */}}

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isKeyName, parseVerifierKey } from '../../../../core/tlog/signed-note.ts';
 import { bucketFields, httpUrl, path } from '../../fields.ts';
 
-const everyMinutes = z.int().min(1).max(10_080).default(60).meta({ description: 'Not more often than that.' });
+const everyMinutes = z.int().min(1).max(10_080).default(60).meta({ description: 'No more often than this.' });
 
 const copies = z
   .strictObject({
@@ -12,7 +12,7 @@ const copies = z
         lock: z
           .strictObject({
             mode: z.enum(['governance', 'compliance']).meta({
-              description: 'Whether who has a special right may still remove them (`governance`), or nobody (`compliance`).',
+              description: 'Whether holders of a special right may still remove them (`governance`), or nobody (`compliance`).',
             }),
             days: z
               .int()
@@ -23,7 +23,7 @@ const copies = z
           .exactOptional()
           .meta({
             description:
-              'Object lock, which the bucket must have been made with: no file of the log can be removed, except `checkpoint`.',
+              'Object lock, with which the bucket must have been created: no file of the log can be removed, except `checkpoint`.',
           }),
       })
       .exactOptional()
@@ -32,22 +32,22 @@ const copies = z
       .strictObject({
         url: z
           .string()
-          .regex(/^[^-\s]\S*$/, { error: 'not an address of a repository' })
+          .regex(/^[^-\s]\S*$/, { error: 'not a repository address' })
           .meta({
             description: 'Address of the repository, as `git push` takes it.',
             examples: ['ssh://git@git.example.com/firebreak-log.git'],
           }),
         branch: z
           .string()
-          .regex(/^[A-Za-z0-9][-\w.]*(\/[-\w][-\w.]*)*$/, { error: 'not a name of a branch' })
+          .regex(/^[A-Za-z0-9][-\w.]*(\/[-\w][-\w.]*)*$/, { error: 'not a valid branch name' })
           .default('main')
-          .meta({ description: 'Branch, which is made where there is none.' }),
+          .meta({ description: 'Branch, which is created if it does not exist.' }),
         everyMinutes,
       })
       .exactOptional()
       .meta({
         description:
-          'A git repository: its file `checkpoint` is what the log says of itself, one commit on top of the other. Needs `git` on the PATH of the desk, which our image does not have.',
+          'A git repository: its file `checkpoint` is what the log says of itself, one commit on top of another. Needs `git` on the PATH of the desk, which our image does not have.',
       }),
     rekor: z
       .strictObject({
@@ -86,7 +86,7 @@ export const transparencyLog = z
     name: z
       .string()
       .refine((text) => isKeyName(text) && !text.startsWith('firebreak.'), {
-        error: 'not a name of a log: no spaces and no plus sign, and not as our own signatures begin',
+        error: 'not a valid log name: use no spaces and no plus sign, and do not start it like our own signatures',
       })
       .exactOptional()
       .meta({
@@ -95,12 +95,12 @@ export const transparencyLog = z
         examples: ['logs.example.com/firebreak'],
       }),
     folder: path.exactOptional().meta({
-      description: 'Where its files are, for any web server to hand out. Default: `anchor/log` in the state directory.',
+      description: 'Where its files are, for any web server to serve. Default: `anchor/log` in the state directory.',
     }),
-    copies: copies.meta({ description: 'Other places that are told how far the log goes, with credentials of their own.' }),
+    copies: copies.meta({ description: 'Other places that are told how far the log has got, with credentials of their own.' }),
     witnesses: z.array(witness).default([]).meta({
       description:
-        'Who signs, with keys that are not ours, that the log has grown and nothing of it has changed. `firebreak audit verify` asks for the signature of each.',
+        'Who signs, with keys that are not ours, that the log has grown and nothing in it has changed. `firebreak audit verify` asks for the signature of each.',
     }),
   })
   .prefault({});

@@ -18,7 +18,7 @@ const mail = z
         '`starttls`: begins in plain text and goes no further without TLS (port 587). `implicit`: TLS from the first byte (port 465). `none`: for a relay on this machine.',
     }),
     caFile: path.exactOptional().meta({
-      description: 'Authorities (PEM) whose server certificates are believed. Absent: those of the system.',
+      description: 'Authorities (PEM) whose server certificates are trusted. Absent: those of the system.',
     }),
     user: z.string().min(1).exactOptional().meta({ description: 'Name to sign in with. Absent: no sign-in.' }),
     password: secret.exactOptional().meta({ description: 'Its password.' }),
@@ -41,12 +41,12 @@ const mail = z
 export const reports = z
   .array(
     z.strictObject({
-      name: id.meta({ description: 'Its name, by which it is known what was delivered.', examples: ['iso-quarterly'] }),
+      name: id.meta({ description: 'Its name, which identifies what was delivered.', examples: ['iso-quarterly'] }),
       framework: z.enum(frameworks.map(({ id: framework }) => framework)).meta({
-        description: 'By which framework: see `firebreak docs compliance`.',
+        description: 'The framework that it follows: see `firebreak docs compliance`.',
       }),
       every: z.enum(reportIntervals).default('quarter').meta({
-        description: 'Which time it is about. It is due an hour after that is over; weeks begin on Monday; all in UTC.',
+        description: 'The period that it covers. It is due an hour after that ends; weeks begin on Monday; all in UTC.',
       }),
       cluster: z.string().min(1).exactOptional().meta({ description: 'Only the records of this cluster.' }),
       format: z

@@ -3,10 +3,10 @@ import { z } from 'zod';
 const days = (description: string) => z.int().min(1).max(36_500).exactOptional().meta({ description });
 
 const byClass = {
-  unansweredDays: days('Of incidents that no playbook answered and about which nobody was asked. Absent: for ever.'),
-  incidentDays: days('Of incidents that playbooks answered without asking anybody. Absent: for ever.'),
-  decisionDays: days('Of incidents about which people were asked, and of those that did not close. Absent: for ever.'),
-  journalDays: days('Of what desks write of themselves: refused clicks, sign-ins, strangers. Absent: for ever.'),
+  unansweredDays: days('Of incidents that no playbook answered and about which nobody was asked. Absent: forever.'),
+  incidentDays: days('Of incidents that playbooks answered without asking anybody. Absent: forever.'),
+  decisionDays: days('Of incidents about which people were asked, and of those that did not close. Absent: forever.'),
+  journalDays: days('Of what desks write about themselves: refused clicks, sign-ins, strangers. Absent: forever.'),
 };
 
 /** How long records are kept. */
@@ -27,13 +27,13 @@ export const retention = z
       .default([])
       .meta({
         description:
-          'What held before. Only needed where records are kept for longer now: `firebreak audit verify` would call older cuts too early.',
+          'What applied before. Only needed if records are kept for longer now: otherwise `firebreak audit verify` would call older cuts too early.',
       }),
   })
   .prefault({})
   .meta({
     description:
-      'How long records are kept, in days since the notary vouched for the last one of them. Decisions above all incidents, holds and cuts are kept for ever. See [retention.md](retention.md). Example: `{ unansweredDays: 90, incidentDays: 730 }`.',
+      'How long records are kept, in days since the notary vouched for the last one of them. Decisions above all incidents, holds and cuts are kept forever. See [retention.md](retention.md). Example: `{ unansweredDays: 90, incidentDays: 730 }`.',
   });
 
 type RetentionFile = z.output<typeof retention>;

@@ -4,7 +4,7 @@ import { bucketFields, httpUrl, id, path, secret } from '../../fields.ts';
 
 const tls = {
   caFile: path.exactOptional().meta({
-    description: 'Authorities (PEM) whose server certificates are believed. Absent: those of the system.',
+    description: 'Authorities (PEM) whose server certificates are trusted. Absent: those of the system.',
   }),
   certFile: path.exactOptional().meta({ description: 'Client certificate (PEM).' }),
   keyFile: path.exactOptional().meta({ description: 'Its private key (PEM).' }),
@@ -19,7 +19,7 @@ const pair = { error: 'certFile and keyFile are needed together', path: ['certFi
 const http = z.strictObject({
   url: httpUrl.meta({ description: 'Where events are posted to.', examples: ['https://siem.example.com/events'] }),
   body: z.enum(['lines', 'list']).default('lines').meta({
-    description: '`lines`: one event a line (NDJSON); `list`: a list of JSON, which for CloudEvents is their batch format.',
+    description: '`lines`: one event per line (NDJSON); `list`: a JSON list, which for CloudEvents is their batch format.',
   }),
   gzip: z.boolean().default(true).meta({ description: 'Whether bodies are compressed.' }),
   bearer: secret
@@ -49,14 +49,14 @@ const syslog = z.strictObject({
     })
     .refine(isPair, pair)
     .prefault({})
-    .meta({ description: 'Whom to believe, and who we are. The files are read again for each delivery.' }),
+    .meta({ description: 'Whom to trust, and which certificate we present. The files are read again for each delivery.' }),
 });
 
 const s3 = z.strictObject({
   ...bucketFields('firebreak-events'),
   objects: z.enum(bucketObjects).default('ndjson').meta({
     description:
-      '`ndjson`: zipped lines of JSON; `parquet`: columns `id`, `chain`, `time`, `kind` and `event`, which is the whole as JSON.',
+      '`ndjson`: compressed lines of JSON; `parquet`: columns `id`, `chain`, `time`, `kind` and `event`, which is the whole as JSON.',
   }),
 });
 
@@ -73,29 +73,29 @@ const kafka = z
     brokers: z
       .array(broker)
       .min(1)
-      .meta({ description: 'Brokers that are asked first, as `HOST:PORT`.', examples: [['kafka-1.example.com:9093']] }),
+      .meta({ description: 'Brokers that are contacted first, as `HOST:PORT`.', examples: [['kafka-1.example.com:9093']] }),
     topic: z
       .string()
-      .regex(/^(?!\.{1,2}$)[\w.-]{1,249}$/, { error: 'not a name of a topic: letters, digits, . _ and -' })
+      .regex(/^(?!\.{1,2}$)[\w.-]{1,249}$/, { error: 'not a valid topic name: use letters, digits, . _ and -' })
       .meta({ description: 'Topic; it must exist.', examples: ['firebreak-events'] }),
     gzip: z.boolean().default(true).meta({ description: 'Whether batches are compressed.' }),
     sasl: z
       .strictObject({
-        mechanism: z.enum(kafkaSaslMechanisms).default('scram-sha-512').meta({ description: 'How they are told who asks.' }),
+        mechanism: z.enum(kafkaSaslMechanisms).default('scram-sha-512').meta({ description: 'How we authenticate to them.' }),
         username: secret.meta({ description: 'Name of the account.' }),
         password: secret.meta({ description: 'Its password.' }),
       })
       .exactOptional()
       .meta({ description: 'An account with a password. The files are read again for each delivery.' }),
     tls: z.strictObject(tls).refine(isPair, pair).exactOptional().meta({
-      description: 'Whom to believe, and who we are. The files are read again for each delivery.',
+      description: 'Whom to trust, and which certificate we present. The files are read again for each delivery.',
     }),
     plaintext: z.boolean().default(false).meta({
-      description: 'No TLS: whoever is between reads the events, and can leave some out or write others.',
+      description: 'No TLS: anyone on the network path can read the events, and leave some out or add others.',
     }),
   })
   .refine(({ plaintext, tls }) => !plaintext || tls === undefined, {
-    error: 'plaintext leaves no place for tls',
+    error: 'plaintext and tls cannot be combined',
     path: ['plaintext'],
   })
   .refine(({ plaintext, sasl }) => !plaintext || sasl?.mechanism !== 'plain', {
@@ -106,21 +106,21 @@ const kafka = z
 export const streams = z
   .array(
     z.strictObject({
-      name: id.meta({ description: 'Its name, by which it is known where it has come to.', examples: ['siem'] }),
+      name: id.meta({ description: 'Its name, under which its position is stored.', examples: ['siem'] }),
       format: z.enum(streamFormats).default('ocsf').meta({
         description: '`ocsf`: events of OCSF 1.8; `cloudevents`: CloudEvents 1.0 whose data is the signed record.',
       }),
       from: z.enum(['beginning', 'now']).default('beginning').meta({
-        description: 'With which records it begins when it is first seen: with all that there are, or with those that come.',
+        description: 'Which records it starts with when it is first seen: all existing ones, or only new ones.',
       }),
-      batch: z.int().min(1).max(5_000).default(500).meta({ description: 'Records in one delivery at most.' }),
+      batch: z.int().min(1).max(5_000).default(500).meta({ description: 'Most records in one delivery.' }),
       timeoutSeconds: z.int().min(1).max(20).default(10).meta({ description: 'How long a delivery may take.' }),
       to: z
         .strictObject({
           http: http.exactOptional().meta({ description: 'HTTP.' }),
           syslog: syslog.exactOptional().meta({ description: 'Syslog over TLS.' }),
-          s3: s3.exactOptional().meta({ description: 'An S3 bucket: an object a delivery.' }),
-          kafka: kafka.exactOptional().meta({ description: 'A topic of Kafka.' }),
+          s3: s3.exactOptional().meta({ description: 'An S3 bucket: one object per delivery.' }),
+          kafka: kafka.exactOptional().meta({ description: 'A Kafka topic.' }),
         })
         .refine((to) => Object.values(to).filter((one) => one !== undefined).length === 1, {
           error: 'exactly one of http, syslog, s3 and kafka is needed',

@@ -124,7 +124,7 @@ describe('a choice with a form', () => {
   test('asks for it in a dialog, and what is filled in goes with the answer; a reason may be left out', async () => {
     const view = await postForm();
     const shown = JSON.stringify(view.view.blocks);
-    for (const text of ['For how many hours?', 'Write a number from 1 to 72.', 'At once', 'Ben']) expect(shown).toContain(text);
+    for (const text of ['For how many hours?', 'Enter a number from 1 to 72.', 'At once', 'Ben']) expect(shown).toContain(text);
     expect(shown).not.toContain('weakens');
     await submit(view, typed);
     const click = await until(() => rig.clicks[0]);
@@ -176,7 +176,7 @@ test.each([{ error: 'expired_trigger_id' }, { status: 503 }])('a dialog that Sla
   await post(rig);
   rig.slack.fail('views.open', fault);
   await rig.slack.click(remove);
-  expect(await until(() => answers()[0])).toContain('Nothing was decided; please click again');
+  expect(await until(() => answers()[0])).toContain('Nothing was decided. Click again');
 });
 
 test('a dialog whose opening Slack never confirmed still counts', async () => {

@@ -55,7 +55,7 @@ function notOnce(what: string, wanted: readonly string[], counts: Readonly<Recor
 }
 
 /** What Slack shows to somebody whose vote counts. */
-export const acceptedWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
+export const acceptedWords = /^(Received|Decided|Already|Counted|Your answer is already)/;
 
 /**
  * Clicks until the desk reports that it took the vote, or the card shows the decision, as a person would; clicks again after a restart. The same person answers

@@ -141,7 +141,7 @@ describe('/firebreak', () => {
       () => `Show deployment/${namespace}/${asked.name}`,
       /quarantine pod on /,
     ],
-    ['what waits for one', () => 'questions', /What waits for you.*Is the new binary in/],
+    ['what waits for one', () => 'questions', /What is waiting for you.*Is the new binary in/],
     ['what there is', () => '', /\/firebreak release ID\*/],
     [
       'an incident that is none',
@@ -162,7 +162,7 @@ describe('/firebreak', () => {
     [
       'a release with more of a reason than is read',
       () => `release ${id()} ${'x'.repeat(501)}`,
-      /500 characters at most; these are 501/,
+      /at most 500 characters; this one has 501/,
     ],
   ];
   test.each(asks)('says %s', async (_what, text, expected) => {
@@ -171,7 +171,7 @@ describe('/firebreak', () => {
   });
 
   test('says what waits to nobody whom it does not wait for', async () => {
-    expect(await answer(otto, 'questions')).toContain('Nothing waits for you.');
+    expect(await answer(otto, 'questions')).toContain('Nothing is waiting for you.');
   });
 
   test('is refused, answered and recorded for who is not on the roster', async () => {
@@ -181,7 +181,7 @@ describe('/firebreak', () => {
   });
 
   test('lets a containment last longer by a vote like any other', async () => {
-    expect(await answer(ana, `extend ${id()}`)).toMatch(/Taken: “Extend it”/);
+    expect(await answer(ana, `extend ${id()}`)).toMatch(/Received: “Extend it”/);
     await service.stateWhen('the extension', asked, 120_000, ({ leases }) => leases.some(({ renewals }) => renewals === 1));
   });
 });

@@ -54,7 +54,7 @@ async function answerOn(link: string, form: Readonly<Record<string, string>>): P
   const next = await fetch(link, { method: 'POST', body: new URLSearchParams({ ...form, asked }), redirect: 'manual' });
   provider.person = `sub-${form.person}`;
   const page = await new Browser().go(next.headers.get('location') ?? '', 'POST');
-  expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
+  expect(page).toMatchObject({ status: 200, text: expect.stringContaining('Received') });
 }
 
 test('while Slack is down the pod is contained, people are called, and one of them decides on the desk’s page', async () => {

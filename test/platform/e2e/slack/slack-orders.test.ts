@@ -105,7 +105,7 @@ describe('a broken glass from Slack', () => {
     const before = service.slack.ephemerals(ana).length;
     expect((await order(ana, `break-glass ${namespace}/Deployment/none`, typed)).result).toEqual({ outcome: 'closed' });
     const proposed = await told(ana, 'Somebody else must agree', before);
-    expect(proposed).toContain('No incident of this name is open now');
+    expect(proposed).toContain('No incident with this name is open now');
     const id = /Proposed as ([0-9a-f]{16})/.exec(proposed)?.[1] ?? '';
     const found = async () =>
       (await control()).decisions.filter(isRestraint).find(({ proposal }) => proposal.order.terms.id === id);

@@ -58,7 +58,7 @@ test('a click ends at the identity provider, and only its word, with the vote, d
   provider.person = 'sub-grace';
   expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 403 });
   provider.person = 'sub-ada';
-  expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
+  expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Received') });
 
   await until('the end of the pod', 120_000, () => service.effects.of('delete', podOf(asked))[0]);
   const state = await service.state(asked);
@@ -98,7 +98,7 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   const link = await linkOf(ben, heard);
   expect(await status()).toBe('proposed');
   provider.person = 'sub-grace';
-  expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
+  expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Received') });
   await until('the freeze', 120_000, async () => (await status()) === 'active' || undefined);
   await until(
     'the cell to believe it',

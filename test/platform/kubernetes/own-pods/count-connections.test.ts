@@ -50,8 +50,8 @@ async function counted({ key }: StepContext, told: object): Promise<readonly str
 
 describe('countConnections on the real API server', () => {
   test.each([
-    [{ open: 2, others: 1, neighbours: 4 }, 'applied', '2 established, 1 of UDP, or opening or closing'],
-    [{ open: 0, others: 0, neighbours: 4 }, 'applied', 'none: the connection table of node nobody has 4 entries of other pods'],
+    [{ open: 2, others: 1, neighbours: 4 }, 'applied', '2 established, 1 UDP, opening or closing'],
+    [{ open: 0, others: 0, neighbours: 4 }, 'applied', 'none: the connection table of node nobody has 4 entries for other pods'],
     [{ open: 0, others: 0, neighbours: 0 }, 'unverified', 'this network may keep them elsewhere'],
   ])('counts at all addresses of the pod, says what it found (%j), and leaves no pod', async (told, state, detail) => {
     const pod = await suspect(`counted-${told.open}-${told.neighbours}`, running);

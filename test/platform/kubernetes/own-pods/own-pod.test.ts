@@ -73,7 +73,7 @@ describe('a pod of our own on the real API server', () => {
     await say('waited-for', { phase: 'Failed', reason: 'DeadlineExceeded', containerStatuses: exited(137) });
     expect(await attempt).toMatchObject({
       code: 'FB_ERR_UNAVAILABLE',
-      detail: expect.stringContaining('was ended on nobody before it had done its work: DeadlineExceeded'),
+      detail: expect.stringContaining('was ended on nobody before it had finished its work: DeadlineExceeded'),
     });
   });
 

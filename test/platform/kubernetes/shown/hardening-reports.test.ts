@@ -121,7 +121,7 @@ describe('what workloads lack, as reports of OpenReports', () => {
         (error: unknown) => String(error),
       ),
     );
-    expect(refused).toContain('the API server does not accept: delete it');
+    expect(refused).toContain('the API server rejected: delete it');
 
     open.length = 0;
     await mirror.look();

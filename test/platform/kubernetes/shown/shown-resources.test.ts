@@ -132,7 +132,7 @@ describe('incidents and containments as resources of the cluster', () => {
     expect(byMarks).toMatch(new RegExp(`incident +${incident}\n`));
     expect(byMarks).toMatch(/severity +critical/);
     expect(byMarks).toContain(`firebreak release --offline --kubeconfig FILE ${namespace}/cart`);
-    expect(byMarks).toContain('whoever may change the pod may have changed it');
+    expect(byMarks).toContain('anyone who may change the pod may have changed it');
     const resources = new ShownResources(admin.api, AbortSignal.timeout(60_000));
     const terms = { ...taking, at: new Date().toISOString() };
     const held = {

@@ -65,7 +65,7 @@ describe('a policy that a tenant makes under the name of one of ours', () => {
     const { namespace, action, context, input, name } = await made(['example.com/keep']);
     await expect(action.apply(input, context)).rejects.toMatchObject({
       code: 'FB_ERR_API_REFUSED',
-      detail: `somebody else has made networkpolicy/${namespace}/${name}, and finalizers keep it: example.com/keep`,
+      detail: `somebody else created networkpolicy/${namespace}/${name}, and finalizers keep it: example.com/keep`,
     });
     await cluster.api.json({
       method: 'PATCH',

@@ -4,7 +4,7 @@ import { summaryOf } from '../../../../core/console/incident-summary.ts';
 import { shownIncidentOf } from '../../../../service/desk/console/incident-view.ts';
 import { incidentRecords } from './console-desk.ts';
 
-const lines = ['pod/shop/cart-1 meets the profile “baseline” of Pod Security.'];
+const lines = ['pod/shop/cart-1 meets the Pod Security profile “baseline”.'];
 
 type Parts = Parameters<typeof shownIncidentOf>[0];
 type Kinds = readonly Pick<AuditRecord, 'kind' | 'body'>[];

@@ -80,7 +80,7 @@ describe('playbooks of packs', () => {
     expect(await drawings.of('acme/odd')).toEqual({ items: [], why: 'No alert could be made up for it.' });
     expect(await drawings.of('broken/one')).toEqual({
       items: [],
-      why: 'Its ways could not be tried: firebreak.pack.ts:3: Error: not today',
+      why: 'Its paths could not be tried: firebreak.pack.ts:3: Error: not today',
     });
     for (const id of [undefined, 'acme/none', 'firebreak/ask-about-shell'])
       expect(await drawings.of(id)).toEqual({ items: [], why: null });

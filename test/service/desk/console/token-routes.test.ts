@@ -110,7 +110,7 @@ test('an answer with a token is refused with what to do instead, and on record, 
   const headers = { 'content-type': 'application/json', 'x-firebreak-csrf': browser.session.csrf ?? '', origin: desk.url };
   const response = await ask(route, tokenOf('ana'), { method: 'POST', headers, body: '{}' });
   expect(response.status).toBe(403);
-  expect(errorBody.parse(await response.json()).error.message).toContain('a sign-in at the command line only looks');
+  expect(errorBody.parse(await response.json()).error.message).toContain('a sign-in from the command line is read-only');
   expect((await desk.onRecord()).filter(({ kind }) => kind === 'console.refused').at(-1)).toMatchObject({
     actor: 'person/ana',
     body: { route: 'answer' },
