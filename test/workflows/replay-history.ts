@@ -58,7 +58,7 @@ export async function replayHistory(workflowId: string, history: ToReplay['histo
 }
 
 /** One event per line, with what distinguishes it from similar ones: a fault seen once in a hundred runs must be clear from its report. */
-function outlineOf({ events }: proto.temporal.api.history.v1.IHistory): string {
+export function outlineOf({ events }: proto.temporal.api.history.v1.IHistory): string {
   return (events ?? [])
     .map((event) => {
       const { activityTaskScheduledEventAttributes: activity, timerStartedEventAttributes: timer } = event;
